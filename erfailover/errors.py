@@ -26,7 +26,7 @@ halves of surrogate pairs."""
 _CLEAN = {kept: re.compile(f"({kept})|{_UNPRINTABLE}") for kept in ("(?!)", STYLE, DRAWING)}
 
 
-def printable(text: str, kept: str = "(?!)") -> str:
+def escape_controls(text: str, kept: str = "(?!)") -> str:
     """Return a text without characters that control a terminal; escapes replace them.
 
     The one place that decides what may be printed of what Azure, a file or a program said.
@@ -39,15 +39,15 @@ def printable(text: str, kept: str = "(?!)") -> str:
         return text
     if kept is not DRAWING:
         text = text.replace("\r\n", "\n")
-    return _CLEAN[kept].sub(lambda found: found[1] or _escaped(found[0]), text)
+    return _CLEAN[kept].sub(lambda found: found[1] or _escape_char(found[0]), text)
 
 
 def is_one_line(text: str) -> bool:
     """Whether a text can be printed as it is, on one line."""
-    return "\n" not in text and "\t" not in text and printable(text) == text
+    return "\n" not in text and "\t" not in text and escape_controls(text) == text
 
 
-def _escaped(character: str) -> str:
+def _escape_char(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code <= LATIN_1 else f"\\u{code:04x}"
 
@@ -58,11 +58,11 @@ class Failure(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        self.message = printable(message)
-        self.hint = hint and printable(hint)
+        self.message = escape_controls(message)
+        self.hint = hint and escape_controls(hint)
         super().__init__(self.message)
 
-    def saying(self, message: str, hint: str | None) -> Self:
+    def reword(self, message: str, hint: str | None) -> Self:
         """Return the same failure with other words."""
         other = type(self).__new__(type(self), message)
         other.__dict__.update(self.__dict__)

@@ -35,11 +35,11 @@ from erfailover.model.lease import (
     Standing,
     Taken,
     decide,
-    refusal,
+    explain_refusal,
 )
 from erfailover.model.state_location import BlobLocation
 from erfailover.runtime.clock import Clock, SystemClock
-from erfailover.runtime.state.process import alive
+from erfailover.runtime.state.process import is_alive
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class BlobStore:
     endpoint: str | None = None
     clock: Clock = field(default_factory=SystemClock)
     wall: Callable[[], float] = time.time
-    lives: Callable[[Holder], bool | None] = alive
+    lives: Callable[[Holder], bool | None] = is_alive
     say: Callable[[str], None] = lambda text: None
     make_credential: Callable[[], TokenCredential] = DefaultAzureCredential
     renew_credential: Callable[[], None] = lambda: None
@@ -103,11 +103,11 @@ class BlobStore:
     def read(self) -> bytes:
         """Return the whole journal; empty if there is none."""
         try:
-            return self._call("reading the journal", lambda: _content(self._blob), READ)
+            return self._call("reading the journal", lambda: _download_content(self._blob), READ)
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
                 return b""
-            raise self._unusable(failure) from failure
+            raise self._build_state_failure(failure) from failure
 
     def append(self, lines: bytes) -> None:
         """Add lines to the journal; returns when Azure has them."""
@@ -116,7 +116,7 @@ class BlobStore:
                 try:
                     self._append(lines[at : at + BLOCK])
                 except AzureFailure as failure:
-                    raise self._lost_or_unusable(failure) from failure
+                    raise self._translate_lease_failure(failure) from failure
 
     def mend(self) -> tuple[str, ...]:
         """Do nothing: a blob that is appended to cannot be replaced in one step."""
@@ -135,18 +135,18 @@ class BlobStore:
         try:
             return self._acquire(holder, take_over=take_over)
         except AzureFailure as failure:
-            raise self._unusable(failure) from failure
+            raise self._build_state_failure(failure) from failure
 
     def look(self) -> Held:
         """Return the lease's state: Azure says whether it is leased, the metadata by whom."""
         try:
-            found = self._properties()
+            found = self._read_properties()
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
                 return Held(Standing.FREE)
-            raise self._unusable(failure) from failure
+            raise self._build_state_failure(failure) from failure
         try:
-            record = LeaseRecord.of(plain_json.loads(found.metadata[HOLDER]))
+            record = LeaseRecord.from_data(plain_json.parse_json(found.metadata[HOLDER]))
         except (KeyError, ValueError):
             record = None
         if found.lease.status != "locked":
@@ -160,9 +160,14 @@ class BlobStore:
         if token is None:
             raise LeaseLost(f"no lease is held in {self.name}")
         try:
-            self._call("renewing the lease", lambda: self._lease(token).renew(), WRITE, RENEW_S)
+            self._call(
+                "renewing the lease",
+                lambda: self._build_lease_client(token).renew(),
+                WRITE,
+                RENEW_S,
+            )
         except AzureFailure as failure:
-            raise self._lost_or_unusable(failure) from failure
+            raise self._translate_lease_failure(failure) from failure
 
     def release(self) -> None:
         """Give the lease up; nothing happens if it is no longer ours."""
@@ -171,10 +176,12 @@ class BlobStore:
             return
         try:
             self._set_holder(None, token)
-            self._call("giving up the lease", lambda: self._lease(token).release(), READ)
+            self._call(
+                "giving up the lease", lambda: self._build_lease_client(token).release(), READ
+            )
         except AzureFailure as failure:
-            if not _about_lease(failure):
-                raise self._unusable(failure) from failure
+            if not _is_about_lease(failure):
+                raise self._build_state_failure(failure) from failure
 
     def close(self) -> None:
         """Close every connection that was opened."""
@@ -185,16 +192,16 @@ class BlobStore:
     def _acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         token = str(uuid4())
         if self._try(token):
-            previous = self._holder(tries=1)
+            previous = self._read_holder(tries=1)
             standing = Standing.EXPIRED if previous else Standing.FREE
         else:
-            previous = self._holder()
+            previous = self._read_holder()
             decision = self._decide(previous, take_over)
             self._wait_out(decision.standing, token, previous)
             standing = decision.standing
         record = LeaseRecord(holder, self.wall())
         self._set_holder(record, token)
-        self._size = self._properties().size
+        self._size = self._read_properties().size
         self._token = token
         return Taken(record, standing, previous, self.name)
 
@@ -208,7 +215,7 @@ class BlobStore:
             else Decision(take_over, Standing.LIVE)
         )
         if not decision.take:
-            raise Refused(*refusal(self.name, found, now))
+            raise Refused(*explain_refusal(self.name, found, now))
         return decision
 
     def _wait_out(self, standing: Standing, token: str, found: LeaseRecord | None) -> None:
@@ -221,7 +228,7 @@ class BlobStore:
             self.clock.sleep(LEASE_S)
         while not self._try(token):
             if self.clock.now() - began > 3 * LEASE_S:
-                raise Refused(*refusal(self.name, self._holder(), self.wall()))
+                raise Refused(*explain_refusal(self.name, self._read_holder(), self.wall()))
             self.clock.sleep(1.0)
 
     def _break(self) -> None:
@@ -233,18 +240,20 @@ class BlobStore:
         try:
             self._call("breaking the lease", break_it, READ)
         except AzureFailure as failure:
-            if not _about_lease(failure):
+            if not _is_about_lease(failure):
                 raise
 
     def _try(self, token: str) -> bool:
         """Acquire the blob's lease, making the blob if there is none; whether it is ours."""
         try:
-            self._call("taking the lease", lambda: self._lease(token).acquire(LEASE_S), READ)
+            self._call(
+                "taking the lease", lambda: self._build_lease_client(token).acquire(LEASE_S), READ
+            )
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
                 self._make_blob()
                 return self._try(token)
-            if _about_lease(failure):
+            if _is_about_lease(failure):
                 return False
             raise
         return True
@@ -256,7 +265,7 @@ class BlobStore:
         try:
             self._call("making the journal", make, READ)
         except AzureFailure as failure:
-            if failure.code != "BlobAlreadyExists" and not _about_lease(failure):
+            if failure.code != "BlobAlreadyExists" and not _is_about_lease(failure):
                 raise
 
     def _append(self, piece: bytes) -> None:
@@ -279,33 +288,35 @@ class BlobStore:
                 if not failure.outcome_unknown or self.clock.now() >= deadline:
                     raise
                 self.clock.sleep(1.0)
-                if self._properties().size == expected:
+                if self._read_properties().size == expected:
                     break
         self._size = expected
 
-    def _holder(self, tries: int = 3) -> LeaseRecord | None:
+    def _read_holder(self, tries: int = 3) -> LeaseRecord | None:
         """Who says to hold the lease; one that was acquired just now may not have said yet."""
         for attempt in range(tries):
             if attempt:
                 self.clock.sleep(0.5)
             try:
-                return LeaseRecord.of(plain_json.loads(self._properties().metadata[HOLDER]))
+                return LeaseRecord.from_data(
+                    plain_json.parse_json(self._read_properties().metadata[HOLDER])
+                )
             except (KeyError, ValueError):
                 continue
         return None
 
     def _set_holder(self, record: LeaseRecord | None, token: str) -> None:
-        metadata = {HOLDER: json.dumps(record.data())} if record else {}
+        metadata = {HOLDER: json.dumps(record.to_data())} if record else {}
         self._call(
             "naming the lease's holder",
             lambda: self._blob.set_blob_metadata(metadata, lease=token),
             READ,
         )
 
-    def _properties(self) -> Any:
+    def _read_properties(self) -> Any:
         return self._call("looking at the journal", lambda: self._blob.get_blob_properties(), READ)
 
-    def _lease(self, token: str) -> BlobLeaseClient:
+    def _build_lease_client(self, token: str) -> BlobLeaseClient:
         return BlobLeaseClient(self._blob, lease_id=token)
 
     @cached_property
@@ -347,26 +358,26 @@ class BlobStore:
             f"{what} in {self.name}", work, on=on, deadline=self.clock.now() + at_most_s
         )
 
-    def _lost_or_unusable(self, failure: AzureFailure) -> LeaseLost | StateFailure:
-        if not _about_lease(failure):
-            return self._unusable(failure)
+    def _translate_lease_failure(self, failure: AzureFailure) -> LeaseLost | StateFailure:
+        if not _is_about_lease(failure):
+            return self._build_state_failure(failure)
         try:
-            found = self._holder(tries=1)
+            found = self._read_holder(tries=1)
         except AzureFailure:
             found = None
-        who = f"it is now held by {found.told(self.wall())}" if found else "it was broken"
+        who = f"it is now held by {found.describe(self.wall())}" if found else "it was broken"
         return LeaseLost(
             f"the lease of the site is lost: {who}; nothing further is written",
             "See erfailover status and erfailover history before you run the command again.",
         )
 
-    def _unusable(self, failure: AzureFailure) -> StateFailure:
+    def _build_state_failure(self, failure: AzureFailure) -> StateFailure:
         return StateFailure(
             f"the state of the site cannot be reached: {failure.message}",
-            self._remedy(failure) or failure.hint,
+            self._suggest_remedy(failure) or failure.hint,
         )
 
-    def _remedy(self, failure: AzureFailure) -> str | None:
+    def _suggest_remedy(self, failure: AzureFailure) -> str | None:
         where = self.location
         if failure.code == "ContainerNotFound":
             return (
@@ -380,11 +391,11 @@ class BlobStore:
         return None
 
 
-def _content(blob: BlobClient) -> bytes:
+def _download_content(blob: BlobClient) -> bytes:
     content: bytes = blob.download_blob().readall()
     return content
 
 
-def _about_lease(failure: AzureFailure) -> bool:
+def _is_about_lease(failure: AzureFailure) -> bool:
     """Whether a refusal is about who has the lease: its codes all begin so (documented)."""
     return bool(failure.code and failure.code.startswith("Lease"))

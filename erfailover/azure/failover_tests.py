@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers.circuits import failover_test
+from erfailover.azure.readers.circuits import parse_failover_test
 from erfailover.azure.writer import Writer
 from erfailover.model.circuits import UNDER_WAY
 
@@ -62,10 +62,10 @@ def stop_failover_test(
 
 
 def _is_under_way(reader: Reader, gateway_id: str, peering_location: str) -> bool:
-    rows = reader.gateway_action(
+    rows = reader.read_gateway_action(
         gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
     )
     return any(
         each.status in UNDER_WAY and each.peering_location.lower() == peering_location.lower()
-        for each in map(failover_test, rows)
+        for each in map(parse_failover_test, rows)
     )

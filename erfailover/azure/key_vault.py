@@ -48,7 +48,7 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
 
     def once() -> VaultKey:
         try:
-            with _client(named, host, access) as client:
+            with _build_client(named, host, access) as client:
                 found = client.get_secret(named.secret, named.version)
                 version, value = found.properties.version, found.value
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -70,14 +70,14 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
         raise AzureFailure(
             failure.kind,
             f"the tunnels' shared key cannot be read: {failure.message}",
-            _remedy(failure, named),
+            _suggest_remedy(failure, named),
             code=failure.code,
             status=failure.status,
             correlation_id=failure.correlation_id,
         ) from failure
 
 
-def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClient:
+def _build_client(named: TopologySharedKeys, host: str, access: Access) -> SecretClient:
     """Return a client of the vault.
 
     A vault answers the first request with a challenge: which resource the token must be for. The
@@ -90,7 +90,7 @@ def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClien
         named.key_vault,
         credential=access.credential if of_azure else _ForVaults(access.credential, host),
         verify_challenge_resource=of_azure,
-        transport=access.transport(named.key_vault),
+        transport=access.build_transport(named.key_vault),
         retry_total=0,
         user_agent=access.agent,
     )
@@ -122,7 +122,7 @@ class _ForVaults:
         return self.inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
 
 
-def _remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | None:
+def _suggest_remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | None:
     """Return what to do, by what the vault said (its texts are observed, its codes published)."""
     vault = named.key_vault
     if failure.status == HTTPStatus.FORBIDDEN:

@@ -12,14 +12,14 @@ from typing import Any
 
 from erfailover.azure.client.polling import WRITES, Cadence
 from erfailover.azure.readers.cache import Readings
-from erfailover.azure.readers.network import peering
+from erfailover.azure.readers.network import parse_peering
 from erfailover.azure.writer import Writer
 from erfailover.errors import AzureFailure, Kind, Refused
-from erfailover.model.arm_json import section
+from erfailover.model.arm_json import get_section
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite
-from erfailover.model.resource_ids import canonical, network_of
+from erfailover.model.resource_ids import canonicalize, get_network_id
 
 log = logging.getLogger("erfailover.azure.cloud")
 
@@ -55,15 +55,15 @@ def write(
         AzureFailure: Azure refused.
         Refused: the existing peering differs from the one in the plan.
     """
-    found = readings.peering_body(change.peering_id, max_age_s)
-    seen = peering(found, network_of(change.peering_id)) if found else None
+    found = readings.get_peering_body(change.peering_id, max_age_s)
+    seen = parse_peering(found, get_network_id(change.peering_id)) if found else None
     if change.change is Change.DELETE:
-        seen = _unused(change, seen, readings)
+        seen = _wait_until_unused(change, seen, readings)
         if seen is None:
             return "already gone"
     elif change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    elif seen and seen.sound and seen.flags == change.after and not _syncs(change, seen):
+    elif seen and seen.sound and seen.flags == change.after and not _needs_sync(change, seen):
         return "already so"
     try:
         if change.after is None or change.change is Change.DELETE:
@@ -76,15 +76,15 @@ def write(
             raise
         unsynced = failure.message
     finally:
-        network_id = network_of(change.peering_id)
-        readings.changed(change.peering_id, network_id, change.remote_virtual_network)
+        network_id = get_network_id(change.peering_id)
+        readings.invalidate(change.peering_id, network_id, change.remote_virtual_network)
     log.warning("%s was not synced: %s", change.name, unsynced)
     plain = replace(change, sync=False)
     done = write(writer, plain, deadline_s, readings, max_age_s, cadence)
     return f"{done}; not synced: {unsynced}"
 
 
-def _syncs(change: PeeringWrite, seen: Peering) -> bool:
+def _needs_sync(change: PeeringWrite, seen: Peering) -> bool:
     return change.sync and seen.needs_sync
 
 
@@ -111,19 +111,21 @@ def put(
     """
     if change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    body = _with_flags(found, change.remote_virtual_network, change.after)
+    body = _build_body(found, change.remote_virtual_network, change.after)
     arguments = {"sync_remote_address_space": "true"} if change.sync else {}
     writer.write(change.peering_id, body, deadline_s, cadence, contention_s, **arguments)
 
 
-def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> Peering | None:
+def _wait_until_unused(
+    change: PeeringWrite, seen: Peering | None, readings: Readings
+) -> Peering | None:
     """Return a peering to be removed once it carries nothing; a reading may be stale at first."""
     clock = readings.reader.clock
     deadline = clock.now() + STALE_S
     while seen is not None and seen.flags.use_remote_gateways and clock.now() < deadline:
         clock.sleep(3.0)
-        found = readings.peering_body(change.peering_id, 1.0)
-        seen = peering(found, network_of(change.peering_id)) if found else None
+        found = readings.get_peering_body(change.peering_id, 1.0)
+        seen = parse_peering(found, get_network_id(change.peering_id)) if found else None
     if seen is not None:
         refuse_if_in_use(seen, change.name)
     return seen
@@ -138,8 +140,8 @@ def refuse_if_in_use(seen: Peering, name: str) -> None:
         )
 
 
-def _with_flags(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:
-    properties = section(found, "properties")
-    known = section(properties, "remoteVirtualNetwork").get("id")
-    leads_to = {} if known else {"remoteVirtualNetwork": {"id": canonical(remote)}}
+def _build_body(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:
+    properties = get_section(found, "properties")
+    known = get_section(properties, "remoteVirtualNetwork").get("id")
+    leads_to = {} if known else {"remoteVirtualNetwork": {"id": canonicalize(remote)}}
     return {**(found or {}), "properties": {**properties, **leads_to, **flags.to_arm()}}

@@ -10,23 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from erfailover.azure.client.answers import object_of, rows_of
+from erfailover.azure.client.answers import parse_rows, require_object
 from erfailover.azure.client.bounded_transport import is_below
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.client.operations import (
-    client_of,
-    label,
-    operations,
-    raw_resource,
+    get_client_name,
+    get_operations,
+    parse_raw_resource,
+    shorten_id,
 )
 from erfailover.azure.client.polling import HURRIED, TABLES, Cadence, CadencePolling
-from erfailover.azure.client.raw_request import Answer, rows_of_path, rows_of_sdk, send
+from erfailover.azure.client.raw_request import Answer, list_path_rows, list_sdk_rows, send
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.arm_json import Body, provisioning_state, section, text
-from erfailover.model.durations import duration
-from erfailover.model.resource_ids import GROUP, ResourceId, parse, subscription_of
+from erfailover.model.arm_json import Body, get_provisioning_state, get_section, parse_text
+from erfailover.model.durations import format_duration
+from erfailover.model.resource_ids import GROUP, ResourceId, get_subscription, parse
 from erfailover.runtime.clock import Clock
 
 T = TypeVar("T")
@@ -58,8 +58,10 @@ class Reader:
         where = _place(resource_id)
         try:
             found: Body = self._session.read(
-                f"GET {label(resource_id)}",
-                lambda: self._session.operations(where).get(*where.names, cls=raw_resource),
+                f"GET {shorten_id(resource_id)}",
+                lambda: self._session.get_operations(where).get(
+                    *where.names, cls=parse_raw_resource
+                ),
                 deadline_s,
             )
         except AzureFailure as failure:
@@ -91,9 +93,9 @@ class Reader:
         Raises:
             AzureFailure: as for any read.
         """
-        clients = self._session.clients(subscription_of(path))
+        clients = self._session.get_clients(get_subscription(path))
         return self._session.read(
-            f"{method} {label(path)}",
+            f"{method} {shorten_id(path)}",
             lambda: send(clients, method, path, api_version, body, query),
             deadline_s,
         )
@@ -111,14 +113,14 @@ class Reader:
         Raises:
             AzureFailure: as for any read.
         """
-        clients = self._session.clients(subscription_of(path))
+        clients = self._session.get_clients(get_subscription(path))
         return self._session.read(
-            f"GET {label(path)}", lambda: rows_of_path(clients, path, api_version, query)
+            f"GET {shorten_id(path)}", lambda: list_path_rows(clients, path, api_version, query)
         )
 
-    def api_version(self, provider: str) -> str:
+    def get_api_version(self, provider: str) -> str:
         """Return the api-version that requests carry: of ``network`` or ``compute``."""
-        return self._session.clients(self._session.subscription).api_version(provider)
+        return self._session.get_clients(self._session.subscription).get_api_version(provider)
 
     def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
         """Wait while another operation changes a resource, and return the resource after it.
@@ -130,14 +132,14 @@ class Reader:
         began = self.clock.now()
         while True:
             found = self.get(resource_id, min(READ_DEADLINE_S, deadline - self.clock.now()))
-            state = provisioning_state(section(found, "properties"))
+            state = get_provisioning_state(get_section(found, "properties"))
             if found is None or state in SETTLED:
                 return found
             now = self.clock.now()
             if now >= deadline:
                 raise AzureFailure(
                     Kind.DEADLINE,
-                    f"{label(resource_id)} is still {state} after {duration(now - began)}",
+                    f"{shorten_id(resource_id)} is still {state} after {format_duration(now - began)}",
                     "Another operation holds it. Wait for it, then run the same command again.",
                 )
             self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))
@@ -156,28 +158,28 @@ class Reader:
         """
         deadline = self.clock.now() + deadline_s
         state = "gone"
-        clients = self._session.clients(subscription_of(resource_id))
+        clients = self._session.get_clients(get_subscription(resource_id))
         while operation and is_below(operation, clients.base_url):
             answer = self._session.read(
-                f"GET operation of {label(resource_id)}",
+                f"GET operation of {shorten_id(resource_id)}",
                 partial(clients.get_url, operation),
                 deadline - self.clock.now(),
             )
-            state = text(answer.get("status")) or "gone"
+            state = parse_text(answer.get("status")) or "gone"
             if state not in ("InProgress", "Running", "Accepted") or self.clock.now() >= deadline:
                 break
             self.clock.sleep(2.0)
         self.wait_until_settled(resource_id, deadline - self.clock.now())
         return state
 
-    def resources_of_group(self, group_id: str) -> list[Body] | None:
+    def list_group_resources(self, group_id: str) -> list[Body] | None:
         """Every resource in a resource group (id, name, type, tags); None without the group."""
         where = parse(group_id)
-        clients = self._session.clients(where.subscription)
+        clients = self._session.get_clients(where.subscription)
         try:
             return self._session.read(
-                f"GET {label(group_id)}/resources",
-                lambda: rows_of_sdk(
+                f"GET {shorten_id(group_id)}/resources",
+                lambda: list_sdk_rows(
                     clients, clients.resource.resources.list_by_resource_group, *where.names
                 ),
             )
@@ -186,15 +188,15 @@ class Reader:
                 return None
             raise
 
-    def networks_of(self, subscription: str) -> list[Body]:
+    def list_networks(self, subscription: str) -> list[Body]:
         """Every VNet of a subscription as ARM JSON, peerings included, by a list."""
-        clients = self._session.clients(subscription)
+        clients = self._session.get_clients(subscription)
         return self._session.read(
             f"GET {subscription}/virtualNetworks",
-            lambda: rows_of_sdk(clients, clients.network.virtual_networks.list_all),
+            lambda: list_sdk_rows(clients, clients.network.virtual_networks.list_all),
         )
 
-    def gateway_action(
+    def read_gateway_action(
         self,
         gateway_id: str,
         action: str,
@@ -213,27 +215,27 @@ class Reader:
             cadence: how often to poll.
             arguments: further ones that the SDK asks for.
         """
-        rows: list[Body] = self.action(
-            gateway_id, action, deadline_s, rows_of, produced_after, cadence, **arguments
+        rows: list[Body] = self.read_action(
+            gateway_id, action, deadline_s, parse_rows, produced_after, cadence, **arguments
         )
         return rows
 
-    def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
+    def list_connections(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
         """Return the connections of a gateway, in whichever group; without ``connectionStatus``.
 
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
         """
         where = parse(gateway_id)
-        clients = self._session.clients(where.subscription)
+        clients = self._session.get_clients(where.subscription)
         return self._session.read(
-            f"GET {label(gateway_id)}/connections",
-            lambda: rows_of_sdk(
-                clients, self._session.operations(where).list_connections, *where.names
+            f"GET {shorten_id(gateway_id)}/connections",
+            lambda: list_sdk_rows(
+                clients, self._session.get_operations(where).list_connections, *where.names
             ),
             deadline_s,
         )
 
-    def listed(
+    def list_children(
         self, parent_id: str, type_: str, call: str = "list", deadline_s: float = READ_DEADLINE_S
     ) -> list[Body]:
         """Every row of a list, all pages.
@@ -245,26 +247,28 @@ class Reader:
             deadline_s: how long it may take, in seconds.
         """
         parent = parse(parent_id)
-        clients = self._session.clients(parent.subscription)
+        clients = self._session.get_clients(parent.subscription)
         return self._session.read(
-            f"GET {label(parent_id)} {call} of {type_}",
-            lambda: rows_of_sdk(clients, getattr(operations(clients, type_), call), *parent.names),
+            f"GET {shorten_id(parent_id)} {call} of {type_}",
+            lambda: list_sdk_rows(
+                clients, getattr(get_operations(clients, type_), call), *parent.names
+            ),
             deadline_s,
         )
 
-    def asked(
+    def call_clients(
         self, what: str, ask: Callable[[Clients], T], deadline_s: float = READ_DEADLINE_S
     ) -> T:
         """Ask a question with the default subscription's clients, repeated as a read is."""
-        clients = self._session.clients(self._session.subscription)
+        clients = self._session.get_clients(self._session.subscription)
         return self._session.read(what, lambda: ask(clients), deadline_s)
 
-    def action(
+    def read_action(
         self,
         resource_id: str,
         action: str,
         deadline_s: float = READ_DEADLINE_S,
-        result: Callable[[Any], Any] = object_of,
+        result: Callable[[Any], Any] = require_object,
         produced_after: Callable[[float], None] = lambda at_s: None,
         cadence: Cadence = HURRIED,
         **arguments: Any,
@@ -275,10 +279,10 @@ class Reader:
 
         def begin(polling: CadencePolling) -> Any:
             begun.append(polling)
-            call = getattr(self._session.operations(where), f"begin_{action}")
+            call = getattr(self._session.get_operations(where), f"begin_{action}")
             return call(*where.names, **arguments, polling=polling)
 
-        what = f"POST {label(resource_id)}/{action}"
+        what = f"POST {shorten_id(resource_id)}/{action}"
         found = self._session.post(what, begin, result, deadline_s, cadence)
         produced_after(begun[-1].produced_after_s)
         return found
@@ -302,7 +306,7 @@ def _place(resource_id: str) -> ResourceId:
     """
     try:
         where = parse(resource_id)
-        client_of(where.type)
+        get_client_name(where.type)
     except ValueError as error:
         raise AzureFailure(
             Kind.NOT_SUPPORTED,

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.azure.client.answers import object_of
-from erfailover.azure.client.operations import label
+from erfailover.azure.client.answers import require_object
+from erfailover.azure.client.operations import shorten_id
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.write_guard import Guard
 from erfailover.azure.session import Session
-from erfailover.model.arm_json import rows, section, text
+from erfailover.model.arm_json import get_section, list_objects, parse_text
 from erfailover.model.resource_ids import parse
 
 
@@ -48,16 +48,16 @@ def run_command(
     body = {"commandId": command_id, "script": list(script)}
 
     def begin(polling: CadencePolling) -> Any:
-        call = session.operations(where, guard).begin_run_command
+        call = session.get_operations(where, guard).begin_run_command
         return call(*where.names, body, polling=polling)
 
-    what = f"POST {label(machine_id)}/runCommand"
-    answer = session.post(what, begin, object_of, deadline_s)
-    output = section(answer, "properties", "output") or section(answer)
-    return _result(rows(output.get("value")))
+    what = f"POST {shorten_id(machine_id)}/runCommand"
+    answer = session.post(what, begin, require_object, deadline_s)
+    output = get_section(answer, "properties", "output") or get_section(answer)
+    return _parse_result(list_objects(output.get("value")))
 
 
-def _result(listed: Sequence[Mapping[str, Any]]) -> CommandResult:
+def _parse_result(listed: Sequence[Mapping[str, Any]]) -> CommandResult:
     """Take Run Command's answer apart.
 
     Linux: one row, its message with ``[stdout]`` and ``[stderr]`` (recorded). Windows: a row each,
@@ -66,13 +66,13 @@ def _result(listed: Sequence[Mapping[str, Any]]) -> CommandResult:
     """
     windows = {
         stream: "\n".join(
-            text(each.get("message"))
+            parse_text(each.get("message"))
             for each in listed
-            if f"/{stream}/" in text(each.get("code")).lower()
+            if f"/{stream}/" in parse_text(each.get("code")).lower()
         )
         for stream in ("stdout", "stderr")
     }
-    message = "\n".join(text(each.get("message")) for each in listed)
+    message = "\n".join(parse_text(each.get("message")) for each in listed)
     _, _, rest = message.partition("[stdout]\n")
     stdout, _, stderr = rest.partition("[stderr]\n")
     stdout, stderr = stdout or windows["stdout"], stderr or windows["stderr"]

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.clients import Clients
-from erfailover.azure.client.operations import operations
+from erfailover.azure.client.operations import get_operations
 from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.client.retries import READ, Contact, Retries
 from erfailover.azure.client.write_guard import Guard
 from erfailover.errors import AzureFailure
 from erfailover.model.resource_ids import ResourceId
-from erfailover.runtime.clock import Clock, all_at_once
+from erfailover.runtime.clock import Clock, run_all
 
 log = logging.getLogger("erfailover.azure.cloud")
 
@@ -66,7 +66,7 @@ class Session:
         """The failures of requests that did not reach a resource."""
         return tuple(self._contact.misplaced.values())
 
-    def clients(self, subscription: str, guard: Guard | None = None) -> Clients:
+    def get_clients(self, subscription: str, guard: Guard | None = None) -> Clients:
         """Return the SDK's clients for a subscription.
 
         Args:
@@ -79,11 +79,13 @@ class Session:
                 self._clients[key] = Clients(subscription, self._access, self.budget, guard)
             return self._clients[key]
 
-    def operations(self, where: ResourceId, guard: Guard | None = None) -> Any:
+    def get_operations(self, where: ResourceId, guard: Guard | None = None) -> Any:
         """Return the SDK's operations for the type of a resource."""
-        return operations(self.clients(where.subscription, guard), where.type)
+        return get_operations(self.get_clients(where.subscription, guard), where.type)
 
-    def retries(self, waiting: OnWait | None = None, contention_s: float = math.inf) -> Retries:
+    def build_retries(
+        self, waiting: OnWait | None = None, contention_s: float = math.inf
+    ) -> Retries:
         """Return the retry policy.
 
         Args:
@@ -105,11 +107,11 @@ class Session:
         deadline = self.clock.now() + deadline_s
 
         def call() -> T:
-            return self.retries().call(what, work, on=READ, deadline=deadline)
+            return self.build_retries().call(what, work, on=READ, deadline=deadline)
 
         if threading.current_thread() is threading.main_thread():
             # Signals are handled in this thread, and a resolver or TLS may block it for a while.
-            return all_at_once(self.clock, [call])[0]
+            return run_all(self.clock, [call])[0]
         return call()
 
     def post(
@@ -160,7 +162,7 @@ class Session:
         """
         log.debug("%s", what)
         polling = CadencePolling(
-            what, self.clock, self.retries(waiting), deadline, self.budget, accepted, cadence
+            what, self.clock, self.build_retries(waiting), deadline, self.budget, accepted, cadence
         )
         return begin(polling).result()
 

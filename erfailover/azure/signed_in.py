@@ -16,7 +16,7 @@ from azure.core.rest import HttpRequest
 
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.answers import parse
-from erfailover.azure.client.raw_request import claims
+from erfailover.azure.client.raw_request import parse_claims
 from erfailover.azure.client.tenants import SUBSCRIPTIONS_API
 from erfailover.model.azure_context import VisibleSubscription, one_line
 
@@ -54,9 +54,9 @@ class SignedIn:
         try:
             tenants = self._access.tenants
             several = tenants.are_several and self._subscription
-            credential = tenants.credential_of(self._subscription) if several else tenants.home
+            credential = tenants.get_credential(self._subscription) if several else tenants.home
             token = credential.get_token(self._access.cloud.scope).token
-            self.claims = claims(token)
+            self.claims = parse_claims(token)
             if self._asks_name:
                 self.subscription_name = self._read_name(token)
         except Exception as error:  # the command says what is wrong with its own requests
@@ -92,6 +92,6 @@ def _ask(access: Access, path: str, token: str) -> dict[str, Any]:
         params={"api-version": SUBSCRIPTIONS_API},
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
     )
-    answer = access.transport(endpoint, ASK_S, ASK_S).send(request)
+    answer = access.build_transport(endpoint, ASK_S, ASK_S).send(request)
     found = parse(answer.read())
     return found if isinstance(found, dict) else {}

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from erfailover.azure.client.operations import label, raw
+from erfailover.azure.client.operations import parse_raw, shorten_id
 from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
 from erfailover.azure.client.retries import WRITE
 from erfailover.azure.client.write_guard import Guard
@@ -21,7 +21,7 @@ from erfailover.azure.reader import Reader
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import OnWait, Session
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.arm_json import Body, provisioning_state, section
+from erfailover.model.arm_json import Body, get_provisioning_state, get_section
 from erfailover.model.resource_ids import GROUP, parse
 from erfailover.runtime import waits
 
@@ -75,14 +75,14 @@ class Writer:
         """
         where = parse(resource_id)
         deadline = self._session.clock.now() + deadline_s
-        what = f"PUT {label(resource_id)}"
+        what = f"PUT {shorten_id(resource_id)}"
 
         def write() -> Any:
-            calls = self._session.operations(where, self._guard)
+            calls = self._session.get_operations(where, self._guard)
             whole = copy.deepcopy(dict(body))
             if where.is_a(GROUP):
-                return calls.create_or_update(*where.names, whole, cls=raw)
-            return self._operation(
+                return calls.create_or_update(*where.names, whole, cls=parse_raw)
+            return self._run_operation(
                 what,
                 deadline,
                 lambda polling: calls.begin_create_or_update(
@@ -92,17 +92,17 @@ class Writer:
                 cadence,
             )
 
-        self._write(what, resource_id, write, deadline, _as_put(body), contention_s)
+        self._write(what, resource_id, write, deadline, _build_put_check(body), contention_s)
 
     def delete(self, resource_id: str, deadline_s: float) -> None:
         """Delete a resource and wait until it is gone; do nothing if it does not exist."""
         where = parse(resource_id)
         deadline = self._session.clock.now() + deadline_s
-        what = f"DELETE {label(resource_id)}"
+        what = f"DELETE {shorten_id(resource_id)}"
 
         def write() -> Any:
-            calls = self._session.operations(where, self._guard)
-            return self._operation(
+            calls = self._session.get_operations(where, self._guard)
+            return self._run_operation(
                 what,
                 deadline,
                 lambda polling: calls.begin_delete(*where.names, polling=polling),
@@ -134,11 +134,11 @@ class Writer:
         """
         where = parse(gateway_id)
         deadline = self._session.clock.now() + deadline_s
-        what = f"POST {label(gateway_id)}/{action}"
+        what = f"POST {shorten_id(gateway_id)}/{action}"
 
         def write() -> Any:
-            call = getattr(self._session.operations(where, self._guard), f"begin_{action}")
-            return self._operation(
+            call = getattr(self._session.get_operations(where, self._guard), f"begin_{action}")
+            return self._run_operation(
                 what,
                 deadline,
                 lambda polling: call(*where.names, **arguments, polling=polling),
@@ -166,7 +166,7 @@ class Writer:
         clock = self._session.clock
         while True:
             try:
-                retries = self._session.retries(self._waiting, contention_s)
+                retries = self._session.build_retries(self._waiting, contention_s)
                 retries.call(what, write, on=WRITE, deadline=deadline)
                 return
             except AzureFailure as failure:
@@ -184,7 +184,7 @@ class Writer:
                 if done(found):
                     return
 
-    def _operation(
+    def _run_operation(
         self,
         what: str,
         deadline: float,
@@ -200,7 +200,7 @@ class Writer:
         )
 
 
-def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
+def _build_put_check(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
     """Whether a resource is as a body wanted it: every scalar under its properties."""
     wanted = dict(body.get("properties") or {})
     wanted.pop("provisioningState", None)
@@ -208,8 +208,8 @@ def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
     def done(found: Body | None) -> bool:
         if found is None:
             return False
-        properties = section(found, "properties")
-        if provisioning_state(properties) != "Succeeded":
+        properties = get_section(found, "properties")
+        if get_provisioning_state(properties) != "Succeeded":
             return False
         return all(
             properties.get(name) == value

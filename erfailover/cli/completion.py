@@ -19,7 +19,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class, shell_complete
 
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 
 Item = CompletionItem[str]
 PROGRAM, VARIABLE = "erfailover", "_ERFAILOVER_COMPLETE"
@@ -27,7 +27,7 @@ RUNS = 30
 """How many runs are offered, the newest first."""
 
 
-def script(root: click.Command, shell: str) -> str:
+def build_script(root: click.Command, shell: str) -> str:
     """Return what a shell must evaluate once, to ask for completions from then on."""
     made = get_completion_class(shell)
     assert made is not None, shell
@@ -59,7 +59,7 @@ def _hand_over_to_lab() -> None:
     os.execve(sys.executable, [sys.executable, "-m", "erfailover.lab"], asked)
 
 
-def found(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
+def find_items(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
     """Return the completions of a value; none if anything is wrong.
 
     Args:
@@ -68,11 +68,11 @@ def found(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
         incomplete: what was typed of the value.
     """
     sources = {
-        "spokes": _spokes,
-        "expectations": _expectations,
-        "runs": _runs,
-        "schemas": _schemas,
-        "commands": _commands,
+        "spokes": _iter_spokes,
+        "expectations": _iter_expectations,
+        "runs": _iter_runs,
+        "schemas": _iter_schemas,
+        "commands": _iter_commands,
     }
     try:
         items = list(sources[what](ctx, incomplete))
@@ -81,27 +81,27 @@ def found(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
     return [each for each in items if each.value.startswith(incomplete)]
 
 
-def _spokes(ctx: click.Context, _: str) -> Iterator[Item]:
-    for spoke in _site(ctx)["spokes"]:
-        yield CompletionItem(str(spoke.get("name") or last_of(spoke["virtual_network"])))
+def _iter_spokes(ctx: click.Context, _: str) -> Iterator[Item]:
+    for spoke in _load_site(ctx)["spokes"]:
+        yield CompletionItem(str(spoke.get("name") or get_last_name(spoke["virtual_network"])))
 
 
-def _expectations(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+def _iter_expectations(ctx: click.Context, incomplete: str) -> Iterator[Item]:
     """``office=up`` and the like, also after a comma."""
     before = incomplete.rpartition(",")
-    for name in _site(ctx)["probes"]:
+    for name in _load_site(ctx)["probes"]:
         for state in ("up", "down"):
             yield CompletionItem(f"{before[0]}{before[1]}{name}={state}")
 
 
-def _schemas(_: click.Context, __: str) -> Iterator[Item]:
+def _iter_schemas(_: click.Context, __: str) -> Iterator[Item]:
     from erfailover.reporting import schemas
 
-    for name in schemas.names():
-        yield CompletionItem(name, help=schemas.schema(name)["title"])
+    for name in schemas.list_names():
+        yield CompletionItem(name, help=schemas.load_schema(name)["title"])
 
 
-def _commands(ctx: click.Context, _: str) -> Iterator[Item]:
+def _iter_commands(ctx: click.Context, _: str) -> Iterator[Item]:
     within: click.Command | None = ctx.find_root().command
     for word in ctx.params.get("command") or ():
         within = within.commands.get(word) if isinstance(within, click.Group) else None
@@ -110,28 +110,28 @@ def _commands(ctx: click.Context, _: str) -> Iterator[Item]:
             yield CompletionItem(name, help=command.get_short_help_str())
 
 
-def _runs(ctx: click.Context, _: str) -> Iterator[Item]:
+def _iter_runs(ctx: click.Context, _: str) -> Iterator[Item]:
     """Yield the runs in this machine's journals of the site, the newest first."""
-    begun = [run for folder in _journals(ctx) for run in _begun(folder)]
+    begun = [run for folder in _iter_journals(ctx) for run in _iter_begun(folder)]
     begun.sort(key=lambda run: str(run.get("at")), reverse=True)
     for run in islice(begun, RUNS):
         command = " ".join(filter(None, (run.get("command"), run.get("to"))))
         yield CompletionItem(str(run["run"]), help=f"{command}, {str(run.get('at'))[:16]}")
 
 
-def _journals(ctx: click.Context) -> Iterator[Path]:
+def _iter_journals(ctx: click.Context) -> Iterator[Path]:
     """Yield a site's journals: of whatever subscription it may be in, the lab's included."""
     import platformdirs
 
     base = os.environ.get("ERFAILOVER_STATE_DIR")
     root = Path(base) if base else platformdirs.user_state_path("erfailover")
-    name = str(_site(ctx)["site"])
+    name = str(_load_site(ctx)["site"])
     for folder in (root / "sites").iterdir():
         if folder.name.startswith(f"{name}-"):
             yield folder / "journal.jsonl"
 
 
-def _begun(journal: Path) -> Iterator[Mapping[str, Any]]:
+def _iter_begun(journal: Path) -> Iterator[Mapping[str, Any]]:
     with journal.open(encoding="utf-8") as lines:
         for line in lines:
             if '"begun"' not in line:
@@ -142,7 +142,7 @@ def _begun(journal: Path) -> Iterator[Mapping[str, Any]]:
                     yield record
 
 
-def _site(ctx: click.Context) -> Any:
+def _load_site(ctx: click.Context) -> Any:
     """Return the site file as it is, without validating it."""
     import yaml
 

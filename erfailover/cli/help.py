@@ -53,9 +53,9 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the group's words; options of the command may precede it, as in kubectl and az."""
-        return super().parse_args(ctx, self._with_leading_options_last(args))
+        return super().parse_args(ctx, self._move_leading_options(args))
 
-    def _with_leading_options_last(self, args: list[str]) -> list[str]:
+    def _move_leading_options(self, args: list[str]) -> list[str]:
         own = {name for option in self.params for name in option.opts}
         options = {
             name: option
@@ -66,7 +66,7 @@ class Commands(click.Group):
         }
         leading: list[str] = []
         rest = list(args)
-        while rest and (name := _option_name(rest[0])) in options and name not in own:
+        while rest and (name := _get_option_name(rest[0])) in options and name not in own:
             takes_value = not (options[name].is_flag or options[name].count or "=" in rest[0])
             count = 2 if takes_value else 1
             leading, rest = leading + rest[:count], rest[count:]
@@ -90,7 +90,7 @@ class Commands(click.Group):
         _write_examples(ctx, formatter)
 
 
-def _option_name(word: str) -> str:
+def _get_option_name(word: str) -> str:
     """Return the option that a word names: ``--site`` of ``--site=x``, ``-v`` of ``-vv``."""
     return "-v" if re.fullmatch("-v+", word) else word.partition("=")[0]
 

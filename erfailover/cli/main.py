@@ -17,8 +17,8 @@ import click
 from erfailover import __version__
 from erfailover.cli import meta, observe, signals, site, switch
 from erfailover.cli.help import Commands
-from erfailover.cli.options import CONTEXT, logged, output_of, printed
-from erfailover.errors import Failure, StateFailure, UsageFailure, printable
+from erfailover.cli.options import CONTEXT, add_log_options, add_output_options, pop_output
+from erfailover.errors import Failure, StateFailure, UsageFailure, escape_controls
 from erfailover.runtime import logs, memory, streams
 
 if TYPE_CHECKING:
@@ -58,15 +58,15 @@ def _judge_query(_: Any) -> int:
 
 @cli.command()
 @click.option("--keep", is_flag=True, help="Leave the demo's lab and folder behind.")
-@printed
-@logged
+@add_output_options
+@add_log_options
 def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
     """Run an end-to-end demo on a temporary lab."""
     from erfailover.commands.demo import command
 
     as_json = log_format == "json"
     logs.begin(verbose, as_json=as_json)
-    output, query = output_of(options)
+    output, query = pop_output(options)
     command.run(output, query, keep=keep, json_log=as_json)
 
 
@@ -87,7 +87,7 @@ for command in (*site.ALL, *observe.ALL, *switch.ALL, *meta.ALL):
 
 def main() -> None:
     """Run the command line and exit with the documented code."""
-    memory.while_loading()
+    memory.relax_gc()
     if COMPLETION in os.environ:
         from erfailover.cli import completion
 
@@ -104,13 +104,13 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
         clock: whose seconds count; None for the machine's own, at the speed that the
             environment names.
     """
-    with streams.lasting() as output:
+    with streams.protect_streams() as output:
         code = _invoke(arguments, clock)
         output.flush()
         error = output.error
         if code == 0 and error is not None and not isinstance(error, BrokenPipeError):
             hint = "What was done is done; see erfailover history."
-            return _failed(StateFailure.exit_code, f"standard output failed: {error}", hint)
+            return _report_failure(StateFailure.exit_code, f"standard output failed: {error}", hint)
     return code
 
 
@@ -118,39 +118,41 @@ def _invoke(arguments: list[str], clock: Clock | None) -> int:
     try:
         result = cli.main(arguments, prog_name="erfailover", standalone_mode=False, obj=clock)
     except click.exceptions.Abort:
-        return _failed(130, "interrupted", GO_ON)
+        return _report_failure(130, "interrupted", GO_ON)
     except click.ClickException as error:
         if logs.is_json():
-            return _failed(2, error.format_message(), None)
+            return _report_failure(2, error.format_message(), None)
         shown = io.StringIO()
         error.show(shown)
-        click.echo(_fitted(printable(shown.getvalue())), err=True, nl=False)
+        click.echo(_fitted(escape_controls(shown.getvalue())), err=True, nl=False)
         return 2
     except Failure as failure:
-        return _failed(failure.exit_code, failure.message, failure.hint)
+        return _report_failure(failure.exit_code, failure.message, failure.hint)
     except KeyboardInterrupt:
-        return _failed(130, "interrupted", GO_ON)
+        return _report_failure(130, "interrupted", GO_ON)
     except Exception as error:
         if logs.is_json():
             logging.getLogger("erfailover").exception("a bug in erfailover")
         elif VERBOSE.intersection(arguments):
             raise
         told = f"{type(error).__name__}: {error}"
-        return _failed(1, f"a bug in erfailover: {told}", "Run it again with -v for the details.")
+        return _report_failure(
+            1, f"a bug in erfailover: {told}", "Run it again with -v for the details."
+        )
     finally:
         logs.end()
     return result if isinstance(result, int) else 0
 
 
-def _failed(code: int, message: str, hint: str | None) -> int:
+def _report_failure(code: int, message: str, hint: str | None) -> int:
     sys.stdout.flush()
     if logs.is_json():
         fields = {"exit_code": code, "hint": hint}
         logging.getLogger("erfailover").error("%s", message, extra={"fields": fields})
         return code
-    click.echo(_fitted(printable(f"erfailover: {message}")), err=True)
+    click.echo(_fitted(escape_controls(f"erfailover: {message}")), err=True)
     if hint:
-        click.echo(_fitted(printable(f"  {hint}")), err=True)
+        click.echo(_fitted(escape_controls(f"  {hint}")), err=True)
     return code
 
 

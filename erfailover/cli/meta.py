@@ -7,23 +7,23 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Explained
-from erfailover.cli.options import Word, completed, output_of, printed
+from erfailover.cli.options import Word, add_output_options, complete_with, pop_output
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 @click.command(cls=Explained)
-@printed
+@add_output_options
 def version(**options: Any) -> None:
     """Show the versions of erfailover and of what it is built on."""
     from erfailover.cli import version as command
 
-    command.run(*output_of(options))
+    command.run(*pop_output(options))
 
 
 @click.command(cls=Explained)
-@click.argument("name", required=False, shell_complete=completed("schemas"))
-@printed
+@click.argument("name", required=False, shell_complete=complete_with("schemas"))
+@add_output_options
 def schema(name: str | None, **options: Any) -> None:
     """Print the JSON Schemas of all output, and of the site file.
 
@@ -31,7 +31,7 @@ def schema(name: str | None, **options: Any) -> None:
     """
     from erfailover.cli import schema as command
 
-    command.run(name, *output_of(options))
+    command.run(name, *pop_output(options))
 
 
 @click.command(cls=Explained)
@@ -44,11 +44,11 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     from erfailover.cli import completion as cli_completion
 
-    click.echo(cli_completion.script(ctx.find_root().command, shell))
+    click.echo(cli_completion.build_script(ctx.find_root().command, shell))
 
 
 @click.command("help", cls=Explained)
-@click.argument("command", nargs=-1, shell_complete=completed("commands"))
+@click.argument("command", nargs=-1, shell_complete=complete_with("commands"))
 @click.pass_context
 def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
     """Show the help of COMMAND; without one, of erfailover."""

@@ -16,14 +16,14 @@ from erfailover.cli.options import (
     Moment,
     Seconds,
     Word,
-    common,
-    completed,
-    context,
-    located,
-    logged,
+    add_common_options,
+    add_log_options,
+    add_output_options,
+    add_site_options,
+    build_context,
+    complete_with,
     of_spokes,
     output_for,
-    printed,
 )
 
 
@@ -44,7 +44,7 @@ from erfailover.cli.options import (
     help="Show also what the verdict rests on, and the tables: peerings, BGP peers, learned "
     "routes, connections.",
 )
-@common
+@add_common_options
 def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     """Show which path each spoke is on, and whether it works.
 
@@ -56,11 +56,11 @@ def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     if every_s is not None:
         from erfailover.commands.status import watch
 
-        watch.run(context(options), every_s)
+        watch.run(build_context(options), every_s)
         return
     from erfailover.commands.status import command
 
-    command.run(context(options), details=details)
+    command.run(build_context(options), details=details)
 
 
 @click.command(cls=Explained)
@@ -79,7 +79,7 @@ def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     type=Word(["svg", "png"]),
     help="Format. Default: png if the file name ends in .png, otherwise svg.",
 )
-@located
+@add_site_options
 def diagram(file: Path | None, form: str | None, **options: Any) -> None:
     """Draw the site as it is now.
 
@@ -89,12 +89,12 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
     """
     from erfailover.commands.status import diagram as command
 
-    command.run(context(options), file, form)
+    command.run(build_context(options), file, form)
 
 
 @click.command(cls=Explained)
 @of_spokes
-@common
+@add_common_options
 def doctor(**options: Any) -> None:
     """Check, without a write, whether a switch could work.
 
@@ -102,7 +102,7 @@ def doctor(**options: Any) -> None:
     """
     from erfailover.commands import doctor as command
 
-    command.run(context(options))
+    command.run(build_context(options))
 
 
 @click.command(cls=Explained)
@@ -119,7 +119,7 @@ def doctor(**options: Any) -> None:
     metavar="ID",
     help="A further scope of that role: where circuits or connections lie. May be repeated.",
 )
-@common
+@add_common_options
 def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> None:
     """List the rights that the site needs.
 
@@ -127,11 +127,11 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     """
     from erfailover.commands import permissions as command
 
-    command.run(context(options), role, scopes)
+    command.run(build_context(options), role, scopes)
 
 
 @click.command(cls=Explained)
-@click.argument("run", required=False, shell_complete=completed("runs"))
+@click.argument("run", required=False, shell_complete=complete_with("runs"))
 @click.option(
     "--since",
     metavar="MOMENT",
@@ -146,7 +146,7 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
 )
 @click.option("--details", is_flag=True, help="Show every step of RUN, also if many are alike.")
 @REPORT
-@common
+@add_common_options
 def history(
     run: str | None,
     since: datetime | None,
@@ -169,30 +169,30 @@ def history(
             raise click.UsageError(f"--format jsonl prints whole runs: leave out --{name}.")
     from erfailover.commands.runs import history as command
 
-    command.run(context(options), run, since, lines=export is not None, details=details)
+    command.run(build_context(options), run, since, lines=export is not None, details=details)
 
 
 @click.command(cls=Explained)
 @click.option(
     "--expect",
     metavar="PROBE=up|down,...",
-    shell_complete=completed("expectations"),
+    shell_complete=complete_with("expectations"),
     help="What should come out; otherwise all up.",
 )
 @of_spokes
 @QUIET
-@common
+@add_common_options
 def verify(expect: str | None, **options: Any) -> None:
     """Run the site's probes, all at once."""
     from erfailover.commands.probes import verify as command
 
-    command.run(context(options), expect)
+    command.run(build_context(options), expect)
 
 
 @click.command(cls=Explained)
 @click.argument("folder", type=click.Path(path_type=Path))
-@printed
-@logged
+@add_output_options
+@add_log_options
 @LAB
 def sites(folder: Path, lab: bool, **options: Any) -> None:
     """Show one line for each site file in FOLDER.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from erfailover.errors import is_one_line, printable
+from erfailover.errors import escape_controls, is_one_line
 from erfailover.model.moments import since
 from erfailover.reporting.formats import FORMATS
 from erfailover.runtime import logs
@@ -98,10 +98,10 @@ class Moment(click.ParamType[datetime]):
         try:
             return since(str(value), datetime.now(UTC))
         except ValueError as error:
-            self.fail(f"{printable(str(value))[:80]!r}: {error}.", param, ctx)
+            self.fail(f"{escape_controls(str(value))[:80]!r}: {error}.", param, ctx)
 
 
-def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
+def complete_with(by: str) -> Callable[..., list[CompletionItem[str]]]:
     """Complete an option's value with what a function of ``cli.completion`` finds."""
 
     def complete(
@@ -109,12 +109,12 @@ def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
     ) -> list[CompletionItem[str]]:
         from erfailover.cli import completion
 
-        return completion.found(by, ctx, incomplete)
+        return completion.find_items(by, ctx, incomplete)
 
     return complete
 
 
-def logged(command: F) -> F:
+def add_log_options(command: F) -> F:
     """Return the options that say what is logged, and how."""
     for option in (
         click.option(
@@ -137,14 +137,14 @@ def logged(command: F) -> F:
     return command
 
 
-def common(command: F) -> F:
+def add_common_options(command: F) -> F:
     """Return the options that every command takes which prints a result."""
-    return printed(located(command))
+    return add_output_options(add_site_options(command))
 
 
-def planned(command: F) -> F:
+def add_plan_options(command: F) -> F:
     """Return the same, for a command whose plan can be printed as az commands."""
-    return _printed(located(command), (*FORMATS, "az"))
+    return _add_output_options(add_site_options(command), (*FORMATS, "az"))
 
 
 SITE = click.option(
@@ -159,27 +159,27 @@ SITE = click.option(
 LAB = click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs.")
 
 
-def located(command: F) -> F:
+def add_site_options(command: F) -> F:
     """Return the options that say which site it is, and those that every command takes."""
     for option in (
         SITE,
         LAB,
     ):
         command = option(command)
-    return logged(command)
+    return add_log_options(command)
 
 
-def printed(command: F) -> F:
+def add_output_options(command: F) -> F:
     """Return the options that say how a result is printed, named as az names them."""
-    return _printed(command, FORMATS)
+    return _add_output_options(command, FORMATS)
 
 
-def _printed(command: F, formats: tuple[str, ...]) -> F:
+def _add_output_options(command: F, formats: tuple[str, ...]) -> F:
     for option in (
         click.option(
             "--query",
             metavar="JMESPATH",
-            callback=_understood,
+            callback=_parse_query,
             help="Print only what this JMESPath query selects.",
         ),
         click.option(
@@ -194,25 +194,25 @@ def _printed(command: F, formats: tuple[str, ...]) -> F:
     return command
 
 
-def _understood(ctx: click.Context, param: click.Parameter, text: str | None) -> Query | None:
+def _parse_query(ctx: click.Context, param: click.Parameter, text: str | None) -> Query | None:
     """Return the query, or what is wrong with it, before anything is done."""
     if text is None or ctx.resilient_parsing:
         return None
     from erfailover.reporting import formats
 
     try:
-        return formats.query(text)
+        return formats.parse_query(text)
     except formats.QueryProblem as problem:
         raise click.BadParameter(str(problem)) from None
 
 
-def output_of(options: dict[str, Any]) -> tuple[str, Query | None]:
+def pop_output(options: dict[str, Any]) -> tuple[str, Query | None]:
     """Return the format and the query that were asked for; takes them out of ``options``."""
     output, query = options.pop("output", None), options.pop("query", None)
     return output or ("json" if query else "table"), query
 
 
-def writes(command: F) -> F:
+def add_write_options(command: F) -> F:
     """Return the options that every command takes which writes to the site."""
     for option in (
         click.option(
@@ -263,7 +263,7 @@ def _ticket(ctx: click.Context, param: click.Parameter, text: str | None) -> str
     if text is not None and not TICKET.fullmatch(text):
         raise click.BadParameter(
             f"expected 1 to 64 of the characters A-Z, a-z, 0-9, '.', '_' and '-', such as "
-            f"CHG0012345; found {printable(text)[:80]!r}."
+            f"CHG0012345; found {escape_controls(text)[:80]!r}."
         )
     return text
 
@@ -301,7 +301,7 @@ def of_spokes(command: F) -> F:
         "spokes",
         metavar="NAME",
         multiple=True,
-        shell_complete=completed("spokes"),
+        shell_complete=complete_with("spokes"),
         help="Only this spoke; repeatable. Without it, every spoke of the site.",
     )(command)
 
@@ -314,9 +314,9 @@ def output_for(options: dict[str, Any], *, lab: bool) -> Output:
     if lab:
         from erfailover.commands.demo import lab_process
 
-        os.environ.update(lab_process.up())
+        os.environ.update(lab_process.start())
     output = Output(
-        *output_of(options),
+        *pop_output(options),
         yes=options.pop("yes", False),
         quiet=options.pop("quiet", False),
         json_log=as_json,
@@ -325,7 +325,7 @@ def output_for(options: dict[str, Any], *, lab: bool) -> Output:
     return output
 
 
-def context(options: dict[str, Any]) -> Context:
+def build_context(options: dict[str, Any]) -> Context:
     """Return what a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
     from erfailover.commands.site_file import SiteFile

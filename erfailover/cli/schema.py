@@ -16,9 +16,9 @@ def run(name: str | None, output: str, query: Query | None) -> None:
     Raises:
         UsageFailure: there is no such schema.
     """
-    names = schemas.names()
+    names = schemas.list_names()
     if name is None:
-        listed = [{"name": each, "title": schemas.schema(each)["title"]} for each in names]
+        listed = [{"name": each, "title": schemas.load_schema(each)["title"]} for each in names]
         width = max(map(len, names)) + 2
         lines = [f"{each['name']:<{width}}{each['title']}" for each in listed]
         head = f"{'NAME':<{width}}WHAT PRINTS IT AS JSON"
@@ -28,4 +28,6 @@ def run(name: str | None, output: str, query: Query | None) -> None:
         close = difflib.get_close_matches(name, names, 1)
         meant = f"Did you mean {close[0]!r}? " if close else ""
         raise UsageFailure(f"there is no schema {name!r}", f"{meant}erfailover schema lists them.")
-    commands_output.show(schemas.text(name).rstrip("\n"), schemas.schema(name), output, query)
+    commands_output.show(
+        schemas.read_text(name).rstrip("\n"), schemas.load_schema(name), output, query
+    )

@@ -11,11 +11,11 @@ from erfailover.cli.help import Explained
 from erfailover.cli.options import (
     SITE,
     Word,
-    common,
-    context,
-    output_of,
-    printed,
-    writes,
+    add_common_options,
+    add_output_options,
+    add_write_options,
+    build_context,
+    pop_output,
 )
 
 
@@ -50,7 +50,7 @@ from erfailover.cli.options import (
     multiple=True,
     help="What the spokes must reach, instead of what the primary has learned; repeatable.",
 )
-@common
+@add_common_options
 def init(force: bool, from_azure: bool, **options: Any) -> None:
     """Write a commented site file, to be looked through.
 
@@ -63,7 +63,7 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
             raise click.UsageError("--primary-hub and its like need --from-azure.")
         from erfailover.commands.site import init as command
 
-        given = context(options)
+        given = build_context(options)
         given.output.heading = None
         command.run(given.site_file, given.output, force=force)
         return
@@ -72,13 +72,13 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
     from erfailover.commands.site import adopt
 
     told["cloud"] = told["cloud"] or "public"
-    adopt.run(context(options), adopt.Options(**told, force=force))
+    adopt.run(build_context(options), adopt.Options(**told, force=force))
 
 
 @click.command(cls=Explained)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@writes
-@common
+@add_write_options
+@add_common_options
 def provision(dry_run: bool, **options: Any) -> None:
     """Make the whole topology of the site file.
 
@@ -86,18 +86,18 @@ def provision(dry_run: bool, **options: Any) -> None:
     """
     from erfailover.commands.provision import command
 
-    command.run(context(options), dry_run=dry_run)
+    command.run(build_context(options), dry_run=dry_run)
 
 
 @click.command(cls=Explained)
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted and stop.")
-@writes
-@common
+@add_write_options
+@add_common_options
 def destroy(dry_run: bool, **options: Any) -> None:
     """Delete what provision created, in the order Azure allows."""
     from erfailover.commands.provision import destroy as command
 
-    command.run(context(options), dry_run=dry_run)
+    command.run(build_context(options), dry_run=dry_run)
 
 
 @click.command(cls=Explained)
@@ -108,16 +108,16 @@ def destroy(dry_run: bool, **options: Any) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write files into a folder instead of printing them.",
 )
-@common
+@add_common_options
 def export(language: str, split: Path | None, **options: Any) -> None:
     """Print the site's peerings as they are now, as code."""
     from erfailover.commands.site import export as command
 
-    command.run(context(options), language, split)
+    command.run(build_context(options), language, split)
 
 
 @click.command(cls=Explained)
-@printed
+@add_output_options
 @SITE
 def validate(site_file: Path, **options: Any) -> None:
     """Check the site file alone: no sign-in, no call to Azure.
@@ -127,7 +127,7 @@ def validate(site_file: Path, **options: Any) -> None:
     from erfailover.commands.output import Output
     from erfailover.commands.site import validate as command
 
-    output = Output(*output_of(options))
+    output = Output(*pop_output(options))
     command.run(site_file, output)
     if output.query_failure is not None:
         raise output.query_failure

@@ -11,12 +11,12 @@ from erfailover.cli.help import Commands, Explained
 from erfailover.cli.options import (
     Count,
     Word,
-    common,
-    completed,
-    context,
+    add_common_options,
+    add_plan_options,
+    add_write_options,
+    build_context,
+    complete_with,
     of_spokes,
-    planned,
-    writes,
 )
 
 
@@ -61,7 +61,7 @@ from erfailover.cli.options import (
 @click.option(
     "--canary",
     metavar="SPOKE",
-    shell_complete=completed("spokes"),
+    shell_complete=complete_with("spokes"),
     help="Move this spoke first, and verify it before the others.",
 )
 @click.option(
@@ -81,8 +81,8 @@ from erfailover.cli.options import (
 )
 @click.argument("path", required=False, metavar="", type=click.UNPROCESSED)
 @of_spokes
-@writes
-@planned
+@add_write_options
+@add_plan_options
 def switch(
     path: str | None,
     target: str | None,
@@ -117,7 +117,7 @@ def switch(
         raise click.UsageError("--out saves the plan of --to PATH --dry-run.")
     if plan_file is not None and options["spokes"]:
         raise click.UsageError("--plan and --spoke exclude each other: a plan has its spokes.")
-    _only_planned(dry_run, options)
+    _refuse_az_output(dry_run, options)
     from erfailover.commands.switch import command
     from erfailover.commands.switch.options import Options
     from erfailover.model.site import Path as SitePath
@@ -134,12 +134,12 @@ def switch(
         probes=probes,
     )
     if plan_file is not None:
-        command.from_file(context(options), wanted, plan_file)
+        command.run_saved(build_context(options), wanted, plan_file)
         return
-    (command.undo if undo else command.run)(context(options), wanted)
+    (command.undo if undo else command.run)(build_context(options), wanted)
 
 
-def _only_planned(dry_run: bool, options: dict[str, Any]) -> None:
+def _refuse_az_output(dry_run: bool, options: dict[str, Any]) -> None:
     """Refuse to print as az commands what is going to be done by erfailover itself."""
     if options["output"] == "az" and not dry_run:
         raise click.UsageError("-o az prints a plan as az commands: add --dry-run.")
@@ -150,35 +150,35 @@ def _only_planned(dry_run: bool, options: dict[str, Any]) -> None:
 @click.command(cls=Explained)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @of_spokes
-@writes
-@planned
+@add_write_options
+@add_plan_options
 def prestage(dry_run: bool, **options: Any) -> None:
     """Make the peerings with the backup hub ahead of time.
 
     A switch then has less to do.
     """
-    _only_planned(dry_run, options)
+    _refuse_az_output(dry_run, options)
     from erfailover.commands.switch import prestage as command
     from erfailover.model.plan import Purpose
 
-    command.run(context(options), Purpose.PRESTAGE, dry_run=dry_run)
+    command.run(build_context(options), Purpose.PRESTAGE, dry_run=dry_run)
 
 
 @click.command(cls=Explained)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @of_spokes
-@writes
-@planned
+@add_write_options
+@add_plan_options
 def unprestage(dry_run: bool, **options: Any) -> None:
     """Remove the peerings that prestage made.
 
     Only if no spoke uses them.
     """
-    _only_planned(dry_run, options)
+    _refuse_az_output(dry_run, options)
     from erfailover.commands.switch import prestage as command
     from erfailover.model.plan import Purpose
 
-    command.run(context(options), Purpose.UNPRESTAGE, dry_run=dry_run)
+    command.run(build_context(options), Purpose.UNPRESTAGE, dry_run=dry_run)
 
 
 @click.group(cls=Commands)
@@ -192,8 +192,8 @@ def drill() -> None:
     metavar="NAME",
     help="The name of the primary gateway, typed for confirmation of Azure's site failover test.",
 )
-@writes
-@common
+@add_write_options
+@add_common_options
 def drill_start(gateway: str | None, **options: Any) -> None:
     """Cut the primary path; returns when the gateway's peers show it.
 
@@ -203,17 +203,17 @@ def drill_start(gateway: str | None, **options: Any) -> None:
     """
     from erfailover.commands.drill import command
 
-    command.run(context(options), start=True, gateway=gateway)
+    command.run(build_context(options), start=True, gateway=gateway)
 
 
 @drill.command("stop")
-@writes
-@common
+@add_write_options
+@add_common_options
 def drill_stop(**options: Any) -> None:
     """Repair the primary path; returns when the gateway's peers show it."""
     from erfailover.commands.drill import command
 
-    command.run(context(options), start=False)
+    command.run(build_context(options), start=False)
 
 
 ALL = (switch, prestage, unprestage, drill)

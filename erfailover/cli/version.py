@@ -42,31 +42,31 @@ EXTRAS = {
 
 def run(output: str, query: Query | None) -> None:
     """Print the versions."""
-    found = data()
-    commands_output.show(text(found), found, output, query)
+    found = build_data()
+    commands_output.show(format_text(found), found, output, query)
 
 
-def data() -> dict[str, Any]:
+def build_data() -> dict[str, Any]:
     """Return the versions as plain data; null is what is not installed."""
     return {
         "erfailover": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _find_version(name) for name in PACKAGES},
         "extras": {
-            extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()
+            extra: {name: _find_version(name) for name in names} for extra, names in EXTRAS.items()
         },
     }
 
 
-def _version(name: str) -> str | None:
+def _find_version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def text(found: dict[str, Any]) -> str:
+def format_text(found: dict[str, Any]) -> str:
     """Return the versions for people."""
     lines = [f"erfailover {found['erfailover']}", f"Python {found['python']}, {found['platform']}"]
     lines += [f"  {name:<24}{each or 'NOT INSTALLED'}" for name, each in found["packages"].items()]

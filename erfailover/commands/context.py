@@ -21,15 +21,15 @@ from erfailover.commands.chosen_spokes import known_spokes
 from erfailover.commands.hints import SUGGEST_PROVISION
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
-from erfailover.commands.state_store import open_store, state_folder
+from erfailover.commands.state_store import get_state_folder, open_store
 from erfailover.config.subscription import AZ_CLOUDS, AzNames, names_in_az
 from erfailover.errors import AzureFailure, Failure, Kind, UsageFailure
 from erfailover.model.azure_context import AzureContext, identity_of, one_line
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.site import CloudEndpoint, Site
-from erfailover.planning.peering_names import OtherName, as_observed
+from erfailover.planning.peering_names import OtherName, resolve_names
 from erfailover.reporting import misplaced
 from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import Screen
@@ -80,7 +80,7 @@ class Context:
     told_of_damage: bool = False
     other_names: tuple[OtherName, ...] = ()
     spokes: tuple[str, ...] = ()
-    clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
+    clock: Clock = field(default_factory=lambda: SystemClock(read_clock_speed(os.environ)))
     _observed_site: Site | None = None
     _chosen_site: Site | None = None
     _signed_in: SignedIn | None = None
@@ -100,7 +100,7 @@ class Context:
 
     def use_names_of(self, observed: Observed) -> Site:
         """Use the names that the site's peerings have in Azure from now on; return that site."""
-        self._observed_site, self.other_names = as_observed(self.site_file.site, observed)
+        self._observed_site, self.other_names = resolve_names(self.site_file.site, observed)
         self._chosen_site = None
         return self.site
 
@@ -134,7 +134,7 @@ class Context:
 
     def place_of(self, name: OtherName) -> str:
         """Return the line of the site file that names a peering."""
-        line = self.site_file.line(name.keys)
+        line = self.site_file.find_line(name.keys)
         return f"{self.site_file}:{line}" if line else str(self.site_file)
 
     @property
@@ -158,7 +158,7 @@ class Context:
     @cached_property
     def access(self) -> Access:
         """The credentials and the connections of this invocation."""
-        logs.quiet_libraries()
+        logs.silence_libraries()
         from erfailover.azure.client.access import Access, user_agent
         from erfailover.azure.client.clouds import resolve
 
@@ -174,7 +174,7 @@ class Context:
         from erfailover.azure.session import Session
         from erfailover.azure.signed_in import SignedIn
 
-        memory.while_working()
+        memory.restore_gc()
         subscription, access = self.site_file.subscription, self.access
         insist_on_answer(access.cloud.endpoint)
         log.info("%s; cloud %s", subscription.told, access.cloud.told)
@@ -274,10 +274,10 @@ class Context:
         """Return the claims of a token that is in memory; on a lab none is asked for."""
         if "session" not in self.__dict__:
             return {}
-        from erfailover.azure.client.raw_request import claims
+        from erfailover.azure.client.raw_request import parse_claims
 
         token = self.access.credential.at_hand(self.access.cloud.scope)
-        return claims(token.token) if token else {}
+        return parse_claims(token.token) if token else {}
 
     def connect(self) -> None:
         """Begin to use Azure before the first message, which then says who is signed in."""
@@ -302,7 +302,7 @@ class Context:
         """The site's journal, with the id of this run."""
         return Journal.open(self.store)
 
-    def records(self) -> tuple[Record, ...]:
+    def read_records(self) -> tuple[Record, ...]:
         """Return the records of the site's journal; say so, once, if some cannot be read.
 
         Raises:
@@ -311,13 +311,15 @@ class Context:
         lines = self.journal.read()
         if lines.damage and not self.told_of_damage:
             self.told_of_damage = True
-            self.output.warn(f"!! {lines.told(self.store.name)}. Going on with what can be read.")
+            self.output.warn(
+                f"!! {lines.describe_damage(self.store.name)}. Going on with what can be read."
+            )
         return lines.records
 
     @property
     def state_folder(self) -> Path:
         """The folder of this machine that keeps the site's journal and secrets."""
-        return state_folder(self.site_file)
+        return get_state_folder(self.site_file)
 
     def close(self) -> None:
         """Close what was opened, and say so if a report was requested and none was written."""
@@ -329,11 +331,11 @@ class Context:
                 self.__dict__[name].close()
 
     def _show_wait(self, failure: AzureFailure, seconds: float) -> None:
-        if waits.listener() is None:  # otherwise the line of the step that waits shows it
-            self.output.info(f"  waiting {duration(seconds)}: {failure.message}")
+        if waits.get_listener() is None:  # otherwise the line of the step that waits shows it
+            self.output.print_info(f"  waiting {format_duration(seconds)}: {failure.message}")
 
 
-def clock_speed(environment: Mapping[str, str]) -> float:
+def read_clock_speed(environment: Mapping[str, str]) -> float:
     """How many times faster than the wall the clock runs (``ERFAILOVER_CLOCK_SPEED``)."""
     text = environment.get("ERFAILOVER_CLOCK_SPEED", "1")
     try:

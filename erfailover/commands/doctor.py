@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from erfailover.azure.readers.doctor import Asked, read
 from erfailover.commands.context import Context
-from erfailover.commands.output import screen
+from erfailover.commands.output import detect_screen
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.state_location import parse
-from erfailover.planning.doctor.check import verdict_of
-from erfailover.planning.doctor.checks import checks
+from erfailover.planning.doctor.check import compute_verdict
+from erfailover.planning.doctor.checks import run_checks
 from erfailover.planning.doctor.environment import ENDPOINT, SIGN_IN, STORE
 from erfailover.reporting import doctor as told
 
@@ -29,22 +29,24 @@ def run(context: Context) -> None:
     """
     site = context.site
     reader, store = context.reader, context.store
-    hosts = _hosts(context)
+    hosts = _list_hosts(context)
     with context.doing(f"Checking {site.name}: rights, networks, gateways"):
         facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
     site = context.use_names_of(facts.observed)
     facts = replace(
         facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
     )
-    lines = checks(site, facts)
-    width = screen(context.environment).width
-    context.output.print_result(told.text(site, lines, width), told.data(site, lines), ROWS)
-    found = verdict_of(lines)
+    lines = run_checks(site, facts)
+    width = detect_screen(context.environment).width
+    context.output.print_result(
+        told.format_text(site, lines, width), told.build_data(site, lines), ROWS
+    )
+    found = compute_verdict(lines)
     if found is Verdict.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))
         verb = "fails" if len(names) == 1 else "fail"
         raise Refused(
-            f"{counted(len(names), 'check')} {verb}: {', '.join(names)}",
+            f"{format_count(len(names), 'check')} {verb}: {', '.join(names)}",
             "Each has its remedy above.",
         )
     if found is Verdict.UNKNOWN:
@@ -55,11 +57,11 @@ def run(context: Context) -> None:
         )
 
 
-def _hosts(context: Context) -> dict[str, str]:
+def _list_hosts(context: Context) -> dict[str, str]:
     """Return the hosts that a switch depends on, by what they are for."""
     cloud, state = context.access.cloud, context.site.state
     hosts: dict[str, str | None] = {ENDPOINT: cloud.endpoint, SIGN_IN: cloud.authority}
     if state is not None:
         told = context.environment.get("ERFAILOVER_BLOB_ENDPOINT")
-        hosts[STORE] = told or cloud.blob_endpoint(parse(state).account)
+        hosts[STORE] = told or cloud.build_blob_endpoint(parse(state).account)
     return {what: url for what, url in hosts.items() if url}

@@ -9,7 +9,7 @@ SUGGEST_PROVISION = frozenset({"status", "diagram", "doctor", "verify"})
 network does not: in a wrong subscription ``provision`` would build another one."""
 
 
-def not_found_hint(site: Site) -> str:
+def explain_not_found(site: Site) -> str:
     """Return what to check if nothing of a site was found; only a topology can be provisioned."""
     check = "Check the subscription and the names in the site file: erfailover doctor"
     return (

@@ -14,10 +14,10 @@ from erfailover.errors import Refused, StateFailure
 from erfailover.model.command_line import spoke_options
 from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
-from erfailover.model.history import Owed, owed, runs
+from erfailover.model.history import Owed, collect_runs, find_owed
 from erfailover.model.lease import Standing, Taken
 from erfailover.runtime.state.lease_keeper import HeldLease
-from erfailover.runtime.state.process import this_process
+from erfailover.runtime.state.process import build_holder
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Lease:
     held: HeldLease
     taken: Taken
 
-    def writer(
+    def build_writer(
         self, accepted: OnAccepted, waiting: OnWait | None = None, write: Write = Write.OTHER
     ) -> Writer:
         """Return a writer that checks the lease before every write.
@@ -57,7 +57,7 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         StateFailure: the store of the lease cannot be reached.
     """
     session = context.session
-    me = this_process(command + spoke_options(context.site.chosen))
+    me = build_holder(command + spoke_options(context.site.chosen))
     with context.doing("Taking the site's lease"):
         taken = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
@@ -70,15 +70,15 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         yield Lease(session, held, taken)
 
 
-def unsettled(context: Context, taken: Taken) -> Owed | None:
+def find_unsettled(context: Context, taken: Taken) -> Owed | None:
     """Return the spokes that the lost holder of a lease was moving, and may still move."""
     if taken.standing is Standing.FREE:
         return None
-    return owed(runs(context.records()))
+    return find_owed(collect_runs(context.read_records()))
 
 
 def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
-    found = unsettled(context, taken)
+    found = find_unsettled(context, taken)
     if found is not None:
         raise Refused(
             f"{join_names(found.spokes, 12)} may have NO path: run {found.run} was moving them to "
@@ -94,7 +94,7 @@ def _mend_journal(context: Context) -> None:
         return
     context.told_of_damage = True
     say, name = context.output.warn, context.store.name
-    say(f"!! {lines.told(name)}.")
+    say(f"!! {lines.describe_damage(name)}.")
     try:
         kept = context.store.mend()
     except StateFailure as failure:
@@ -111,7 +111,7 @@ def _mend_journal(context: Context) -> None:
 def _report_take_over(context: Context, taken: Taken) -> None:
     """Say, and record, whose lease was taken over."""
     previous = taken.previous
-    who = previous.told(taken.record.since) if previous else "an unknown holder"
+    who = previous.describe(taken.record.since) if previous else "an unknown holder"
     context.output.warn(f"Took over the {taken.standing} lease of {who}")
     context.journal.write(
         "took-over",

@@ -16,7 +16,7 @@ from typing import Any, TextIO, TypeVar
 
 from rich.console import Console, RenderableType
 
-from erfailover.errors import STYLE, Interrupted, Refused, UsageFailure, printable
+from erfailover.errors import STYLE, Interrupted, Refused, UsageFailure, escape_controls
 from erfailover.reporting import formats
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.formats import Query
@@ -73,7 +73,7 @@ class Output:
             force_terminal=None if can_redraw else False,
         )
 
-    def info(self, text: str = "") -> None:
+    def print_info(self, text: str = "") -> None:
         """Print a message on standard error, unless only the outcome is wanted."""
         if not self.quiet:
             self.warn(text)
@@ -106,7 +106,7 @@ class Output:
         """Say where the command works, before the first message on standard error."""
         if self.heading is not None and not self._is_headed:
             self._is_headed = True
-            told = self.heading(screen(os.environ, sys.stderr))
+            told = self.heading(detect_screen(os.environ, sys.stderr))
             self.console.print(told, markup=False)
 
     def headed(self, text: str) -> str:
@@ -118,7 +118,7 @@ class Output:
         if self.heading is None or is_seen:
             return text
         self._is_headed = True
-        return f"{self.heading(_screen())}\n{text}"
+        return f"{self.heading(_detect_screen())}\n{text}"
 
     def log_line(self, line: str) -> None:
         """Write a line of the log, above what is shown live."""
@@ -186,7 +186,7 @@ class Output:
         _insist_on_terminal(unanswered, hint)
         self._head_question()
         self._show_subject()
-        question = fitted(printable(question), spare=len(" [y/N]: "))
+        question = fitted(escape_controls(question), spare=len(" [y/N]: "))
         answer = _prompt(partial(click.confirm, question, default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
@@ -289,23 +289,23 @@ def show(text: str, data: Any, format_: str, query: Query | None = None, rows: s
     Raises:
         UsageFailure: the query does not suit this result; nothing was printed.
     """
-    on = _screen()
+    on = _detect_screen()
     of_query = on if format_ == formats.TABLE and query is not None else None
     try:
-        told = formats.printed(text, data, format_, query, of_query, rows)
-        sys.stdout.write(printable(told, STYLE) if on.colour else printable(told))
+        told = formats.format_result(text, data, format_, query, of_query, rows)
+        sys.stdout.write(escape_controls(told, STYLE) if on.colour else escape_controls(told))
     except formats.QueryProblem as problem:
         raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
     sys.stdout.flush()
 
 
-def _screen() -> Screen:
+def _detect_screen() -> Screen:
     """Return what a result is shown on; what is piped is not folded."""
-    found = screen(os.environ)
+    found = detect_screen(os.environ)
     return found if sys.stdout.isatty() else replace(found, width=UNFOLDED)
 
 
-def screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
+def detect_screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
     """Return what is shown on.
 
     Args:
@@ -313,7 +313,7 @@ def screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
         out: where to; None for standard output.
     """
     console = CleanConsole(file=out or sys.stdout)
-    drawing = _draws(console.encoding) and environment.get("TERM") != "dumb"
+    drawing = _can_draw(console.encoding) and environment.get("TERM") != "dumb"
     if not console.is_terminal:
         return Screen(WIDTH, colour=False, drawing=drawing)
     plain = bool(environment.get("NO_COLOR")) or console.is_dumb_terminal
@@ -321,7 +321,7 @@ def screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
     return Screen(max(console.width, NARROWEST), colour, drawing)
 
 
-def _draws(encoding: str) -> bool:
+def _can_draw(encoding: str) -> bool:
     """Whether an encoding has every character that a picture is drawn with."""
     try:
         DRAWN.encode(encoding)

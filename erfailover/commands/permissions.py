@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from erfailover.azure.readers.operations import operations
+from erfailover.azure.readers.operations import read_operations
 from erfailover.commands.context import Context
 from erfailover.errors import Failure, UsageFailure
 from erfailover.planning.doctor import permissions
@@ -45,43 +45,47 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
             )
     site_file, output = context.site_file, context.output
     site = site_file.site
-    if site.subscription is None and any("/None/" in each for each in permissions.groups(site)):
+    if site.subscription is None and any(
+        "/None/" in each for each in permissions.list_groups(site)
+    ):
         raise UsageFailure(
             f"{site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
             "Add subscription: <id> to the site file, or export AZURE_SUBSCRIPTION_ID.",
         )
     if role is None:
-        rows = list(permissions.rows(site))
-        output.print_result(told.rights_text(site, rows), told.rights_data(site, rows), ROWS)
+        rows = list(permissions.iter_rows(site))
+        output.print_result(
+            told.format_rights(site, rows), told.build_rights_data(site, rows), ROWS
+        )
         return
     kind = RoleKind(role)
-    checked = permissions.checked(site, kind, _known_operations(context))
+    checked = permissions.select_actions(site, kind, _read_operations(context))
     if checked.left_out:
-        output.info(
+        output.print_info(
             f"Left out: {', '.join(checked.left_out)}. Azure refuses a whole role for an action "
             "that it does not know, and these were not seen published."
         )
     if checked.unconfirmed:
-        output.info(
+        output.print_info(
             f"Not seen published: {', '.join(checked.unconfirmed)}. If Azure answers "
             "InvalidActionOrNotAction, take them out; only drill needs them."
         )
     more = [each.rstrip("/") for each in scopes]
-    found = permissions.role_definition(site, kind, more, checked.actions)
+    found = permissions.build_role_definition(site, kind, more, checked.actions)
     output.head()
     output.print_result(json.dumps(found, indent=2), found, heads=False, as_it_is=True)
 
 
-def _known_operations(context: Context) -> dict[str, frozenset[str]]:
+def _read_operations(context: Context) -> dict[str, frozenset[str]]:
     """Return what the providers publish; nothing of those that could not be asked."""
     try:
         with context.doing("Asking Azure which actions it knows"):
-            found = operations(context.reader, permissions.providers(context.site))
+            found = read_operations(context.reader, permissions.list_providers(context.site))
     except Failure as failure:
-        context.output.info(f"Azure was not asked which actions it knows: {failure.message}")
+        context.output.print_info(f"Azure was not asked which actions it knows: {failure.message}")
         return {}
     unread = {name: each.unknown for name, each in found.items() if each.value is None}
     if unread:
         names, why = ", ".join(unread), next(iter(unread.values()))
-        context.output.info(f"Azure was not asked which actions {names} knows: {why}")
+        context.output.print_info(f"Azure was not asked which actions {names} knows: {why}")
     return {name: each.value for name, each in found.items() if each.value is not None}

@@ -20,7 +20,7 @@ from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.plan import az_script
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text as plan_text
-from erfailover.reporting.plan.style import styled
+from erfailover.reporting.plan.style import apply_style
 from erfailover.reporting.screen import Screen
 from erfailover.runtime import input_file
 
@@ -28,21 +28,21 @@ MOST_BYTES = 64 * 1024 * 1024
 """A plan of 500 spokes is 4 MB."""
 
 
-def document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
+def build_document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
     """Return a plan as the document that is printed and kept."""
-    return plan_document.document(site, plan, observed, __version__)
+    return plan_document.build_document(site, plan, observed, __version__)
 
 
 def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | None = None) -> None:
     """Print a plan in the format asked for, and keep it if that is asked for."""
     site = context.site
-    whole = document(site, plan, observed)
+    whole = build_document(site, plan, observed)
     if out is not None:
-        output_file.write(out, plan_document.text_of(whole), output_file.PLAN)
-    text = plan_text.text(site, plan)
+        output_file.write(out, plan_document.format_text(whole), output_file.PLAN)
+    text = plan_text.format_text(site, plan)
     if context.output.format == "az":
         where = context.heading(Screen(drawing=False))
-        script = az_script.script(site, plan, observed, str(whole["digest"]), where)
+        script = az_script.render_script(site, plan, observed, str(whole["digest"]), where)
         show_result(script, whole, formats.TABLE)
     elif (
         context.output.format == formats.TABLE
@@ -50,11 +50,11 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
         and sys.stdout.isatty()
     ):
         shown = context.output.headed(fitted(text, err=False))
-        CleanConsole(highlight=False, soft_wrap=True).print(styled(shown))
+        CleanConsole(highlight=False, soft_wrap=True).print(apply_style(shown))
     else:
         context.output.print_result(text, whole)
     if out is not None:
-        context.output.info(
+        context.output.print_info(
             f"Saved to {out} (digest {whole['digest']}). To carry it out: erfailover switch "
             f"--plan {out}"
         )
@@ -64,7 +64,7 @@ def tell(output: Output, text: str) -> None:
     """Show a plan on standard error, before it is asked for; not if nothing is, nor wanted."""
     if output.format == formats.NONE and output.yes:
         return
-    output.present(styled(fitted(text)))
+    output.present(apply_style(fitted(text)))
 
 
 def load(path: Path) -> dict[str, Any]:

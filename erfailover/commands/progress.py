@@ -16,16 +16,16 @@ from types import TracebackType
 from rich.console import Console, RenderableType
 
 from erfailover.commands.live_view import LiveView
-from erfailover.model.durations import usually
+from erfailover.model.durations import describe_usual
 from erfailover.model.outlook import Foresee, Outlook, RunState
 from erfailover.model.tasks import Event, State, Task
 from erfailover.reporting.progress import (
     ProgressView,
     TaskRow,
-    line,
-    table,
-    took,
-    waits,
+    build_table,
+    describe_wait,
+    format_line,
+    format_took,
 )
 from erfailover.reporting.words import wrap
 from erfailover.runtime import logs
@@ -83,7 +83,7 @@ class Progress:
         self._ended: dict[str, State] = {}
         self._counts = dict.fromkeys((State.DONE, State.FAILED, State.SKIPPED), 0)
         self._live = (
-            LiveView(console, self._drawn) if console.is_terminal and not is_quiet else None
+            LiveView(console, self._render) if console.is_terminal and not is_quiet else None
         )
 
     def __enter__(self) -> Progress:
@@ -104,7 +104,7 @@ class Progress:
         """Show one event."""
         attempts = 1
         if event.state is State.WAITING:
-            if not self._waits(event):
+            if not self._note_wait(event):
                 return
         elif event.state is State.STARTED:
             if not event.note:
@@ -116,10 +116,10 @@ class Progress:
             self._held_up.pop(event.task.id, None)
             self._ended[event.task.id] = event.state
             self._counts[event.state] += 1
-        if self._shown(event):
+        if self._has_own_line(event):
             self._print(event, attempts)
 
-    def _waits(self, event: Event) -> bool:
+    def _note_wait(self, event: Event) -> bool:
         """Note why a task waits; tells whether that is news."""
         known = self._in_flight.get(event.task.id)
         if known is None:
@@ -130,7 +130,7 @@ class Progress:
         known.until_s = None if event.wait_s is None else self._clock.now() + event.wait_s
         return news
 
-    def _shown(self, event: Event) -> bool:
+    def _has_own_line(self, event: Event) -> bool:
         """Whether an event gets its own line; on a terminal the table shows what is live."""
         if self._is_quiet:
             return False
@@ -149,16 +149,16 @@ class Progress:
     def _print(self, event: Event, attempts: int) -> None:
         detail, note = "", event.note
         if event.state is State.STARTED:
-            detail = usually(event.task.usual) if event.task.usual else ""
+            detail = describe_usual(event.task.usual) if event.task.usual else ""
         elif event.state is State.WAITING:
-            note = waits(event.note or "", event.wait_s, event.attempt)
+            note = describe_wait(event.note or "", event.wait_s, event.attempt)
         elif event.state is not State.SKIPPED:
-            detail = took(event.elapsed_s, attempts)
-        told = line(WORD[event.state], event.at_s, event.task.title, detail, note)
+            detail = format_took(event.elapsed_s, attempts)
+        told = format_line(WORD[event.state], event.at_s, event.task.title, detail, note)
         if event.state is State.STARTED and note:
-            told = line("stopping", event.at_s, note)
+            told = format_line("stopping", event.at_s, note)
         if logs.is_json():
-            fields = _fields(event, max(attempts, event.attempt))
+            fields = _build_fields(event, max(attempts, event.attempt))
             logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
         elif self._live:
             width = max(self._console.width, 40)
@@ -168,14 +168,16 @@ class Progress:
             self._console.file.write(told + "\n")
             self._console.file.flush()
 
-    def _drawn(self) -> RenderableType:
+    def _render(self) -> RenderableType:
         now = self._clock.now()
         rows = [
-            TaskRow(each.task.title, now - each.began_s, each.task.usual, self._why(each, now))
+            TaskRow(
+                each.task.title, now - each.began_s, each.task.usual, self._describe_wait(each, now)
+            )
             for each in list(self._in_flight.values())
         ]
         ended = self._counts
-        return table(
+        return build_table(
             ProgressView(
                 now - self._began_s,
                 self._total,
@@ -198,14 +200,14 @@ class Progress:
             self._foreseen_s = time.monotonic()
         return self._outlook
 
-    def _why(self, each: _InFlight, now: float) -> str:
+    def _describe_wait(self, each: _InFlight, now: float) -> str:
         """Why a task waits, counting down; nothing once that is over."""
         if each.until_s is None or each.until_s <= now:
             return each.why if each.until_s is None else ""
-        return waits(each.why, each.until_s - now, each.attempts)
+        return describe_wait(each.why, each.until_s - now, each.attempts)
 
 
-def _fields(event: Event, attempts: int) -> dict[str, object]:
+def _build_fields(event: Event, attempts: int) -> dict[str, object]:
     """Return what an event holds, for a program."""
     task, usual = event.task, event.task.usual
     return {

@@ -54,11 +54,11 @@ class SiteFile:
 
         return load(self.path, {})
 
-    def line(self, keys: tuple[str | int, ...]) -> int | None:
+    def find_line(self, keys: tuple[str | int, ...]) -> int | None:
         """Return the line of a key; None if the file does not exist or cannot be read any more."""
-        from erfailover.config.loader import line_of
+        from erfailover.config.loader import find_line
 
-        return line_of(self.path, keys)
+        return find_line(self.path, keys)
 
     def origin_of(self, name: str) -> str:
         """Return who names a subscription, a group or a resource: a line of the site file, ...
@@ -80,7 +80,7 @@ class SiteFile:
     def api_versions_from(self) -> str:
         """Who names the API versions that requests carry, as a sentence."""
         if self.described.api_versions:
-            line = self.line(("cloud", "api_versions"))
+            line = self.find_line(("cloud", "api_versions"))
             return f"The version is from {self}{f':{line}' if line else ''}."
         return (
             "The version is the SDK's own; cloud: api_versions: in the site file names another "

@@ -13,19 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from erfailover.commands import output_file
-from erfailover.commands.context import Context, clock_speed
-from erfailover.commands.output import Output, screen
+from erfailover.commands.context import Context, read_clock_speed
+from erfailover.commands.output import Output, detect_screen
 from erfailover.commands.site_file import SiteFile
 from erfailover.config.loader import SiteFileError
 from erfailover.config.yaml_source import MOST_BYTES
-from erfailover.errors import Failure, UnknownReading, UsageFailure, VerificationFailed, printable
-from erfailover.model.counting import counted
-from erfailover.model.history import RunRecord, runs
+from erfailover.errors import (
+    Failure,
+    UnknownReading,
+    UsageFailure,
+    VerificationFailed,
+    escape_controls,
+)
+from erfailover.model.counting import format_count
+from erfailover.model.history import RunRecord, collect_runs
 from erfailover.reporting import sites
 from erfailover.reporting.sites import SiteLine
 from erfailover.runtime import input_file
-from erfailover.runtime.clock import Clock, SystemClock, all_at_once
-from erfailover.runtime.state.process import alive
+from erfailover.runtime.clock import Clock, SystemClock, run_all
+from erfailover.runtime.state.process import is_alive
 
 AT_ONCE = 8
 """So many sites are read at the same time."""
@@ -35,7 +41,7 @@ SUFFIXES = (".yaml", ".yml")
 class _Silent(Output):
     """An output that shows no message: of many sites at once, none would say of which it is."""
 
-    def info(self, text: str = "") -> None:
+    def print_info(self, text: str = "") -> None:
         """Show nothing."""
 
 
@@ -64,16 +70,16 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
             f"{folder} has no site file: expected files that end in .yaml and have the key site",
             "'erfailover init' writes one.",
         )
-    reading = f"Reading {counted(len(files), 'site')}"
+    reading = f"Reading {format_count(len(files), 'site')}"
     if output.console.is_terminal:
         with output.console.status(reading):
             lines = _read_all(files, clock, lab=lab)
     else:
-        output.info(f"{reading} ...")
+        output.print_info(f"{reading} ...")
         lines = _read_all(files, clock, lab=lab)
-    on = screen(os.environ)
+    on = detect_screen(os.environ)
     width = on.width if output.is_terminal else None
-    output.print_result(sites.text(lines, alive, width), sites.data(lines, alive))
+    output.print_result(sites.text(lines, is_alive, width), sites.data(lines, is_alive))
     _raise_worst(lines)
 
 
@@ -92,12 +98,14 @@ def _site_files(folder: Path, output: Output) -> Iterator[Path]:
         else:
             others.append(path.name)
     if others:
-        output.info(printable(f"No site files, since they have no key site: {', '.join(others)}"))
+        output.print_info(
+            escape_controls(f"No site files, since they have no key site: {', '.join(others)}")
+        )
 
 
 def _read_all(files: list[Path], clock: Clock | None, *, lab: bool) -> list[SiteLine]:
     """Read every site, several at once; the lines are in the order of the files."""
-    clock = clock or SystemClock(clock_speed(os.environ))
+    clock = clock or SystemClock(read_clock_speed(os.environ))
     contexts = [Context(SiteFile(each, os.environ, lab), _Silent(), clock=clock) for each in files]
     accesses = _Accesses()
     pending, found = deque(contexts), dict[Path, SiteLine]()
@@ -111,7 +119,7 @@ def _read_all(files: list[Path], clock: Clock | None, *, lab: bool) -> list[Site
             found[context.site_file.path] = _line(context, accesses)
 
     try:
-        all_at_once(clock, [work for _ in range(min(AT_ONCE, len(contexts)))])
+        run_all(clock, [work for _ in range(min(AT_ONCE, len(contexts)))])
     finally:
         for context in contexts:
             context.close()
@@ -151,7 +159,7 @@ def _line(context: Context, accesses: _Accesses) -> SiteLine:
     except Failure as failure:
         return SiteLine(file, name, failure.exit_code, problem=failure.message.splitlines()[0])
     except Exception as error:
-        told = printable(f"a bug in erfailover: {type(error).__name__}: {error}")
+        told = escape_controls(f"a bug in erfailover: {type(error).__name__}: {error}")
         return SiteLine(file, name, Failure.exit_code, problem=told.splitlines()[0])
     last, problem = _last_run(context)
     if found.health.healthy is None:
@@ -172,13 +180,13 @@ def _first_problem(failure: SiteFileError) -> str:
     """Return the first problem of a site file; `validate` has the others."""
     first = failure.problems[0]
     place = f"line {first.line}: " if first.line else ""
-    return printable(place + replace(first, line=None).text("").removeprefix(": "))
+    return escape_controls(place + replace(first, line=None).format_line("").removeprefix(": "))
 
 
 def _last_run(context: Context) -> tuple[RunRecord | None, str | None]:
     """Return the last run of a site, or None and why it is not known."""
     try:
-        every = runs(context.records())
+        every = collect_runs(context.read_records())
     except Failure as failure:
         return None, failure.message.splitlines()[0]
     return (every[-1] if every else None), None
@@ -193,7 +201,7 @@ def _raise_worst(lines: list[SiteLine]) -> None:
     named = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
     verb = "is" if len(bad) == 1 else "are"
     failure = Failure(
-        f"{len(bad)} of {counted(len(lines), 'site')} {verb} not healthy or could not be read: "
+        f"{len(bad)} of {format_count(len(lines), 'site')} {verb} not healthy or could not be read: "
         f"{named}",
         "For the details of one: erfailover status --site FILE",
     )

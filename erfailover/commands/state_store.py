@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from erfailover.azure.client.access import Access
 
 
-def state_folder(site_file: SiteFile) -> Path:
+def get_state_folder(site_file: SiteFile) -> Path:
     """Return the folder of this machine that keeps the site's journal and secrets."""
     import platformdirs
 
@@ -44,7 +44,7 @@ def open_store(
     Raises:
         UsageFailure: the package for a remote store is not installed, or its endpoint is unknown.
     """
-    local = LocalStore(state_folder(site_file))
+    local = LocalStore(get_state_folder(site_file))
     state = site_file.site.state
     if state is None:
         return local
@@ -59,7 +59,9 @@ def open_store(
         ) from None
     given = access()
     location = parse(state)
-    endpoint = _blob_endpoint(site_file.environment) or given.cloud.blob_endpoint(location.account)
+    endpoint = _read_blob_endpoint(site_file.environment) or given.cloud.build_blob_endpoint(
+        location.account
+    )
     if endpoint is None:
         raise UsageFailure(
             f"{site_file} keeps its state in {location}, and the endpoint of storage accounts in "
@@ -72,13 +74,13 @@ def open_store(
         say=say,
         make_credential=lambda: given.credential,
         renew_credential=given.credential.renew,
-        transport=given.transport,
+        transport=given.build_transport,
         agent=given.agent,
     )
     return SharedStore(remote, local, break_glass, say)
 
 
-def _blob_endpoint(environment: Mapping[str, str]) -> str | None:
+def _read_blob_endpoint(environment: Mapping[str, str]) -> str | None:
     endpoint = environment.get("ERFAILOVER_BLOB_ENDPOINT")
     if endpoint and not endpoint.lower().startswith("https://"):
         raise UsageFailure(

@@ -37,13 +37,13 @@ def is_machine(name: str) -> bool:
     )
 
 
-def expected(type_: str) -> str:
+def describe_expected(type_: str) -> str:
     """Return in words what names Azure allows for resources of a type."""
     if type_ == GROUP:
         return "a resource group's name: up to 90 letters, digits and _-.(), no dot at the end"
     if type_.lower() == MACHINE.lower():
         return "a machine's name: up to 64 letters, digits and hyphens, no hyphen at the end"
-    least, most = _lengths(type_)
+    least, most = _get_lengths(type_)
     return (
         f"a name that Azure allows: {least} to {most} of A-Z, a-z, 0-9 and _.-, a letter or digit "
         "first, a letter, digit or _ last"
@@ -56,16 +56,16 @@ def is_name(type_: str, name: str) -> bool:
         return is_group(name)
     if type_.lower() == MACHINE.lower():
         return is_machine(name)
-    least, most = _lengths(type_)
+    least, most = _get_lengths(type_)
     return least <= len(name) <= most and _NETWORK_NAME.fullmatch(name) is not None
 
 
-def are_names(id_: ResourceId) -> bool:
+def has_valid_names(id_: ResourceId) -> bool:
     """Return whether Azure allows the names in an id: the resource group's and the resource's."""
     return bool(id_.names) and is_group(id_.group) and is_name(id_.type, id_.names[-1])
 
 
-def _lengths(type_: str) -> tuple[int, int]:
+def _get_lengths(type_: str) -> tuple[int, int]:
     """Return how long a name may be; the same for all resources of a network but VNets.
 
     The shortest name of a VNet has two characters (published); one is let through, since Azure

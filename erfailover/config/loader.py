@@ -19,20 +19,20 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from erfailover.config.validate_site import problems as cross_checks
+from erfailover.config.validate_site import find_problems as cross_checks
 from erfailover.config.yaml_source import (
     MOST_BYTES,
     Keys,
     Problem,
     Source,
     Unreadable,
-    dotted,
+    format_keys,
     parse,
-    shortened,
+    shorten,
 )
 from erfailover.errors import UsageFailure
 from erfailover.model.site import Site, TenantCredential
-from erfailover.model.site_file import classes_of, is_required
+from erfailover.model.site_file import is_required, list_classes
 from erfailover.runtime import input_file
 
 MOST_TOLD = 50
@@ -49,7 +49,7 @@ class SiteFileError(UsageFailure):
 
     def __init__(self, file: str, problems: list[Problem], hint: str | None = None) -> None:
         self.problems = tuple(sorted(problems, key=lambda each: each.line or 0))
-        lines = [problem.text(file) for problem in self.problems[:MOST_TOLD]]
+        lines = [problem.format_line(file) for problem in self.problems[:MOST_TOLD]]
         if (more := len(self.problems) - MOST_TOLD) > 0:
             lines.append(f"{file}: and {more} more")
         super().__init__("\n".join(lines) if lines else f"{file} cannot be used", hint)
@@ -69,33 +69,33 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
         SiteFileError: with every problem found.
     """
     file = str(path)
-    content = _content(FilePath(path))
+    content = _read_content(FilePath(path))
     try:
         source = parse(content)
     except Unreadable as unreadable:
         raise SiteFileError(file, unreadable.problems) from unreadable
-    site, problems = _site(source)
+    site, problems = _build_site(source)
     if site is not None:
-        problems = [replace(each, line=source.line(each.keys)) for each in cross_checks(site)]
+        problems = [replace(each, line=source.find_line(each.keys)) for each in cross_checks(site)]
     if problems or site is None:
         raise SiteFileError(file, problems)
     return replace(site, subscription=site.subscription or environment.get(SUBSCRIPTION_VARIABLE))
 
 
-def line_of(path: FilePath, keys: Keys) -> int | None:
+def find_line(path: FilePath, keys: Keys) -> int | None:
     """Return the line of a key of a site file; None if the file does not say."""
     try:
-        return parse(path.read_bytes()).line(keys)
+        return parse(path.read_bytes()).find_line(keys)
     except (OSError, Unreadable):
         return None
 
 
-def template() -> str:
+def read_template() -> str:
     """Return the commented site file of the proof of concept, as ``init`` writes it."""
     return (resources.files("erfailover") / "data" / "erfailover.yaml").read_text("utf-8")
 
 
-def _content(path: FilePath) -> bytes:
+def _read_content(path: FilePath) -> bytes:
     file = str(path)
     try:
         return input_file.read(path, MOST_BYTES)
@@ -114,100 +114,100 @@ def _content(path: FilePath) -> bytes:
         raise SiteFileError(file, [Problem((), "a readable file", found)]) from None
 
 
-def _site(source: Source) -> tuple[Site | None, list[Problem]]:
+def _build_site(source: Source) -> tuple[Site | None, list[Problem]]:
     """Return the site that the values make, and what is wrong with them."""
     if not isinstance(source.values, dict):
-        found = "nothing" if source.values is None else _described(source.values)
+        found = "nothing" if source.values is None else _describe_value(source.values)
         remedy = "'erfailover init' writes a complete one"
         return None, [Problem((), "a site: keys and their values", found, remedy, 1)]
     try:
-        return _adapter().validate_python(source.values), []
+        return _build_adapter().validate_python(source.values), []
     except ValidationError as error:
         of_place: dict[Keys, Problem] = {}
         for each in error.errors(include_url=False, include_input=False)[: MOST_TOLD + 1]:
-            problem = _problem(each, source)
+            problem = _to_problem(each, source)
             of_place.setdefault(problem.keys, problem)
         return None, list(of_place.values())
 
 
 @cache
-def _adapter() -> TypeAdapter[Site]:
+def _build_adapter() -> TypeAdapter[Site]:
     """Return what validates a site; making it costs more than validating."""
     return TypeAdapter(Site)
 
 
-def _problem(error: ErrorDetails, source: Source) -> Problem:
+def _to_problem(error: ErrorDetails, source: Source) -> Problem:
     """Return one of pydantic's errors as a problem of the file."""
     keys: Keys = ()
     type_, above, value = Site, Site, source.values
     for part in error["loc"]:
         if part == "[key]":
-            expected = f"{_expected(get_args(above)[0])} as key"
-            return Problem(keys, expected, repr(keys[-1]), None, source.line(keys))
-        if _members(type_):
-            type_ = _member(type_, part)
+            expected = f"{_describe_type(get_args(above)[0])} as key"
+            return Problem(keys, expected, repr(keys[-1]), None, source.find_line(keys))
+        if _list_members(type_):
+            type_ = _find_member(type_, part)
         else:
-            keys, above, value = (*keys, part), type_, _at(value, part)
-            type_ = _inner(type_, part)
-    line = source.line(keys)
+            keys, above, value = (*keys, part), type_, _get_item(value, part)
+            type_ = _get_inner_type(type_, part)
+    line = source.find_line(keys)
     if error["type"] == "missing":
         remedy = "add it; 'erfailover init' writes a file that shows how"
-        return Problem(keys, _expected(type_), "no such key", remedy, line)
+        return Problem(keys, _describe_type(type_), "no such key", remedy, line)
     if type_ is None:
-        return _unknown(keys, [field.name for field in fields(above)], line)
+        return _report_unknown_key(keys, [field.name for field in fields(above)], line)
     # A shared key itself may be written where only its place belongs.
-    found = "something else" if keys[:2] == ("topology", "shared_keys") else _described(value)
-    return Problem(keys, _expected(type_), found, _remedy(type_, value), line)
+    found = "something else" if keys[:2] == ("topology", "shared_keys") else _describe_value(value)
+    return Problem(keys, _describe_type(type_), found, _suggest_remedy(type_, value), line)
 
 
-def _at(value: Any, part: str | int) -> Any:
+def _get_item(value: Any, part: str | int) -> Any:
     """Return what a key or position of a value leads to; pydantic writes most keys as text."""
     if isinstance(value, dict):
         return next((each for key, each in value.items() if str(key) == str(part)), None)
     return value[part]
 
 
-def _inner(type_: Any, part: str | int) -> Any:
+def _get_inner_type(type_: Any, part: str | int) -> Any:
     """Return the type of what a key or position leads to; None if a class has no such key."""
     if isinstance(type_, type) and is_dataclass(type_):
-        return _hints(type_).get(str(part))
+        return _get_field_types(type_).get(str(part))
     return get_args(type_)[0 if get_origin(type_) is tuple else 1]
 
 
 @cache
-def _hints(class_: type) -> dict[str, Any]:
+def _get_field_types(class_: type) -> dict[str, Any]:
     """Return the types of a class's fields, without None: a key may be left out instead."""
     hints = get_type_hints(class_)
-    return {field.name: _without_none(hints[field.name]) for field in fields(class_)}
+    return {field.name: _strip_none(hints[field.name]) for field in fields(class_)}
 
 
-def _without_none(type_: Any) -> Any:
-    members = _members(type_)
+def _strip_none(type_: Any) -> Any:
+    members = _list_members(type_)
     return members[0] if len(members) == 1 else type_
 
 
-def _members(type_: Any) -> tuple[Any, ...]:
+def _list_members(type_: Any) -> tuple[Any, ...]:
     """Return the members of a union other than None; none for any other type."""
     if get_origin(type_) not in (Union, UnionType):
         return ()
     return tuple(each for each in get_args(type_) if each is not NoneType)
 
 
-def _member(union: Any, tag: str | int) -> Any:
+def _find_member(union: Any, tag: str | int) -> Any:
     """Return the class that pydantic chose of a union; the whole union if it chose none."""
-    return next((each for each in classes_of(union) if each.__name__ == tag), union)
+    return next((each for each in list_classes(union) if each.__name__ == tag), union)
 
 
-def _unknown(keys: Keys, allowed: list[str], line: int | None) -> Problem:
+def _report_unknown_key(keys: Keys, allowed: list[str], line: int | None) -> Problem:
     key = str(keys[-1])
     close = difflib.get_close_matches(key, allowed, 1, 0.6)
     remedy = f"did you mean {close[0]!r}?" if close else "remove it"
-    where = f" under {dotted(keys[:-1])}" if keys[:-1] else ""
-    found = f"the unknown key {shortened(key)!r}{where}"
+    where = f" under {format_keys(keys[:-1])}" if keys[:-1] else ""
+    found = f"the unknown key {shorten(key)!r}{where}"
     return Problem(keys, f"one of {', '.join(allowed)}", found, remedy, line)
 
 
-def _remedy(type_: Any, value: Any) -> str | None:
+def _suggest_remedy(type_: Any, value: Any) -> str | None:
     if type_ is TenantCredential and value == "managed-identity":
         return "a managed identity gives tokens for its home tenant only"
     if type_ is IPv4Network and isinstance(value, str):
@@ -222,12 +222,12 @@ def _remedy(type_: Any, value: Any) -> str | None:
     return None
 
 
-def _expected(type_: Any) -> str:
+def _describe_type(type_: Any) -> str:
     """Return a type in words."""
     if get_origin(type_) is Literal:
         return " or ".join(repr(each) for each in get_args(type_))
-    if members := _members(type_):
-        return " or ".join(_expected(each) for each in members)
+    if members := _list_members(type_):
+        return " or ".join(_describe_type(each) for each in members)
     simple = {
         str: "text",
         bool: "true or false",
@@ -246,7 +246,7 @@ def _expected(type_: Any) -> str:
     return "keys and values"
 
 
-def _described(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     """Return a value of the file, in words."""
     if value is None:
         return "nothing"
@@ -256,4 +256,4 @@ def _described(value: Any) -> str:
         return "keys and values"
     if isinstance(value, list):
         return "a list"
-    return repr(shortened(value) if isinstance(value, str) else value)
+    return repr(shorten(value) if isinstance(value, str) else value)

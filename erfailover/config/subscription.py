@@ -14,7 +14,7 @@ from typing import Any
 
 from erfailover.config.validate_site import A_SUBSCRIPTION
 from erfailover.errors import UsageFailure
-from erfailover.model.resource_ids import GUID, subscription_of
+from erfailover.model.resource_ids import GUID, get_subscription
 from erfailover.model.site import Site
 
 VARIABLE = "AZURE_SUBSCRIPTION_ID"
@@ -54,7 +54,7 @@ class Subscription:
         """Where it comes from, in words."""
         return "the default of az" if self.origin == AZ else self.origin
 
-    def data(self) -> dict[str, str | None]:
+    def to_data(self) -> dict[str, str | None]:
         """Return the choice as plain data."""
         return {"id": self.id, "from": self.origin}
 
@@ -76,7 +76,7 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
     if site.subscription is not None:
         return Subscription(site.subscription, "site file")
     if not site.needs_subscription:
-        return Subscription(subscription_of(site.primary.virtual_network), "resource ids")
+        return Subscription(get_subscription(site.primary.virtual_network), "resource ids")
     named = environment.get(VARIABLE, "").strip()
     if named:
         if not GUID.fullmatch(named):
@@ -85,7 +85,7 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
                 "'az account show --query id -o tsv' prints it.",
             )
         return Subscription(named, VARIABLE)
-    found, why_not = default_of_az(site, environment)
+    found, why_not = read_az_default(site, environment)
     if found is not None:
         return Subscription(found, AZ)
     raise UsageFailure(
@@ -136,7 +136,7 @@ def _profile(folder: str) -> list[dict[str, Any]]:
     return [each for each in read["subscriptions"] if isinstance(each, dict)]
 
 
-def default_of_az(site: Site, environment: Mapping[str, str]) -> tuple[str | None, str]:
+def read_az_default(site: Site, environment: Mapping[str, str]) -> tuple[str | None, str]:
     """Return the subscription that az has set, or None and why there is none.
 
     az writes its profile in UTF-8 with a byte order mark (azure-cli 2.91, ``_session.py``). It

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.config.azure_names import are_names, expected, is_name
+from erfailover.config.azure_names import describe_expected, has_valid_names, is_name
 from erfailover.config.yaml_source import Keys, Problem
-from erfailover.model.probes import interfaces, machines
+from erfailover.model.probes import list_interfaces, list_machines
 from erfailover.model.resource_ids import (
     GATEWAY,
     GUID,
@@ -22,23 +22,23 @@ from erfailover.model.resource_ids import (
 from erfailover.model.site import Role, Site
 
 
-def problems(site: Site) -> Iterator[Problem]:
+def find_problems(site: Site) -> Iterator[Problem]:
     """Names that no resource group gives an id, and ids that are none."""
     needed = False
-    for keys, value, type_ in _named(site):
+    for keys, value, type_ in _iter_names(site):
         if value.startswith("/"):
-            yield from _id(keys, value, type_)
+            yield from _check_id(keys, value, type_)
         elif not is_name(type_, value):
-            yield Problem(keys, expected(type_), repr(value))
+            yield Problem(keys, describe_expected(type_), repr(value))
         elif not needed and site.resource_group is None:
             needed = True
-            yield _without_group(keys, value)
+            yield _build_group_problem(keys, value)
     if site.topology is not None and site.resource_group is None and not needed:
         found = "no such key"
         yield Problem(("resource_group",), "text", found, "provision makes the topology in it")
 
 
-def _without_group(keys: Keys, value: str) -> Problem:
+def _build_group_problem(keys: Keys, value: str) -> Problem:
     return Problem(
         keys,
         "a full resource id, or resource_group beside it",
@@ -47,16 +47,16 @@ def _without_group(keys: Keys, value: str) -> Problem:
     )
 
 
-def _named(site: Site) -> Iterator[tuple[Keys, str, str]]:
+def _iter_names(site: Site) -> Iterator[tuple[Keys, str, str]]:
     for role in Role:
-        yield (str(role), "virtual_network"), site.hub(role).virtual_network, NETWORK
-        yield (str(role), "gateway"), site.hub(role).gateway, GATEWAY
+        yield (str(role), "virtual_network"), site.get_hub(role).virtual_network, NETWORK
+        yield (str(role), "gateway"), site.get_hub(role).gateway, GATEWAY
     for i, spoke in enumerate(site.spokes):
         yield ("spokes", i, "virtual_network"), spoke.virtual_network, NETWORK
     for name, probe in site.probes.items():
-        for key, machine in zip(("machine", "through"), machines(probe), strict=False):
+        for key, machine in zip(("machine", "through"), list_machines(probe), strict=False):
             yield ("probes", name, key), machine, MACHINE
-        for interface in interfaces(probe):
+        for interface in list_interfaces(probe):
             yield ("probes", name, "interface"), interface, INTERFACE
     local = getattr(site.drill, "local_network_gateway", None)
     if local is not None:
@@ -69,11 +69,11 @@ def is_id(text: str, type_: str) -> bool:
         id_ = parse(text)
     except ValueError:
         return False
-    is_whole = GUID.fullmatch(id_.subscription) is not None and are_names(id_)
+    is_whole = GUID.fullmatch(id_.subscription) is not None and has_valid_names(id_)
     return id_.is_a(type_) and is_whole
 
 
-def _id(keys: Keys, value: str, type_: str) -> Iterator[Problem]:
+def _check_id(keys: Keys, value: str, type_: str) -> Iterator[Problem]:
     if not is_id(value, type_):
         form = f"/subscriptions/<guid>/resourceGroups/<group>/providers/{type_}/<name>"
         yield Problem(keys, form, repr(value), "'az resource show --query id' prints an id")

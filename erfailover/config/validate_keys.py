@@ -20,7 +20,7 @@ SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 SECRET_VERSION = re.compile(r"[0-9a-f]{32}")
 
 
-def shared_key_problems(keys: Keys, named: TopologySharedKeys | None) -> Iterator[Problem]:
+def check_shared_keys(keys: Keys, named: TopologySharedKeys | None) -> Iterator[Problem]:
     """Check the place of the tunnels' shared key.
 
     Args:
@@ -53,7 +53,7 @@ def _is_vault(url: str) -> bool:
     return not more and "\\" not in url
 
 
-def ssh_key_problems(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
+def check_ssh_key(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
     """Check a machine's public key; a file with one is read on use.
 
     Args:
@@ -63,7 +63,7 @@ def ssh_key_problems(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
     text = machine.ssh_public_key
     if text is None or not ssh_keys.is_key(text):
         return
-    fault = ssh_keys.fault(text)
+    fault = ssh_keys.find_fault(text)
     if fault:
         place = (*keys, "ssh_public_key")
         yield Problem(place, ssh_keys.EXPECTED, fault.found, fault.remedy)

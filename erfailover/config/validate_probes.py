@@ -27,27 +27,27 @@ HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-
 A_HOST = "an address or a host's name"
 
 
-def problems(site: Site) -> Iterator[Problem]:
+def find_problems(site: Site) -> Iterator[Problem]:
     """Everything that is wrong with the probes of a site, without line numbers."""
     for name, probe in site.probes.items():
         keys: Keys = ("probes", name)
         if not NAME.fullmatch(name):
             yield Problem(keys, "a short name", repr(name))
-        yield from _times(keys, probe)
+        yield from _check_times(keys, probe)
         if isinstance(probe, LOCAL):
-            yield from _local(keys, probe)
+            yield from _check_local(keys, probe)
         if isinstance(probe, MachineConnect) and not 0 < probe.tcp <= LAST_PORT:
             yield Problem((*keys, "tcp"), "a TCP port, 1 to 65535", str(probe.tcp))
 
 
-def _times(keys: Keys, probe: Probe) -> Iterator[Problem]:
+def _check_times(keys: Keys, probe: Probe) -> Iterator[Problem]:
     for key in ("timeout_s", "every_s"):
         value = getattr(probe, key, 1.0)
         if not 0 < value < LONGEST_S:
             yield Problem((*keys, key), "seconds, above 0 and below 3600", f"{value:g}")
 
 
-def _local(keys: Keys, probe: LocalProbe) -> Iterator[Problem]:
+def _check_local(keys: Keys, probe: LocalProbe) -> Iterator[Problem]:
     match probe:
         case LocalPing() if not is_host(probe.ping):
             yield Problem((*keys, "ping"), A_HOST, repr(probe.ping))

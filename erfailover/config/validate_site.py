@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from urllib.parse import urlsplit
 
-from erfailover.config.azure_names import expected, is_name
-from erfailover.config.validate_ids import problems as id_problems
+from erfailover.config.azure_names import describe_expected, is_name
+from erfailover.config.validate_ids import find_problems as id_problems
 from erfailover.config.validate_probes import NAME
-from erfailover.config.validate_probes import problems as probe_problems
-from erfailover.config.validate_topology import topology_problems
+from erfailover.config.validate_probes import find_problems as probe_problems
+from erfailover.config.validate_topology import check_topology
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import GROUP, GUID, PEERING
@@ -40,31 +40,35 @@ LOCATION = re.compile(r"\w[\w ,.()&'/-]{0,99}")
 SPOKE_NAME = re.compile(r"[\w(][\w.()/-]{0,170}")
 
 
-def problems(site: Site) -> list[Problem]:
+def find_problems(site: Site) -> list[Problem]:
     """Everything that is wrong with a site as a whole, without line numbers."""
     return [
-        *_names(site),
-        *_cloud(site),
-        *tenant_problems(site),
-        *_peering_location(site),
+        *_check_names(site),
+        *_check_cloud(site),
+        *check_tenants(site),
+        *_check_peering_location(site),
         *id_problems(site),
-        *_hubs_and_spokes(site),
-        *_spoke_names(site),
-        *_prefixes_and_times(site),
+        *_check_hubs_and_spokes(site),
+        *_check_spoke_names(site),
+        *_check_prefixes_and_times(site),
         *probe_problems(site),
-        *(each for i, spoke in enumerate(site.spokes) for each in _spoke(("spokes", i), spoke)),
-        *_peering_names(site),
-        *topology_problems(site),
+        *(
+            each
+            for i, spoke in enumerate(site.spokes)
+            for each in _check_spoke(("spokes", i), spoke)
+        ),
+        *_check_peering_names(site),
+        *check_topology(site),
     ]
 
 
-def _names(site: Site) -> Iterator[Problem]:
+def _check_names(site: Site) -> Iterator[Problem]:
     if not NAME.fullmatch(site.site):
         yield Problem(
             ("site",), "up to 63 letters, digits, dots, hyphens or underscores", repr(site.site)
         )
     if site.resource_group is not None and not is_name(GROUP, site.resource_group):
-        yield Problem(("resource_group",), expected(GROUP), repr(site.resource_group))
+        yield Problem(("resource_group",), describe_expected(GROUP), repr(site.resource_group))
     if site.subscription is not None and not GUID.fullmatch(site.subscription):
         yield Problem(
             ("subscription",),
@@ -82,7 +86,7 @@ def _names(site: Site) -> Iterator[Problem]:
         yield Problem(("location",), "a region's name like westeurope", found, remedy)
 
 
-def _peering_location(site: Site) -> Iterator[Problem]:
+def _check_peering_location(site: Site) -> Iterator[Problem]:
     if isinstance(site.drill, SiteFailoverTest) and not LOCATION.fullmatch(
         site.drill.peering_location
     ):
@@ -91,7 +95,7 @@ def _peering_location(site: Site) -> Iterator[Problem]:
         yield Problem(keys, expected_, repr(site.drill.peering_location))
 
 
-def _cloud(site: Site) -> Iterator[Problem]:
+def _check_cloud(site: Site) -> Iterator[Problem]:
     """Check the URLs of a cloud; its certificate authorities are read on use."""
     for key, version in site.api_versions.items():
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\w+)?", version):
@@ -116,7 +120,7 @@ def _cloud(site: Site) -> Iterator[Problem]:
             )
 
 
-def tenant_problems(site: Site) -> Iterator[Problem]:
+def check_tenants(site: Site) -> Iterator[Problem]:
     """Azure takes three auxiliary tokens (published: authenticate-multi-tenant)."""
     for tenant in site.tenants:
         if not GUID.fullmatch(tenant):
@@ -136,7 +140,7 @@ def tenant_problems(site: Site) -> Iterator[Problem]:
         )
 
 
-def _hubs_and_spokes(site: Site) -> Iterator[Problem]:
+def _check_hubs_and_spokes(site: Site) -> Iterator[Problem]:
     if not site.spokes:
         yield Problem(("spokes",), "at least one spoke", "none")
     if site.primary.virtual_network.lower() == site.backup.virtual_network.lower():
@@ -149,7 +153,7 @@ def _hubs_and_spokes(site: Site) -> Iterator[Problem]:
         yield Problem(
             ("backup", "gateway"), "another gateway than the primary's", repr(site.backup.gateway)
         )
-    hubs = {site.hub(role).virtual_network.lower() for role in Role}
+    hubs = {site.get_hub(role).virtual_network.lower() for role in Role}
     seen: set[str] = set()
     for i, spoke in enumerate(site.spokes):
         name = spoke.virtual_network.lower()
@@ -159,7 +163,7 @@ def _hubs_and_spokes(site: Site) -> Iterator[Problem]:
         seen.add(name)
 
 
-def _spoke_names(site: Site) -> Iterator[Problem]:
+def _check_spoke_names(site: Site) -> Iterator[Problem]:
     """Plans, journals and reports tell spokes apart by their names."""
     seen: set[str] = set()
     for i, spoke in enumerate(site.spokes):
@@ -176,7 +180,7 @@ def _spoke_names(site: Site) -> Iterator[Problem]:
         seen.add(spoke.name.lower())
 
 
-def _prefixes_and_times(site: Site) -> Iterator[Problem]:
+def _check_prefixes_and_times(site: Site) -> Iterator[Problem]:
     if not site.remote_prefixes:
         yield Problem(
             ("remote_prefixes",),
@@ -190,23 +194,23 @@ def _prefixes_and_times(site: Site) -> Iterator[Problem]:
             yield Problem(("timing", name), "seconds, above 0", f"{value:g}")
 
 
-def _spoke(keys: Keys, spoke: Spoke) -> Iterator[Problem]:
+def _check_spoke(keys: Keys, spoke: Spoke) -> Iterator[Problem]:
     """Invariants 1 and 2 of the procedure, and what Azure refuses, in the flags of one spoke."""
     for key in ("spoke_to_primary", "primary_to_spoke"):
-        yield from _kept((*keys, key), getattr(spoke, key))
+        yield from _check_never_absent((*keys, key), getattr(spoke, key))
     for key in ("primary_to_spoke", "backup_to_spoke"):
-        yield from _hub_uses_none((*keys, key), getattr(spoke, key))
+        yield from _check_hub_flags((*keys, key), getattr(spoke, key))
     for role in Role:
-        yield from _kept_on_both((*keys, f"spoke_to_{role}"), spoke.outward(role))
-        yield from _kept_on_both((*keys, f"{role}_to_spoke"), spoke.inward(role))
+        yield from _check_keep_on_both((*keys, f"spoke_to_{role}"), spoke.get_outward(role))
+        yield from _check_keep_on_both((*keys, f"{role}_to_spoke"), spoke.get_inward(role))
     for path in Path:
-        yield from _both_or_neither(keys, spoke, path)
-        yield from _one_remote_gateway(keys, spoke, path)
+        yield from _check_both_or_neither(keys, spoke, path)
+        yield from _check_remote_gateway(keys, spoke, path)
 
 
-def _kept(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
+def _check_never_absent(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
     for path in Path:
-        flags = peering.on(path)
+        flags = peering.get_flags(path)
         place = (*keys, f"on_{path}")
         if flags is None:
             yield Problem(
@@ -225,7 +229,7 @@ def _kept(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
             )
 
 
-def _kept_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
+def _check_keep_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
     """Yield flags that one path keeps and the other sets: a switch back could not restore them."""
     home, away = peering.on_expressroute, peering.on_ipsec
     if home == "absent" or away == "absent":
@@ -241,9 +245,9 @@ def _kept_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
         )
 
 
-def _hub_uses_none(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
+def _check_hub_flags(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
     for path in Path:
-        flags = peering.on(path)
+        flags = peering.get_flags(path)
         if flags is not None and flags.use_remote_gateways:
             yield Problem(
                 (*keys, f"on_{path}", "use_remote_gateways"),
@@ -253,8 +257,8 @@ def _hub_uses_none(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
             )
 
 
-def _both_or_neither(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
-    outward, inward = spoke.spoke_to_backup.on(path), spoke.backup_to_spoke.on(path)
+def _check_both_or_neither(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
+    outward, inward = spoke.spoke_to_backup.get_flags(path), spoke.backup_to_spoke.get_flags(path)
     if (outward is None) != (inward is None):
         absent = "spoke_to_backup" if outward is None else "backup_to_spoke"
         other = "backup_to_spoke" if outward is None else "spoke_to_backup"
@@ -266,13 +270,13 @@ def _both_or_neither(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
         )
 
 
-def _one_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
+def _check_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
     serving = ROLE_OF_PATH[path]
     for role in Role:
-        flags = spoke.outward(role).on(path) or Flags()
+        flags = spoke.get_outward(role).get_flags(path) or Flags()
         place = (*keys, f"spoke_to_{role}", f"on_{path}")
         if role is serving and not flags.use_remote_gateways:
-            found = "'absent'" if spoke.outward(role).on(path) is None else "false"
+            found = "'absent'" if spoke.get_outward(role).get_flags(path) is None else "false"
             remedy = f"on the path {path} the spoke uses the gateway of the {role} hub"
             yield Problem((*place, "use_remote_gateways"), "true", found, remedy)
         if role is not serving and flags.use_remote_gateways:
@@ -283,7 +287,7 @@ def _one_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Proble
                 f"one peering of a VNet may use remote gateways; on the path {path} "
                 f"that is the one to the {serving} hub",
             )
-    inward = spoke.inward(serving).on(path)
+    inward = spoke.get_inward(serving).get_flags(path)
     if inward is not None and not inward.allow_gateway_transit:
         yield Problem(
             (*keys, f"{serving}_to_spoke", f"on_{path}", "allow_gateway_transit"),
@@ -293,15 +297,15 @@ def _one_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Proble
         )
 
 
-def _peering_names(site: Site) -> Iterator[Problem]:
+def _check_peering_names(site: Site) -> Iterator[Problem]:
     """Azure allows a name, and two peerings of one VNet cannot have the same."""
     places: list[tuple[Keys, tuple[str, str]]] = []
     for i, spoke in enumerate(site.spokes):
         for role in Role:
             owner = spoke.virtual_network.lower()
-            outward, inward = spoke.outward(role).name, spoke.inward(role).name
+            outward, inward = spoke.get_outward(role).name, spoke.get_inward(role).name
             places.append((("spokes", i, f"spoke_to_{role}", "name"), (owner, outward.lower())))
-            hub = site.hub(role).virtual_network.lower()
+            hub = site.get_hub(role).virtual_network.lower()
             places.append((("spokes", i, f"{role}_to_spoke", "name"), (hub, inward.lower())))
     if site.topology is not None:
         for name, peering in site.topology.peerings.items():
@@ -310,6 +314,6 @@ def _peering_names(site: Site) -> Iterator[Problem]:
     counted = Counter(where for _, where in places)
     for keys, (owner, name) in places:
         if keys[0] == "spokes" and not is_name(PEERING, name):
-            yield Problem(keys, expected(PEERING), repr(name))
+            yield Problem(keys, describe_expected(PEERING), repr(name))
         if counted[owner, name] > 1:
             yield Problem(keys, f"a name no other peering of {owner} has", repr(name))

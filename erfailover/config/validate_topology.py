@@ -14,11 +14,11 @@ from typing import Any
 
 from erfailover.config import azure_names
 from erfailover.config.azure_names import is_name
-from erfailover.config.validate_keys import shared_key_problems, ssh_key_problems
+from erfailover.config.validate_keys import check_shared_keys, check_ssh_key
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.counting import join_names
 from erfailover.model.peering_flags import Flags
-from erfailover.model.probes import interfaces, machines
+from erfailover.model.probes import list_interfaces, list_machines
 from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
@@ -57,34 +57,34 @@ MOST_LISTED = 20
 ROOT: Keys = ("topology",)
 
 
-def topology_problems(site: Site) -> list[Problem]:
+def check_topology(site: Site) -> list[Problem]:
     """Everything that is wrong with a site's topology; none if there is no topology."""
     topology = site.topology
     if topology is None:
         return []
     return [
-        *_names(topology),
-        *_hubs_and_spokes(site, topology),
-        *_networks(topology),
-        *_overlaps(topology),
-        *_gateways(topology),
-        *_connections(topology),
-        *shared_key_problems((*ROOT, "shared_keys"), topology.shared_keys),
-        *_peerings(site, topology),
-        *_machines(topology),
-        *_routes(topology),
-        *_probes_and_drill(site, topology),
+        *_check_names(topology),
+        *_check_hubs_and_spokes(site, topology),
+        *_check_networks(topology),
+        *_check_overlaps(topology),
+        *_check_gateways(topology),
+        *_check_connections(topology),
+        *check_shared_keys((*ROOT, "shared_keys"), topology.shared_keys),
+        *_check_peerings(site, topology),
+        *_check_machines(topology),
+        *_check_routes(topology),
+        *_check_probes_and_drill(site, topology),
     ]
 
 
-def _unknown(keys: Keys, kind: str, name: str, known: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_known(keys: Keys, kind: str, name: str, known: Mapping[str, Any]) -> Iterator[Problem]:
     if name not in known:
         listed = ", ".join(islice(known, MOST_LISTED)) or "none"
         listed += ", ..." if len(known) > MOST_LISTED else ""
         yield Problem(keys, f"a {kind} of the topology ({listed})", repr(name))
 
 
-def _names(topology: Topology) -> Iterator[Problem]:
+def _check_names(topology: Topology) -> Iterator[Problem]:
     named = [
         ((*ROOT, section, name), type_, name)
         for section, type_ in SECTIONS.items()
@@ -101,15 +101,15 @@ def _names(topology: Topology) -> Iterator[Problem]:
             yield Problem((*ROOT, "machines", machine_name), expected, repr(machine_name))
     for keys, type_, name in named:
         if not is_name(type_, name):
-            yield Problem(keys, azure_names.expected(type_), repr(name))
+            yield Problem(keys, azure_names.describe_expected(type_), repr(name))
 
 
-def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
+def _check_hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
     networks, gateways = topology.virtual_networks, topology.gateways
     for role in Role:
-        hub = site.hub(role)
-        yield from _unknown((role, "virtual_network"), "VNet", hub.virtual_network, networks)
-        yield from _unknown((role, "gateway"), "gateway", hub.gateway, gateways)
+        hub = site.get_hub(role)
+        yield from _check_known((role, "virtual_network"), "VNet", hub.virtual_network, networks)
+        yield from _check_known((role, "gateway"), "gateway", hub.gateway, gateways)
         gateway = gateways.get(hub.gateway)
         if gateway and gateway.virtual_network != hub.virtual_network:
             found = f"one in {gateway.virtual_network}"
@@ -117,7 +117,7 @@ def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
     with_gateway = {each.virtual_network for each in gateways.values()}
     for i, spoke in enumerate(site.spokes):
         keys: Keys = ("spokes", i, "virtual_network")
-        yield from _unknown(keys, "VNet", spoke.virtual_network, networks)
+        yield from _check_known(keys, "VNet", spoke.virtual_network, networks)
         if spoke.virtual_network in with_gateway:
             remedy = "Azure rejects remote gateways on a VNet that has its own gateway"
             yield Problem(keys, "a VNet without a gateway", repr(spoke.virtual_network), remedy)
@@ -133,27 +133,27 @@ class _Prefixes:
     def add(self, prefix: IPv4Network, owner: str) -> None:
         """Add a prefix."""
         self._own.setdefault(prefix, (owner, prefix))
-        for each in _with_those_above(prefix):
+        for each in _iter_with_supernets(prefix):
             self._above.setdefault(each, (owner, prefix))
 
     def has_one_above(self, prefix: IPv4Network) -> bool:
         """Return whether a prefix lies in one of these, or is one."""
-        return any(each in self._own for each in _with_those_above(prefix))
+        return any(each in self._own for each in _iter_with_supernets(prefix))
 
-    def clash(self, prefix: IPv4Network) -> tuple[str, IPv4Network] | None:
+    def find_overlap(self, prefix: IPv4Network) -> tuple[str, IPv4Network] | None:
         """Return one of these that overlaps a prefix, with its owner; None if none does."""
         inside = self._above.get(prefix)
-        return inside or next(filter(None, map(self._own.get, _with_those_above(prefix))), None)
+        return inside or next(filter(None, map(self._own.get, _iter_with_supernets(prefix))), None)
 
 
-def _with_those_above(prefix: IPv4Network) -> Iterator[IPv4Network]:
+def _iter_with_supernets(prefix: IPv4Network) -> Iterator[IPv4Network]:
     yield prefix
     while prefix.prefixlen:
         prefix = prefix.supernet()
         yield prefix
 
 
-def _networks(topology: Topology) -> Iterator[Problem]:
+def _check_networks(topology: Topology) -> Iterator[Problem]:
     for name, network in topology.virtual_networks.items():
         keys: Keys = (*ROOT, "virtual_networks", name)
         if not network.address_space:
@@ -167,18 +167,18 @@ def _networks(topology: Topology) -> Iterator[Problem]:
             if not space.has_one_above(subnet.prefix):
                 whole = ", ".join(map(str, network.address_space[:MOST_LISTED]))
                 yield Problem(place, f"a prefix inside {whole}", str(subnet.prefix))
-            if clash := placed.clash(subnet.prefix):
+            if clash := placed.find_overlap(subnet.prefix):
                 yield Problem(place, f"a prefix apart from {clash[0]}'s", str(subnet.prefix))
             if subnet.prefix.prefixlen > SMALLEST_SUBNET:
                 yield Problem(place, f"a /{SMALLEST_SUBNET} or larger", str(subnet.prefix))
             placed.add(subnet.prefix, subnet_name)
 
 
-def _overlaps(topology: Topology) -> Iterator[Problem]:
+def _check_overlaps(topology: Topology) -> Iterator[Problem]:
     seen = _Prefixes()
     for name, network in topology.virtual_networks.items():
         for prefix in network.address_space:
-            if clash := seen.clash(prefix):
+            if clash := seen.find_overlap(prefix):
                 yield Problem(
                     (*ROOT, "virtual_networks", name, "address_space"),
                     f"prefixes apart from {clash[0]}'s {clash[1]}",
@@ -188,13 +188,13 @@ def _overlaps(topology: Topology) -> Iterator[Problem]:
             seen.add(prefix, name)
 
 
-def _gateways(topology: Topology) -> Iterator[Problem]:
+def _check_gateways(topology: Topology) -> Iterator[Problem]:
     asns: dict[int, str] = {}
     placed: dict[str, str] = {}
     for name, gateway in topology.gateways.items():
         keys: Keys = (*ROOT, "gateways", name)
         place, network_name = (*keys, "virtual_network"), gateway.virtual_network
-        yield from _unknown(place, "VNet", network_name, topology.virtual_networks)
+        yield from _check_known(place, "VNet", network_name, topology.virtual_networks)
         network = topology.virtual_networks.get(network_name)
         if network and GATEWAY_SUBNET not in network.subnets:
             remedy = f"add a subnet of that name to {network_name}, a /27 or larger"
@@ -203,7 +203,7 @@ def _gateways(topology: Topology) -> Iterator[Problem]:
             found = f"{network_name} again, as for {placed[network_name]}"
             yield Problem(place, "one gateway in a VNet", found)
         placed.setdefault(network_name, name)
-        yield from _asn((*keys, "asn"), name, gateway.asn, asns)
+        yield from _check_asn((*keys, "asn"), name, gateway.asn, asns)
         if not SKU.fullmatch(gateway.sku) or not gateway.sku.endswith("AZ"):
             yield Problem(
                 (*keys, "sku"),
@@ -213,7 +213,7 @@ def _gateways(topology: Topology) -> Iterator[Problem]:
             )
 
 
-def _asn(keys: Keys, name: str, asn: int, seen: dict[int, str]) -> Iterator[Problem]:
+def _check_asn(keys: Keys, name: str, asn: int, seen: dict[int, str]) -> Iterator[Problem]:
     if asn in RESERVED_ASNS or not 0 < asn < 2**32 - 1:
         owner = RESERVED_ASNS.get(asn, "outside the range of ASNs")
         remedy = "take a private one, such as 65000 to 65010"
@@ -223,15 +223,15 @@ def _asn(keys: Keys, name: str, asn: int, seen: dict[int, str]) -> Iterator[Prob
     seen.setdefault(asn, name)
 
 
-def _connections(topology: Topology) -> Iterator[Problem]:
+def _check_connections(topology: Topology) -> Iterator[Problem]:
     directions = {(each.gateway, each.far_gateway) for each in topology.connections.values()}
     stands_for: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     for name, connection in topology.connections.items():
         keys: Keys = (*ROOT, "connections", name)
         near, far = connection.gateway, connection.far_gateway
-        yield from _unknown((*keys, "gateway"), "gateway", near, topology.gateways)
-        yield from _unknown((*keys, "far_gateway"), "gateway", far, topology.gateways)
+        yield from _check_known((*keys, "gateway"), "gateway", near, topology.gateways)
+        yield from _check_known((*keys, "far_gateway"), "gateway", far, topology.gateways)
         if near == far:
             yield Problem((*keys, "far_gateway"), "another gateway", repr(far))
         if (far, near) not in directions:
@@ -247,33 +247,36 @@ def _connections(topology: Topology) -> Iterator[Problem]:
             yield Problem((*keys, "local_network_gateway"), expected, found)
         if not is_name(LOCAL_GATEWAY, local):
             place = (*keys, "local_network_gateway")
-            yield Problem(place, azure_names.expected(LOCAL_GATEWAY), repr(local))
+            yield Problem(place, azure_names.describe_expected(LOCAL_GATEWAY), repr(local))
 
 
 Directed = tuple[Keys, str, str, Flags]
 """A peering: its place in the file, its VNet, the remote VNet, its flags."""
 
 
-def _directed(site: Site, topology: Topology, path: Path) -> Iterator[Directed]:
+def _iter_peerings(site: Site, topology: Topology, path: Path) -> Iterator[Directed]:
     """Every peering of the site on a path."""
     for name, peering in topology.peerings.items():
         keys: Keys = (*ROOT, "peerings", name)
         yield keys, peering.virtual_network, peering.remote_virtual_network, peering.flags
     for i, spoke in enumerate(site.spokes):
         for role in Role:
-            hub = site.hub(role).virtual_network
-            outward, inward = spoke.outward(role).on(path), spoke.inward(role).on(path)
+            hub = site.get_hub(role).virtual_network
+            outward, inward = (
+                spoke.get_outward(role).get_flags(path),
+                spoke.get_inward(role).get_flags(path),
+            )
             if outward:
                 yield ("spokes", i, f"spoke_to_{role}"), spoke.virtual_network, hub, outward
             if inward:
                 yield ("spokes", i, f"{role}_to_spoke"), hub, spoke.virtual_network, inward
 
 
-def _peerings(site: Site, topology: Topology) -> Iterator[Problem]:
+def _check_peerings(site: Site, topology: Topology) -> Iterator[Problem]:
     for name, peering in topology.peerings.items():
         keys: Keys = (*ROOT, "peerings", name)
         for end in ("virtual_network", "remote_virtual_network"):
-            yield from _unknown(
+            yield from _check_known(
                 (*keys, end), "VNet", getattr(peering, end), topology.virtual_networks
             )
         if peering.flags.allow_forwarded_traffic == "keep":
@@ -282,13 +285,15 @@ def _peerings(site: Site, topology: Topology) -> Iterator[Problem]:
     with_gateway = {each.virtual_network for each in topology.gateways.values()}
     told: set[Keys] = set()
     for path in Path:
-        for problem in _peerings_on(list(_directed(site, topology, path)), with_gateway):
+        for problem in _check_peerings_on_path(
+            list(_iter_peerings(site, topology, path)), with_gateway
+        ):
             if problem.keys not in told:
                 told.add(problem.keys)
                 yield problem
 
 
-def _peerings_on(all_: list[Directed], with_gateway: set[str]) -> Iterator[Problem]:
+def _check_peerings_on_path(all_: list[Directed], with_gateway: set[str]) -> Iterator[Problem]:
     flags_of = {(network, remote): flags for _, network, remote, flags in all_}
     seen: set[tuple[str, str]] = set()
     users: dict[str, str] = {}
@@ -301,13 +306,13 @@ def _peerings_on(all_: list[Directed], with_gateway: set[str]) -> Iterator[Probl
             remedy = "a peering stays Initiated until its opposite exists; add it"
             yield Problem(keys, f"a peering from {remote} to {network} too", "none", remedy)
         elif flags.use_remote_gateways:
-            yield from _remote_gateways(
+            yield from _check_remote_gateways(
                 keys, network, remote, flags_of[remote, network], with_gateway, users
             )
         seen.add((network, remote))
 
 
-def _remote_gateways(
+def _check_remote_gateways(
     keys: Keys,
     network: str,
     remote: str,
@@ -329,12 +334,12 @@ def _remote_gateways(
         yield Problem(place, "false", "true", remedy)
 
 
-def _machines(topology: Topology) -> Iterator[Problem]:
+def _check_machines(topology: Topology) -> Iterator[Problem]:
     interfaces: dict[str, str] = {}
     addresses: dict[IPv4Address, str] = {}
     for name, machine in topology.machines.items():
         keys: Keys = (*ROOT, "machines", name)
-        yield from _machine(keys, machine)
+        yield from _check_machine(keys, machine)
         networks = {each.subnet.split("/")[0] for each in machine.interfaces.values()}
         if len(networks) > 1:
             found = join_names(sorted(networks), MOST_LISTED)
@@ -349,10 +354,10 @@ def _machines(topology: Topology) -> Iterator[Problem]:
                 found = f"{interface.address}, as {addresses[interface.address]} has"
                 yield Problem((*place, "address"), "an unused address", found)
             addresses.setdefault(interface.address, interface_name)
-            yield from _interface(place, interface.subnet, interface.address, topology)
+            yield from _check_interface(place, interface.subnet, interface.address, topology)
 
 
-def _interface(
+def _check_interface(
     keys: Keys, subnet: str, address: IPv4Address, topology: Topology
 ) -> Iterator[Problem]:
     network_name, _, subnet_name = subnet.partition("/")
@@ -372,7 +377,7 @@ def _interface(
         yield Problem((*keys, "address"), f"one from {first} to {last}", str(address), remedy)
 
 
-def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
+def _check_machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
     if not SKU.fullmatch(machine.size):
         yield Problem((*keys, "size"), "a size such as Standard_B2ats_v2", repr(machine.size))
     if not IMAGE.fullmatch(machine.image):
@@ -382,7 +387,7 @@ def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
     ):
         found = repr(machine.admin_username)
         yield Problem((*keys, "admin_username"), "a user name that Azure allows", found)
-    yield from ssh_key_problems(keys, machine)
+    yield from check_ssh_key(keys, machine)
     interfaces = list(machine.interfaces.values())
     if not interfaces:
         yield Problem((*keys, "interfaces"), "at least one interface", "none")
@@ -399,7 +404,7 @@ def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
         )
 
 
-def _routes(topology: Topology) -> Iterator[Problem]:
+def _check_routes(topology: Topology) -> Iterator[Problem]:
     appliances = {
         interface.address
         for machine in topology.machines.values()
@@ -418,14 +423,14 @@ def _routes(topology: Topology) -> Iterator[Problem]:
                     yield Problem(place, f"no default route on {GATEWAY_SUBNET}", str(prefix))
 
 
-def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
+def _check_probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
     known = {each: None for machine in topology.machines.values() for each in machine.interfaces}
     for name, probe in site.probes.items():
         keys: Keys = ("probes", name)
-        for key, machine in zip(("machine", "through"), machines(probe), strict=False):
-            yield from _unknown((*keys, key), "machine", machine, topology.machines)
-        for interface in interfaces(probe):
-            yield from _unknown((*keys, "interface"), "network interface", interface, known)
+        for key, machine in zip(("machine", "through"), list_machines(probe), strict=False):
+            yield from _check_known((*keys, key), "machine", machine, topology.machines)
+        for interface in list_interfaces(probe):
+            yield from _check_known((*keys, "interface"), "network interface", interface, known)
     if isinstance(site.drill, SiteFailoverTest):
         place: Keys = ("drill", "peering_location")
         expected = "no site failover test: provision makes a VPN gateway of the primary"
@@ -436,7 +441,7 @@ def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
     if site.drill.bgp_peering_address == site.drill.unused_bgp_peering_address:
         unused, found = ("drill", "unused_bgp_peering_address"), site.drill.bgp_peering_address
         yield Problem(unused, "an unused address", f"{found}, the gateway's own")
-    primary = site.hub(ROLE_OF_PATH[Path.EXPRESSROUTE]).gateway
+    primary = site.get_hub(ROLE_OF_PATH[Path.EXPRESSROUTE]).gateway
     of_primary = {
         each.local_network_gateway: each
         for each in topology.connections.values()

@@ -54,10 +54,10 @@ class Problem:
     remedy: str | None = None
     line: int | None = None
 
-    def text(self, file: str) -> str:
+    def format_line(self, file: str) -> str:
         """Return the problem in one line, beginning with ``file:line:``."""
         where = f"{file}:{self.line}: " if self.line else f"{file}: "
-        path = f"{dotted(self.keys)}: " if self.keys else ""
+        path = f"{format_keys(self.keys)}: " if self.keys else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{where}{path}expected {self.expected}, found {self.found}{remedy}"
 
@@ -65,18 +65,18 @@ class Problem:
         """Return the problem as plain data."""
         return {
             "line": self.line,
-            "key": dotted(self.keys) or None,
+            "key": format_keys(self.keys) or None,
             "expected": self.expected,
             "found": self.found,
             "remedy": self.remedy,
         }
 
 
-def dotted(keys: Keys) -> str:
+def format_keys(keys: Keys) -> str:
     """Return a key path as people write it: ``spokes[0].spoke_to_primary.name``."""
     text = ""
     for key in keys:
-        name = shortened(str(key))
+        name = shorten(str(key))
         text += f"[{key}]" if isinstance(key, int) else f".{name}" if text else name
     return text
 
@@ -88,7 +88,7 @@ class Source:
     values: Any
     lines: Mapping[Keys, int]
 
-    def line(self, keys: Keys) -> int | None:
+    def find_line(self, keys: Keys) -> int | None:
         """Return the line of a key, or of the nearest key above it that is there."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
@@ -110,7 +110,7 @@ def parse(content: bytes) -> Source:
         Unreadable: it is not UTF-8, not YAML, has a key twice, refers to itself, or is larger,
             deeper or longer than a site needs.
     """
-    text = _decoded(content)
+    text = _decode(content)
     loader = None
     try:
         loader = _Loader(text)
@@ -118,9 +118,9 @@ def parse(content: bytes) -> Source:
         if node is None:
             return Source(None, {})
         reader = _Reader(loader, {}, [])
-        values = reader.value(node, (), ())
+        values = reader.read_value(node, (), ())
     except yaml.MarkedYAMLError as error:
-        raise Unreadable([_of_yaml(error, text)]) from error
+        raise Unreadable([_to_problem(error, text)]) from error
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
         found = f"the character U+{error.character:04X}"
@@ -159,20 +159,20 @@ class _Loader(_Base):  # type: ignore[misc]
         self._depth += 1
         _insist(self._depth <= MOST_DEPTH, DEEP, line)
         self._entries[self._depth : self._depth + 2] = self._entries[self._depth] + 1, 0
-        _insist(self._entries[self._depth] <= MOST_ITEMS, _entries(MOST_ITEMS), line)
+        _insist(self._entries[self._depth] <= MOST_ITEMS, _format_limit(MOST_ITEMS), line)
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and id(node) not in self._sizes:
             entries = len(node.value) if isinstance(node, CollectionNode) else 0
             most = MOST_ITEMS if isinstance(node, SequenceNode) else MOST_ENTRIES
-            _insist(entries <= most, _entries(most), line)
-            size, depth = self._size(node)
+            _insist(entries <= most, _format_limit(most), line)
+            size, depth = self._compute_size(node)
             _insist(depth <= MOST_DEPTH, DEEP, line)
             _insist(size <= MOST_VALUES, f"at most {MOST_VALUES} values, aliases included", line)
             self._sizes[id(node)] = size, depth
         return node
 
-    def _size(self, node: Node) -> tuple[int, int]:
+    def _compute_size(self, node: Node) -> tuple[int, int]:
         """Return the values in a node, and how deep they are nested; 1 of one still composed."""
         inner = [
             self._sizes.get(id(each), (1, 1))
@@ -182,7 +182,7 @@ class _Loader(_Base):  # type: ignore[misc]
         return 1 + sum(size for size, _ in inner), 1 + max((depth for _, depth in inner), default=0)
 
 
-def _entries(most: int) -> str:
+def _format_limit(most: int) -> str:
     return f"at most {most} entries"
 
 
@@ -199,7 +199,7 @@ class _Reader:
     lines: dict[Keys, int]
     problems: list[Problem]
 
-    def value(self, node: Node, keys: Keys, above: tuple[Node, ...]) -> Any:
+    def read_value(self, node: Node, keys: Keys, above: tuple[Node, ...]) -> Any:
         """Return the plain value of a node."""
         line = node.start_mark.line + 1
         self.lines.setdefault(keys, line)
@@ -210,14 +210,14 @@ class _Reader:
             return None
         above = (*above, node)
         if isinstance(node, MappingNode):
-            return self._mapping(node, keys, above)
+            return self._read_mapping(node, keys, above)
         if isinstance(node, SequenceNode):
-            return [self.value(each, (*keys, i), above) for i, each in enumerate(node.value)]
+            return [self.read_value(each, (*keys, i), above) for i, each in enumerate(node.value)]
         if isinstance(node, ScalarNode):
-            return self._scalar(node, keys)
+            return self._read_scalar(node, keys)
         raise ValueError(f"a node of an unknown kind in line {line}")
 
-    def _scalar(self, node: ScalarNode, keys: Keys) -> Any:
+    def _read_scalar(self, node: ScalarNode, keys: Keys) -> Any:
         """Return the value of a scalar; None, with a problem, if no site could have it."""
         line, text = node.start_mark.line + 1, node.value
         if len(text) > MOST_CHARACTERS:
@@ -231,13 +231,11 @@ class _Reader:
             raise
         except Exception:  # PyYAML trusts explicit tags: !!int "" is an IndexError
             kind = node.tag.rpartition(":")[2]
-            self.problems.append(
-                Problem(keys, f"a value of type {kind}", _quoted(text), None, line)
-            )
+            self.problems.append(Problem(keys, f"a value of type {kind}", _quote(text), None, line))
             return None
         if isinstance(value, int) and abs(value) >= 1 << 63:
             remedy = "put it in quotes if it is a name"
-            problem = Problem(keys, "a number of at most 18 digits", _quoted(text), remedy, line)
+            problem = Problem(keys, "a number of at most 18 digits", _quote(text), remedy, line)
         elif isinstance(value, str) and (bad := UNPRINTABLE.search(value)):
             found = f"the character U+{ord(bad[0]):04X}"
             problem = Problem(keys, "printable text", found, "remove it", line)
@@ -246,7 +244,9 @@ class _Reader:
         self.problems.append(problem)
         return None
 
-    def _mapping(self, node: MappingNode, keys: Keys, above: tuple[Node, ...]) -> dict[Any, Any]:
+    def _read_mapping(
+        self, node: MappingNode, keys: Keys, above: tuple[Node, ...]
+    ) -> dict[Any, Any]:
         self._find_duplicates(node, keys)
         self.loader.flatten_mapping(node)
         values: dict[Any, Any] = {}
@@ -257,10 +257,10 @@ class _Reader:
                     Problem(keys, "a name as key", "a list or mapping as key", line=line)
                 )
                 continue
-            key = self._scalar(key_node, keys)
+            key = self._read_scalar(key_node, keys)
             inner = (*keys, key if isinstance(key, str | int) else str(key))
             self.lines[inner] = key_node.start_mark.line + 1
-            values[key] = self.value(value_node, inner, above)
+            values[key] = self.read_value(value_node, inner, above)
         return values
 
     def _find_duplicates(self, node: MappingNode, keys: Keys) -> None:
@@ -272,7 +272,7 @@ class _Reader:
             if key_node.value in first:
                 self.problems.append(
                     Problem(
-                        (*keys, shortened(key_node.value)),
+                        (*keys, shorten(key_node.value)),
                         "each key once",
                         f"the key again, first in line {first[key_node.value]}",
                         "remove one of the two",
@@ -282,16 +282,16 @@ class _Reader:
             first.setdefault(key_node.value, line)
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a text, or its beginning if it is long."""
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
-def _quoted(text: str) -> str:
-    return repr(shortened(text))
+def _quote(text: str) -> str:
+    return repr(shorten(text))
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -301,7 +301,7 @@ def _decoded(content: bytes) -> str:
         raise Unreadable([problem]) from error
 
 
-def _of_yaml(error: yaml.MarkedYAMLError, text: str) -> Problem:
+def _to_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else None
     lines = text.splitlines()

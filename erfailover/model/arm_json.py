@@ -14,25 +14,25 @@ from typing import Any
 Body = dict[str, Any]
 
 
-def section(value: Any, *names: str) -> Body:
+def get_section(value: Any, *names: str) -> Body:
     """Return the object below some names; an empty one if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def rows(value: Any) -> list[Body]:
+def list_objects(value: Any) -> list[Body]:
     """Return the objects of a list; rows that are none are left out."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def texts(value: Any) -> list[str]:
+def list_texts(value: Any) -> list[str]:
     """Return the texts of a list; what is none is left out."""
-    found = (text(each) for each in value) if isinstance(value, list) else ()
+    found = (parse_text(each) for each in value) if isinstance(value, list) else ()
     return [each for each in found if each]
 
 
-def text(value: Any, known: Collection[str] = ()) -> str:
+def parse_text(value: Any, known: Collection[str] = ()) -> str:
     """Return a text, or a number as text; empty for anything else.
 
     Args:
@@ -47,7 +47,7 @@ def text(value: Any, known: Collection[str] = ()) -> str:
     return next((each for each in known if each.lower() == found.lower()), found)
 
 
-def number(value: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
     """Return a finite number, also one that is written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -58,11 +58,11 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def whole(value: Any) -> int | None:
+def parse_int(value: Any) -> int | None:
     """Return a whole number, also one that is written as text; None for anything else."""
     if type(value) is int:
         return value
-    found = number(value)
+    found = parse_number(value)
     return None if found is None else int(found)
 
 
@@ -73,12 +73,12 @@ def is_truth(value: Any) -> bool:
     )
 
 
-def truth(value: Any, *, default: bool = False) -> bool:
+def parse_bool(value: Any, *, default: bool = False) -> bool:
     """Return a truth value, also one that is written as text; the default for anything else."""
     return str(value).strip().lower() == "true" if is_truth(value) else default
 
 
-def prefix_of(value: Any) -> IPv4Network | None:
+def parse_ipv4_prefix(value: Any) -> IPv4Network | None:
     """Return an IPv4 prefix, whatever its host bits; None for IPv6 and anything else."""
     try:
         found = ip_network(value, strict=False) if isinstance(value, str) else None
@@ -87,7 +87,7 @@ def prefix_of(value: Any) -> IPv4Network | None:
     return found if isinstance(found, IPv4Network) else None
 
 
-def ipv6_prefix_of(value: Any) -> IPv6Network | None:
+def parse_ipv6_prefix(value: Any) -> IPv6Network | None:
     """Return an IPv6 prefix; None for anything else."""
     try:
         return IPv6Network(value, strict=False) if isinstance(value, str) else None
@@ -95,9 +95,9 @@ def ipv6_prefix_of(value: Any) -> IPv6Network | None:
         return None
 
 
-def prefixes(value: Any) -> tuple[IPv4Network, ...]:
+def parse_ipv4_prefixes(value: Any) -> tuple[IPv4Network, ...]:
     """Return the IPv4 prefixes of a list."""
-    found = map(prefix_of, value) if isinstance(value, list) else ()
+    found = map(parse_ipv4_prefix, value) if isinstance(value, list) else ()
     return tuple(each for each in found if each is not None)
 
 
@@ -106,7 +106,7 @@ UNDER_WAY = ("Updating", "Deleting", "Creating")
 PROVISIONING_STATES = ("Succeeded", "Failed", "Canceled", *UNDER_WAY)
 
 
-def provisioning_state(properties: Any) -> str:
+def get_provisioning_state(properties: Any) -> str:
     """Return the provisioning state among a resource's properties; settled if it has none."""
-    found = section(properties).get("provisioningState")
-    return text(found, PROVISIONING_STATES) or "Succeeded"
+    found = get_section(properties).get("provisioningState")
+    return parse_text(found, PROVISIONING_STATES) or "Succeeded"

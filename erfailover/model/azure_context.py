@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
-from erfailover.errors import printable
+from erfailover.errors import escape_controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def from_data(told: Any) -> AzureContext | None:
     if not isinstance(told, Mapping):
         return None
     known = {
-        each.name: printable(str(told[each.name]))
+        each.name: escape_controls(str(told[each.name]))
         for each in fields(AzureContext)
         if each.name != "speed" and told.get(each.name) is not None
     }
@@ -80,4 +80,4 @@ def identity_of(claims: Mapping[str, Any]) -> str:
 
 def one_line(text: Any) -> str:
     """Return a name that Azure or a file gave as one line without control characters."""
-    return printable(" ".join(str(text).split()))
+    return escape_controls(" ".join(str(text).split()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Reading
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 
 UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
 """Statuses of a site failover test that has not come to its end (published: FailoverTestStatus)."""
@@ -86,7 +86,7 @@ class Circuits:
     @property
     def gateway_name(self) -> str:
         """The gateway's name."""
-        return last_of(self.gateway_id)
+        return get_last_name(self.gateway_id)
 
     @property
     def running(self) -> FailoverTest | None:
@@ -107,12 +107,12 @@ class Locations:
     known: dict[str, tuple[Connection, ...]]
     unknown: tuple[str, ...]
 
-    def spelled(self, location: str) -> str | None:
+    def find_spelling(self, location: str) -> str | None:
         """Return a location as Azure spells it; None if no circuit is there."""
         return next((each for each in self.known if each.lower() == location.lower()), None)
 
 
-def locations(circuits: Circuits) -> Locations:
+def find_locations(circuits: Circuits) -> Locations:
     """Where a gateway's circuits meet Microsoft's network."""
     known: dict[str, tuple[Connection, ...]] = {}
     unknown: list[str] = []
@@ -132,7 +132,7 @@ def locations(circuits: Circuits) -> Locations:
     return Locations(known, tuple(unknown))
 
 
-def claims(circuits: Circuits) -> Iterator[Claim]:
+def check_circuits(circuits: Circuits) -> Iterator[Claim]:
     """Yield what should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
     found = circuits.connections.value
     if found is None:
@@ -144,12 +144,12 @@ def claims(circuits: Circuits) -> Iterator[Claim]:
         seen = f"{circuits.gateway_name} has no connection to a circuit"
         yield Claim("connections_were_read", Verdict.FAILS, seen)
     for each in found:
-        yield _connected(each)
+        yield _check_connection(each)
         if each.circuit is not None:
-            yield _in_service(each, each.circuit)
+            yield _check_circuit(each, each.circuit)
 
 
-def _connected(connection: Connection) -> Claim:
+def _check_connection(connection: Connection) -> Claim:
     name, status = "connection_is_connected", connection.status.value
     if status in (None, "Unknown", ""):
         why = connection.status.unknown or "Azure does not know its status"
@@ -164,7 +164,7 @@ def _connected(connection: Connection) -> Claim:
     return Claim(name, Verdict.FAILS, f"{seen}; expected Connected")
 
 
-def _in_service(connection: Connection, reading: Reading[Circuit]) -> Claim:
+def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Claim:
     name, circuit = "circuit_is_in_service", reading.value
     if circuit is None:
         why = reading.unknown or "it could not be read"

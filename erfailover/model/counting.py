@@ -8,7 +8,7 @@ NAMED = 3
 """So many names of a list are shown; of more, how many."""
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Return a count with its noun: ``1 peering``, ``5 peerings``, ``2 addresses``.
 
     Args:

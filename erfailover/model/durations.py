@@ -33,7 +33,7 @@ class Usual:
     one_in_ten_s: float
     quick_s: float = 0.0
 
-    def at(self, quantile: float) -> float:
+    def compute_quantile(self, quantile: float) -> float:
         """Return the duration at a quantile: log-linear through the three, and on beyond them."""
         q = min(max(quantile, 0.01), 0.99)
         figures = (self.quick_s or self.usually_s, self.usually_s, self.one_in_ten_s)
@@ -59,7 +59,7 @@ HOLD_TIME_S = 180.0
 """BGP's hold time: so long a far end may keep the routes of a session that is dead."""
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration for people: ``45 s``, ``3 min 20 s``, ``1 h 50 min``, ``3 d 4 h``."""
     rest = round(seconds)
     if rest >= HOUR_S:
@@ -74,15 +74,15 @@ def duration(seconds: float) -> str:
 
 def rough(seconds: float) -> str:
     """Return an estimated duration for people: in whole minutes if it is long."""
-    return duration(round(seconds / MINUTE_S) * MINUTE_S if seconds >= ROUGH_S else seconds)
+    return format_duration(round(seconds / MINUTE_S) * MINUTE_S if seconds >= ROUGH_S else seconds)
 
 
 def precise(seconds: float) -> str:
     """Return a duration to a tenth of a second, unless it is a minute or more: ``12.3 s``."""
-    return f"{seconds:.1f} s" if seconds < MINUTE_S else duration(seconds)
+    return f"{seconds:.1f} s" if seconds < MINUTE_S else format_duration(seconds)
 
 
-def usually(usual: Usual) -> str:
+def describe_usual(usual: Usual) -> str:
     """Return what is usual, in words: ``typically 3 s, 90th percentile 13 s``."""
-    most = duration(usual.one_in_ten_s)
-    return f"typically {duration(usual.usually_s)}, 90th percentile {most}"
+    most = format_duration(usual.one_in_ten_s)
+    return f"typically {format_duration(usual.usually_s)}, 90th percentile {most}"

@@ -65,7 +65,7 @@ class EdgeSessions:
     unknown: str | None = None
 
 
-def uptime_s(text: str) -> float | None:
+def parse_uptime_s(text: str) -> float | None:
     """Return an ``upDown`` in seconds, rounded down; None if it cannot be parsed.
 
     Forms of ``show ip bgp summary``: ``00:25:24``, ``1d02h``, ``8w4d``, ``1y23w`` (seen in Azure:

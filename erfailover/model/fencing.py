@@ -78,25 +78,25 @@ def may_send(
     return age_s < relied_on_s
 
 
-def arrives_until_s(relied_on_s: float) -> float:
+def compute_arrival_limit_s(relied_on_s: float) -> float:
     """Return until when a write of rule (b) by the lost holder may be accepted, in seconds.
 
     Counted by the clock of the run that acquired the lease, from the moment it did. Until then it
     makes sure that what it made has not been undone.
     """
-    return _by_another_clock(relied_on_s) + ACCEPTED_LATE_S * (1 + DRIFT)
+    return _allow_for_drift(relied_on_s) + ACCEPTED_LATE_S * (1 + DRIFT)
 
 
-def other_direction_after_s(step_deadline_s: float) -> float:
+def compute_reversal_delay_s(step_deadline_s: float) -> float:
     """Return how long a recorded spoke is not moved in the other direction, in seconds.
 
     Counted by the clock of the run that acquired the lease, from the moment it did: the lost
     holder can have had no confirmation after that. It is ``step_deadline_s`` and
     ``ACCEPTED_LATE_S``, and what the rates of two clocks make of them.
     """
-    return _by_another_clock(step_deadline_s) + ACCEPTED_LATE_S * (1 + DRIFT)
+    return _allow_for_drift(step_deadline_s) + ACCEPTED_LATE_S * (1 + DRIFT)
 
 
-def _by_another_clock(seconds: float) -> float:
+def _allow_for_drift(seconds: float) -> float:
     """Return how long to wait until another machine's clock has surely counted some seconds."""
     return seconds * (1 + DRIFT) / (1 - DRIFT)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from erfailover.errors import printable
+from erfailover.errors import escape_controls
 from erfailover.model.azure_context import AzureContext, from_data
 from erfailover.model.command_line import spoke_options
 from erfailover.model.journal_lines import DAMAGED
@@ -130,13 +130,13 @@ class RunRecord:
         return "erfailover destroy" if self.command == "provision" else None
 
 
-def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
+def collect_runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
     """Return the runs that a journal tells of, oldest first."""
     found: dict[str, RunRecord] = {}
     took_over: dict[str, str] = {}
     for record in records:
         if record.get("event") == "begun":
-            run = _begun(record)
+            run = _build_run(record)
             run.took_over = took_over.get(run.id)
             found[run.id] = run
             continue
@@ -149,24 +149,24 @@ def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
     return list(found.values())
 
 
-def _begun(record: Mapping[str, Any]) -> RunRecord:
+def _build_run(record: Mapping[str, Any]) -> RunRecord:
     return RunRecord(
-        id=_text(record, "run"),
-        command=_text(record, "command"),
-        began=_text(record, "at"),
-        who=_text(record, "who"),
-        host=_text(record, "host"),
+        id=_read_text(record, "run"),
+        command=_read_text(record, "command"),
+        began=_read_text(record, "at"),
+        who=_read_text(record, "who"),
+        host=_read_text(record, "host"),
         pid=int(record.get("pid") or 0),
-        machine=_text(record, "machine"),
-        started=_text(record, "started"),
+        machine=_read_text(record, "machine"),
+        started=_read_text(record, "started"),
         target=record.get("to"),
-        digest=_text(record, "digest") or None,
-        site=_text(record, "site"),
-        spokes=tuple(printable(str(name)) for name in record.get("spokes") or ()),
-        way_back_refused=_text(record, "way_back_refused") or None,
-        completes=_text(record, "completes") or None,
-        reason=_text(record, "reason") or None,
-        ticket=_text(record, "ticket") or None,
+        digest=_read_text(record, "digest") or None,
+        site=_read_text(record, "site"),
+        spokes=tuple(escape_controls(str(name)) for name in record.get("spokes") or ()),
+        way_back_refused=_read_text(record, "way_back_refused") or None,
+        completes=_read_text(record, "completes") or None,
+        reason=_read_text(record, "reason") or None,
+        ticket=_read_text(record, "ticket") or None,
         context=from_data(record.get("context")),
     )
 
@@ -174,9 +174,9 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
 def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
     event = record.get("event")
     if event == "intent":
-        run.steps.append(_intended(record))
+        run.steps.append(_build_step(record))
     elif event == "accepted":
-        _accepted(run, record)
+        _add_acceptance(run, record)
     elif event == "path":
         run.places[str(record.get("spoke"))] = str(record.get("place"))
     elif event == "crossing":
@@ -186,50 +186,53 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
     elif event in ("done", "failed", "skipped"):
         known = [step for step in run.steps if step.task == record.get("task")]
         if not known and event != "done" and record.get("title"):
-            known = [_intended(record)]
+            known = [_build_step(record)]
             run.steps += known
         for step in known:
             if step.outcome == OPEN:
-                step.outcome, step.ended = str(event), _text(record, "at")
-                step.note, step.ended_s = _text(record, "note") or None, record.get("at_s")
+                step.outcome, step.ended = str(event), _read_text(record, "at")
+                step.note, step.ended_s = _read_text(record, "note") or None, record.get("at_s")
                 step.attempts = int(record.get("attempts") or 1)
     elif event in ("ended", "interrupted"):
         run.outcome = str(record.get("outcome") or event)
-        run.ended = _text(record, "at")
-        run.message, run.hint = _text(record, "message") or None, _text(record, "hint") or None
+        run.ended = _read_text(record, "at")
+        run.message, run.hint = (
+            _read_text(record, "message") or None,
+            _read_text(record, "hint") or None,
+        )
         run.took_s, run.result = record.get("at_s"), dict(record.get("result") or {})
 
 
-def _intended(record: Mapping[str, Any]) -> StepRecord:
+def _build_step(record: Mapping[str, Any]) -> StepRecord:
     return StepRecord(
-        task=_text(record, "task"),
-        title=_text(record, "title"),
-        change=_text(record, "change"),
-        resource=_text(record, "resource"),
-        began=_text(record, "at"),
+        task=_read_text(record, "task"),
+        title=_read_text(record, "title"),
+        change=_read_text(record, "change"),
+        resource=_read_text(record, "resource"),
+        began=_read_text(record, "at"),
         began_s=record.get("at_s"),
     )
 
 
-def _accepted(run: RunRecord, record: Mapping[str, Any]) -> None:
-    resource = _text(record, "resource").lower()
+def _add_acceptance(run: RunRecord, record: Mapping[str, Any]) -> None:
+    resource = _read_text(record, "resource").lower()
     for step in reversed(run.steps):
         if step.outcome == OPEN and step.resource.lower() == resource:
-            step.operation = _text(record, "operation") or None
+            step.operation = _read_text(record, "operation") or None
             if record.get("correlation_id"):
-                step.correlation_ids.append(_text(record, "correlation_id"))
+                step.correlation_ids.append(_read_text(record, "correlation_id"))
             return
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
-    return printable(str(record.get(name) or ""))
+def _read_text(record: Mapping[str, Any], name: str) -> str:
+    return escape_controls(str(record.get(name) or ""))
 
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) else None
 
 
-def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
+def find_unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
     """Return the last run if it did not come to its end and nothing has finished since."""
     last = None
     for run in all_runs:
@@ -237,7 +240,7 @@ def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
     return last if last is not None and last.outcome in ("open", "interrupted", "failed") else None
 
 
-def last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
+def find_last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
     """Return the last switch that began; None if there is none.
 
     One that only completed another, whose lease was lost, is a part of that.
@@ -256,7 +259,7 @@ def last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
             last, damaged = record, False
     if damaged:
         raise ValueError("a record is damaged, and it may be that of the last switch")
-    return _begun(last) if last is not None and last.get("to") else None
+    return _build_run(last) if last is not None and last.get("to") else None
 
 
 def spokes_to_undo(all_runs: Iterable[RunRecord], names: Iterable[str]) -> tuple[str, ...]:
@@ -312,7 +315,7 @@ class Owed:
 ON_A_PATH = ("target", "origin")
 
 
-def owed(all_runs: Iterable[RunRecord]) -> Owed | None:
+def find_owed(all_runs: Iterable[RunRecord]) -> Owed | None:
     """Return the spokes that the last switch left without a path, or not known to have one."""
     switches = [run for run in all_runs if run.target and run.places]
     return _owed_by(switches[-1], switches[-1].places) if switches else None

@@ -41,7 +41,7 @@ class Lines:
     records: tuple[Record, ...]
     damage: tuple[tuple[int, str], ...] = ()
 
-    def told(self, name: str) -> str:
+    def describe_damage(self, name: str) -> str:
         """Say which lines are damaged: ``the journal in /state is damaged in line 7 (...)``."""
         number, why = self.damage[0]
         more = len(self.damage) - 1
@@ -58,7 +58,7 @@ def read(content: bytes) -> Lines:
         if not line:
             continue
         try:
-            records.append(record_of(line))
+            records.append(parse_record(line))
         except ValueError as error:
             if not _is_cut_off(line):
                 damage.append((number, str(error)))
@@ -66,7 +66,7 @@ def read(content: bytes) -> Lines:
     return Lines(tuple(records), tuple(damage))
 
 
-def mended(content: bytes) -> bytes | None:
+def remove_damage(content: bytes) -> bytes | None:
     """Return the content of a journal without its damage; None if there is none."""
     damage = read(content).damage
     if not damage:
@@ -78,7 +78,7 @@ def mended(content: bytes) -> bytes | None:
     return b"\n".join(lines)
 
 
-def record_of(line: bytes) -> Record:
+def parse_record(line: bytes) -> Record:
     """Return the record in a line.
 
     Raises:
@@ -89,7 +89,7 @@ def record_of(line: bytes) -> Record:
     if not line.isascii():
         raise ValueError("not ASCII")
     try:
-        record = plain_json.loads(line)
+        record = plain_json.parse_json(line)
     except ValueError:
         raise ValueError("not JSON") from None
     if not isinstance(record, dict):

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from erfailover.errors import printable
-from erfailover.model.durations import duration
+from erfailover.errors import escape_controls
+from erfailover.model.durations import format_duration
 
 TAKE_OVER = "--take-over"
 MOST_CHARACTERS = 4096
@@ -59,10 +59,10 @@ class LeaseRecord:
     since: float
     expires: float | None = None
 
-    def told(self, now: float) -> str:
+    def describe(self, now: float) -> str:
         """Who holds it, what they do, and since when, for people."""
         age = max(0.0, now - self.since)
-        how_long = duration(age)
+        how_long = format_duration(age)
         what = f"erfailover {self.holder.command}"
         return f"{self.holder.name}: {what}, since {self.since_text} ({how_long})"
 
@@ -71,7 +71,7 @@ class LeaseRecord:
         """When it was taken: ``2026-11-20 03:14:07 UTC``."""
         return datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
-    def data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Return the record as plain JSON data."""
         holder = self.holder
         return {
@@ -86,7 +86,7 @@ class LeaseRecord:
         }
 
     @classmethod
-    def of(cls, data: Any) -> LeaseRecord:
+    def from_data(cls, data: Any) -> LeaseRecord:
         """Return the record in plain JSON data.
 
         Raises:
@@ -104,7 +104,7 @@ class LeaseRecord:
             or not all(type(each) in (int, float) and 0 <= each < LAST_TIME for each in times)
         ):
             raise ValueError("this is no record of a lease: a value is odd")
-        user, host, command, machine, started = map(printable, texts)
+        user, host, command, machine, started = map(escape_controls, texts)
         return cls(Holder(user, host, pid, command, machine, started), since, expires)
 
 
@@ -163,9 +163,9 @@ def decide(
     return Decision(take_over, Standing.LIVE)
 
 
-def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
+def explain_refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
     """Return the message and the hint for a run that may not write."""
-    who = record.told(now) if record else "an unknown holder"
+    who = record.describe(now) if record else "an unknown holder"
     return (
         f"the site is being written to by {who}",
         f"Wait until that has ended, then run the same command again. If it hangs or is lost, "

@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from erfailover.errors import Failure
 from erfailover.model.peering_flags import Flags
-from erfailover.model.prefix_table import ipv4_prefix
-from erfailover.model.resource_ids import network_of
+from erfailover.model.prefix_table import parse_route_prefix
+from erfailover.model.resource_ids import get_network_id
 from erfailover.model.site import Role
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class GatewayRoute:
     @property
     def prefix(self) -> IPv4Network | None:
         """The network as an IPv4 prefix; None for IPv6."""
-        return ipv4_prefix(self.network)
+        return parse_route_prefix(self.network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class Observed:
     beside: Mapping[Role, tuple[Gateway, ...]] = field(default_factory=dict)
     """The gateways in a hub beside the one that the site file names; empty if not read."""
 
-    def gateways_of(self, role: Role) -> tuple[Gateway, ...]:
+    def list_gateways(self, role: Role) -> tuple[Gateway, ...]:
         """Return the gateways of a hub with a far end, the one that the site file names first.
 
         One beside it without BGP and without a tunnel, for point-to-site alone, is left out.
@@ -218,13 +218,13 @@ class Observed:
         beside = (each for each in self.beside.get(role, ()) if each.has_far_end)
         return (*((named,) if named else ()), *beside)
 
-    def network(self, network_id: str) -> VirtualNetwork | None:
+    def get_network(self, network_id: str) -> VirtualNetwork | None:
         """Return a VNet by its id."""
         return self.networks.get(network_id.lower())
 
-    def peering(self, peering_id: str) -> Peering | None:
+    def get_peering(self, peering_id: str) -> Peering | None:
         """Return a peering by its id."""
-        network = self.network(network_of(peering_id))
+        network = self.get_network(get_network_id(peering_id))
         for peering in network.peerings if network else ():
             if peering.id.lower() == peering_id.lower():
                 return peering

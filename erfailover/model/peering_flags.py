@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from erfailover.model.arm_json import is_truth, truth
+from erfailover.model.arm_json import is_truth, parse_bool
 from erfailover.model.site_file import Section
 
 Keep = Literal["keep"]
@@ -41,18 +41,18 @@ class Flags(Section):
             value = properties.get(name)
             if value is not None and not is_truth(value):
                 raise ValueError(f"expected true or false under {name!r}")
-            found.append(truth(value, default=default))
+            found.append(parse_bool(value, default=default))
         return cls(*found)
 
     def to_arm(self) -> dict[str, Any]:
         """Return the flags as properties of a peering's ARM JSON."""
         return {flag.arm_name: getattr(self, flag.name) for flag in FLAGS}
 
-    def without_remote_gateways(self) -> Flags:
+    def drop_remote_gateways(self) -> Flags:
         """Return the same flags, with ``use_remote_gateways`` off."""
         return replace(self, use_remote_gateways=False)
 
-    def over(self, found: Flags | None) -> Flags:
+    def resolve_kept(self, found: Flags | None) -> Flags:
         """Return the same flags, with what is kept as it was found; off if nothing was."""
         if self.allow_forwarded_traffic != "keep":
             return self

@@ -11,7 +11,7 @@ MOST_DEPTH = 60
 MOST_DIGITS = 30
 
 
-def loads(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises:
@@ -21,18 +21,20 @@ def loads(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_short)
+        value = json.loads(
+            text, parse_constant=_refuse, parse_float=_parse_finite, parse_int=_parse_short_int
+        )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     level = [value]
     for _ in range(MOST_DEPTH):
-        level = [inner for each in level for inner in _inside(each)]
+        level = [inner for each in level for inner in _iter_containers(each)]
         if not level:
             return value
     raise ValueError("it is nested too deeply")
 
 
-def _inside(value: Any) -> Iterator[Any]:
+def _iter_containers(value: Any) -> Iterator[Any]:
     """Yield the lists and objects in one."""
     if isinstance(value, dict):
         value = value.values()
@@ -43,14 +45,14 @@ def _inside(value: Any) -> Iterator[Any]:
             yield each
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if not isfinite(value):
         raise ValueError(f"{text[:20]} is too large")
     return value
 
 
-def _short(text: str) -> int:
+def _parse_short_int(text: str) -> int:
     if len(text) > MOST_DIGITS:
         raise ValueError(f"{text[:20]}... has more than {MOST_DIGITS} digits")
     return int(text)

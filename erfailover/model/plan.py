@@ -9,7 +9,7 @@ from enum import Enum, StrEnum
 from erfailover.model.claims import Claim
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import last_of, network_of
+from erfailover.model.resource_ids import get_last_name, get_network_id
 from erfailover.model.site import Path
 
 
@@ -59,16 +59,16 @@ class PeeringWrite:
     @property
     def name(self) -> str:
         """The name of the peering."""
-        return last_of(self.peering_id)
+        return get_last_name(self.peering_id)
 
-    def applied(self) -> Peering | None:
+    def to_peering(self) -> Peering | None:
         """Return the peering as it is after the write; None after a deletion."""
         if self.after is None:
             return None
         return Peering(
             id=self.peering_id,
             name=self.name,
-            virtual_network=network_of(self.peering_id),
+            virtual_network=get_network_id(self.peering_id),
             remote_virtual_network=self.remote_virtual_network,
             state="Connected",
             sync_level=None,
@@ -145,7 +145,7 @@ class SwitchPlan:
         """The steps that change something."""
         return tuple(step for step in self.steps if step.write.change is not Change.KEEP)
 
-    def without(self, left_out: Mapping[str, Claim]) -> SwitchPlan:
+    def drop_spokes(self, left_out: Mapping[str, Claim]) -> SwitchPlan:
         """Return the plan without some spokes, each with the reason."""
         steps = tuple(step for step in self.steps if step.spoke not in left_out)
         return replace(self, steps=steps, left_out={**left_out, **self.left_out})

@@ -23,7 +23,7 @@ LISTED = 12
 
 
 @lru_cache(KEPT)
-def ipv4_prefix(network: str) -> IPv4Network | None:
+def parse_route_prefix(network: str) -> IPv4Network | None:
     """Return the IPv4 prefix of a row of a route table; None for IPv6 and anything else.
 
     Each peer and each instance lists a prefix again: it is parsed once.
@@ -34,7 +34,7 @@ def ipv4_prefix(network: str) -> IPv4Network | None:
         return None
 
 
-def listed(prefixes: Iterable[IPv4Network | str], comma: str = ", ") -> str:
+def format_prefixes(prefixes: Iterable[IPv4Network | str], comma: str = ", ") -> str:
     """Return prefixes in words; of many the first ones, and how many more there are."""
     names = [str(each) for each in prefixes]
     more = len(names) - LISTED
@@ -55,7 +55,7 @@ class PrefixTable(Generic[Prefix, T]):
             self._bits = prefix.max_prefixlen
         self._lengths = sorted(self._by_length, reverse=True)
 
-    def covering(self, prefix: Prefix) -> Iterator[T]:
+    def iter_covering(self, prefix: Prefix) -> Iterator[T]:
         """Return the values of a prefix and of those that cover it, the narrowest first."""
         own, bits = prefix.prefixlen, prefix.max_prefixlen
         start = int(prefix.network_address)
@@ -64,11 +64,11 @@ class PrefixTable(Generic[Prefix, T]):
             if length <= own and at in self._by_length[length]:
                 yield self._by_length[length][at]
 
-    def covers(self, prefix: Prefix) -> bool:
+    def has_covering(self, prefix: Prefix) -> bool:
         """Return whether a prefix, or one that covers it, is in the table."""
-        return any(True for _ in self.covering(prefix))
+        return any(True for _ in self.iter_covering(prefix))
 
-    def within(self, prefix: Prefix) -> Iterator[T]:
+    def iter_within(self, prefix: Prefix) -> Iterator[T]:
         """Return the values of a prefix and of those that lie within it, in order."""
         own, first = prefix.prefixlen, int(prefix.network_address)
         last = first + prefix.num_addresses
@@ -79,11 +79,11 @@ class PrefixTable(Generic[Prefix, T]):
             if length >= own:
                 yield value
 
-    def overlapping(self, prefix: Prefix) -> Iterator[T]:
+    def iter_overlapping(self, prefix: Prefix) -> Iterator[T]:
         """Return the values of those that cover a prefix, and of those that lie within it."""
         if prefix.prefixlen:
-            yield from self.covering(prefix.supernet())
-        yield from self.within(prefix)
+            yield from self.iter_covering(prefix.supernet())
+        yield from self.iter_within(prefix)
 
     @cached_property
     def _sorted(self) -> list[tuple[int, int, T]]:
@@ -95,6 +95,6 @@ class PrefixTable(Generic[Prefix, T]):
         return sorted(rows, key=lambda row: row[:2])
 
 
-def table_of(prefixes: Iterable[Prefix]) -> PrefixTable[Prefix, Prefix]:
+def build_table(prefixes: Iterable[Prefix]) -> PrefixTable[Prefix, Prefix]:
     """Return a table whose values are the prefixes themselves."""
     return PrefixTable((each, each) for each in prefixes)

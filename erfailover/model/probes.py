@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site_file import ChosenByKeys, Prefix, Section
 
 NextHopType = Literal[
@@ -164,19 +164,19 @@ LOCAL = (LocalPing, LocalConnect, LocalCommand, LocalShell)
 RUN_COMMAND = (MachinePing, MachineConnect)
 
 
-def machines(probe: Probe) -> tuple[str, ...]:
+def list_machines(probe: Probe) -> tuple[str, ...]:
     """Return the machines of the site that a probe names."""
     if isinstance(probe, MachinePing):
         return tuple(filter(None, (probe.machine, probe.through)))
     return (probe.machine,) if isinstance(probe, MachineConnect | NextHop) else ()
 
 
-def interfaces(probe: Probe) -> tuple[str, ...]:
+def list_interfaces(probe: Probe) -> tuple[str, ...]:
     """Return the network interfaces whose effective routes a probe reads."""
     return (probe.interface,) if isinstance(probe, InterfaceRoute) else ()
 
 
-def kind(probe: Probe) -> str:
+def get_kind(probe: Probe) -> str:
     """Return what a probe is, in one word of the site file."""
     words = {
         LocalPing: "ping",
@@ -191,14 +191,14 @@ def kind(probe: Probe) -> str:
     return words[type(probe)]
 
 
-def where(probe: Probe) -> str:
+def describe_source(probe: Probe) -> str:
     """From where it is asked."""
     if isinstance(probe, MachinePing | MachineConnect | NextHop):
-        return last_of(probe.machine)
-    return last_of(probe.interface) if isinstance(probe, InterfaceRoute) else "here"
+        return get_last_name(probe.machine)
+    return get_last_name(probe.interface) if isinstance(probe, InterfaceRoute) else "here"
 
 
-def what(probe: Probe) -> str:
+def describe_check(probe: Probe) -> str:
     """Return what is asked, in words."""
     match probe:
         case LocalPing():
@@ -218,5 +218,5 @@ def what(probe: Probe) -> str:
         case MachineConnect():
             return f"TCP {probe.address}:{probe.tcp}"
         case MachinePing():
-            through = f" through the NAT of {last_of(probe.through)}" if probe.through else ""
+            through = f" through the NAT of {get_last_name(probe.through)}" if probe.through else ""
             return f"ping {probe.ping}{through}"

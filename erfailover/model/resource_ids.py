@@ -118,7 +118,7 @@ _SEGMENTS = {
 }
 
 
-def canonical(resource_id: str) -> str:
+def canonicalize(resource_id: str) -> str:
     """Return an id with its segments spelled as ARM documents them; names stay as they are.
 
     Terraform and Bicep compare ids by letter case, and Azure returns what was once sent. A text
@@ -150,7 +150,7 @@ def is_resource_id(text: str) -> bool:
     return _FORM.fullmatch(text) is not None and text.isprintable()
 
 
-def subscription_of(resource_id: str) -> str:
+def get_subscription(resource_id: str) -> str:
     """Return the subscription in an id, or in a longer path below one.
 
     Raises:
@@ -162,32 +162,32 @@ def subscription_of(resource_id: str) -> str:
     return subscription
 
 
-def group_of(resource_id: str) -> str:
+def get_group_id(resource_id: str) -> str:
     """Return the id of the resource group that holds a resource."""
     return "/".join(resource_id.split("/")[:5])
 
 
-def network_of(peering_id: str) -> str:
+def get_network_id(peering_id: str) -> str:
     """Return the id of the VNet that owns a peering."""
     return re.split("/virtualNetworkPeerings/", peering_id, flags=re.IGNORECASE)[0]
 
 
-def resource_of(child_id: str) -> str:
+def get_resource_id(child_id: str) -> str:
     """Return the id of the resource, right below its provider, that a child belongs to."""
     return "/".join(child_id.split("/")[:9])
 
 
-def child_of(parent_id: str, type_: str, name: str) -> str:
+def build_child_id(parent_id: str, type_: str, name: str) -> str:
     """Return the id of a child of a resource, by the child's type and name."""
-    return f"{parent_id}/{last_of(type_)}/{name}"
+    return f"{parent_id}/{get_last_name(type_)}/{name}"
 
 
-def last_of(resource_id: str) -> str:
+def get_last_name(resource_id: str) -> str:
     """Return the name at the end of a resource id; of a mere name, the name."""
     return resource_id.rsplit("/", 1)[-1]
 
 
-def name_of(resource_id: str, type_: str) -> str:
+def get_full_name(resource_id: str, type_: str) -> str:
     """Return the name of a resource; of a peering with its VNet, ``vnet1/vnet1-to-vnet2``."""
     parts = resource_id.split("/")
     return f"{parts[-3]}/{parts[-1]}" if type_ == PEERING else parts[-1]

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
-from erfailover.model.arm_json import prefix_of
+from erfailover.model.arm_json import parse_ipv4_prefix
 from erfailover.model.observed import Gateway, Reading, Tunnel
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role
 
 APPLIANCE, GATEWAY_HOP = "VirtualAppliance", "VirtualNetworkGateway"
@@ -32,7 +32,7 @@ class UserRoute:
     @property
     def network(self) -> IPv4Network | None:
         """The prefix; None for a service tag or IPv6."""
-        return prefix_of(self.prefix)
+        return parse_ipv4_prefix(self.prefix)
 
     @property
     def address(self) -> IPv4Address | None:
@@ -56,7 +56,7 @@ class RouteTable:
     @property
     def name(self) -> str:
         """The table's name."""
-        return last_of(self.id)
+        return get_last_name(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Surrounding:
     residents: Mapping[str, int] = field(default_factory=dict)
     """What is in its subnets beside gateways and Route Servers: how many of which kind."""
 
-    def subnet(self, name: str) -> Subnet | None:
+    def get_subnet(self, name: str) -> Subnet | None:
         """Return a subnet by its name, in any letter case."""
         return next((each for each in self.subnets if each.name.lower() == name.lower()), None)
 
@@ -141,11 +141,11 @@ class Surroundings:
     managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
     """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
 
-    def network(self, network_id: str) -> Reading[Surrounding]:
+    def get_network(self, network_id: str) -> Reading[Surrounding]:
         """Return a VNet by its id."""
         return self.networks.get(network_id.lower(), Reading(None, "it was not read"))
 
-    def table(self, subnet: Subnet) -> Reading[RouteTable]:
+    def get_table(self, subnet: Subnet) -> Reading[RouteTable]:
         """Return the route table of a subnet that has one."""
         key = subnet.route_table or ""
         return self.route_tables.get(key, Reading(None, "it was not read"))

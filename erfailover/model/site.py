@@ -13,8 +13,15 @@ from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
 from erfailover.model.peering_flags import Flags
-from erfailover.model.probes import Probe, interfaces, machines
-from erfailover.model.resource_ids import GATEWAY, MACHINE, NETWORK, PEERING, child_of, last_of
+from erfailover.model.probes import Probe, list_interfaces, list_machines
+from erfailover.model.resource_ids import (
+    GATEWAY,
+    MACHINE,
+    NETWORK,
+    PEERING,
+    build_child_id,
+    get_last_name,
+)
 from erfailover.model.site_file import ApiVersion, ChosenByKeys, Prefix, Section
 from erfailover.model.topology import Topology
 
@@ -53,7 +60,7 @@ class SitePeering(Section):
     on_ipsec: FlagsOrAbsent
     """Its flags while the spoke is on IPsec."""
 
-    def on(self, path: Path, found: Flags | None = None) -> Flags | None:
+    def get_flags(self, path: Path, found: Flags | None = None) -> Flags | None:
         """Return the flags while the spoke is on a path; None if there is then no peering.
 
         Args:
@@ -61,7 +68,7 @@ class SitePeering(Section):
             found: the flags as they are, for what the site file keeps.
         """
         flags = self.on_expressroute if path is Path.EXPRESSROUTE else self.on_ipsec
-        return None if flags == "absent" else flags.over(found)
+        return None if flags == "absent" else flags.resolve_kept(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +104,21 @@ class Spoke(Section):
     def __post_init__(self) -> None:
         """Name a spoke after its VNet if it has no name of another kind."""
         if not self.name:
-            object.__setattr__(self, "name", last_of(self.virtual_network))
+            object.__setattr__(self, "name", get_last_name(self.virtual_network))
 
-    def outward(self, role: Role) -> SitePeering:
+    def get_outward(self, role: Role) -> SitePeering:
         """Return the peering from the spoke to a hub."""
         return self.spoke_to_primary if role is Role.PRIMARY else self.spoke_to_backup
 
-    def inward(self, role: Role) -> SitePeering:
+    def get_inward(self, role: Role) -> SitePeering:
         """Return the peering from a hub to the spoke."""
         return self.primary_to_spoke if role is Role.PRIMARY else self.backup_to_spoke
 
-    def prestaged(self) -> Spoke:
+    def to_prestaged(self) -> Spoke:
         """Return the same spoke, with its peerings to the backup hub there on either path."""
         outward, inward = self.spoke_to_backup, self.backup_to_spoke
         if outward.on_expressroute == "absent" and outward.on_ipsec != "absent":
-            ready = outward.on_ipsec.without_remote_gateways()
+            ready = outward.on_ipsec.drop_remote_gateways()
             outward = replace(outward, on_expressroute=ready)
         if inward.on_expressroute == "absent":
             inward = replace(inward, on_expressroute=inward.on_ipsec)
@@ -177,7 +184,7 @@ class ApiVersions(Section):
     compute: ApiVersion | None = None
     """Of Microsoft.Compute/virtualMachines: probes on machines."""
 
-    def by_provider(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, str]:
         """Return those that are set, by their keys."""
         both = {"network": self.network, "compute": self.compute}
         return {key: version for key, version in both.items() if version}
@@ -268,27 +275,27 @@ class Site(Section):
     @property
     def api_versions(self) -> dict[str, str]:
         """The api-versions that the site file sets, by provider."""
-        return {} if isinstance(self.cloud, str) else self.cloud.api_versions.by_provider()
+        return {} if isinstance(self.cloud, str) else self.cloud.api_versions.to_dict()
 
-    def hub(self, role: Role) -> Hub:
+    def get_hub(self, role: Role) -> Hub:
         """One of the two hubs."""
         return self.primary if role is Role.PRIMARY else self.backup
 
     @property
     def needs_subscription(self) -> bool:
         """Whether anything of the site is a mere name, which is one in the site's subscription."""
-        names = [*self.network_names(), *(self.hub(role).gateway for role in Role)]
+        names = [*self.list_network_names(), *(self.get_hub(role).gateway for role in Role)]
         for probe in self.probes.values():
-            names += [*machines(probe), *interfaces(probe)]
+            names += [*list_machines(probe), *list_interfaces(probe)]
         if isinstance(self.drill, Drill):
             names.append(self.drill.local_network_gateway)
         return self.topology is not None or not all(each.startswith("/") for each in names)
 
-    def group_id(self) -> str:
+    def build_group_id(self) -> str:
         """Return the id of the site's resource group."""
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
 
-    def resource_id(self, type_: str, name: str) -> str:
+    def build_resource_id(self, type_: str, name: str) -> str:
         """Return the id of a resource: a name is in the site's group, a full id stays as it is.
 
         A child is named ``parent/child`` with a type like ``Microsoft.Network/a/b``.
@@ -299,29 +306,31 @@ class Site(Section):
         pairs = "/".join(
             f"{each}/{part}" for each, part in zip(types, name.split("/"), strict=True)
         )
-        return f"{self.group_id()}/providers/{provider}/{pairs}"
+        return f"{self.build_group_id()}/providers/{provider}/{pairs}"
 
-    def network_id(self, name: str) -> str:
+    def build_network_id(self, name: str) -> str:
         """Return the id of a VNet of the site."""
-        return self.resource_id(NETWORK, name)
+        return self.build_resource_id(NETWORK, name)
 
-    def gateway_id(self, name: str) -> str:
+    def build_gateway_id(self, name: str) -> str:
         """Return the id of a virtual network gateway of the site."""
-        return self.resource_id(GATEWAY, name)
+        return self.build_resource_id(GATEWAY, name)
 
-    def machine_id(self, name: str) -> str:
+    def build_machine_id(self, name: str) -> str:
         """Return the id of a virtual machine of the site."""
-        return self.resource_id(MACHINE, name)
+        return self.build_resource_id(MACHINE, name)
 
-    def peering_id(self, network: str, peering: str) -> str:
+    def build_peering_id(self, network: str, peering: str) -> str:
         """Return the id of a peering of a VNet of the site."""
-        return child_of(self.network_id(network), PEERING, peering)
+        return build_child_id(self.build_network_id(network), PEERING, peering)
 
-    def peering_ids(self, spoke: Spoke) -> Iterator[str]:
+    def list_peering_ids(self, spoke: Spoke) -> Iterator[str]:
         """Yield the ids of the four peerings of a spoke."""
         for role in Role:
-            yield self.peering_id(spoke.virtual_network, spoke.outward(role).name)
-            yield self.peering_id(self.hub(role).virtual_network, spoke.inward(role).name)
+            yield self.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
+            yield self.build_peering_id(
+                self.get_hub(role).virtual_network, spoke.get_inward(role).name
+            )
 
     @property
     def others(self) -> tuple[Spoke, ...]:
@@ -349,7 +358,7 @@ class Site(Section):
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return PartOfSite(**{**values, "spokes": selected, "others": (*rest, *self.others)})
 
-    def network_names(self) -> tuple[str, ...]:
+    def list_network_names(self) -> tuple[str, ...]:
         """Return the VNets that a switch reads: both hubs, then the spokes."""
         spokes = (spoke.virtual_network for spoke in self.spokes)
         return (self.primary.virtual_network, self.backup.virtual_network, *spokes)

@@ -35,18 +35,18 @@ class ChosenByKeys:
         """Return pydantic's schema of the union, with the class names as tags."""
         from pydantic import Discriminator, Tag
 
-        def tag(value: Any) -> str | None:
+        def choose_tag(value: Any) -> str | None:
             if not isinstance(value, dict):
                 return "value" if len(classes) < len(members) else None
             keys = [str(key) for key in islice(value, MOST_KEYS)]
-            return max(classes, key=lambda class_: _keys_in_common(keys, class_)).__name__
+            return max(classes, key=lambda class_: _count_common_keys(keys, class_)).__name__
 
-        members, classes = get_args(union), classes_of(union)
+        members, classes = get_args(union), list_classes(union)
         tagged = [
             Annotated[member, Tag(member.__name__ if member in classes else "value")]
             for member in members
         ]
-        return handler.generate_schema(Annotated[Union[tuple(tagged)], Discriminator(tag)])  # noqa: UP007
+        return handler.generate_schema(Annotated[Union[tuple(tagged)], Discriminator(choose_tag)])  # noqa: UP007
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class WithLength:
         """Return pydantic's schema of the prefix, behind a check of what is written."""
         from pydantic import BeforeValidator
 
-        return handler.generate_schema(Annotated[type_, BeforeValidator(_with_length)])
+        return handler.generate_schema(Annotated[type_, BeforeValidator(_require_length)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ class WrittenAsDate:
         """Return pydantic's schema of the text, behind one that turns a date back into it."""
         from pydantic import BeforeValidator
 
-        return handler.generate_schema(Annotated[type_, BeforeValidator(_date_as_text)])
+        return handler.generate_schema(Annotated[type_, BeforeValidator(_convert_date)])
 
 
 ApiVersion = Annotated[str, WrittenAsDate()]
 Prefix = Annotated[IPv4Network, WithLength()]
 
 
-def classes_of(union: Any) -> list[type]:
+def list_classes(union: Any) -> list[type]:
     """Return the members of a union that are written as keys and values."""
     members = get_args(union)
     return [each for each in members if isinstance(each, type) and is_dataclass(each)]
@@ -86,18 +86,18 @@ def is_required(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _keys_in_common(keys: list[str], class_: Any) -> tuple[int, int]:
+def _count_common_keys(keys: list[str], class_: Any) -> tuple[int, int]:
     names = [field.name for field in fields(class_)]
     required = [field.name for field in fields(class_) if is_required(field)]
     like = sum(bool(get_close_matches(key, names, 1, 0.8)) for key in keys)
     return like, sum(key in required for key in keys)
 
 
-def _date_as_text(value: object) -> object:
+def _convert_date(value: object) -> object:
     return value.isoformat() if type(value) is date else value
 
 
-def _with_length(value: object) -> object:
+def _require_length(value: object) -> object:
     if isinstance(value, str) and "/" in value:
         return value
     raise ValueError("a prefix without its length")

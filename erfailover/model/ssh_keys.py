@@ -30,19 +30,19 @@ def is_key(text: str) -> bool:
     return bool(KEY_TEXT.match(text)) or "\n" in text.strip()
 
 
-def one_line(text: str) -> str:
+def strip_key(text: str) -> str:
     """Return a key as it is sent: without the line break at its end."""
     return text.strip()
 
 
-def same(one: str, other: str) -> bool:
+def is_same_key(one: str, other: str) -> bool:
     """Whether two keys are the same; the comment behind a key does not count."""
     return one.split()[:2] == other.split()[:2]
 
 
-def fault(text: str) -> Fault | None:
+def find_fault(text: str) -> Fault | None:
     """Return what keeps Azure from taking a text as a public key; None if nothing does."""
-    text = one_line(text)
+    text = strip_key(text)
     if "PRIVATE KEY" in text:
         return Fault("a private key", "keep that one to yourself and name its .pub file")
     if "BEGIN" in text:
@@ -56,10 +56,10 @@ def fault(text: str) -> Fault | None:
     words = text.split()
     if not words[1:]:
         return Fault("no key", "it has two words or more: the type, the key, a comment")
-    return _key_fault(words[0], words[1])
+    return _find_key_fault(words[0], words[1])
 
 
-def _key_fault(type_: str, data: str) -> Fault | None:
+def _find_key_fault(type_: str, data: str) -> Fault | None:
     if type_ not in ("ssh-rsa", "ssh-ed25519"):
         return Fault(
             f"the type {type_[:40]!r}",

@@ -90,7 +90,7 @@ class Results:
     failures: dict[str, Failure] = field(default_factory=dict)
     elapsed_s: float = 0.0
 
-    def of(self, state: State) -> list[Task]:
+    def list_tasks(self, state: State) -> list[Task]:
         """Return the tasks that ended in a state."""
         return [event.task for event in self.events if event.state is state]
 

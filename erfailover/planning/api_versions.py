@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from erfailover.planning.provision.offers import short_name
+from erfailover.planning.provision.offers import normalize_region
 
 PROVIDERS = {"network": "Microsoft.Network", "compute": "Microsoft.Compute"}
 """The keys of ``cloud.api_versions``, and the provider that each is of."""
@@ -73,42 +73,44 @@ class ApiVersions:
     used: Mapping[str, str]
     pinned: Mapping[str, str]
 
-    def chosen(self) -> dict[str, str]:
+    def choose_versions(self) -> dict[str, str]:
         """Return the version to use of each provider; without one that has no tested version."""
         best = {}
         for provider in self.offers:
-            known = [each for each in TESTED[provider] if each in self._offered(provider)]
-            if known and not any(self._elsewhere(provider)):
+            known = [each for each in TESTED[provider] if each in self._list_offered(provider)]
+            if known and not any(self._iter_missing(provider)):
                 best[provider] = max(known)
         return best
 
-    def problem(self, provider: str) -> str | None:
+    def find_problem(self, provider: str) -> str | None:
         """Return why requests with the version in use may be refused; None if they are not."""
-        missing = next(self._elsewhere(provider), None)
+        missing = next(self._iter_missing(provider), None)
         if missing:
             return missing
-        if self.used[provider] in self._offered(provider):
+        if self.used[provider] in self._list_offered(provider):
             return None
-        newest = ", ".join(sorted(self._offered(provider))[-3:]) or "none"
+        newest = ", ".join(sorted(self._list_offered(provider))[-3:]) or "none"
         return f"not offered for all types that are used; the newest that are: {newest}"
 
-    def _offered(self, provider: str) -> frozenset[str]:
+    def _list_offered(self, provider: str) -> frozenset[str]:
         """Return the versions that every type has in every subscription."""
-        found = [frozenset(each.versions) for _, each in self._types(provider) if each is not None]
+        found = [
+            frozenset(each.versions) for _, each in self._iter_types(provider) if each is not None
+        ]
         return frozenset.intersection(*found) if found else frozenset()
 
-    def _elsewhere(self, provider: str) -> Iterator[str]:
+    def _iter_missing(self, provider: str) -> Iterator[str]:
         """Return the types that a region of the site lacks, in words."""
-        for type_, offer in self._types(provider):
+        for type_, offer in self._iter_types(provider):
             if offer is None:
                 yield f"{PROVIDERS[provider]}/{type_} is not listed"
                 continue
-            there = {short_name(each) for each in offer.locations}
+            there = {normalize_region(each) for each in offer.locations}
             for region in self.regions:
-                if there and "global" not in there and short_name(region) not in there:
+                if there and "global" not in there and normalize_region(region) not in there:
                     yield f"{PROVIDERS[provider]}/{type_} is not offered in {region}"
 
-    def _types(self, provider: str) -> Iterator[tuple[str, Offer | None]]:
+    def _iter_types(self, provider: str) -> Iterator[tuple[str, Offer | None]]:
         """Return what is offered of each type; a child that is not listed is as its parent."""
         for offers in self.offers[provider]:
             for type_ in TYPES[provider]:
@@ -116,7 +118,7 @@ class ApiVersions:
                 yield type_, offers.get(type_.lower()) or offers.get(parent.lower())
 
 
-def as_yaml(cloud: str | None, versions: Mapping[str, str]) -> str:
+def format_yaml(cloud: str | None, versions: Mapping[str, str]) -> str:
     """Return the key of the site file; of a cloud by its URLs, what to add to ``cloud``."""
     listed = ", ".join(f"{provider}: {each}" for provider, each in versions.items())
     pinned = f"api_versions: {{{listed}}}"

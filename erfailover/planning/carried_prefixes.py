@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from erfailover.model.observed import Gateway
-from erfailover.model.prefix_table import PrefixTable, table_of
-from erfailover.planning.conditions import external_peers, learned_routes, peers_of
+from erfailover.model.prefix_table import PrefixTable, build_table
+from erfailover.planning.conditions import list_peers, select_external_peers, select_learned_routes
 from erfailover.planning.once import once_per_reading
-from erfailover.planning.static_tunnels import connected_tunnels
+from erfailover.planning.static_tunnels import list_connected_tunnels
 
 
 @once_per_reading
-def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
+def list_carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
     """Return the IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
-    static = {prefix for each in connected_tunnels(gateway) for prefix in each.prefixes}
-    found = {*learned_routes(gateway).prefixes, *static}
+    static = {prefix for each in list_connected_tunnels(gateway) for prefix in each.prefixes}
+    found = {*select_learned_routes(gateway).prefixes, *static}
     return tuple(sorted(found, key=lambda each: (int(each.network_address), each.prefixlen)))
 
 
 @once_per_reading
-def carried_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
+def build_carried_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
     """Return what a gateway carries, as a table to ask."""
-    return table_of(carried_prefixes(gateway))
+    return build_table(list_carried_prefixes(gateway))
 
 
 def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> bool:
@@ -37,21 +37,21 @@ def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> b
         return True
     if gateway.peers.value is None or gateway.learned_routes.value is None:
         return False
-    learned = learned_routes(gateway)
-    return not external_peers(gateway) or not all(map(learned.covers, prefixes))
+    learned = select_learned_routes(gateway)
+    return not select_external_peers(gateway) or not all(map(learned.has_covering, prefixes))
 
 
-def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:
+def list_beyond_azure(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:
     """Return what a gateway has learned from beyond Azure, in order.
 
     Args:
         gateway: which has learned it.
         spaces: address spaces of VNets: what lies within them is Azure's own.
     """
-    peers = {f"{each.neighbor}/32" for each in peers_of(gateway)}
-    own = table_of(spaces)
+    peers = {f"{each.neighbor}/32" for each in list_peers(gateway)}
+    own = build_table(spaces)
     return [
         network
-        for network in carried_prefixes(gateway)
-        if str(network) not in peers and not own.covers(network)
+        for network in list_carried_prefixes(gateway)
+        if str(network) not in peers and not own.has_covering(network)
     ]

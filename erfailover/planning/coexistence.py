@@ -13,13 +13,13 @@ from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Gateway, Observed
-from erfailover.model.prefix_table import listed
-from erfailover.model.resource_ids import last_of
+from erfailover.model.prefix_table import format_prefixes
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.once import once_per_reading
 
-Condition = Callable[[Gateway | None], Claim]
+ConditionCheck = Callable[[Gateway | None], Claim]
 
 NATIVE = (
     "Azure fails over between the two by itself, within seconds, and erfailover is of use only if "
@@ -27,7 +27,7 @@ NATIVE = (
 )
 
 
-def either(gateways: Sequence[Gateway], condition: Condition) -> Claim:
+def check_any(gateways: Sequence[Gateway], condition: ConditionCheck) -> Claim:
     """Return the claim of the first gateway of which a condition holds.
 
     Of none: UNKNOWN if it is unknown of one of them, otherwise FAILS, and what was seen of each.
@@ -41,44 +41,44 @@ def either(gateways: Sequence[Gateway], condition: Condition) -> Claim:
     return Claim(claims[0].name, verdict, "; ".join(each.seen for each in claims))
 
 
-def hub_has_learned(
+def check_hub_learned(
     gateways: Sequence[Gateway], role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
     """Return whether the gateways of a hub have learned every prefix between them."""
-    whole = either(gateways, lambda each: conditions.gateway_has_learned(each, role, prefixes))
+    whole = check_any(gateways, lambda each: conditions.check_gateway_learned(each, role, prefixes))
     if whole.verdict is Verdict.HOLDS or not gateways[1:]:
         return whole
-    return _learned_between(gateways[0], role, prefixes, *gateways[1:])
+    return _check_learned_between(gateways[0], role, prefixes, *gateways[1:])
 
 
 @once_per_reading
-def _learned_between(
+def _check_learned_between(
     first: Gateway, role: Role, prefixes: Sequence[IPv4Network], *others: Gateway
 ) -> Claim:
     """Whether each prefix is learned by one of several gateways; what is not is listed."""
 
-    def learned(prefix: IPv4Network) -> Claim:
-        return either(
-            (first, *others), lambda each: conditions.prefix_is_learned(each, role, prefix)
+    def check_learned(prefix: IPv4Network) -> Claim:
+        return check_any(
+            (first, *others), lambda each: conditions.check_prefix_learned(each, role, prefix)
         )
 
-    parts = [learned(prefix) for prefix in prefixes]
+    parts = [check_learned(prefix) for prefix in prefixes]
     missing = [each for each in parts if each.verdict is not Verdict.HOLDS]
-    seen = listed((each.seen for each in missing or parts), "; ")
-    return Claim(parts[0].name, conditions.all_of(parts), seen)
+    seen = format_prefixes((each.seen for each in missing or parts), "; ")
+    return Claim(parts[0].name, conditions.combine_verdicts(parts), seen)
 
 
-def warnings(site: Site, observed: Observed) -> Iterator[str]:
+def list_warnings(site: Site, observed: Observed) -> Iterator[str]:
     """Say where Azure has moved prefixes to the other gateway of a hub, or has not been able to."""
     for role, named in observed.gateways.items():
-        lost = conditions.gateway_has_learned(named, role, site.remote_prefixes)
-        for other in observed.gateways_of(role)[1:] if lost.verdict is Verdict.FAILS else ():
-            held = hub_has_learned([named, other], role, site.remote_prefixes)
+        lost = conditions.check_gateway_learned(named, role, site.remote_prefixes)
+        for other in observed.list_gateways(role)[1:] if lost.verdict is Verdict.FAILS else ():
+            held = check_hub_learned([named, other], role, site.remote_prefixes)
             if held.verdict is Verdict.HOLDS:
                 yield f"{lost.seen}; {other.name} in the same hub has taken over: {NATIVE}"
 
 
-def beside_words(
+def describe_second_gateway(
     hub: str, gateway: str, kind: str, beside: Sequence[tuple[str, str]], role: Role
 ) -> str:
     """Return what a second gateway in a hub means, in words.
@@ -100,40 +100,38 @@ def beside_words(
     )
 
 
-def claims(site: Site, observed: Observed) -> Iterator[Claim]:
+def check_coexistence(site: Site, observed: Observed) -> Iterator[Claim]:
     """Say of each hub with a second gateway what that means, and whether Azure can fail over."""
     name = "hub_has_one_gateway"
     for role in Role:
-        hub_id = site.network_id(site.hub(role).virtual_network)
-        hub, named = observed.network(hub_id), observed.gateways.get(role)
+        hub_id = site.build_network_id(site.get_hub(role).virtual_network)
+        hub, named = observed.get_network(hub_id), observed.gateways.get(role)
         if hub is None:
-            seen = (
-                f"{last_of(hub_id)} could not be read: whether it has a second gateway is unknown"
-            )
+            seen = f"{get_last_name(hub_id)} could not be read: whether it has a second gateway is unknown"
             yield Claim(name, Verdict.UNKNOWN, seen)
             continue
-        own = site.gateway_id(site.hub(role).gateway).lower()
+        own = site.build_gateway_id(site.get_hub(role).gateway).lower()
         ids = [each for each in hub.gateways if each.lower() != own]
         beside = observed.beside.get(role, ())
         if len(beside) < len(ids) or (ids and named is None):
-            listed = ", ".join(map(last_of, ids))
+            listed = ", ".join(map(get_last_name, ids))
             seen = f"{hub.name} has a second gateway ({listed}), which could not be read"
             yield Claim(name, Verdict.UNKNOWN, seen)
         elif beside and named is not None:
             pairs = [(each.name, each.type) for each in beside]
-            seen = beside_words(hub.name, named.name, named.type, pairs, role)
+            seen = describe_second_gateway(hub.name, named.name, named.type, pairs, role)
             if role is Role.PRIMARY:
-                seen += "".join(f". {each}" for each in _able(site, beside))
+                seen += "".join(f". {each}" for each in _describe_standby(site, beside))
             yield Claim(name, Verdict.HOLDS, seen)
 
 
-def _able(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
+def _describe_standby(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
     """Say whether the gateways beside the primary's could take over now."""
     for each in beside:
         if not each.has_far_end:
             yield f"{each.name} could not take over: it has no tunnel to the premises"
             continue
-        learned = conditions.gateway_has_learned(each, Role.PRIMARY, site.remote_prefixes)
+        learned = conditions.check_gateway_learned(each, Role.PRIMARY, site.remote_prefixes)
         could = {Verdict.HOLDS: "could", Verdict.FAILS: "could not"}
         told = could.get(learned.verdict, "may or may not")
         yield f"{each.name} {told} take over now: {learned.seen}"

@@ -20,7 +20,7 @@ from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.observed import (
     EXPRESSROUTE,
     BgpPeer,
@@ -30,17 +30,17 @@ from erfailover.model.observed import (
     Peering,
     VirtualNetwork,
 )
-from erfailover.model.prefix_table import KEPT, listed
-from erfailover.model.resource_ids import last_of
+from erfailover.model.prefix_table import KEPT, format_prefixes
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role
 from erfailover.planning.once import once_per_reading
 from erfailover.planning.routes import Routes
 from erfailover.planning.static_tunnels import (
-    by_connection,
-    static_tunnels,
-    tunnel_is_up,
-    tunnels_lead_to,
-    tunnels_to,
+    check_tunnel_up,
+    check_tunnels_cover,
+    describe_tunnels,
+    find_tunnels,
+    list_static_tunnels,
 )
 
 CONNECTED = "Connected"
@@ -54,7 +54,7 @@ Published: both are reserved, and a local network gateway may have neither.
 """
 
 
-def all_of(claims: Iterable[Claim]) -> Verdict:
+def combine_verdicts(claims: Iterable[Claim]) -> Verdict:
     """Return HOLDS if all hold, FAILS if one fails, and UNKNOWN otherwise."""
     verdicts = {claim.verdict for claim in claims}
     if Verdict.FAILS in verdicts:
@@ -62,7 +62,7 @@ def all_of(claims: Iterable[Claim]) -> Verdict:
     return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.HOLDS
 
 
-def duration_s(text: str | None) -> float | None:
+def parse_duration_s(text: str | None) -> float | None:
     """Convert a ``connectedDuration`` to seconds: ``00:01:14.8269278``, ``3.03:14:13.18``."""
     found = re.fullmatch(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)", text or "")
     if not found:
@@ -71,17 +71,17 @@ def duration_s(text: str | None) -> float | None:
     return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
-def peers_of(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
+def list_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
     """Return the gateway's peers; none if they are unknown."""
     return (gateway.peers.value or ()) if gateway else ()
 
 
-def routes_of(gateway: Gateway | None) -> tuple[GatewayRoute, ...]:
+def list_routes(gateway: Gateway | None) -> tuple[GatewayRoute, ...]:
     """Return the gateway's learned routes; none if they are unknown."""
     return (gateway.learned_routes.value or ()) if gateway else ()
 
 
-def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
+def select_external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
     """Return the peers that lead out of Azure's network, each at every instance that lists it.
 
     An ExpressRoute gateway's are the Microsoft edge, two a circuit (published); a Route Server
@@ -91,27 +91,27 @@ def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
     are the routes from there).
     """
     if gateway is not None and gateway.type == EXPRESSROUTE:
-        return tuple(peer for peer in peers_of(gateway) if peer.asn == EDGE_ASN)
+        return tuple(peer for peer in list_peers(gateway) if peer.asn == EDGE_ASN)
     own = {*AZURE_ASNS, gateway.asn if gateway is not None else None} - {None}
-    return tuple(peer for peer in peers_of(gateway) if peer.asn not in own)
+    return tuple(peer for peer in list_peers(gateway) if peer.asn not in own)
 
 
 @once_per_reading
-def learned_routes(gateway: Gateway) -> Routes:
+def select_learned_routes(gateway: Gateway) -> Routes:
     """Return the routes a gateway has learned, by any of its instances.
 
     Of the peers only those count that are Connected. A VPN gateway beside an ExpressRoute gateway
     or a Route Server lists what comes from there as well (published: AS path 12076-65020): none of
     that came through a tunnel.
     """
-    sources = {peer.neighbor for peer in external_peers(gateway) if peer.state == CONNECTED}
+    sources = {peer.neighbor for peer in select_external_peers(gateway) if peer.state == CONNECTED}
     sources |= set(gateway.bgp_addresses)
     return Routes(
         route
-        for route in routes_of(gateway)
+        for route in list_routes(gateway)
         if route.origin in EXTERNAL
         and route.source_peer in sources
-        and (gateway.type == EXPRESSROUTE or first_asn(route.as_path) not in AZURE_ASNS)
+        and (gateway.type == EXPRESSROUTE or parse_first_asn(route.as_path) not in AZURE_ASNS)
     )
 
 
@@ -119,29 +119,31 @@ def is_static(gateway: Gateway | None) -> bool:
     """Whether a gateway receives no routes: it has no BGP, or static tunnels and no peer."""
     if gateway is None:
         return False
-    return not gateway.bgp or (bool(static_tunnels(gateway)) and not external_peers(gateway))
+    return not gateway.bgp or (
+        bool(list_static_tunnels(gateway)) and not select_external_peers(gateway)
+    )
 
 
 @lru_cache(KEPT)
-def first_asn(as_path: str | None) -> int | None:
+def parse_first_asn(as_path: str | None) -> int | None:
     """Return the neighboring AS of a path: 12076 of ``12076-65020``; None without a path."""
     found = re.match(r"\s*(\d+)", as_path or "")
     return int(found[1]) if found else None
 
 
 @once_per_reading
-def originated(gateway: Gateway) -> Routes:
+def select_originated(gateway: Gateway) -> Routes:
     """Return the routes a gateway originates."""
     own = set(gateway.bgp_addresses)
     return Routes(
         route
-        for route in routes_of(gateway)
+        for route in list_routes(gateway)
         if route.origin == "Network"
         and (route.source_peer == route.local_address or route.source_peer in own)
     )
 
 
-def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
+def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Claim:
     """Claim that the gateway exists, and no operation on it is under way or failed."""
     name = "gateway_is_provisioned"
     if gateway is None:
@@ -158,51 +160,51 @@ def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
     )
 
 
-def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Claim:
+def check_gateway_connected(gateway: Gateway | None, role: Role) -> Claim:
     """At least one BGP session that leads out of the gateway is up; see ``external_peers``."""
     name = "gateway_has_a_connected_bgp_peer"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
     if is_static(gateway):
-        return tunnel_is_up(gateway, name)
+        return check_tunnel_up(gateway, name)
     if not gateway.peers.value:
         why = gateway.peers.unknown or "Azure listed no BGP peer"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
-    others = external_peers(gateway)
-    listed = _listed(others) or _nobody(gateway)
+    others = select_external_peers(gateway)
+    listed = _format_peers(others) or _describe_no_peer(gateway)
     if any(peer.state == CONNECTED for peer in others):
         return Claim(name, Verdict.HOLDS, f"{gateway.name}: {listed}")
     return Claim(name, Verdict.FAILS, f"{gateway.name}: {listed}; expected one Connected")
 
 
-def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
+def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Claim:
     """Every BGP session that leads out of the gateway is up; if some are, it is degraded.
 
     A circuit ends at two edge routers (published), so an ExpressRoute gateway that lists one
     is degraded as well.
     """
     name = "gateway_has_all_its_bgp_peers"
-    alive = gateway_has_a_connected_bgp_peer(gateway, role)
+    alive = check_gateway_connected(gateway, role)
     if gateway is None or alive.verdict is not Verdict.HOLDS:
         return Claim(name, alive.verdict, alive.seen)
     if is_static(gateway):
-        down_tunnels = [each for each in static_tunnels(gateway) if each.status != CONNECTED]
+        down_tunnels = [each for each in list_static_tunnels(gateway) if each.status != CONNECTED]
         verdict = Verdict.FAILS if down_tunnels else Verdict.HOLDS
         return Claim(name, verdict, f"{gateway.name} is degraded: {alive.seen}")
-    others = external_peers(gateway)
+    others = select_external_peers(gateway)
     down = [peer for peer in others if peer.state != CONNECTED]
     what = "edge peers" if gateway.type == EXPRESSROUTE else "BGP peers"
     if down:
         up = len(others) - len(down)
         seen = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
-        return Claim(name, Verdict.FAILS, f"{seen}; {_listed(down, others)}")
+        return Claim(name, Verdict.FAILS, f"{seen}; {_format_peers(down, others)}")
     if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) <= 1:
         seen = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
-        return Claim(name, Verdict.FAILS, f"{seen}; {_listed(others)}")
-    return Claim(name, Verdict.HOLDS, f"{gateway.name}: {_listed(others)}")
+        return Claim(name, Verdict.FAILS, f"{seen}; {_format_peers(others)}")
+    return Claim(name, Verdict.HOLDS, f"{gateway.name}: {_format_peers(others)}")
 
 
-def _listed(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
+def _format_peers(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
     """Peers and their states; with the local address if one is listed at two instances."""
     known = among or peers
     twice = len({peer.neighbor for peer in known}) < len(known)
@@ -214,49 +216,49 @@ def _listed(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
     )
 
 
-def _nobody(gateway: Gateway) -> str:
+def _describe_no_peer(gateway: Gateway) -> str:
     express = gateway.type == EXPRESSROUTE
     return f"no edge peer (AS {EDGE_ASN})" if express else "no peer but itself"
 
 
 @once_per_reading
-def gateway_has_learned(
+def check_gateway_learned(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
     """Claim that the gateway has learned every prefix, or one that covers it."""
-    return _has_learned(gateway, role, prefixes)
+    return _check_learned(gateway, role, prefixes)
 
 
-def prefix_is_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Claim:
+def check_prefix_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Claim:
     """Claim that the gateway has learned one prefix, or one that covers it."""
-    return _has_learned(gateway, role, (prefix,))
+    return _check_learned(gateway, role, (prefix,))
 
 
-def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]) -> Claim:
+def _check_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]) -> Claim:
     name = "gateway_has_learned_the_remote_prefixes"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
     if is_static(gateway):
-        return tunnels_lead_to(gateway, name, prefixes)
+        return check_tunnels_cover(gateway, name, prefixes)
     routes = gateway.learned_routes.value
     from_outside = any(route.origin in EXTERNAL for route in routes or ())
     if not routes or (from_outside and not gateway.peers.value):
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
-    learned = learned_routes(gateway)
-    missing = [prefix for prefix in prefixes if not learned.covers(prefix)]
-    static = tunnels_to(gateway, missing)
+    learned = select_learned_routes(gateway)
+    missing = [prefix for prefix in prefixes if not learned.has_covering(prefix)]
+    static = find_tunnels(gateway, missing)
     missing = [prefix for prefix in missing if prefix not in static]
     if static and not missing:
-        seen = f"{gateway.name} reaches without BGP: {by_connection(static)}"
+        seen = f"{gateway.name} reaches without BGP: {describe_tunnels(static)}"
         return Claim(name, Verdict.HOLDS, seen)
     if missing:
-        seen = f"{gateway.name} has not learned {listed(missing)} by BGP"
+        seen = f"{gateway.name} has not learned {format_prefixes(missing)} by BGP"
         return Claim(name, Verdict.FAILS, seen)
-    return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {listed(prefixes)}")
+    return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {format_prefixes(prefixes)}")
 
 
-def gateway_has_been_healthy_for(
+def check_gateway_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
 ) -> Claim:
     """Claim that the remote prefixes come from sessions that have been up for a hold time, in s.
@@ -265,37 +267,39 @@ def gateway_has_been_healthy_for(
     and stay up while the circuit is down (``planning.switch.hold_time``).
     """
     name = "gateway_has_been_healthy_for_the_hold_time"
-    healthy = gateway_has_learned(gateway, role, prefixes)
+    healthy = check_gateway_learned(gateway, role, prefixes)
     if healthy.verdict is not Verdict.HOLDS or gateway is None:
         return Claim(name, healthy.verdict, healthy.seen)
     if gateway.type == EXPRESSROUTE:
         seen = f"{gateway.name}'s BGP sessions end at Microsoft's edge and do not show the circuit"
         return Claim(name, Verdict.UNKNOWN, seen)
-    held = held_for_s(gateway, prefixes)
+    held = compute_held_s(gateway, prefixes)
     if held is None:
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} does not say for how long it is up")
     verdict = Verdict.HOLDS if held >= hold_s else Verdict.FAILS
     return Claim(
-        name, verdict, f"{gateway.name}'s session is up for {duration(held)} of {duration(hold_s)}"
+        name,
+        verdict,
+        f"{gateway.name}'s session is up for {format_duration(held)} of {format_duration(hold_s)}",
     )
 
 
-def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | None:
+def compute_held_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | None:
     """For how long every prefix has had a session that can carry it, in seconds.
 
     The session between the two instances of a gateway, older than any other, counts for nothing.
     """
     held: dict[str | None, float] = {}
-    for peer in external_peers(gateway):
+    for peer in select_external_peers(gateway):
         if peer.state == CONNECTED:
-            seconds = duration_s(peer.connected_duration) or 0.0
+            seconds = parse_duration_s(peer.connected_duration) or 0.0
             held[peer.neighbor] = max(seconds, held.get(peer.neighbor, 0.0))
-    learned = learned_routes(gateway)
+    learned = select_learned_routes(gateway)
     longest = [
         max(
             (
                 held[each.source_peer]
-                for each in learned.covering(prefix)
+                for each in learned.iter_covering(prefix)
                 if each.source_peer in held
             ),
             default=None,
@@ -306,27 +310,25 @@ def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | Non
     return min(known) if known and len(known) == len(longest) else None
 
 
-def gateway_originates(
-    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
-) -> Claim:
+def check_originated(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]) -> Claim:
     """Claim that the gateway originates every prefix; a covering one instead is UNKNOWN."""
     name = "gateway_originates_the_spoke"
     if gateway is not None and is_static(gateway):
-        up = tunnel_is_up(gateway, name)
+        up = check_tunnel_up(gateway, name)
         return replace(up, seen=f"{up.seen}; the far end's own routes lead to it")
     if gateway is None or not gateway.learned_routes.value:
-        return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
-    routes = originated(gateway)
+        return Claim(name, Verdict.UNKNOWN, _explain_unread(gateway, role))
+    routes = select_originated(gateway)
     missing = [prefix for prefix in prefixes if str(prefix) not in routes.networks]
-    wanted = listed(missing or prefixes)
+    wanted = format_prefixes(missing or prefixes)
     if not missing:
         return Claim(name, Verdict.HOLDS, f"{gateway.name} originates {wanted}")
-    if all(map(routes.covers, missing)):
+    if all(map(routes.has_covering, missing)):
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}")
     return Claim(name, Verdict.FAILS, f"{gateway.name} does not originate {wanted}")
 
 
-def gateway_does_not_originate(
+def check_not_originated(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
     """Claim that the gateway originates none of the prefixes."""
@@ -334,34 +336,36 @@ def gateway_does_not_originate(
     if gateway is not None and is_static(gateway):
         return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it advertises no route")
     if gateway is None or not gateway.learned_routes.value:
-        return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
-    exact = originated(gateway).networks
+        return Claim(name, Verdict.UNKNOWN, _explain_unread(gateway, role))
+    exact = select_originated(gateway).networks
     still = [str(prefix) for prefix in prefixes if str(prefix) in exact]
     if still:
-        return Claim(name, Verdict.FAILS, f"{gateway.name} still originates {listed(still)}")
+        return Claim(
+            name, Verdict.FAILS, f"{gateway.name} still originates {format_prefixes(still)}"
+        )
     return Claim(
         name,
         Verdict.HOLDS,
-        f"{gateway.name} does not originate {listed(prefixes)}",
+        f"{gateway.name} does not originate {format_prefixes(prefixes)}",
     )
 
 
-def _unread(gateway: Gateway | None, role: Role) -> str:
+def _explain_unread(gateway: Gateway | None, role: Role) -> str:
     if gateway is None:
         return f"the {role} hub's gateway could not be read"
     return f"{gateway.name}: {gateway.learned_routes.unknown or 'Azure listed no route'}"
 
 
-def network_was_read(observed: Observed, network_id: str) -> Claim:
+def check_network_read(observed: Observed, network_id: str) -> Claim:
     """Claim that the VNet is known, with its peerings."""
-    claim, name = "network_was_read", last_of(network_id)
-    if observed.network(network_id) is None:
+    claim, name = "network_was_read", get_last_name(network_id)
+    if observed.get_network(network_id) is None:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
         return Claim(claim, Verdict.UNKNOWN, why)
     return Claim(claim, Verdict.HOLDS, f"{name} was read")
 
 
-def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
+def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
     """No operation on the VNet is in progress (UNKNOWN: it may end well) or failed."""
     claim = "network_is_at_rest"
     if network is None:
@@ -377,7 +381,7 @@ def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
     return Claim(claim, Verdict.FAILS, seen, f"Write it again as it is: {again}")
 
 
-def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -> Claim:
+def check_no_own_gateway(network: VirtualNetwork | None, name: str) -> Claim:
     """Claim that a VNet does not have its own gateway: with one it cannot use a remote one."""
     claim = "spoke_has_no_gateway_of_its_own"
     if network is None:
@@ -387,7 +391,7 @@ def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -
     return Claim(claim, Verdict.HOLDS, f"{name} does not have its own gateway")
 
 
-def peering_is_connected(peering: Peering | None, name: str) -> Claim:
+def check_peering_connected(peering: Peering | None, name: str) -> Claim:
     """Claim that the peering is Connected, and no operation on it is in progress or failed."""
     claim = "peering_is_connected"
     if peering is None:
@@ -404,7 +408,7 @@ def peering_is_connected(peering: Peering | None, name: str) -> Claim:
     return Claim(claim, verdict, seen)
 
 
-def peering_joins_the_complete_networks(peering: Peering) -> Claim:
+def check_peering_complete(peering: Peering) -> Claim:
     """Claim that a peering joins the complete VNets, as the one that a switch makes does."""
     claim = "peering_joins_the_complete_networks"
     if not peering.is_partial:
@@ -418,20 +422,23 @@ def peering_joins_the_complete_networks(peering: Peering) -> Claim:
     )
 
 
-def peering_is_in_sync(peering: Peering) -> Claim:
+def check_peering_in_sync(peering: Peering) -> Claim:
     """Claim that the peering has the remote VNet's present address space in force."""
     claim = "peering_is_in_sync"
     if not peering.is_out_of_sync:
         return Claim(claim, Verdict.HOLDS, f"{peering.name} is in sync")
     seen = f"{peering.name} is {peering.sync_level}"
-    missing = listed(peering.unknown_space)
-    owner, remote = last_of(peering.virtual_network), last_of(peering.remote_virtual_network)
+    missing = format_prefixes(peering.unknown_space)
+    owner, remote = (
+        get_last_name(peering.virtual_network),
+        get_last_name(peering.remote_virtual_network),
+    )
     if missing:
         seen += f": {owner} and what is behind it do not reach {missing} of {remote}"
     return Claim(claim, Verdict.FAILS, seen, f"az network vnet peering sync --ids {peering.id}")
 
 
-def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Claim:
+def check_peering_ready(peering: Peering | None, name: str) -> Claim:
     """Claim that the peering is Connected, FullyInSync, and at rest."""
     claim = "peering_is_connected_and_in_sync"
     if peering is None:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from erfailover.model.circuits import Circuits
-from erfailover.model.circuits import claims as circuit_claims
+from erfailover.model.circuits import check_circuits as circuit_claims
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
-from erfailover.planning.coexistence import either, hub_has_learned
+from erfailover.planning.coexistence import check_any, check_hub_learned
 from erfailover.planning.switch import gates, procedure
-from erfailover.planning.switch.hold_time import basis
+from erfailover.planning.switch.hold_time import describe_basis
 
 HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
 
@@ -81,15 +81,15 @@ def judge(
         observed: what there is.
         circuits: what the gateways hang on, if that was read; it gives warnings only.
     """
-    spokes = tuple(_spoke(site, observed, spoke) for spoke in site.spokes)
+    spokes = tuple(_judge_spoke(site, observed, spoke) for spoke in site.spokes)
     paths = {spoke.path for spoke in spokes}
     path = paths.pop() if len(paths) == 1 else "unknown" if "unknown" in paths else "mixed"
     states = {spoke.healthy for spoke in spokes}
     healthy = False if False in states else None if None in states else True
     warnings = (
-        *_warnings(observed, circuits or {}),
-        *coexistence.warnings(site, observed),
-        *_out_of_sync(site, observed, spokes),
+        *_list_warnings(observed, circuits or {}),
+        *coexistence.list_warnings(site, observed),
+        *_list_out_of_sync(site, observed, spokes),
     )
     known = [each for each in {spoke.path for spoke in spokes} if each != "unknown"]
     if len(known) != 1 or known[0] not in tuple(Path):
@@ -102,19 +102,19 @@ def judge(
         path,
         healthy,
         spokes,
-        conditions.all_of(readiness),
+        conditions.combine_verdicts(readiness),
         plan.guards,
         warnings,
         plan.target,
         plan.left_out,
-        basis(site, primary.type) if back and primary else "",
+        describe_basis(site, primary.type) if back and primary else "",
     )
 
 
-def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
+def _list_warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
     for role, gateway in observed.gateways.items():
-        alive = conditions.gateway_has_a_connected_bgp_peer(gateway, role)
-        whole = conditions.gateway_has_all_its_bgp_peers(gateway, role)
+        alive = conditions.check_gateway_connected(gateway, role)
+        whole = conditions.check_all_peers_connected(gateway, role)
         if alive.verdict is Verdict.HOLDS and whole.verdict is Verdict.FAILS:
             yield whole.seen
     for found in circuits.values():
@@ -123,16 +123,18 @@ def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator
                 yield claim.seen
 
 
-def _out_of_sync(site: Site, observed: Observed, spokes: Iterable[SpokeHealth]) -> Iterator[str]:
+def _list_out_of_sync(
+    site: Site, observed: Observed, spokes: Iterable[SpokeHealth]
+) -> Iterator[str]:
     """Yield what the path in use does not carry because a peering of it is out of sync."""
     paths = {each.name: each.path for each in spokes}
     for spoke in site.spokes:
         if (path := paths[spoke.name]) in tuple(Path):
-            for claim in gates.out_of_sync(site, observed, ROLE_OF_PATH[Path(path)], spoke):
+            for claim in gates.find_out_of_sync(site, observed, ROLE_OF_PATH[Path(path)], spoke):
                 yield f"{claim.seen}. To sync it: {claim.remedy}"
 
 
-def leaves_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tuple[str, ...]:
+def find_leaving_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tuple[str, ...]:
     """Return the names of the spokes that a switch takes off a path that works.
 
     Args:
@@ -142,29 +144,31 @@ def leaves_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tuple[st
         plan: the switch.
     """
     broken = {step.spoke for step in plan.writes if step.kind is StepKind.BREAK}
-    health = [_spoke(site, observed, spoke) for spoke in site.spokes if spoke.name in broken]
+    health = [_judge_spoke(site, observed, spoke) for spoke in site.spokes if spoke.name in broken]
     return tuple(
         spoke.name for spoke in health if spoke.healthy and spoke.path == plan.target.other
     )
 
 
-def path_of(site: Site, observed: Observed, spoke: Spoke) -> str:
+def find_path(site: Site, observed: Observed, spoke: Spoke) -> str:
     """Return the path a spoke is on: whose gateway its peerings use."""
     used = []
-    if observed.network(site.network_id(spoke.virtual_network)) is None:
+    if observed.get_network(site.build_network_id(spoke.virtual_network)) is None:
         return "unknown"
     for path, role in ROLE_OF_PATH.items():
-        found = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
+        found = observed.get_peering(
+            site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
+        )
         if found is not None and found.flags.use_remote_gateways:
             used.append(path)
     return used[0] if used else "none"
 
 
-def _spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
-    path = path_of(site, observed, spoke)
-    network = observed.network(site.network_id(spoke.virtual_network))
+def _judge_spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
+    path = find_path(site, observed, spoke)
+    network = observed.get_network(site.build_network_id(spoke.virtual_network))
     if path == "unknown" or network is None:
-        key = site.network_id(spoke.virtual_network).lower()
+        key = site.build_network_id(spoke.virtual_network).lower()
         why = observed.unknown.get(key, f"{spoke.name} could not be read")
         return SpokeHealth(
             spoke.name, "unknown", None, (Claim("spoke_was_read", Verdict.UNKNOWN, why),)
@@ -177,8 +181,8 @@ def _spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
         )
         return SpokeHealth(spoke.name, "none", False, (claim,))
     role = ROLE_OF_PATH[Path(path)]
-    claims = tuple(_path_claims(site, observed, spoke, role))
-    healthy = HEALTHY[conditions.all_of(claims)]
+    claims = tuple(_check_path(site, observed, spoke, role))
+    healthy = HEALTHY[conditions.combine_verdicts(claims)]
     return SpokeHealth(spoke.name, path, healthy, claims, is_prestaged(site, observed, spoke))
 
 
@@ -194,10 +198,12 @@ def is_made_by_a_switch(mine: Peering | None, other: Peering | None) -> bool:
 
 def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
     """Whether a switch of the spoke to IPsec has nothing to prepare."""
-    inward = observed.peering(
-        site.peering_id(site.backup.virtual_network, spoke.backup_to_spoke.name)
+    inward = observed.get_peering(
+        site.build_peering_id(site.backup.virtual_network, spoke.backup_to_spoke.name)
     )
-    outward = observed.peering(site.peering_id(spoke.virtual_network, spoke.spoke_to_backup.name))
+    outward = observed.get_peering(
+        site.build_peering_id(spoke.virtual_network, spoke.spoke_to_backup.name)
+    )
     return (
         inward is not None
         and outward is not None
@@ -207,19 +213,21 @@ def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
     )
 
 
-def _path_claims(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:
-    gateways = observed.gateways_of(role)
-    peering = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
-    prefixes = gates.prefixes_in_force(site, observed, role, spoke)
-    in_force = summaries.peerings_use_gateway(site, observed, spoke, role)
+def _check_path(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:
+    gateways = observed.list_gateways(role)
+    peering = observed.get_peering(
+        site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
+    )
+    prefixes = gates.list_prefixes_in_force(site, observed, role, spoke)
+    in_force = summaries.has_gateway_transit(site, observed, spoke, role)
     return [
-        either(gateways, lambda each: conditions.gateway_has_a_connected_bgp_peer(each, role)),
-        hub_has_learned(gateways, role, site.remote_prefixes),
-        either(
+        check_any(gateways, lambda each: conditions.check_gateway_connected(each, role)),
+        check_hub_learned(gateways, role, site.remote_prefixes),
+        check_any(
             gateways,
-            lambda each: summaries.spoke_is_originated(
+            lambda each: summaries.check_spoke_originated(
                 site, observed, each, role, prefixes, in_force=in_force
             ),
         ),
-        conditions.peering_is_connected(peering, spoke.outward(role).name),
+        conditions.check_peering_connected(peering, spoke.get_outward(role).name),
     ]

@@ -24,7 +24,7 @@ def once_per_reading(work: Callable[[G, *Inputs], T]) -> Callable[[G, *Inputs], 
     """
 
     @wraps(work)
-    def shared(gateway: G, *inputs: *Inputs) -> T:
+    def compute_once(gateway: G, *inputs: *Inputs) -> T:
         if gateway is None:
             return work(gateway, *inputs)
         key = work, *map(id, inputs)
@@ -33,4 +33,4 @@ def once_per_reading(work: Callable[[G, *Inputs], T]) -> Callable[[G, *Inputs], 
         found: T = gateway.derived[key][1]
         return found
 
-    return shared
+    return compute_once

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from erfailover.model.arm_json import prefix_of
+from erfailover.model.arm_json import parse_ipv4_prefix
 from erfailover.model.observed import Observed
 from erfailover.model.site import Role, Site
 
@@ -17,10 +17,10 @@ def spaces_of_others(site: Site, observed: Observed) -> dict[str, tuple[IPv4Netw
     found: dict[str, tuple[IPv4Network, ...]] = {}
     for spoke in site.others:
         for role in Role:
-            hub = site.hub(role).virtual_network
-            peering = observed.peering(site.peering_id(hub, spoke.inward(role).name))
+            hub = site.get_hub(role).virtual_network
+            peering = observed.get_peering(site.build_peering_id(hub, spoke.get_inward(role).name))
             if peering is not None and (texts := peering.remote_space or peering.known_space):
-                prefixes = (prefix_of(each) for each in texts)
+                prefixes = (parse_ipv4_prefix(each) for each in texts)
                 found[spoke.name] = tuple(each for each in prefixes if each is not None)
                 break
     return found

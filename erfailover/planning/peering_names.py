@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
-from erfailover.model.resource_ids import canonical, last_of
+from erfailover.model.resource_ids import canonicalize, get_last_name
 from erfailover.model.site import Role, Site, SitePeering, Spoke
 
 LONGEST_NAME = 80
@@ -61,7 +61,7 @@ class OtherName:
         return f"write name: {self.used}"
 
 
-def as_observed(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName, ...]]:
+def resolve_names(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName, ...]]:
     """Return a site with the names that its peerings have, and those that differ.
 
     Of a VNet that was not read nothing is known: its names stay as they are.
@@ -70,10 +70,10 @@ def as_observed(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName, 
         site: as the site file describes it.
         observed: what was read.
     """
-    peerings = _by_remote(observed)
+    peerings = _index_by_remote(observed)
     differing: list[OtherName] = []
     spokes = tuple(
-        _spoke(site, number, spoke, observed, peerings, differing)
+        _resolve_spoke(site, number, spoke, observed, peerings, differing)
         for number, spoke in enumerate(site.spokes)
     )
     return (replace(site, spokes=spokes) if differing else site), tuple(differing)
@@ -82,7 +82,7 @@ def as_observed(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName, 
 _ByRemote = Callable[[VirtualNetwork, str], list[Peering]]
 
 
-def _by_remote(observed: Observed) -> _ByRemote:
+def _index_by_remote(observed: Observed) -> _ByRemote:
     """Return what finds the peerings of a VNet that lead to another one."""
     found: dict[tuple[str, str], list[Peering]] = defaultdict(list)
     for network in observed.networks.values():
@@ -91,7 +91,7 @@ def _by_remote(observed: Observed) -> _ByRemote:
     return lambda network, remote: found.get((network.id.lower(), remote.lower()), [])
 
 
-def _spoke(
+def _resolve_spoke(
     site: Site,
     number: int,
     spoke: Spoke,
@@ -102,26 +102,28 @@ def _spoke(
     """Return a spoke with the names that its peerings have; adds those that differ."""
     changed: dict[str, Any] = {}
     for role in Role:
-        hub = site.hub(role).virtual_network
+        hub = site.get_hub(role).virtual_network
         for key, owner, remote in (
             (f"spoke_to_{role}", spoke.virtual_network, hub),
             (f"{role}_to_spoke", hub, spoke.virtual_network),
         ):
-            network = observed.network(site.network_id(owner))
+            network = observed.get_network(site.build_network_id(owner))
             if network is None:
                 continue
             wanted: SitePeering = getattr(spoke, key)
-            remote_id = canonical(site.network_id(remote))
-            used, elsewhere = _name(wanted.name, network, peerings(network, remote_id))
+            remote_id = canonicalize(site.build_network_id(remote))
+            used, elsewhere = _resolve_name(wanted.name, network, peerings(network, remote_id))
             if used != wanted.name:
                 changed[key] = replace(wanted, name=used)
                 keys = ("spokes", number, key, "name")
-                names = last_of(owner), last_of(remote)
+                names = get_last_name(owner), get_last_name(remote)
                 differing.append(OtherName(keys, *names, wanted.name, used, elsewhere))
     return replace(spoke, **changed) if changed else spoke
 
 
-def _name(written: str, network: VirtualNetwork, leading: list[Peering]) -> tuple[str, str | None]:
+def _resolve_name(
+    written: str, network: VirtualNetwork, leading: list[Peering]
+) -> tuple[str, str | None]:
     """Return the name to use, and where the peering of the written name leads instead.
 
     Args:
@@ -136,7 +138,7 @@ def _name(written: str, network: VirtualNetwork, leading: list[Peering]) -> tupl
     taken = {each.name.lower(): each for each in network.peerings}
     if written.lower() not in taken:
         return written, None
-    leads_to = last_of(taken[written.lower()].remote_virtual_network) or "an unknown VNet"
+    leads_to = get_last_name(taken[written.lower()].remote_virtual_network) or "an unknown VNet"
     number = 2
     while (free := f"{written[: LONGEST_NAME - 4]}-{number}").lower() in taken:
         number += 1

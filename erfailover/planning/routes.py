@@ -7,7 +7,7 @@ from functools import cached_property
 from ipaddress import IPv4Network
 
 from erfailover.model.observed import GatewayRoute
-from erfailover.model.prefix_table import PrefixTable, table_of
+from erfailover.model.prefix_table import PrefixTable, build_table
 
 
 class Routes:
@@ -33,13 +33,13 @@ class Routes:
     @cached_property
     def table(self) -> PrefixTable[IPv4Network, IPv4Network]:
         """The IPv4 prefixes, to be asked which of them cover another."""
-        return table_of(self.prefixes)
+        return build_table(self.prefixes)
 
-    def covers(self, prefix: IPv4Network) -> bool:
+    def has_covering(self, prefix: IPv4Network) -> bool:
         """Return whether there is a route to a prefix, or to one that covers it."""
-        return self.table.covers(prefix)
+        return self.table.has_covering(prefix)
 
-    def covering(self, prefix: IPv4Network) -> Iterator[GatewayRoute]:
+    def iter_covering(self, prefix: IPv4Network) -> Iterator[GatewayRoute]:
         """Return the routes to a prefix, and to those that cover it, the narrowest first."""
-        for each in self.table.covering(prefix):
+        for each in self.table.iter_covering(prefix):
             yield from self.prefixes[each]

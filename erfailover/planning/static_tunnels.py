@@ -12,25 +12,25 @@ from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Tunnel
-from erfailover.model.prefix_table import PrefixTable, listed
+from erfailover.model.prefix_table import PrefixTable, format_prefixes
 from erfailover.planning.once import once_per_reading
 
 UP = "Connected"
 """The ``connectionStatus`` of a tunnel that is up."""
 
 
-def static_tunnels(gateway: Gateway | None) -> tuple[Tunnel, ...]:
+def list_static_tunnels(gateway: Gateway | None) -> tuple[Tunnel, ...]:
     """Return the gateway's connections without BGP; none if they are unknown or were not read."""
     reading = gateway.static_tunnels if gateway else None
     return (reading.value or ()) if reading else ()
 
 
-def connected_tunnels(gateway: Gateway) -> list[Tunnel]:
+def list_connected_tunnels(gateway: Gateway) -> list[Tunnel]:
     """Return the gateway's connections without BGP that are up."""
-    return [each for each in static_tunnels(gateway) if each.status == UP]
+    return [each for each in list_static_tunnels(gateway) if each.status == UP]
 
 
-def tunnel_is_up(gateway: Gateway, name: str) -> Claim:
+def check_tunnel_up(gateway: Gateway, name: str) -> Claim:
     """At least one connection of a gateway without BGP is Connected."""
     reading = gateway.static_tunnels
     if reading is None or reading.value is None:
@@ -38,46 +38,48 @@ def tunnel_is_up(gateway: Gateway, name: str) -> Claim:
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} has no BGP, and: {why}")
     states = ", ".join(f"connection {each.name} {each.status}" for each in reading.value)
     seen = f"{gateway.name} has no BGP; {states or 'it has no connection'}"
-    if connected_tunnels(gateway):
+    if list_connected_tunnels(gateway):
         return Claim(name, Verdict.HOLDS, seen)
     if any(each.status == "Unknown" for each in reading.value):
         return Claim(name, Verdict.UNKNOWN, f"{seen}: Azure does not know whether it is up")
     return Claim(name, Verdict.FAILS, f"{seen}; expected one Connected")
 
 
-def tunnels_to(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
+def find_tunnels(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
     """Return the connected static tunnel that leads to each prefix, by name."""
-    table = _static_prefixes(gateway)
-    found = ((prefix, next(table.covering(prefix), None)) for prefix in prefixes)
+    table = _build_prefix_table(gateway)
+    found = ((prefix, next(table.iter_covering(prefix), None)) for prefix in prefixes)
     return {prefix: name for prefix, name in found if name is not None}
 
 
 @once_per_reading
-def _static_prefixes(gateway: Gateway) -> PrefixTable[IPv4Network, str]:
+def _build_prefix_table(gateway: Gateway) -> PrefixTable[IPv4Network, str]:
     """Return the names of the connected static tunnels, by the prefixes that they lead to."""
     return PrefixTable(
-        (prefix, tunnel.name) for tunnel in connected_tunnels(gateway) for prefix in tunnel.prefixes
+        (prefix, tunnel.name)
+        for tunnel in list_connected_tunnels(gateway)
+        for prefix in tunnel.prefixes
     )
 
 
-def by_connection(tunnels: Mapping[IPv4Network, str]) -> str:
+def describe_tunnels(tunnels: Mapping[IPv4Network, str]) -> str:
     """Which connection leads to which prefix, in words."""
-    return listed(f"{prefix} by connection {tunnel}" for prefix, tunnel in tunnels.items())
+    return format_prefixes(f"{prefix} by connection {tunnel}" for prefix, tunnel in tunnels.items())
 
 
-def tunnels_lead_to(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Claim:
+def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Claim:
     """Every prefix lies in the address space of a connected tunnel's local network gateway."""
-    up = tunnel_is_up(gateway, name)
+    up = check_tunnel_up(gateway, name)
     if up.verdict is not Verdict.HOLDS:
         return up
-    static = tunnels_to(gateway, prefixes)
+    static = find_tunnels(gateway, prefixes)
     missing = [each for each in prefixes if each not in static]
     if missing:
         return Claim(
             name,
             Verdict.FAILS,
             f"{gateway.name} has no BGP, and no connected tunnel whose local network gateway has "
-            f"{listed(missing)}",
+            f"{format_prefixes(missing)}",
         )
-    seen = f"{gateway.name} has no BGP; it reaches {by_connection(static)}"
+    seen = f"{gateway.name} has no BGP; it reaches {describe_tunnels(static)}"
     return Claim(name, Verdict.HOLDS, seen)

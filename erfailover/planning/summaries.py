@@ -14,14 +14,14 @@ from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Observed
-from erfailover.model.prefix_table import PrefixTable, listed, table_of
-from erfailover.model.resource_ids import last_of
+from erfailover.model.prefix_table import PrefixTable, build_table, format_prefixes
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site, Spoke
-from erfailover.planning.conditions import CONNECTED, gateway_originates, originated
+from erfailover.planning.conditions import CONNECTED, check_originated, select_originated
 from erfailover.planning.once import once_per_reading
 
 
-def spoke_is_originated(
+def check_spoke_originated(
     site: Site,
     observed: Observed,
     gateway: Gateway | None,
@@ -40,52 +40,58 @@ def spoke_is_originated(
         prefixes: of the spoke.
         in_force: whether the spoke's peerings with the hub lend and use its gateway.
     """
-    other = observed.gateways.get(_other(role))
-    claim = gateway_originates(gateway, role, prefixes)
+    other = observed.gateways.get(_get_other_role(role))
+    claim = check_originated(gateway, role, prefixes)
     if claim.verdict is not Verdict.UNKNOWN or gateway is None or not gateway.learned_routes.value:
         return claim
-    exact = originated(gateway).networks
+    exact = select_originated(gateway).networks
     missing = [each for each in prefixes if str(each) not in exact]
-    hub = observed.network(site.network_id(site.hub(role).virtual_network))
+    hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
     summaries = [each for each in (hub.summarized if hub else ()) if str(each) in exact]
     if not all(any(each.subnet_of(whole) for whole in summaries) for each in missing):
-        name = last_of(site.hub(role).virtual_network)
-        return _undecided(claim, f"it is no summarizedGatewayPrefixes of {name}: a probe decides")
+        name = get_last_name(site.get_hub(role).virtual_network)
+        return _append_reason(
+            claim, f"it is no summarizedGatewayPrefixes of {name}: a probe decides"
+        )
     if not in_force:
-        return _undecided(claim, "the spoke's peerings do not use that gateway: a probe decides")
-    name = last_of(site.hub(_other(role)).gateway)
-    rival = _rival(other, name, missing)
+        return _append_reason(
+            claim, "the spoke's peerings do not use that gateway: a probe decides"
+        )
+    name = get_last_name(site.get_hub(_get_other_role(role)).gateway)
+    rival = _describe_rival(other, name, missing)
     if rival:
-        return _undecided(claim, rival)
-    told = listed(each for each in summaries if any(p.subnet_of(each) for p in missing))
-    seen = f"{gateway.name} originates {told}, its hub's summary, for {listed(missing)}"
+        return _append_reason(claim, rival)
+    told = format_prefixes(each for each in summaries if any(p.subnet_of(each) for p in missing))
+    seen = f"{gateway.name} originates {told}, its hub's summary, for {format_prefixes(missing)}"
     return Claim(claim.name, Verdict.HOLDS, f"{seen}; {name} advertises nothing over it")
 
 
-def _rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
+def _describe_rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
     """Return what the other gateway tells its peers over the prefixes, or why that is not known."""
     told = other.advertised if other else None
     if other is None or told is None or told.value is None:
         why = (told.unknown if told else None) or "it was not read"
         return f"what {name} advertises: {why}; getAdvertisedRoutes of {name} or a probe decides"
-    advertised = _advertised(other)
-    over = dict.fromkeys(each for prefix in prefixes for each in advertised.covering(prefix))
+    advertised = _build_advertised_table(other)
+    over = dict.fromkeys(each for prefix in prefixes for each in advertised.iter_covering(prefix))
     if over:
-        return f"{name} advertises {listed(sorted(over))} over it as well: a probe decides"
+        return f"{name} advertises {format_prefixes(sorted(over))} over it as well: a probe decides"
     return ""
 
 
 @once_per_reading
-def _advertised(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
+def _build_advertised_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
     reading = gateway.advertised
-    return table_of((reading.value or ()) if reading else ())
+    return build_table((reading.value or ()) if reading else ())
 
 
-def peerings_use_gateway(site: Site, observed: Observed, spoke: Spoke, role: Role) -> bool:
+def has_gateway_transit(site: Site, observed: Observed, spoke: Spoke, role: Role) -> bool:
     """Whether a spoke's peerings with a hub lend and use its gateway, and are in force."""
-    hub = site.hub(role).virtual_network
-    inward = observed.peering(site.peering_id(hub, spoke.inward(role).name))
-    outward = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
+    hub = site.get_hub(role).virtual_network
+    inward = observed.get_peering(site.build_peering_id(hub, spoke.get_inward(role).name))
+    outward = observed.get_peering(
+        site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
+    )
     return (
         inward is not None
         and outward is not None
@@ -95,9 +101,9 @@ def peerings_use_gateway(site: Site, observed: Observed, spoke: Spoke, role: Rol
     )
 
 
-def _undecided(claim: Claim, why: str) -> Claim:
+def _append_reason(claim: Claim, why: str) -> Claim:
     return replace(claim, seen=f"{claim.seen}; {why}")
 
 
-def _other(role: Role) -> Role:
+def _get_other_role(role: Role) -> Role:
     return Role.BACKUP if role is Role.PRIMARY else Role.PRIMARY

@@ -13,120 +13,122 @@ from typing import Any
 
 import yaml
 
-from erfailover.model.counting import counted, join_names
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.peering_flags import Flags
-from erfailover.model.prefix_table import listed
-from erfailover.model.resource_ids import last_of
+from erfailover.model.prefix_table import format_prefixes
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
 from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts
 from erfailover.planning.adoption.prefixes import Prefix
-from erfailover.planning.api_versions import as_yaml
-from erfailover.reporting.words import path_name, wrap
+from erfailover.planning.api_versions import format_yaml
+from erfailover.reporting.words import format_path, wrap
 
 WIDTH = 98
 NOTE_AT = 34
 """The column at which a note beside a value begins."""
 
 
-def site_file(found: Found, adoption: Adoption) -> str:
+def render_site_file(found: Found, adoption: Adoption) -> str:
     """Return the text of the site file; ``config.loader.load`` takes it."""
     sections = (
-        _head(found, adoption),
-        _site(adoption),
-        _hubs(found),
-        _prefixes(adoption),
-        _spokes(adoption),
-        _rest(found, adoption),
+        _render_head(found, adoption),
+        _render_site(adoption),
+        _render_hubs(found),
+        _render_prefixes(adoption),
+        _render_spokes(adoption),
+        _render_rest(found, adoption),
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
-def _head(found: Found, adoption: Adoption) -> Iterator[str]:
-    yield from _comment(
+def _render_head(found: Found, adoption: Adoption) -> Iterator[str]:
+    yield from _format_comment(
         f"A site of erfailover: what existed in Azure at {found.observed.taken_at}, as read by "
         '"erfailover init --from-azure", which changed nothing there. Everything is named by its '
         "full resource id, so subscriptions, groups and regions may differ."
     )
-    yield from _comment(
+    yield from _format_comment(
         'Look through it, then: "erfailover status", "erfailover switch --to ipsec --dry-run".'
     )
     if adoption.remarks:
         yield "#"
         yield "# To look at:"
         for remark in adoption.remarks:
-            yield from _comment(remark, "# - ", "#   ")
+            yield from _format_comment(remark, "# - ", "#   ")
 
 
-def _site(adoption: Adoption) -> Iterator[str]:
+def _render_site(adoption: Adoption) -> Iterator[str]:
     site = adoption.site
-    yield _noted(f"site: {_scalar(site.name)}", "what this machine keeps of it is filed under that")
+    yield _append_note(
+        f"site: {_format_scalar(site.name)}", "what this machine keeps of it is filed under that"
+    )
     yield f"subscription: {site.subscription}"
     if site.api_versions:
-        yield from _comment(
+        yield from _format_comment(
             "The newest api-versions that Azure offered for these networks and that erfailover was "
             "tested with; without them, requests carry those of the SDK. doctor checks them."
         )
-        yield as_yaml(site.cloud_name, site.api_versions)
+        yield format_yaml(site.cloud_name, site.api_versions)
     elif site.cloud != "public":
         yield f"cloud: {site.cloud}"
     if site.tenants:
         yield ""
-        yield from _comment("The further tenants, and which credential signs in to each:")
+        yield from _format_comment("The further tenants, and which credential signs in to each:")
         yield "tenants:"
         for tenant, credential in site.tenants.items():
             yield f"  {tenant}: {credential}"
     yield ""
-    yield from _comment(
+    yield from _format_comment(
         "Journal and lease in Azure Storage, for several machines; otherwise kept on this one:"
     )
     yield f"# state: azblob://account/container/{site.name}"
     yield ""
-    yield from _comment(
+    yield from _format_comment(
         "If the peerings are in code as well (terraform or bicep), status warns while they "
         "differ from on_expressroute: the next apply would undo a switch."
     )
     yield "# managed_by: terraform"
 
 
-def _hubs(found: Found) -> Iterator[str]:
+def _render_hubs(found: Found) -> Iterator[str]:
     for role, word in ((Role.PRIMARY, "in normal times"), (Role.BACKUP, "while it is down")):
-        hub = found.hub(role)
-        yield from _comment(f"{role}, the path {word}: {_hub_words(hub)}")
+        hub = found.get_hub(role)
+        yield from _format_comment(f"{role}, the path {word}: {_describe_hub(hub)}")
         yield f"{role}:"
-        yield f"  virtual_network: {_scalar(hub.hub)}"
-        yield f"  gateway: {_scalar(hub.gateway)}"
+        yield f"  virtual_network: {_format_scalar(hub.hub)}"
+        yield f"  gateway: {_format_scalar(hub.gateway)}"
 
 
-def _hub_words(hub: HubFacts) -> str:
+def _describe_hub(hub: HubFacts) -> str:
     """Describe a hub's gateway: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
-    words = ", ".join((last_of(hub.gateway), hub.kind, *hub.traits))
+    words = ", ".join((get_last_name(hub.gateway), hub.kind, *hub.traits))
     places = ", ".join((*hub.locations, *hub.unread))
     return words + (f"; circuits at {places}" if places else "")
 
 
-def _paths(spokes: Iterable[AdoptedSpoke]) -> str:
+def _describe_paths(spokes: Iterable[AdoptedSpoke]) -> str:
     """On which path how many spokes are, in words."""
     counted = Counter(each.path for each in spokes)
-    return ", ".join(f"{counted[path]} on {path_name(path)}" for path in Path if counted[path])
+    return ", ".join(f"{counted[path]} on {format_path(path)}" for path in Path if counted[path])
 
 
-def _prefixes(adoption: Adoption) -> Iterator[str]:
-    yield from _comment(
+def _render_prefixes(adoption: Adoption) -> Iterator[str]:
+    yield from _format_comment(
         "What the spokes must reach on either path: a path is healthy if its hub's gateway has "
         "learned these by BGP."
     )
     yield "remote_prefixes:"
     for each in adoption.prefixes:
-        yield _prefix(each)
+        yield _render_prefix(each)
 
 
-def _prefix(prefix: Prefix) -> str:
+def _render_prefix(prefix: Prefix) -> str:
     line = f"  - {prefix.network}"
-    return _noted(line if prefix.active else f"  # {line[2:]}", prefix.note)
+    return _append_note(line if prefix.active else f"  # {line[2:]}", prefix.note)
 
 
-def _spokes(adoption: Adoption) -> Iterator[str]:
-    yield from _comment(
+def _render_spokes(adoption: Adoption) -> Iterator[str]:
+    yield from _format_comment(
         "The flags of a path that a spoke is on are as they were found; those of the other are "
         "derived (docs/adopting.md). A flag left out has Azure's default: "
         "allow_virtual_network_access true, all else false. keep: as it is found."
@@ -135,49 +137,51 @@ def _spokes(adoption: Adoption) -> Iterator[str]:
     for number, each in enumerate(adoption.spokes):
         if number:
             yield ""
-        yield from _spoke(each)
+        yield from _render_spoke(each)
 
 
-def _spoke(adopted: AdoptedSpoke) -> Iterator[str]:
+def _render_spoke(adopted: AdoptedSpoke) -> Iterator[str]:
     spoke = adopted.spoke
     space = ", ".join(map(str, adopted.address_space)) or "no IPv4 address space"
-    yield f"  # {spoke.name}: {space}; on {path_name(adopted.path)} now"
-    yield f"  - virtual_network: {_scalar(spoke.virtual_network)}"
-    if spoke.name != last_of(spoke.virtual_network):
-        yield _noted(f"    name: {_scalar(spoke.name)}", "another spoke's VNet is called the same")
+    yield f"  # {spoke.name}: {space}; on {format_path(adopted.path)} now"
+    yield f"  - virtual_network: {_format_scalar(spoke.virtual_network)}"
+    if spoke.name != get_last_name(spoke.virtual_network):
+        yield _append_note(
+            f"    name: {_format_scalar(spoke.name)}", "another spoke's VNet is called the same"
+        )
     for role in Role:
         for key, peering in (
-            (f"spoke_to_{role}", spoke.outward(role)),
-            (f"{role}_to_spoke", spoke.inward(role)),
+            (f"spoke_to_{role}", spoke.get_outward(role)),
+            (f"{role}_to_spoke", spoke.get_inward(role)),
         ):
-            yield from _peering(key, peering)
+            yield from _render_peering(key, peering)
 
 
-def _peering(key: str, peering: SitePeering) -> Iterator[str]:
+def _render_peering(key: str, peering: SitePeering) -> Iterator[str]:
     yield f"    {key}:"
-    yield f"      name: {_scalar(peering.name)}"
-    yield f"      on_expressroute: {_flags(peering.on_expressroute)}"
-    yield f"      on_ipsec: {_flags(peering.on_ipsec)}"
+    yield f"      name: {_format_scalar(peering.name)}"
+    yield f"      on_expressroute: {_format_flags(peering.on_expressroute)}"
+    yield f"      on_ipsec: {_format_flags(peering.on_ipsec)}"
 
 
-def _flags(flags: FlagsOrAbsent) -> str:
+def _format_flags(flags: FlagsOrAbsent) -> str:
     if flags == "absent":
         return "absent"
     defaults = Flags()
     written = [
-        f"{each.name}: {_value(getattr(flags, each.name))}"
+        f"{each.name}: {_format_value(getattr(flags, each.name))}"
         for each in fields(flags)
         if getattr(flags, each.name) != getattr(defaults, each.name)
     ]
     return f"{{{', '.join(written)}}}"
 
 
-def _value(value: object) -> str:
+def _format_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
-    yield from _comment(
+def _render_rest(found: Found, adoption: Adoption) -> Iterator[str]:
+    yield from _format_comment(
         "Checks of connectivity from machines of the spokes, by Run Command; they decide where "
         "routes alone cannot."
     )
@@ -185,16 +189,16 @@ def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
     yield "#   office: {machine: /subscriptions/.../virtualMachines/NAME, ping: 10.0.0.4}"
     yield ""
     if found.primary.kind == "ExpressRoute":
-        yield from _comment(
+        yield from _format_comment(
             '"erfailover drill start" takes one peering location of the primary down until "drill '
             "stop\" (Azure's site failover test); it needs circuits at two."
         )
         if isinstance(adoption.site.drill, SiteFailoverTest):
-            yield f"drill: {{peering_location: {_scalar(adoption.site.drill.peering_location)}}}"
+            yield f"drill: {{peering_location: {_format_scalar(adoption.site.drill.peering_location)}}}"
         else:
             yield "# drill: {peering_location: Amsterdam}"
     else:
-        yield from _comment(
+        yield from _format_comment(
             "A drill points the primary's local network gateway at an unused address."
         )
         yield "# drill:"
@@ -209,39 +213,39 @@ def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
     yield "#   gate_reading_age_s: 40        # how old the reading of the gateway may be at a break"
 
 
-def _comment(text: str, first: str = "# ", then: str = "# ") -> list[str]:
+def _format_comment(text: str, first: str = "# ", then: str = "# ") -> list[str]:
     return wrap(text, WIDTH, first, then)
 
 
-def _noted(line: str, note: str) -> str:
+def _append_note(line: str, note: str) -> str:
     return f"{line.ljust(NOTE_AT - 1)} # {note}" if note else line
 
 
-def _scalar(text: str) -> str:
+def _format_scalar(text: str) -> str:
     """Return a text as YAML writes it, in quotes if it would be read as something else."""
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
 
 
-def text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
+def format_text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
     """Return what ``init --from-azure`` has written, for people."""
     active = [str(each.network) for each in adoption.prefixes if each.active]
     lines = [
-        f"Wrote {site_file}: site {adoption.site.name}, {counted(len(adoption.spokes), 'spoke')}, "
-        f"{_paths(adoption.spokes)}.",
-        f"  primary  {found.primary.name}: {_hub_words(found.primary)}",
-        f"  backup   {found.backup.name}: {_hub_words(found.backup)}",
-        f"  remote   {listed(active)}",
+        f"Wrote {site_file}: site {adoption.site.name}, {format_count(len(adoption.spokes), 'spoke')}, "
+        f"{_describe_paths(adoption.spokes)}.",
+        f"  primary  {found.primary.name}: {_describe_hub(found.primary)}",
+        f"  backup   {found.backup.name}: {_describe_hub(found.backup)}",
+        f"  remote   {format_prefixes(active)}",
         f"  spokes   {join_names((each.spoke.name for each in adoption.spokes), 12)}",
     ]
     if adoption.remarks:
         lines.append(
-            f"{counted(len(adoption.remarks), 'thing')} to look at: see the top of the file."
+            f"{format_count(len(adoption.remarks), 'thing')} to look at: see the top of the file."
         )
     lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
     return "\n".join(lines)
 
 
-def data(
+def build_data(
     site_file: FilePath, found: Found, adoption: Adoption, schema: str | None
 ) -> dict[str, Any]:
     """Return the same as plain data; ``schema`` is the file with the schema of the site file."""

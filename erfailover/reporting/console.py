@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from erfailover.errors import printable
+from erfailover.errors import escape_controls
 
 
 class CleanConsole(Console):
@@ -35,5 +35,5 @@ class CleanConsole(Console):
 
 def _clean(segments: Iterable[Segment]) -> Iterator[Segment]:
     for segment in segments:
-        text = segment.text if segment.control else printable(segment.text)
+        text = segment.text if segment.control else escape_controls(segment.text)
         yield segment if text is segment.text else segment._replace(text=text)

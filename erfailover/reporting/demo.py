@@ -73,20 +73,20 @@ class Told:
         return found == (self.stage.path, self.stage.office, self.stage.internet)
 
 
-def summary_text(story: list[Told], total_s: float) -> str:
+def format_summary(story: list[Told], total_s: float) -> str:
     """Return the summary for people."""
     rows = [
         (
             told.stage.command.removesuffix(" --yes").replace(" --to ", " "),
-            _path(told),
-            _found(told.office, told.stage.office, told.stage.path),
-            _found(told.internet, told.stage.internet, told.stage.path),
+            _describe_path(told),
+            _describe_probe(told.office, told.stage.office, told.stage.path),
+            _describe_probe(told.internet, told.stage.internet, told.stage.path),
             "yes" if told.as_told else f"NO {told.error or ''}",
             f"{told.seconds:.0f}",
         )
         for told in story
     ]
-    table = tables.table(
+    table = tables.format_table(
         "The story, as it came out (seconds: modelled, Azure's time)",
         ("stage", "path", "office", "Internet", "as expected", "seconds"),
         rows,
@@ -96,20 +96,20 @@ def summary_text(story: list[Told], total_s: float) -> str:
     return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
 
 
-def _path(told: Told) -> str:
+def _describe_path(told: Told) -> str:
     if told.stage.path is None:
         return "all gone" if told.gone else "NOT all gone"
     return told.path or "unknown"
 
 
-def _found(found: bool | None, expected: bool, path: str | None) -> str:
+def _describe_probe(found: bool | None, expected: bool, path: str | None) -> str:
     if path is None:
         return "-"
     word = {True: "reachable", False: "cut off", None: "unknown"}[found]
     return f"{word}, {'expected' if found is expected else 'NOT EXPECTED'}"
 
 
-def summary_data(story: list[Told], total_s: float) -> dict[str, Any]:
+def build_summary_data(story: list[Told], total_s: float) -> dict[str, Any]:
     """Return the summary as plain data."""
     return {
         "as_told": all(told.as_told for told in story) and len(story) == len(STORY),

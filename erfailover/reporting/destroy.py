@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.model.counting import counted, join_names
-from erfailover.model.durations import duration
+from erfailover.model.counting import format_count, join_names
+from erfailover.model.durations import format_duration
 from erfailover.model.plan import Change
 from erfailover.model.tasks import Results, State
 from erfailover.planning.critical_path import UNKNOWN_S, longest_s
 from erfailover.planning.provision.destroy import DestroyPlan
 from erfailover.planning.provision.durations import notable, usual_of
-from erfailover.reporting.plan.text import summary_line
+from erfailover.reporting.plan.text import format_summary_line
 from erfailover.reporting.provision import usual_lines
 
 NAMED = 12
 """So many names are in a line."""
 
 
-def plan_text(plan: DestroyPlan) -> str:
+def format_plan(plan: DestroyPlan) -> str:
     """Return a plan for people: what goes, in order, and what stays."""
     lines = [f"Plan: destroy {plan.site}"]
     lines += [""] if plan.deletions else []
@@ -27,10 +27,12 @@ def plan_text(plan: DestroyPlan) -> str:
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {join_names(plan.disconnected, NAMED)}"]
     if plan.deletions:
-        lines += ["", f"Takes about {duration(_longest_s(plan))}."]
+        lines += ["", f"Takes about {format_duration(_longest_s(plan))}."]
         lines += usual_lines(notable((each.type, Change.DELETE) for each in plan.deletions))
     count = len(plan.deletions)
-    return "\n".join([*lines, "", summary_line(0, 0, count) if count else "Nothing to delete."])
+    return "\n".join(
+        [*lines, "", format_summary_line(0, 0, count) if count else "Nothing to delete."]
+    )
 
 
 def _longest_s(plan: DestroyPlan) -> float:
@@ -40,7 +42,7 @@ def _longest_s(plan: DestroyPlan) -> float:
     return longest_s({each.id: each.needs for each in plan.deletions}, takes_s)
 
 
-def plan_data(plan: DestroyPlan) -> dict[str, Any]:
+def build_plan_data(plan: DestroyPlan) -> dict[str, Any]:
     """Return a plan as plain data."""
     return {
         "site": plan.site,
@@ -53,27 +55,27 @@ def plan_data(plan: DestroyPlan) -> dict[str, Any]:
     }
 
 
-def outcome_text(plan: DestroyPlan, results: Results) -> str:
+def format_outcome(plan: DestroyPlan, results: Results) -> str:
     """Return what was deleted and what was not, for people."""
-    done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
+    done, took = len(results.list_tasks(State.DONE)), format_duration(results.elapsed_s)
     if not results.failures:
         kept = f" Kept: {join_names(plan.kept, NAMED, '; ')}." if plan.kept else ""
-        return f"{plan.site} is deleted: {counted(done, 'resource')} deleted in {took}.{kept}"
-    failed = join_names((task.title for task in results.of(State.FAILED)), NAMED)
+        return f"{plan.site} is deleted: {format_count(done, 'resource')} deleted in {took}.{kept}"
+    failed = join_names((task.title for task in results.list_tasks(State.FAILED)), NAMED)
     lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
     lines.append(
-        f"{plan.site} is only partly deleted: {counted(done, 'resource')} deleted in {took}."
+        f"{plan.site} is only partly deleted: {format_count(done, 'resource')} deleted in {took}."
     )
     return "\n".join(lines)
 
 
-def outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
+def build_outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
     """Return what was deleted and what was not, as plain data."""
     return {
         "site": plan.site,
-        "changes": len(results.of(State.DONE)),
+        "changes": len(results.list_tasks(State.DONE)),
         "failed": len(results.failures),
         "elapsed_s": round(results.elapsed_s, 1),
-        "deleted": [task.id for task in results.of(State.DONE)],
+        "deleted": [task.id for task in results.list_tasks(State.DONE)],
         "kept": list(plan.kept),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from erfailover.model.claims import Verdict
 from erfailover.model.site import Site
-from erfailover.planning.doctor.check import Check, Group, verdict_of
+from erfailover.planning.doctor.check import Check, Group, compute_verdict
 from erfailover.planning.doctor.permissions import BLOB_ROLE, Need
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.screen import WIDTH
@@ -24,14 +24,14 @@ MANY = 5
 Rows = Sequence[tuple[Need, tuple[str, ...]]]
 
 
-def text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
+def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
     """Return the lines for people, grouped; each that does not hold with its remedy."""
-    parts = [_headline(site, lines)]
+    parts = [_format_headline(site, lines)]
     for group in Group:
         found = [each for each in lines if each.group is group]
         if found:
             parts += ["", f"{group.value}:"]
-            parts += [row for line in _with_few_alike(found) for row in _rows(line, width)]
+            parts += [row for line in _with_few_alike(found) for row in _format_rows(line, width)]
     if any(each.verdict is Verdict.UNKNOWN and not each.required for each in lines):
         parts += ["", "* no switch rests on it; it does not change the exit code"]
     return "\n".join(parts)
@@ -39,7 +39,7 @@ def text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
 
 def _with_few_alike(lines: Iterable[Check]) -> Iterator[Check]:
     """Yield the lines; of many of one check that come to the same, the first and how many more."""
-    for _, same in groupby(lines, key=lambda line: (line.name, _word(line), line.required)):
+    for _, same in groupby(lines, key=lambda line: (line.name, _get_word(line), line.required)):
         found = list(same)
         shown = found if len(found) <= MANY + 1 else found[:MANY]
         yield from shown
@@ -48,26 +48,26 @@ def _with_few_alike(lines: Iterable[Check]) -> Iterator[Check]:
             yield replace(found[-1], seen=more, remedy="")
 
 
-def _word(line: Check) -> str:
+def _get_word(line: Check) -> str:
     """Return the word of a line's verdict."""
     return WARNING if line.verdict is Verdict.FAILS and line.warning else WORD[line.verdict]
 
 
-def _headline(site: Site, lines: Iterable[Check]) -> str:
+def _format_headline(site: Site, lines: Iterable[Check]) -> str:
     found = list(lines)
-    counts = Counter(map(_word, found))
+    counts = Counter(map(_get_word, found))
     order = (WORD[Verdict.HOLDS], WORD[Verdict.FAILS], WARNING, WORD[Verdict.UNKNOWN])
     told = ", ".join(f"{counts[each]} {each}" for each in order if counts[each])
     word = {
         Verdict.HOLDS: "nothing found that would keep a switch from working",
         Verdict.FAILS: "NOT ready for a switch",
         Verdict.UNKNOWN: "whether a switch would work is not known",
-    }[verdict_of(found)]
+    }[compute_verdict(found)]
     return f"{subject(site)}: {word} ({told})."
 
 
-def _rows(line: Check, width: int) -> list[str]:
-    mark = _word(line)
+def _format_rows(line: Check, width: int) -> list[str]:
+    mark = _get_word(line)
     if line.verdict is Verdict.UNKNOWN and not line.required:
         mark = "unknown*"
     indent = " " * MARGIN
@@ -75,16 +75,16 @@ def _rows(line: Check, width: int) -> list[str]:
     return rows + wrap(line.remedy, width, f"{indent}-> ")
 
 
-def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
+def build_data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
     """Return the lines as plain data; documented in ``docs/reference.md``."""
     return {
         "site": site.name,
-        "verdict": WORD[verdict_of(lines)],
+        "verdict": WORD[compute_verdict(lines)],
         "checks": [
             {
                 "name": str(each.name),
                 "group": each.group.value,
-                "verdict": _word(each),
+                "verdict": _get_word(each),
                 "required": each.required,
                 "seen": each.seen,
                 "remedy": each.remedy or None,
@@ -94,7 +94,7 @@ def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-def rights_text(site: Site, rows: Rows) -> str:
+def format_rights(site: Site, rows: Rows) -> str:
     """Return the rights that a site needs, for people."""
     drawn = [f"Rights that {site.name} needs:", ""]
     for need, where in rows:
@@ -109,7 +109,7 @@ def rights_text(site: Site, rows: Rows) -> str:
     return "\n".join(drawn) + more
 
 
-def rights_data(site: Site, rows: Rows) -> dict[str, Any]:
+def build_rights_data(site: Site, rows: Rows) -> dict[str, Any]:
     """Return the same as plain data."""
     return {
         "site": site.name,

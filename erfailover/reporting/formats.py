@@ -42,7 +42,7 @@ class Query:
         """The text, or its beginning if it is long."""
         return self.text if len(self.text) <= MOST_SHOWN else self.text[:MOST_SHOWN] + "..."
 
-    def of(self, data: Any) -> Any:
+    def select(self, data: Any) -> Any:
         """Return what it selects from plain data.
 
         Raises:
@@ -58,7 +58,7 @@ class Query:
             raise QueryProblem(f"{self.shown}: {error}") from None
 
 
-def query(text: str) -> Query:
+def parse_query(text: str) -> Query:
     """Understand a query, before anything is done.
 
     Raises:
@@ -72,19 +72,21 @@ def query(text: str) -> Query:
         raise QueryProblem(f"it is longer than {MOST_CHARACTERS} characters")
     try:
         expression = jmespath.compile(text)
-        called = list(_functions(expression.parsed))
+        called = list(_iter_functions(expression.parsed))
     except RecursionError:
         raise QueryProblem("it is nested too deeply") from None
     except (JMESPathError, ValueError, KeyError) as error:
         at = getattr(error, "lex_position", getattr(error, "lexer_position", None))
-        raise _problem(text, _what(error), len(text) if at is None else at) from None
+        raise _build_problem(
+            text, _describe_error(error), len(text) if at is None else at
+        ) from None
     for name in called:
         if name not in Functions.FUNCTION_TABLE:
-            raise _problem(text, f"there is no function {name}()", text.find(name))
+            raise _build_problem(text, f"there is no function {name}()", text.find(name))
     return Query(text, expression)
 
 
-def _what(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Return what is wrong, in a few words."""
     kind = type(error).__name__
     if kind == "EmptyExpressionError":
@@ -95,23 +97,23 @@ def _what(error: Exception) -> str:
     return f"{token!r} is not expected here" if token else "it ends too early"
 
 
-def _problem(text: str, what: str, at: int) -> QueryProblem:
+def _build_problem(text: str, what: str, at: int) -> QueryProblem:
     at = max(0, min(at, len(text)))
     if len(text) > MOST_SHOWN:
         return QueryProblem(f"{what} (character {at + 1})\n{SYNTAX}")
     return QueryProblem(f"{what} (character {at + 1})\n  {text}\n  {' ' * at}^\n{SYNTAX}")
 
 
-def _functions(node: Any) -> Iterator[str]:
+def _iter_functions(node: Any) -> Iterator[str]:
     """Yield the functions that an expression calls."""
     if isinstance(node, dict):
         if node.get("type") == "function_expression":
             yield str(node["value"])
         for each in node.get("children", ()):
-            yield from _functions(each)
+            yield from _iter_functions(each)
 
 
-def printed(
+def format_result(
     text: str,
     data: Any,
     format_: str,
@@ -138,19 +140,19 @@ def printed(
         return f"{text}\n"
     plain = json.loads(json.dumps(data))  # enumerations become their words
     if format_ == TSV and query_ is None and rows:
-        query_ = query(rows)
+        query_ = parse_query(rows)
     if query_ is not None:
-        plain = query_.of(plain)
+        plain = query_.select(plain)
         if plain is None:
             return ""
     if format_ == JSON:
         return json.dumps(plain, indent=2) + "\n"
     if format_ == YAML:
-        return yaml(plain)
-    return tsv(plain) if format_ == TSV else table(plain, screen)
+        return format_yaml(plain)
+    return format_tsv(plain) if format_ == TSV else format_table(plain, screen)
 
 
-def yaml(plain: Any) -> str:
+def format_yaml(plain: Any) -> str:
     """Plain data as YAML, keys in their order."""
     from yaml import safe_dump
 
@@ -159,44 +161,46 @@ def yaml(plain: Any) -> str:
     return text.removesuffix("...\n")
 
 
-def tsv(plain: Any) -> str:
+def format_tsv(plain: Any) -> str:
     """Plain data as lines of values between tabs."""
     rows = plain if isinstance(plain, list) else [plain]
-    return "".join(f"{_tsv_row(row)}\n" for row in rows)
+    return "".join(f"{_format_tsv_row(row)}\n" for row in rows)
 
 
-def _tsv_row(row: Any) -> str:
+def _format_tsv_row(row: Any) -> str:
     if isinstance(row, OrderedDict):
-        return "\t".join(map(_tsv_cell, row.values()))
+        return "\t".join(map(_format_tsv_cell, row.values()))
     if isinstance(row, dict):
-        return "\t".join(_tsv_cell(row[key]) for key in sorted(row))
+        return "\t".join(_format_tsv_cell(row[key]) for key in sorted(row))
     if isinstance(row, list):
-        return "\t".join(map(_tsv_cell, row))
-    return str(row).lower() if isinstance(row, bool) else _tsv_cell(row)
+        return "\t".join(map(_format_tsv_cell, row))
+    return str(row).lower() if isinstance(row, bool) else _format_tsv_cell(row)
 
 
-def _tsv_cell(value: Any) -> str:
+def _format_tsv_cell(value: Any) -> str:
     if isinstance(value, list):
         return str(len(value))
     return "" if isinstance(value, dict) else str(value)
 
 
-def table(plain: Any, screen: Screen | None = None) -> str:
+def format_table(plain: Any, screen: Screen | None = None) -> str:
     """Return what a query selected, as a table: a column a key, nested values left out."""
     from rich import box
     from rich.text import Text
 
-    from erfailover.errors import printable
+    from erfailover.errors import escape_controls
     from erfailover.reporting import tables
     from erfailover.reporting.screen import PLAIN
 
     screen = screen or PLAIN
-    rows = [_table_row(row) for row in (plain if isinstance(plain, list) else [plain])]
+    rows = [_build_table_row(row) for row in (plain if isinstance(plain, list) else [plain])]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if not columns:
         return ""
-    headings = [printable(column[:1].upper() + column[1:]) for column in columns]
-    cells = [[Text(printable(_table_cell(row.get(key)))) for key in columns] for row in rows]
+    headings = [escape_controls(column[:1].upper() + column[1:]) for column in columns]
+    cells = [
+        [Text(escape_controls(_format_table_cell(row.get(key)))) for key in columns] for row in rows
+    ]
     fitted = tables.fit(headings, cells, screen.width)
     drawn = tables.draw(headings, cells, fitted, screen, box.SIMPLE_HEAD, edge=False)
     left_out = [column for column in columns[len(fitted.columns) :]]
@@ -204,7 +208,7 @@ def table(plain: Any, screen: Screen | None = None) -> str:
     return f"{drawn}\n{more if left_out else ''}"
 
 
-def _table_row(row: Any) -> dict[str, Any]:
+def _build_table_row(row: Any) -> dict[str, Any]:
     if isinstance(row, dict):
         return {key: value for key, value in row.items() if not isinstance(value, list | dict)}
     if isinstance(row, list):
@@ -212,7 +216,7 @@ def _table_row(row: Any) -> dict[str, Any]:
     return {"Result": row}
 
 
-def _table_cell(value: Any) -> str:
+def _format_table_cell(value: Any) -> str:
     if isinstance(value, list | dict):
         return json.dumps(value)
     return "" if value is None else str(value)

@@ -66,7 +66,7 @@ class Condition:
     why: str
 
     @classmethod
-    def of(cls, claim: Claim) -> Condition:
+    def from_claim(cls, claim: Claim) -> Condition:
         """Return a claim as a mark and its reason."""
         return cls(MARK_OF_VERDICT[claim.verdict], claim.seen)
 
@@ -81,12 +81,12 @@ class Condition:
         return self.mark in (Mark.SOUND, Mark.ABSENT)
 
 
-def worst(of: Iterable[Condition]) -> Condition | None:
+def find_worst(of: Iterable[Condition]) -> Condition | None:
     """Return the worst of several conditions, the first of its kind; None if there are none."""
     return min(of, key=lambda each: each.rank, default=None)
 
 
-def claim_line(claim: Claim) -> str:
+def format_claim(claim: Claim) -> str:
     """Return a claim behind the word of its verdict; a mere warning and a note have their own."""
     word = VERDICT_WORD[claim.verdict]
     if claim.verdict is Verdict.FAILS and claim.weight is Weight.WARNS:
@@ -96,6 +96,6 @@ def claim_line(claim: Claim) -> str:
     return f"{word:>7}  {claim.seen}"
 
 
-def verdict_line(verdict: Verdict, seen: str) -> str:
+def format_verdict(verdict: Verdict, seen: str) -> str:
     """Return what was seen behind the word of its verdict, in a column: ``  FAILS  ...``."""
     return f"{VERDICT_WORD[verdict]:>7}  {seen}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.model.azure_context import AzureContext, VisibleSubscription
 from erfailover.model.counting import join_names
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 
 MOST = 4
 """How many subscriptions are named."""
@@ -61,7 +61,7 @@ def explained(failure: Failure, found: Sequence[AzureFailure], facts: Facts) -> 
         else:
             message = f"{message}: {seen}"
     hints = [*dict.fromkeys(_hint(each, facts) for each in found), _own_hint(failure)]
-    return failure.saying(message, " ".join(filter(None, hints)))
+    return failure.reword(message, " ".join(filter(None, hints)))
 
 
 def _own_hint(failure: Failure) -> str:
@@ -92,12 +92,12 @@ def with_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) 
         missing: the ids of what does not exist.
         origin_of: who named something.
     """
-    named = [each for each in missing if f"{last_of(each)} does not exist" in failure.message]
+    named = [each for each in missing if f"{get_last_name(each)} does not exist" in failure.message]
     if not named:
         return failure
-    told = [f"{each}{_by(origin_of(last_of(each)))}" for each in named]
+    told = [f"{each}{_by(origin_of(get_last_name(each)))}" for each in named]
     hint = f"Looked for {join_names(told, MOST_MISSING)}."
-    return failure.saying(failure.message, " ".join(filter(None, (hint, failure.hint))))
+    return failure.reword(failure.message, " ".join(filter(None, (hint, failure.hint))))
 
 
 def _seen(failure: AzureFailure, facts: Facts) -> str:

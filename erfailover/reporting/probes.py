@@ -7,68 +7,68 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
-from erfailover.model.durations import duration
+from erfailover.model.counting import format_count
+from erfailover.model.durations import format_duration
 from erfailover.planning.probes.results import ProbeResult
-from erfailover.reporting.marks import VERDICT_WORD, verdict_line
+from erfailover.reporting.marks import VERDICT_WORD, format_verdict
 from erfailover.reporting.screen import PLAIN, Screen
-from erfailover.reporting.tables import table
+from erfailover.reporting.tables import format_table
 
 
-def data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
+def build_data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
     """Probe results as plain data."""
     return [{**asdict(each), "as_expected": each.as_expected} for each in results]
 
 
-def line(probe: Mapping[str, Any]) -> str:
+def format_line(probe: Mapping[str, Any]) -> str:
     """One probe's result, as plain data, in one line for people."""
     seen = f" ({probe['seen']})" if probe.get("seen") and not probe["as_expected"] else ""
-    return verdict_line(
-        _verdict(probe["up"], probe["as_expected"]),
-        f"{probe['name']}: {probe['check']}: expected {_up(probe['expected'])}, "
-        f"is {_up(probe['up'])}{seen}",
+    return format_verdict(
+        _compute_verdict(probe["up"], probe["as_expected"]),
+        f"{probe['name']}: {probe['check']}: expected {_format_up(probe['expected'])}, "
+        f"is {_format_up(probe['up'])}{seen}",
     )
 
 
-def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
+def format_text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     """Probe results for people: a table, then what came back if it was not as expected."""
     rows = [
         (
-            VERDICT_WORD[_verdict(each.up, each.as_expected)],
+            VERDICT_WORD[_compute_verdict(each.up, each.as_expected)],
             each.name,
-            _shortened(each.what),
+            _shorten(each.what),
             each.where,
-            _up(each.expected),
-            _up(each.up),
-            "-" if each.took_s is None else _took(each.took_s),
+            _format_up(each.expected),
+            _format_up(each.up),
+            "-" if each.took_s is None else _format_elapsed(each.took_s),
         )
         for each in results
     ]
     headings = ("", "probe", "what", "from", "expected", "seen", "took")
-    lines = [table("", headings, rows, screen, ("probe", "what", "from")).lstrip("\n")]
+    lines = [format_table("", headings, rows, screen, ("probe", "what", "from")).lstrip("\n")]
     for each in results:
         if not each.as_expected:
-            verdict = _verdict(each.up, each.as_expected)
-            lines += ["", verdict_line(verdict, f"{each.name}: {each.seen}")]
+            verdict = _compute_verdict(each.up, each.as_expected)
+            lines += ["", format_verdict(verdict, f"{each.name}: {each.seen}")]
             lines += [f"           | {part}" for part in each.output.splitlines() if part.strip()]
     right = sum(each.as_expected for each in results)
-    lines += ["", f"{right} of {counted(len(results), 'probe')} as expected."]
+    lines += ["", f"{right} of {format_count(len(results), 'probe')} as expected."]
     return "\n".join(lines)
 
 
-def _verdict(up: bool | None, as_expected: bool) -> Verdict:
+def _compute_verdict(up: bool | None, as_expected: bool) -> Verdict:
     if up is None:
         return Verdict.UNKNOWN
     return Verdict.HOLDS if as_expected else Verdict.FAILS
 
 
-def _shortened(what: str, most: int = 36) -> str:
+def _shorten(what: str, most: int = 36) -> str:
     return what if len(what) <= most else f"{what[: most - 3].rstrip()}..."
 
 
-def _took(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else duration(seconds)
+def _format_elapsed(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else format_duration(seconds)
 
 
-def _up(up: bool | None) -> str:
+def _format_up(up: bool | None) -> str:
     return {True: "up", False: "down", None: "unknown"}[up]

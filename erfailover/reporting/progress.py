@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from erfailover.model.counting import counted
-from erfailover.model.durations import Usual, duration, rough
+from erfailover.model.counting import format_count
+from erfailover.model.durations import Usual, format_duration, rough
 from erfailover.model.outlook import Outlook, SpokeCounts
 
 ROWS = 8
@@ -23,26 +23,28 @@ TURNS = 2
 FRAMES = "|/-\\"
 
 
-def line(word: str, at_s: float, title: str, detail: str = "", note: str | None = None) -> str:
+def format_line(
+    word: str, at_s: float, title: str, detail: str = "", note: str | None = None
+) -> str:
     """One event: ``     done          5 s  1. allow ...  (5 s): written``."""
-    told = f"{word:>9}  {duration(at_s):>11}  {title}"
+    told = f"{word:>9}  {format_duration(at_s):>11}  {title}"
     if detail:
         told += f"  ({detail})"
     return f"{told}: {note}" if note else told
 
 
-def took(elapsed_s: float, attempts: int) -> str:
+def format_took(elapsed_s: float, attempts: int) -> str:
     """How long a task took, and how often it was tried: ``5 s, 2 attempts``."""
-    return duration(elapsed_s) + (f", {attempts} attempts" if attempts > 1 else "")
+    return format_duration(elapsed_s) + (f", {attempts} attempts" if attempts > 1 else "")
 
 
-def waits(why: str, seconds: float | None, attempt: int) -> str:
+def describe_wait(why: str, seconds: float | None, attempt: int) -> str:
     """Why a task waits: ``Azure is updating vnet3; attempt 2 in 13 s``."""
     if seconds is None:
         return why
     if attempt > 1:
-        return f"{why}; attempt {attempt} in {duration(seconds)}"
-    return f"{why} ({duration(seconds)})"
+        return f"{why}; attempt {attempt} in {format_duration(seconds)}"
+    return f"{why} ({format_duration(seconds)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,18 @@ class ProgressView:
     outlook: Outlook | None = None
 
 
-def table(view: ProgressView) -> RenderableType:
+def build_table(view: ProgressView) -> RenderableType:
     """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
-    lines = [Text(f"{duration(view.elapsed_s):>11}  {_counts(view)}", style="bold")]
+    lines = [Text(f"{format_duration(view.elapsed_s):>11}  {_format_counts(view)}", style="bold")]
     left = _left(view)
     if left:
         lines.append(Text(f"{'':13}{left}"))
     for row in rows[:ROWS]:
         late = row.usual is not None and row.elapsed_s > row.usual.one_in_ten_s
-        lines.append(Text(f"{_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
+        lines.append(
+            Text(f"{_format_elapsed(row, late=late)}  {row.title}", "yellow" if late else "")
+        )
         if row.why:
             lines.append(Text(f"{'':13}{row.why}", style="yellow"))
     if len(rows) > ROWS:
@@ -101,7 +105,7 @@ def table(view: ProgressView) -> RenderableType:
     return Group(*lines)
 
 
-def _counts(view: ProgressView) -> str:
+def _format_counts(view: ProgressView) -> str:
     if view.outlook is not None and view.outlook.spokes is not None:
         return _spoke_counts(view.outlook.spokes, view.outlook.batch)
     of = f" of {view.total}" if view.total is not None else ""
@@ -140,18 +144,18 @@ def _turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
     """Return what waits for its turn: each if few do, otherwise how many."""
     if len(held_up) <= TURNS:
         return [f"{title}: {why}" for title, why in held_up]
-    return [f"{counted(len(held_up), 'step')} wait until what they write to is free"]
+    return [f"{format_count(len(held_up), 'step')} wait until what they write to is free"]
 
 
 def activity_line(text: str, elapsed_s: float, frame: int) -> Text:
     """Return the line of something that is waited for: it moves, and counts the seconds."""
-    line = f"{FRAMES[frame % len(FRAMES)]} {duration(elapsed_s):>6}  {text}"
+    line = f"{FRAMES[frame % len(FRAMES)]} {format_duration(elapsed_s):>6}  {text}"
     return Text(line, no_wrap=True, overflow="ellipsis")
 
 
-def _elapsed(row: TaskRow, *, late: bool) -> str:
+def _format_elapsed(row: TaskRow, *, late: bool) -> str:
     """How long a task is in flight, against what is usual."""
-    told = f"{duration(row.elapsed_s):>11}"
+    told = f"{format_duration(row.elapsed_s):>11}"
     if row.usual is None:
         return told
-    return f"{told} ({'LATE, ' if late else ''}usually {duration(row.usual.usually_s)})"
+    return f"{told} ({'LATE, ' if late else ''}usually {format_duration(row.usual.usually_s)})"

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from erfailover.model.counting import counted, join_names
-from erfailover.model.durations import Usual, duration, usually
+from erfailover.model.counting import format_count, join_names
+from erfailover.model.durations import Usual, describe_usual, format_duration
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import WORDS
 from erfailover.model.tasks import Results, State
 from erfailover.planning.provision.cost import PRICES_AS_OF, estimate
 from erfailover.planning.provision.durations import notable
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
-from erfailover.reporting.plan.text import LEGEND, SIGN, summary_line
+from erfailover.reporting.plan.text import LEGEND, SIGN, format_summary_line
 
 SLOW_S = 600.0
 """A plan that takes longer makes a gateway."""
@@ -26,14 +26,14 @@ NAMED = 12
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 
 
-def plan_text(plan: ProvisionPlan) -> str:
+def format_plan(plan: ProvisionPlan) -> str:
     """Return a plan for people: what is made and updated, and how many are kept."""
     every = plan.every
     counts = Counter(each.change for each in every)
     lines = [f"Plan: provision {plan.site}"]
     lines += ["", LEGEND, ""] if plan.changes else []
     for each in plan.changes:
-        lines += _action_lines(each)
+        lines += _format_action(each)
     lines += [""] if plan.changes else []
     for name in plan.held:
         lines.append(f"{name} is between two paths; its peerings are left to erfailover switch.")
@@ -42,18 +42,21 @@ def plan_text(plan: ProvisionPlan) -> str:
             lines.append(f"{action.title}: {action.note}.")
     if not plan.changes:
         return "\n".join(
-            [*lines, f"Nothing to change: {counted(len(every), 'resource')} are as they should be."]
+            [
+                *lines,
+                f"Nothing to change: {format_count(len(every), 'resource')} are as they should be.",
+            ]
         )
-    summary = summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)
+    summary = format_summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)
     kept = f"{counts[Change.KEEP]} unchanged."
-    return "\n".join([*lines, *_expected_lines(plan), "", kept, summary])
+    return "\n".join([*lines, *_format_estimate(plan), "", kept, summary])
 
 
-def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
+def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
     """How long a plan takes and what it costs, as estimates."""
     expected = estimate(plan)
     slow = "; a gateway alone may take 45 min" if expected.duration_s > SLOW_S else ""
-    yield f"Takes about {duration(expected.duration_s)}{slow}."
+    yield f"Takes about {format_duration(expected.duration_s)}{slow}."
     written = [
         (each.desired.type, each.change) for each in plan.changes if isinstance(each, Action)
     ]
@@ -69,10 +72,10 @@ def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
 def usual_lines(found: Mapping[str, Usual]) -> Iterator[str]:
     """Yield how long each type of resource usually takes, if that is long."""
     for type_, usual in found.items():
-        yield f"  a {WORDS[type_]}: {usually(usual)}"
+        yield f"  a {WORDS[type_]}: {describe_usual(usual)}"
 
 
-def _action_lines(action: Action | SetupAction) -> Iterator[str]:
+def _format_action(action: Action | SetupAction) -> Iterator[str]:
     if isinstance(action, SetupAction):
         yield f"{SIGN[action.change]} {action.setup.title}"
         return
@@ -82,7 +85,7 @@ def _action_lines(action: Action | SetupAction) -> Iterator[str]:
         yield f"       {difference}"
 
 
-def plan_data(plan: ProvisionPlan) -> dict[str, Any]:
+def build_plan_data(plan: ProvisionPlan) -> dict[str, Any]:
     """Return a plan as plain data. Secrets are named, never shown."""
     counts = Counter(each.change for each in plan.every)
     expected = estimate(plan)
@@ -93,13 +96,13 @@ def plan_data(plan: ProvisionPlan) -> dict[str, Any]:
         **{str(change): counts[change] for change in TOLD},
         "between_paths": list(plan.held),
         "actions": [
-            *(_action_data(each) for each in plan.actions),
-            *(_setup_data(each) for each in plan.setups),
+            *(_build_action_data(each) for each in plan.actions),
+            *(_build_setup_data(each) for each in plan.setups),
         ],
     }
 
 
-def _action_data(action: Action) -> dict[str, Any]:
+def _build_action_data(action: Action) -> dict[str, Any]:
     return {
         "change": str(action.change),
         "type": action.desired.type,
@@ -110,7 +113,7 @@ def _action_data(action: Action) -> dict[str, Any]:
     }
 
 
-def _setup_data(action: SetupAction) -> dict[str, Any]:
+def _build_setup_data(action: SetupAction) -> dict[str, Any]:
     return {
         "change": str(action.change),
         "type": "natSetup",
@@ -121,30 +124,30 @@ def _setup_data(action: SetupAction) -> dict[str, Any]:
     }
 
 
-def outcome_text(plan: ProvisionPlan, results: Results) -> str:
+def format_outcome(plan: ProvisionPlan, results: Results) -> str:
     """Return what a run came to, for people."""
-    done, failed = results.of(State.DONE), results.of(State.FAILED)
-    skipped = results.of(State.SKIPPED)
-    took = duration(results.elapsed_s)
+    done, failed = results.list_tasks(State.DONE), results.list_tasks(State.FAILED)
+    skipped = results.list_tasks(State.SKIPPED)
+    took = format_duration(results.elapsed_s)
     if not failed:
-        changes = counted(len(done), "change")
+        changes = format_count(len(done), "change")
         return f"{plan.site} is provisioned: {changes} in {took}. Next: erfailover status"
     lines = [f"Failed: {join_names((each.title for each in failed), NAMED)}"]
     if skipped:
         lines.append(f"Not begun: {join_names((each.title for each in skipped), NAMED)}")
     lines.append("Run the command again to resume.")
     lines.append(
-        f"{plan.site} is only partly provisioned: {counted(len(done), 'change')} in {took}."
+        f"{plan.site} is only partly provisioned: {format_count(len(done), 'change')} in {took}."
     )
     return "\n".join(lines)
 
 
-def outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:
+def build_outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:
     """Return what a run came to, as plain data."""
     ended = (State.DONE, State.FAILED, State.SKIPPED)
     return {
         "site": plan.site,
-        "changes": len(results.of(State.DONE)),
+        "changes": len(results.list_tasks(State.DONE)),
         "failed": len(results.failures),
         "elapsed_s": round(results.elapsed_s, 1),
         "actions": [

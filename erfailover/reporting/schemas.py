@@ -16,23 +16,23 @@ ID = "urn:erfailover:schema:"
 """How the ``$id`` of every schema begins. They are published with the program, at no URL."""
 
 
-def names() -> list[str]:
+def list_names() -> list[str]:
     """Return the names of all schemas, in order."""
-    found = (each.name for each in _folder().iterdir())
+    found = (each.name for each in _get_folder().iterdir())
     return sorted(each.removesuffix(".json") for each in found if each.endswith(".json"))
 
 
-def text(name: str) -> str:
+def read_text(name: str) -> str:
     """Return the text of a schema; raises ``FileNotFoundError`` for no such schema."""
-    found: str = (_folder() / f"{name}.json").read_text("utf-8")
+    found: str = (_get_folder() / f"{name}.json").read_text("utf-8")
     return found
 
 
-def schema(name: str) -> dict[str, Any]:
+def load_schema(name: str) -> dict[str, Any]:
     """Return a schema as plain data."""
-    found: dict[str, Any] = json.loads(text(name))
+    found: dict[str, Any] = json.loads(read_text(name))
     return found
 
 
-def _folder() -> Any:
+def _get_folder() -> Any:
     return resources.files("erfailover") / "data" / "schemas"

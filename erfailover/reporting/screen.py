@@ -44,19 +44,19 @@ class Screen:
         """What replaces the middle of a name that is too long."""
         return "…" if self.drawing else DOTS
 
-    def sign(self, mark: Mark) -> str:
+    def get_sign(self, mark: Mark) -> str:
         """Return the sign of a mark."""
         return (SIGN if self.drawing else ASCII_SIGN)[mark]
 
-    def style(self, mark: Mark) -> str:
+    def get_style(self, mark: Mark) -> str:
         """Return the style of a mark; none if there is no colour."""
         return COLOUR[mark] if self.colour else ""
 
-    def box(self, kind: Box) -> Box:
+    def get_box(self, kind: Box) -> Box:
         """Return the lines of a table; in ASCII if nothing else can be shown."""
         return kind if self.drawing else Box(str(kind).replace("─", "-"), ascii=True)
 
-    def drawn(self, what: RenderableType) -> str:
+    def render(self, what: RenderableType) -> str:
         """Something of rich's as text, without trailing blanks."""
         out = StringIO()
         console = CleanConsole(
@@ -72,7 +72,7 @@ class Screen:
         console.print(what)
         return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
-    def styled(self, text: str, style: str) -> str:
+    def apply_style(self, text: str, style: str) -> str:
         """Return a text in a style; itself if there is no colour."""
         if not self.colour:
             return text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from erfailover.model.counting import counted
-from erfailover.model.resource_ids import last_of
+from erfailover.model.counting import format_count
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Drill, Site
 from erfailover.reporting.words import wrap
 
@@ -15,11 +15,11 @@ def text(file: str, site: Site, warnings: Sequence[str]) -> str:
     """Return a valid site file for people."""
     parts = [
         f"site {site.name}",
-        counted(len(site.spokes), "spoke"),
-        f"primary hub {last_of(site.primary.virtual_network)}",
-        f"backup hub {last_of(site.backup.virtual_network)}",
-        counted(len(site.remote_prefixes), "remote prefix"),
-        counted(len(site.probes), "probe"),
+        format_count(len(site.spokes), "spoke"),
+        f"primary hub {get_last_name(site.primary.virtual_network)}",
+        f"backup hub {get_last_name(site.backup.virtual_network)}",
+        format_count(len(site.remote_prefixes), "remote prefix"),
+        format_count(len(site.probes), "probe"),
         *(["a drill"] if site.drill is not None else []),
         *(["a topology"] if site.topology is not None else []),
     ]
@@ -40,8 +40,8 @@ def data(file: str, site: Site, warnings: Sequence[str]) -> dict[str, Any]:
         "site": site.name,
         "subscription": site.subscription,
         "cloud": site.cloud_name,
-        "primary": last_of(site.primary.virtual_network),
-        "backup": last_of(site.backup.virtual_network),
+        "primary": get_last_name(site.primary.virtual_network),
+        "backup": get_last_name(site.backup.virtual_network),
         "spokes": [spoke.name for spoke in site.spokes],
         "remote_prefixes": [str(prefix) for prefix in site.remote_prefixes],
         "probes": list(site.probes),

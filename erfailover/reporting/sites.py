@@ -11,9 +11,9 @@ from erfailover.model.history import RunRecord
 from erfailover.model.site import Path
 from erfailover.planning.health import HEALTHY, Health
 from erfailover.reporting.marks import SHORT_HEALTH_WORD
-from erfailover.reporting.run.history import Alive, outcome
-from erfailover.reporting.status.headline import headline
-from erfailover.reporting.words import path_name
+from erfailover.reporting.run.history import Alive, describe_outcome
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.words import format_path
 
 READY = {Verdict.HOLDS: "ready", Verdict.FAILS: "NOT ready", Verdict.UNKNOWN: "unknown"}
 
@@ -76,7 +76,7 @@ def _row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
     run = line.last_run
     told = "none from here"
     if run is not None:
-        told = f"{outcome(run, alive)} {run.began[:16].replace('T', ' ')} {run.typed}"
+        told = f"{describe_outcome(run, alive)} {run.began[:16].replace('T', ' ')} {run.typed}"
     elif line.problem:
         told = f"unknown: {line.problem}"
     drill = "DRILL: " if line.drill else ""
@@ -89,7 +89,7 @@ def _verdict(health: Health) -> str:
         return "on NO path"
     if health.path == "unknown":
         return "path unknown"
-    where = "on both paths" if health.path == "mixed" else path_name(health.path)
+    where = "on both paths" if health.path == "mixed" else format_path(health.path)
     return f"{where}, {SHORT_HEALTH_WORD[health.healthy]}"
 
 
@@ -109,7 +109,7 @@ def _data(line: SiteLine, alive: Alive) -> dict[str, Any]:
         "file": line.file,
         "site": line.site,
         "exit_code": line.exit_code,
-        "verdict": None if health is None else headline(health, drill=line.drill),
+        "verdict": None if health is None else format_headline(health, drill=line.drill),
         "path": None if health is None else health.path,
         "healthy": None if health is None else health.healthy,
         "ready": None if ready is None else HEALTHY[ready],
@@ -120,7 +120,7 @@ def _data(line: SiteLine, alive: Alive) -> dict[str, Any]:
             "run": run.id,
             "command": run.typed,
             "began": run.began,
-            "outcome": outcome(run, alive),
+            "outcome": describe_outcome(run, alive),
             "ticket": run.ticket,
         },
         "problem": line.problem,

@@ -23,55 +23,57 @@ def clean(text: str) -> str:
     return NOT_XML.sub("\ufffd", text)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a coordinate, short; the same on every machine."""
     short = f"{value:.1f}".removesuffix(".0")
     return "0" if short == "-0" else short
 
 
-def element(tag: str, children: Iterable[Element] = (), /, **attributes: Attribute) -> Element:
+def build_element(
+    tag: str, children: Iterable[Element] = (), /, **attributes: Attribute
+) -> Element:
     """Return an element."""
     made = Element(tag)
     for name, value in attributes.items():
         if value is not None:
-            text = clean(value) if isinstance(value, str) else number(value)
+            text = clean(value) if isinstance(value, str) else format_number(value)
             made.set(name.rstrip("_").replace("_", "-"), text)
     made.extend(children)
     return made
 
 
-def words(tag: str, text: str, /, **attributes: Attribute) -> Element:
+def build_text_element(tag: str, text: str, /, **attributes: Attribute) -> Element:
     """Return an element that holds a text: ``title``, ``desc``, ``style``."""
-    made = element(tag, **attributes)
+    made = build_element(tag, **attributes)
     made.text = clean(text)
     return made
 
 
-def titled(title: str, made: Element) -> Element:
+def add_title(title: str, made: Element) -> Element:
     """Give an element a title, if any: a viewer shows it when the pointer rests on it."""
     if title:
-        made.insert(0, words("title", title))
+        made.insert(0, build_text_element("title", title))
     return made
 
 
-def text(x: float, y: float, line: str, /, **style: Attribute) -> Element:
+def draw_text(x: float, y: float, line: str, /, **style: Attribute) -> Element:
     """Return a line of text; ``y`` is its base line."""
-    return words("text", line, x=x, y=y, **style)
+    return build_text_element("text", line, x=x, y=y, **style)
 
 
-def rectangle(x: float, y: float, width: float, height: float, **style: Attribute) -> Element:
+def draw_rectangle(x: float, y: float, width: float, height: float, **style: Attribute) -> Element:
     """Return a rectangle."""
-    return element("rect", x=x, y=y, width=width, height=height, **style)
+    return build_element("rect", x=x, y=y, width=width, height=height, **style)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, **style: Attribute) -> Element:
+def draw_line(x1: float, y1: float, x2: float, y2: float, **style: Attribute) -> Element:
     """Return a straight line."""
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **style)
+    return build_element("line", x1=x1, y1=y1, x2=x2, y2=y2, **style)
 
 
-def points(places: Iterable[tuple[float, float]]) -> str:
+def format_points(places: Iterable[tuple[float, float]]) -> str:
     """Return the ``points`` of a polygon or polyline."""
-    return " ".join(f"{number(x)},{number(y)}" for x, y in places)
+    return " ".join(f"{format_number(x)},{format_number(y)}" for x, y in places)
 
 
 def picture(
@@ -92,29 +94,29 @@ def picture(
         description: the same at more length.
         style: further attributes of the whole.
     """
-    root = element(
+    root = build_element(
         "svg",
-        viewBox=f"0 0 {number(width)} {number(height)}",
+        viewBox=f"0 0 {format_number(width)} {format_number(height)}",
         width=width,
         height=height,
         role="img",
         **style,
     )
-    root.append(words("title", title))
-    root.extend([words("desc", description)] if description else [])
-    root.append(rectangle(0, 0, width, height, fill="#ffffff"))
+    root.append(build_text_element("title", title))
+    root.extend([build_text_element("desc", description)] if description else [])
+    root.append(draw_rectangle(0, 0, width, height, fill="#ffffff"))
     root.extend(parts)
     return root
 
 
-def file(picture: Element) -> str:
+def render_file(picture: Element) -> str:
     """Return a picture as the text of a file."""
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **picture.attrib})
     root.extend(picture)
     ElementTree.indent(root, " ")
-    return markup(root) + "\n"
+    return render_markup(root) + "\n"
 
 
-def markup(root: Element) -> str:
+def render_markup(root: Element) -> str:
     """Return a picture as text that can be part of a page."""
     return ElementTree.tostring(root, encoding="unicode")

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from erfailover.errors import printable
+from erfailover.errors import escape_controls
 from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.words import wrap
 
@@ -22,7 +22,7 @@ SHORT, SHORTER, SHORTEST = 12, 8, 4
 """A name is cut to no less, as long as this is enough to fit the table on the screen."""
 
 
-def table(
+def format_table(
     title: str,
     headings: Sequence[str],
     rows: Iterable[Sequence[object]],
@@ -41,13 +41,13 @@ def table(
             without their middle.
         spare: the columns that are left out before that, in this order.
     """
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[_format_cell(value) for value in row] for row in rows]
     fitted = fit(headings, cells, screen.width, names, spare)
     drawn = draw(headings, cells, fitted, screen, box.SIMPLE)
     if not title:
         return drawn
     heading = "\n".join(wrap(title, screen.width, cut_words=True, dots=screen.dots))
-    return f"{screen.styled(heading, 'bold')}\n{drawn}"
+    return f"{screen.apply_style(heading, 'bold')}\n{drawn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def draw(
 ) -> str:
     """Return a table as text, its columns as they were fitted."""
     drawn = Table(
-        box=screen.box(lines),
+        box=screen.get_box(lines),
         show_edge=edge,
         pad_edge=False,
         collapse_padding=fitted.gap < GAPS[0],
@@ -152,7 +152,7 @@ def draw(
     for row in cells:
         shown = zip(fitted.columns, fitted.widths, strict=True)
         drawn.add_row(*(_shortened(row[index], width, screen) for index, width in shown))
-    return screen.drawn(drawn)
+    return screen.render(drawn)
 
 
 def _shortened(cell: Text, width: int, screen: Screen) -> Text:
@@ -171,7 +171,7 @@ def _width(cell: Text) -> int:
     return max(map(cell_len, cell.plain.splitlines()), default=0)
 
 
-def _cell(value: object) -> Text:
+def _format_cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
-    return Text("-" if value is None else printable(str(value)))
+    return Text("-" if value is None else escape_controls(str(value)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.reporting.words import path_name
+from erfailover.reporting.words import format_path
 
 
 def way_back(command: str, target: str, refusals: Sequence[Claim]) -> str:
@@ -34,8 +34,8 @@ def why_refused(target: str, refusals: Sequence[Claim]) -> str:
         return ""
     fails = any(claim.verdict is Verdict.FAILS for claim in refusals)
     is_ready = (
-        f"{path_name(target)} is not ready"
+        f"{format_path(target)} is not ready"
         if fails
-        else (f"it is not known if {path_name(target)} is ready")
+        else (f"it is not known if {format_path(target)} is ready")
     )
     return f"{is_ready}: {'; '.join(dict.fromkeys(claim.seen for claim in refusals))}"

@@ -22,7 +22,7 @@ COMMAND = re.compile(r"\s*(?:[\w ,]+:\s+)?(?:erfailover|az|pip|pipx|export|eval|
 """How a line begins that is to be typed, after what it is for: ``To go back: erfailover ...``."""
 
 
-def path_name(path: str) -> str:
+def format_path(path: str) -> str:
     """Return a path as people write it: ``ExpressRoute``, ``IPsec``."""
     return PATH_NAMES.get(path, path)
 
@@ -95,7 +95,7 @@ def subject(site: Site) -> str:
     return f"{join_names(site.chosen, CHOSEN)} of {site.name}" if site.chosen else site.name
 
 
-def few(lines: Sequence[str], most: int = 3) -> list[str]:
+def limit_lines(lines: Sequence[str], most: int = 3) -> list[str]:
     """Return lines, at most so many, and one that says how many more there are."""
     more = len(lines) - most
     return (
@@ -103,6 +103,6 @@ def few(lines: Sequence[str], most: int = 3) -> list[str]:
     )
 
 
-def without_path(spokes: Sequence[str]) -> str:
+def describe_no_path(spokes: Sequence[str]) -> str:
     """Return the sentence that some spokes have no path: ``vnet1 has NO path``."""
     return f"{join_names(spokes, 12)} {'has' if len(spokes) == 1 else 'have'} NO path"

@@ -96,7 +96,7 @@ def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T
     return future
 
 
-def all_at_once(clock: Clock, work: Sequence[Callable[[], T]]) -> list[T]:
+def run_all(clock: Clock, work: Sequence[Callable[[], T]]) -> list[T]:
     """Do several things at once and wait for all; the first error is raised after that."""
     futures = [start(clock, each) for each in work]
     while not clock.wait_for(lambda: all(future.done() for future in futures), 3600.0):

@@ -23,7 +23,7 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
 from erfailover.errors import Failure, Interrupted
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.tasks import Event, Listener, Results, State, Task
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock, start
@@ -56,11 +56,11 @@ class Width:
     def __post_init__(self) -> None:
         self.now = self.most
 
-    def contended(self) -> None:
+    def note_contention(self) -> None:
         """Azure refused a write because another was under way."""
         self.now, self._well = 1, 0
 
-    def went_well(self) -> None:
+    def note_success(self) -> None:
         """Note that a task has succeeded."""
         self._well += 1
         if self._well >= WELL and self.now < self.most:
@@ -92,7 +92,7 @@ def run(
         Interrupted: the operator stopped it. The tasks in flight are named.
         ValueError: the tasks need one another in a circle, or need what is not there.
     """
-    return _Run(tasks, clock, listener, width or Width(), max_failures).to_the_end()
+    return _Run(tasks, clock, listener, width or Width(), max_failures).run_to_end()
 
 
 class _Run:
@@ -111,7 +111,7 @@ class _Run:
         self.results = Results()
         self.outcome: Future[Results] = Future()
         self.once = threading.Lock()
-        self.sorter = sorter(tasks)
+        self.sorter = build_sorter(tasks)
         self.ready: list[int] = []
         """Positions of the tasks that could start, what matters most first."""
         self.in_flight: dict[str, tuple[Task, Future[str | None]]] = {}
@@ -136,7 +136,7 @@ class _Run:
         failed = len(self.results.failures)
         return self.interrupted or (self.max_failures is not None and failed > self.max_failures)
 
-    def to_the_end(self) -> Results:
+    def run_to_end(self) -> Results:
         """Run the tasks from a new thread; this one only waits for it.
 
         Python raises ``KeyboardInterrupt`` in the main thread, at any instruction. Here it can
@@ -153,7 +153,7 @@ class _Run:
             except KeyboardInterrupt:
                 if self.interrupted:
                     self.abandoned = True
-                    raise self._stopped_by_the_operator() from None
+                    raise self._build_interruption() from None
                 self.interrupted = True
                 self.clock.notify()
 
@@ -168,18 +168,18 @@ class _Run:
     def _run_tasks(self) -> Results:
         self.began[""] = self.clock.now()
         by_order = list(self.tasks.values())
-        self._queue_what_is_ready()
+        self._queue_ready()
         while not self.abandoned:
             self.refused_since = False
-            self._start_what_is_ready(by_order)
+            self._start_ready(by_order)
             if not self.in_flight:
                 break
             self._tell_interruption()
-            self.clock.wait_for(self._something_happened, 3600.0)
+            self.clock.wait_for(self._has_news, 3600.0)
             self._collect()
         self.results.elapsed_s = self.clock.now() - self.began[""]
         if self.interrupted:
-            raise self._stopped_by_the_operator()
+            raise self._build_interruption()
         self._skip_the_rest(by_order)
         return self.results
 
@@ -191,7 +191,7 @@ class _Run:
         tasks = [task for task, _ in self.in_flight.values()]
         self._tell(tasks[0], State.STARTED, f"after Ctrl-C, finishing: {_titles(tasks)}")
 
-    def _queue_what_is_ready(self) -> None:
+    def _queue_ready(self) -> None:
         """Queue the tasks whose needs have ended; skip those whose needs were not met."""
         for id_ in self.sorter.get_ready():
             task = self.tasks[id_]
@@ -199,18 +199,18 @@ class _Run:
                 self.lost.add(task.id)
                 if task.run is not None:
                     self._tell(task, State.SKIPPED, "what it depends on was not done")
-                self._ended(task)
+                self._mark_ended(task)
             elif task.run is None:
                 self.done.add(task.id)
-                self._ended(task)
+                self._mark_ended(task)
             else:
                 insort(self.ready, self.order[task.id])
 
-    def _ended(self, task: Task) -> None:
+    def _mark_ended(self, task: Task) -> None:
         self.sorter.done(task.id)
-        self._queue_what_is_ready()
+        self._queue_ready()
 
-    def _start_what_is_ready(self, by_order: Sequence[Task]) -> None:
+    def _start_ready(self, by_order: Sequence[Task]) -> None:
         full = self._is_full()
         for number in list(self.ready):
             task = by_order[number]
@@ -220,7 +220,7 @@ class _Run:
                 continue
             if self.stopping and not task.completes:
                 continue
-            if self._conflicts(task):
+            if self._has_conflict(task):
                 self._tell_held_up(task)
                 continue
             self.began[task.id] = self.clock.now()
@@ -228,24 +228,27 @@ class _Run:
             self.ready.remove(number)
             self.owned |= task.owns
             self.referred.update(task.refers)
-            self.in_flight[task.id] = (task, start(self.clock, partial(self._work, task), task.id))
+            self.in_flight[task.id] = (
+                task,
+                start(self.clock, partial(self._execute_task, task), task.id),
+            )
             full = self._is_full()
 
     def _is_full(self) -> bool:
         under_way = sum(not self.refused.get(id_, False) for id_ in self.in_flight)
         return under_way >= self.width.now or len(self.in_flight) >= self.width.most
 
-    def _work(self, task: Task) -> str | None:
+    def _execute_task(self, task: Task) -> str | None:
         assert task.run is not None
-        with waits.heard_by(partial(self._tell_wait, task)):
+        with waits.report_waits(partial(self._tell_wait, task)):
             return task.run()
 
-    def _conflicts(self, task: Task) -> bool:
+    def _has_conflict(self, task: Task) -> bool:
         if self.owned & task.owns or self.owned & task.refers:
             return True
         return any(self.referred[each] for each in task.owns)
 
-    def _something_happened(self) -> bool:
+    def _has_news(self) -> bool:
         if self.interrupted and not self.told_interruption:
             return True
         return self.refused_since or any(future.done() for _, future in self.in_flight.values())
@@ -258,13 +261,13 @@ class _Run:
             self.owned -= task.owns
             self.referred.subtract(task.refers)
             self._note(task, future)
-            self._ended(task)
+            self._mark_ended(task)
 
     def _note(self, task: Task, future: Future[str | None]) -> None:
         error = future.exception()
         if error is None:
             self.done.add(task.id)
-            self.width.went_well()
+            self.width.note_success()
             self._tell(task, State.DONE, future.result())
         elif isinstance(error, Failure):
             self.lost.add(task.id)
@@ -314,10 +317,10 @@ class _Run:
         for other, _ in self.in_flight.values():
             both = other.owns & (task.owns | task.refers) or other.refers & task.owns
             if both:
-                self._tell_wait(task, waits.Wait(_turn(task, other, min(both))))
+                self._tell_wait(task, waits.Wait(_describe_turn(task, other, min(both))))
                 return
 
-    def _stopped_by_the_operator(self) -> Interrupted:
+    def _build_interruption(self) -> Interrupted:
         work = [task for task in self.tasks.values() if task.run is not None]
         under_way = [task for task, _ in list(self.in_flight.values())]
         done = sum(task.id in self.done for task in work)
@@ -336,17 +339,17 @@ def _titles(tasks: Sequence[Task]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
-def _turn(task: Task, other: Task, resource: str) -> str:
+def _describe_turn(task: Task, other: Task, resource: str) -> str:
     """Return what a task waits for: another, because of a resource (its id in lower case)."""
     name = resource
     for id_ in (other.resource, task.resource):
         at = id_.lower().find(resource)
         name = id_[at : at + len(resource)] if at >= 0 else name
-    before = last_of(other.resource) or other.title
-    return f"waits for {before} (writes on {last_of(name)} follow one another)"
+    before = get_last_name(other.resource) or other.title
+    return f"waits for {before} (writes on {get_last_name(name)} follow one another)"
 
 
-def sorter(tasks: Iterable[Task]) -> TopologicalSorter[str]:
+def build_sorter(tasks: Iterable[Task]) -> TopologicalSorter[str]:
     """Return a sorter that gives the ids of tasks as what they need or come after has ended.
 
     Raises:

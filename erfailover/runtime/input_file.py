@@ -39,10 +39,10 @@ def read(path: Path, most_bytes: int) -> bytes:
             raise OSError(errno.EINVAL, kind, str(path))
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise TooLarge(errno.EFBIG, f"a file of more than {size(most_bytes)}", str(path))
+        raise TooLarge(errno.EFBIG, f"a file of more than {format_size(most_bytes)}", str(path))
     return content
 
 
-def size(in_bytes: int) -> str:
+def format_size(in_bytes: int) -> str:
     """Return a size for people: ``2 MiB``."""
     return f"{in_bytes >> 20} MiB" if in_bytes >= 1 << 20 else f"{in_bytes >> 10} KiB"

@@ -74,11 +74,11 @@ class Journal:
             StateFailure: the store cannot be written to.
             LeaseLost: the store takes records of the lease's holder alone, and that is another.
         """
-        self.later(event, **fields).result()
+        self.record_later(event, **fields).result()
 
-    def later(self, event: str, **fields: Any) -> Future[None]:
+    def record_later(self, event: str, **fields: Any) -> Future[None]:
         """Append one record as soon as that is possible; never fails."""
-        record = {"at": _now(), "run": self.run, "event": event, **fields}
+        record = {"at": _format_now(), "run": self.run, "event": event, **fields}
         line = (json.dumps(record, sort_keys=True, default=str) + "\n").encode("ascii")
         kept: Future[None] = Future()
         with self._changed:
@@ -137,7 +137,7 @@ class Journal:
         """
         return journal_lines.read(self.log.read())
 
-    def records(self) -> tuple[Record, ...]:
+    def read_records(self) -> tuple[Record, ...]:
         """Return every record that can be read, oldest first.
 
         Raises:
@@ -157,11 +157,11 @@ def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None
             kept.set_exception(error)
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def peerings_made(records: Iterable[Record]) -> frozenset[str]:
+def find_created_peerings(records: Iterable[Record]) -> frozenset[str]:
     """Return the ids (lower case) of the peerings that were created and not deleted since."""
     made: set[str] = set()
     for record in records:
@@ -175,7 +175,7 @@ def peerings_made(records: Iterable[Record]) -> frozenset[str]:
     return frozenset(made)
 
 
-def prestaged(records: Iterable[Record], spokes: Iterable[str]) -> frozenset[str]:
+def is_prestaged(records: Iterable[Record], spokes: Iterable[str]) -> frozenset[str]:
     """Return the spokes whose last ``prestage`` or ``unprestage`` that began was a ``prestage``.
 
     Args:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from erfailover.errors import printable
+from erfailover.errors import escape_controls
 
 PROGRESS = "erfailover.progress"
 """The logger of what is always shown to an operator."""
@@ -38,7 +38,7 @@ SECRETS = (
 of a signed URL: of Azure Storage, and of the ``Location`` that ARM signs since 2023 (recorded)."""
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Remove what looks like a token, a key, a password or a signed part of a URL."""
     for pattern in SECRETS:
         text = pattern.sub(rf"\g<1>{CUT}", text)
@@ -50,9 +50,11 @@ class TextFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text, in one line unless its message has more."""
-        at = _at(record, "%H:%M:%S")
+        at = _format_time(record, "%H:%M:%S")
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
-        return printable(redacted(f"{at} {level}{record.getMessage()}{_trace(self, record)}"))
+        return escape_controls(
+            redact(f"{at} {level}{record.getMessage()}{_format_trace(self, record)}")
+        )
 
 
 class JsonFormat(logging.Formatter):
@@ -63,24 +65,24 @@ class JsonFormat(logging.Formatter):
         import json  # not for the sake of --help
 
         said: dict[str, object] = {
-            "time": _at(record, "%Y-%m-%dT%H:%M:%S"),
+            "time": _format_time(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redacted(record.getMessage()),
+            "message": redact(record.getMessage()),
         }
         for name, value in getattr(record, "fields", {}).items():
-            said[name] = redacted(value) if isinstance(value, str) else value
+            said[name] = redact(value) if isinstance(value, str) else value
         if record.exc_info:
-            said["trace"] = redacted(_trace(self, record).strip())
+            said["trace"] = redact(_format_trace(self, record).strip())
         return json.dumps(said, default=str)
 
 
-def _at(record: logging.LogRecord, form: str) -> str:
+def _format_time(record: logging.LogRecord, form: str) -> str:
     """When a record was made, in UTC, to the millisecond."""
     return f"{time.strftime(form, time.gmtime(record.created))}.{int(record.msecs):03d}Z"
 
 
-def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+def _format_trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     return f"\n{formatter.formatException(record.exc_info)}" if record.exc_info else ""
 
 
@@ -133,7 +135,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
         write: writes a line: to standard error, above whatever is live there.
     """
     end()
-    quiet_libraries()
+    silence_libraries()
     logging.getLogger().addHandler(Written(write, as_json=as_json))
     ours = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)]
     logging.getLogger("erfailover").setLevel(ours)
@@ -153,7 +155,7 @@ def end() -> None:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
-def quiet_libraries() -> None:
+def silence_libraries() -> None:
     """Silence what libraries log."""
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.CRITICAL)

@@ -21,12 +21,12 @@ M_ARENA_MAX = -8
 """glibc's name for the number of heaps (mallopt(3))."""
 
 
-def while_loading() -> None:
+def relax_gc() -> None:
     """Look for garbage seldom, from the start of a program on."""
     gc.set_threshold(SELDOM)
 
 
-def while_working() -> None:
+def restore_gc() -> None:
     """Look as Python does, and never again at what is loaded; one heap for all threads.
 
     Does nothing in a process that did not begin with ``while_loading``: it is another program's.

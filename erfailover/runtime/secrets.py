@@ -76,12 +76,12 @@ class Secrets:
             UnknownReading: the file is damaged or may not be read.
         """
         kept, written = _read(folder / FILE)
-        return cls(folder, _given(environment), vault_id, None, kept, written)
+        return cls(folder, _read_given(environment), vault_id, None, kept, written)
 
     @property
     def to_be_read(self) -> bool:
         """Whether a shared key must be read from the key vault before it can be written."""
-        return self._in_vault(SHARED_KEY) and self._vault_key is None
+        return self._is_in_vault(SHARED_KEY) and self._vault_key is None
 
     @property
     def vault_passed_over(self) -> bool:
@@ -104,38 +104,38 @@ class Secrets:
         with self._lock:
             self._vault_key = key
 
-    def value(self, name: str) -> str:
+    def get_value(self, name: str) -> str:
         """Return a secret; generated, and kept before it is used if there is none."""
         with self._lock:
-            given = self._given_for(name)
+            given = self._get_given(name)
             if given is not None:
                 return given
-            if self._in_vault(name):
+            if self._is_in_vault(name):
                 if self._vault_key is None:
                     raise LookupError(f"{self.vault_id} has not been read")
                 return self._vault_key.value
             if name not in self._kept:
-                self._kept[name] = _generated(name)
+                self._kept[name] = _generate(name)
                 self._save()
             return self._kept[name]
 
-    def carries(self, resource_id: str, name: str) -> bool:
+    def has_current_value(self, resource_id: str, name: str) -> bool:
         """Whether a resource was last given the secret's present value.
 
         If that is not certain, it may have another key than its opposite end.
         """
         with self._lock:
             written = self._written.get(resource_id.lower())
-            if self._in_vault(name):
+            if self._is_in_vault(name):
                 return written is not None and self._is_vault_s(written)
-            value = self._given_for(name) or self._kept.get(name)
+            value = self._get_given(name) or self._kept.get(name)
             return value is not None and written == value
 
-    def wrote(self, resource_id: str, name: str) -> None:
+    def note_written(self, resource_id: str, name: str) -> None:
         """Take down that a resource has the secret's present value."""
-        value = self.value(name)
+        value = self.get_value(name)
         with self._lock:
-            if self._in_vault(name) and self._vault_key is not None:
+            if self._is_in_vault(name) and self._vault_key is not None:
                 self._kept.pop(name, None)
                 self._written[resource_id.lower()] = self._vault_key.id
             else:
@@ -149,9 +149,9 @@ class Secrets:
             self._written.clear()
             (self.folder / FILE).unlink(missing_ok=True)
 
-    def _in_vault(self, name: str) -> bool:
+    def _is_in_vault(self, name: str) -> bool:
         shared = name.split("/")[0] == SHARED_KEY
-        return shared and self.vault_id is not None and self._given_for(name) is None
+        return shared and self.vault_id is not None and self._get_given(name) is None
 
     def _is_vault_s(self, written: str) -> bool:
         """Whether what was written is the vault's key: the version read, or any until then."""
@@ -163,11 +163,11 @@ class Secrets:
     def _save(self) -> None:
         _write(self.folder / FILE, {"secrets": self._kept, "written": self._written})
 
-    def _given_for(self, name: str) -> str | None:
+    def _get_given(self, name: str) -> str | None:
         return self.given.get(name, self.given.get(name.split("/")[0]))
 
 
-def _given(environment: Mapping[str, str]) -> dict[str, str]:
+def _read_given(environment: Mapping[str, str]) -> dict[str, str]:
     given: dict[str, str] = {}
     key = environment.get(SHARED_KEY_VARIABLE)
     if key is not None:
@@ -179,7 +179,7 @@ def _given(environment: Mapping[str, str]) -> dict[str, str]:
         given[SHARED_KEY] = key
     password = environment.get(PASSWORD_VARIABLE)
     if password is not None:
-        if not SHORTEST <= len(password) <= LONGEST or _classes(password) < KINDS:
+        if not SHORTEST <= len(password) <= LONGEST or _count_classes(password) < KINDS:
             raise UsageFailure(
                 f"{PASSWORD_VARIABLE} is no password that Azure takes",
                 "Give 12 to 72 characters with three of: lower case, upper case, digit, other. "
@@ -194,23 +194,23 @@ def _is_shared_key(key: str) -> bool:
     return 1 <= len(key) <= SHARED_KEY_MOST and key.isascii() and key.isprintable()
 
 
-def _classes(password: str) -> int:
+def _count_classes(password: str) -> int:
     """How many of Azure's four kinds of characters a password has (documented: three needed)."""
     known = sum(any(each in kind for each in password) for kind in CLASSES)
     return known + any(all(each not in kind for kind in CLASSES) for each in password)
 
 
-def _generated(name: str) -> str:
+def _generate(name: str) -> str:
     length = PASSWORD_LENGTH if name == ADMIN_PASSWORD else SHARED_KEY_LENGTH
     while True:
         value = "".join(secrets.choice("".join(CLASSES)) for _ in range(length))
-        if _classes(value) == len(CLASSES):
+        if _count_classes(value) == len(CLASSES):
             return value
 
 
 def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        content = plain_json.loads(input_file.read(file, MOST_BYTES))
+        content = plain_json.parse_json(input_file.read(file, MOST_BYTES))
         kept, written = content["secrets"], content["written"]
         if not all(isinstance(each, str) for part in (kept, written) for each in part.values()):
             raise TypeError

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
-from erfailover.errors import DRAWING, printable
+from erfailover.errors import DRAWING, escape_controls
 
 
 class LastingStream:
@@ -31,7 +31,7 @@ class LastingStream:
 
         Whatever is written, nothing but what draws a live display controls the terminal.
         """
-        text = printable(text, DRAWING)
+        text = escape_controls(text, DRAWING)
         if self.error is None:
             try:
                 return self._stream.write(text)
@@ -62,7 +62,7 @@ class LastingStream:
 
 
 @contextmanager
-def lasting() -> Iterator[LastingStream]:
+def protect_streams() -> Iterator[LastingStream]:
     """Make standard output and error outlast their readers; yield standard output."""
     before = sys.stdout, sys.stderr
     streams = LastingStream(sys.stdout), LastingStream(sys.stderr)

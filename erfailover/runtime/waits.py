@@ -39,7 +39,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("listener of waits", default
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
+def report_waits(listener: Listener) -> Iterator[None]:
     """Report every wait within to a listener."""
     token = _LISTENER.set(listener)
     try:
@@ -48,7 +48,7 @@ def heard_by(listener: Listener) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
-def listener() -> Listener | None:
+def get_listener() -> Listener | None:
     """Return the listener of the calling thread's waits."""
     return _LISTENER.get()
 
@@ -63,7 +63,7 @@ def tell(wait: Wait) -> None:
 RESOURCE = re.compile(r"/subscriptions/[^\s'\"]+/virtualNetworks/([\w.-]*\w)", re.IGNORECASE)
 
 
-def of_failure(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
+def build_wait(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
     """Return the wait that follows a failure that passes.
 
     Args:

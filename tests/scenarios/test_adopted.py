@@ -71,7 +71,7 @@ def test_a_network_that_is_there_becomes_a_site_by_reading_alone(adopted: Adopte
 
 
 def touched(site: Site) -> set[str]:
-    return {each.lower() for spoke in site.spokes for each in site.peering_ids(spoke)}
+    return {each.lower() for spoke in site.spokes for each in site.list_peering_ids(spoke)}
 
 
 def without(text: str, site: Site, *names: str) -> Any:
@@ -213,12 +213,12 @@ def test_a_site_that_is_failed_over_is_recognised(adopted: Adopted) -> None:
     for one, other in zip(first.spokes, again.spokes, strict=True):
         for role in Role:
             for was, now in (
-                (one.outward(role), other.outward(role)),
-                (one.inward(role), other.inward(role)),
+                (one.get_outward(role), other.get_outward(role)),
+                (one.get_inward(role), other.get_inward(role)),
             ):
-                found = now.on(Path.IPSEC)
-                assert (was.name, was.on(Path.IPSEC, found)) == (now.name, found)
-        home = other.spoke_to_primary.on(Path.EXPRESSROUTE)
+                found = now.get_flags(Path.IPSEC)
+                assert (was.name, was.get_flags(Path.IPSEC, found)) == (now.name, found)
+        home = other.spoke_to_primary.get_flags(Path.EXPRESSROUTE)
         assert home is not None
         assert home.use_remote_gateways
     assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True

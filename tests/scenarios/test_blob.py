@@ -12,7 +12,7 @@ from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
 
 from erfailover.azure.blob_store import BlobStore
 from erfailover.model.state_location import parse
-from erfailover.runtime.state.process import this_process
+from erfailover.runtime.state.process import build_holder
 from tests.support.flags import ON_IPSEC, flags
 from tests.support.processes import ELSEWHERE, SWITCH, puts
 from tests.support.stage import Stage
@@ -99,7 +99,7 @@ def test_a_killed_run_on_this_machine_is_waited_out_and_taken_over(
     machines: Machines, azurite: Azurite
 ) -> None:
     stage = machines.at("state")
-    dead = replace(this_process("switch --to ipsec"), started="1")
+    dead = replace(build_holder("switch --to ipsec"), started="1")
     BlobStore(parse(STATE), azurite.endpoint, make_credential=Credential).acquire(
         dead, take_over=False
     )

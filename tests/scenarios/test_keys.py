@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from erfailover.azure.client.request_log import LoggedTransport
-from erfailover.config.loader import template
+from erfailover.config.loader import read_template
 from tests.support import azure, connect_proxy
 from tests.support import vault as vaults
 from tests.support.leaks import decoded
@@ -123,7 +123,7 @@ def test_one_end_that_is_made_anew_brings_the_newer_version_to_all(
 def delete(stage: Stage, name: str) -> None:
     """Somebody deletes a connection."""
     with azure.session(stage.clock) as session:
-        clients = session.clients(stage.lab.identity.subscription, lambda: None)
+        clients = session.get_clients(stage.lab.identity.subscription, lambda: None)
         group = clients.network.virtual_network_gateway_connections
         group.begin_delete("rg-we", name, polling=False)
         stage.pass_time(60.0)
@@ -246,7 +246,7 @@ def test_a_key_in_the_environment_goes_before_the_vault_and_that_is_said(
 
 
 def with_key(key: str) -> None:
-    lines = template().splitlines()
+    lines = read_template().splitlines()
     for machine in ("vm1", "vm2", "vm3"):
         at = lines.index(f"    {machine}:") + 1
         lines.insert(at, f"      ssh_public_key: {key}")

@@ -14,7 +14,7 @@ import pytest
 
 from erfailover.model.lease import Holder
 from erfailover.runtime.state.local import LocalStore
-from erfailover.runtime.state.process import this_process
+from erfailover.runtime.state.process import build_holder
 from tests.support.clocks import ResumedClock
 from tests.support.flags import ON_IPSEC, flags
 from tests.support.processes import ELSEWHERE, SWITCH, command, puts, wait_for_puts
@@ -31,7 +31,7 @@ def state(stage: Stage) -> LocalStore:
 def other() -> Iterator[Holder]:
     """A process of this machine that holds leases and does nothing."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    yield replace(this_process("provision"), pid=process.pid, started="")
+    yield replace(build_holder("provision"), pid=process.pid, started="")
     process.communicate()
 
 

@@ -121,7 +121,7 @@ class FullDisk:
 
         def append(store: local.LocalStore, lines: bytes) -> None:
             if self.full:
-                with store._troubles_named():
+                with store._translate_errors():
                     raise OSError(errno.ENOSPC, "No space left on device")
             right(store, lines)
 
@@ -208,7 +208,7 @@ def test_a_break_whose_record_is_not_confirmed_is_not_sent(
 
     def append(store: local.LocalStore, lines: bytes) -> None:
         if b"vnet1-to-vnet2" in lines and b'"intent"' in lines:
-            with store._troubles_named():
+            with store._translate_errors():
                 raise OSError(errno.ENOSPC, "No space left on device")
         right(store, lines)
 

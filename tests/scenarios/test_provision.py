@@ -17,7 +17,7 @@ from erfailover.commands.progress import Progress
 from erfailover.config.loader import load
 from erfailover.model.tasks import Event, State
 from erfailover.planning.provision.nat import PER_BOOT
-from erfailover.planning.provision.resources import desired
+from erfailover.planning.provision.resources import build_desired
 from tests.support import azure
 from tests.support.resources import shared_keys
 from tests.support.stage import Stage
@@ -35,7 +35,7 @@ def gateway_of(stage: Stage, name: str) -> Any:
 def sdk(stage: Stage) -> Iterator[Any]:
     """The SDK itself, for what somebody else does to the same subscription."""
     with azure.session(stage.clock) as session:
-        yield session.clients(stage.lab.identity.subscription, lambda: None)
+        yield session.get_clients(stage.lab.identity.subscription, lambda: None)
 
 
 def local_gateway(stage: Stage, name: str) -> Any:
@@ -108,7 +108,7 @@ def test_an_interrupted_run_continues_and_makes_nothing_twice(
 def test_a_gateway_that_is_still_being_made_is_waited_for(stage: Stage, sdk: Any) -> None:
     stage.do("init")
     site = load("erfailover.yaml", os.environ)
-    wanted = {each.name: each.body for each in desired(site)}
+    wanted = {each.name: each.body for each in build_desired(site)}
     group = sdk.resource.resource_groups
     group.create_or_update("rg-we", wanted["rg-we"])
     network = sdk.network

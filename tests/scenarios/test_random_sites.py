@@ -34,7 +34,7 @@ def check(stage: Stage, drawn: Drawn, on: str, *, primary_up: bool) -> None:
                     row["origin"],
                     row.get("asPath") or None,
                 )
-                for row in reader.gateway_action(gateway_id, "get_learned_routes")
+                for row in reader.read_gateway_action(gateway_id, "get_learned_routes")
             }
             assert found == rows, f"{gateway} on {on}, primary {'up' if primary_up else 'down'}"
 

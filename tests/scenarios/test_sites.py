@@ -11,10 +11,10 @@ from erfailover.commands import sites as command
 from erfailover.commands.context import Context
 from erfailover.commands.status import snapshot
 from erfailover.commands.status.snapshot import StatusReading
-from erfailover.config.loader import template
+from erfailover.config.loader import read_template
 from tests.support.stage import Stage
 
-VALID = template()
+VALID = read_template()
 BROKEN = VALID.replace("spokes:", "spoke:", 1)
 ELSEWHERE = VALID.replace("site: poc", "site: elsewhere", 1).replace("rg-we", "rg-none")
 

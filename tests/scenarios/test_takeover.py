@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.model.fencing import arrives_until_s, other_direction_after_s
+from erfailover.model.fencing import compute_arrival_limit_s, compute_reversal_delay_s
 from erfailover.runtime.state.local import RELIED_ON_S, LocalStore
 from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
 from tests.support.processes import ELSEWHERE, SWITCH, puts
@@ -49,7 +49,7 @@ def test_the_same_direction_is_completed_at_once_and_made_sure_of(lost: Stage) -
     assert first == MAKE
     assert at_s - began_s < 30.0
     assert rest
-    assert rest[0][1] - began_s > arrives_until_s(RELIED_ON_S)
+    assert rest[0][1] - began_s > compute_arrival_limit_s(RELIED_ON_S)
     assert "Azure may still accept a write of run" in lost.err
     assert flags(lost.json("status")) == ON_IPSEC
 
@@ -62,7 +62,7 @@ def test_the_other_direction_waits_until_nothing_of_the_lost_holder_can_arrive(
     (first, at_s), *rest = written(lost, before)
     assert first == MAKE
     assert at_s - began_s < 30.0
-    assert rest[0][1] - began_s > other_direction_after_s(600.0)
+    assert rest[0][1] - began_s > compute_reversal_delay_s(600.0)
     seen = flags(lost.json("status"))
     assert {name: seen[name] for name in ON_EXPRESSROUTE} == ON_EXPRESSROUTE
 

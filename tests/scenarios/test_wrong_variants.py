@@ -79,7 +79,7 @@ def test_deleting_the_peering_instead_of_changing_it_is_caught(
         return replace(plan, steps=tuple(steps))
 
     monkeypatch.setattr(procedure, "plan", deleting)
-    monkeypatch.setattr(procedure, "breaches", lambda site, plan: [])
+    monkeypatch.setattr(procedure, "find_breaches", lambda site, plan: [])
     monkeypatch.setattr("erfailover.azure.peerings.refuse_if_in_use", lambda seen, name: None)
     provisioned.do("drill", "start", "--yes")
     found = faults(provisioned)
@@ -90,7 +90,7 @@ def test_deleting_the_peering_instead_of_changing_it_is_caught(
 def test_such_a_plan_is_refused_before_anything_is_written(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(procedure, "breaches", lambda site, plan: ["step 3 deletes x"])
+    monkeypatch.setattr(procedure, "find_breaches", lambda site, plan: ["step 3 deletes x"])
     before = len(provisioned.writes())
     assert provisioned.run("switch", "--to", "ipsec", "--yes", "--planned") == 1
     assert "step 3 deletes x" in provisioned.err

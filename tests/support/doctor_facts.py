@@ -24,7 +24,7 @@ from erfailover.planning.doctor.facts import (
     Load,
     Policies,
 )
-from erfailover.planning.doctor.permissions import Grant, On, groups, resources
+from erfailover.planning.doctor.permissions import Grant, On, list_groups, list_resources
 from tests.support import sites
 from tests.support.hazard_scenes import around
 
@@ -33,8 +33,8 @@ SITE = sites.site()
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
 OWNER = (Grant(("*",)),)
-GROUP = groups(SITE)[0].lower()
-PLACES = [each for on in On for each in resources(SITE, on)] + [*groups(SITE)]
+GROUP = list_groups(SITE)[0].lower()
+PLACES = [each for on in On for each in list_resources(SITE, on)] + [*list_groups(SITE)]
 
 DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
 

@@ -31,8 +31,8 @@ def around(
         has = spoke if name == "vnet1" else gateway_subnet
         subnet = "sub1" if name == "vnet1" else "GatewaySubnet"
         subnets = (Subnet(subnet, (own,), key if has else None),)
-        networks[SITE.network_id(name).lower()] = Reading(
-            Surrounding(SITE.network_id(name), name, (own,), subnets)
+        networks[SITE.build_network_id(name).lower()] = Reading(
+            Surrounding(SITE.build_network_id(name), name, (own,), subnets)
         )
     tables = {"spoke": spoke, "gateways": gateway_subnet}
     types = dict(zip(Role, map(Reading, kinds), strict=True)) if kinds else {}

@@ -61,10 +61,10 @@ def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False)
         missing: whether of the last spoke the hub's peering is gone.
     """
     hub = of.primary.virtual_network
-    owned: dict[str, list[Peering]] = {each: [] for each in of.network_names()}
+    owned: dict[str, list[Peering]] = {each: [] for each in of.list_network_names()}
     for number, spoke in enumerate(of.spokes):
         outward, inward = spoke.spoke_to_primary, spoke.primary_to_spoke
-        uses, lends = outward.on(Path.EXPRESSROUTE), inward.on(Path.EXPRESSROUTE)
+        uses, lends = outward.get_flags(Path.EXPRESSROUTE), inward.get_flags(Path.EXPRESSROUTE)
         assert uses
         assert lends
         kind = number % kinds
@@ -84,8 +84,8 @@ def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False)
                 _peering(of, spoke, backup, half, OPEN, "Initiated")
             )
     networks = {
-        of.network_id(each).lower(): VirtualNetwork(
-            of.network_id(each),
+        of.build_network_id(each).lower(): VirtualNetwork(
+            of.build_network_id(each),
             each,
             "Succeeded",
             (IPv4Network(f"10.{100 + number // 200}.{number % 200}.0/24"),),
@@ -102,12 +102,12 @@ def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False)
 def _peering(
     of: Site, owner: Spoke | str, remote: str, name_: str, flags: Flags, state: str
 ) -> Peering:
-    network_id = of.network_id(owner if isinstance(owner, str) else owner.virtual_network)
+    network_id = of.build_network_id(owner if isinstance(owner, str) else owner.virtual_network)
     return Peering(
         id=f"{network_id}/virtualNetworkPeerings/{name_}",
         name=name_,
         virtual_network=network_id,
-        remote_virtual_network=of.network_id(remote),
+        remote_virtual_network=of.build_network_id(remote),
         state=state,
         sync_level="FullyInSync",
         provisioning_state="Succeeded",
@@ -120,7 +120,7 @@ def _gateway(
 ) -> Gateway:
     own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
     learned = [] if dark else [route(str(each)) for each in of.remote_prefixes]
-    spokes = {of.network_id(spoke.virtual_network).lower() for spoke in of.spokes}
+    spokes = {of.build_network_id(spoke.virtual_network).lower() for spoke in of.spokes}
     served = [
         route(str(prefix), "Network", own)
         for key, network in networks.items()
@@ -134,7 +134,7 @@ def _gateway(
     found = gateway(role, *learned, *served, peers=peers)
     return replace(
         found,
-        name=of.hub(role).gateway,
+        name=of.get_hub(role).gateway,
         type="ExpressRoute" if role is Role.PRIMARY else "Vpn",
         sku="ErGw1AZ" if role is Role.PRIMARY else "VpnGw2AZ",
         active_active=role is Role.BACKUP,

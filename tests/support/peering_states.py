@@ -14,8 +14,8 @@ OUT_P, IN_P, OUT_B, IN_B = "vnet1-to-vnet2", "vnet2-to-vnet1", "vnet1-to-vnet3",
 OPPOSITE = {OUT_P: IN_P, IN_P: OUT_P, OUT_B: IN_B, IN_B: OUT_B}
 OURS = frozenset(
     {
-        SITE.peering_id("vnet1", OUT_B).lower(),
-        SITE.peering_id("vnet3", IN_B).lower(),
+        SITE.build_peering_id("vnet1", OUT_B).lower(),
+        SITE.build_peering_id("vnet3", IN_B).lower(),
     }
 )
 
@@ -24,7 +24,7 @@ def legal_states() -> Iterator[State]:
     """Every state of the four peerings that Azure allows and that keeps invariant 1."""
     primary_outs = [OPEN, Flags(allow_forwarded_traffic=True), SPOKE_USES]
     primary_ins = [OPEN, HUB_LENDS, Flags(allow_gateway_transit=True)]
-    backup_outs = [None, SPOKE_USES.without_remote_gateways(), OPEN, SPOKE_USES]
+    backup_outs = [None, SPOKE_USES.drop_remote_gateways(), OPEN, SPOKE_USES]
     backup_ins = [None, HUB_LENDS, OPEN]
     for out_p, in_p, out_b, in_b in itertools.product(
         primary_outs, primary_ins, backup_outs, backup_ins

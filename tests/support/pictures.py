@@ -14,7 +14,7 @@ DARK = peer("10.4.0.253", "Connecting")
 def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
     """A hub's gateway, healthy, that originates these spokes."""
     networks = observed(of, {}, ()).networks
-    ids = [of.network_id(name).lower() for name in spokes]
+    ids = [of.build_network_id(name).lower() for name in spokes]
     prefixes = [str(prefix) for each in ids for prefix in networks[each].address_space]
     own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
     routes = [route("10.5.0.0/16"), *(route(each, "Network", own) for each in prefixes)]

@@ -57,7 +57,7 @@ PAIRS = (("-o", "json"), ("--output", "json"))
 @cache
 def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(
-        schemas.schema(name), format_checker=Draft202012Validator.FORMAT_CHECKER
+        schemas.load_schema(name), format_checker=Draft202012Validator.FORMAT_CHECKER
     )
 
 

@@ -74,16 +74,16 @@ def observed(
     for each in state:
         owned.setdefault(each.split("-to-")[0], []).append(each)
     networks = {}
-    for number, name in enumerate(of.network_names()):
+    for number, name in enumerate(of.list_network_names()):
         if name in unknown:
             continue
-        network_id = of.network_id(name)
+        network_id = of.build_network_id(name)
         peerings = tuple(
             Peering(
                 id=f"{network_id}/virtualNetworkPeerings/{each}",
                 name=each,
                 virtual_network=network_id,
-                remote_virtual_network=of.network_id(each.split("-to-")[1]),
+                remote_virtual_network=of.build_network_id(each.split("-to-")[1]),
                 state=peering_state,
                 sync_level="FullyInSync",
                 provisioning_state="Succeeded",
@@ -110,7 +110,7 @@ def observed(
         "2026-01-01T00:00:00Z",
         networks,
         {each.role: each for each in gateways},
-        {of.network_id(name).lower(): why for name, why in unknown.items()},
+        {of.build_network_id(name).lower(): why for name, why in unknown.items()},
     )
 
 
@@ -124,7 +124,7 @@ def on(path: Path, of: Site) -> State:
             each.spoke_to_backup,
             each.backup_to_spoke,
         ):
-            flags = peering.on(path)
+            flags = peering.get_flags(path)
             if flags is not None:
                 state[peering.name] = (flags, "Connected")
     return state

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from erfailover.cli.main import invoke
 from erfailover.commands.output import Output
-from erfailover.errors import DRAWING, STYLE, AzureFailure, Kind, printable
+from erfailover.errors import DRAWING, STYLE, AzureFailure, Kind, escape_controls
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.screen import Screen
 from erfailover.runtime.logs import TextFormat
@@ -28,16 +28,18 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud
 
 def test_every_control_character_is_shown_as_an_escape() -> None:
     everything = "".join(map(chr, range(0x3000))) + "\ud800\udfff"
-    assert CONTROLS.search(printable(everything)) is None
-    assert printable("\x1b\x9b\u202e") == r"\x1b\x9b\u202e"
-    assert printable("Zürich\n\tφ ✓ ╔") == "Zürich\n\tφ ✓ ╔"
-    assert printable("a\r\nb") == "a\nb"
+    assert CONTROLS.search(escape_controls(everything)) is None
+    assert escape_controls("\x1b\x9b\u202e") == r"\x1b\x9b\u202e"
+    assert escape_controls("Zürich\n\tφ ✓ ╔") == "Zürich\n\tφ ✓ ╔"
+    assert escape_controls("a\r\nb") == "a\nb"
 
 
 def test_only_styles_or_what_draws_a_live_display_can_be_let_through() -> None:
-    assert printable("\x1b[1;31mred\x1b[0m\x1b[2J", STYLE) == "\x1b[1;31mred\x1b[0m" + r"\x1b[2J"
+    assert (
+        escape_controls("\x1b[1;31mred\x1b[0m\x1b[2J", STYLE) == "\x1b[1;31mred\x1b[0m" + r"\x1b[2J"
+    )
     live = "\r\x1b[2K\x1b[1A\x1b[?25l\x1b[?1049h\x1b[H"
-    assert printable(live + "\x1b]8;;http://x\x07", DRAWING) == live + r"\x1b]8;;http://x\x07"
+    assert escape_controls(live + "\x1b]8;;http://x\x07", DRAWING) == live + r"\x1b]8;;http://x\x07"
 
 
 def test_a_failure_and_a_line_of_the_log_have_none() -> None:
@@ -60,7 +62,7 @@ def test_rich_shows_none_of_what_it_is_given(is_terminal: bool) -> None:
         console.print(each, markup=False)
     assert CONTROLS.search(re.sub(STYLE, "", out.getvalue())) is None
     assert "owned" in out.getvalue()
-    drawn = Screen(colour=True).drawn(Text(HOSTILE, style="red"))
+    drawn = Screen(colour=True).render(Text(HOSTILE, style="red"))
     assert CONTROLS.search(re.sub(STYLE, "", drawn)) is None
 
 
@@ -74,7 +76,7 @@ def test_a_stream_lets_nothing_else_through() -> None:
 def test_no_result_has_any(capsys: pytest.CaptureFixture[str], form: str) -> None:
     output = Output(form)
     output.print_result(HOSTILE, {"name": HOSTILE})
-    output.info(HOSTILE)
+    output.print_info(HOSTILE)
     told = capsys.readouterr()
     assert CONTROLS.search(told.out + told.err) is None
 

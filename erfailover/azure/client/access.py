@@ -82,7 +82,7 @@ class OneContextAdapter(HTTPAdapter):
             told = verify if isinstance(verify, str) else certifi.where()
             where = str(self._authorities or told)
             if where not in self._contexts:
-                self._contexts[where] = _context(where)
+                self._contexts[where] = _build_tls_context(where)
             pool["ssl_context"] = self._contexts[where]
         return host, pool
 
@@ -90,7 +90,7 @@ class OneContextAdapter(HTTPAdapter):
         """Nothing is left to do: the context has the authorities."""
 
 
-def _context(authorities: str) -> ssl.SSLContext:
+def _build_tls_context(authorities: str) -> ssl.SSLContext:
     """Return a context that trusts the authorities of a file or folder.
 
     Raises:
@@ -127,9 +127,13 @@ class Access:
         self._session = requests.Session()
         for scheme in ("https://", "http://"):  # a managed identity's tokens come over HTTP
             self._session.mount(scheme, OneContextAdapter(cloud.ca, pool_maxsize=POOL))
-        home = SharedCredential(self._chain)
+        home = SharedCredential(self._build_default_credential)
         self.tenants = Tenants(
-            cloud, self.transport(cloud.endpoint), home, tenants, self._of_tenant
+            cloud,
+            self.build_transport(cloud.endpoint),
+            home,
+            tenants,
+            self._build_tenant_credential,
         )
 
     @property
@@ -137,7 +141,7 @@ class Access:
         """The credential that signs in, unless a tenant has its own."""
         return self.tenants.home
 
-    def transport(
+    def build_transport(
         self, base: str | None, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S
     ) -> LoggedTransport:
         """Return a transport on the shared session, with the environment's proxies.
@@ -161,15 +165,15 @@ class Access:
         self.tenants.close()
         self._session.close()
 
-    def _chain(self, **options: Any) -> TokenCredential:
+    def _build_default_credential(self, **options: Any) -> TokenCredential:
         """azure-identity's whole chain, at this cloud's authority."""
-        with _variable(AUTHORITY_VARIABLE, self.cloud.authority):
+        with _set_variable(AUTHORITY_VARIABLE, self.cloud.authority):
             return DefaultAzureCredential(process_timeout=AZ_S, **self._settings, **options)
 
-    def _of_tenant(self, tenant: str, kind: TenantCredential) -> TokenCredential:
+    def _build_tenant_credential(self, tenant: str, kind: TenantCredential) -> TokenCredential:
         """Return a credential that gives tokens of a tenant, from where its kind says."""
         others = {"additionally_allowed_tenants": [tenant]}
-        with _variable(AUTHORITY_VARIABLE, self.cloud.authority):
+        with _set_variable(AUTHORITY_VARIABLE, self.cloud.authority):
             match kind:
                 case "azure-cli":
                     return AzureCliCredential(tenant_id=tenant, process_timeout=AZ_S)
@@ -178,19 +182,21 @@ class Access:
                 case "workload-identity":
                     return WorkloadIdentityCredential(tenant_id=tenant, **self._settings)
                 case "default":
-                    return self._chain(workload_identity_tenant_id=tenant, **others)
+                    return self._build_default_credential(
+                        workload_identity_tenant_id=tenant, **others
+                    )
 
     @property
     def _settings(self) -> dict[str, Any]:
         return {
             "authority": self.cloud.authority,
             "disable_instance_discovery": self.cloud.private_authority,
-            "transport": self.transport(None),  # these requests carry no token
+            "transport": self.build_transport(None),  # these requests carry no token
         }
 
 
 @contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
+def _set_variable(name: str, value: str) -> Iterator[None]:
     """Set a variable of this process for a moment.
 
     ``DefaultAzureCredential`` hands its ``authority`` to some credentials of its chain only;

@@ -17,13 +17,13 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from erfailover.errors import AzureFailure, Failure, Kind
-from erfailover.runtime.logs import redacted
+from erfailover.runtime.logs import redact
 
 log = logging.getLogger("erfailover.azure.answers")
 
 
 @contextmanager
-def understood(what: str) -> Iterator[None]:
+def wrap_parse_errors(what: str) -> Iterator[None]:
     """Turn every error of Python in reading an answer into a server error; also a decorator.
 
     Args:
@@ -38,7 +38,7 @@ def understood(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         log.debug("%s: not understood", what, exc_info=True)
-        said = redacted(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        said = redact(f"{type(error).__name__}: {error}".splitlines()[0][:200])
         raise AzureFailure(
             Kind.SERVER,
             f"{what}: the answer is not what Azure's API describes ({said})",
@@ -54,22 +54,22 @@ def parse(content: bytes) -> Any:
         ValueError: it is no JSON, holds a number that is not finite or text that is not Unicode.
         RecursionError: it is nested too deeply.
     """
-    found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
+    found = json.loads(content, parse_constant=_refuse, parse_float=_parse_finite)
     if b"\\ud" in content.lower():  # half of a surrogate pair could not be printed
         json.dumps(found, ensure_ascii=False).encode()
     return found
 
 
-def json_object(response: Any) -> dict[str, Any]:
+def parse_object(response: Any) -> dict[str, Any]:
     """Return the JSON object that an answer of the SDK holds; empty if it has no body.
 
     Raises:
         ValueError: it holds something else.
     """
-    return object_of(json_or_nothing(response))
+    return require_object(parse_body(response))
 
 
-def object_of(found: Any) -> dict[str, Any]:
+def require_object(found: Any) -> dict[str, Any]:
     """Return JSON that is an object.
 
     Raises:
@@ -80,13 +80,13 @@ def object_of(found: Any) -> dict[str, Any]:
     return found
 
 
-def resource(response: Any) -> dict[str, Any]:
+def parse_resource(response: Any) -> dict[str, Any]:
     """Return the resource that an answer of the SDK holds.
 
     Raises:
         ValueError: it has no id, no name, or no object of properties.
     """
-    found = json_object(response)
+    found = parse_object(response)
     texts = found.get("id"), found.get("name")
     if not all(isinstance(each, str) and each for each in texts):
         raise ValueError("expected a resource with an id and a name")
@@ -95,16 +95,16 @@ def resource(response: Any) -> dict[str, Any]:
     return found
 
 
-def table(response: Any) -> list[dict[str, Any]]:
+def parse_page(response: Any) -> list[dict[str, Any]]:
     """Return the rows of one page of a list: an array, or what an object has under ``value``.
 
     Raises:
         ValueError: there is no array of objects in it.
     """
-    return rows_of(json_or_nothing(response))
+    return parse_rows(parse_body(response))
 
 
-def rows_of(found: Any) -> list[dict[str, Any]]:
+def parse_rows(found: Any) -> list[dict[str, Any]]:
     """Return the rows of JSON: an array, or what an object has under ``value``.
 
     Raises:
@@ -116,7 +116,7 @@ def rows_of(found: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def json_or_nothing(response: Any) -> Any:
+def parse_body(response: Any) -> Any:
     """Return the object or array that an answer of the SDK holds; an empty object for no body.
 
     Raises:
@@ -133,7 +133,7 @@ def _refuse(name: str) -> float:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is not finite")

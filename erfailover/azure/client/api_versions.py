@@ -51,7 +51,7 @@ class _NotSent(Exception):
     """A request that was stopped once its URL was known."""
 
 
-def version_of(call: Callable[..., Any]) -> str:
+def find_version(call: Callable[..., Any]) -> str:
     """Return the api-version with which a call of the SDK would be sent; nothing is sent.
 
     Args:

@@ -65,8 +65,8 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
         if self._base is not None and not is_below(request.url, self._base):
             raise AzureFailure(
                 Kind.REFUSED,
-                f"a {request.method} to {host_of(request.url)} was not sent: the address is none "
-                f"of {host_of(self._base)}",
+                f"a {request.method} to {format_host(request.url)} was not sent: the address is none "
+                f"of {format_host(self._base)}",
                 "An answer named that address. If a proxy rewrites answers, go around it.",
             )
         request.headers.setdefault("Accept-Encoding", "gzip")
@@ -83,8 +83,8 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
         if received.status_code // 100 == REDIRECTION and target:
             raise AzureFailure(
                 Kind.REFUSED,
-                f"a {request.method} to {host_of(request.url)} was redirected to "
-                f"{host_of(target) if '://' in target else target[:100]}, which is not followed",
+                f"a {request.method} to {format_host(request.url)} was redirected to "
+                f"{format_host(target) if '://' in target else target[:100]}, which is not followed",
                 "Azure redirects nothing: look for a proxy or a sign-in page in between.",
                 status=received.status_code,
             )
@@ -103,35 +103,35 @@ def is_below(url: str, base: str) -> bool:
     Scheme, host and port are compared, in lower case and with the default port.
     """
     try:
-        one, other = _parsed(url), _parsed(base)
+        one, other = _parse_url(url), _parse_url(base)
     except (LocationParseError, ValueError):
         return False
-    if one.auth or one.scheme != other.scheme or _port(one) != _port(other):
+    if one.auth or one.scheme != other.scheme or _get_port(one) != _get_port(other):
         return False
-    host, wanted = _host(one), _host(other)
+    host, wanted = _normalize_host(one), _normalize_host(other)
     return bool(wanted) and (host == wanted or host.endswith(f".{wanted}"))
 
 
-def host_of(url: str) -> str:
+def format_host(url: str) -> str:
     """Return the host that a URL leads to, with its port if that is not the default."""
     try:
-        parts = _parsed(url)
+        parts = _parse_url(url)
     except (LocationParseError, ValueError):
         return "an address that is no URL"
-    port = _port(parts)
-    host = _host(parts) or "an address without a host"
+    port = _get_port(parts)
+    host = _normalize_host(parts) or "an address without a host"
     return host if port == PORTS.get(parts.scheme or "") else f"{host}:{port}"
 
 
-def _parsed(url: str) -> Url:
+def _parse_url(url: str) -> Url:
     return parse_url(url.lstrip())  # requests does the same before it sends
 
 
-def _host(url: Url) -> str:
+def _normalize_host(url: Url) -> str:
     return (url.host or "").lower().removesuffix(".")
 
 
-def _port(url: Url) -> int | None:
+def _get_port(url: Url) -> int | None:
     return url.port or PORTS.get(url.scheme or "")
 
 

@@ -16,8 +16,8 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.network import NetworkManagementClient
 
 from erfailover.azure.client.access import Access
-from erfailover.azure.client.answers import json_object
-from erfailover.azure.client.api_versions import ApiVersionPolicy, version_of
+from erfailover.azure.client.answers import parse_object
+from erfailover.azure.client.api_versions import ApiVersionPolicy, find_version
 from erfailover.azure.client.rate_limits import Budget, PacingPolicy
 from erfailover.azure.client.tenants import PeerTenantPolicy
 from erfailover.azure.client.write_guard import Guard, WriteGuardPolicy
@@ -73,13 +73,13 @@ class Clients:
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return {}
         answer.raise_for_status()
-        return json_object(answer)
+        return parse_object(answer)
 
-    def api_version(self, provider: str) -> str:
+    def get_api_version(self, provider: str) -> str:
         """Return the api-version that requests carry: of ``network`` or ``compute``."""
         if provider == "compute":
-            return version_of(self.compute.virtual_machines.get)
-        return version_of(self.network.virtual_networks.get)
+            return find_version(self.compute.virtual_machines.get)
+        return find_version(self.network.virtual_networks.get)
 
     def close(self) -> None:
         """Close the clients that were made."""
@@ -89,7 +89,7 @@ class Clients:
 
     @property
     def _credential(self) -> TokenCredential:
-        return self.access.tenants.of(self.subscription)
+        return self.access.tenants.build_credential(self.subscription)
 
     @property
     def _settings(self) -> Mapping[str, Any]:
@@ -98,7 +98,7 @@ class Clients:
         return {
             "base_url": cloud.endpoint,
             "credential_scopes": [cloud.scope],
-            "transport": self.access.transport(cloud.endpoint),
+            "transport": self.access.build_transport(cloud.endpoint),
             "retry_total": 0,
             "user_agent": self.access.agent,
             "per_call_policies": [

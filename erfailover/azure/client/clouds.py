@@ -69,12 +69,12 @@ class Cloud:
         """The cloud for people: its name, if it has one, and its endpoint."""
         return self.endpoint if self.name in self.endpoint else f"{self.name}, {self.endpoint}"
 
-    def blob_endpoint(self, account: str) -> str | None:
+    def build_blob_endpoint(self, account: str) -> str | None:
         """Return a storage account's blob endpoint; None if the cloud's suffix is not known."""
         return f"https://{account}.blob.{self.storage_suffix}" if self.storage_suffix else None
 
 
-def known(name: CloudName) -> Cloud:
+def get_known_cloud(name: CloudName) -> Cloud:
     """One of Microsoft's clouds: endpoint and scope are the SDK's own, the suffix is az's."""
     setting, authority, suffix = {
         "public": (
@@ -124,24 +124,26 @@ def resolve(
     """
     ca: Path | None = None
     if isinstance(asked, CloudEndpoint):
-        cloud = at(asked.endpoint, known("public"))
+        cloud = get_cloud_at(asked.endpoint, get_known_cloud("public"))
         cloud = replace(cloud, authority=asked.authority.rstrip("/"))
         if cloud.name not in ("public", "usgovernment", "china"):
             cloud = replace(cloud, storage_suffix=None)
         ca = folder / Path(asked.ca).expanduser() if asked.ca else None
     else:
-        cloud = known(asked if isinstance(asked, str) else asked.name)
+        cloud = get_known_cloud(asked if isinstance(asked, str) else asked.name)
     endpoint = environment.get(ENDPOINT_VARIABLE)
     if endpoint:
-        _https(ENDPOINT_VARIABLE, endpoint, "Set it to the management endpoint of your cloud")
-        cloud = at(endpoint, cloud)
+        _check_https(ENDPOINT_VARIABLE, endpoint, "Set it to the management endpoint of your cloud")
+        cloud = get_cloud_at(endpoint, cloud)
     authority = environment.get(AUTHORITY_VARIABLE)
     if authority:
         authority = authority if "://" in authority else f"https://{authority}"
-        _https(AUTHORITY_VARIABLE, authority, "Set it to the host that issues your cloud's tokens")
+        _check_https(
+            AUTHORITY_VARIABLE, authority, "Set it to the host that issues your cloud's tokens"
+        )
         cloud = replace(cloud, authority=authority.rstrip("/"))
     if not isinstance(asked, str):
-        cloud = replace(cloud, api_versions=asked.api_versions.by_provider())
+        cloud = replace(cloud, api_versions=asked.api_versions.to_dict())
     for variable in CA_VARIABLES:
         if environment.get(variable):
             check_ca(Path(environment[variable]), variable)
@@ -151,12 +153,12 @@ def resolve(
     return replace(cloud, ca=ca)
 
 
-def at(endpoint: str, otherwise: Cloud) -> Cloud:
+def get_cloud_at(endpoint: str, otherwise: Cloud) -> Cloud:
     """Return the cloud at an endpoint: Microsoft's if it is one, else another cloud with it."""
     endpoint = endpoint.rstrip("/")
     names: tuple[CloudName, ...] = ("public", "usgovernment", "china")
     for name in names:
-        cloud = known(name)
+        cloud = get_known_cloud(name)
         if cloud.endpoint == endpoint.lower():
             return cloud
     host = urlsplit(endpoint).netloc
@@ -187,7 +189,7 @@ def check_ca(file: Path, named_by: str) -> None:
         raise UsageFailure(f"{expected}, found: {found}", "Make it readable to you.") from None
 
 
-def _https(variable: str, url: str, remedy: str) -> None:
+def _check_https(variable: str, url: str, remedy: str) -> None:
     parts = urlsplit(url)
     if parts.scheme.lower() != "https" or not parts.netloc:
         raise UsageFailure(

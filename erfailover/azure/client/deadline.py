@@ -15,7 +15,7 @@ _DEADLINE: ContextVar[float] = ContextVar("deadline of the call", default=math.i
 
 
 @contextmanager
-def until(deadline: float) -> Iterator[None]:
+def apply_deadline(deadline: float) -> Iterator[None]:
     """Give what is called within a deadline, in seconds of the caller's clock."""
     token = _DEADLINE.set(deadline)
     try:
@@ -24,6 +24,6 @@ def until(deadline: float) -> Iterator[None]:
         _DEADLINE.reset(token)
 
 
-def current() -> float:
+def get_deadline() -> float:
     """Return the deadline of the call; infinite outside of any."""
     return _DEADLINE.get()

@@ -28,9 +28,9 @@ from azure.core.polling.base_polling import OperationFailed
 
 from erfailover.azure.client import sign_in
 from erfailover.azure.client.answers import parse
-from erfailover.azure.client.request_log import without_queries
+from erfailover.azure.client.request_log import strip_queries
 from erfailover.errors import AzureFailure, Kind
-from erfailover.runtime.logs import redacted
+from erfailover.runtime.logs import redact
 
 CONTENTION = frozenset(
     {
@@ -219,35 +219,35 @@ def translate(error: AzureError, what: str) -> AzureFailure:
         what: the request in words, for the message: ``PUT .../vnet1``.
     """
     if isinstance(error, HttpResponseError) and error.response is not None:
-        return _from_response(error, what)
+        return _translate_response(error, what)
     if isinstance(error, ClientAuthenticationError):
         return AzureFailure(
             Kind.AUTHENTICATION,
-            redacted(without_queries(f"no token for {what}: {sign_in.attempts(error)}")),
-            _of_transport(error)
-            or sign_in.remedy(str(error))
+            redact(strip_queries(f"no token for {what}: {sign_in.format_attempts(error)}")),
+            _find_transport_advice(error)
+            or sign_in.suggest_remedy(str(error))
             or "Sign in (az login, or the AZURE_* variables of a service principal). If "
             "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
             Kind.CONNECTION,
-            redacted(without_queries(f"{what} was not answered: {sign_in.first_line(error)}")),
-            _of_transport(error)
+            redact(strip_queries(f"{what} was not answered: {sign_in.get_first_line(error)}")),
+            _find_transport_advice(error)
             or "Check that the management endpoint can be reached from here "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
         )
-    return AzureFailure(Kind.SERVER, f"{what} failed: {sign_in.first_line(error)}")
+    return AzureFailure(Kind.SERVER, f"{what} failed: {sign_in.get_first_line(error)}")
 
 
-def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
+def _translate_response(error: HttpResponseError, what: str) -> AzureFailure:
     response = error.response
     status = int(getattr(response, "status_code", 0) or 0)
     headers = getattr(response, "headers", {}) or {}
-    code, message, details = _body(error)
+    code, message, details = _parse_body(error)
     code = code or headers.get("x-ms-error-code")  # Azure Storage says it here (documented)
     ended = isinstance(error.__cause__, OperationFailed)  # the status is that of a look at it
-    kind = _kind(200 if ended else status, code, details)
+    kind = _classify(200 if ended else status, code, details)
     said = f"{code or status}: {message}"
     if kind is Kind.REFUSED:
         said = f"{what} was refused by Azure: {said}"
@@ -256,9 +256,9 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
     return AzureFailure(
         kind,
         said,
-        sign_in.challenged(headers.get("WWW-Authenticate"))
+        sign_in.explain_challenge(headers.get("WWW-Authenticate"))
         or NOT_OFFERED_HINTS.get(code or "", HINTS.get(kind))
-        or advice(code, message),
+        or find_advice(code, message),
         code=code,
         status=status,
         retry_after_s=retry_after_s(headers),
@@ -273,14 +273,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     None if it does not say, or says what makes no sense. Who waits holds it against a deadline.
     """
     for name, unit_s in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
-        if (seconds := _number(headers.get(name), unit_s)) is not None:
+        if (seconds := _parse_seconds(headers.get(name), unit_s)) is not None:
             return seconds
     told = headers.get("Retry-After")
-    seconds = _number(told, 1.0)
-    return _until_date(told) if seconds is None and told else seconds
+    seconds = _parse_seconds(told, 1.0)
+    return _parse_http_date_s(told) if seconds is None and told else seconds
 
 
-def _number(text: str | None, unit_s: float) -> float | None:
+def _parse_seconds(text: str | None, unit_s: float) -> float | None:
     try:
         seconds = float(text) * unit_s if text else -1.0
     except ValueError:
@@ -288,7 +288,7 @@ def _number(text: str | None, unit_s: float) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0.0 else None
 
 
-def _until_date(text: str) -> float | None:
+def _parse_http_date_s(text: str) -> float | None:
     """Return how far ahead an HTTP date is, by this machine's clock; None if it is none."""
     try:
         date = parsedate_to_datetime(text)
@@ -299,7 +299,7 @@ def _until_date(text: str) -> float | None:
     return max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
-def _kind(status: int, code: str | None, details: list[str]) -> Kind:
+def _classify(status: int, code: str | None, details: list[str]) -> Kind:
     if code in CONTENTION or CONTENTION.intersection(details):
         return Kind.CONTENTION
     if code in PLACES:
@@ -329,19 +329,19 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
     return Kind.REFUSED
 
 
-def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
+def _parse_body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
     """Return the code, message and detail codes of an ARM error body, wherever they are."""
     try:
         parsed: Any = parse(error.response.text().encode())  # type: ignore[union-attr]
     except Exception:
         parsed = {}
-    found = _lowered(parsed)
-    found = _lowered(found.get("error")) or found
+    found = _lower_keys(parsed)
+    found = _lower_keys(found.get("error")) or found
     listed = found.get("details")
-    rows = [_lowered(each) for each in (listed if isinstance(listed, list) else ())]
+    rows = [_lower_keys(each) for each in (listed if isinstance(listed, list) else ())]
     codes = [each["code"] for each in rows if isinstance(each.get("code"), str)]
     detail_text = "; ".join(str(each["message"]) for each in rows if each.get("message"))
-    message = str(found.get("message") or sign_in.first_line(error))
+    message = str(found.get("message") or sign_in.get_first_line(error))
     code = found.get("code")
     return (
         code if isinstance(code, str) and code else None,
@@ -350,7 +350,7 @@ def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
     )
 
 
-def _lowered(value: Any) -> Mapping[str, Any]:
+def _lower_keys(value: Any) -> Mapping[str, Any]:
     """Lower the names in a JSON object (recorded: ``{"Error": {"Code": ...}}``)."""
     return (
         {str(key).lower(): each for key, each in value.items()} if isinstance(value, dict) else {}
@@ -371,7 +371,7 @@ PROXY_ADVICE = (
 )
 
 
-def _of_transport(error: Exception) -> str | None:
+def _find_transport_advice(error: Exception) -> str | None:
     """Return what to do about TLS or the proxy if the trouble is one of these."""
     text = str(error).lower()
     if any(mark in text for mark in PROXY_MARKS):
@@ -379,7 +379,7 @@ def _of_transport(error: Exception) -> str | None:
     return TLS_ADVICE if any(mark in text for mark in TLS_MARKS) else None
 
 
-def advice(code: str | None, message: str) -> str | None:
+def find_advice(code: str | None, message: str) -> str | None:
     """Return what a refusal means and what to do next; None if it is not known."""
     text = f"{code or ''}: {message}"
     return next((advised for mark, advised in ADVICE if mark in text), None)

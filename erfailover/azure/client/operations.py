@@ -9,28 +9,28 @@ from erfailover.azure.client.clients import Clients
 from erfailover.model import resource_ids as ids
 
 
-def label(resource_id: str) -> str:
+def shorten_id(resource_id: str) -> str:
     """Return a resource id without the provider, for messages: ``rg-we/virtualNetworks/vnet1``."""
     parts = resource_id.strip("/").split("/")
     return "/".join(parts[3:4] + parts[6:])
 
 
-def raw(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
+def parse_raw(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
     """Return an answer as it was sent, fields that the SDK does not know included.
 
     Raises:
         ValueError: it is no JSON object.
     """
-    return answers.json_object(response.http_response)
+    return answers.parse_object(response.http_response)
 
 
-def raw_resource(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
+def parse_raw_resource(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
     """Return a resource as it was sent.
 
     Raises:
         ValueError: it is none.
     """
-    return answers.resource(response.http_response)
+    return answers.parse_resource(response.http_response)
 
 
 CLIENTS = {
@@ -57,7 +57,7 @@ CLIENTS = {
 _CLIENTS = {type_.lower(): name for type_, name in CLIENTS.items()}
 
 
-def client_of(type_: str) -> str:
+def get_client_name(type_: str) -> str:
     """Return the SDK's name of the operations for a resource type.
 
     Raises:
@@ -69,12 +69,12 @@ def client_of(type_: str) -> str:
     return found
 
 
-def operations(clients: Clients, type_: str) -> Any:
+def get_operations(clients: Clients, type_: str) -> Any:
     """Return the SDK's group of operations for a resource type.
 
     Raises:
         ValueError: a type that erfailover has no business with.
     """
-    name = client_of(type_)
+    name = get_client_name(type_)
     owners = {"virtual_machines": "compute", "resource_groups": "resource"}
     return getattr(getattr(clients, owners.get(name, "network")), name)

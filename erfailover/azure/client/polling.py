@@ -22,7 +22,7 @@ from erfailover.azure.client import answers
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.client.retries import READ, Retries
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.runtime.clock import Clock
 
 log = logging.getLogger("erfailover.azure.polling")
@@ -163,11 +163,11 @@ class CadencePolling(ARMPolling):
             )
         )
         if self._method == "PUT" and answer.status_code in (200, 201):
-            answers.resource(answer)
+            answers.parse_resource(answer)
         elif self._method == "POST":
-            self._body = answers.json_or_nothing(answer)
+            self._body = answers.parse_body(answer)
         else:
-            answers.json_object(answer)
+            answers.parse_object(answer)
         super().initialize(client, initial_response, lambda _: self._body)
 
     def finished(self) -> bool:
@@ -184,7 +184,7 @@ class CadencePolling(ARMPolling):
         return super().resource() if self._method == "POST" else None
 
     def _poll(self) -> None:
-        with self._budget.watching():
+        with self._budget.share_polls():
             while not super().finished():
                 self._delay()
                 looked_s = self._clock.now()
@@ -205,11 +205,11 @@ class CadencePolling(ARMPolling):
         if now >= self._deadline and self._looked:
             raise AzureFailure(
                 Kind.DEADLINE,
-                f"{self._what} has not ended after {duration(now - self._asked)}",
+                f"{self._what} has not ended after {format_duration(now - self._asked)}",
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
             )
-        pause = max(self._cadence.before_s(now - self._began), self._budget.before_a_look_s())
+        pause = max(self._cadence.before_s(now - self._began), self._budget.compute_poll_delay_s())
         pause = max(0.0, min(pause, self._deadline - now))
         log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
         needed = self._needed
@@ -233,7 +233,7 @@ class CadencePolling(ARMPolling):
             answer = ask(status_link)
             if not self._is_ending(answer):
                 answer.http_response.raise_for_status()
-                self._body = answers.json_or_nothing(answer.http_response)
+                self._body = answers.parse_body(answer.http_response)
             return answer
 
         try:

@@ -22,7 +22,7 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.errors import retry_after_s
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
 
@@ -91,14 +91,14 @@ class Budget:
         Raises:
             AzureFailure: kind THROTTLED: the caller's deadline is earlier than that.
         """
-        subscription = subscription_of(url)
+        subscription = parse_subscription(url)
         if subscription is None:
             return
         with self._lock:
-            if method == "PUT" and path_of(url) in self._prepaid:
-                self._prepaid.discard(path_of(url))
+            if method == "PUT" and parse_path(url) in self._prepaid:
+                self._prepaid.discard(parse_path(url))
                 return
-            if method == "PUT" and path_of(url) in self._exempt:
+            if method == "PUT" and parse_path(url) in self._exempt:
                 self._consume(method, subscription, is_network(url), 1)
                 return
         self._wait_for(method, subscription, is_network(url), 1)
@@ -116,17 +116,17 @@ class Budget:
             AzureFailure: kind THROTTLED: they are not there by then.
         """
         ids = list(resource_ids)
-        with deadlines.until(self.clock.now() + within_s):
-            for subscription in {subscription_of(each) for each in ids} - {None}:
-                mine = [each for each in ids if subscription_of(each) == subscription]
+        with deadlines.apply_deadline(self.clock.now() + within_s):
+            for subscription in {parse_subscription(each) for each in ids} - {None}:
+                mine = [each for each in ids if parse_subscription(each) == subscription]
                 self._wait_for("PUT", str(subscription), is_network(mine[0]), len(mine))
         with self._lock:
-            self._prepaid.update(map(path_of, ids))
+            self._prepaid.update(map(parse_path, ids))
 
     def forgo(self, resource_ids: Iterable[str]) -> None:
         """Give back the room of writes that are not going to be sent."""
         with self._lock:
-            self._prepaid.difference_update(map(path_of, resource_ids))
+            self._prepaid.difference_update(map(parse_path, resource_ids))
 
     def exempt(self, resource_ids: Iterable[str], exempt: bool) -> None:
         """Let the writes of some resources pass without waiting, or no longer.
@@ -135,7 +135,7 @@ class Budget:
         """
         change = self._exempt.update if exempt else self._exempt.difference_update
         with self._lock:
-            change(map(path_of, resource_ids))
+            change(map(parse_path, resource_ids))
 
     def _wait_for(self, method: str, subscription: str, network: bool, count: int) -> None:
         """Wait until there are so many tokens, and take them.
@@ -146,17 +146,19 @@ class Budget:
         queue = method, subscription
         while True:
             with self._lock:
-                lacking_s, per_second = self._lacking_s(method, subscription, network, count)
+                lacking_s, per_second = self._compute_shortfall_s(
+                    method, subscription, network, count
+                )
                 if lacking_s < SHORTEST_S:
                     self._consume(method, subscription, network, count)
                     return
                 ahead = self._waiting.get(queue, 0)
                 wait_s = lacking_s + ahead * count / per_second
                 kind = KINDS.get(method, WRITES)
-                if self.clock.now() + wait_s > deadlines.current():
+                if self.clock.now() + wait_s > deadlines.get_deadline():
                     raise AzureFailure(
                         Kind.THROTTLED,
-                        f"Azure's limit on {kind} leaves no room for another {duration(wait_s)}, "
+                        f"Azure's limit on {kind} leaves no room for another {format_duration(wait_s)}, "
                         "which is longer than this request may wait",
                         "Run the same command again later; whoever else uses this identity shares "
                         "the limit.",
@@ -171,16 +173,16 @@ class Budget:
                 with self._lock:
                     self._waiting[queue] -= 1
 
-    def _lacking_s(
+    def _compute_shortfall_s(
         self, method: str, subscription: str, network: bool, count: int
     ) -> tuple[float, float]:
         """How long it takes until there are so many tokens, and how many come a second."""
         now, kind, writes = self.clock.now(), KINDS.get(method, WRITES), method == "PUT"
-        bucket = self._bucket(kind, subscription, now)
+        bucket = self._get_bucket(kind, subscription, now)
         spare = SPARE + (FOR_READINGS if writes else 0.0)
         lacking_s = max(0.0, (spare + count - bucket.tokens) / bucket.per_second)
         if network:
-            window = self._window(kind, subscription, now)
+            window = self._get_window(kind, subscription, now)
             limit = NETWORK_LIMITS[READS if kind == READS else WRITES]
             room = limit - (FOR_READINGS_IN_WINDOW if writes else 0) - len(window)
             if room < count:
@@ -190,11 +192,11 @@ class Budget:
 
     def _consume(self, method: str, subscription: str, network: bool, count: int) -> None:
         now, kind = self.clock.now(), KINDS.get(method, WRITES)
-        self._bucket(kind, subscription, now).tokens -= count
+        self._get_bucket(kind, subscription, now).tokens -= count
         if network:
-            self._window(kind, subscription, now).extend([now] * count)
+            self._get_window(kind, subscription, now).extend([now] * count)
 
-    def _window(self, kind: str, subscription: str, now: float) -> deque[float]:
+    def _get_window(self, kind: str, subscription: str, now: float) -> deque[float]:
         """When Microsoft.Network was asked in the last five minutes, the oldest first."""
         key = READS if kind == READS else WRITES, subscription
         window = self._windows.setdefault(key, deque())
@@ -202,7 +204,7 @@ class Budget:
             window.popleft()
         return window
 
-    def _bucket(self, kind: str, subscription: str, now: float) -> _Bucket:
+    def _get_bucket(self, kind: str, subscription: str, now: float) -> _Bucket:
         key = kind, subscription
         if key not in self._buckets:
             size, per_second = BUCKETS[kind]
@@ -211,18 +213,18 @@ class Budget:
         bucket.refill(now)
         return bucket
 
-    def told(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+    def record_remaining(self, method: str, url: str, headers: Mapping[str, str]) -> None:
         """Apply what a response reports as left: other clients use the same bucket."""
-        subscription = subscription_of(url)
+        subscription = parse_subscription(url)
         kind = KINDS.get(method, WRITES)
         left = headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}")
         if subscription is None or left is None or not left.isdecimal():
             return
         with self._lock:
-            bucket = self._bucket(kind, subscription, self.clock.now())
+            bucket = self._get_bucket(kind, subscription, self.clock.now())
             bucket.tokens = min(bucket.tokens, float(left))
 
-    def refused(self, method: str, url: str, wait_s: float) -> None:
+    def record_refusal(self, method: str, url: str, wait_s: float) -> None:
         """Record that Azure throttled a request: this run sends none before its time is up.
 
         Args:
@@ -230,16 +232,16 @@ class Budget:
             url: what was requested.
             wait_s: what Azure says; it counts up to the deadline of the caller.
         """
-        subscription = subscription_of(url)
-        wait_s = min(wait_s, deadlines.current() - self.clock.now())
+        subscription = parse_subscription(url)
+        wait_s = min(wait_s, deadlines.get_deadline() - self.clock.now())
         if subscription is None or wait_s <= 0.0:
             return
         with self._lock:
-            bucket = self._bucket(KINDS.get(method, WRITES), subscription, self.clock.now())
+            bucket = self._get_bucket(KINDS.get(method, WRITES), subscription, self.clock.now())
             bucket.tokens = min(bucket.tokens, SPARE - wait_s * bucket.per_second)
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def share_polls(self) -> Iterator[None]:
         """While an operation is watched, the looks of all are spread over the budget."""
         with self._lock:
             self._watching += 1
@@ -249,7 +251,7 @@ class Budget:
             with self._lock:
                 self._watching -= 1
 
-    def before_a_look_s(self) -> float:
+    def compute_poll_delay_s(self) -> float:
         """How long a look must keep off, at least, since others want to look too; in seconds."""
         with self._lock:
             self._looks.refill(self.clock.now())
@@ -262,19 +264,19 @@ def is_network(url: str) -> bool:
     return "/providers/microsoft.network/" in url.lower()
 
 
-def path_of(url: str) -> str:
+def parse_path(url: str) -> str:
     """Return what a URL names, in lower case: a resource id."""
     found = url.lower().partition("?")[0]
     return found[found.find("/subscriptions/") :]
 
 
-def subscription_of(url: str) -> str | None:
+def parse_subscription(url: str) -> str | None:
     """Return the subscription that a URL names, in lower case."""
     _, found, rest = url.lower().partition("/subscriptions/")
     return rest.split("/", 1)[0].split("?", 1)[0] or None if found else None
 
 
-def used_up(headers: Mapping[str, str]) -> bool:
+def is_exhausted(headers: Mapping[str, str]) -> bool:
     """Whether an answer says that a bucket has no token left."""
     return any(
         headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}") == "0" for kind in BUCKETS
@@ -299,11 +301,11 @@ class PacingPolicy(SansIOHTTPPolicy):  # type: ignore[type-arg]
         Microsoft.Network's, which the one that met it waits out.
         """
         sent, answer = request.http_request, response.http_response
-        self._budget.told(sent.method, sent.url, answer.headers)
+        self._budget.record_remaining(sent.method, sent.url, answer.headers)
         wait_s = retry_after_s(answer.headers)
         if (
             answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
             and wait_s is not None
-            and used_up(answer.headers)
+            and is_exhausted(answer.headers)
         ):
-            self._budget.refused(sent.method, sent.url, wait_s)
+            self._budget.record_refusal(sent.method, sent.url, wait_s)

@@ -20,7 +20,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
 from erfailover.azure.client import deadline as deadlines
-from erfailover.azure.client.answers import json_object, table
+from erfailover.azure.client.answers import parse_object, parse_page
 from erfailover.azure.client.bounded_transport import ANSWER_BYTES
 from erfailover.azure.client.clients import Clients
 from erfailover.errors import AzureFailure, Kind
@@ -62,7 +62,7 @@ def send(
     response = _send(clients, request)
     sent = response.request.headers.get("Authorization", "")
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(json_object(response), headers, claims(sent))
+    return Answer(parse_object(response), headers, parse_claims(sent))
 
 
 def _send(clients: Clients, request: HttpRequest) -> Any:
@@ -72,7 +72,7 @@ def _send(clients: Clients, request: HttpRequest) -> Any:
     return response
 
 
-def claims(authorization: str) -> Mapping[str, Any]:
+def parse_claims(authorization: str) -> Mapping[str, Any]:
     """Return the claims of a bearer token; empty if it is none that can be read.
 
     Read, not verified: Azure does that. Access tokens are opaque to a client (published), so
@@ -94,7 +94,7 @@ class _Read(Exception):
     """A page was read, and needs not be made objects of."""
 
 
-def rows_of_sdk(clients: Clients, call: Callable[..., Any], *names: str) -> list[dict[str, Any]]:
+def list_sdk_rows(clients: Clients, call: Callable[..., Any], *names: str) -> list[dict[str, Any]]:
     """Return every row of a list of the SDK, page by page, within the deadline of the call.
 
     The first request is the SDK's own, so the api-version is that of all its other calls: a
@@ -119,25 +119,25 @@ def rows_of_sdk(clients: Clients, call: Callable[..., Any], *names: str) -> list
 
     with suppress(_Read):
         next(call(*names, raw_response_hook=hook).by_page(), None)
-    return list(_rows(clients, first[0]))
+    return list(_iter_rows(clients, first[0]))
 
 
-def rows_of_path(
+def list_path_rows(
     clients: Clients, path: str, api_version: str, query: Mapping[str, str] | None
 ) -> list[dict[str, Any]]:
     """Return every row of a list that the SDK's clients have no call for; see ``rows_of_sdk``."""
     params = {"api-version": api_version, **(query or {})}
     first = HttpRequest("GET", f"{clients.base_url}{path}", params=params)
-    return list(_rows(clients, _send(clients, first)))
+    return list(_iter_rows(clients, _send(clients, first)))
 
 
-def _rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
+def _iter_rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
     """Yield the rows of a page and of all that follow it."""
     read: set[str] = set()
     size = len(page.content)
     while True:
-        yield from table(page)
-        link = json_object(page).get("nextLink")
+        yield from parse_page(page)
+        link = parse_object(page).get("nextLink")
         if link is None or link == "":
             return
         if not isinstance(link, str):
@@ -150,7 +150,7 @@ def _rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
             else f"is longer than {LIST_BYTES >> 20} MiB"
             if size > LIST_BYTES
             else "takes too long"
-            if clients.budget.clock.now() > deadlines.current()
+            if clients.budget.clock.now() > deadlines.get_deadline()
             else None
         )
         if trouble:

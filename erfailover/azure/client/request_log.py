@@ -39,15 +39,15 @@ class LoggedTransport(BoundedTransport):
             answer = super().send(request, **kwargs)
         except Exception as error:
             if log.isEnabledFor(logging.INFO):
-                _unanswered(request, began, error)
+                _log_failure(request, began, error)
             raise
         if log.isEnabledFor(logging.INFO):
-            _answered(request, began, answer.status_code, answer.headers)
+            _log_answer(request, began, answer.status_code, answer.headers)
         return answer
 
 
-def _answered(request: Any, began: float, status: int, headers: Mapping[str, str]) -> None:
-    fields = _fields(request, began)
+def _log_answer(request: Any, began: float, status: int, headers: Mapping[str, str]) -> None:
+    fields = _build_fields(request, began)
     correlation = next((headers[name] for name in CORRELATION if headers.get(name)), None)
     left = {
         name.lower().removeprefix(REMAINING): value
@@ -57,7 +57,7 @@ def _answered(request: Any, began: float, status: int, headers: Mapping[str, str
     log.info(
         "%s %s %s, %s ms, correlation id %s",
         request.method,
-        short(request.url),
+        shorten_url(request.url),
         status,
         fields["duration_ms"],
         correlation or "none",
@@ -69,20 +69,20 @@ def _answered(request: Any, began: float, status: int, headers: Mapping[str, str
     )
 
 
-def _unanswered(request: Any, began: float, error: Exception) -> None:
-    fields = _fields(request, began)
-    reason = without_queries(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
+def _log_failure(request: Any, began: float, error: Exception) -> None:
+    fields = _build_fields(request, began)
+    reason = strip_queries(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
     log.info(
         "%s %s not answered, %s ms: %s",
         request.method,
-        short(request.url),
+        shorten_url(request.url),
         fields["duration_ms"],
         reason,
         extra={"fields": fields | {"status": None, "correlation_id": None, "error": reason}},
     )
 
 
-def _fields(request: Any, began: float) -> dict[str, object]:
+def _build_fields(request: Any, began: float) -> dict[str, object]:
     url = urlsplit(request.url)
     return {
         "method": request.method,
@@ -93,7 +93,7 @@ def _fields(request: Any, began: float) -> dict[str, object]:
     }
 
 
-def short(url: str) -> str:
+def shorten_url(url: str) -> str:
     """Return a URL for people: of ARM what follows the group or the provider, else host and path.
 
     ``https://management.azure.com/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/
@@ -115,7 +115,7 @@ def short(url: str) -> str:
     return f"{where}?{rest}" if rest else where
 
 
-def without_queries(text: str) -> str:
+def strip_queries(text: str) -> str:
     """Remove the queries, which may hold signatures, from the URLs in a message of urllib3."""
     return QUERY.sub(rf"?{CUT}", text)
 

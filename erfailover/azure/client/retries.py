@@ -17,7 +17,7 @@ from azure.core.exceptions import AzureError
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from erfailover.azure.client import deadline as deadlines
-from erfailover.azure.client.answers import understood
+from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.errors import translate
 from erfailover.errors import MISPLACED, AzureFailure, Kind
 from erfailover.runtime import waits
@@ -108,7 +108,7 @@ class Retries:
         def attempt() -> T:
             nonlocal renewed
             try:
-                with deadlines.until(deadline), understood(what):
+                with deadlines.apply_deadline(deadline), wrap_parse_errors(what):
                     result = work()
             except AzureError as error:
                 failure = translate(error, what)
@@ -180,5 +180,5 @@ class Retries:
                 failure.message,
                 extra={"fields": fields},
             )
-            waits.tell(waits.of_failure(failure, seconds, state.attempt_number + 1))
+            waits.tell(waits.build_wait(failure, seconds, state.attempt_number + 1))
             self.waiting(failure, seconds)

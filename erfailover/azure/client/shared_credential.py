@@ -58,12 +58,12 @@ class SharedCredential:
         with self._lock:
             kept = self._tokens.get(key)
             left_s = kept.expires_on - time.time() if kept else 0.0
-            if kept and not claims and (left_s > FRESH_S or _lasts(left_s, self._again_at)):
+            if kept and not claims and (left_s > FRESH_S or _is_fresh(left_s, self._again_at)):
                 return kept
             if self._failed and time.monotonic() - self._failed[0] < FAILED_S and not kept:
                 raise ClientAuthenticationError(message=str(self._failed[1]))
             try:
-                token = self._credential().get_token(
+                token = self._get_credential().get_token(
                     *scopes, claims=claims, tenant_id=tenant_id, **kwargs
                 )
             except AzureError as error:
@@ -128,7 +128,7 @@ class SharedCredential:
         finally:
             self._lock.release()
 
-    def _credential(self) -> TokenCredential:
+    def _get_credential(self) -> TokenCredential:
         if self._inner is None:
             try:
                 self._inner = self._make()
@@ -147,6 +147,6 @@ class SharedCredential:
         self._failed = None
 
 
-def _lasts(left_s: float, again_at: float) -> bool:
+def _is_fresh(left_s: float, again_at: float) -> bool:
     """Whether a token is still good, and the authority was asked for another just now."""
     return left_s > AGAIN_S and time.monotonic() < again_at

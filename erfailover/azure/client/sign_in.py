@@ -30,27 +30,27 @@ _COMMAND = re.compile(r"\baz (?:login|account)\b[^\n]*--[^\n]*")
 _CODE = re.compile(r"AADSTS\d+", re.IGNORECASE)
 
 
-def attempts(error: Exception) -> str:
+def format_attempts(error: Exception) -> str:
     """Return what azure-identity said: of credentials that are not set up, only the names.
 
     In a chain's message each credential begins a line with a tab; its own message may have
     several lines. A credential that has worked before fails without the chain around it.
     """
     text = str(error)
-    tried = [_in_one_line(each) for each in re.split(r"\n\t", text)[1:]]
+    tried = [_join_lines(each) for each in re.split(r"\n\t", text)[1:]]
     if not tried:
-        return _in_one_line(text) if _tells(text) else first_line(error)
-    telling = [each for each in tried if _tells(each) or not _is_not_set_up(each)]
+        return _join_lines(text) if _is_telling(text) else get_first_line(error)
+    telling = [each for each in tried if _is_telling(each) or not _is_not_set_up(each)]
     others = [each.partition(":")[0] for each in tried if each not in telling]
-    said = [each if _tells(each) else each[:LONGEST] for each in telling]
+    said = [each if _is_telling(each) else each[:LONGEST] for each in telling]
     if others:
         said.append(f"not set up: {', '.join(others)}")
     return "; ".join(said)
 
 
-def remedy(text: str) -> str | None:
+def suggest_remedy(text: str) -> str | None:
     """Return the command that a message of Entra's or azure-identity's asks for; None for none."""
-    if not _tells(text):
+    if not _is_telling(text):
         return None
     command = _COMMAND.search(text)
     if command is not None:
@@ -66,7 +66,7 @@ def remedy(text: str) -> str | None:
     )
 
 
-def challenged(header: str | None) -> str | None:
+def explain_challenge(header: str | None) -> str | None:
     """Return the command that answers a claims challenge of a 401; None if it has none.
 
     Args:
@@ -84,7 +84,7 @@ def challenged(header: str | None) -> str | None:
     )
 
 
-def _tells(text: str) -> bool:
+def _is_telling(text: str) -> bool:
     return any(mark in text.lower() for mark in TELLING)
 
 
@@ -92,12 +92,12 @@ def _is_not_set_up(text: str) -> bool:
     return any(mark in text for mark in NOT_SET_UP)
 
 
-def _in_one_line(text: str) -> str:
+def _join_lines(text: str) -> str:
     """Return an attempt without azure-identity's advice at the end of the whole message."""
     return " ".join(text.partition("\nTo mitigate this issue")[0].split())
 
 
-def first_line(error: Exception) -> str:
+def get_first_line(error: Exception) -> str:
     """Return the first line of an error, its first 300 characters."""
     text = str(getattr(error, "message", None) or error).strip()
     return text.splitlines()[0][:300] if text else type(error).__name__

@@ -22,13 +22,13 @@ from azure.mgmt.core.policies import AuxiliaryAuthenticationPolicy
 
 from erfailover.azure.client import sign_in
 from erfailover.azure.client.clouds import Cloud
-from erfailover.azure.client.request_log import LoggedTransport, without_queries
+from erfailover.azure.client.request_log import LoggedTransport, strip_queries
 from erfailover.azure.client.shared_credential import SharedCredential
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.arm_json import section, text
-from erfailover.model.resource_ids import subscription_of
+from erfailover.model.arm_json import get_section, parse_text
+from erfailover.model.resource_ids import get_subscription
 from erfailover.model.site import TenantCredential
-from erfailover.runtime.logs import redacted
+from erfailover.runtime.logs import redact
 
 AUXILIARY = "x-ms-authorization-auxiliary"
 SUBSCRIPTIONS_API = "2022-12-01"
@@ -64,12 +64,14 @@ class OneTenant(SharedCredential):
         try:
             return super().get_token(*scopes, claims=claims, tenant_id=self.tenant, **kwargs)
         except ClientAuthenticationError as error:
-            said = sign_in.attempts(error).partition(" Content: {")[0]  # repeats the same as JSON
-            why = redacted(without_queries(said))
+            said = sign_in.format_attempts(error).partition(" Content: {")[
+                0
+            ]  # repeats the same as JSON
+            why = redact(strip_queries(said))
             raise AzureFailure(
                 Kind.OTHER_TENANT,
                 f"no token of tenant {self.tenant} (credential {self.kind}): {why}",
-                sign_in.remedy(str(error)) or FAR_TENANT_REMEDY.format(tenant=self.tenant),
+                sign_in.suggest_remedy(str(error)) or FAR_TENANT_REMEDY.format(tenant=self.tenant),
             ) from error
 
 
@@ -83,7 +85,7 @@ class _OfSubscription:
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
     ) -> AccessToken:
         """Return a token, as the SDK's clients ask for one."""
-        credential = self._tenants.credential_of(self._subscription)
+        credential = self._tenants.get_credential(self._subscription)
         return credential.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
 
 
@@ -114,7 +116,7 @@ class Tenants:
         self._cloud, self._transport = cloud, transport
         self.home = home
         self._named = {
-            tenant.lower(): OneTenant(tenant.lower(), kind, _maker(make, tenant.lower(), kind))
+            tenant.lower(): OneTenant(tenant.lower(), kind, _bind_maker(make, tenant.lower(), kind))
             for tenant, kind in named.items()
         }
         self._owners: dict[str, str | None] = {}
@@ -125,27 +127,27 @@ class Tenants:
         """Whether the site file names further tenants."""
         return bool(self._named)
 
-    def of(self, subscription: str) -> TokenCredential:
+    def build_credential(self, subscription: str) -> TokenCredential:
         """Return the credential for the clients of a subscription."""
         return _OfSubscription(self, subscription) if self._named else self.home
 
-    def credential_of(self, subscription: str) -> SharedCredential:
+    def get_credential(self, subscription: str) -> SharedCredential:
         """Return the credential of the tenant that owns a subscription.
 
         Raises:
             AzureError: the management endpoint does not say which tenant that is.
         """
-        return self._named.get(self._owner(subscription) or "", self.home)
+        return self._named.get(self._find_owner(subscription) or "", self.home)
 
-    def auxiliary(self, subscription: str, peer: str) -> SharedCredential | None:
+    def get_peer_credential(self, subscription: str, peer: str) -> SharedCredential | None:
         """Return the credential of a peer's tenant; None if both subscriptions are of one tenant.
 
         Raises:
             AzureError: the management endpoint does not say which tenants these are.
         """
-        if not self._named or self._owner(subscription) == self._owner(peer):
+        if not self._named or self._find_owner(subscription) == self._find_owner(peer):
             return None
-        return self.credential_of(peer)
+        return self.get_credential(peer)
 
     def ensure(self, subscriptions: Iterable[str], lasts_s: float) -> None:
         """Have a token of each tenant that owns one of the subscriptions, and that lasts so long.
@@ -155,7 +157,7 @@ class Tenants:
         """
         if not self._named:
             return
-        for credential in dict.fromkeys(map(self.credential_of, subscriptions)):
+        for credential in dict.fromkeys(map(self.get_credential, subscriptions)):
             credential.ensure(self._cloud.scope, lasts_s)
 
     def renew(self) -> None:
@@ -168,7 +170,7 @@ class Tenants:
         for credential in (self.home, *self._named.values()):
             credential.close()
 
-    def _owner(self, subscription: str) -> str | None:
+    def _find_owner(self, subscription: str) -> str | None:
         """Return the tenant that owns a subscription; None if Azure does not say."""
         key = subscription.lower()
         with self._lock:
@@ -190,7 +192,7 @@ class Tenants:
         return owner[1].lower() if owner else None
 
 
-def _maker(
+def _bind_maker(
     make: Callable[[str, TenantCredential], TokenCredential], tenant: str, kind: TenantCredential
 ) -> Callable[[], TokenCredential]:
     return lambda: make(tenant, kind)
@@ -213,18 +215,18 @@ class PeerTenantPolicy(AuxiliaryAuthenticationPolicy):
         Raises:
             AzureFailure: the peer's tenant gives no token.
         """
-        credential = self._peer(request.http_request)
+        credential = self._find_peer_credential(request.http_request)
         if credential is not None:
             self._enforce_https(request)
             token = credential.get_token(*self._scopes)
             request.http_request.headers[AUXILIARY] = f"Bearer {token.token}"
 
-    def _peer(self, sent: Any) -> SharedCredential | None:
+    def _find_peer_credential(self, sent: Any) -> SharedCredential | None:
         where = _PEERING.search(sent.url) if sent.method == "PUT" else None
         if where is None:
             return None
-        properties = section(json.loads(sent.content or "{}"), "properties")
-        remote = text(section(properties, "remoteVirtualNetwork").get("id"))
+        properties = get_section(json.loads(sent.content or "{}"), "properties")
+        remote = parse_text(get_section(properties, "remoteVirtualNetwork").get("id"))
         if not remote.lower().startswith("/subscriptions/"):
             return None
-        return self._tenants.auxiliary(where[1], subscription_of(remote))
+        return self._tenants.get_peer_credential(where[1], get_subscription(remote))

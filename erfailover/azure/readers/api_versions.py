@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from erfailover.azure.reader import Reader
-from erfailover.model.arm_json import rows, text, texts
+from erfailover.model.arm_json import list_objects, list_texts, parse_text
 from erfailover.planning.api_versions import PROVIDERS, ApiVersions, Offer, Offers
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 PROVIDER_API = "2021-04-01"
 """Published: REST specification of Microsoft.Resources, ``Providers_Get``."""
@@ -36,20 +36,20 @@ def read(
     """
     wanted = [each for each in PROVIDERS if each == "network" or machines or each in pinned]
     asked = [(provider, each) for provider in wanted for each in subscriptions]
-    found = all_at_once(reader.clock, [partial(_offers, reader, *each) for each in asked])
+    found = run_all(reader.clock, [partial(_read_offers, reader, *each) for each in asked])
     offers: dict[str, tuple[Offers, ...]] = {}
     for (provider, _), listed in zip(asked, found, strict=True):
         offers[provider] = (*offers.get(provider, ()), listed)
-    used = {each: reader.api_version(each) for each in wanted}
+    used = {each: reader.get_api_version(each) for each in wanted}
     return ApiVersions(offers, tuple(dict.fromkeys(regions)), used, pinned)
 
 
-def _offers(reader: Reader, provider: str, subscription: str) -> Offers:
+def _read_offers(reader: Reader, provider: str, subscription: str) -> Offers:
     path = f"/subscriptions/{subscription}/providers/{PROVIDERS[provider]}"
     found = reader.ask("GET", path, PROVIDER_API).body.get("resourceTypes")
     return {
-        text(each.get("resourceType")).lower(): Offer(
-            tuple(texts(each.get("apiVersions"))), tuple(texts(each.get("locations")))
+        parse_text(each.get("resourceType")).lower(): Offer(
+            tuple(list_texts(each.get("apiVersions"))), tuple(list_texts(each.get("locations")))
         )
-        for each in rows(found)
+        for each in list_objects(found)
     }

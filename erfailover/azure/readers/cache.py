@@ -19,16 +19,16 @@ from erfailover.azure.client.polling import TABLES, Cadence
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import gateways
 from erfailover.azure.readers import network as readers_network
-from erfailover.azure.readers.outcomes import Outcome, outcome
-from erfailover.azure.readers.outcomes import readings as readings_of
+from erfailover.azure.readers.outcomes import Outcome, read_outcome
+from erfailover.azure.readers.outcomes import build_readings as readings_of
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.arm_json import Body, text
+from erfailover.model.arm_json import Body, parse_text
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
-from erfailover.model.resource_ids import network_of, subscription_of
+from erfailover.model.resource_ids import get_network_id, get_subscription
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 LIST_FROM = 20
 """From how many VNets of a subscription on a list costs less than reading each."""
@@ -82,39 +82,39 @@ class Readings:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        ids = (self.site.network_id(name).lower() for name in self.site.network_names())
+        ids = (self.site.build_network_id(name).lower() for name in self.site.list_network_names())
         self._many = {
             subscription
-            for subscription, times in Counter(map(subscription_of, ids)).items()
+            for subscription, times in Counter(map(get_subscription, ids)).items()
             if times >= LIST_FROM
         }
 
-    def changed(self, *resource_ids: str) -> None:
+    def invalidate(self, *resource_ids: str) -> None:
         """Discard what was read of resources that this run has written to."""
         with self._lock:
             for each in resource_ids:
                 self._changed[each.lower()] = next(self._numbers)
 
-    def network_body(self, network_id: str, max_age_s: float) -> Body | None:
+    def get_network_body(self, network_id: str, max_age_s: float) -> Body | None:
         """Return a VNet as ARM JSON, its peerings included; None if there is none.
 
         Args:
             network_id: its id.
             max_age_s: how long ago it may have been read, in seconds.
         """
-        return self._network_body(network_id, max_age_s, of=network_id)
+        return self._get_network_body(network_id, max_age_s, of=network_id)
 
-    def _network_body(self, network_id: str, max_age_s: float, of: str) -> Body | None:
+    def _get_network_body(self, network_id: str, max_age_s: float, of: str) -> Body | None:
         """Return a VNet's body, read since ``of``, itself or one of its peerings, was written."""
         key = network_id.lower()
-        subscription = subscription_of(key)
+        subscription = get_subscription(key)
         if subscription in self._many:
             read = partial(self._list, subscription)
-            listed = self._shared(f"list {subscription}", max_age_s, read, of)
+            listed = self._get_shared(f"list {subscription}", max_age_s, read, of)
             if listed is not None and key in listed:
                 found: Body = listed[key]
                 return found
-        body: Body | None = self._shared(key, max_age_s, partial(self._get, network_id), of)
+        body: Body | None = self._get_shared(key, max_age_s, partial(self._get, network_id), of)
         return body
 
     def _get(self, network_id: str) -> Body | None:
@@ -134,21 +134,21 @@ class Readings:
         After a list that failed, each VNet is read by itself, so that each has its own reason.
         """
         try:
-            rows = self.reader.networks_of(subscription)
+            rows = self.reader.list_networks(subscription)
         except AzureFailure:
             self._many.discard(subscription)
             return None
-        return {text(row.get("id")).lower(): row for row in rows}
+        return {parse_text(row.get("id")).lower(): row for row in rows}
 
-    def peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
+    def get_peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
         """Return a peering as ARM JSON; None if there is none."""
-        network = self._network_body(network_of(peering_id), max_age_s, of=peering_id)
-        return readers_network.peering_row(network, peering_id)
+        network = self._get_network_body(get_network_id(peering_id), max_age_s, of=peering_id)
+        return readers_network.find_peering_row(network, peering_id)
 
-    def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
+    def get_gateway(self, role: Role, max_age_s: float) -> Gateway | None:
         """Return a hub's gateway with its peers and learned routes; None if it cannot be read."""
         read = partial(self._read_gateway, role)
-        gateway: Gateway | None = self._shared(f"gateway {role}", max_age_s, read)
+        gateway: Gateway | None = self._get_shared(f"gateway {role}", max_age_s, read)
         if gateway is not None:
             self._known[role] = gateway
         return gateway
@@ -157,7 +157,7 @@ class Readings:
         observed = readers_network.observe(self.reader, self.site, [role], [])
         gateway = observed.gateways.get(role)
         # Judged here, once: hundreds of threads wait for this reading, and would do so all at once.
-        conditions.gateway_has_learned(gateway, role, self.site.remote_prefixes)
+        conditions.check_gateway_learned(gateway, role, self.site.remote_prefixes)
         return gateway
 
     def leaving_gateway(self, role: Role, max_age_s: float) -> Gateway:
@@ -171,11 +171,11 @@ class Readings:
             Failure: it could not be read.
         """
         read = partial(gateways.leaving, self.reader, self.site, role)
-        gateway: Gateway = self._shared(f"leaving gateway {role}", max_age_s, read)
+        gateway: Gateway = self._get_shared(f"leaving gateway {role}", max_age_s, read)
         self._known[role] = gateway
         return gateway
 
-    def routes(self, role: Role, cadence: Cadence = TABLES) -> Gateway | None:
+    def read_routes(self, role: Role, cadence: Cadence = TABLES) -> Gateway | None:
         """Return a hub's gateway with its learned routes alone, read now; None if it cannot be.
 
         What it is besides does not change within a command, and is not read again.
@@ -187,11 +187,11 @@ class Readings:
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
 
-    def advertised(self, role: Role) -> Gateway | None:
+    def read_advertised(self, role: Role) -> Gateway | None:
         """Return a hub's gateway with what it advertises, read now; None if it cannot be read."""
         tables = ("get_bgp_peer_status",)
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
-        return readers_network.with_advertised(self.reader, observed.gateways).get(role)
+        return readers_network.add_advertised(self.reader, observed.gateways).get(role)
 
     def observe(
         self,
@@ -212,17 +212,17 @@ class Readings:
                 own. A hub changes with every spoke.
         """
         since = self.reader.clock.now() - max_age_s
-        ids = [self.site.network_id(name) for name in networks]
-        listed = [each for each in ids if subscription_of(each).lower() in self._many]
+        ids = [self.site.build_network_id(name) for name in networks]
+        listed = [each for each in ids if get_subscription(each).lower() in self._many]
         by_list = set(listed)
         work: list[Callable[[], _Found]] = [
-            partial(self._networks, [each], since, of) for each in ids if each not in by_list
+            partial(self._get_networks, [each], since, of) for each in ids if each not in by_list
         ]
-        work.append(partial(self._networks, listed, since, of))
+        work.append(partial(self._get_networks, listed, since, of))
         gateways: dict[Role, Gateway] = {}
 
         def read_gateway(of: Role) -> _Found:
-            found = outcome(partial(self.gateway, of, gateway_age_s))
+            found = read_outcome(partial(self.get_gateway, of, gateway_age_s))
             if isinstance(found, Reading) and found.value is not None:
                 gateways[of] = found.value
             return {f"gateway {of}": found}
@@ -230,47 +230,47 @@ class Readings:
         if role is not None:
             work.append(partial(read_gateway, role))
         made: _Found = {}
-        for part in all_at_once(self.reader.clock, work):
+        for part in run_all(self.reader.clock, work):
             made |= part
         found = readings_of(made)
         found.pop(f"gateway {role}", None)
         return Observed(
-            readers_network.utc_now(),
+            readers_network.format_utc_now(),
             {id_: each.value for id_, each in found.items() if each.value is not None},
             gateways,
             {id_: str(each.unknown) for id_, each in found.items() if each.value is None},
         )
 
-    def _networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
+    def _get_networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
         """Return some VNets, read since a moment: one list serves all that are listed."""
         listed, clock = list(ids), self.reader.clock
 
         def read(network_id: str) -> Outcome:
-            return self._network(network_id, clock.now() - since, of or network_id)
+            return self._get_network(network_id, clock.now() - since, of or network_id)
 
         found = {each.lower(): read(each) for each in listed[:1]}
-        if all(subscription_of(each).lower() in self._many for each in listed):
+        if all(get_subscription(each).lower() in self._many for each in listed):
             return found | {each.lower(): read(each) for each in listed[1:]}
-        alone = all_at_once(clock, [partial(read, each) for each in listed[1:]])
+        alone = run_all(clock, [partial(read, each) for each in listed[1:]])
         return found | {key.lower(): each for key, each in zip(listed[1:], alone, strict=True)}
 
-    def _network(self, network_id: str, max_age_s: float, of: str) -> Outcome:
-        found = outcome(partial(self._network_body, network_id, max_age_s, of))
+    def _get_network(self, network_id: str, max_age_s: float, of: str) -> Outcome:
+        found = read_outcome(partial(self._get_network_body, network_id, max_age_s, of))
         if isinstance(found, AzureFailure):
             return found
         body: Body | None = found.value
         if body is None:
-            return Reading(None, readers_network.not_there(network_id))
+            return Reading(None, readers_network.explain_missing(network_id))
         return attempt(partial(self._parse, network_id.lower(), body))
 
     def _parse(self, key: str, body: Body) -> VirtualNetwork:
         """Return a VNet from its body; a hub's, with hundreds of peerings, once a reading."""
         known = self._parsed.get(key)
         if known is None or known[0] is not body:
-            known = self._parsed[key] = body, readers_network.network(body, key)
+            known = self._parsed[key] = body, readers_network.parse_network(body, key)
         return known[1]
 
-    def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
+    def _get_shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
         """Return a reading that is young enough, made now if there is none."""
         clock = self.reader.clock
         with self._lock:
@@ -278,7 +278,7 @@ class Readings:
             changed = self._changed.get(of.lower(), -1)
 
             def serves(found: _Made | None) -> bool:
-                if found is None or found.number < changed or _failed(found):
+                if found is None or found.number < changed or _has_failed(found):
                     return False
                 return not found.is_older(max_age_s, now)
 
@@ -302,5 +302,5 @@ class Readings:
         return made.future.result()
 
 
-def _failed(made: _Made) -> bool:
+def _has_failed(made: _Made) -> bool:
     return made.future.done() and made.future.exception() is not None

@@ -12,24 +12,24 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from erfailover.azure.client.answers import understood
+from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.tunnels import CONNECTION_STATES
 from erfailover.model.arm_json import (
     PROVISIONING_STATES,
     Body,
-    provisioning_state,
-    rows,
-    section,
-    text,
-    whole,
+    get_provisioning_state,
+    get_section,
+    list_objects,
+    parse_int,
+    parse_text,
 )
 from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest
 from erfailover.model.edge_sessions import DEVICE_PATHS, EdgeNeighbor, EdgeSessions
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, attempt
-from erfailover.model.resource_ids import LOCAL_GATEWAY, canonical, last_of
+from erfailover.model.resource_ids import LOCAL_GATEWAY, canonicalize, get_last_name
 from erfailover.model.site import Drill, Role, Site
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 PRIVATE_PEERING = "AzurePrivatePeering"
 EDGE_DEADLINE_S = 60.0
@@ -41,8 +41,8 @@ PEERING_STATES = ("Enabled", "Disabled")
 """Enumerations, as Azure documents them; another value is kept as it is."""
 
 
-@understood("reading of connections")
-def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -> Circuits:
+@wrap_parse_errors("reading of connections")
+def read_circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -> Circuits:
     """Return the connections of a gateway with their circuits, and its site failover tests.
 
     Args:
@@ -50,75 +50,86 @@ def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -
         gateway_id: the gateway.
         gateway_type: ``Vpn`` or ``ExpressRoute``; None if it is to be read as well.
     """
-    listed, told = _all(
+    listed, told = _read_all(
         reader,
         [
-            lambda: attempt(lambda: reader.connections_of(gateway_id)),
-            lambda: _type(reader, gateway_id, gateway_type),
+            lambda: attempt(lambda: reader.list_connections(gateway_id)),
+            lambda: _read_type(reader, gateway_id, gateway_type),
         ],
     )
     bodies: list[Body] = listed.value or []
-    reads: list[Callable[[], Any]] = [partial(_connection, reader, each) for each in bodies]
+    reads: list[Callable[[], Any]] = [partial(_read_connection, reader, each) for each in bodies]
     express = told == EXPRESSROUTE
     if express:
-        reads.append(partial(failover_tests, reader, gateway_id))
-    found = _all(reader, reads)
+        reads.append(partial(read_failover_tests, reader, gateway_id))
+    found = _read_all(reader, reads)
     tests = found.pop() if express else None
     connections = Reading(None if listed.value is None else tuple(found), listed.unknown)
     return Circuits(gateway_id, told, connections, tests)
 
 
-def of_both(reader: Reader, site: Site) -> dict[Role, Circuits]:
+def read_circuits_by_role(reader: Reader, site: Site) -> dict[Role, Circuits]:
     """Return what the gateways of both hubs hang on, read at once."""
-    ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
+    ids = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
     return dict(
-        zip(Role, _all(reader, [partial(circuits, reader, each) for each in ids]), strict=True)
+        zip(
+            Role,
+            _read_all(reader, [partial(read_circuits, reader, each) for each in ids]),
+            strict=True,
+        )
     )
 
 
-@understood("GET of a local network gateway")
-def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
+@wrap_parse_errors("GET of a local network gateway")
+def read_stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     """Return the BGP peering address of the drill's local network gateway; None without one."""
     drill = site.drill
     if not isinstance(drill, Drill):
         return None
-    place = site.resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
+    place = site.build_resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
     found = attempt(lambda: reader.get(place))
     if found.value is None:
         return Reading(None, found.unknown or "it does not exist in Azure")
-    settings = section(found.value, "properties", "bgpSettings")
-    return Reading(text(settings.get("bgpPeeringAddress")))
+    settings = get_section(found.value, "properties", "bgpSettings")
+    return Reading(parse_text(settings.get("bgpPeeringAddress")))
 
 
-def edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, ...]:
+def read_edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, ...]:
     """Return the BGP sessions of the edge routers of a gateway's circuits.
 
     None of a circuit that could not be read, and of a VPN gateway, which has no circuit.
     """
-    listed = attempt(lambda: reader.connections_of(gateway_id))
+    listed = attempt(lambda: reader.list_connections(gateway_id))
     if listed.value is None:
-        return (EdgeSessions(f"of {last_of(gateway_id)}", None, {}, listed.unknown),)
-    peers = (text(section(each, "properties", "peer").get("id")) for each in listed.value)
-    ids = {each.lower(): canonical(each) for each in peers if each}
-    return tuple(_all(reader, [partial(_edge_sessions, reader, each) for each in ids.values()]))
+        return (EdgeSessions(f"of {get_last_name(gateway_id)}", None, {}, listed.unknown),)
+    peers = (parse_text(get_section(each, "properties", "peer").get("id")) for each in listed.value)
+    ids = {each.lower(): canonicalize(each) for each in peers if each}
+    return tuple(
+        _read_all(reader, [partial(_read_circuit_sessions, reader, each) for each in ids.values()])
+    )
 
 
-def _edge_sessions(reader: Reader, circuit_id: str) -> EdgeSessions:
-    body, *paths = _all(
+def _read_circuit_sessions(reader: Reader, circuit_id: str) -> EdgeSessions:
+    body, *paths = _read_all(
         reader,
         [
             lambda: attempt(lambda: reader.get(circuit_id)),
-            *(partial(_neighbors, reader, circuit_id, path) for path in DEVICE_PATHS),
+            *(partial(_read_neighbors, reader, circuit_id, path) for path in DEVICE_PATHS),
         ],
     )
-    name, peer_asn = last_of(circuit_id), whole(_private_peering(body.value).get("peerASN"))
+    name, peer_asn = (
+        get_last_name(circuit_id),
+        parse_int(_find_private_peering(body.value).get("peerASN")),
+    )
     if peer_asn is None:
         missing = "it has no private peering" if body.value else "it does not exist in Azure"
         return EdgeSessions(name, None, {}, body.unknown or missing)
     return EdgeSessions(name, peer_asn, dict(zip(DEVICE_PATHS, paths, strict=True)))
 
 
-def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[EdgeNeighbor, ...]]:
+def _read_neighbors(
+    reader: Reader, circuit_id: str, path: str
+) -> Reading[tuple[EdgeNeighbor, ...]]:
     """Return the route table summary of a device path.
 
     Published: ListRoutesTableSummary of expressRouteCircuits, REST 2023-09-01, whose example row
@@ -126,7 +137,7 @@ def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[Edge
     "Idle"}``.
     """
     answer = attempt(
-        lambda: reader.action(
+        lambda: reader.read_action(
             circuit_id,
             "list_routes_table_summary",
             EDGE_DEADLINE_S,
@@ -139,110 +150,117 @@ def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[Edge
     return Reading(
         tuple(
             EdgeNeighbor(
-                neighbor=text(row.get("neighbor")),
-                asn=whole(row.get("as")),
-                up_down=text(row.get("upDown")),
-                state=text(row.get("statePfxRcd")),
+                neighbor=parse_text(row.get("neighbor")),
+                asn=parse_int(row.get("as")),
+                up_down=parse_text(row.get("upDown")),
+                state=parse_text(row.get("statePfxRcd")),
             )
-            for row in rows(section(answer.value).get("value"))
+            for row in list_objects(get_section(answer.value).get("value"))
         )
     )
 
 
-@understood("list of site failover tests")
-def failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
+@wrap_parse_errors("list of site failover tests")
+def read_failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
     """Return the site failover tests of an ExpressRoute gateway, the oldest first.
 
     Published: getFailoverAllTestsDetails of virtualNetworkGateways, REST 2024-05-01.
     """
     told = attempt(
-        lambda: reader.gateway_action(
+        lambda: reader.read_gateway_action(
             gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
         )
     )
     if told.value is None:
         return Reading(None, told.unknown)
-    return Reading(tuple(sorted(map(failover_test, told.value), key=lambda each: each.started)))
+    return Reading(
+        tuple(sorted(map(parse_failover_test, told.value), key=lambda each: each.started))
+    )
 
 
-def _type(reader: Reader, gateway_id: str, known: str | None) -> str:
+def _read_type(reader: Reader, gateway_id: str, known: str | None) -> str:
     if known is not None:
         return known
     body = attempt(lambda: reader.get(gateway_id)).value or {}
-    return text(section(body, "properties").get("gatewayType"), (VPN, EXPRESSROUTE)) or VPN
+    return (
+        parse_text(get_section(body, "properties").get("gatewayType"), (VPN, EXPRESSROUTE)) or VPN
+    )
 
 
-def _connection(reader: Reader, listed: Body) -> Connection:
+def _read_connection(reader: Reader, listed: Body) -> Connection:
     """One connection: its circuit at the same time, since the list names it already."""
-    properties = section(listed, "properties")
-    connection_id = canonical(text(listed.get("id")))
-    circuit_id = canonical(text(section(properties, "peer").get("id"))) or None
-    found, circuit = _all(
+    properties = get_section(listed, "properties")
+    connection_id = canonicalize(parse_text(listed.get("id")))
+    circuit_id = canonicalize(parse_text(get_section(properties, "peer").get("id"))) or None
+    found, circuit = _read_all(
         reader,
         [
             lambda: attempt(lambda: reader.get(connection_id)),
-            lambda: _circuit(reader, circuit_id) if circuit_id else None,
+            lambda: _read_circuit(reader, circuit_id) if circuit_id else None,
         ],
     )
-    now = section(found.value or listed, "properties")
-    status = text(now.get("connectionStatus"), CONNECTION_STATES) if found.value else ""
+    now = get_section(found.value or listed, "properties")
+    status = parse_text(now.get("connectionStatus"), CONNECTION_STATES) if found.value else ""
     return Connection(
         id=connection_id,
-        name=text(listed.get("name")) or last_of(connection_id),
-        type=text(properties.get("connectionType"), CONNECTION_TYPES),
-        provisioning_state=provisioning_state(now),
+        name=parse_text(listed.get("name")) or get_last_name(connection_id),
+        type=parse_text(properties.get("connectionType"), CONNECTION_TYPES),
+        provisioning_state=get_provisioning_state(now),
         status=Reading(status or None, None if status else found.unknown),
         circuit_id=circuit_id,
         circuit=circuit,
     )
 
 
-def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
+def _read_circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
     body = attempt(lambda: reader.get(circuit_id))
     if body.value is None:
-        name = last_of(circuit_id)
+        name = get_last_name(circuit_id)
         return Reading(None, body.unknown or f"{name} does not exist in Azure")
-    properties = section(body.value, "properties")
-    peering = _private_peering(body.value)
+    properties = get_section(body.value, "properties")
+    peering = _find_private_peering(body.value)
     return Reading(
         Circuit(
             id=circuit_id,
-            name=text(body.value.get("name")) or last_of(circuit_id),
-            provisioning_state=provisioning_state(properties),
-            circuit_state=text(properties.get("circuitProvisioningState"), CIRCUIT_STATES),
-            provider_state=text(
+            name=parse_text(body.value.get("name")) or get_last_name(circuit_id),
+            provisioning_state=get_provisioning_state(properties),
+            circuit_state=parse_text(properties.get("circuitProvisioningState"), CIRCUIT_STATES),
+            provider_state=parse_text(
                 properties.get("serviceProviderProvisioningState"), PROVIDER_STATES
             ),
-            peering_location=text(
-                section(properties, "serviceProviderProperties").get("peeringLocation")
+            peering_location=parse_text(
+                get_section(properties, "serviceProviderProperties").get("peeringLocation")
             ),
-            peering_state=text(peering.get("state"), PEERING_STATES) or None,
-            peering_provisioning_state=text(peering.get("provisioningState"), PROVISIONING_STATES)
+            peering_state=parse_text(peering.get("state"), PEERING_STATES) or None,
+            peering_provisioning_state=parse_text(
+                peering.get("provisioningState"), PROVISIONING_STATES
+            )
             or None,
         )
     )
 
 
-def _private_peering(circuit: Body | None) -> Body:
+def _find_private_peering(circuit: Body | None) -> Body:
     """Return the properties of a circuit's private peering; empty without one."""
     found = (
-        section(each, "properties") for each in rows(section(circuit, "properties").get("peerings"))
+        get_section(each, "properties")
+        for each in list_objects(get_section(circuit, "properties").get("peerings"))
     )
-    kinds = ((text(each.get("peeringType"), [PRIVATE_PEERING]), each) for each in found)
+    kinds = ((parse_text(each.get("peeringType"), [PRIVATE_PEERING]), each) for each in found)
     return next((each for kind, each in kinds if kind == PRIVATE_PEERING), {})
 
 
-@understood("a site failover test")
-def failover_test(row: Body) -> FailoverTest:
+@wrap_parse_errors("a site failover test")
+def parse_failover_test(row: Body) -> FailoverTest:
     """Return one site failover test from its row."""
     return FailoverTest(
-        id=text(row.get("testGuid")),
-        peering_location=text(row.get("peeringLocation")),
-        status=text(row.get("status")) or "Invalid",
-        started=text(row.get("startTime")),
-        ended=text(row.get("endTime")),
+        id=parse_text(row.get("testGuid")),
+        peering_location=parse_text(row.get("peeringLocation")),
+        status=parse_text(row.get("status")) or "Invalid",
+        started=parse_text(row.get("startTime")),
+        ended=parse_text(row.get("endTime")),
     )
 
 
-def _all(reader: Reader, reads: Sequence[Callable[[], Any]]) -> list[Any]:
-    return all_at_once(reader.clock, reads)
+def _read_all(reader: Reader, reads: Sequence[Callable[[], Any]]) -> list[Any]:
+    return run_all(reader.clock, reads)

@@ -12,7 +12,7 @@ from erfailover.azure.readers.network import (
     read_table,
     with_static_tunnels,
 )
-from erfailover.azure.readers.outcomes import outcome, readings
+from erfailover.azure.readers.outcomes import build_readings, read_outcome
 from erfailover.errors import Failure
 from erfailover.model.observed import Gateway, Reading, attempt
 from erfailover.model.site import Role, Site
@@ -54,10 +54,10 @@ def with_routes(reader: Reader, known: Gateway, deadline_s: float, cadence: Cade
         AzureFailure: there is no token, or no answer.
     """
     answered: list[float] = []
-    read = outcome(
+    read = read_outcome(
         lambda: read_table(reader, known.id, ROUTES, deadline_s, answered.append, cadence)
     )
-    routes = readings({ROUTES: read})[ROUTES]
+    routes = build_readings({ROUTES: read})[ROUTES]
     return replace(
         known,
         peers=NOT_ASKED,

@@ -14,26 +14,26 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any
 
-from erfailover.azure.client.answers import understood
-from erfailover.azure.client.operations import label
+from erfailover.azure.client.answers import wrap_parse_errors
+from erfailover.azure.client.operations import shorten_id
 from erfailover.azure.client.polling import TABLES as TABLE_POLLS
 from erfailover.azure.client.polling import Cadence
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
-from erfailover.azure.readers.outcomes import Outcome, outcome, readings
-from erfailover.azure.readers.tunnels import tunnels
+from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
+from erfailover.azure.readers.tunnels import read_tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.arm_json import (
     Body,
-    prefixes,
-    provisioning_state,
-    rows,
-    section,
-    text,
-    texts,
-    truth,
-    whole,
+    get_provisioning_state,
+    get_section,
+    list_objects,
+    list_texts,
+    parse_bool,
+    parse_int,
+    parse_ipv4_prefixes,
+    parse_text,
 )
 from erfailover.model.observed import (
     EXPRESSROUTE,
@@ -51,15 +51,15 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import (
     GATEWAY_SUBNET,
     PEERING,
-    canonical,
-    child_of,
-    last_of,
-    network_of,
+    build_child_id,
+    canonicalize,
+    get_last_name,
+    get_network_id,
 )
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import needs_static_tunnels
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 TABLES = tuple(PARSERS)
 NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")
@@ -89,22 +89,22 @@ def observe(
     """
     answered: dict[str, float] = {}
 
-    names = site.network_names() if networks is None else networks
-    network_ids = [site.network_id(name) for name in names]
+    names = site.list_network_names() if networks is None else networks
+    network_ids = [site.build_network_id(name) for name in names]
     reads: list[Callable[[], tuple[str, Outcome]]] = []
     for network_id in network_ids:
-        reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
+        reads.append(_bind_key(network_id.lower(), partial(_read_network, reader, network_id)))
     for role in roles:
-        gateway_id = site.gateway_id(site.hub(role).gateway)
+        gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
         note = partial(answered.__setitem__, f"{role}/gateway")
-        read = partial(_body, reader, gateway_id, deadline_s, note)
-        reads.append(_keyed(f"{role}/gateway", read))
+        read = partial(_read_body, reader, gateway_id, deadline_s, note)
+        reads.append(_bind_key(f"{role}/gateway", read))
         for action in tables:
             note = partial(answered.__setitem__, f"{role}/{action}")
             table = partial(read_table, reader, gateway_id, action, deadline_s, note)
-            reads.append(_keyed(f"{role}/{action}", table))
-    found = readings(dict(all_at_once(reader.clock, reads)))
-    observed = _assembled(site, network_ids, roles, found)
+            reads.append(_bind_key(f"{role}/{action}", table))
+    found = build_readings(dict(run_all(reader.clock, reads)))
+    observed = _build_observed(site, network_ids, roles, found)
     if not tables:
         return observed
     gateways = {}
@@ -112,50 +112,52 @@ def observe(
         first_s = min(at for key, at in answered.items() if key.startswith(f"{role}/"))
         timely = replace(each, answered_s=first_s)
         gateways[role] = with_static_tunnels(reader, site, timely, deadline_s)
-    return judgeable(reader, replace(observed, gateways=gateways), deadline_s)
+    return add_advertised_if_needed(reader, replace(observed, gateways=gateways), deadline_s)
 
 
-def judgeable(reader: Reader, observed: Observed, deadline_s: float = READ_DEADLINE_S) -> Observed:
+def add_advertised_if_needed(
+    reader: Reader, observed: Observed, deadline_s: float = READ_DEADLINE_S
+) -> Observed:
     """Return a picture with what the gateways advertise, if a hub's summaries make it matter."""
     if not any(each.summarized for each in observed.networks.values()):
         return observed
-    return replace(observed, gateways=with_advertised(reader, observed.gateways, deadline_s))
+    return replace(observed, gateways=add_advertised(reader, observed.gateways, deadline_s))
 
 
-def with_advertised(
+def add_advertised(
     reader: Reader, gateways: Mapping[Role, Gateway], deadline_s: float = READ_DEADLINE_S
 ) -> dict[Role, Gateway]:
     """Gateways with what they advertise to their Connected peers."""
     reads = [
-        partial(attempt, partial(_advertised, reader, each, deadline_s))
+        partial(attempt, partial(_read_advertised, reader, each, deadline_s))
         for each in gateways.values()
     ]
-    found = all_at_once(reader.clock, reads)
+    found = run_all(reader.clock, reads)
     return {
         role: replace(each, advertised=told)
         for (role, each), told in zip(gateways.items(), found, strict=True)
     }
 
 
-def _advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4Network, ...]:
+def _read_advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4Network, ...]:
     if found.peers.value is None:
         raise AzureFailure(Kind.SERVER, found.peers.unknown or "its peers are unknown")
-    peers = conditions.external_peers(found)
+    peers = conditions.select_external_peers(found)
     names = {each.neighbor for each in peers if each.state == conditions.CONNECTED}
     action = "get_advertised_routes"
     reads = [
-        partial(reader.gateway_action, found.id, action, deadline_s, peer=each)
+        partial(reader.read_gateway_action, found.id, action, deadline_s, peer=each)
         for each in sorted(names)
     ]
-    answers = all_at_once(reader.clock, reads)
-    with understood(f"POST {label(found.id)}/{action}"):
+    answers = run_all(reader.clock, reads)
+    with wrap_parse_errors(f"POST {shorten_id(found.id)}/{action}"):
         return tuple(
             sorted(
                 {
                     each
                     for answer in answers
                     for row in answer
-                    for each in prefixes([row["network"]])
+                    for each in parse_ipv4_prefixes([row["network"]])
                 }
             )
         )
@@ -167,22 +169,22 @@ def with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: 
         return found
 
     def is_static(listed: dict[str, Any]) -> bool:
-        return not found.bgp or not truth(section(listed, "properties").get("enableBgp"))
+        return not found.bgp or not parse_bool(get_section(listed, "properties").get("enableBgp"))
 
-    read = partial(tunnels, reader, found.id, deadline_s, is_static)
+    read = partial(read_tunnels, reader, found.id, deadline_s, is_static)
     return replace(found, static_tunnels=attempt(read))
 
 
-def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
-    return lambda: (key, outcome(read))
+def _bind_key(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
+    return lambda: (key, read_outcome(read))
 
 
-def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
+def _read_network(reader: Reader, network_id: str) -> VirtualNetwork | None:
     body = reader.get(network_id)
-    return network(body, network_id) if body else None
+    return parse_network(body, network_id) if body else None
 
 
-def _body(
+def _read_body(
     reader: Reader, resource_id: str, deadline_s: float, answered: Callable[[float], None]
 ) -> Body | None:
     found = reader.get(resource_id, deadline_s)
@@ -199,165 +201,172 @@ def read_table(
     cadence: Cadence = TABLE_POLLS,
 ) -> tuple[Any, ...]:
     """Return the rows of one of a gateway's tables, read now."""
-    rows = reader.gateway_action(gateway_id, action, deadline_s, produced_after, cadence)
-    with understood(f"POST {label(gateway_id)}/{action}"):
+    rows = reader.read_gateway_action(gateway_id, action, deadline_s, produced_after, cadence)
+    with wrap_parse_errors(f"POST {shorten_id(gateway_id)}/{action}"):
         return tuple(map(PARSERS[action], rows))
 
 
-def _assembled(
+def _build_observed(
     site: Site, network_ids: Iterable[str], roles: Iterable[Role], found: dict[str, Reading[Any]]
 ) -> Observed:
     networks, unknown, gateways = {}, {}, {}
     for network_id in network_ids:
         reading = found[network_id.lower()]
         if reading.value is None:
-            unknown[network_id.lower()] = reading.unknown or not_there(network_id)
+            unknown[network_id.lower()] = reading.unknown or explain_missing(network_id)
         else:
             networks[network_id.lower()] = reading.value
     for role in roles:
-        gateway_id = site.gateway_id(site.hub(role).gateway)
+        gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
         body = found[f"{role}/gateway"]
         if body.value is None:
-            unknown[gateway_id.lower()] = body.unknown or not_there(gateway_id)
+            unknown[gateway_id.lower()] = body.unknown or explain_missing(gateway_id)
             continue
         peers, routes = (found.get(f"{role}/{table}", NOT_ASKED) for table in TABLES)
         try:
-            gateways[role] = gateway(role, body.value, peers, routes, gateway_id)
+            gateways[role] = parse_gateway(role, body.value, peers, routes, gateway_id)
         except AzureFailure as failure:
             unknown[gateway_id.lower()] = failure.message
-    return Observed(utc_now(), networks, gateways, unknown)
+    return Observed(format_utc_now(), networks, gateways, unknown)
 
 
-def with_gateways_beside(reader: Reader, site: Site, observed: Observed) -> Observed:
+def add_other_gateways(reader: Reader, site: Site, observed: Observed) -> Observed:
     """Return a picture with the gateways in a hub besides the site's own, read now.
 
     Nothing is asked if there are none, which the VNets of the picture tell.
     """
     found: dict[Role, list[str]] = {}
     for role in Role:
-        hub = observed.network(site.network_id(site.hub(role).virtual_network))
-        own = site.gateway_id(site.hub(role).gateway).lower()
+        hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
+        own = site.build_gateway_id(site.get_hub(role).gateway).lower()
         found[role] = [each for each in (hub.gateways if hub else ()) if each.lower() != own]
     reads = [
-        partial(_gateway_beside, reader, site, role, each)
+        partial(_read_other_gateway, reader, site, role, each)
         for role, ids in found.items()
         for each in ids
     ]
     if not reads:
         return observed
-    read = [each for each in all_at_once(reader.clock, reads) if each is not None]
+    read = [each for each in run_all(reader.clock, reads) if each is not None]
     beside = {role: tuple(each for each in read if each.role is role) for role in Role}
     return replace(observed, beside=beside)
 
 
-def _gateway_beside(reader: Reader, site: Site, role: Role, gateway_id: str) -> Gateway | None:
+def _read_other_gateway(reader: Reader, site: Site, role: Role, gateway_id: str) -> Gateway | None:
     within_s = READ_DEADLINE_S
     reads = [
-        _keyed("body", partial(reader.get, gateway_id, within_s)),
-        *(_keyed(each, partial(read_table, reader, gateway_id, each, within_s)) for each in TABLES),
+        _bind_key("body", partial(reader.get, gateway_id, within_s)),
+        *(
+            _bind_key(each, partial(read_table, reader, gateway_id, each, within_s))
+            for each in TABLES
+        ),
     ]
-    found = readings(dict(all_at_once(reader.clock, reads)))
+    found = build_readings(dict(run_all(reader.clock, reads)))
     if not (body := found["body"].value):
         return None
     try:
         peers, routes = (found[table] for table in TABLES)
-        read = gateway(role, body, peers, routes, gateway_id)
+        read = parse_gateway(role, body, peers, routes, gateway_id)
     except AzureFailure:
         return None
     return with_static_tunnels(reader, site, read, within_s)
 
 
-def gateways_in(network: Body) -> list[str]:
+def list_gateway_ids(network: Body) -> list[str]:
     """Return the ids of the gateways in a VNet: the GatewaySubnet lists their configurations."""
     found: dict[str, str] = {}
-    for subnet in rows(section(network, "properties").get("subnets")):
-        if text(subnet.get("name")).lower() != GATEWAY_SUBNET.lower():
+    for subnet in list_objects(get_section(network, "properties").get("subnets")):
+        if parse_text(subnet.get("name")).lower() != GATEWAY_SUBNET.lower():
             continue
-        for each in rows(section(subnet, "properties").get("ipConfigurations")):
-            gateway, _, _ = canonical(text(each.get("id"))).partition("/ipConfigurations/")
+        for each in list_objects(get_section(subnet, "properties").get("ipConfigurations")):
+            gateway, _, _ = canonicalize(parse_text(each.get("id"))).partition("/ipConfigurations/")
             if "/virtualNetworkGateways/" in gateway:
                 found.setdefault(gateway.lower(), gateway)
     return list(found.values())
 
 
-def utc_now() -> str:
+def format_utc_now() -> str:
     """Return the time of a picture: RFC 3339, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def not_there(resource_id: str) -> str:
+def explain_missing(resource_id: str) -> str:
     """Why a resource that Azure answered 404 for is not known, in words."""
-    return f"{last_of(resource_id)} does not exist in Azure"
+    return f"{get_last_name(resource_id)} does not exist in Azure"
 
 
-@understood("GET of a VNet")
-def network(body: Body, network_id: str = "") -> VirtualNetwork:
+@wrap_parse_errors("GET of a VNet")
+def parse_network(body: Body, network_id: str = "") -> VirtualNetwork:
     """Return a VNet from its ARM JSON.
 
     Args:
         body: what Azure answered.
         network_id: the id that was asked for, for a body without one.
     """
-    properties = section(body, "properties")
-    id_ = own_id(body, network_id)
+    properties = get_section(body, "properties")
+    id_ = select_id(body, network_id)
     return VirtualNetwork(
         id=id_,
-        name=text(body.get("name")) or last_of(id_),
-        provisioning_state=provisioning_state(properties),
-        address_space=prefixes(section(properties, "addressSpace").get("addressPrefixes")),
-        has_gateway=any(
-            text(subnet.get("name")).lower() == GATEWAY_SUBNET.lower()
-            and bool(rows(section(subnet, "properties").get("ipConfigurations")))
-            for subnet in rows(properties.get("subnets"))
+        name=parse_text(body.get("name")) or get_last_name(id_),
+        provisioning_state=get_provisioning_state(properties),
+        address_space=parse_ipv4_prefixes(
+            get_section(properties, "addressSpace").get("addressPrefixes")
         ),
-        location=text(body.get("location")),
-        gateways=tuple(gateways_in(body)),
-        tags={str(key): text(value) for key, value in section(body, "tags").items()},
-        peerings=tuple(peering(each, id_) for each in _peering_rows(properties) if _name(each)),
-        summarized=prefixes(
-            section(properties, "summarizedGatewayPrefixes").get("addressPrefixes")
+        has_gateway=any(
+            parse_text(subnet.get("name")).lower() == GATEWAY_SUBNET.lower()
+            and bool(list_objects(get_section(subnet, "properties").get("ipConfigurations")))
+            for subnet in list_objects(properties.get("subnets"))
+        ),
+        location=parse_text(body.get("location")),
+        gateways=tuple(list_gateway_ids(body)),
+        tags={str(key): parse_text(value) for key, value in get_section(body, "tags").items()},
+        peerings=tuple(
+            parse_peering(each, id_) for each in _list_peering_rows(properties) if _name(each)
+        ),
+        summarized=parse_ipv4_prefixes(
+            get_section(properties, "summarizedGatewayPrefixes").get("addressPrefixes")
         ),
     )
 
 
-@understood("GET of a peering")
-def peering(body: Body, network_id: str) -> Peering:
+@wrap_parse_errors("GET of a peering")
+def parse_peering(body: Body, network_id: str) -> Peering:
     """Return a peering from its ARM JSON; it is known by its VNet and its name."""
-    properties = section(body, "properties")
-    id_ = _peering_id(body, network_id)
+    properties = get_section(body, "properties")
+    id_ = _build_peering_id(body, network_id)
     return Peering(
         id=id_,
         name=_name(body),
-        virtual_network=canonical(network_id),
-        remote_virtual_network=canonical(
-            text(section(properties, "remoteVirtualNetwork").get("id"))
+        virtual_network=canonicalize(network_id),
+        remote_virtual_network=canonicalize(
+            parse_text(get_section(properties, "remoteVirtualNetwork").get("id"))
         ),
-        state=text(properties.get("peeringState"), PEERING_STATES),
-        sync_level=text(properties.get("peeringSyncLevel"), SYNC_LEVELS) or None,
-        provisioning_state=provisioning_state(properties),
+        state=parse_text(properties.get("peeringState"), PEERING_STATES),
+        sync_level=parse_text(properties.get("peeringSyncLevel"), SYNC_LEVELS) or None,
+        provisioning_state=get_provisioning_state(properties),
         flags=Flags.from_arm(properties),
-        known_space=_space(properties, "remoteAddressSpace"),
-        remote_space=_space(properties, "remoteVirtualNetworkAddressSpace"),
-        is_partial=not truth(properties.get("peerCompleteVnets"), default=True)
-        or truth(properties.get("enableOnlyIPv6Peering")),
+        known_space=_parse_space(properties, "remoteAddressSpace"),
+        remote_space=_parse_space(properties, "remoteVirtualNetworkAddressSpace"),
+        is_partial=not parse_bool(properties.get("peerCompleteVnets"), default=True)
+        or parse_bool(properties.get("enableOnlyIPv6Peering")),
     )
 
 
-def _space(properties: Body, name: str) -> tuple[str, ...] | None:
-    found = section(properties, name).get("addressPrefixes")
-    return None if found is None else tuple(texts(found))
+def _parse_space(properties: Body, name: str) -> tuple[str, ...] | None:
+    found = get_section(properties, name).get("addressPrefixes")
+    return None if found is None else tuple(list_texts(found))
 
 
-def peering_row(network: Body | None, peering_id: str) -> Body | None:
+def find_peering_row(network: Body | None, peering_id: str) -> Body | None:
     """Return a peering's ARM JSON in that of its VNet; None if there is none."""
-    wanted = canonical(peering_id).lower()
-    for row in rows(section(network, "properties").get("virtualNetworkPeerings")):
-        if _peering_id(row, network_of(peering_id)).lower() == wanted:
+    wanted = canonicalize(peering_id).lower()
+    for row in list_objects(get_section(network, "properties").get("virtualNetworkPeerings")):
+        if _build_peering_id(row, get_network_id(peering_id)).lower() == wanted:
             return row
     return None
 
 
-def _peering_rows(properties: Body) -> list[Body]:
+def _list_peering_rows(properties: Body) -> list[Body]:
     """Return the rows of a VNet's peerings; none for null.
 
     Raises:
@@ -366,29 +375,29 @@ def _peering_rows(properties: Body) -> list[Body]:
     found = properties.get("virtualNetworkPeerings")
     if found is not None and not isinstance(found, list):
         raise ValueError("expected an array under 'virtualNetworkPeerings'")
-    return rows(found)
+    return list_objects(found)
 
 
-def own_id(body: Body, asked: str) -> str:
+def select_id(body: Body, asked: str) -> str:
     """Return the id of a resource: Azure's spelling of the one that was asked for, if there is one.
 
     Writes go to this id, so nothing else that the body says of itself counts.
     """
-    given = canonical(text(body.get("id")))
-    return given if not asked or given.lower() == asked.lower() else canonical(asked)
+    given = canonicalize(parse_text(body.get("id")))
+    return given if not asked or given.lower() == asked.lower() else canonicalize(asked)
 
 
 def _name(body: Body) -> str:
-    return last_of((text(body.get("name")) or text(body.get("id"))).rstrip("/"))
+    return get_last_name((parse_text(body.get("name")) or parse_text(body.get("id"))).rstrip("/"))
 
 
-def _peering_id(body: Body, network_id: str) -> str:
+def _build_peering_id(body: Body, network_id: str) -> str:
     """Return the id of a peering in a VNet's body: below that VNet, whatever the row says."""
-    return child_of(canonical(network_id), PEERING, _name(body))
+    return build_child_id(canonicalize(network_id), PEERING, _name(body))
 
 
-@understood("GET of a gateway")
-def gateway(
+@wrap_parse_errors("GET of a gateway")
+def parse_gateway(
     role: Role,
     body: Body,
     peers: Reading[tuple[BgpPeer, ...]],
@@ -396,35 +405,35 @@ def gateway(
     gateway_id: str = "",
 ) -> Gateway:
     """Return a gateway from its ARM JSON and its two tables."""
-    properties = section(body, "properties")
-    settings = section(properties, "bgpSettings")
-    type_ = text(properties.get("gatewayType"), GATEWAY_TYPES) or VPN
-    id_ = own_id(body, gateway_id)
+    properties = get_section(body, "properties")
+    settings = get_section(properties, "bgpSettings")
+    type_ = parse_text(properties.get("gatewayType"), GATEWAY_TYPES) or VPN
+    id_ = select_id(body, gateway_id)
     return Gateway(
         id=id_,
-        name=text(body.get("name")) or last_of(id_),
+        name=parse_text(body.get("name")) or get_last_name(id_),
         role=role,
-        provisioning_state=provisioning_state(properties),
-        bgp_addresses=_bgp_addresses(settings),
+        provisioning_state=get_provisioning_state(properties),
+        bgp_addresses=_list_bgp_addresses(settings),
         peers=peers,
         learned_routes=routes,
-        asn=whole(settings.get("asn")),
+        asn=parse_int(settings.get("asn")),
         type=type_,
-        sku=text(section(properties, "sku").get("name")) or None,
-        active_active=truth(properties.get("activeActive")),
-        bgp=type_ == EXPRESSROUTE or truth(properties.get("enableBgp"), default=True),
+        sku=parse_text(get_section(properties, "sku").get("name")) or None,
+        active_active=parse_bool(properties.get("activeActive")),
+        bgp=type_ == EXPRESSROUTE or parse_bool(properties.get("enableBgp"), default=True),
     )
 
 
-def _bgp_addresses(settings: Body) -> tuple[str, ...]:
+def _list_bgp_addresses(settings: Body) -> tuple[str, ...]:
     """Every address that a gateway speaks BGP from.
 
     ``bgpPeeringAddress`` names Azure's alone; those of the operator (APIPA, 169.254.21.0 to
     169.254.22.255) are listed with each IP configuration (published: Set-AzVirtualNetworkGateway,
     example of a custom BGP address).
     """
-    found = [part.strip() for part in text(settings.get("bgpPeeringAddress")).split(",")]
-    for each in rows(settings.get("bgpPeeringAddresses")):
-        found += texts(each.get("defaultBgpIpAddresses"))
-        found += texts(each.get("customBgpIpAddresses"))
+    found = [part.strip() for part in parse_text(settings.get("bgpPeeringAddress")).split(",")]
+    for each in list_objects(settings.get("bgpPeeringAddresses")):
+        found += list_texts(each.get("defaultBgpIpAddresses"))
+        found += list_texts(each.get("customBgpIpAddresses"))
     return tuple(dict.fromkeys(filter(None, found)))

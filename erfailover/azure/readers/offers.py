@@ -6,74 +6,74 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from erfailover.azure.client.answers import understood
+from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.arm_json import rows, section, text, texts
+from erfailover.model.arm_json import get_section, list_objects, list_texts, parse_text
 from erfailover.model.observed import Reading, attempt
 from erfailover.model.resource_ids import NETWORK_PROVIDER
 from erfailover.model.site import Site
-from erfailover.planning.provision.offers import Offers, short_name
-from erfailover.runtime.clock import all_at_once
+from erfailover.planning.provision.offers import Offers, normalize_region
+from erfailover.runtime.clock import run_all
 
 T = TypeVar("T")
 SIZES_DEADLINE_S = 60.0
 """The sizes of a region come in one answer of some megabytes."""
 
 
-@understood("reading of offers")
+@wrap_parse_errors("reading of offers")
 def ask(reader: Reader, site: Site) -> Offers:
     """Return what Azure offers for a site's topology, in the site's region.
 
     Published (REST, Providers Get): a resource type names its locations, and by ``zoneMappings``
     the availability zones of each. (Resource SKUs List): a size's ``restrictions``.
     """
-    place = short_name(site.location)
+    place = normalize_region(site.location)
     machines = site.topology.machines.values() if site.topology else ()
     sizes = sorted({each.size for each in machines})
     images = sorted({each.image for each in machines})
-    questions: list[Callable[[], Any]] = [partial(_provider, reader)]
-    questions += [partial(_sizes, reader, place)] if sizes else []
-    questions += [partial(_image, reader, place, each) for each in images]
-    found = all_at_once(reader.clock, [partial(attempt, each) for each in questions])
+    questions: list[Callable[[], Any]] = [partial(_read_provider, reader)]
+    questions += [partial(_read_sizes, reader, place)] if sizes else []
+    questions += [partial(_has_image, reader, place, each) for each in images]
+    found = run_all(reader.clock, [partial(attempt, each) for each in questions])
     provider, offered = found[0], found[1] if sizes else Reading({})
     return Offers(
-        _mapped(provider, _regions),
-        _mapped(provider, partial(_zones, place)),
-        {size: _mapped(offered, partial(_why_not, size)) for size in sizes},
+        _map_reading(provider, _list_regions),
+        _map_reading(provider, partial(_list_zones, place)),
+        {size: _map_reading(offered, partial(_explain_unavailable, size)) for size in sizes},
         dict(zip(images, found[1 + bool(sizes) :], strict=True)),
     )
 
 
-def _mapped(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
+def _map_reading(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
     return Reading(None, reading.unknown) if reading.value is None else Reading(use(reading.value))
 
 
-def _provider(reader: Reader) -> dict[str, Any]:
+def _read_provider(reader: Reader) -> dict[str, Any]:
     def call(clients: Clients) -> dict[str, Any]:
         found = clients.resource.providers.get(NETWORK_PROVIDER).as_dict()
-        listed = rows(found.get("resourceTypes"))
-        return {text(each.get("resourceType")).lower(): each for each in listed}
+        listed = list_objects(found.get("resourceTypes"))
+        return {parse_text(each.get("resourceType")).lower(): each for each in listed}
 
-    return reader.asked(f"GET provider {NETWORK_PROVIDER}", call)
-
-
-def _regions(types: dict[str, Any]) -> frozenset[str]:
-    found = section(types, "virtualnetworkgateways")
-    return frozenset(map(short_name, texts(found.get("locations"))))
+    return reader.call_clients(f"GET provider {NETWORK_PROVIDER}", call)
 
 
-def _zones(place: str, types: dict[str, Any]) -> frozenset[str]:
+def _list_regions(types: dict[str, Any]) -> frozenset[str]:
+    found = get_section(types, "virtualnetworkgateways")
+    return frozenset(map(normalize_region, list_texts(found.get("locations"))))
+
+
+def _list_zones(place: str, types: dict[str, Any]) -> frozenset[str]:
     return frozenset(
         zone
-        for row in rows(section(types, "publicipaddresses").get("zoneMappings"))
-        if short_name(text(row.get("location"))) == place
-        for zone in texts(row.get("zones"))
+        for row in list_objects(get_section(types, "publicipaddresses").get("zoneMappings"))
+        if normalize_region(parse_text(row.get("location"))) == place
+        for zone in list_texts(row.get("zones"))
     )
 
 
-def _sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
+def _read_sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
     """Return the sizes of a region, in lower case, each with its restrictions."""
 
     def call(clients: Clients) -> dict[str, Iterable[Any]]:
@@ -82,15 +82,15 @@ def _sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
             for each in clients.compute.resource_skus.list(filter=f"location eq '{place}'")
         )
         return {
-            text(row.get("name")).lower(): rows(row.get("restrictions"))
+            parse_text(row.get("name")).lower(): list_objects(row.get("restrictions"))
             for row in listed
             if row.get("resourceType") == "virtualMachines"
         }
 
-    return reader.asked(f"GET sizes in {place}", call, SIZES_DEADLINE_S)
+    return reader.call_clients(f"GET sizes in {place}", call, SIZES_DEADLINE_S)
 
 
-def _why_not(size: str, offered: dict[str, Iterable[Any]]) -> str:
+def _explain_unavailable(size: str, offered: dict[str, Iterable[Any]]) -> str:
     """Why a size is not to be had; empty if it is. One that lacks a zone still is."""
     if size.lower() not in offered:
         return "is not offered in this region"
@@ -100,7 +100,7 @@ def _why_not(size: str, offered: dict[str, Iterable[Any]]) -> str:
     return ""
 
 
-def _image(reader: Reader, place: str, image: str) -> bool:
+def _has_image(reader: Reader, place: str, image: str) -> bool:
     publisher, offer, sku, version = image.split(":")
 
     def call(clients: Clients) -> bool:
@@ -109,7 +109,7 @@ def _image(reader: Reader, place: str, image: str) -> bool:
         return bool(names) if version == "latest" else version in names
 
     try:
-        return reader.asked(f"GET versions of {image}", call)
+        return reader.call_clients(f"GET versions of {image}", call)
     except AzureFailure as failure:
         if failure.kind is Kind.NOT_FOUND:
             return False

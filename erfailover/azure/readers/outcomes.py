@@ -18,7 +18,7 @@ Outcome = Reading[Any] | AzureFailure
 """A reading, or why it failed."""
 
 
-def outcome(read: Callable[[], Any]) -> Outcome:
+def read_outcome(read: Callable[[], Any]) -> Outcome:
     """Read a value; if Azure fails, return that instead."""
     try:
         return Reading(read())
@@ -26,7 +26,7 @@ def outcome(read: Callable[[], Any]) -> Outcome:
         return failure
 
 
-def readings(outcomes: Mapping[str, Outcome]) -> dict[str, Reading[Any]]:
+def build_readings(outcomes: Mapping[str, Outcome]) -> dict[str, Reading[Any]]:
     """Return the readings of one picture by key; those that failed with the reason.
 
     Raises:

@@ -6,13 +6,13 @@ from functools import partial
 
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network_watcher import primary_interface
-from erfailover.model.arm_json import rows, section, text
+from erfailover.model.arm_json import get_section, list_objects, parse_text
 from erfailover.model.observed import attempt
 from erfailover.model.probes import InterfaceRoute, Probe
-from erfailover.model.resource_ids import INTERFACE, network_of
+from erfailover.model.resource_ids import INTERFACE, get_network_id
 from erfailover.model.site import Site
 from erfailover.planning.probes.chosen import source_of
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 
 def networks_of(reader: Reader, site: Site, probes: dict[str, Probe]) -> dict[str, str | None]:
@@ -29,20 +29,20 @@ def networks_of(reader: Reader, site: Site, probes: dict[str, Probe]) -> dict[st
         partial(attempt, partial(_network_of, reader, site, source, is_interface=is_interface))
         for source, is_interface in sources.items()
     ]
-    found = all_at_once(reader.clock, reads)
+    found = run_all(reader.clock, reads)
     return {source: each.value for source, each in zip(sources, found, strict=True)}
 
 
 def _network_of(reader: Reader, site: Site, source: str, *, is_interface: bool) -> str | None:
-    interface_id: str | None = site.resource_id(INTERFACE, source)
+    interface_id: str | None = site.build_resource_id(INTERFACE, source)
     if not is_interface:
-        machine = reader.get(site.machine_id(source))
+        machine = reader.get(site.build_machine_id(source))
         interface_id = primary_interface(machine) if machine is not None else None
     interface = reader.get(interface_id) if interface_id else None
     if interface is None:
         return None
-    for each in rows(section(interface, "properties").get("ipConfigurations")):
-        subnet_id = text(section(each, "properties", "subnet").get("id"))
+    for each in list_objects(get_section(interface, "properties").get("ipConfigurations")):
+        subnet_id = parse_text(get_section(each, "properties", "subnet").get("id"))
         if subnet_id:
-            return network_of(subnet_id)
+            return get_network_id(subnet_id)
     return None

@@ -14,21 +14,21 @@ from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypeVar
 
-from erfailover.azure.client.answers import understood
+from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import gateways
-from erfailover.azure.readers.network import not_there, own_id
-from erfailover.azure.readers.tunnels import far_end, there, tunnels
+from erfailover.azure.readers.network import explain_missing, select_id
+from erfailover.azure.readers.tunnels import get_local_gateway_id, read_required, read_tunnels
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.model.arm_json import (
     Body,
-    ipv6_prefix_of,
-    prefixes,
-    rows,
-    section,
-    text,
-    texts,
-    truth,
+    get_section,
+    list_objects,
+    list_texts,
+    parse_bool,
+    parse_ipv4_prefixes,
+    parse_ipv6_prefix,
+    parse_text,
 )
 from erfailover.model.observed import EXPRESSROUTE, VPN, Gateway, Reading, attempt
 from erfailover.model.resource_ids import (
@@ -36,9 +36,9 @@ from erfailover.model.resource_ids import (
     HUB,
     HUB_ADDRESS,
     HUB_PEER,
-    canonical,
-    last_of,
-    subscription_of,
+    canonicalize,
+    get_last_name,
+    get_subscription,
 )
 from erfailover.model.routing import (
     GATEWAY_HOP,
@@ -52,7 +52,7 @@ from erfailover.model.routing import (
     UserRoute,
 )
 from erfailover.model.site import Role, Site
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 T = TypeVar("T")
 
@@ -86,59 +86,67 @@ def read(
 
     def look(network_id: str) -> Body | None:
         body = plain(network_id)
-        if body is not None and _names_a_manager(body):
+        if body is not None and _has_manager_peering(body):
             hinted.add(network_id.lower())
         return body
 
-    ids = [site.network_id(name) for name in dict.fromkeys(site.network_names())]
-    wanted: list[Callable[[], Any]] = [partial(_network, look, each) for each in ids]
-    wanted += [partial(_static, reader, site, role) for role in roles]
-    gateway_id = site.gateway_id(site.backup.gateway)
+    ids = [site.build_network_id(name) for name in dict.fromkeys(site.list_network_names())]
+    wanted: list[Callable[[], Any]] = [partial(_read_network, look, each) for each in ids]
+    wanted += [partial(_read_static_prefixes, reader, site, role) for role in roles]
+    gateway_id = site.build_gateway_id(site.backup.gateway)
     wanted += [
-        partial(tunnels, reader, gateway_id, DEADLINE_S),
-        partial(_left_gateway, leaving, leaving_gateway or partial(gateways.leaving, reader, site)),
+        partial(read_tunnels, reader, gateway_id, DEADLINE_S),
+        partial(
+            _read_leaving_gateway,
+            leaving,
+            leaving_gateway or partial(gateways.leaving, reader, site),
+        ),
     ]
-    *first, around, left = all_at_once(reader.clock, [partial(attempt, each) for each in wanted])
+    *first, around, left = run_all(reader.clock, [partial(attempt, each) for each in wanted])
     networks: dict[str, Reading[Surrounding]] = {
         id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
     }
     static: dict[Role, Reading[tuple[StaticPrefix, ...]]] = dict(
         zip(roles, first[len(ids) :], strict=True)
     )
-    tables, servers = _second(reader, site, networks)
-    kinds = _kinds(reader, site, tables)
-    hubs = [site.network_id(site.hub(role).virtual_network).lower() for role in Role]
+    tables, servers = _read_referenced(reader, site, networks)
+    kinds = _read_gateway_types(reader, site, tables)
+    hubs = [site.build_network_id(site.get_hub(role).virtual_network).lower() for role in Role]
     asked = [each for each in networks if leaving is None or each in (*hubs, *hinted)]
-    managed = all_at_once(
-        reader.clock, [partial(attempt, partial(_managed, reader, each)) for each in asked]
+    managed = run_all(
+        reader.clock, [partial(attempt, partial(_read_managed, reader, each)) for each in asked]
     )
     by_id = dict(zip(asked, managed, strict=True))
     return Surroundings(networks, tables, kinds, servers, static, around, left, by_id)
 
 
-def _second(
+def _read_referenced(
     reader: Reader, site: Site, networks: dict[str, Reading[Surrounding]]
 ) -> tuple[dict[str, Reading[RouteTable]], dict[Role, Reading[tuple[RouteServer, ...]]]]:
     """Return the route tables and Route Servers that the VNets name."""
-    hubs = {role: site.network_id(site.hub(role).virtual_network).lower() for role in Role}
-    keys = list(dict.fromkeys(_tables(networks, frozenset(hubs.values()))))
+    hubs = {
+        role: site.build_network_id(site.get_hub(role).virtual_network).lower() for role in Role
+    }
+    keys = list(dict.fromkeys(_iter_table_ids(networks, frozenset(hubs.values()))))
     hosts = [
         role
         for role, id_ in hubs.items()
-        if (hub := networks[id_].value) is not None and hub.subnet(ROUTE_SERVER_SUBNET)
+        if (hub := networks[id_].value) is not None and hub.get_subnet(ROUTE_SERVER_SUBNET)
     ]
-    found: list[Reading[Any]] = all_at_once(
+    found: list[Reading[Any]] = run_all(
         reader.clock,
         [
-            *(partial(attempt, partial(_table, reader, each)) for each in keys),
-            *(partial(attempt, partial(_route_servers, reader, hubs[role])) for role in hosts),
+            *(partial(attempt, partial(_read_table, reader, each)) for each in keys),
+            *(partial(attempt, partial(_list_route_servers, reader, hubs[role])) for role in hosts),
         ],
     )
     tables = dict(zip(keys, found, strict=False))
     return tables, dict(zip(hosts, found[len(keys) :], strict=True))
 
 
-def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> Iterable[str]:
+def _iter_table_ids(
+    networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]
+) -> Iterable[str]:
     """Return the ids of the route tables that matter: of a hub, its GatewaySubnet's alone."""
     for id_, reading in networks.items():
         for subnet in reading.value.subnets if reading.value else ():
@@ -147,7 +155,7 @@ def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> 
                 yield subnet.route_table
 
 
-def _kinds(
+def _read_gateway_types(
     reader: Reader, site: Site, tables: dict[str, Reading[RouteTable]]
 ) -> dict[Role, Reading[str]]:
     """Return the types of the gateways if a route has the next hop VirtualNetworkGateway."""
@@ -158,52 +166,56 @@ def _kinds(
     )
     if not any(named):
         return {}
-    ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
-    found = all_at_once(
+    ids = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
+    found = run_all(
         reader.clock,
-        [partial(attempt, partial(_gateway_type, reader, each)) for each in ids],
+        [partial(attempt, partial(_read_gateway_type, reader, each)) for each in ids],
     )
     return dict(zip(Role, found, strict=True))
 
 
-@understood("GET of a gateway")
-def _gateway_type(reader: Reader, gateway_id: str) -> str:
-    found = section(there(reader, gateway_id, DEADLINE_S), "properties").get("gatewayType")
-    return text(found, (VPN, EXPRESSROUTE)) or VPN
+@wrap_parse_errors("GET of a gateway")
+def _read_gateway_type(reader: Reader, gateway_id: str) -> str:
+    found = get_section(read_required(reader, gateway_id, DEADLINE_S), "properties").get(
+        "gatewayType"
+    )
+    return parse_text(found, (VPN, EXPRESSROUTE)) or VPN
 
 
-@understood("GET of a VNet")
-def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
+@wrap_parse_errors("GET of a VNet")
+def _read_network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
     body = look(network_id)
     if body is None:
-        raise AzureFailure(Kind.NOT_FOUND, not_there(network_id))
-    properties = section(body, "properties")
-    id_ = own_id(body, network_id)
+        raise AzureFailure(Kind.NOT_FOUND, explain_missing(network_id))
+    properties = get_section(body, "properties")
+    id_ = select_id(body, network_id)
     return Surrounding(
         id_,
-        text(body.get("name")) or last_of(id_),
-        _prefixes(properties.get("addressSpace")),
-        tuple(map(_subnet, rows(properties.get("subnets")))),
-        _prefixes(properties.get("summarizedGatewayPrefixes")),
-        tuple(_ipv6(properties.get("addressSpace"))),
-        tuple(texts(section(properties, "dhcpOptions").get("dnsServers"))),
-        Counter(each for row in rows(properties.get("subnets")) for each in _residents(row)),
+        parse_text(body.get("name")) or get_last_name(id_),
+        _parse_prefixes(properties.get("addressSpace")),
+        tuple(map(_parse_subnet, list_objects(properties.get("subnets")))),
+        _parse_prefixes(properties.get("summarizedGatewayPrefixes")),
+        tuple(_iter_ipv6(properties.get("addressSpace"))),
+        tuple(list_texts(get_section(properties, "dhcpOptions").get("dnsServers"))),
+        Counter(
+            each for row in list_objects(properties.get("subnets")) for each in _iter_residents(row)
+        ),
     )
 
 
-def _residents(subnet: Body) -> Iterator[str]:
+def _iter_residents(subnet: Body) -> Iterator[str]:
     """Yield what is in a subnet, one word each: gateways and Route Servers are left out.
 
     An IP configuration's id names what has it; that of a private endpoint is its interface's.
     """
-    properties = section(subnet, "properties")
-    for each in rows(properties.get("ipConfigurations")):
-        owner = text(each.get("id")).lower().partition("/providers/microsoft.network/")[2]
+    properties = get_section(subnet, "properties")
+    for each in list_objects(properties.get("ipConfigurations")):
+        owner = parse_text(each.get("id")).lower().partition("/providers/microsoft.network/")[2]
         kind = owner.partition("/")[0]
         if kind not in ("virtualnetworkgateways", "virtualhubs"):
             yield RESIDENTS.get(kind, "other resource")
-    for each in rows(properties.get("serviceAssociationLinks")):
-        linked = text(section(each, "properties").get("linkedResourceType")).lower()
+    for each in list_objects(properties.get("serviceAssociationLinks")):
+        linked = parse_text(get_section(each, "properties").get("linkedResourceType")).lower()
         yield RESIDENTS.get(linked.rpartition("/")[2], "other resource")
 
 
@@ -218,14 +230,14 @@ RESIDENTS = {
 """What is in a subnet, by the collection in its resource id."""
 
 
-def _names_a_manager(network: Body) -> bool:
+def _has_manager_peering(network: Body) -> bool:
     """Whether a peering is called as those of a Virtual Network Manager are (seen in public)."""
-    peerings = rows(section(network, "properties").get("virtualNetworkPeerings"))
-    return any(text(each.get("name")).upper().startswith("ANM_") for each in peerings)
+    peerings = list_objects(get_section(network, "properties").get("virtualNetworkPeerings"))
+    return any(parse_text(each.get("name")).upper().startswith("ANM_") for each in peerings)
 
 
-@understood("Network Manager's effective configurations")
-def _managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...]:
+@wrap_parse_errors("Network Manager's effective configurations")
+def _read_managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...]:
     """Return the connectivity configurations that are in effect for a VNet.
 
     Published (SDK reference, ``EffectiveConnectivityConfiguration``): each has its settings under
@@ -235,13 +247,15 @@ def _managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...
     answer = reader.ask("POST", path, MANAGER_API, {}, deadline_s=DEADLINE_S)
     return tuple(
         ManagedConfiguration(
-            last_of(text(each.get("id"))),
-            text(
-                section(each, "properties", "connectivityCapabilities").get("peeringEnforcement")
+            get_last_name(parse_text(each.get("id"))),
+            parse_text(
+                get_section(each, "properties", "connectivityCapabilities").get(
+                    "peeringEnforcement"
+                )
             ).lower()
             == "enforced",
         )
-        for each in rows(answer.body.get("value"))
+        for each in list_objects(answer.body.get("value"))
     )
 
 
@@ -249,107 +263,119 @@ MANAGER_API = "2024-10-01"
 """The first api-version whose answer has ``peeringEnforcement`` (REST spec network)."""
 
 
-def _left_gateway(role: Role | None, read_gateway: Callable[[Role], Gateway]) -> Gateway:
+def _read_leaving_gateway(role: Role | None, read_gateway: Callable[[Role], Gateway]) -> Gateway:
     """Return the gateway of the hub being left with its tables, if it answers soon."""
     if role is None:
         raise Failure("it was not asked for")
     return read_gateway(role)
 
 
-def _subnet(body: Body) -> Subnet:
-    properties = section(body, "properties")
-    space = prefixes(properties.get("addressPrefixes"))
-    table = canonical(text(section(properties, "routeTable").get("id")))
+def _parse_subnet(body: Body) -> Subnet:
+    properties = get_section(body, "properties")
+    space = parse_ipv4_prefixes(properties.get("addressPrefixes"))
+    table = canonicalize(parse_text(get_section(properties, "routeTable").get("id")))
     return Subnet(
-        text(body.get("name")) or last_of(text(body.get("id"))),
-        space or prefixes([properties.get("addressPrefix")]),
+        parse_text(body.get("name")) or get_last_name(parse_text(body.get("id"))),
+        space or parse_ipv4_prefixes([properties.get("addressPrefix")]),
         table.lower() or None,
     )
 
 
-@understood("GET of a route table")
-def _table(reader: Reader, table_id: str) -> RouteTable:
-    body = there(reader, table_id, DEADLINE_S)
-    properties = section(body, "properties")
-    found = ((each, section(each, "properties")) for each in rows(properties.get("routes")))
+@wrap_parse_errors("GET of a route table")
+def _read_table(reader: Reader, table_id: str) -> RouteTable:
+    body = read_required(reader, table_id, DEADLINE_S)
+    properties = get_section(body, "properties")
+    found = (
+        (each, get_section(each, "properties")) for each in list_objects(properties.get("routes"))
+    )
     routes = tuple(
         UserRoute(
-            text(each.get("name")) or last_of(text(each.get("id"))),
-            text(route.get("addressPrefix")),
-            text(route.get("nextHopType"), NEXT_HOPS),
-            text(route.get("nextHopIpAddress")) or None,
+            parse_text(each.get("name")) or get_last_name(parse_text(each.get("id"))),
+            parse_text(route.get("addressPrefix")),
+            parse_text(route.get("nextHopType"), NEXT_HOPS),
+            parse_text(route.get("nextHopIpAddress")) or None,
         )
         for each, route in found
     )
-    takes = not truth(properties.get("disableBgpRoutePropagation"))
-    return RouteTable(own_id(body, table_id), takes, routes)
+    takes = not parse_bool(properties.get("disableBgpRoutePropagation"))
+    return RouteTable(select_id(body, table_id), takes, routes)
 
 
-@understood("list of connections")
-def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
+@wrap_parse_errors("list of connections")
+def _read_static_prefixes(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     """Return the prefixes of the local network gateways that a gateway has connections to."""
-    gateway_id = site.gateway_id(site.hub(role).gateway)
-    far = map(far_end, reader.connections_of(gateway_id, DEADLINE_S))
+    gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
+    far = map(get_local_gateway_id, reader.list_connections(gateway_id, DEADLINE_S))
     ids = list(dict.fromkeys(filter(None, far)))
-    bodies = all_at_once(reader.clock, [partial(there, reader, each, DEADLINE_S) for each in ids])
+    bodies = run_all(
+        reader.clock, [partial(read_required, reader, each, DEADLINE_S) for each in ids]
+    )
     return tuple(
-        StaticPrefix(prefix, text(body.get("name")) or last_of(id_))
+        StaticPrefix(prefix, parse_text(body.get("name")) or get_last_name(id_))
         for id_, body in zip(ids, bodies, strict=True)
-        for prefix in _prefixes(section(body, "properties").get("localNetworkAddressSpace"))
+        for prefix in _parse_prefixes(
+            get_section(body, "properties").get("localNetworkAddressSpace")
+        )
     )
 
 
-@understood("reading of Route Servers")
-def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
+@wrap_parse_errors("reading of Route Servers")
+def _list_route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
     """Return the Route Server in a VNet: at most one (published), in any resource group.
 
     Raises:
         AzureFailure: its subnet is there, and no Route Server in it may be read.
     """
-    subscription = f"/subscriptions/{subscription_of(network_id)}"
-    for body in reader.listed(subscription, HUB, deadline_s=DEADLINE_S):
-        hub_id = text(body.get("id"))
-        parts = reader.listed(hub_id, HUB_ADDRESS, deadline_s=DEADLINE_S) if hub_id else []
-        subnets = (text(section(each, "properties", "subnet").get("id")) for each in parts)
+    subscription = f"/subscriptions/{get_subscription(network_id)}"
+    for body in reader.list_children(subscription, HUB, deadline_s=DEADLINE_S):
+        hub_id = parse_text(body.get("id"))
+        parts = reader.list_children(hub_id, HUB_ADDRESS, deadline_s=DEADLINE_S) if hub_id else []
+        subnets = (
+            parse_text(get_section(each, "properties", "subnet").get("id")) for each in parts
+        )
         if any(each.lower().startswith(f"{network_id}/subnets/") for each in subnets):
-            return (_route_server(reader, body),)
-    name = last_of(network_id)
+            return (_read_route_server(reader, body),)
+    name = get_last_name(network_id)
     raise AzureFailure(
         Kind.NOT_FOUND, f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed"
     )
 
 
-def _route_server(reader: Reader, body: Body) -> RouteServer:
-    id_ = canonical(text(body.get("id")))
+def _read_route_server(reader: Reader, body: Body) -> RouteServer:
+    id_ = canonicalize(parse_text(body.get("id")))
     peers = [
         peer
-        for each in reader.listed(id_, HUB_PEER, deadline_s=DEADLINE_S)
-        if (peer := text(each.get("id")))
+        for each in reader.list_children(id_, HUB_PEER, deadline_s=DEADLINE_S)
+        if (peer := parse_text(each.get("id")))
     ]
-    told = all_at_once(
+    told = run_all(
         reader.clock,
-        [partial(attempt, partial(_learned, reader, each)) for each in peers],
+        [partial(attempt, partial(_read_learned, reader, each)) for each in peers],
     )
     unknown = next((each.unknown for each in told if each.value is None), None)
     found = dict.fromkeys(prefix for each in told for prefix in each.value or ())
     learned = Reading(None, unknown) if unknown else Reading(tuple(found))
-    name = text(body.get("name")) or last_of(id_)
-    return RouteServer(id_, name, tuple(map(last_of, peers)), learned)
+    name = parse_text(body.get("name")) or get_last_name(id_)
+    return RouteServer(id_, name, tuple(map(get_last_name, peers)), learned)
 
 
-@understood("routes of a Route Server")
-def _learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
+@wrap_parse_errors("routes of a Route Server")
+def _read_learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
     """Return the prefixes of a peer; each instance lists its own (recorded: ``..._IN_0``)."""
-    answer = section(reader.action(connection_id, "list_learned_routes", DEADLINE_S))
-    found = (row for key, part in answer.items() if key.startswith("Route") for row in rows(part))
-    return tuple(dict.fromkeys(text(row.get("network")) for row in found if row.get("network")))
+    answer = get_section(reader.read_action(connection_id, "list_learned_routes", DEADLINE_S))
+    found = (
+        row for key, part in answer.items() if key.startswith("Route") for row in list_objects(part)
+    )
+    return tuple(
+        dict.fromkeys(parse_text(row.get("network")) for row in found if row.get("network"))
+    )
 
 
-def _prefixes(space: Any) -> tuple[IPv4Network, ...]:
-    return prefixes(section(space).get("addressPrefixes"))
+def _parse_prefixes(space: Any) -> tuple[IPv4Network, ...]:
+    return parse_ipv4_prefixes(get_section(space).get("addressPrefixes"))
 
 
-def _ipv6(space: Any) -> Iterator[IPv6Network]:
-    for each in texts(section(space).get("addressPrefixes")):
-        if (found := ipv6_prefix_of(each)) is not None:
+def _iter_ipv6(space: Any) -> Iterator[IPv6Network]:
+    for each in list_texts(get_section(space).get("addressPrefixes")):
+        if (found := parse_ipv6_prefix(each)) is not None:
             yield found

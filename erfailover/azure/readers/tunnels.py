@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from erfailover.azure.client.answers import understood
+from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.arm_json import Body, prefixes, section, text, truth
+from erfailover.model.arm_json import Body, get_section, parse_bool, parse_ipv4_prefixes, parse_text
 from erfailover.model.observed import Tunnel
-from erfailover.model.resource_ids import last_of
-from erfailover.runtime.clock import all_at_once
+from erfailover.model.resource_ids import get_last_name
+from erfailover.runtime.clock import run_all
 
 CONNECTION_STATES = ("Unknown", "Connecting", "Connected", "NotConnected")
 """``connectionStatus``, as Azure documents it; another value is kept as it is."""
 
 
-def tunnels(
+def read_tunnels(
     reader: Reader,
     gateway_id: str,
     deadline_s: float,
@@ -37,21 +37,31 @@ def tunnels(
     Raises:
         AzureFailure: one of them could not be read.
     """
-    listed = [each for each in reader.connections_of(gateway_id, deadline_s) if far_end(each)]
-    listed = [each for each in listed if wanted(each) and text(each.get("id"))]
-    far = list(dict.fromkeys(map(far_end, listed)))
-    ids = [*(text(each.get("id")) for each in listed), *far]
-    found = all_at_once(reader.clock, [partial(there, reader, each, deadline_s) for each in ids])
+    listed = [
+        each
+        for each in reader.list_connections(gateway_id, deadline_s)
+        if get_local_gateway_id(each)
+    ]
+    listed = [each for each in listed if wanted(each) and parse_text(each.get("id"))]
+    far = list(dict.fromkeys(map(get_local_gateway_id, listed)))
+    ids = [*(parse_text(each.get("id")) for each in listed), *far]
+    found = run_all(
+        reader.clock, [partial(read_required, reader, each, deadline_s) for each in ids]
+    )
     local = dict(zip(far, found[len(listed) :], strict=True))
-    return tuple(_tunnel(found[n], local[far_end(each)]) for n, each in enumerate(listed))
+    return tuple(
+        _parse_tunnel(found[n], local[get_local_gateway_id(each)]) for n, each in enumerate(listed)
+    )
 
 
-def far_end(connection: Body) -> str:
+def get_local_gateway_id(connection: Body) -> str:
     """Return the id of a connection's local network gateway in lower case; empty without one."""
-    return text(section(connection, "properties", "localNetworkGateway2").get("id")).lower()
+    return parse_text(
+        get_section(connection, "properties", "localNetworkGateway2").get("id")
+    ).lower()
 
 
-def there(reader: Reader, resource_id: str, deadline_s: float) -> Body:
+def read_required(reader: Reader, resource_id: str, deadline_s: float) -> Body:
     """Return a resource that has to exist, as ARM JSON.
 
     Raises:
@@ -59,19 +69,21 @@ def there(reader: Reader, resource_id: str, deadline_s: float) -> Body:
     """
     found = reader.get(resource_id, deadline_s)
     if found is None:
-        raise AzureFailure(Kind.NOT_FOUND, f"{last_of(resource_id)} does not exist in Azure")
+        raise AzureFailure(Kind.NOT_FOUND, f"{get_last_name(resource_id)} does not exist in Azure")
     return found
 
 
-@understood("GET of a connection")
-def _tunnel(connection: Body, local: Body) -> Tunnel:
-    properties, far = section(connection, "properties"), section(local, "properties")
+@wrap_parse_errors("GET of a connection")
+def _parse_tunnel(connection: Body, local: Body) -> Tunnel:
+    properties, far = get_section(connection, "properties"), get_section(local, "properties")
     return Tunnel(
-        text(connection.get("name")) or last_of(text(connection.get("id"))),
-        text(local.get("name")),
-        address=text(far.get("gatewayIpAddress")),
-        from_private_address=truth(properties.get("useLocalAzureIpAddress")),
-        bgp=truth(properties.get("enableBgp")),
-        status=text(properties.get("connectionStatus"), CONNECTION_STATES) or "Unknown",
-        prefixes=prefixes(section(far, "localNetworkAddressSpace").get("addressPrefixes")),
+        parse_text(connection.get("name")) or get_last_name(parse_text(connection.get("id"))),
+        parse_text(local.get("name")),
+        address=parse_text(far.get("gatewayIpAddress")),
+        from_private_address=parse_bool(properties.get("useLocalAzureIpAddress")),
+        bgp=parse_bool(properties.get("enableBgp")),
+        status=parse_text(properties.get("connectionStatus"), CONNECTION_STATES) or "Unknown",
+        prefixes=parse_ipv4_prefixes(
+            get_section(far, "localNetworkAddressSpace").get("addressPrefixes")
+        ),
     )

@@ -33,7 +33,7 @@ from erfailover.errors import Failure, VerificationFailed
 from erfailover.model.site import Path as SitePath
 from erfailover.planning.health import judge
 from erfailover.reporting import probes as checks
-from erfailover.reporting.demo import STORY, Told, summary_data, summary_text
+from erfailover.reporting.demo import STORY, Told, build_summary_data, format_summary
 from erfailover.reporting.formats import Query
 
 ACTS: Mapping[str, Callable[[Context], None]] = {
@@ -61,7 +61,7 @@ class _Demo:
             self.told.append(told)
             self.context.close()
             before = self.context
-            self.context = _invocation(before.site_file.path, replace(before.output))
+            self.context = _build_context(before.site_file.path, replace(before.output))
             began = self.context.clock.now()
             try:
                 ACTS[stage.command](self.context)
@@ -77,7 +77,7 @@ class _Demo:
         """Check what the stage should have come to."""
         site, reader, stage = self.context.site, self.context.reader, told.stage
         if stage.path is None:
-            told.gone = reader.resources_of_group(site.group_id()) is None
+            told.gone = reader.list_group_resources(site.build_group_id()) is None
             return
         observed = observe(reader, site)
         told.path = judge(site, observed).path
@@ -85,7 +85,7 @@ class _Demo:
         words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
         print(f"\n$ erfailover verify --expect {words}", flush=True)
         results = runner.run(self.context, expected)
-        print(checks.text(results), flush=True)
+        print(checks.format_text(results), flush=True)
         found = {each.name: each.up for each in results}
         told.office, told.internet = found["office"], found["internet"]
         if stage.command.startswith(("provision", "switch")):
@@ -107,8 +107,8 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
     Raises:
         VerificationFailed: something came out otherwise than the proof of concept says.
     """
-    with _stage_set(keep) as folder:
-        context = _invocation(folder / "erfailover.yaml", Output(yes=True, json_log=json_log))
+    with _set_stage(keep) as folder:
+        context = _build_context(folder / "erfailover.yaml", Output(yes=True, json_log=json_log))
         with contextlib.redirect_stdout(sys.stdout if output == "table" else sys.stderr):
             print("$ erfailover init")
             init.run(context.site_file, replace(context.output, heading=None), force=False)
@@ -119,7 +119,7 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
             demo.context.close()
             print()
         summary = Output(output, query, json_log=json_log)
-        summary.print_result(summary_text(demo.told, total), summary_data(demo.told, total))
+        summary.print_result(format_summary(demo.told, total), build_summary_data(demo.told, total))
         wrong = [told.stage.command for told in demo.told if not told.as_told]
         if wrong or len(demo.told) < len(STORY):
             raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
@@ -127,7 +127,7 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
             raise summary.query_failure
 
 
-def _invocation(file: Path, output: Output) -> Context:
+def _build_context(file: Path, output: Output) -> Context:
     """One command of the story, on the site file and the lab of the demo."""
     context = Context(SiteFile(file, os.environ), output)
     output.heading = context.heading
@@ -135,13 +135,13 @@ def _invocation(file: Path, output: Output) -> Context:
 
 
 @contextlib.contextmanager
-def _stage_set(keep: bool) -> Iterator[Path]:
+def _set_stage(keep: bool) -> Iterator[Path]:
     """Yield a folder and a lab of the demo's own; both are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="erfailover-demo-"))
     before = dict(os.environ)
     try:
         os.environ["ERFAILOVER_STATE_DIR"] = str(folder / "state")
-        os.environ.update(lab_process.up(["--state-dir", str(folder / "lab")]))
+        os.environ.update(lab_process.start(["--state-dir", str(folder / "lab")]))
         yield folder
     finally:
         os.environ.clear()
@@ -149,5 +149,5 @@ def _stage_set(keep: bool) -> Iterator[Path]:
         if keep:
             print(f"kept: {folder}")
         else:
-            lab_process.down(["--state-dir", str(folder / "lab")])
+            lab_process.stop(["--state-dir", str(folder / "lab")])
             shutil.rmtree(folder, ignore_errors=True)

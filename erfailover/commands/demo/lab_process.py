@@ -10,30 +10,30 @@ from collections.abc import Sequence
 from erfailover.errors import UsageFailure
 
 
-def up(options: Sequence[str] = ()) -> dict[str, str]:
+def start(options: Sequence[str] = ()) -> dict[str, str]:
     """Start the lab unless it runs; returns the environment variables that lead to it."""
-    started = _lab("up", *options)
+    started = _run_lab("up", *options)
     if started.returncode:
-        raise UsageFailure(f"the lab did not start: {_last_line(started)}")
-    told = _lab("env", "--json", *options)
+        raise UsageFailure(f"the lab did not start: {_get_last_line(started)}")
+    told = _run_lab("env", "--json", *options)
     try:
         environment = json.loads(told.stdout)["environment"]
     except (ValueError, KeyError):
-        raise UsageFailure(f"the lab did not tell its variables: {_last_line(told)}") from None
+        raise UsageFailure(f"the lab did not tell its variables: {_get_last_line(told)}") from None
     return {str(name): str(value) for name, value in environment.items()}
 
 
-def down(options: Sequence[str] = ()) -> None:
+def stop(options: Sequence[str] = ()) -> None:
     """Stop the lab."""
-    _lab("down", *options)
+    _run_lab("down", *options)
 
 
-def _lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run_lab(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "erfailover.lab", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def _last_line(process: subprocess.CompletedProcess[str]) -> str:
+def _get_last_line(process: subprocess.CompletedProcess[str]) -> str:
     lines = (process.stderr or process.stdout).strip().splitlines()
     return (
         lines[-1].removeprefix("erfailover: ") if lines else f"it ended with {process.returncode}"

@@ -11,25 +11,25 @@ from functools import partial
 from typing import Any
 
 from erfailover.azure.failover_tests import start_failover_test, stop_failover_test
-from erfailover.azure.readers.circuits import circuits, failover_tests
+from erfailover.azure.readers.circuits import read_circuits, read_failover_tests
 from erfailover.azure.readers.network import observe
 from erfailover.azure.writer import Writer
 from erfailover.commands.activity import Activity
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
-from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.circuits import Circuits, FailoverTest
 from erfailover.model.claims import Verdict
 from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Gateway
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, SiteFailoverTest
 from erfailover.model.tasks import Task
 from erfailover.planning import conditions
-from erfailover.planning.drill.site_failover import to_start, to_stop, went_on_by
-from erfailover.runtime.clock import all_at_once
+from erfailover.planning.drill.site_failover import check_start, check_stop, list_other_connections
+from erfailover.runtime.clock import run_all
 
 DEADLINE_S = 900.0
 PEERS_S = 120.0
@@ -53,10 +53,10 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
     with hold_lease(context, "drill start") as lease:
         settle(context)
         gateway, found = _read(context)
-        place, running = to_start(found, drill.peering_location)
+        place, running = check_start(found, drill.peering_location)
         if running is None:
             name = found.gateway_name
-            context.output.present(_prefixes_at_stake(context, gateway))
+            context.output.present(_describe_prefixes(context, gateway))
             context.output.confirm_by_name(
                 f"This cuts {name} off its circuits at {place}, for real, until erfailover drill "
                 "stop. What no other circuit carries is lost meanwhile.",
@@ -70,7 +70,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
 
             _write(context, lease, found, "start", place, act)
         test = _wait(context, found, place, under_way=True)
-        told = _peers_show(context, found.gateway_name, some_down=True)
+        told = _wait_for_peers(context, found.gateway_name, some_down=True)
         context.output.print_result(
             f"{told}\nTo stop it: erfailover drill stop\n"
             f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}.",
@@ -101,7 +101,7 @@ def stop(context: Context) -> None:
                 f"{context.site_file} describes no drill",
                 "Add a drill: section; see docs/reference.md, or what erfailover init writes.",
             )
-        name, test = found.gateway_name, to_stop(found)
+        name, test = found.gateway_name, check_stop(found)
         if test is None:
             context.output.print_result(
                 f"No site failover test of {name} is running.",
@@ -109,10 +109,10 @@ def stop(context: Context) -> None:
             )
             return
         place = test.peering_location
-        learned = conditions.gateway_has_learned(
+        learned = conditions.check_gateway_learned(
             gateway, Role.PRIMARY, context.site.remote_prefixes
         )
-        verified = went_on_by(found, place, learned.verdict is Verdict.HOLDS)
+        verified = list_other_connections(found, place, learned.verdict is Verdict.HOLDS)
         if test.status != "Stopping":
             if test.status == "Starting":
                 _wait(context, found, place, under_way=True)
@@ -125,7 +125,7 @@ def stop(context: Context) -> None:
 
             _write(context, lease, found, "stop", place, act)
         _wait(context, found, place, under_way=False)
-        told = _peers_show(context, found.gateway_name, some_down=False)
+        told = _wait_for_peers(context, found.gateway_name, some_down=False)
         withstood = bool(verified) and all(each[2] for each in verified)
         outcome = "withstood" if withstood else "was NOT seen to withstand"
         context.output.print_result(
@@ -148,13 +148,13 @@ def stop(context: Context) -> None:
 def _read(context: Context) -> tuple[Gateway, Circuits]:
     """Return the primary gateway and what it hangs on, at once."""
     site, reader = context.site, context.reader
-    gateway_id = site.gateway_id(site.primary.gateway)
+    gateway_id = site.build_gateway_id(site.primary.gateway)
     reads: list[Callable[[], Any]] = [
         partial(observe, reader, site, [Role.PRIMARY], []),
-        partial(circuits, reader, gateway_id),
+        partial(read_circuits, reader, gateway_id),
     ]
-    with context.doing(f"Reading {last_of(gateway_id)}, its peers and its circuits"):
-        observed, found = all_at_once(context.clock, reads)
+    with context.doing(f"Reading {get_last_name(gateway_id)}, its peers and its circuits"):
+        observed, found = run_all(context.clock, reads)
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
         why = join_names(observed.unknown.values(), comma="; ")
@@ -162,9 +162,9 @@ def _read(context: Context) -> tuple[Gateway, Circuits]:
     return gateway, found
 
 
-def _prefixes_at_stake(context: Context, gateway: Gateway) -> str:
-    learned = conditions.gateway_has_learned(gateway, Role.PRIMARY, context.site.remote_prefixes)
-    whole = conditions.gateway_has_all_its_bgp_peers(gateway, Role.PRIMARY)
+def _describe_prefixes(context: Context, gateway: Gateway) -> str:
+    learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, context.site.remote_prefixes)
+    whole = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
     return f"Now: {learned.seen}. {whole.seen}."
 
 
@@ -177,11 +177,11 @@ def _write(
     act: Callable[[Writer], None],
 ) -> None:
     plan = {"resource": found.gateway_id, "peeringLocation": place, "siteFailoverTest": verb}
-    with recorded(context, f"drill {verb}", plan) as recorder:
+    with record_run(context, f"drill {verb}", plan) as recorder:
         task = Task(
             "drill",
             f"{verb} the site failover test of {found.gateway_name} at {place}",
-            partial(act, lease.writer(recorder.accepted)),
+            partial(act, lease.build_writer(recorder.record_accepted)),
             change="update",
             resource=found.gateway_id,
         )
@@ -200,7 +200,7 @@ def _follow(
     deadline = context.clock.now() + DEADLINE_S
     seen = "nothing was read"
     while True:
-        tests = failover_tests(context.reader, found.gateway_id)
+        tests = read_failover_tests(context.reader, found.gateway_id)
         here = [
             each for each in tests.value or () if each.peering_location.lower() == place.lower()
         ]
@@ -226,7 +226,7 @@ def _follow(
     )
 
 
-def _peers_show(context: Context, gateway_name: str, *, some_down: bool) -> str:
+def _wait_for_peers(context: Context, gateway_name: str, *, some_down: bool) -> str:
     """Wait for the gateway's edge peers to show the test; how they then are, in words.
 
     They are shown and decide nothing: an edge may be down for another reason.
@@ -236,7 +236,7 @@ def _peers_show(context: Context, gateway_name: str, *, some_down: bool) -> str:
         while True:
             observed = observe(context.reader, context.site, [Role.PRIMARY], [])
             gateway = observed.gateways.get(Role.PRIMARY)
-            peers = conditions.external_peers(gateway)
+            peers = conditions.select_external_peers(gateway)
             up = [peer for peer in peers if peer.state == conditions.CONNECTED]
             if peers and (len(up) < len(peers)) is some_down:
                 break

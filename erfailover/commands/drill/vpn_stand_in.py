@@ -13,12 +13,12 @@ from erfailover.azure.readers.network import observe
 from erfailover.commands.activity import Activity
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
-from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, VerificationFailed
-from erfailover.model.arm_json import section
+from erfailover.model.arm_json import get_section
 from erfailover.model.observed import BgpPeer
-from erfailover.model.resource_ids import LOCAL_GATEWAY, last_of
+from erfailover.model.resource_ids import LOCAL_GATEWAY, get_last_name
 from erfailover.model.site import Drill, Role
 from erfailover.model.tasks import Task
 from erfailover.planning.conditions import CONNECTED
@@ -32,13 +32,13 @@ def run(context: Context, drill: Drill, *, start: bool) -> None:
     Raises:
         VerificationFailed: the peers do not show it in time.
     """
-    gateway_id = _gateway_id(context, drill)
+    gateway_id = _build_gateway_id(context, drill)
     with hold_lease(context, "drill start" if start else "drill stop") as lease:
         _run(context, lease, drill, gateway_id, start=start)
 
 
-def _gateway_id(context: Context, drill: Drill) -> str:
-    return context.site.resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
+def _build_gateway_id(context: Context, drill: Drill) -> str:
+    return context.site.build_resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
 
 
 def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start: bool) -> None:
@@ -50,7 +50,7 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
             "Check the subscription and the names in the site file: erfailover doctor",
         )
     address = drill.unused_bgp_peering_address if start else drill.bgp_peering_address
-    now = section(found, "properties", "bgpSettings").get("bgpPeeringAddress")
+    now = get_section(found, "properties", "bgpSettings").get("bgpPeeringAddress")
     if now != str(address):
         what = "Cut" if start else "Repair"
         context.output.confirm(
@@ -60,7 +60,7 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
         _write(context, lease, gateway_id, found, str(address), start=start)
     peer = _wait(context, drill, start=start)
     word = "has begun" if start else "is over"
-    text = f"The drill {word}: {_gateway(context)} shows {peer.neighbor} {peer.state}."
+    text = f"The drill {word}: {_get_gateway_name(context)} shows {peer.neighbor} {peer.state}."
     context.output.print_result(
         text,
         {
@@ -72,8 +72,8 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
     )
 
 
-def _gateway(context: Context) -> str:
-    return last_of(context.site.primary.gateway)
+def _get_gateway_name(context: Context) -> str:
+    return get_last_name(context.site.primary.gateway)
 
 
 def _write(
@@ -85,15 +85,15 @@ def _write(
     *,
     start: bool,
 ) -> None:
-    body = {**found, "properties": {**section(found, "properties")}}
+    body = {**found, "properties": {**get_section(found, "properties")}}
     body["properties"]["bgpSettings"] = {
-        **section(found, "properties", "bgpSettings"),
+        **get_section(found, "properties", "bgpSettings"),
         "bgpPeeringAddress": address,
     }
-    name = last_of(gateway_id)
+    name = get_last_name(gateway_id)
     plan = {"resource": gateway_id, "bgpPeeringAddress": address}
-    with recorded(context, "drill start" if start else "drill stop", plan) as recorder:
-        writer = lease.writer(recorder.accepted)
+    with record_run(context, "drill start" if start else "drill stop", plan) as recorder:
+        writer = lease.build_writer(recorder.record_accepted)
         task = Task(
             "drill",
             f"set the BGP peering address of {name} to {address}",
@@ -106,7 +106,7 @@ def _write(
 
 def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
     """Wait until the primary's gateway lists the peer as it should be."""
-    with context.doing(f"Reading the BGP peers of {_gateway(context)}") as activity:
+    with context.doing(f"Reading the BGP peers of {_get_gateway_name(context)}") as activity:
         return _follow(context, drill, activity, start=start)
 
 
@@ -125,5 +125,6 @@ def _follow(context: Context, drill: Drill, activity: Activity, *, start: bool) 
         activity.say(f"Waiting for the BGP session: {seen}")
         context.clock.sleep(10.0)
     raise VerificationFailed(
-        f"{_gateway(context)} does not show the drill: {seen}", "Look at erfailover status."
+        f"{_get_gateway_name(context)} does not show the drill: {seen}",
+        "Look at erfailover status.",
     )

@@ -37,7 +37,7 @@ def selected(context: Context, observed: Observed, named: Collection[str] = ()) 
         if name in named or concerns(site, observed, probe, networks)
     }
     if rest := [name for name in site.probes if name not in kept]:
-        context.output.info(
+        context.output.print_info(
             f"Not run, because they do not concern the chosen spokes: {join_names(rest, NAMED)}"
         )
     return kept
@@ -52,7 +52,7 @@ def continuous_of(
         UsageFailure: a name is of no probe, or of one that cannot be run every second.
     """
     site = context.site
-    probes = continuous.chosen(site, named)
+    probes = continuous.select_probes(site, named)
     if not site.chosen:
         return probes
     return {

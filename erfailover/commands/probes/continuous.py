@@ -16,8 +16,8 @@ from erfailover.commands.context import Context
 from erfailover.commands.probes import runner
 from erfailover.commands.probes.local import Ask
 from erfailover.errors import UsageFailure
-from erfailover.model.durations import duration
-from erfailover.model.probes import LOCAL, LocalProbe, what
+from erfailover.model.durations import format_duration
+from erfailover.model.probes import LOCAL, LocalProbe, describe_check
 from erfailover.model.site import Site
 from erfailover.planning.probes.outage import Tally
 from erfailover.runtime.clock import start
@@ -25,7 +25,7 @@ from erfailover.runtime.clock import start
 log = logging.getLogger("erfailover.commands.continuous_probes")
 
 
-def chosen(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
+def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
     """Return the probes to ask continuously: those that the site file says, and those named.
 
     Raises:
@@ -50,7 +50,7 @@ def chosen(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
 
 
 @contextmanager
-def asked(
+def ask_probes(
     context: Context, probes: dict[str, LocalProbe], began_s: float
 ) -> Iterator[tuple[Tally, ...]]:
     """Ask probes while the body runs; what they have answered so far.
@@ -60,9 +60,9 @@ def asked(
         probes: by name.
         began_s: when the command began, in seconds of the clock: times count from there.
     """
-    local = runner.here(context)
+    local = runner.build_here(context)
     loops = [
-        _Loop(context, probe, Tally(name, what(probe), probe.every_s), local.ask, began_s)
+        _Loop(context, probe, Tally(name, describe_check(probe), probe.every_s), local.ask, began_s)
         for name, probe in probes.items()
     ]
     threads = [start(context.clock, each.run, f"probe {each.tally.name}") for each in loops]
@@ -121,12 +121,12 @@ class _Loop:
         tally, before = self.tally, self.tally.down
         unknown = tally.unknown
         tally.note(at_s, up, seen)
-        say = self.context.output.info
+        say = self.context.output.print_info
         if tally.down and not before:
             say(f"Probe {tally.name}: {seen}")
         elif before and not tally.down:
             last = tally.intervals[-1]
-            took = duration((last.ended_s or at_s) - last.began_s)
+            took = format_duration((last.ended_s or at_s) - last.began_s)
             say(f"Probe {tally.name}: answers again, after {took} without")
         elif up is None and not unknown:
             say(f"Probe {tally.name} cannot be asked: {seen}")

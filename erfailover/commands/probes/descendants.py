@@ -46,7 +46,7 @@ class Family:
             return
         was_empty = False
         for _ in range(ROUNDS):
-            found = self._found()
+            found = self._find_alive()
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             for process in found:
@@ -57,7 +57,7 @@ class Family:
             was_empty = not found
             time.sleep(PAUSE_S)
 
-    def _found(self) -> list[psutil.Process]:
+    def _find_alive(self) -> list[psutil.Process]:
         """Return those that live, the program itself and its process group aside."""
         found: dict[int, psutil.Process] = {}
         for pid in set(psutil.pids()) - self.before - {self.pid, os.getpid()}:
@@ -72,13 +72,13 @@ class Family:
             with suppress(psutil.Error):
                 children = root.children(recursive=True)
                 found |= {each.pid: each for each in children if each.pid not in self.before}
-        return [each for each in found.values() if _lives(each)]
+        return [each for each in found.values() if _is_alive(each)]
 
     def _is_own(self, process: psutil.Process) -> bool:
         return process.environ().get(MARK) == self.mark
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     return False

@@ -62,15 +62,15 @@ class Here:
             case LocalConnect():
                 return _connect(probe)
             case LocalPing():
-                words = answers.ping_command(probe.ping, probe.timeout_s, sys.platform)
+                words = answers.build_ping_command(probe.ping, probe.timeout_s, sys.platform)
                 code, output = self._run(words, probe.timeout_s + 1.0, locale="C")
-                return answers.of_ping(code, output)
+                return answers.judge_ping(code, output)
             case LocalCommand():
                 words = list(probe.command)
             case LocalShell():
                 words = [SHELL, "-c", probe.shell]
         code, output = self._run(words, probe.timeout_s)
-        return answers.of_command(code, probe.exit_code, output, probe.timeout_s)
+        return answers.judge_command(code, probe.exit_code, output, probe.timeout_s)
 
     def stop(self) -> None:
         """End what still runs, and start nothing more."""
@@ -86,7 +86,7 @@ class Here:
         if os.name != "posix":
             raise OSError("probes that run a program need Linux or macOS")
         family = Family()
-        environment = {**answers.without_secrets(self.environment), MARK: family.mark}
+        environment = {**answers.remove_secrets(self.environment), MARK: family.mark}
         if locale is not None:
             environment["LC_ALL"] = locale
         with self._lock:
@@ -104,7 +104,7 @@ class Here:
             family.pid = process.pid
             self._running.add(family)
         try:
-            output = _tail(process, time.monotonic() + timeout_s)
+            output = _read_tail(process, time.monotonic() + timeout_s)
             code = process.poll()
         finally:
             with self._lock:
@@ -114,10 +114,10 @@ class Here:
             assert process.stdout is not None
             process.stdout.close()
         text = output.decode("utf-8", "replace")
-        return code, answers.shortened(text, self.environment)
+        return code, answers.shorten_output(text, self.environment)
 
 
-def _tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+def _read_tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
     """Return the end of what a program prints until it ends, or the deadline."""
     assert process.stdout is not None
     kept = b""
@@ -142,7 +142,7 @@ def _connect(probe: LocalConnect) -> Answer:
     try:
         socket.create_connection(probe.address, probe.timeout_s).close()
     except socket.gaierror as error:
-        return answers.of_unresolved_name(error.strerror or str(error))
+        return answers.build_unresolved(error.strerror or str(error))
     except OSError as error:
-        return answers.of_connect(error, time.monotonic() - began)
-    return answers.of_connect(None, time.monotonic() - began)
+        return answers.judge_connect(error, time.monotonic() - began)
+    return answers.judge_connect(None, time.monotonic() - began)

@@ -9,13 +9,13 @@ from erfailover.azure.readers import probes as readers_probes
 from erfailover.commands.context import Context
 from erfailover.commands.probes.local import Here
 from erfailover.model.probes import LOCAL, LocalProbe
-from erfailover.planning.probes.results import ProbeResult, result
-from erfailover.runtime.clock import all_at_once
+from erfailover.planning.probes.results import ProbeResult, build_result
+from erfailover.runtime.clock import run_all
 
 Work = Callable[[], list[ProbeResult]]
 
 
-def here(context: Context) -> Here:
+def build_here(context: Context) -> Here:
     """Return this machine, for the probes of a site."""
     return Here(context.site_file.path.absolute().parent, context.environment)
 
@@ -24,19 +24,19 @@ def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
     """Run the probes named in ``expected`` at once, and say what each came to."""
     probes = {name: context.site.probes[name] for name in expected}
     work: list[Work] = []
-    local = here(context)
+    local = build_here(context)
     for name, probe in probes.items():
         if isinstance(probe, LOCAL):
-            work.append(partial(_here, local, name, probe, expected[name]))
+            work.append(partial(_ask_here, local, name, probe, expected[name]))
     if len(work) < len(probes):
-        work += readers_probes.work(context.reader, context.site, probes, expected)
+        work += readers_probes.build_work(context.reader, context.site, probes, expected)
     try:
-        done = all_at_once(context.clock, work)
+        done = run_all(context.clock, work)
     finally:
         local.stop()
     found = {each.name: each for results in done for each in results}
     return [found[name] for name in expected]
 
 
-def _here(local: Here, name: str, probe: LocalProbe, expected: bool) -> list[ProbeResult]:
-    return [result(name, probe, local.ask(probe), expected)]
+def _ask_here(local: Here, name: str, probe: LocalProbe, expected: bool) -> list[ProbeResult]:
+    return [build_result(name, probe, local.ask(probe), expected)]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
-from erfailover.commands.output import screen
+from erfailover.commands.output import detect_screen
 from erfailover.commands.probes import chosen_probes, runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.model.counting import counted, join_names
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.probes import LOCAL, RUN_COMMAND, Probe
-from erfailover.planning.probes.results import ProbeResult, expectations
+from erfailover.planning.probes.results import ProbeResult, parse_expectations
 from erfailover.reporting import probes as told
 
 ROWS = "[].[name, up, expected, seen]"
@@ -35,7 +35,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
             f"{context.site_file} names no probes", "Add some under probes: (erfailover init)."
         )
     try:
-        expected = expectations(expect, list(site.probes))
+        expected = parse_expectations(expect, list(site.probes))
     except ValueError as error:
         raise UsageFailure(f"--expect: {error}") from None
     if not all(isinstance(each, LOCAL) for each in site.probes.values()):
@@ -44,11 +44,11 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     expected = {name: up for name, up in expected.items() if name in probes}
     by_azure = any(isinstance(each, RUN_COMMAND) for each in probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
-    running = f"Running {counted(len(expected), 'probe')} at once{how}"
+    running = f"Running {format_count(len(expected), 'probe')} at once{how}"
     with context.doing(running, announced=True):
         results = runner.run(context, expected)
-    text = told.text(results, screen(context.environment))
-    context.output.print_result(text, told.data(results), ROWS)
+    text = told.format_text(results, detect_screen(context.environment))
+    context.output.print_result(text, told.build_data(results), ROWS)
     wrong = [each for each in results if not each.as_expected]
     unknown = [each.name for each in wrong if each.up is None]
     failed = [each.name for each in wrong if each.up is not None]

@@ -16,13 +16,13 @@ from erfailover.azure.readers.offers import ask
 from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
-from erfailover.commands.provision.keys import read_shared_key, with_ssh_keys
-from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.provision.keys import read_shared_key, read_ssh_keys
+from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
-from erfailover.model.arm_json import provisioning_state, section
+from erfailover.model.arm_json import get_provisioning_state, get_section
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted, join_names
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
@@ -32,12 +32,12 @@ from erfailover.planning.provision import diff, offers
 from erfailover.planning.provision import plan as provision_plan
 from erfailover.planning.provision.arm_bodies import TAG, Body, Reference
 from erfailover.planning.provision.durations import SETUP, usual_of
-from erfailover.planning.provision.nat import NatSetup, holds, nat_setups
+from erfailover.planning.provision.nat import NatSetup, build_setups, is_holding
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.planning.provision.resources import Desired
 from erfailover.reporting import provision
-from erfailover.reporting.words import few
-from erfailover.runtime.clock import all_at_once
+from erfailover.reporting.words import limit_lines
+from erfailover.runtime.clock import run_all
 from erfailover.runtime.executor import Width
 from erfailover.runtime.secrets import SHARED_KEY_VARIABLE, Secrets
 
@@ -80,11 +80,11 @@ def run(context: Context, dry_run: bool) -> None:
 
 def _run(context: Context, lease: Lease | None) -> None:
     """Plan, and carry it out with a lease; show the plan without one."""
-    site, reader = with_ssh_keys(context.site, context.site_file.path), context.reader
+    site, reader = read_ssh_keys(context.site, context.site_file.path), context.reader
     shared = site.topology.shared_keys if site.topology else None
     secrets = Secrets.open(context.state_folder, context.environment, shared.id if shared else None)
     if secrets.vault_passed_over:
-        context.output.info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
+        context.output.print_info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
     if lease is not None:
         settle(context)
     with context.doing(f"Reading what there is of {site.name}", announced=True):
@@ -92,90 +92,95 @@ def _run(context: Context, lease: Lease | None) -> None:
         _refuse_foreign(plan)
         _check_offers(context, plan)
     if lease is None:
-        context.output.print_result(provision.plan_text(plan), provision.plan_data(plan))
+        context.output.print_result(provision.format_plan(plan), provision.build_plan_data(plan))
         return
     if not plan.changes:
-        nothing = provision.outcome_data(plan, Results())
-        context.output.print_result(provision.plan_text(plan), nothing)
+        nothing = provision.build_outcome_data(plan, Results())
+        context.output.print_result(provision.format_plan(plan), nothing)
         return
-    plans.tell(context.output, provision.plan_text(plan))
-    context.output.confirm(f"Apply these {counted(len(plan.changes), 'change')}?")
-    with recorded(context, "provision", provision.plan_data(plan)) as recorder:
-        writer = lease.writer(recorder.accepted)
-        tasks = _Provision(reader, writer, secrets).tasks(plan)
+    plans.tell(context.output, provision.format_plan(plan))
+    context.output.confirm(f"Apply these {format_count(len(plan.changes), 'change')}?")
+    with record_run(context, "provision", provision.build_plan_data(plan)) as recorder:
+        writer = lease.build_writer(recorder.record_accepted)
+        tasks = _Provision(reader, writer, secrets).build_tasks(plan)
         results = run_tasks(context, recorder, tasks, Width(WRITES_AT_ONCE))
-        outcome = provision.outcome_data(plan, results)
-        context.output.print_result(provision.outcome_text(plan, results), outcome)
+        outcome = provision.build_outcome_data(plan, results)
+        context.output.print_result(provision.format_outcome(plan, results), outcome)
         results.raise_first()
 
 
 def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> ProvisionPlan:
     existing = read(context, reader, site)
-    site = _with_names_of(context, site, existing)
+    site = _use_existing_names(context, site, existing)
     setups = [
-        setup for setup in nat_setups(site) if _at_rest(existing.get(setup.machine_id.lower()))
+        setup for setup in build_setups(site) if _is_at_rest(existing.get(setup.machine_id.lower()))
     ]
-    held = all_at_once(context.clock, [partial(_nat_holds, reader, each) for each in setups])
+    held = run_all(context.clock, [partial(_is_nat_set_up, reader, each) for each in setups])
     nat = {setup.id: holds_ for setup, holds_ in zip(setups, held, strict=True)}
-    plan = provision_plan.plan(site, existing, nat, _unsettled(secrets, site))
-    if secrets.to_be_read and plan.writes(CONNECTION):
+    plan = provision_plan.plan(site, existing, nat, _find_unsettled(secrets, site))
+    if secrets.to_be_read and plan.has_writes(CONNECTION):
         read_shared_key(context, secrets)
         # Which version it is decides whether the other connections have the same.
-        plan = provision_plan.plan(site, existing, nat, _unsettled(secrets, site))
+        plan = provision_plan.plan(site, existing, nat, _find_unsettled(secrets, site))
     return plan
 
 
-def _with_names_of(context: Context, site: Site, existing: Mapping[str, Body | None]) -> Site:
+def _use_existing_names(context: Context, site: Site, existing: Mapping[str, Body | None]) -> Site:
     """Return a site with the names that its peerings have; one that exists is not made again."""
     found = {
-        id_.lower(): readers_network.network(body, id_)
-        for id_ in provision_plan.networks(site)
+        id_.lower(): readers_network.parse_network(body, id_)
+        for id_ in provision_plan.list_networks(site)
         if (body := existing.get(id_.lower())) is not None
     }
-    spokes = context.use_names_of(Observed(readers_network.utc_now(), found, {})).spokes
-    for remark in few(context.remarks):
-        context.output.info(remark)
+    spokes = context.use_names_of(Observed(readers_network.format_utc_now(), found, {})).spokes
+    for remark in limit_lines(context.remarks):
+        context.output.print_info(remark)
     return replace(site, spokes=spokes)
 
 
-def _unsettled(secrets: Secrets, site: Site) -> set[str]:
+def _find_unsettled(secrets: Secrets, site: Site) -> set[str]:
     """Return the connections that may have another shared key than they should."""
-    return {each.id.lower() for each in provision_plan.wanted(site) if not _settled(secrets, each)}
+    return {
+        each.id.lower()
+        for each in provision_plan.list_desired(site)
+        if not _is_settled(secrets, each)
+    }
 
 
-def _settled(secrets: Secrets, wanted: Desired) -> bool:
+def _is_settled(secrets: Secrets, wanted: Desired) -> bool:
     """Whether a connection has the shared key that it should."""
     return all(
-        secrets.carries(wanted.id, name) for name in provision_plan.secret_names(wanted.body)
+        secrets.has_current_value(wanted.id, name)
+        for name in provision_plan.list_secret_names(wanted.body)
     )
 
 
 def read(context: Context, reader: Reader, site: Site) -> dict[str, Body | None]:
     """Read the group and the existing resources of the topology, several at once."""
-    group = reader.get(site.group_id())
-    existing: dict[str, Body | None] = {site.group_id().lower(): group}
-    ids = provision_plan.reads(site) if group is not None else ()
+    group = reader.get(site.build_group_id())
+    existing: dict[str, Body | None] = {site.build_group_id().lower(): group}
+    ids = provision_plan.list_reads(site) if group is not None else ()
     for i in range(0, len(ids), READS_AT_ONCE):
         some = ids[i : i + READS_AT_ONCE]
-        found = all_at_once(context.clock, [partial(reader.get, each) for each in some])
+        found = run_all(context.clock, [partial(reader.get, each) for each in some])
         existing |= {id_.lower(): body for id_, body in zip(some, found, strict=True)}
-    for id_ in provision_plan.networks(site):
-        existing |= dict(provision_plan.with_peerings(id_, existing.get(id_.lower())))
+    for id_ in provision_plan.list_networks(site):
+        existing |= dict(provision_plan.iter_peerings(id_, existing.get(id_.lower())))
     return existing
 
 
-def _at_rest(found: Body | None) -> bool:
-    properties = section(found, "properties")
-    return "provisioningState" in properties and provisioning_state(properties) == "Succeeded"
+def _is_at_rest(found: Body | None) -> bool:
+    properties = get_section(found, "properties")
+    return "provisioningState" in properties and get_provisioning_state(properties) == "Succeeded"
 
 
-def _nat_holds(reader: Reader, setup: NatSetup) -> bool:
+def _is_nat_set_up(reader: Reader, setup: NatSetup) -> bool:
     """Whether a machine's NAT set-up holds; a machine that does not answer is set up again."""
     try:
         result = reader.run_command(setup.machine_id, setup.check, RUN_COMMAND_DEADLINE_S)
     except AzureFailure:
         return False
-    return holds(result.stdout)
+    return is_holding(result.stdout)
 
 
 def _refuse_foreign(plan: ProvisionPlan) -> None:
@@ -196,10 +201,10 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
     made = {each.desired.type for each in plan.actions if each.change is Change.CREATE}
     if not made & {GATEWAY, MACHINE, PUBLIC_IP}:
         return
-    found = list(offers.claims(context.site, ask(context.reader, context.site)))
+    found = list(offers.check_offers(context.site, ask(context.reader, context.site)))
     for claim in found:
         if claim.verdict is Verdict.UNKNOWN:
-            context.output.info(f"Not checked: {claim.name}: {claim.seen}")
+            context.output.print_info(f"Not checked: {claim.name}: {claim.seen}")
     bad = [claim for claim in found if claim.verdict is Verdict.FAILS]
     if bad:
         seen = join_names((claim.seen for claim in bad), 6, "; ")
@@ -213,10 +218,10 @@ class _Provision:
     writer: Writer
     secrets: Secrets
 
-    def tasks(self, plan: ProvisionPlan) -> list[Task]:
+    def build_tasks(self, plan: ProvisionPlan) -> list[Task]:
         """One task for every change of a plan."""
         changes = plan.changes
-        ids = {_id(each) for each in changes}
+        ids = {_get_id(each) for each in changes}
         return [
             self._setup(each, ids) if isinstance(each, SetupAction) else self._write(each, ids)
             for each in changes
@@ -227,7 +232,7 @@ class _Provision:
         return Task(
             id=wanted.key,
             title=wanted.title,
-            run=partial(self._do, action),
+            run=partial(self._apply, action),
             needs=wanted.needs & ids,
             owns=wanted.owns,
             refers=wanted.refers,
@@ -247,20 +252,20 @@ class _Provision:
             usual=SETUP,
         )
 
-    def _do(self, action: Action) -> str | None:
+    def _apply(self, action: Action) -> str | None:
         """Write one resource, unless it has become what it should be."""
         wanted = action.desired
         deadline_s = DEADLINE_S.get(wanted.type, OTHER_DEADLINE_S)
         found = self.reader.wait_until_settled(wanted.id, deadline_s)
-        body = self._resolved(wanted)
+        body = self._resolve(wanted)
         if found is not None and not self._to_write(action, body, found):
             return "there already"
-        self.writer.write(wanted.id, self._whole(wanted, body, found), deadline_s)
-        for name in provision_plan.secret_names(wanted.body):
-            self.secrets.wrote(wanted.id, name)
+        self.writer.write(wanted.id, self._build_whole_body(wanted, body, found), deadline_s)
+        for name in provision_plan.list_secret_names(wanted.body):
+            self.secrets.note_written(wanted.id, name)
         return "made" if found is None else "updated"
 
-    def _resolved(self, wanted: Desired) -> Body:
+    def _resolve(self, wanted: Desired) -> Body:
         """Fill in what Azure has given to other resources by now; secrets stay named."""
         read: dict[str, Body | None] = {}
 
@@ -268,10 +273,10 @@ class _Provision:
             key = reference.resource_id.lower()
             if key not in read:
                 read[key] = self.reader.get(reference.resource_id)
-            return diff.lookup_in(read)(reference)
+            return diff.build_lookup(read)(reference)
 
         try:
-            return diff.resolved(wanted.body, look)
+            return diff.resolve_body(wanted.body, look)
         except LookupError as missing:
             raise AzureFailure(
                 Kind.REFUSED,
@@ -280,27 +285,27 @@ class _Provision:
             ) from None
 
     def _to_write(self, action: Action, body: Body, found: Body) -> bool:
-        properties = section(found, "properties")
-        if provisioning_state(properties) in provision_plan.FAILED:
+        properties = get_section(found, "properties")
+        if get_provisioning_state(properties) in provision_plan.FAILED:
             return True
         if properties.get("peeringState") == "Disconnected":
             return True
-        differing = diff.differences(body, found, diff.lookup_in({}))
-        return bool(differing) or not _settled(self.secrets, action.desired)
+        differing = diff.list_differences(body, found, diff.build_lookup({}))
+        return bool(differing) or not _is_settled(self.secrets, action.desired)
 
-    def _whole(self, wanted: Desired, body: Body, found: Body | None) -> Body:
+    def _build_whole_body(self, wanted: Desired, body: Body, found: Body | None) -> Body:
         """Return the body to put, secrets and all; it goes nowhere but to Azure."""
-        whole = diff.merged(body, found)
+        whole = diff.merge_body(body, found)
         if found is not None and wanted.type == MACHINE:
             # Azure refuses to change a machine's password this way; it keeps the one it has.
             whole["properties"]["osProfile"].pop("adminPassword", None)
             whole.pop("resources", None)
-        filled = diff.with_secrets(whole, self.secrets.value)
+        filled = diff.fill_secrets(whole, self.secrets.get_value)
         return dict(filled)
 
     def _set_up_nat(self, setup: NatSetup) -> str:
         result = self.writer.run_command(setup.machine_id, setup.script, RUN_COMMAND_DEADLINE_S)
-        if holds(result.stdout):
+        if is_holding(result.stdout):
             return "set up"
         said = (result.stderr or result.stdout).strip().splitlines()
         raise VerificationFailed(
@@ -309,5 +314,5 @@ class _Provision:
         )
 
 
-def _id(action: Action | SetupAction) -> str:
+def _get_id(action: Action | SetupAction) -> str:
     return action.setup.id if isinstance(action, SetupAction) else action.desired.key

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
-from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import Refused, UsageFailure
-from erfailover.model.arm_json import text
-from erfailover.model.counting import counted, join_names
+from erfailover.model.arm_json import parse_text
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
 from erfailover.model.site import Site
@@ -26,7 +26,7 @@ from erfailover.planning.provision.arm_bodies import Body
 from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
 from erfailover.planning.provision.durations import usual_of
 from erfailover.reporting import destroy as report
-from erfailover.runtime.clock import Clock, all_at_once
+from erfailover.runtime.clock import Clock, run_all
 from erfailover.runtime.executor import Width
 from erfailover.runtime.secrets import Secrets
 
@@ -62,7 +62,7 @@ def run(context: Context, dry_run: bool) -> None:
         )
     if dry_run:
         plan = _plan(context)
-        context.output.print_result(report.plan_text(plan), report.plan_data(plan))
+        context.output.print_result(report.format_plan(plan), report.build_plan_data(plan))
         return
     with hold_lease(context, "destroy") as lease:
         settle(context)
@@ -72,25 +72,25 @@ def run(context: Context, dry_run: bool) -> None:
 def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
     if not plan.deletions:
         _forget(context)
-        outcome = report.outcome_data(plan, Results())
-        context.output.print_result(report.plan_text(plan), outcome)
+        outcome = report.build_outcome_data(plan, Results())
+        context.output.print_result(report.format_plan(plan), outcome)
         return
-    plans.tell(context.output, report.plan_text(plan))
+    plans.tell(context.output, report.format_plan(plan))
     site, output = context.site.name, context.output
     output.confirm_by_name(
-        f"Delete these {counted(len(plan.deletions), 'resource')} of {site}?",
+        f"Delete these {format_count(len(plan.deletions), 'resource')} of {site}?",
         site,
         site if output.yes else None,
         "Use --yes to skip the prompt.",
     )
-    with recorded(context, "destroy", report.plan_data(plan)) as recorder:
-        writer = lease.writer(recorder.accepted)
-        tasks = [_task(context, writer, each) for each in plan.deletions]
+    with record_run(context, "destroy", report.build_plan_data(plan)) as recorder:
+        writer = lease.build_writer(recorder.record_accepted)
+        tasks = [_build_task(context, writer, each) for each in plan.deletions]
         results = run_tasks(context, recorder, tasks, Width(DELETIONS_AT_ONCE))
         if not results.failures:
             _forget(context)
-        outcome = report.outcome_data(plan, results)
-        context.output.print_result(report.outcome_text(plan, results), outcome)
+        outcome = report.build_outcome_data(plan, results)
+        context.output.print_result(report.format_outcome(plan, results), outcome)
         results.raise_first()
 
 
@@ -105,22 +105,22 @@ def _plan(context: Context) -> DestroyPlan:
 
 
 def _read_plan(site: Site, reader: Reader, clock: Clock) -> DestroyPlan:
-    group = reader.get(site.group_id())
-    listed = (reader.resources_of_group(site.group_id()) or []) if group is not None else []
+    group = reader.get(site.build_group_id())
+    listed = (reader.list_group_resources(site.build_group_id()) or []) if group is not None else []
     whole = [
         id_
         for each in listed
-        if TYPES.get(text(each.get("type")).lower()) in (NETWORK, CONNECTION)
-        and (id_ := text(each.get("id")))
+        if TYPES.get(parse_text(each.get("type")).lower()) in (NETWORK, CONNECTION)
+        and (id_ := parse_text(each.get("id")))
     ]
-    found = all_at_once(clock, [partial(reader.get, id_) for id_ in whole])
+    found = run_all(clock, [partial(reader.get, id_) for id_ in whole])
     bodies: dict[str, Body] = {
         id_.lower(): body for id_, body in zip(whole, found, strict=True) if body is not None
     }
     return provision_destroy.plan(site.name, group, listed, bodies)
 
 
-def _task(context: Context, writer: Writer, deletion: Deletion) -> Task:
+def _build_task(context: Context, writer: Writer, deletion: Deletion) -> Task:
     def delete() -> str:
         if deletion.type == GROUP:
             _insist_on_empty(context, context.reader, context.site)
@@ -144,7 +144,7 @@ def _task(context: Context, writer: Writer, deletion: Deletion) -> Task:
 def _insist_on_empty(context: Context, reader: Reader, site: Site) -> None:
     """Check once more that a group is empty: deleting it deletes everything in it."""
     deadline = context.clock.now() + LISTING_LAG_S
-    while left := reader.resources_of_group(site.group_id()):
+    while left := reader.list_group_resources(site.build_group_id()):
         if context.clock.now() >= deadline:
             names = join_names(each.get("name") for each in left)
             raise Refused(

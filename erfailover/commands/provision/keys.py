@@ -43,10 +43,10 @@ def read_shared_key(context: Context, secrets: Secrets) -> None:
         ) from None
     key = key_vault.read(named, context.access, context.clock)
     secrets.take(key)
-    context.output.info(f"The tunnels' shared key is {key.id}.")
+    context.output.print_info(f"The tunnels' shared key is {key.id}.")
 
 
-def with_ssh_keys(site: Site, site_file: Path) -> Site:
+def read_ssh_keys(site: Site, site_file: Path) -> Site:
     """Return the same site, with the public SSH keys read from their files.
 
     Only who makes machines needs the files, which may be one operator's own: no other command
@@ -62,20 +62,20 @@ def with_ssh_keys(site: Site, site_file: Path) -> Site:
     if site.topology is None:
         return site
     machines = {
-        name: _with_key(site_file, name, machine)
+        name: _read_ssh_key(site_file, name, machine)
         for name, machine in site.topology.machines.items()
     }
     return replace(site, topology=replace(site.topology, machines=machines))
 
 
-def _with_key(site_file: Path, name: str, machine: TopologyMachine) -> TopologyMachine:
+def _read_ssh_key(site_file: Path, name: str, machine: TopologyMachine) -> TopologyMachine:
     path = machine.ssh_public_key
     if path is None or ssh_keys.is_key(path):
         return machine
-    text, unread = _content(site_file.parent, path)
-    fault = ssh_keys.Fault(unread, "correct the path") if unread else ssh_keys.fault(text)
+    text, unread = _read_content(site_file.parent, path)
+    fault = ssh_keys.Fault(unread, "correct the path") if unread else ssh_keys.find_fault(text)
     if fault is None:
-        return replace(machine, ssh_public_key=ssh_keys.one_line(text))
+        return replace(machine, ssh_public_key=ssh_keys.strip_key(text))
     raise UsageFailure(
         f"{site_file}: topology.machines.{name}.ssh_public_key names {path!r}; expected there "
         f"{ssh_keys.EXPECTED}; found {fault.found}",
@@ -83,7 +83,7 @@ def _with_key(site_file: Path, name: str, machine: TopologyMachine) -> TopologyM
     )
 
 
-def _content(folder: Path, path: str) -> tuple[str, str]:
+def _read_content(folder: Path, path: str) -> tuple[str, str]:
     """Return a file's text, or what is found instead of one."""
     try:
         content = input_file.read(folder / Path(path).expanduser(), MOST_BYTES)

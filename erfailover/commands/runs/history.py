@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 from erfailover.commands.context import Context
-from erfailover.commands.output import screen
+from erfailover.commands.output import detect_screen
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.history import RunRecord, runs
+from erfailover.model.history import RunRecord, collect_runs
 from erfailover.model.moments import is_before
-from erfailover.reporting.run.history import list_text, run_data, run_text, run_whole
-from erfailover.runtime.state.process import alive
+from erfailover.reporting.run.history import build_run_data, format_list, format_run, run_whole
+from erfailover.runtime.state.process import is_alive
 
 ROWS = "[].[id, began, command, outcome]"
 """The columns of ``-o tsv``."""
@@ -40,23 +40,23 @@ def run(
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
     """
-    found = runs(context.records())
+    found = collect_runs(context.read_records())
     if since is not None:
         found = [each for each in found if not is_before(each.began, since)]
     if context.report is not None:
-        _report(context, _found(context, found, wanted), context.report)
+        _report(context, _find_run(context, found, wanted), context.report)
     elif lines:
-        whole = found if wanted is None else [_found(context, found, wanted)]
-        context.output.print_lines(run_whole(each, alive) for each in whole)
+        whole = found if wanted is None else [_find_run(context, found, wanted)]
+        context.output.print_lines(run_whole(each, is_alive) for each in whole)
     elif wanted is None:
-        data = [run_data(each, alive) for each in found]
+        data = [build_run_data(each, is_alive) for each in found]
         nothing = NOTHING if since is None else f"No run began since {since:%Y-%m-%d %H:%M} UTC."
-        text = list_text(found, alive, screen(context.environment)) or nothing
+        text = format_list(found, is_alive, detect_screen(context.environment)) or nothing
         context.output.print_result(text, data, ROWS)
     else:
-        each = _found(context, found, wanted)
-        text = run_text(each, alive, screen(context.environment), details=details)
-        context.output.print_result(text, run_whole(each, alive), heads=each.context is None)
+        each = _find_run(context, found, wanted)
+        text = format_run(each, is_alive, detect_screen(context.environment), details=details)
+        context.output.print_result(text, run_whole(each, is_alive), heads=each.context is None)
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:
@@ -64,7 +64,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
     from erfailover.reporting.run.report import RunReport
 
     try:
-        content = report_file.content(RunReport(run), file.suffix.lower())
+        content = report_file.format_content(RunReport(run), file.suffix.lower())
     except Exception as error:
         raise UnknownReading(
             f"the report of run {run.id} cannot be created: "
@@ -73,10 +73,10 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
         ) from error
     report_file.save(content, file)
     context.reported = True
-    context.output.info(f"Report of run {run.id} ({run.to_continue}) written: {file}")
+    context.output.print_info(f"Report of run {run.id} ({run.to_continue}) written: {file}")
 
 
-def _found(context: Context, found: list[RunRecord], wanted: str | None) -> RunRecord:
+def _find_run(context: Context, found: list[RunRecord], wanted: str | None) -> RunRecord:
     if wanted is None:
         if not found:
             raise UsageFailure(f"nothing was ever run on {context.site.name} from here")

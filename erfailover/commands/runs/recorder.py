@@ -20,13 +20,13 @@ from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.site_states import SiteStates
 from erfailover.errors import Failure, Interrupted
-from erfailover.model.history import OPEN, runs
+from erfailover.model.history import OPEN, collect_runs
 from erfailover.model.observed import Observed
 from erfailover.model.resource_ids import is_resource_id
 from erfailover.model.tasks import Event, Listener, State
 from erfailover.runtime.clock import Clock
 from erfailover.runtime.journal import Journal
-from erfailover.runtime.state.process import this_process
+from erfailover.runtime.state.process import build_holder
 
 INTENT_S = 0.5
 """How long an intent that may be recorded late is waited for, in wall seconds."""
@@ -52,7 +52,7 @@ class Recorder:
     result: Callable[[], Mapping[str, Any]] = dict
     _attempts: Counter[str] = field(default_factory=Counter)
 
-    def listener(self, show: Listener) -> Listener:
+    def build_listener(self, show: Listener) -> Listener:
         """Return a listener of the executor that records every event before it is shown."""
 
         def tell(event: Event) -> None:
@@ -60,7 +60,7 @@ class Recorder:
             if event.state is State.WAITING:
                 self._attempts[task.id] = max(self._attempts[task.id], event.attempt)
             elif event.state is not State.STARTED:
-                self.later(
+                self.record_later(
                     str(event.state),
                     task=task.id,
                     title=task.title,
@@ -74,7 +74,7 @@ class Recorder:
 
         return tell
 
-    def intent(self, task: str, title: str, change: str, resource: str) -> None:
+    def record_intent(self, task: str, title: str, change: str, resource: str) -> None:
         """Record what is about to be done; return when the store has confirmed it.
 
         Raises:
@@ -82,15 +82,15 @@ class Recorder:
         """
         self.note("intent", task=task, title=title, change=change, resource=resource)
 
-    def intent_later(self, task: str, title: str, change: str, resource: str) -> None:
+    def record_intent_later(self, task: str, title: str, change: str, resource: str) -> None:
         """Record what is about to be done; do not wait for a store that is slow or silent."""
-        kept = self.later("intent", task=task, title=title, change=change, resource=resource)
+        kept = self.record_later("intent", task=task, title=title, change=change, resource=resource)
         with suppress(Exception):
             kept.result(INTENT_S)
 
-    def accepted(self, resource_id: str, answer: Accepted) -> None:
+    def record_accepted(self, resource_id: str, answer: Accepted) -> None:
         """Record what Azure answered to a write. Never fails: the write was accepted."""
-        self.later(
+        self.record_later(
             "accepted",
             resource=resource_id,
             method=answer.method,
@@ -101,20 +101,20 @@ class Recorder:
 
     def note(self, event: str, **fields: Any) -> None:
         """Record something, with the seconds since the command began; wait until it is kept."""
-        self.later(event, **fields).result()
+        self.record_later(event, **fields).result()
 
-    def later(self, event: str, **fields: Any) -> Future[None]:
+    def record_later(self, event: str, **fields: Any) -> Future[None]:
         """Record something as soon as the store takes it. Never fails."""
         at_s = round(self.clock.now() - self.began_s, 2)
-        return self.journal.later(event, at_s=at_s, **fields)
+        return self.journal.record_later(event, at_s=at_s, **fields)
 
-    def ended(self, event: str, **fields: Any) -> None:
+    def record_end(self, event: str, **fields: Any) -> None:
         """Record the end of the run, and what it came to."""
-        self.later(event, **fields, result=dict(self.result()))
+        self.record_later(event, **fields, result=dict(self.result()))
 
 
 @contextmanager
-def recorded(
+def record_run(
     context: Context,
     command: str,
     plan: Mapping[str, Any],
@@ -142,7 +142,7 @@ def recorded(
     journal, clock = journal or context.journal, context.clock
     states = SiteStates(context, observed) if journal is context.journal else None
     recorder = Recorder(journal, clock, clock.now() if began_s is None else began_s)
-    me = this_process(command)
+    me = build_holder(command)
     recorder.note(
         "begun",
         command=command,
@@ -152,7 +152,7 @@ def recorded(
         completes=completes,
         site=context.site.name,
         context=context.azure_context.data(),
-        digest=digest(plan),
+        digest=compute_digest(plan),
         reason=context.reason,
         ticket=context.ticket,
         who=me.user,
@@ -164,18 +164,18 @@ def recorded(
     try:
         yield recorder
     except (Interrupted, KeyboardInterrupt) as stopped:
-        recorder.ended(
+        recorder.record_end(
             "interrupted", message=getattr(stopped, "message", "stopped by the operator")
         )
         raise
     except Failure as failure:
-        recorder.ended("ended", outcome="failed", message=failure.message, hint=failure.hint)
+        recorder.record_end("ended", outcome="failed", message=failure.message, hint=failure.hint)
         raise
     except Exception as error:
-        recorder.ended("ended", outcome="failed", message=f"{type(error).__name__}: {error}")
+        recorder.record_end("ended", outcome="failed", message=f"{type(error).__name__}: {error}")
         raise
     else:
-        recorder.ended("ended", outcome="done")
+        recorder.record_end("ended", outcome="done")
     finally:
         if states is not None:
             states.record(journal)
@@ -200,7 +200,7 @@ def _flush(context: Context, journal: Journal) -> None:
         )
 
 
-def digest(plan: Mapping[str, Any]) -> str:
+def compute_digest(plan: Mapping[str, Any]) -> str:
     """Return what identifies a plan: the same plan, the same digest. Some carry their own."""
     if isinstance(own := plan.get("digest"), str):
         return own
@@ -212,21 +212,23 @@ def settle(context: Context) -> None:
 
     What they came to is for the world to tell: the command observes it afterwards.
     """
-    records = context.records()
+    records = context.read_records()
     settled = {str(each.get("of")) for each in records if each.get("event") == "settled"}
-    for run in runs(records):
+    for run in collect_runs(records):
         if run.outcome == "done" or run.id in settled or run.id == context.journal.run:
             continue
         steps = [each for each in run.steps if each.outcome == OPEN and each.resource]
         for step in steps:
             if not is_resource_id(step.resource):
-                context.output.info(
+                context.output.print_info(
                     f"An earlier run left something in flight on {step.resource!r}, which is no "
                     f"resource id: {step.title}. Going on; Azure is read afresh."
                 )
                 continue
-            context.output.info(f"Re-attaching to what an earlier run left in flight: {step.title}")
+            context.output.print_info(
+                f"Re-attaching to what an earlier run left in flight: {step.title}"
+            )
             with context.doing(f"Waiting for the end of: {step.title}"):
                 state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
-            context.output.info(f"  {step.title}: {state}")
+            context.output.print_info(f"  {step.title}: {state}")
         context.journal.write("settled", of=run.id)

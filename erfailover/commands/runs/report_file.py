@@ -11,9 +11,9 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
-from erfailover.commands.output import screen
+from erfailover.commands.output import detect_screen
 from erfailover.errors import UsageFailure
-from erfailover.model.history import RunRecord, runs
+from erfailover.model.history import RunRecord, collect_runs
 from erfailover.reporting.run import data
 from erfailover.reporting.run import text as run_text
 from erfailover.reporting.run.report import RunReport
@@ -38,15 +38,15 @@ def check(file: Path) -> None:
     output_file.check(file, output_file.REPORT, "--report")
 
 
-def content(report: RunReport, suffix: str) -> str:
+def format_content(report: RunReport, suffix: str) -> str:
     """Return a report in the format of a file's suffix."""
     if suffix == ".json":
-        return json.dumps(data.data(report), indent=2) + "\n"
+        return json.dumps(data.build_data(report), indent=2) + "\n"
     if suffix == ".html":
         from erfailover.reporting.run import html
 
-        return html.page(report)
-    return run_text.whole(report) + "\n"
+        return html.render_page(report)
+    return run_text.format_full_text(report) + "\n"
 
 
 def save(content: str, file: Path) -> None:
@@ -58,20 +58,20 @@ def save(content: str, file: Path) -> None:
     output_file.write(file, content, output_file.REPORT)
 
 
-def of(journal: Journal) -> RunRecord | None:
+def find_record(journal: Journal) -> RunRecord | None:
     """Return what this run has recorded of itself; None if it has not begun."""
-    found = [each for each in runs(journal.written) if each.id == journal.run]
+    found = [each for each in collect_runs(journal.written) if each.id == journal.run]
     return found[-1] if found else None
 
 
 def write(context: Context, journal: Journal) -> None:
     """Write the report of this run, if one is wanted. Never fails a run that went well."""
-    run = of(journal)
+    run = find_record(journal)
     if context.report is None or run is None:
         return
     context.reported = True
     try:
-        save(content(RunReport(run), context.report.suffix.lower()), context.report)
+        save(format_content(RunReport(run), context.report.suffix.lower()), context.report)
     except Exception as error:  # whatever it is, how the run ended matters more
         log.debug("the report could not be written", exc_info=True)
         context.output.warn(
@@ -79,19 +79,19 @@ def write(context: Context, journal: Journal) -> None:
             f"Later: erfailover history {run.id} --report FILE"
         )
         return
-    context.output.info(f"Report written: {context.report}")
+    context.output.print_info(f"Report written: {context.report}")
 
 
 @contextmanager
-def shown(context: Context) -> Iterator[None]:
+def print_at_end(context: Context) -> Iterator[None]:
     """Show the report of this run on standard output at its end, however it ends."""
     try:
         yield
     finally:
-        run = of(context.journal)
+        run = find_record(context.journal)
         if run is not None:
             report = RunReport(run)
-            whole = run_text.text(report, screen(context.environment))
+            whole = run_text.format_text(report, detect_screen(context.environment))
             text = report.headline if context.output.quiet else whole
-            context.output.print_result(text, data.data(report), heads=False)
+            context.output.print_result(text, data.build_data(report), heads=False)
             sys.stdout.flush()

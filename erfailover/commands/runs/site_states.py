@@ -15,7 +15,7 @@ from erfailover.commands.context import Context
 from erfailover.errors import Failure
 from erfailover.model.observed import Observed
 from erfailover.planning.health import judge
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import HubPicture, Picture
 from erfailover.runtime.journal import Journal
 
@@ -48,13 +48,13 @@ class SiteStates:
         if not self._is_wanted:
             return
         kept = {"before": self._drawn(self._before_run), "after": self._drawn(self._after_run)}
-        journal.later("states", **kept)
+        journal.record_later("states", **kept)
 
     def _before_run(self) -> Picture | None:
         if self.observed is None:
             return self._before
         site = self.context.site
-        found = picture(site, self.observed, judge(site, self.observed), {})
+        found = build_picture(site, self.observed, judge(site, self.observed), {})
         hubs = tuple(map(_without_connections, found.hubs))
         return replace(found, hubs=hubs)
 
@@ -75,7 +75,7 @@ class SiteStates:
         """Read the site; None if it cannot be read, there is nothing of it, or Ctrl-C comes."""
         from erfailover.commands.status import snapshot
 
-        say = self.context.output.info
+        say = self.context.output.print_info
         say(f"Reading the state {when} the run for its report (Ctrl-C skips it) ...")
         try:
             found = snapshot.read(self.context)

@@ -44,24 +44,24 @@ def run_tasks(
     output.head()
     ahead = foresee or partial(outlook, tasks)
     with Progress(output.console, context.clock, total, ahead, is_quiet=output.quiet) as progress:
-        record = recorder.listener(progress.tell)
+        record = recorder.build_listener(progress.tell)
 
         def notify(event: Event) -> None:
             listener(event)
             record(event)
 
-        recorded = [_recorded(task, recorder) for task in tasks]
+        recorded = [_record_intent_first(task, recorder) for task in tasks]
         return executor.run(recorded, context.clock, notify, width, max_failures)
 
 
-def _recorded(task: Task, recorder: Recorder) -> Task:
+def _record_intent_first(task: Task, recorder: Recorder) -> Task:
     """Return a task that begins only when the journal has its intent."""
     work = task.run
     if work is None or task.records_itself:
         return task
 
     def run() -> str | None:
-        recorder.intent(task.id, task.title, task.change, task.resource)
+        recorder.record_intent(task.id, task.title, task.change, task.resource)
         return work()
 
     return replace(task, run=run)

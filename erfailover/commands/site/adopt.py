@@ -19,10 +19,10 @@ from erfailover.commands.site import init
 from erfailover.config import loader
 from erfailover.config.validate_ids import is_id
 from erfailover.config.validate_probes import NAME
-from erfailover.config.validate_site import tenant_problems
+from erfailover.config.validate_site import check_tenants
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed, attempt
-from erfailover.model.resource_ids import GATEWAY, HUB, NETWORK, last_of, subscription_of
+from erfailover.model.resource_ids import GATEWAY, HUB, NETWORK, get_last_name, get_subscription
 from erfailover.model.site import (
     ApiVersions,
     CloudName,
@@ -33,8 +33,8 @@ from erfailover.model.site import (
     TenantCredential,
 )
 from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt
-from erfailover.planning.adoption.left_behind import with_coverage
-from erfailover.planning.hazards.checks import left_behind
+from erfailover.planning.adoption.left_behind import add_remarks
+from erfailover.planning.hazards.checks import check_left_behind
 from erfailover.reporting import adoption as adoption_report
 
 
@@ -73,11 +73,13 @@ def run(context: Context, options: Options) -> None:
     if options.name and not NAME.fullmatch(options.name):
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
-    wanted = Wanted(options.name, options.spokes, _networks(options.remote_prefixes), options.cloud)
+    wanted = Wanted(
+        options.name, options.spokes, _parse_networks(options.remote_prefixes), options.cloud
+    )
     path = context.site_file.path
     if path.exists() and not options.force:
-        raise init.there_already(path)
-    stub = _stub(options)
+        raise init.build_exists_failure(path)
+    stub = _build_stub(options)
     context.site_file.use_site(stub, {f"--{role}-hub": hub for role, hub in hubs.items()})
     context.connect()
     reading = "Reading both hubs, their gateways and every VNet peered with them"
@@ -85,28 +87,30 @@ def run(context: Context, options: Options) -> None:
         found = discover(context.reader, hubs, gateways)
         adoption = adopt(found, wanted)
         adoption = replace(adoption, site=replace(adoption.site, tenants=stub.tenants))
-        adoption = _with_api_versions(context.reader, found.observed, adoption)
+        adoption = _add_api_versions(context.reader, found.observed, adoption)
         around = routing.read(context.reader, adoption.site)
-    adoption = with_coverage(adoption, left_behind(adoption.site, around, found.observed))
-    schema = init.write(path, adoption_report.site_file(found, adoption), force=options.force)
+    adoption = add_remarks(adoption, check_left_behind(adoption.site, around, found.observed))
+    schema = init.write(
+        path, adoption_report.render_site_file(found, adoption), force=options.force
+    )
     loader.load(path, context.environment)
     for remark in adoption.remarks:
-        context.output.info(f"To look at: {remark}")
+        context.output.print_info(f"To look at: {remark}")
     context.output.print_result(
-        adoption_report.text(path, found, adoption) + init.told(schema),
-        adoption_report.data(path, found, adoption, schema),
+        adoption_report.format_text(path, found, adoption) + init.describe_schema(schema),
+        adoption_report.build_data(path, found, adoption, schema),
     )
 
 
-def _with_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -> Adoption:
+def _add_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -> Adoption:
     """Add the api-versions that Azure offers for the site, or a remark that they are not known."""
     site = adoption.site
-    spaces = [site.network_id(name) for name in site.network_names()]
-    networks = [observed.network(each) for each in spaces]
+    spaces = [site.build_network_id(name) for name in site.list_network_names()]
+    networks = [observed.get_network(each) for each in spaces]
     regions = [each.location for each in networks if each is not None and each.location]
-    subscriptions = list(dict.fromkeys(subscription_of(each) for each in spaces))
+    subscriptions = list(dict.fromkeys(get_subscription(each) for each in spaces))
     asked = attempt(partial(api_versions.read, reader, subscriptions, regions, {}, machines=True))
-    chosen = asked.value.chosen() if asked.value else {}
+    chosen = asked.value.choose_versions() if asked.value else {}
     if not chosen or site.cloud_name is None:
         why = asked.unknown or "none with which erfailover was tested is offered"
         remark = f"api-versions: {why}; the SDK's own are used (erfailover doctor checks them)"
@@ -115,25 +119,25 @@ def _with_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -
     return replace(adoption, site=replace(site, cloud=cloud))
 
 
-def _stub(options: Options) -> Site:
+def _build_stub(options: Options) -> Site:
     """Return a site of nothing but its hubs and tenants: the ids say the subscription."""
     site = Site(
-        site=options.name or last_of(options.primary_hub),
+        site=options.name or get_last_name(options.primary_hub),
         primary=Hub(options.primary_hub, ""),
         backup=Hub(options.backup_hub, ""),
         spokes=(),
         remote_prefixes=(),
-        subscription=subscription_of(options.primary_hub),
+        subscription=get_subscription(options.primary_hub),
         cloud=options.cloud,
-        tenants=dict(map(_tenant, options.tenants)),
+        tenants=dict(map(_parse_tenant, options.tenants)),
     )
-    for problem in tenant_problems(site):
+    for problem in check_tenants(site):
         found = f"--tenant: expected {problem.expected}, found {problem.found}"
         raise UsageFailure(found, problem.remedy)
     return site
 
 
-def _tenant(text: str) -> tuple[str, TenantCredential]:
+def _parse_tenant(text: str) -> tuple[str, TenantCredential]:
     """Return a tenant's id and the credential behind ``=``; without one, azure-identity's chain."""
     tenant, _, word = text.partition("=")
     kinds: tuple[TenantCredential, ...] = get_args(TenantCredential)
@@ -151,7 +155,7 @@ def _tenant(text: str) -> tuple[str, TenantCredential]:
 def _insist_on_id(option: str, value: str, type_: str) -> None:
     if is_id(value, HUB):
         raise UsageFailure(
-            f"{option}: {last_of(value)} is a Virtual WAN hub, whose connections are no peerings: "
+            f"{option}: {get_last_name(value)} is a Virtual WAN hub, whose connections are no peerings: "
             "it is not supported",
             "erfailover moves spokes between hubs that are VNets: name such a hub.",
         )
@@ -165,7 +169,7 @@ def _insist_on_id(option: str, value: str, type_: str) -> None:
         )
 
 
-def _networks(texts: Sequence[str]) -> tuple[IPv4Network, ...]:
+def _parse_networks(texts: Sequence[str]) -> tuple[IPv4Network, ...]:
     found = []
     for text in texts:
         try:

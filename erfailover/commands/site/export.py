@@ -16,12 +16,12 @@ from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.output_file import Kind
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.observed import Observed
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.iac import export
 from erfailover.planning.iac.export import Owned
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import run_all
 
 NOTHING = Kind("a file that may be replaced", lambda content: False)
 
@@ -40,11 +40,11 @@ def run(context: Context, language: str, split: Path | None) -> None:
         UsageFailure: the folder cannot be written, or holds such a file.
     """
     peerings = _read(context)
-    taken_at = _now()
+    taken_at = _format_now()
     if language == "terraform":
-        files = {"peerings.tf": export.terraform(peerings, taken_at)}
+        files = {"peerings.tf": export.render_terraform(peerings, taken_at)}
     else:
-        files = export.bicep(peerings, taken_at)
+        files = export.render_bicep(peerings, taken_at)
     data = {
         "language": language,
         "peerings": [each.id for each in peerings],
@@ -53,10 +53,12 @@ def run(context: Context, language: str, split: Path | None) -> None:
     if split is not None:
         _write(split, files)
         listed = "\n".join(f"  {split / name}" for name in files)
-        context.output.print_result(f"Wrote {counted(len(peerings), 'peering')}:\n{listed}", data)
+        context.output.print_result(
+            f"Wrote {format_count(len(peerings), 'peering')}:\n{listed}", data
+        )
         return
     if len(files) > 1:
-        context.output.info("Each part is a separate file; --split DIR writes them.")
+        context.output.print_info("Each part is a separate file; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
     context.output.head()
     code = "\n".join(texts).rstrip("\n")
@@ -66,29 +68,29 @@ def run(context: Context, language: str, split: Path | None) -> None:
 def _read(context: Context) -> list[Owned]:
     """Return the site's existing peerings, hub by hub, then spoke by spoke."""
     site, reader = context.site, context.reader
-    ids = [site.network_id(name) for name in site.network_names()]
+    ids = [site.build_network_id(name) for name in site.list_network_names()]
     with context.doing(f"Reading the peerings of {site.name}"):
-        bodies = all_at_once(context.clock, [partial(reader.get, each) for each in ids])
+        bodies = run_all(context.clock, [partial(reader.get, each) for each in ids])
     missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(
-            f"{last_of(missing[0])} does not exist in Azure",
+            f"{get_last_name(missing[0])} does not exist in Azure",
             "Nothing was printed. Correct the site file.",
         )
     networks = {
-        id_.lower(): readers_network.network(body or {}, id_)
+        id_.lower(): readers_network.parse_network(body or {}, id_)
         for id_, body in zip(ids, bodies, strict=True)
     }
-    site = context.use_names_of(Observed(_now(), networks, {}))
+    site = context.use_names_of(Observed(_format_now(), networks, {}))
     for remark in context.remarks:
-        context.output.info(remark)
-    ours = {id_.lower() for spoke in site.spokes for id_ in site.peering_ids(spoke)}
+        context.output.print_info(remark)
+    ours = {id_.lower() for spoke in site.spokes for id_ in site.list_peering_ids(spoke)}
     return [
-        export.owned(row, peering.id)
+        export.parse_peering(row, peering.id)
         for network, body in zip(networks.values(), bodies, strict=True)
         for peering in network.peerings
         if peering.id.lower() in ours
-        and (row := readers_network.peering_row(body, peering.id)) is not None
+        and (row := readers_network.find_peering_row(body, peering.id)) is not None
     ]
 
 
@@ -106,5 +108,5 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         raise UsageFailure(f"{folder} cannot be written: {error.strerror or error}") from None
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

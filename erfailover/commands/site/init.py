@@ -31,16 +31,16 @@ def run(site_file: SiteFile, output: Output, *, force: bool) -> None:
         UsageFailure: there is one already, or it cannot be written.
     """
     path = site_file.path
-    schema = write(path, loader.template(), force=force)
+    schema = write(path, loader.read_template(), force=force)
     text = (
         f"Wrote {path}: the proof of concept's topology. Put your own names, prefixes and ASNs "
         "in, then:\n  erfailover provision --dry-run"
     )
-    text += told(schema)
+    text += describe_schema(schema)
     output.print_result(text, {"site_file": str(path), "schema_file": schema})
 
 
-def told(schema: str | None) -> str:
+def describe_schema(schema: str | None) -> str:
     """Return what to say of the schema beside a site file."""
     if schema is None:
         return ""
@@ -58,7 +58,7 @@ def write(path: Path, text: str, *, force: bool) -> str | None:
     """
     output_file.check(path, output_file.SITE)
     if path.exists() and not force:
-        raise there_already(path)
+        raise build_exists_failure(path)
     schema = _write_schema(path.with_name(SCHEMA_FILE))
     line = f"# yaml-language-server: $schema={SCHEMA_FILE}\n" if schema else ""
     output_file.write(path, line + text, output_file.SITE)
@@ -68,13 +68,13 @@ def write(path: Path, text: str, *, force: bool) -> str | None:
 def _write_schema(path: Path) -> str | None:
     """Write the schema, over that of another version, never over a file that is something else."""
     try:
-        output_file.write(path, schemas.text(schemas.SITE), SCHEMA)
+        output_file.write(path, schemas.read_text(schemas.SITE), SCHEMA)
     except UsageFailure:
         return None
     return str(path)
 
 
-def there_already(path: Path) -> UsageFailure:
+def build_exists_failure(path: Path) -> UsageFailure:
     """Return the error for a site file that already exists."""
     return UsageFailure(
         f"{path} already exists",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from erfailover.commands.output import Output
-from erfailover.commands.provision.keys import with_ssh_keys
+from erfailover.commands.provision.keys import read_ssh_keys
 from erfailover.config.loader import SiteFileError, load
 from erfailover.config.site_warnings import warnings
 from erfailover.errors import UsageFailure
@@ -42,7 +42,7 @@ def _missing_files(path: Path, site: Site) -> Iterator[str]:
     An SSH key is needed by who runs ``provision`` alone.
     """
     try:
-        with_ssh_keys(site, path)
+        read_ssh_keys(site, path)
     except UsageFailure as failure:
         yield failure.message.removeprefix(f"{path}: ")
     cloud = site.cloud

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from erfailover.commands.context import Context
-from erfailover.commands.hints import not_found_hint
-from erfailover.commands.output import screen
+from erfailover.commands.hints import explain_not_found
+from erfailover.commands.output import detect_screen
 from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.reporting.status.part_of_site import next_command
@@ -25,21 +25,21 @@ def run(context: Context, *, details: bool = False) -> None:
         UnknownReading: what decides it could not be read.
     """
     found = snapshot.read_visibly(context)
-    text = snapshot.text(found, screen(context.environment), details=details)
-    data = snapshot.data(context, found) if context.output.shows_data else None
+    text = snapshot.format_text(found, detect_screen(context.environment), details=details)
+    data = snapshot.build_data(context, found) if context.output.shows_data else None
     context.output.print_result(text, data, ROWS)
     health = found.health
     if health.healthy is None:
         raise UnknownReading(
-            "the state of the active path is unknown: " + _first_reasons(found),
-            None if found.observed.networks else not_found_hint(context.site),
+            "the state of the active path is unknown: " + _format_reasons(found),
+            None if found.observed.networks else explain_not_found(context.site),
         )
     if not health.healthy:
         command = next_command(context.site, found.observed, health)
         raise VerificationFailed("the active path is not healthy", command)
 
 
-def _first_reasons(found: snapshot.StatusReading) -> str:
+def _format_reasons(found: snapshot.StatusReading) -> str:
     """Why, for a group of spokes each; of many groups the first."""
     unsure = [each for each in found.picture.groups if each.sample.health.healthy is None]
     reasons = dict.fromkeys(each.condition.why.split("; ")[0] for each in unsure[:3])

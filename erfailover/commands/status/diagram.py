@@ -10,13 +10,13 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
-from erfailover.commands.hints import not_found_hint
+from erfailover.commands.hints import explain_not_found
 from erfailover.commands.status import snapshot
-from erfailover.commands.status.png import Renderer, renderer
+from erfailover.commands.status.png import Renderer, find_renderer
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.reporting.azure_context import UNFOLDED
 from erfailover.reporting.diagram import drawing, layout, site
-from erfailover.reporting.status.headline import headline
+from erfailover.reporting.status.headline import format_headline
 
 FORMATS = ("svg", "png")
 
@@ -36,27 +36,27 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     """
     form = _format(file, form)
     _insist_on_a_place(file, form)
-    layout.library()
-    render = renderer() if form == "png" else None
+    layout.load_library()
+    render = find_renderer() if form == "png" else None
     reading = snapshot.read_visibly(context)
     observed, health = reading.observed, reading.health
     if not observed.networks and not observed.gateways:
         why = next(iter(observed.unknown.values()), "no reason was given")
         raise UnknownReading(
             f"nothing of {context.site.name} could be read, so nothing is drawn: {why}",
-            not_found_hint(context.site),
+            explain_not_found(context.site),
         )
-    verdict = headline(health)
-    sheet = site.sheet(reading.picture, verdict, context.heading(UNFOLDED))
+    verdict = format_headline(health)
+    sheet = site.build_sheet(reading.picture, verdict, context.heading(UNFOLDED))
     _write(context, file, drawing.draw(sheet), render)
     if file is not None:
-        context.output.info(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
+        context.output.print_info(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
     else:
         context.output.head()
     if observed.unknown:
         first, *others = observed.unknown.values()
         more = f" (and {len(others)} more)" if others else ""
-        context.output.info(f"Drawn as unknown, since it could not be read: {first}{more}")
+        context.output.print_info(f"Drawn as unknown, since it could not be read: {first}{more}")
 
 
 def _format(file: Path | None, form: str | None) -> str:

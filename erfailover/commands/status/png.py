@@ -26,13 +26,13 @@ INSTALL = (
 Renderer = Callable[[str], bytes]
 
 
-def renderer() -> Renderer:
+def find_renderer() -> Renderer:
     """Return what turns SVG into PNG on this machine.
 
     Raises:
         UsageFailure: there is nothing that could.
     """
-    cairosvg = _cairosvg()
+    cairosvg = _find_cairosvg()
     if cairosvg is not None:
         return cairosvg
     for name, arguments in (
@@ -41,7 +41,7 @@ def renderer() -> Renderer:
     ):
         found = which(name)
         if found is not None:
-            return _program(found, arguments)
+            return _build_renderer(found, arguments)
     raise UsageFailure(
         "a PNG needs a renderer, and none was found: neither the package cairosvg nor the "
         "programs rsvg-convert or inkscape",
@@ -49,7 +49,7 @@ def renderer() -> Renderer:
     )
 
 
-def _cairosvg() -> Renderer | None:
+def _find_cairosvg() -> Renderer | None:
     """CairoSVG, if it is installed and finds the Cairo library."""
     try:
         import cairosvg
@@ -59,7 +59,7 @@ def _cairosvg() -> Renderer | None:
     return lambda text: cast(bytes, convert(bytestring=text.encode(), scale=SCALE))
 
 
-def _program(path: str, arguments: tuple[str, ...]) -> Renderer:
+def _build_renderer(path: str, arguments: tuple[str, ...]) -> Renderer:
     def render(text: str) -> bytes:
         try:
             done = subprocess.run(

@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any
 
 from erfailover.azure.readers.cache import Readings
-from erfailover.azure.readers.circuits import of_both, stand_in_address
-from erfailover.azure.readers.network import judgeable, observe, with_gateways_beside
+from erfailover.azure.readers.circuits import read_circuits_by_role, read_stand_in_address
+from erfailover.azure.readers.network import add_advertised_if_needed, add_other_gateways, observe
 from erfailover.commands.context import Context
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.circuits import Circuits
-from erfailover.model.history import RunRecord, runs, unfinished
+from erfailover.model.history import RunRecord, collect_runs, find_unfinished
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.doctor.environment import JOURNAL_REMEDY
-from erfailover.planning.drill.state import DrillState, drill_state
+from erfailover.planning.drill.state import DrillState, build_drill_state
 from erfailover.planning.health import Health, judge
-from erfailover.planning.iac.drift import AsCode, as_code_warning
+from erfailover.planning.iac.drift import AsCode, find_drift
 from erfailover.planning.switch import gates
 from erfailover.reporting.run import history
 from erfailover.reporting.screen import Screen
@@ -27,12 +27,12 @@ from erfailover.reporting.status import drift, part_of_site
 from erfailover.reporting.status import drill as drills
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.status.brief import brief
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
 from erfailover.reporting.way_back import why_refused
-from erfailover.reporting.words import few
-from erfailover.runtime.clock import all_at_once
-from erfailover.runtime.state.process import alive
+from erfailover.reporting.words import limit_lines
+from erfailover.runtime.clock import run_all
+from erfailover.runtime.state.process import is_alive
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class StatusReading:
     def notes(self) -> tuple[str, ...]:
         """What must be known before all else: a drill, an unfinished run, what code would undo."""
         parts = [
-            drills.text(self.drill),
+            drills.format_text(self.drill),
             *self.state_problems,
             None
             if self.open_run is None
-            else history.open_text(self.open_run, alive, self.way_back_refused),
-            drift.text(self.as_code) if self.as_code is not None else None,
+            else history.format_open(self.open_run, is_alive, self.way_back_refused),
+            drift.format_text(self.as_code) if self.as_code is not None else None,
             *self.of_part,
-            *few(self.remarks),
+            *limit_lines(self.remarks),
         ]
         return tuple(filter(None, parts))
 
@@ -81,16 +81,16 @@ def read(context: Context) -> StatusReading:
     observed, connected, stand_in = _read(context)
     site = context.use_names_of(observed)
     health = judge(site, observed, connected)
-    drill = drill_state(site, connected.get(Role.PRIMARY), stand_in)
-    open_run, problems = _state(context)
+    drill = build_drill_state(site, connected.get(Role.PRIMARY), stand_in)
+    open_run, problems = _read_state(context)
     return StatusReading(
         observed=observed,
         circuits=connected,
         drill=drill,
         health=health,
-        picture=picture(site, observed, health, connected, drill),
+        picture=build_picture(site, observed, health, connected, drill),
         open_run=open_run,
-        as_code=as_code_warning(site, observed),
+        as_code=find_drift(site, observed),
         remarks=context.remarks,
         state_problems=problems,
         of_part=part_of_site.notes(site, observed, health),
@@ -106,7 +106,7 @@ def _way_back_refused(site: Site, observed: Observed, run: RunRecord | None) -> 
     return why_refused(back, gates.refusals(site, observed, back)) or None
 
 
-def _state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
+def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
     """Return the last run, if it is unfinished, and what is wrong with the journal and lease."""
     open_run, problems = None, []
     try:
@@ -114,9 +114,9 @@ def _state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
     except StateFailure as failure:
         problems.append(f"It is not known whether a run is unfinished: {failure.message}")
     else:
-        open_run = unfinished(runs(lines.records))
+        open_run = find_unfinished(collect_runs(lines.records))
         if lines.damage:
-            told = lines.told(context.store.name)
+            told = lines.describe_damage(context.store.name)
             problems.append(f"{told[0].upper()}{told[1:]}. {JOURNAL_REMEDY}")
     try:
         context.store.look()
@@ -131,26 +131,26 @@ def read_visibly(context: Context) -> StatusReading:
         return read(context)
 
 
-def data(context: Context, found: StatusReading) -> dict[str, Any]:
+def build_data(context: Context, found: StatusReading) -> dict[str, Any]:
     """Return a reading as plain data; documented in ``docs/reference.md``."""
     return {
-        "subscription": context.site_file.subscription.data(),
-        **status_text.data(context.site, found.observed, found.health),
-        "connections": drills.circuits_data(found.circuits),
-        "drill": drills.data(found.drill),
-        "as_code": None if found.as_code is None else drift.data(found.as_code),
+        "subscription": context.site_file.subscription.to_data(),
+        **status_text.build_data(context.site, found.observed, found.health),
+        "connections": drills.build_circuits_data(found.circuits),
+        "drill": drills.build_data(found.drill),
+        "as_code": None if found.as_code is None else drift.build_data(found.as_code),
         "remarks": list(found.remarks),
-        "unfinished": history.open_data(found.open_run, alive, found.way_back_refused),
+        "unfinished": history.build_open_data(found.open_run, is_alive, found.way_back_refused),
         "state_problems": list(found.state_problems),
     }
 
 
-def text(found: StatusReading, screen: Screen, *, details: bool = False) -> str:
+def format_text(found: StatusReading, screen: Screen, *, details: bool = False) -> str:
     """Return a reading for people: so that it fits a terminal, or with every table."""
     if not details:
         return brief(found.picture, found.notes, screen)
     parts = [status_text.details(found.picture, found.observed, found.notes, screen)]
-    parts += [drills.circuits_text(each, screen) for each in found.circuits.values()]
+    parts += [drills.format_circuits(each, screen) for each in found.circuits.values()]
     return "\n\n".join(filter(None, parts))
 
 
@@ -160,19 +160,19 @@ def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str
     Many VNets of a subscription are read by one list, as a switch reads them.
     """
     site, reader = context.site, context.reader
-    networks: Sequence[str] = site.network_names()
+    networks: Sequence[str] = site.list_network_names()
     reads: list[Any] = [
         partial(Readings(reader, site).observe, networks),
         partial(observe, reader, site, networks=()),
-        partial(stand_in_address, reader, site),
-        partial(of_both, reader, site),
+        partial(read_stand_in_address, reader, site),
+        partial(read_circuits_by_role, reader, site),
     ]
-    spokes, gateways, stand_in, connected = all_at_once(context.clock, reads)
+    spokes, gateways, stand_in, connected = run_all(context.clock, reads)
     observed = Observed(
         gateways.taken_at,
         spokes.networks,
         gateways.gateways,
         {**spokes.unknown, **gateways.unknown},
     )
-    observed = judgeable(reader, with_gateways_beside(reader, site, observed))
+    observed = add_advertised_if_needed(reader, add_other_gateways(reader, site, observed))
     return observed, {role: connected[role] for role in observed.gateways}, stand_in

@@ -15,18 +15,25 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from erfailover.azure.readers.network import utc_now
+from erfailover.azure.readers.network import format_utc_now
 from erfailover.commands.context import Context
-from erfailover.commands.output import screen
+from erfailover.commands.output import detect_screen
 from erfailover.commands.status import snapshot
 from erfailover.commands.status.snapshot import StatusReading
 from erfailover.errors import Failure, UsageFailure
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.reporting import formats
 from erfailover.reporting.azure_context import UNFOLDED
 from erfailover.reporting.console import CleanConsole
-from erfailover.reporting.status.changes import changes
-from erfailover.reporting.status.watch import KEPT, Event, Page, events, first_lines, page
+from erfailover.reporting.status.changes import find_changes
+from erfailover.reporting.status.watch import (
+    KEPT,
+    Event,
+    Page,
+    list_events,
+    list_first_events,
+    render_page,
+)
 
 
 class Shower(Protocol):
@@ -63,22 +70,22 @@ def run(context: Context, every_s: float) -> None:
     try:
         began = context.clock.now()
         found = snapshot.read_visibly(context)
-        shown = _page(context, found, context.clock.now() - began)
-        with _shower(context) as shower:
-            shower.show(shown, first_lines(shown), found)
+        shown = _build_page(context, found, context.clock.now() - began)
+        with _select_shower(context) as shower:
+            shower.show(shown, list_first_events(shown), found)
             while True:
                 shower.wait(every_s)
                 context.clock.sleep(every_s)
-                shown = _again(context, shower, shown)
+                shown = _read_again(context, shower, shown)
     except KeyboardInterrupt:
         return
 
 
-def _page(context: Context, found: StatusReading, took_s: float) -> Page:
+def _build_page(context: Context, found: StatusReading, took_s: float) -> Page:
     return Page(context.azure_context, found.picture, found.notes, took_s=took_s)
 
 
-def _again(context: Context, shower: Shower, before: Page) -> Page:
+def _read_again(context: Context, shower: Shower, before: Page) -> Page:
     """One more reading, shown; one that fails leaves what is known as it was."""
     began = context.clock.now()
     shower.wait(0.0)
@@ -87,15 +94,15 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
     except UsageFailure:
         raise
     except Failure as failure:
-        told = Event(utc_now(), f"the reading failed: {failure.message}")
+        told = Event(format_utc_now(), f"the reading failed: {failure.message}")
         new = [told] if before.failure != failure.message else []
         kept = (*before.events, *new)[-KEPT:]
         shown = replace(before, failure=failure.message, events=kept, changed=())
         shower.show(shown, new, None)
         return shown
-    shown = _page(context, found, context.clock.now() - began)
-    changed = changes(before.seen, shown.seen, (before.notes, shown.notes))
-    new = events(before, shown, changed)
+    shown = _build_page(context, found, context.clock.now() - began)
+    changed = find_changes(before.seen, shown.seen, (before.notes, shown.notes))
+    new = list_events(before, shown, changed)
     if before.failure:
         new.insert(0, Event(shown.seen.taken_at, "readings succeed again"))
     kept = (*before.events, *new)[-KEPT:]
@@ -104,7 +111,7 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
     return shown
 
 
-def _shower(context: Context) -> Shower:
+def _select_shower(context: Context) -> Shower:
     if context.output.format != formats.TABLE or context.output.query is not None:
         return _Documents(context)
     console = CleanConsole()
@@ -146,11 +153,11 @@ class _Documents(_Lines):
 
     def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
         if found is None:
-            self._context.output.info("\n".join(event.text for event in new))
+            self._context.output.print_info("\n".join(event.text for event in new))
             return
-        data, form = snapshot.data(self._context, found), self._context.output.format
+        data, form = snapshot.build_data(self._context, found), self._context.output.format
         try:
-            told = formats.printed("", data, form, self._context.output.query)
+            told = formats.format_result("", data, form, self._context.output.query)
         except formats.QueryProblem as problem:
             raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
         if form == formats.JSON and told:
@@ -168,7 +175,7 @@ class _Live(_Lines):
         self._shown: Page | None = None
         self._next_at: float | None = None
         self._live = Live(
-            get_renderable=self._drawn, console=console, screen=True, refresh_per_second=2
+            get_renderable=self._render, console=console, screen=True, refresh_per_second=2
         )
 
     def __enter__(self) -> _Live:
@@ -179,8 +186,8 @@ class _Live(_Lines):
         """Leave the terminal as it was, with the last page on it."""
         self._live.stop()
         if self._shown is not None:
-            on = screen(self._context.environment)
-            sys.stdout.write(page(self._shown, "stopped watching", on) + "\n")
+            on = detect_screen(self._context.environment)
+            sys.stdout.write(render_page(self._shown, "stopped watching", on) + "\n")
             sys.stdout.flush()
 
     def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
@@ -191,14 +198,14 @@ class _Live(_Lines):
         self._next_at = self._context.clock.now() + seconds if seconds else None
         self._live.refresh()
 
-    def _drawn(self) -> Text:
+    def _render(self) -> Text:
         if self._shown is None:
             return Text("reading")
-        on = screen(self._context.environment)
+        on = detect_screen(self._context.environment)
         now = "reading now"
         if self._next_at is not None:
             left = max(self._next_at - self._context.clock.now(), 0.0)
-            now = f"next in {duration(left)}"
+            now = f"next in {format_duration(left)}"
         height = self._console.size.height
-        told = page(self._shown, f"{now}; Ctrl-C to exit", on, height)
+        told = render_page(self._shown, f"{now}; Ctrl-C to exit", on, height)
         return Text.from_ansi("\n".join(told.splitlines()[:height]), no_wrap=True)

@@ -20,7 +20,7 @@ from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.output import Output
 from erfailover.commands.probes import chosen_probes, continuous
 from erfailover.commands.runs import report_file
-from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.switch import hazards, left_out, takeover
 from erfailover.commands.switch.execution import SwitchRun
 from erfailover.commands.switch.hold_time import HoldTime
@@ -36,16 +36,16 @@ from erfailover.errors import (
 from erfailover.model.claims import Verdict
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
-from erfailover.model.history import last_switch, runs, spokes_to_undo
+from erfailover.model.history import collect_runs, find_last_switch, spokes_to_undo
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.result import Outcome, missing, standing, verified
+from erfailover.planning.switch.result import Outcome, describe_standing, is_verified, list_missing
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
-from erfailover.reporting.plan.leaving import healthy, interruption
+from erfailover.reporting.plan.leaving import describe_healthy, describe_interruption
 from erfailover.reporting.run import switch_result
 from erfailover.reporting.way_back import way_back, why_refused
 from erfailover.reporting.words import subject
@@ -61,14 +61,16 @@ def run(context: Context, options: Options) -> None:
         VerificationFailed: it is done, but routes or probes do not show it.
     """
     options = _with_known_canary(context, options)
-    continuous.chosen(context.site, options.probes)
+    continuous.select_probes(context.site, options.probes)
     if options.dry_run:
         takeover.insist_on_paths(context)
         planner = Planner(context, options, Readings(context.reader, context.site))
-        observed, plan = _planned(planner, options, HoldTime(context))
+        observed, plan = _plan_switch(planner, options, HoldTime(context))
         insist_on_having_read(plan)
         if options.saved:
-            _insist_on_saved(context.site, options, plans.document(context.site, plan, observed))
+            _insist_on_saved(
+                context.site, options, plans.build_document(context.site, plan, observed)
+            )
         plans.show(context, plan, observed, options.out)
         return
     with hold_lease(context, f"switch --to {options.target}", completes=True) as lease:
@@ -100,16 +102,16 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     takeover.insist_on_paths(context)
     readings = Readings(context.reader, context.site)
     planner, hold_time = Planner(context, options, readings), HoldTime(context)
-    observed, plan = _planned(planner, options, hold_time)
+    observed, plan = _plan_switch(planner, options, hold_time)
     site = context.site
     insist_on_having_read(plan)
-    document = plans.document(site, plan, observed)
+    document = plans.build_document(site, plan, observed)
     _insist_on_saved(site, options, document)
     if plan.writes or plan.left_out:
-        plans.tell(context.output, text.text(site, plan))
+        plans.tell(context.output, text.format_text(site, plan))
     left_out.insist_on_others(context.output, options, plan)
     if plan.writes:
-        held = _guard(context, options, plan, observed, hold_time)
+        held = _refuse_unready(context, options, plan, observed, hold_time)
         question = f"{held}Switch {subject(site)} to {options.target}?"
         asked_s = context.clock.now()
         _confirm(context.output, site, options, plan, question)
@@ -117,14 +119,14 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     else:
         answer_s = 0.0
         others = "other " if plan.left_out else ""
-        context.output.info(
+        context.output.print_info(
             f"No {others}peering has to change for {options.target}; checking the routes."
         )
     target = str(options.target)
     before = planner.with_leaving_gateway(observed)
     with (
-        report_file.shown(context),
-        recorded(
+        report_file.print_at_end(context),
+        record_run(
             context,
             "switch",
             document,
@@ -137,9 +139,9 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
         switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
         switch.outcome.answer_s = answer_s
         probes = chosen_probes.continuous_of(context, observed, options.probes)
-        with continuous.asked(context, probes, began_s) as tallies:
-            recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
-            outcome = switch.carry_out(plan, partial(_again, context, options, planner))
+        with continuous.ask_probes(context, probes, began_s) as tallies:
+            recorder.result = lambda: switch_result.build_data(site, switch.outcome, tallies)
+            outcome = switch.carry_out(plan, partial(_plan_again, context, options, planner))
         _raise_unless_verified(outcome)
 
 
@@ -149,26 +151,26 @@ def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, que
         output.confirm(question)
     elif options.target is Path.IPSEC:
         output.confirm_planned(
-            f"Leave a HEALTHY path? {interruption(site, plan)}",
-            healthy(plan),
+            f"Leave a HEALTHY path? {describe_interruption(site, plan)}",
+            describe_healthy(plan),
             planned=options.planned,
         )
     else:
-        output.confirm(f"{interruption(site, plan)} {question}")
+        output.confirm(f"{describe_interruption(site, plan)} {question}")
 
 
-def _planned(
+def _plan_switch(
     planner: Planner, options: Options, hold_time: HoldTime
 ) -> tuple[Observed, SwitchPlan]:
     """Plan the site; a switch back says what its hold time rests on."""
     with planner.context.reading():
         observed, plan = planner.plan()
         if options.target is Path.EXPRESSROUTE and not options.undo:
-            plan = replace(plan, hold_time=hold_time.basis(observed))
+            plan = replace(plan, hold_time=hold_time.describe_basis(observed))
     return observed, plan
 
 
-def _again(
+def _plan_again(
     context: Context, options: Options, planner: Planner, spokes: Collection[str]
 ) -> tuple[Observed, SwitchPlan] | None:
     """Plan spokes that were left out; None if what was reviewed or answered leaves them out."""
@@ -177,7 +179,7 @@ def _again(
     with context.reading():
         observed, plan = planner.plan_again(spokes)
     if plan.writes:
-        plans.tell(context.output, text.text(context.site, plan))
+        plans.tell(context.output, text.format_text(context.site, plan))
         _insist_on_invariants(context, plan)
         names = join_names(dict.fromkeys(step.spoke for step in plan.writes))
         try:
@@ -188,7 +190,7 @@ def _again(
     return observed, plan
 
 
-def from_file(context: Context, options: Options, file: FilePath) -> None:
+def run_saved(context: Context, options: Options, file: FilePath) -> None:
     """Carry out a saved plan: plan anew, and refuse if that is another.
 
     Raises:
@@ -196,7 +198,7 @@ def from_file(context: Context, options: Options, file: FilePath) -> None:
         Refused: Azure has changed since the plan was made.
     """
     saved = plans.load(file)
-    target = plan_document.target(saved, str(file))
+    target = plan_document.read_target(saved, str(file))
     plan_document.insist_on_site(saved, context.site, __version__, str(file))
     names = plan_document.chosen_spokes(saved)
     context.choose_spokes(known_spokes(context.whole_site, names, f"{file}:"))
@@ -210,9 +212,9 @@ def undo(context: Context, options: Options) -> None:
         Refused: no switch of this site is in the journal, or it did not move a chosen spoke.
         UnknownReading: the journal is damaged where a later switch may have been recorded.
     """
-    records = context.records()
+    records = context.read_records()
     try:
-        last = last_switch(records)
+        last = find_last_switch(records)
     except ValueError as error:
         raise UnknownReading(
             f"the last switch of {context.site.name} is not known: {error}",
@@ -223,7 +225,7 @@ def undo(context: Context, options: Options) -> None:
             f"no switch of {context.site.name} is in the journal of this machine",
             "Say where to go instead: erfailover switch --to ipsec|expressroute",
         )
-    names = spokes_to_undo(runs(records), [each.name for each in context.whole_site.spokes])
+    names = spokes_to_undo(collect_runs(records), [each.name for each in context.whole_site.spokes])
     chosen = context.site.chosen
     moved = [name for name in names if name in chosen] if chosen else list(names)
     if strange := [name for name in chosen if name not in names]:
@@ -273,7 +275,7 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
         )
 
 
-def _guard(
+def _refuse_unready(
     context: Context,
     options: Options,
     plan: SwitchPlan,
@@ -288,20 +290,20 @@ def _guard(
     claims, held = list(plan.guards), ""
     _insist_on_invariants(context, plan)
     if options.target is Path.EXPRESSROUTE and not options.undo:
-        ready = conditions.all_of(claims) is Verdict.HOLDS
+        ready = conditions.combine_verdicts(claims) is Verdict.HOLDS
         patient = ready and options.wait and not options.force
         claims.append(hold_time.wait(observed, patient=patient))
         held = f"{claims[-1].seen}. "
     if not options.undo:
-        claims += hazards.blocking(plan, every=options.force)
+        claims += hazards.select_blocking(plan, every=options.force)
     insist(context.output, options, claims, "switch")
     if held and context.output.yes:
-        context.output.info(held.strip())
+        context.output.print_info(held.strip())
     return held
 
 
 def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
-    bugs = procedure.breaches(context.site, plan)
+    bugs = procedure.find_breaches(context.site, plan)
     if bugs:
         raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
 
@@ -309,20 +311,20 @@ def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
 def _raise_unless_verified(outcome: Outcome) -> None:
     command = switch_to(outcome.target.other, outcome.chosen)
     back = way_back(f"go back with: {command}", outcome.target.other, outcome.way_back)
-    if (stranded := left_out.stranded_failure(outcome)) is not None:
+    if (stranded := left_out.build_stranded_failure(outcome)) is not None:
         raise stranded
-    not_moved = left_out.failure(
+    not_moved = left_out.build_failure(
         outcome.left_out,
         outcome.failed,
         f"switched to {outcome.target}",
         f"The same command again takes them; {back}",
         others=bool(outcome.claims),
-        standing=standing(outcome),
+        standing=describe_standing(outcome),
     )
     if not_moved is not None:
         raise not_moved
-    if not verified(outcome):
-        lacks = join_names(missing(outcome), MANY, "; ")
+    if not is_verified(outcome):
+        lacks = join_names(list_missing(outcome), MANY, "; ")
         raise VerificationFailed(
             f"switched to {outcome.target}, but it does not show: {lacks}",
             f"Look at erfailover status; {back}",

@@ -26,16 +26,16 @@ from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, StateFailu
 from erfailover.model.arm_json import Body
 from erfailover.model.observed import Peering
 from erfailover.model.plan import PeeringWrite, SwitchStep
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import get_network_id
 from erfailover.planning.switch.recovery import (
     LAST_RESORT_S,
     Direction,
     Move,
     OutwardPeerings,
     Place,
-    carries,
+    choose_move,
+    is_carrying,
     locate,
-    next_move,
 )
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock, start
@@ -136,7 +136,7 @@ class Crossing:
         return self._follow(self._made, begin=self.off is None)
 
     def _follow(self, future: Future[str], *, begin: bool) -> str:
-        self._listener = waits.listener()
+        self._listener = waits.get_listener()
         if begin:
             start(self.clock, self._cross, f"move {self.spoke}")
         while not self.clock.wait_for(future.done, 3600.0):
@@ -145,11 +145,11 @@ class Crossing:
 
     def _cross(self) -> None:
         """Move the spoke, and answer whoever waits, whatever happens."""
-        with waits.heard_by(self._relay):
+        with waits.report_waits(self._relay):
             place = Place.ORIGIN if self.off else Place.UNKNOWN
             try:
-                self._network = self.readings.network_body(
-                    network_of(self.target_id), self.body_age_s
+                self._network = self.readings.get_network_body(
+                    get_network_id(self.target_id), self.body_age_s
                 )
                 if self.off is not None:
                     self._announce_step(self.off, confirmed=True)
@@ -158,7 +158,7 @@ class Crossing:
                 place = self._move()
             except Exception as error:
                 log.info("moving %s", self.spoke, exc_info=not isinstance(error, Failure))
-                self._failures.setdefault(Direction.FORWARD, as_failure(error))
+                self._failures.setdefault(Direction.FORWARD, to_failure(error))
             finally:
                 self._end(place)
 
@@ -168,8 +168,8 @@ class Crossing:
 
     def _end(self, place: Place) -> None:
         self.ledger.settle(self.spoke, place)
-        self.recorder.later("path", spoke=self.spoke, place=place.name.lower())
-        failure = None if place is Place.TARGET else self._failure(place)
+        self.recorder.record_later("path", spoke=self.spoke, place=place.name.lower())
+        failure = None if place is Place.TARGET else self._build_failure(place)
         for future in (self._broken, self._made):
             if failure is None and not future.done():
                 future.set_result("written")
@@ -211,7 +211,7 @@ class Crossing:
                 raise
             except Exception as error:
                 log.info("%s: %s: %s", self.spoke, step.title, error)
-                self._failures[Direction.FORWARD] = as_failure(error)
+                self._failures[Direction.FORWARD] = to_failure(error)
                 return False
             if step is self.off:
                 self._broken.set_result(note)
@@ -228,7 +228,7 @@ class Crossing:
                 raise
             except Exception as error:
                 log.exception("recovering %s", self.spoke)
-                self._failures[self._last] = as_failure(error)
+                self._failures[self._last] = to_failure(error)
                 if self.clock.now() >= deadline:
                     return Place.UNKNOWN
                 self._pause(PAUSE_S, "tries again")
@@ -241,8 +241,8 @@ class Crossing:
             return place  # the break had no effect
         while True:
             now = self.clock.now()
-            can_go_back = self._restoring() is not None and self.may_take_back()
-            move = next_move(
+            can_go_back = self._find_restoring_write() is not None and self.may_take_back()
+            move = choose_move(
                 place,
                 self._last,
                 now,
@@ -287,7 +287,7 @@ class Crossing:
         break and was never known to be done: Azure refuses a second remote gateway.
         """
         writer = self.writers.make if direction is Direction.FORWARD else self.writers.other
-        first, decisive = self._writes(direction)
+        first, decisive = self._select_writes(direction)
         made = False
         for write in filter(None, (first, decisive)):
             breaks = direction is Direction.FORWARD and write is first and not self._broken.done()
@@ -296,10 +296,10 @@ class Crossing:
             title = f"{'use' if uses else 'do not use'} remote gateways on {write.name}"
             name = "again" if direction is Direction.FORWARD else "back"
             task = f"{self.spoke}/{name}{self._attempts}"
-            self.recorder.intent_later(task, title, str(write.change), write.peering_id)
+            self.recorder.record_intent_later(task, title, str(write.change), write.peering_id)
             waits.tell(waits.Wait(f"{self.spoke} has no path: {title}"))
             try:
-                peerings.put(writer, write, self._body(write.peering_id), limit_s, self.cadence)
+                peerings.put(writer, write, self._get_body(write.peering_id), limit_s, self.cadence)
                 made = write is decisive
                 state = "done"
                 if breaks:
@@ -307,46 +307,48 @@ class Crossing:
             except LeaseLost:
                 raise
             except Exception as error:
-                failure = as_failure(error)
+                failure = to_failure(error)
                 self._failures[direction] = failure
                 state = "failed"
                 log.info("%s: %s", self.spoke, failure.message)
             finally:
-                self.readings.changed(write.peering_id, network_of(write.peering_id))
-            self.recorder.later(state, task=task)
+                self.readings.invalidate(write.peering_id, get_network_id(write.peering_id))
+            self.recorder.record_later(state, task=task)
             if breaks and not self._broken.done():
                 break
         return made
 
-    def _writes(self, direction: Direction) -> tuple[PeeringWrite | None, PeeringWrite | None]:
+    def _select_writes(
+        self, direction: Direction
+    ) -> tuple[PeeringWrite | None, PeeringWrite | None]:
         """Return the write that clears the other peering, if it must be cleared, and the other."""
         if direction is Direction.FORWARD:
-            other, found = self.off.write if self.off else None, self._found(self.origin_id)
+            other, found = self.off.write if self.off else None, self._get_peering(self.origin_id)
             decisive: PeeringWrite | None = self.on.write
         else:
-            other, found = self._clearing(), self._found(self.target_id)
-            decisive = self._restoring()
+            other, found = self._find_clearing_write(), self._get_peering(self.target_id)
+            decisive = self._find_restoring_write()
         blocks = found is not None and (found.flags.use_remote_gateways or found.failed)
         return other if blocks else None, decisive
 
-    def _contingency(self, *, restores: bool) -> PeeringWrite | None:
+    def _find_contingency(self, *, restores: bool) -> PeeringWrite | None:
         named = self.on.contingency or (self.off.contingency if self.off else ())
         for write in named:
             if write.after is not None and write.after.use_remote_gateways is restores:
                 return write
         return None
 
-    def _restoring(self) -> PeeringWrite | None:
+    def _find_restoring_write(self) -> PeeringWrite | None:
         """Return the write that the plan names to use the origin's gateway again."""
-        return self._contingency(restores=True)
+        return self._find_contingency(restores=True)
 
-    def _clearing(self) -> PeeringWrite | None:
+    def _find_clearing_write(self) -> PeeringWrite | None:
         """Return the write that the plan names to stop using the target's gateway."""
-        return self._contingency(restores=False)
+        return self._find_contingency(restores=False)
 
     def _announce_step(self, step: SwitchStep, *, confirmed: bool = False) -> None:
         """Record a step before it is sent; only a break waits until that is confirmed."""
-        record = self.recorder.intent if confirmed else self.recorder.intent_later
+        record = self.recorder.record_intent if confirmed else self.recorder.record_intent_later
         write, title = step.write, f"{step.number}. {step.title}"
         record(step.id, title, str(write.change), write.peering_id)
 
@@ -356,11 +358,15 @@ class Crossing:
         while True:
             try:
                 body = self.reader.get(peering_id, READ_S)
-                found = readers_network.peering(body, network_of(peering_id)) if body else None
+                found = (
+                    readers_network.parse_peering(body, get_network_id(peering_id))
+                    if body
+                    else None
+                )
             except Exception as error:
                 log.info("%s could not be read: %s", peering_id, error)
                 return True  # Azure has said that the operation succeeded
-            if carries(found):
+            if is_carrying(found):
                 return True
             if found is None or found.state != "Connected" or self.clock.now() >= deadline:
                 return False
@@ -369,10 +375,10 @@ class Crossing:
     def _read(self) -> OutwardPeerings | None:
         """Return both peerings, read now; None if they cannot be read."""
         try:
-            body = self.reader.get(network_of(self.target_id), READ_S)
+            body = self.reader.get(get_network_id(self.target_id), READ_S)
             if body is None:
                 return None
-            found = readers_network.network(body, network_of(self.target_id))
+            found = readers_network.parse_network(body, get_network_id(self.target_id))
             by_id = {each.id.lower(): each for each in found.peerings}
         except Exception as error:
             log.info("%s could not be read: %s", self.spoke, error)
@@ -380,13 +386,13 @@ class Crossing:
         self._network = body
         return OutwardPeerings(by_id.get(self.origin_id.lower()), by_id.get(self.target_id.lower()))
 
-    def _body(self, peering_id: str) -> Body | None:
+    def _get_body(self, peering_id: str) -> Body | None:
         """Return the body of a peering as it was last read."""
-        return readers_network.peering_row(self._network, peering_id)
+        return readers_network.find_peering_row(self._network, peering_id)
 
-    def _found(self, peering_id: str) -> Peering | None:
-        body = self._body(peering_id)
-        return readers_network.peering(body, network_of(peering_id)) if body else None
+    def _get_peering(self, peering_id: str) -> Peering | None:
+        body = self._get_body(peering_id)
+        return readers_network.parse_peering(body, get_network_id(peering_id)) if body else None
 
     def _pause_before_attempt(self, *, repeated: bool, deadline: float) -> None:
         """Wait before a write is repeated; the first one in the other direction goes at once."""
@@ -401,13 +407,13 @@ class Crossing:
         waits.tell(waits.Wait(f"{self.spoke} has no path: {why}", seconds))
         self.clock.sleep(seconds)
 
-    def _failure(self, place: Place) -> Failure:
+    def _build_failure(self, place: Place) -> Failure:
         """Return what is raised for a spoke that is not on its target."""
         failed = self._failures.get(Direction.FORWARD)
         reason = failed or AzureFailure(Kind.REFUSED, f"{self.spoke} was not moved")
         back = self._failures.get(Direction.BACK)
         if isinstance(reason, LeaseLost):
-            return reason.saying(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
+            return reason.reword(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
         message, hint = reason.message, reason.hint
         if place is Place.ORIGIN and self._broken.done():
             message += "; taken back: it uses the gateway of the path it was on again"
@@ -417,7 +423,7 @@ class Crossing:
             if back is not None:
                 message += f"; going back failed too: {back.message}"
             hint = "Run the same command again at once."
-        return reason.saying(message, hint)
+        return reason.reword(message, hint)
 
 
 STANDING = {
@@ -429,7 +435,7 @@ STANDING = {
 }
 
 
-def as_failure(error: Exception) -> Failure:
+def to_failure(error: Exception) -> Failure:
     """Return an error as a failure that can be reported; an unexpected one is a bug."""
     if isinstance(error, Failure):
         return error

@@ -39,16 +39,16 @@ from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
 from erfailover.planning.switch.outlook import SwitchOutlook
-from erfailover.planning.switch.result import Outcome, missing, probed, shown
+from erfailover.planning.switch.result import Outcome, has_passed_probes, is_confirmed, list_missing
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.way_back import way_back
-from erfailover.reporting.words import without_path
+from erfailover.reporting.words import describe_no_path
 from erfailover.runtime.executor import Width
 
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
@@ -89,7 +89,7 @@ class SwitchRun:
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.options.target, chosen=self.site.chosen)
-        self.writers = Writers(*map(self._writer, (Write.BREAK, Write.MAKE, Write.OTHER)))
+        self.writers = Writers(*map(self._build_writer, (Write.BREAK, Write.MAKE, Write.OTHER)))
         self.ledger = Ledger(self.context.clock)
         self.gate = Gate(self.context, self.options, self.readings)
 
@@ -98,13 +98,13 @@ class SwitchRun:
         """The site."""
         return self.context.site
 
-    def _writer(self, write: Write) -> Writer:
+    def _build_writer(self, write: Write) -> Writer:
         def accepted(resource_id: str, answer: Accepted) -> None:
             if write is Write.BREAK:
                 self.ledger.note_accepted(resource_id)
-            self.recorder.accepted(resource_id, answer)
+            self.recorder.record_accepted(resource_id, answer)
 
-        return self.lease.writer(accepted, self._waits, write)
+        return self.lease.build_writer(accepted, self._handle_wait, write)
 
     def carry_out(self, plan: SwitchPlan, plan_again: PlanAgain) -> Outcome:
         """Do what the plan says, and verify it; then what can be done for those it leaves out.
@@ -163,10 +163,10 @@ class SwitchRun:
         if len(outcome.failed.keys() | outcome.left_out.keys()) < len(self.site.spokes):
             self._verify(outcome, watch)
 
-    def _waits(self, failure: AzureFailure, seconds: float) -> None:
+    def _handle_wait(self, failure: AzureFailure, seconds: float) -> None:
         """Write one at a time after Azure refused a write because of another."""
         if failure.kind is Kind.CONTENTION:
-            self.width.contended()
+            self.width.note_contention()
         self.context.session.waiting(failure, seconds)
 
     def _watch(self, plan: SwitchPlan) -> Watch:
@@ -197,7 +197,7 @@ class SwitchRun:
                 if not left:
                     watch.hurry()
                     if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
-                        self.context.output.info(
+                        self.context.output.print_info(
                             "All spokes are switched. Finishing the cleanup ..."
                         )
             if event.state is State.STARTED:
@@ -209,21 +209,21 @@ class SwitchRun:
         over: list[bool] = []
         if prepared:
             self.gate.read_ahead()
-        crossings = self._crossings(plan)
+        crossings = self._build_crossings(plan)
         if crossings:
             self._announce(list(crossings))
         try:
             results = run_tasks(
                 self.context,
                 self.recorder,
-                self._tasks(plan, watch, crossings),
+                self._build_tasks(plan, watch, crossings),
                 self.width,
                 listen,
                 self.options.max_failures,
                 SwitchOutlook.of(self.site, plan, self.options.canary),
             )
         except (Interrupted, KeyboardInterrupt) as stopped:
-            raise self._interrupted(stopped) from None
+            raise self._build_interrupted(stopped) from None
         finally:
             over.append(True)
             clock.notify()
@@ -232,7 +232,7 @@ class SwitchRun:
         if not self._contended:
             left_out.insist_on_any(self.site, outcome)
         with self.context.doing("Reading again what was written"):
-            self._as_written(plan, outcome)
+            self._verify_writes(plan, outcome)
 
     def _announce(self, spokes: Sequence[str]) -> None:
         """Have the store confirm which spokes go where; read the path being left meanwhile.
@@ -244,12 +244,12 @@ class SwitchRun:
             self.recorder.note("crossing", to=str(self.options.target), spokes=list(spokes))
         self.lease.held.note_record()
 
-    def _interrupted(self, stopped: BaseException) -> Interrupted:
+    def _build_interrupted(self, stopped: BaseException) -> Interrupted:
         """Return what is raised for a run that the operator stopped: who has no path first."""
         message = getattr(stopped, "message", "interrupted")
         hint = "Run the command again to resume."
         if self.ledger.owed:
-            message = f"{without_path(self.ledger.owed)}; {message}"
+            message = f"{describe_no_path(self.ledger.owed)}; {message}"
             hint = f"Run this at once: {switch_to(self.options.target, self.site.chosen)}"
         return Interrupted(message, hint)
 
@@ -257,7 +257,7 @@ class SwitchRun:
         """Note what was written, and which spokes were not."""
         outcome.stranded = self.ledger.owed
         outcome.places = self.ledger.places
-        done = {task.id for task in results.of(State.DONE)}
+        done = {task.id for task in results.list_tasks(State.DONE)}
         outcome.written += [step.write.name for step in plan.writes if step.id in done]
         self._contended = set()
         for step in plan.writes:
@@ -271,19 +271,19 @@ class SwitchRun:
                 skipped = AzureFailure(Kind.REFUSED, f"{step.title}: not begun")
                 outcome.failed.setdefault(step.spoke, skipped)
 
-    def _tasks(
+    def _build_tasks(
         self, plan: SwitchPlan, watch: Watch, crossings: Mapping[str, Crossing]
     ) -> list[Task]:
         nodes = schedule(self.site, plan, self.options.canary)
-        return [self._task(node, watch, crossings) for node in nodes]
+        return [self._build_task(node, watch, crossings) for node in nodes]
 
-    def _task(self, node: Node, watch: Watch, crossings: Mapping[str, Crossing]) -> Task:
+    def _build_task(self, node: Node, watch: Watch, crossings: Mapping[str, Crossing]) -> Task:
         if node.checked is not None:
-            work = partial(self._checked, node.checked, watch)
+            work = partial(self._check_canary, node.checked, watch)
             title = f"verify {node.checked} before the others"
             return Task(node.id, title, work, node.needs, node.after)
         if node.step is None:
-            return tasks.milestone(node)
+            return tasks.build_milestone(node)
         step = node.step
         title = f"{step.number}. {step.title}"
         crossing = crossings.get(step.spoke)
@@ -323,10 +323,10 @@ class SwitchRun:
     def _is_hub_busy(self) -> bool:
         """Return whether an operation is changing a hub: every spoke waits for that."""
         site = self.site
-        hubs = [site.hub(role).virtual_network for role in ROLE_OF_PATH.values()]
-        return bool(gates.hubs_in_progress(site, self.readings.observe(hubs)))
+        hubs = [site.get_hub(role).virtual_network for role in ROLE_OF_PATH.values()]
+        return bool(gates.find_hubs_in_progress(site, self.readings.observe(hubs)))
 
-    def _crossings(self, plan: SwitchPlan) -> dict[str, Crossing]:
+    def _build_crossings(self, plan: SwitchPlan) -> dict[str, Crossing]:
         """Return how each spoke that is put on its target gets there, by spoke."""
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
@@ -342,8 +342,8 @@ class SwitchRun:
                 spoke=spoke.name,
                 off=off,
                 on=make,
-                origin_id=site.peering_id(network, spoke.outward(leaving).name),
-                target_id=site.peering_id(network, spoke.outward(arriving).name),
+                origin_id=site.build_peering_id(network, spoke.get_outward(leaving).name),
+                target_id=site.build_peering_id(network, spoke.get_outward(arriving).name),
                 clock=self.context.clock,
                 reader=self.context.reader,
                 readings=self.readings,
@@ -352,7 +352,7 @@ class SwitchRun:
                 ledger=self.ledger,
                 gate=partial(self._pass_gate, off or make),
                 exempt=self.context.session.budget.exempt,
-                may_take_back=partial(self.lease.held.allows, Write.OTHER),
+                may_take_back=partial(self.lease.held.can_send, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
                 cadence=tasks.cadence(make, len(site.spokes)),
                 break_cadence=tasks.cadence(off or make, len(site.spokes)),
@@ -367,27 +367,29 @@ class SwitchRun:
         self.outcome.gates_s[spoke.name] = self.context.clock.now() - self.began_s
         return healthy
 
-    def _as_written(self, plan: SwitchPlan, outcome: Outcome) -> None:
+    def _verify_writes(self, plan: SwitchPlan, outcome: Outcome) -> None:
         """Whether every peering is as its last write said; a stale read is made again."""
         clock = self.context.clock
         last = {step.write.peering_id: step for step in plan.writes}
         mine = [step for step in last.values() if step.spoke not in outcome.failed]
         deadline = clock.now() + peerings.STALE_S
         while mine:
-            networks = list(dict.fromkeys(network_of(step.write.peering_id) for step in mine))
+            networks = list(dict.fromkeys(get_network_id(step.write.peering_id) for step in mine))
             observed = self.readings.observe(networks)
-            unread = {each for each in networks if observed.network(each) is None}
+            unread = {each for each in networks if observed.get_network(each) is None}
             mine = [
                 step
                 for step in mine
-                if (found := observed.peering(step.write.peering_id)) is None
+                if (found := observed.get_peering(step.write.peering_id)) is None
                 or found.flags != step.write.after
                 if not (found is None and step.write.after is None)
             ]
             if not mine:
                 return
             if clock.now() >= deadline:
-                mine = [each for each in mine if network_of(each.write.peering_id) not in unread]
+                mine = [
+                    each for each in mine if get_network_id(each.write.peering_id) not in unread
+                ]
                 if not mine:
                     why = join_names(observed.unknown.values(), comma="; ")
                     raise UnknownReading(
@@ -401,24 +403,24 @@ class SwitchRun:
                 )
             clock.sleep(3.0)
 
-    def _checked(self, spoke: str, watch: Watch) -> str:
+    def _check_canary(self, spoke: str, watch: Watch) -> str:
         """Wait until a canary's switch shows; the others are not begun before."""
         clock = self.context.clock
         deadline = clock.now() + self.site.timing.verify_deadline_s
 
         def shows() -> bool:
-            return watch.claims(spoke)[0].verdict is Verdict.HOLDS
+            return watch.get_claims(spoke)[0].verdict is Verdict.HOLDS
 
         clock.wait_for(shows, deadline - clock.now())
         if not shows():
-            seen = watch.claims(spoke)[0].seen
+            seen = watch.get_claims(spoke)[0].seen
             path, refusals = self.options.target.other, self.outcome.way_back
             back = way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
                 f"the canary {spoke} does not show: {seen}",
                 f"The other spokes were left as they are. To take the canary back: {back}",
             )
-        return watch.claims(spoke)[0].seen
+        return watch.get_claims(spoke)[0].seen
 
     def _verify(self, outcome: Outcome, watch: Watch) -> None:
         """Wait until routes and probes show the switch, or the deadline has passed."""
@@ -429,21 +431,23 @@ class SwitchRun:
         expected = dict.fromkeys(probes, True)
         with self.context.doing("Checking the gateways' routes") as activity:
             while True:
-                clock.wait_for(watch.idle, min(10.0, deadline - clock.now()))
-                self._claims(outcome, watch)
-                arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
-                if arrived is not Verdict.FAILS and expected and not probed(outcome):
+                clock.wait_for(watch.is_idle, min(10.0, deadline - clock.now()))
+                self._collect_claims(outcome, watch)
+                arrived = conditions.combine_verdicts(
+                    claims[0] for claims in outcome.claims.values()
+                )
+                if arrived is not Verdict.FAILS and expected and not has_passed_probes(outcome):
                     activity.say("Routes are as expected; running the probes ...")
                     outcome.probes = runner.run(self.context, expected)
-                    self._claims(outcome, watch)
+                    self._collect_claims(outcome, watch)
                 outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
-                if shown(outcome) or clock.now() >= deadline:
+                if is_confirmed(outcome) or clock.now() >= deadline:
                     return
-                activity.say(f"Waiting for: {join_names(missing(outcome), 3)}")
+                activity.say(f"Waiting for: {join_names(list_missing(outcome), 3)}")
                 clock.sleep(1.0)
 
-    def _claims(self, outcome: Outcome, watch: Watch) -> None:
+    def _collect_claims(self, outcome: Outcome, watch: Watch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()
         names = [each.name for each in self.site.spokes if each.name not in not_moved]
-        outcome.claims = {name: watch.claims(name) for name in names}
+        outcome.claims = {name: watch.get_claims(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}

@@ -17,9 +17,9 @@ from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import AzureFailure, UnknownReading
 from erfailover.model.claims import Verdict
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.observed import Gateway, Observed
-from erfailover.model.resource_ids import subscription_of
+from erfailover.model.resource_ids import get_subscription
 from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
@@ -73,7 +73,7 @@ class Gate:
     def read_ahead(self) -> None:
         """Read the arriving gateway's tables beside the preparation, so that no gate waits."""
         self._prepared_since_s = self._clock.now()
-        read = partial(self._readings.gateway, self._arriving, 0.0)
+        read = partial(self._readings.get_gateway, self._arriving, 0.0)
         start(self._clock, read, "read the tables again")
 
     def keep_read(self, needed: Callable[[], bool]) -> None:
@@ -87,7 +87,7 @@ class Gate:
             while needed():
                 # A gate that finds no reading reads for itself, and says why it cannot.
                 with suppress(AzureFailure), while_needed(needed):
-                    self._readings.gateway(self._arriving, self._limit_s / 4)
+                    self._readings.get_gateway(self._arriving, self._limit_s / 4)
                 self._clock.wait_for(lambda: not needed(), REFRESH_S)
 
         start(self._clock, keep, "keep the tables read")
@@ -111,8 +111,8 @@ class Gate:
             Refused: a condition fails.
             UnknownReading: a condition cannot be known.
         """
-        make = spoke.outward(self._arriving).name
-        both = origin_id, self._site.peering_id(spoke.virtual_network, make)
+        make = spoke.get_outward(self._arriving).name
+        both = origin_id, self._site.build_peering_id(spoke.virtual_network, make)
         budget = self._context.session.budget
         budget.prepay(both, self._site.timing.step_deadline_s)
         try:
@@ -123,51 +123,51 @@ class Gate:
         except BaseException:
             budget.forgo(both)
             raise
-        return self._origin_is_healthy()
+        return self._is_origin_healthy()
 
     def _ensure_tokens(self, spoke: Spoke) -> None:
         """Have every token that break and make need, so that neither waits for one."""
-        hubs = [self._site.hub(role).virtual_network for role in Role]
-        ids = map(self._site.network_id, (spoke.virtual_network, *hubs))
-        subscriptions = dict.fromkeys(subscription_of(each).lower() for each in ids)
+        hubs = [self._site.get_hub(role).virtual_network for role in Role]
+        ids = map(self._site.build_network_id, (spoke.virtual_network, *hubs))
+        subscriptions = dict.fromkeys(get_subscription(each).lower() for each in ids)
         lasts_s = self._site.timing.step_deadline_s + TOKEN_MARGIN_S
         self._context.session.ensure_tokens(subscriptions, lasts_s)
 
-    def _origin_is_healthy(self) -> bool:
+    def _is_origin_healthy(self) -> bool:
         """Return whether the path being left is known to work; a dead gateway is not waited for."""
         if self._origin is None or not self._origin.done() or self._origin.exception():
             return False
         gateway = self._origin.result()
         claims = (
-            conditions.gateway_has_a_connected_bgp_peer(gateway, self._leaving),
-            conditions.gateway_has_learned(gateway, self._leaving, self._site.remote_prefixes),
+            conditions.check_gateway_connected(gateway, self._leaving),
+            conditions.check_gateway_learned(gateway, self._leaving, self._site.remote_prefixes),
         )
-        return conditions.all_of(claims) is Verdict.HOLDS
+        return conditions.combine_verdicts(claims) is Verdict.HOLDS
 
     def wait_for(self, spoke: Spoke) -> None:
         """Read until every condition of a spoke holds, or patience ends."""
         site, target, clock, role = self._site, self._options.target, self._clock, self._arriving
-        networks = [site.hub(role).virtual_network, spoke.virtual_network]
-        own = site.network_id(spoke.virtual_network)
+        networks = [site.get_hub(role).virtual_network, spoke.virtual_network]
+        own = site.build_network_id(spoke.virtual_network)
         deadline = clock.now() + PATIENCE_S
         gateway_age_s = min(self._limit_s / 2, clock.now() - self._prepared_since_s)
         ages = NETWORKS_S, gateway_age_s
         for tries in count(1):
             observed = self._readings.observe(networks, role, *ages, of=own)
-            claims = tuple(gates.gate(site, observed, target, spoke))
+            claims = tuple(gates.check_gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             late = clock.now() >= deadline
             if self._is_too_old(observed.gateways.get(role)) and not self._options.force:
                 if late and tries >= TRIES:
                     raise UnknownReading(
                         f"the reading of the {role} hub's gateway is older than "
-                        f"{duration(self._limit_s)} when the rest of the gate is read: too old to "
+                        f"{format_duration(self._limit_s)} when the rest of the gate is read: too old to "
                         f"take {spoke.name} off its path",
                         "Nothing was changed by this step. Run the same command again, or raise "
                         "timing.gate_reading_age_s in the site file.",
                     )
                 continue  # an answer was lost, and is requested again
-            holds = conditions.all_of(claims) is Verdict.HOLDS
+            holds = conditions.combine_verdicts(claims) is Verdict.HOLDS
             if holds or self._options.force or late:
                 break
             unmet = next(each for each in claims if each.verdict is not Verdict.HOLDS)
@@ -175,5 +175,5 @@ class Gate:
             clock.sleep(PAUSE_S)
         insist(self._context.output, self._options, claims, f"take {spoke.name} off its path")
         self.seen[spoke.name] = observed
-        for claim in gates.out_of_sync(site, observed, role, spoke):
+        for claim in gates.find_out_of_sync(site, observed, role, spoke):
             self._context.output.warn(f"warning: {claim.seen}. Later: {claim.remedy}")

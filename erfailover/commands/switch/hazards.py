@@ -18,7 +18,7 @@ from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path
 from erfailover.planning import health
-from erfailover.planning.hazards.checks import hazards, with_hazards
+from erfailover.planning.hazards.checks import add_hazards, check_hazards
 from erfailover.planning.switch import gates
 from erfailover.runtime.clock import start
 
@@ -39,25 +39,25 @@ class Lookout:
         """Observe the site; the first time, read its surroundings meanwhile."""
         context, leaving = self.context, ROLE_OF_PATH[self.target.other]
         if self._found is not None:
-            return self._observed()
-        body = partial(self.readings.network_body, max_age_s=YOUNG_S)
+            return self._observe_site()
+        body = partial(self.readings.get_network_body, max_age_s=YOUNG_S)
         gateway = partial(self.readings.leaving_gateway, max_age_s=0.0)
         read = partial(
             routing.read, context.reader, context.site, (leaving,), body, leaving, gateway
         )
         reading = start(context.clock, read, "surroundings")
-        observed = self._observed()
+        observed = self._observe_site()
         while not context.clock.wait_for(reading.done, 3600.0):
             continue
         self._found = reading.result()
         return observed
 
-    def leaves_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
+    def find_leaving_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
         both = self.with_leaving_gateway(observed)
         if ROLE_OF_PATH[self.target.other] not in both.gateways:
             return ()
-        return health.leaves_healthy(self.context.site, both, plan)
+        return health.find_leaving_healthy(self.context.site, both, plan)
 
     def way_back(self, observed: Observed) -> tuple[Claim, ...]:
         """Return what a switch back would be refused for now; empty if it would not be."""
@@ -71,19 +71,19 @@ class Lookout:
             return observed
         return replace(observed, gateways={**observed.gateways, left.role: left})
 
-    def _observed(self) -> Observed:
-        names, role = self.context.site.network_names(), ROLE_OF_PATH[self.target]
+    def _observe_site(self) -> Observed:
+        names, role = self.context.site.list_network_names(), ROLE_OF_PATH[self.target]
         return self.readings.observe(names, role)
 
-    def with_hazards(self, plan: SwitchPlan, observed: Observed, *, pass_by: bool) -> SwitchPlan:
+    def add_hazards(self, plan: SwitchPlan, observed: Observed, *, pass_by: bool) -> SwitchPlan:
         """Return a plan with its hazards, without the spokes that these alone concern."""
         if self._found is None:
             return plan
-        found = hazards(self.context.site, self._found, observed, self.target)
-        return with_hazards(plan, found, pass_by=pass_by)
+        found = check_hazards(self.context.site, self._found, observed, self.target)
+        return add_hazards(plan, found, pass_by=pass_by)
 
 
-def blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
+def select_blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
     """Return the hazards that a plan must not pass unless forced: not remarks, nor what is unknown.
 
     Args:

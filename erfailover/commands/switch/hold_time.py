@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from erfailover.azure.readers.circuits import edge_sessions
+from erfailover.azure.readers.circuits import read_edge_sessions
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.live_view import LiveView
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.edge_sessions import EdgeSessions
 from erfailover.model.observed import EXPRESSROUTE, Observed
 from erfailover.model.site import Role
@@ -27,11 +27,11 @@ from erfailover.planning.switch.hold_time import (
     READING_COUNTS_S,
     Count,
     SessionUptime,
-    basis,
-    left_s,
-    longest_session,
+    compute_left_s,
+    describe_basis,
+    find_longest_session,
 )
-from erfailover.runtime.clock import Clock, all_at_once
+from erfailover.runtime.clock import Clock, run_all
 
 PAUSE_S = 5.0
 """The pause between two readings, which take 5 s: they are to be at most 15 s apart."""
@@ -49,15 +49,15 @@ class HoldTime:
         self._sessions: tuple[EdgeSessions, ...] | None = None
         self._sessions_read_s, self._restarts_known = 0.0, 0
 
-    def basis(self, observed: Observed) -> str:
+    def describe_basis(self, observed: Observed) -> str:
         """Return what the hold time rests on, in words; empty if the gateway is not known."""
         gateway = observed.gateways.get(Role.PRIMARY)
         if gateway is None:
             return ""
         if gateway.type != EXPRESSROUTE:
-            return basis(self._site, gateway.type)
+            return describe_basis(self._site, gateway.type)
         self._read_sessions()
-        return basis(self._site, gateway.type, self._session())
+        return describe_basis(self._site, gateway.type, self._get_longest_session())
 
     def wait(self, observed: Observed, *, patient: bool) -> Claim:
         """Wait until the primary has been healthy for the hold time, with a countdown.
@@ -78,8 +78,10 @@ class HoldTime:
         output = self._context.output
         with Countdown(output.console, self._clock, is_quiet=output.quiet) as countdown:
             while True:
-                claim = gates.hold_guard(self._site, observed, self._count, self._session())
-                left = self._left_s(observed, claim, express=express)
+                claim = gates.check_hold_time(
+                    self._site, observed, self._count, self._get_longest_session()
+                )
+                left = self._compute_left_s(observed, claim, express=express)
                 if left is None or not patient or self._clock.now() > deadline:
                     return claim
                 countdown.show(left, claim, self._count.restarts)
@@ -87,17 +89,21 @@ class HoldTime:
                 self._clock.sleep(max(1.0, pause_s))
                 observed = self._observe(express=express)
 
-    def _left_s(self, observed: Observed, claim: Claim, *, express: bool) -> float | None:
+    def _compute_left_s(self, observed: Observed, claim: Claim, *, express: bool) -> float | None:
         """Return how long to wait yet, in seconds; None if the wait is over or of no use."""
         if claim.verdict is Verdict.HOLDS:
             return None
         if express:
             started = self._count.last_s is not None or self._count.restarts > 0
             useless = claim.verdict is Verdict.FAILS and not started
-            return None if useless else left_s(self._count, self._session(), self._hold_s)
+            return (
+                None
+                if useless
+                else compute_left_s(self._count, self._get_longest_session(), self._hold_s)
+            )
         gateway = observed.gateways.get(Role.PRIMARY)
         prefixes = self._site.remote_prefixes
-        held_s = conditions.held_for_s(gateway, prefixes) if gateway else None
+        held_s = conditions.compute_held_s(gateway, prefixes) if gateway else None
         if held_s is None or claim.verdict is Verdict.UNKNOWN:
             return None
         return max(1.0, self._hold_s - held_s)
@@ -109,14 +115,17 @@ class HoldTime:
         missing: they may have flapped.
         """
         reads: list[Callable[[], Any]] = [self._read_gateway]
-        near = left_s(self._count, self._session(), self._hold_s) <= READING_COUNTS_S
+        near = (
+            compute_left_s(self._count, self._get_longest_session(), self._hold_s)
+            <= READING_COUNTS_S
+        )
         if express and (near or self._count.restarts > self._restarts_known):
             self._restarts_known = self._count.restarts
             reads.append(self._read_sessions)
-        (at_s, observed), *_ = all_at_once(self._clock, reads)
+        (at_s, observed), *_ = run_all(self._clock, reads)
         gateway, prefixes = observed.gateways.get(Role.PRIMARY), self._site.remote_prefixes
-        learned = conditions.gateway_has_learned(gateway, Role.PRIMARY, prefixes)
-        self._count = self._count.after(at_s, learned)
+        learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, prefixes)
+        self._count = self._count.add_reading(at_s, learned)
         found: Observed = observed
         return found
 
@@ -126,16 +135,16 @@ class HoldTime:
         return self._clock.now(), observed
 
     def _read_sessions(self) -> None:
-        gateway_id = self._site.gateway_id(self._site.primary.gateway)
-        self._sessions = edge_sessions(self._context.reader, gateway_id)
+        gateway_id = self._site.build_gateway_id(self._site.primary.gateway)
+        self._sessions = read_edge_sessions(self._context.reader, gateway_id)
         self._sessions_read_s = self._clock.now()
 
-    def _session(self) -> SessionUptime:
+    def _get_longest_session(self) -> SessionUptime:
         """Return the longest session as it is now, if it has stayed up since it was read."""
         if self._sessions is None:
             return SessionUptime(None, "", ("not read",))
-        found = longest_session(self._sessions, self._hold_s)
-        return found.later(self._clock.now() - self._sessions_read_s)
+        found = find_longest_session(self._sessions, self._hold_s)
+        return found.add_seconds(self._clock.now() - self._sessions_read_s)
 
 
 class Countdown:
@@ -145,7 +154,9 @@ class Countdown:
         self._console, self._clock, self._is_quiet = console, clock, is_quiet
         self._until_s, self._seen = 0.0, ""
         self._event: tuple[Verdict, int] | None = None
-        self._live = LiveView(console, self._line) if console.is_terminal and not is_quiet else None
+        self._live = (
+            LiveView(console, self._render_line) if console.is_terminal and not is_quiet else None
+        )
 
     def __enter__(self) -> Countdown:
         return self
@@ -172,12 +183,12 @@ class Countdown:
         if self._live is not None and not self._live.is_started:
             self._live.start()
         if self._live is None and event != self._event and not self._is_quiet:
-            self._console.print(self._text(), markup=False)
+            self._console.print(self._format_text(), markup=False)
         self._event = event
 
-    def _text(self) -> str:
-        left = duration(max(0.0, self._until_s - self._clock.now()))
+    def _format_text(self) -> str:
+        left = format_duration(max(0.0, self._until_s - self._clock.now()))
         return f"Waiting for the hold time: {left} left; {self._seen}"
 
-    def _line(self) -> Text:
-        return Text(self._text(), no_wrap=True, overflow="ellipsis")
+    def _render_line(self) -> Text:
+        return Text(self._format_text(), no_wrap=True, overflow="ellipsis")

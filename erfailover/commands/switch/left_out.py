@@ -12,7 +12,7 @@ from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
-from erfailover.planning.switch.result import Outcome, standing
+from erfailover.planning.switch.result import Outcome, describe_standing
 from erfailover.reporting.way_back import way_back
 
 MANY = 10
@@ -33,7 +33,7 @@ def insist_on_others(output: Output, options: Options, plan: SwitchPlan) -> None
         insist(output, options, [plan.left_out[options.canary]], what)
 
 
-def failure(
+def build_failure(
     left_out: Mapping[str, Claim],
     failed: Mapping[str, Failure],
     done: str,
@@ -64,7 +64,7 @@ def failure(
     remedies = dict.fromkeys(each.remedy for each in [*left_out.values()][:MANY] if each.remedy)
     remedies |= dict.fromkeys(each.hint for each in list(failed.values())[:1] if each.hint)
     hint = " ".join([*(["The others were."] if others else []), *remedies, again])
-    failures = [*map(_failure_of, left_out.values()), *failed.values()]
+    failures = [*map(_to_failure, left_out.values()), *failed.values()]
     first = failures[0]
     if isinstance(first, AzureFailure):
         return AzureFailure(first.kind, message, hint, code=first.code, status=first.status)
@@ -73,19 +73,19 @@ def failure(
     return AzureFailure(Kind.REFUSED, message, hint)
 
 
-def _failure_of(claim: Claim) -> Failure:
+def _to_failure(claim: Claim) -> Failure:
     kind = UnknownReading if claim.verdict is Verdict.UNKNOWN else Refused
     return kind(claim.seen)
 
 
-def stranded_failure(outcome: Outcome) -> Failure | None:
+def build_stranded_failure(outcome: Outcome) -> Failure | None:
     """Return what is raised if a spoke was left without a path; None if none was."""
     if not outcome.stranded:
         return None
     first = outcome.failed[outcome.stranded[0]]
     message = first.message
     if len(outcome.failed) > 1:
-        message = f"{standing(outcome)}: {message}"
+        message = f"{describe_standing(outcome)}: {message}"
     hint = f"Run this at once: {switch_to(outcome.target, outcome.chosen)}"
     if isinstance(first, LeaseLost):
         return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
@@ -99,11 +99,11 @@ def insist_on_any(site: Site, outcome: Outcome) -> None:
 
 
 def _failure_of_all(outcome: Outcome) -> Failure:
-    if (stranded := stranded_failure(outcome)) is not None:
+    if (stranded := build_stranded_failure(outcome)) is not None:
         return stranded
     first = next(iter(outcome.failed.values()))
     hint = first.hint
     if isinstance(first, AzureFailure):
         back = way_back("erfailover switch --undo", outcome.target.other, outcome.way_back)
         hint = f"{hint or ''} To go back: {back}".strip()
-    return first.saying(f"{first.message}; {standing(outcome)}", hint)
+    return first.reword(f"{first.message}; {describe_standing(outcome)}", hint)

@@ -18,14 +18,14 @@ from erfailover.commands.switch.options import PATIENCE_S, Options
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.counting import join_names
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.planning.switch import gates, procedure
 from erfailover.reporting.plan import document as plan_document
-from erfailover.runtime.journal import peerings_made, prestaged
+from erfailover.runtime.journal import find_created_peerings, is_prestaged
 
 OWNER_TAG = "erfailover-site"
 """The tag that ``provision`` puts on what it makes, with the site's name."""
@@ -46,7 +46,7 @@ class Planner:
     def __post_init__(self) -> None:
         self.began_s = self.context.clock.now()
         self._lookout = Lookout(self.context, self.options.target, self.readings)
-        self._records = self.context.records()
+        self._records = self.context.read_records()
 
     def plan(self) -> tuple[Observed, SwitchPlan]:
         """Observe and plan the site.
@@ -56,15 +56,15 @@ class Planner:
         """
         site, clock = self.context.site, self.context.clock
         while True:
-            observed, plan = self._now()
-            busy, unknown = self._waits_for(observed, plan)
+            observed, plan = self._plan_once()
+            busy, unknown = self._list_waits(observed, plan)
             patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
             late = clock.now() - self.began_s >= patience_s
-            nobody_else = not plan.steps or gates.hubs_in_progress(site, observed)
+            nobody_else = not plan.steps or gates.find_hubs_in_progress(site, observed)
             if busy and late and nobody_else:
                 operations = join_names(busy, comma="; ")
                 raise UnknownReading(
-                    f"an operation has not ended after {duration(patience_s)}: {operations}",
+                    f"an operation has not ended after {format_duration(patience_s)}: {operations}",
                     "Nothing was changed. Wait for it, then run the same command again.",
                 )
             if late or not (busy or (unknown and observed.networks)):
@@ -79,11 +79,11 @@ class Planner:
         """Plan spokes that were left out; wait for operations on them, as long as at the start."""
         clock = self.context.clock
         while True:
-            observed, plan = self._now()
+            observed, plan = self._plan_once()
             steps = tuple(step for step in plan.steps if step.spoke in spokes)
             left_out = {name: claim for name, claim in plan.left_out.items() if name in spokes}
             plan = replace(plan, steps=steps, left_out=left_out)
-            hubs = gates.hubs_in_progress(self.context.site, observed)
+            hubs = gates.find_hubs_in_progress(self.context.site, observed)
             busy = [claim.seen for claim in (*hubs, *left_out.values()) if _is_busy(claim)]
             late = clock.now() - self.began_s >= self.context.site.timing.step_deadline_s
             if not busy or late:
@@ -94,40 +94,40 @@ class Planner:
         """Say once what is waited for, and wait a while."""
         said = f"Reading again: {join_names(busy or unknown, comma='; ')}"
         if said != self._said:
-            self.context.output.info(said)
+            self.context.output.print_info(said)
         self._said = said
         self.context.clock.sleep(BUSY_PAUSE_S if busy else UNKNOWN_PAUSE_S)
 
-    def _now(self) -> tuple[Observed, SwitchPlan]:
+    def _plan_once(self) -> tuple[Observed, SwitchPlan]:
         """Observe and plan once."""
         options = self.options
         observed = self._lookout.observe()
         site = self.context.use_names_of(observed)
-        ready = prestaged(self._records, (spoke.name for spoke in site.spokes))
-        spokes = (each.prestaged() if each.name in ready else each for each in site.spokes)
+        ready = is_prestaged(self._records, (spoke.name for spoke in site.spokes))
+        spokes = (each.to_prestaged() if each.name in ready else each for each in site.spokes)
         planned_for = replace(site, spokes=tuple(spokes))
-        mine = ours(site, observed, self._records)
+        mine = find_own_peerings(site, observed, self._records)
         plan = procedure.plan(planned_for, observed, options.target, mine)
         pass_by = options.force or options.undo
-        plan = self._lookout.with_hazards(plan, observed, pass_by=pass_by)
+        plan = self._lookout.add_hazards(plan, observed, pass_by=pass_by)
         plan = replace(
             plan,
             remarks=self.context.remarks,
-            leaves_healthy=self._lookout.leaves_healthy(plan, observed),
+            leaves_healthy=self._lookout.find_leaving_healthy(plan, observed),
             undoes=options.undoes,
             way_back=self._lookout.way_back(observed),
         )
         if options.saved is not None:
-            plan = plan.without(plan_document.left_out(options.saved[1]))
+            plan = plan.drop_spokes(plan_document.read_left_out(options.saved[1]))
         if options.dry_run:
             return observed, plan
-        found = {spoke.name: gates.in_progress(site, observed, spoke) for spoke in site.spokes}
-        return observed, plan.without({name: each[0] for name, each in found.items() if each})
+        found = {spoke.name: gates.find_in_progress(site, observed, spoke) for spoke in site.spokes}
+        return observed, plan.drop_spokes({name: each[0] for name, each in found.items() if each})
 
-    def _waits_for(self, observed: Observed, plan: SwitchPlan) -> tuple[list[str], list[str]]:
+    def _list_waits(self, observed: Observed, plan: SwitchPlan) -> tuple[list[str], list[str]]:
         """Return, in words, which operations to wait for, and what to read again."""
         claims = [each for each in plan.guards if each.name != "network_is_at_rest"]
-        claims += gates.hubs_in_progress(self.context.site, observed)
+        claims += gates.find_hubs_in_progress(self.context.site, observed)
         if not plan.writes:  # nothing is held up
             claims += plan.left_out.values()
         unknown = [each for each in claims if each.verdict is Verdict.UNKNOWN]
@@ -139,7 +139,7 @@ def _is_busy(claim: Claim) -> bool:
     return claim.name == gates.IN_PROGRESS
 
 
-def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
+def find_own_peerings(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
     """Return the peerings that erfailover made, by the journal or by the tags of both VNets."""
     tagged = {
         key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
@@ -150,4 +150,4 @@ def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset
         for peering in observed.networks[key].peerings
         if peering.remote_virtual_network.lower() in tagged
     }
-    return frozenset(found) | peerings_made(records)
+    return frozenset(found) | find_created_peerings(records)

@@ -17,13 +17,13 @@ from erfailover.azure.writer import Writer
 from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
-from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out
 from erfailover.commands.switch import tasks as switch_tasks
 from erfailover.commands.switch.command import insist_on_having_read
 from erfailover.commands.switch.options import MANY
-from erfailover.commands.switch.planner import ours
+from erfailover.commands.switch.planner import find_own_peerings
 from erfailover.errors import Refused, UnknownReading, UsageFailure
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.counting import join_names
@@ -52,27 +52,35 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
             "Set it to false, or remove it, or the next switch back leaves them there again.",
         )
     if dry_run:
-        plans.show(context, *_planned(context, Readings(context.reader, context.site), purpose))
+        plans.show(
+            context, *_plan_purpose(context, Readings(context.reader, context.site), purpose)
+        )
         return
     with hold_lease(context, str(purpose)) as lease:
         settle(context)
         readings = Readings(context.reader, context.site)
-        plan, observed = _planned(context, readings, purpose)
-        plans.tell(context.output, plan_text.text(context.site, plan))
+        plan, observed = _plan_purpose(context, readings, purpose)
+        plans.tell(context.output, plan_text.format_text(context.site, plan))
         _refuse(plan)
         if plan.writes:
             context.output.confirm(f"{str(purpose).capitalize()} {subject(context.site)}?")
-        _carry_out(context, lease, readings, plan, plans.document(context.site, plan, observed))
+        _carry_out(
+            context, lease, readings, plan, plans.build_document(context.site, plan, observed)
+        )
 
 
-def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[SwitchPlan, Observed]:
+def _plan_purpose(
+    context: Context, readings: Readings, purpose: Purpose
+) -> tuple[SwitchPlan, Observed]:
     with context.reading():
-        observed = readings.observe(context.site.network_names())
+        observed = readings.observe(context.site.list_network_names())
     site = context.use_names_of(observed)
     if purpose is Purpose.PRESTAGE:
         plan = plans_of.prestage(site, observed)
     else:
-        plan = plans_of.unprestage(site, observed, ours(site, observed, context.records()))
+        plan = plans_of.unprestage(
+            site, observed, find_own_peerings(site, observed, context.read_records())
+        )
     insist_on_having_read(plan)
     return replace(plan, remarks=context.remarks), observed
 
@@ -97,23 +105,23 @@ def _carry_out(
 ) -> None:
     site, clock = context.site, context.clock
     began = clock.now()
-    with recorded(context, str(plan.purpose), document) as recorder:
-        write = partial(_write, lease.writer(recorder.accepted), readings)
-        tasks = [_task(node, write) for node in schedule(site, plan)]
+    with record_run(context, str(plan.purpose), document) as recorder:
+        write = partial(_write, lease.build_writer(recorder.record_accepted), readings)
+        tasks = [_build_task(node, write) for node in schedule(site, plan)]
         results = run_tasks(context, recorder, tasks, foresee=SwitchOutlook.of(site, plan))
-        text = prestage.text(site, plan, results, clock.now() - began)
-        context.output.print_result(text, prestage.data(site, plan, results))
+        text = prestage.format_text(site, plan, results, clock.now() - began)
+        context.output.print_result(text, prestage.build_data(site, plan, results))
         results.raise_first()
         again = "The same command again takes them."
-        others = left_out.failure(plan.left_out, {}, f"{plan.purpose}d", again, others=True)
+        others = left_out.build_failure(plan.left_out, {}, f"{plan.purpose}d", again, others=True)
         if others is not None:
             raise others
 
 
-def _task(node: Node, write: Callable[[SwitchStep], str]) -> Task:
+def _build_task(node: Node, write: Callable[[SwitchStep], str]) -> Task:
     step = node.step
     if step is None:
-        return switch_tasks.milestone(node)
+        return switch_tasks.build_milestone(node)
     return switch_tasks.write(node, step, step.title, partial(write, step))
 
 

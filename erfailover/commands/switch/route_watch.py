@@ -89,7 +89,7 @@ class Watch:
                 pending[name] = since_s + LEARNING_S if moved else now
         self.clock.notify()
 
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether everything that is expected has come to show."""
         return not any(self._pending.values())
 
@@ -103,7 +103,7 @@ class Watch:
         self._over = True
         self.clock.notify()
 
-    def claims(self, spoke: str) -> tuple[Claim, Claim]:
+    def get_claims(self, spoke: str) -> tuple[Claim, Claim]:
         """Return the tables' claims on a spoke: the arriving hub's, then the leaving hub's."""
         unread = Claim("spoke_was_read", Verdict.FAILS, f"no table was read yet for {spoke}")
         leaving = ROLE_OF_PATH[self.target.other]
@@ -137,17 +137,17 @@ class Watch:
 
         self.clock.wait_for(is_another, due_s - self.clock.now())
 
-    def _summarizes(self) -> bool:
+    def _can_summarize(self) -> bool:
         """Whether the arriving hub may advertise a spoke by a summary alone."""
-        hub = self.site.network_id(self.site.hub(self._arriving).virtual_network)
-        found = self.seen.network(hub)
+        hub = self.site.build_network_id(self.site.get_hub(self._arriving).virtual_network)
+        found = self.seen.get_network(hub)
         return bool(found and found.summarized)
 
     def _rival(self) -> dict[Role, Gateway]:
         """Return the gateway of the hub that was left, with what it advertises, if it answers."""
         leaving = ROLE_OF_PATH[self.target.other]
         try:
-            found = self.readings.advertised(leaving)
+            found = self.readings.read_advertised(leaving)
         except AzureFailure:
             return {}
         return {leaving: found} if found else {}
@@ -164,19 +164,19 @@ class Watch:
         first_s = max(due_s - self.clock.now(), FIRST_POLL_S)
         try:
             with while_needed(lambda: not self._over and bool(self._pending[role])):
-                gateway = self.readings.routes(role, replace(TABLES, first_s=first_s))
+                gateway = self.readings.read_routes(role, replace(TABLES, first_s=first_s))
         except AzureFailure:
             gateway = None
         arriving = role is self._arriving
         gateways = {role: gateway} if gateway else {}
-        if arriving and gateway and self._summarizes():
+        if arriving and gateway and self._can_summarize():
             gateways |= self._rival()
         for name in expected:
             if name not in self._pending[role]:
                 continue  # another reading has shown it meanwhile
             seen = self.at_gate.get(name, self.seen)
             observed = replace(seen, gateways=gateways)
-            pair = gates.outcome(self.site, observed, self.target, self._spokes[name])
+            pair = gates.check_outcome(self.site, observed, self.target, self._spokes[name])
             claim = pair[0] if arriving else pair[1]
             self._claims[role][name] = claim
             if claim.verdict is Verdict.HOLDS:

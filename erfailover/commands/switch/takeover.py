@@ -13,24 +13,28 @@ from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.network import observe
 from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.lease import Lease, unsettled
-from erfailover.commands.runs.recorder import recorded
+from erfailover.commands.lease import Lease, find_unsettled
+from erfailover.commands.runs.recorder import record_run
 from erfailover.commands.switch.execution import SwitchRun
-from erfailover.commands.switch.left_out import stranded_failure
+from erfailover.commands.switch.left_out import build_stranded_failure
 from erfailover.commands.switch.options import Options
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.command_line import spoke_options, switch_to
 from erfailover.model.counting import join_names
-from erfailover.model.durations import duration
-from erfailover.model.fencing import ACCEPTED_LATE_S, arrives_until_s, other_direction_after_s
-from erfailover.model.history import Owed, every_owed, runs
+from erfailover.model.durations import format_duration
+from erfailover.model.fencing import (
+    ACCEPTED_LATE_S,
+    compute_arrival_limit_s,
+    compute_reversal_delay_s,
+)
+from erfailover.model.history import Owed, collect_runs, every_owed
 from erfailover.model.lease import Standing
 from erfailover.model.plan import Phase, StepKind, SwitchPlan
 from erfailover.model.site import Path
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.recovery import Place, place_of
 from erfailover.reporting.plan import text
-from erfailover.reporting.words import without_path
+from erfailover.reporting.words import describe_no_path
 from erfailover.runtime.journal import Journal
 
 
@@ -41,7 +45,7 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         AzureFailure: a spoke was left without a path.
         LeaseLost: this lease was lost in turn.
     """
-    found = unsettled(context, lease.taken)
+    found = find_unsettled(context, lease.taken)
     if found is None:
         return
     target, clock = Path(found.target), context.clock
@@ -53,13 +57,13 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
     if gone:
         wait_s = ACCEPTED_LATE_S if target is not options.target else 0.0
     elif target is options.target:
-        wait_s = arrives_until_s(context.store.relied_on_s)
+        wait_s = compute_arrival_limit_s(context.store.relied_on_s)
     else:
-        wait_s = other_direction_after_s(context.site.timing.step_deadline_s)
+        wait_s = compute_reversal_delay_s(context.site.timing.step_deadline_s)
     left_s = wait_s - (clock.now() - acquired_s)
     if left_s > 0:
         waits = (
-            f"Waiting {duration(left_s)}: until then Azure may still accept a write of run "
+            f"Waiting {format_duration(left_s)}: until then Azure may still accept a write of run "
             f"{found.run}, whose lease was lost"
         )
         with context.doing(waits, announced=True):
@@ -80,7 +84,7 @@ def insist_on_paths(context: Context) -> None:
     names = {spoke.name: spoke for spoke in context.site.others}
     left = {
         name: each
-        for each in every_owed(runs(context.records()))
+        for each in every_owed(collect_runs(context.read_records()))
         for name in each.spokes
         if name in names
     }
@@ -98,7 +102,7 @@ def insist_on_paths(context: Context) -> None:
     hint = f"Complete that first: {first}, or add{spoke_options(bad)} to this command."
     without = [name for name in bad if places[name] is Place.NOWHERE]
     if without:
-        raise Refused(f"{without_path(without)} since run {by.run}", hint)
+        raise Refused(f"{describe_no_path(without)} since run {by.run}", hint)
     raise UnknownReading(f"{join_names(bad, 12)} may have NO path since run {by.run}", hint)
 
 
@@ -117,7 +121,7 @@ def _put_chosen_on(
     readings = Readings(context.reader, context.site)
     began_s = context.clock.now()
     with context.reading():
-        observed = readings.observe(context.site.network_names())
+        observed = readings.observe(context.site.list_network_names())
     site = context.use_names_of(observed)
     whole = procedure.plan(site, observed, target)
     on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}
@@ -128,15 +132,15 @@ def _put_chosen_on(
     if not steps:
         return
     plan: SwitchPlan = replace(whole, steps=steps, guards=())
-    context.output.info(f"Completing run {found.run}, whose lease was lost:")
-    plans.tell(context.output, text.text(site, plan))
+    context.output.print_info(f"Completing run {found.run}, whose lease was lost:")
+    plans.tell(context.output, text.format_text(site, plan))
     journal = Journal.open(context.store)
-    document = plans.document(site, plan, observed)
-    with recorded(
+    document = plans.build_document(site, plan, observed)
+    with record_run(
         context, "switch", document, str(target), began_s, journal, completes=found.run
     ) as recorder:
         here = replace(options, target=target, canary=None)
         run = SwitchRun(context, lease, here, recorder, readings, observed, began_s)
         run.write(plan)
-        if (stranded := stranded_failure(run.outcome)) is not None:
+        if (stranded := build_stranded_failure(run.outcome)) is not None:
             raise stranded

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, Cadence
 from erfailover.commands.switch.route_watch import FEW
 from erfailover.model.plan import Phase, StepKind, SwitchStep
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import get_network_id
 from erfailover.model.tasks import Task
-from erfailover.planning.switch.estimate import step_usual
+from erfailover.planning.switch.estimate import estimate_step
 from erfailover.planning.switch.schedule import Node
 
 PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
@@ -28,7 +28,7 @@ def cadence(step: SwitchStep, spokes: int) -> Cadence:
     return BREAKS if step.kind is StepKind.BREAK else WRITES
 
 
-def milestone(node: Node) -> Task:
+def build_milestone(node: Node) -> Task:
     """Return a node without a step, at which nothing is done."""
     return Task(node.id, "", None, node.needs, node.after)
 
@@ -41,10 +41,10 @@ def write(node: Node, step: SwitchStep, title: str, run: Callable[[], str | None
         run=run,
         needs=node.needs,
         after=node.after,
-        owns=frozenset({network_of(step.write.peering_id).lower()}),
+        owns=frozenset({get_network_id(step.write.peering_id).lower()}),
         refers=frozenset({step.write.remote_virtual_network.lower()}),
         change=str(step.write.change),
         resource=step.write.peering_id,
         completes=node.completes,
-        usual=step_usual(step),
+        usual=estimate_step(step),
     )

@@ -23,10 +23,10 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted, join_names
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import is_network, last_of, subscription_of
+from erfailover.model.resource_ids import get_last_name, get_subscription, is_network
 from erfailover.model.site import (
     CloudName,
     FlagsOrAbsent,
@@ -39,9 +39,9 @@ from erfailover.model.site import (
     Spoke,
 )
 from erfailover.planning import conditions
-from erfailover.planning.adoption.names import lender, proposed, spoke_names
-from erfailover.planning.adoption.prefixes import Prefix, questions, remote_prefixes
-from erfailover.planning.coexistence import beside_words
+from erfailover.planning.adoption.names import describe_lender, name_spokes, propose_name
+from erfailover.planning.adoption.prefixes import Prefix, find_remote_prefixes, list_questions
+from erfailover.planning.coexistence import describe_second_gateway
 
 EXPRESS = "ExpressRoute"
 
@@ -71,7 +71,7 @@ class HubFacts:
     @property
     def name(self) -> str:
         """The name of the VNet."""
-        return last_of(self.hub)
+        return get_last_name(self.hub)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Found:
     backup: HubFacts
     observed: Observed
 
-    def hub(self, role: Role) -> HubFacts:
+    def get_hub(self, role: Role) -> HubFacts:
         """One of the two hubs."""
         return self.primary if role is Role.PRIMARY else self.backup
 
@@ -131,15 +131,17 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
         UsageFailure: there is no spoke, or none that was asked for.
     """
-    remarks = [_exchanged(found)] if found.primary.kind != found.backup.kind == EXPRESS else []
+    remarks = (
+        [_explain_exchanged(found)] if found.primary.kind != found.backup.kind == EXPRESS else []
+    )
     remarks += [
-        beside_words(hub.name, last_of(hub.gateway), hub.kind, hub.beside, role)
+        describe_second_gateway(hub.name, get_last_name(hub.gateway), hub.kind, hub.beside, role)
         for role in Role
-        if (hub := found.hub(role)).beside
+        if (hub := found.get_hub(role)).beside
     ]
-    spokes = _spokes(found, wanted, remarks)
-    prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
-    remarks += questions(prefixes)
+    spokes = _adopt_spokes(found, wanted, remarks)
+    prefixes = find_remote_prefixes(found.observed, wanted.remote_prefixes)
+    remarks += list_questions(prefixes)
     remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
     away = join_names((each.spoke.name for each in spokes if each.path is Path.IPSEC), 6)
     if away:
@@ -150,21 +152,21 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         backup=Hub(found.backup.hub, found.backup.gateway),
         spokes=tuple(each.spoke for each in spokes),
         remote_prefixes=tuple(each.network for each in prefixes if each.active),
-        subscription=subscription_of(found.primary.hub),
+        subscription=get_subscription(found.primary.hub),
         cloud=wanted.cloud,
-        drill=_drill(found.primary),
+        drill=_propose_drill(found.primary),
     )
     return Adoption(site, spokes, prefixes, tuple(remarks))
 
 
-def _drill(primary: HubFacts) -> SiteFailoverTest | None:
+def _propose_drill(primary: HubFacts) -> SiteFailoverTest | None:
     """Azure's own test, of the first peering location; it needs circuits in another one too."""
     if primary.kind != EXPRESS or not primary.locations[1:]:
         return None
     return SiteFailoverTest(primary.locations[0])
 
 
-def _exchanged(found: Found) -> str:
+def _explain_exchanged(found: Found) -> str:
     return (
         f"the backup hub, {found.backup.name}, has the ExpressRoute gateway, and the primary none: "
         "are the two hubs exchanged?"
@@ -195,18 +197,18 @@ class _Four:
         return Path.IPSEC if used and self.in_backup is not None else None
 
 
-def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSpoke, ...]:
-    fours = [four for each in _others(found) for four in [_four(found, each)]]
+def _adopt_spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSpoke, ...]:
+    fours = [four for each in _iter_other_networks(found) for four in [_build_four(found, each)]]
     candidates = [four for four in fours if four.path is not None]
-    asked_for = _chosen(candidates, wanted.spokes, found.observed.unknown)
-    chosen, partial = _by_completeness(asked_for)
+    asked_for = _select_spokes(candidates, wanted.spokes, found.observed.unknown)
+    chosen, partial = _split_by_completeness(asked_for)
     remarks += partial
     if not wanted.spokes:
         _insist_on_having_read(found, remarks)
-        remarks += [_left_out(found, four) for four in fours if four.path is None]
+        remarks += [_explain_left_out(found, four) for four in fours if four.path is None]
     elif len(chosen) + len(partial) < len(candidates):
         count = len(candidates) - len(chosen) - len(partial)
-        remarks.append(f"{counted(count, 'further spoke')} were not asked for")
+        remarks.append(f"{format_count(count, 'further spoke')} were not asked for")
     if partial and not chosen:
         raise UsageFailure(
             f"no spoke is left to adopt: {join_names(partial, 6, '; ')}",
@@ -216,32 +218,36 @@ def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSp
         raise UsageFailure(
             f"no VNet peered with {found.primary.name} uses its gateway, and none that is "
             f"peered with it uses that of {found.backup.name}",
-            _NO_SPOKE + _summarized(found),
+            _NO_SPOKE + _describe_summaries(found),
         )
-    names = spoke_names([four.network.id for four in chosen])
+    names = name_spokes([four.network.id for four in chosen])
     taken = {
-        _key(each) for network in found.observed.networks.values() for each in network.peerings
+        _build_key(each)
+        for network in found.observed.networks.values()
+        for each in network.peerings
     }
-    return tuple(_spoke(found, four, name, taken) for four, name in zip(chosen, names, strict=True))
+    return tuple(
+        _adopt_spoke(found, four, name, taken) for four, name in zip(chosen, names, strict=True)
+    )
 
 
 _NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on."
 
 
-def _summarized(found: Found) -> str:
+def _describe_summaries(found: Found) -> str:
     """Claim that the spokes may do without remote gateways, which is not supported."""
-    hub = found.observed.network(found.primary.hub)
+    hub = found.observed.get_network(found.primary.hub)
     told = ", ".join(map(str, hub.summarized)) if hub else ""
     return told and f" {found.primary.name} advertises {told} for them: that is not supported."
 
 
-def _by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
+def _split_by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
     """Return the spokes whose peerings join complete VNets, and why the others are left out."""
     complete: list[_Four] = []
     partial: list[str] = []
     for four in fours:
         peerings = (four.out_primary, four.in_primary, four.out_backup, four.in_backup)
-        claims = (conditions.peering_joins_the_complete_networks(each) for each in peerings if each)
+        claims = (conditions.check_peering_complete(each) for each in peerings if each)
         bad = next((each for each in claims if each.verdict is not Verdict.HOLDS), None)
         if bad is None:
             complete.append(four)
@@ -250,7 +256,7 @@ def _by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
     return complete, partial
 
 
-def _others(found: Found) -> Iterator[VirtualNetwork]:
+def _iter_other_networks(found: Found) -> Iterator[VirtualNetwork]:
     """Yield the VNets that were read beside the hubs, in a steady order."""
     hubs = {found.primary.hub.lower(), found.backup.hub.lower()}
     for key in sorted(found.observed.networks, key=lambda key: key.split("/")[::-1]):
@@ -258,14 +264,14 @@ def _others(found: Found) -> Iterator[VirtualNetwork]:
             yield found.observed.networks[key]
 
 
-def _four(found: Found, network: VirtualNetwork) -> _Four:
-    hubs = [found.observed.network(found.hub(role).hub) for role in Role]
-    out = [_towards(network, hub.id if hub else "") for hub in hubs]
-    into = [_towards(hub, network.id) if hub else None for hub in hubs]
+def _build_four(found: Found, network: VirtualNetwork) -> _Four:
+    hubs = [found.observed.get_network(found.get_hub(role).hub) for role in Role]
+    out = [_find_peering(network, hub.id if hub else "") for hub in hubs]
+    into = [_find_peering(hub, network.id) if hub else None for hub in hubs]
     return _Four(network, out[0], into[0], out[1], into[1])
 
 
-def _towards(network: VirtualNetwork, remote: str) -> Peering | None:
+def _find_peering(network: VirtualNetwork, remote: str) -> Peering | None:
     return next(
         (
             each
@@ -276,7 +282,7 @@ def _towards(network: VirtualNetwork, remote: str) -> Peering | None:
     )
 
 
-def _chosen(
+def _select_spokes(
     candidates: Sequence[_Four], asked: Sequence[str], unknown: Mapping[str, str]
 ) -> list[_Four]:
     """Return the spokes that were asked for; all if none was.
@@ -294,16 +300,18 @@ def _chosen(
         hits = [
             four
             for four in candidates
-            if key in (four.network.id.lower(), last_of(four.network.id).lower())
+            if key in (four.network.id.lower(), get_last_name(four.network.id).lower())
         ]
-        unread = [why for id_, why in unknown.items() if key in (id_, last_of(id_))]
+        unread = [why for id_, why in unknown.items() if key in (id_, get_last_name(id_))]
         if not hits and unread:
             raise UnknownReading(
                 f"--spoke {text} could not be read: {unread[0]}",
                 "Nothing was written. Get the right to read it, or leave it out.",
             )
         if len(hits) != 1:
-            known = join_names((last_of(four.network.id) for four in candidates), 12) or "none"
+            known = (
+                join_names((get_last_name(four.network.id) for four in candidates), 12) or "none"
+            )
             seen = "two VNets are called so" if hits else f"the spokes are {known}"
             raise UsageFailure(
                 f"--spoke {text}: expected one spoke of the hubs; {seen}",
@@ -317,23 +325,23 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
     """Every VNet that a hub lends its gateway to must have been read."""
     unread: list[str] = []
     for role in Role:
-        hub = found.observed.network(found.hub(role).hub)
+        hub = found.observed.get_network(found.get_hub(role).hub)
         for peering in hub.peerings if hub else ():
             remote = peering.remote_virtual_network
             why = found.observed.unknown.get(remote.lower())
-            owner = last_of(hub.id) if hub else ""
+            owner = get_last_name(hub.id) if hub else ""
             if remote and not is_network(remote):
                 remarks.append(
-                    f"{last_of(remote)}, peered with {owner}, is a classic VNet or one of "
+                    f"{get_last_name(remote)}, peered with {owner}, is a classic VNet or one of "
                     "Microsoft's own: left out"
                 )
                 continue
             if why is None:
                 continue
             if peering.flags.allow_gateway_transit and "does not exist" not in why:
-                unread.append(f"{last_of(remote)}: {why}")
+                unread.append(f"{get_last_name(remote)}: {why}")
             else:
-                remarks.append(f"{last_of(remote)}, peered with {owner}: {why}")
+                remarks.append(f"{get_last_name(remote)}, peered with {owner}: {why}")
     if unread:
         raise UnknownReading(
             f"Unknown whether these are spokes: {join_names(dict.fromkeys(unread), 6, '; ')}",
@@ -341,29 +349,31 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
         )
 
 
-def _left_out(found: Found, four: _Four) -> str:
+def _explain_left_out(found: Found, four: _Four) -> str:
     """Why a VNet is no spoke of the site."""
     name, primary, backup = four.network.name, found.primary.name, found.backup.name
     if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
         return f"{name} uses the gateway of {backup} and is not peered with {primary}: left out"
     other = next((each for each in four.network.peerings if each.flags.use_remote_gateways), None)
     if other is not None:
-        return f"{name} uses the gateway of {lender(other)}, and Azure allows one: left out"
+        return (
+            f"{name} uses the gateway of {describe_lender(other)}, and Azure allows one: left out"
+        )
     if four.out_primary is None or four.in_primary is None:
         return f"{name} is not peered with {primary} both ways: left out"
     return f"{name} is peered with {primary} and does not use its gateway: left out"
 
 
-def _spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) -> AdoptedSpoke:
+def _adopt_spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) -> AdoptedSpoke:
     """Return a spoke's four peerings on both paths; adds the names it proposes to those taken."""
     path = four.path
     assert path is not None
     assert four.out_primary is not None
     notes: list[str] = []
     if path is Path.EXPRESSROUTE:
-        peerings = _on_expressroute(found, four, name, taken, notes)
+        peerings = _adopt_on_expressroute(found, four, name, taken, notes)
     else:
-        peerings = _on_ipsec(four)
+        peerings = _adopt_on_ipsec(four)
     if not four.out_primary.flags.allow_virtual_network_access:
         notes.append("has no access to the primary hub's VNet; a site cannot have that")
     spoke = Spoke(four.network.id, *peerings, name=name)
@@ -373,7 +383,7 @@ def _spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) ->
 _FourPeerings = tuple[SitePeering, SitePeering, SitePeering, SitePeering]
 
 
-def _on_expressroute(
+def _adopt_on_expressroute(
     found: Found, four: _Four, name: str, taken: set[tuple[str, str]], notes: list[str]
 ) -> _FourPeerings:
     """Return a spoke in normal times: existing settings stay, the other path is derived."""
@@ -382,32 +392,34 @@ def _on_expressroute(
     assert into is not None
     hubs = found.primary.name, found.backup.name
     owner, fallback = four.network.id, f"{four.network.name}-to-{found.backup.name}"
-    outward = proposed(owner, out.name, hubs, fallback, taken)
+    outward = propose_name(owner, out.name, hubs, fallback, taken)
     fallback = f"{found.backup.name}-to-{name.replace('/', '-')}"
-    inward = proposed(found.backup.hub, into.name, hubs, fallback, taken)
+    inward = propose_name(found.backup.hub, into.name, hubs, fallback, taken)
     if (four.out_backup is None) != (four.in_backup is None):
         there = four.out_backup or four.in_backup
-        notes.append(f"of its peerings with {found.backup.name} only {_name(there)} exists")
+        notes.append(f"of its peerings with {found.backup.name} only {_get_name(there)} exists")
     ready = four.out_backup is not None or four.in_backup is not None
-    backup_out = _ready(four.out_backup, out.flags, ready)
-    backup_in = _ready(four.in_backup, into.flags, ready)
+    backup_out = _get_ready_flags(four.out_backup, out.flags, ready)
+    backup_in = _get_ready_flags(four.in_backup, into.flags, ready)
     return (
-        SitePeering(out.name, out.flags, _kept(out.flags, use_remote_gateways=False)),
-        SitePeering(into.name, into.flags, _kept(into.flags, allow_gateway_transit=False)),
+        SitePeering(out.name, out.flags, _keep_forwarded(out.flags, use_remote_gateways=False)),
+        SitePeering(
+            into.name, into.flags, _keep_forwarded(into.flags, allow_gateway_transit=False)
+        ),
         SitePeering(
             four.out_backup.name if four.out_backup else outward,
             backup_out,
-            replace(_base(four.out_backup, out.flags), use_remote_gateways=True),
+            replace(_get_base_flags(four.out_backup, out.flags), use_remote_gateways=True),
         ),
         SitePeering(
             four.in_backup.name if four.in_backup else inward,
             backup_in,
-            replace(_base(four.in_backup, into.flags), allow_gateway_transit=True),
+            replace(_get_base_flags(four.in_backup, into.flags), allow_gateway_transit=True),
         ),
     )
 
 
-def _on_ipsec(four: _Four) -> _FourPeerings:
+def _adopt_on_ipsec(four: _Four) -> _FourPeerings:
     """Return a spoke that is failed over: its backup peerings exist, and stay on the way home."""
     out, into, out_b, in_b = four.out_primary, four.in_primary, four.out_backup, four.in_backup
     assert out is not None
@@ -425,26 +437,26 @@ def _on_ipsec(four: _Four) -> _FourPeerings:
     )
 
 
-def _kept(flags: Flags, **changed: bool) -> Flags:
+def _keep_forwarded(flags: Flags, **changed: bool) -> Flags:
     """Return the flags of a primary peering while failed over: forwarded traffic as it is found."""
     return replace(flags, allow_forwarded_traffic="keep", **changed)
 
 
-def _base(found: Peering | None, like: Flags) -> Flags:
+def _get_base_flags(found: Peering | None, like: Flags) -> Flags:
     """Return the flags of a backup peering without what the path adds."""
     if found is not None:
         return found.flags
     return Flags(allow_forwarded_traffic=like.allow_forwarded_traffic)
 
 
-def _ready(found: Peering | None, like: Flags, ready: bool) -> FlagsOrAbsent:
+def _get_ready_flags(found: Peering | None, like: Flags, ready: bool) -> FlagsOrAbsent:
     """Return the flags of a backup peering in normal times."""
-    return _base(found, like) if ready else "absent"
+    return _get_base_flags(found, like) if ready else "absent"
 
 
-def _key(peering: Peering) -> tuple[str, str]:
+def _build_key(peering: Peering) -> tuple[str, str]:
     return peering.virtual_network.lower(), peering.name.lower()
 
 
-def _name(peering: Peering | None) -> str:
+def _get_name(peering: Peering | None) -> str:
     return peering.name if peering else "-"

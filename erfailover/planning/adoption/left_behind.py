@@ -10,7 +10,7 @@ from erfailover.planning.adoption.adopt import Adoption
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 
 
-def with_coverage(adoption: Adoption, claims: Iterable[Claim]) -> Adoption:
+def add_remarks(adoption: Adoption, claims: Iterable[Claim]) -> Adoption:
     """Return an adoption with remarks on what a switch to IPsec leaves behind.
 
     What the remarks on single prefixes say already is not said again.

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from erfailover.model.observed import Peering
-from erfailover.model.resource_ids import last_of, parse
+from erfailover.model.resource_ids import get_last_name, parse
 from erfailover.planning.peering_names import LONGEST_NAME
 
 VIRTUAL_WAN = ("remotevnettohubpeering_", "hv_")
@@ -18,15 +18,15 @@ VIRTUAL_WAN = ("remotevnettohubpeering_", "hv_")
 such a hub is in, in a subscription of Microsoft's (seen in public)."""
 
 
-def lender(peering: Peering) -> str:
+def describe_lender(peering: Peering) -> str:
     """Whose gateway a peering uses, in words."""
-    hub = last_of(peering.remote_virtual_network)
+    hub = get_last_name(peering.remote_virtual_network)
     if peering.name.lower().startswith(VIRTUAL_WAN) or hub.lower().startswith(VIRTUAL_WAN):
         return f"a Virtual WAN hub ({peering.name})"
     return f"{hub} ({peering.name})"
 
 
-def spoke_names(network_ids: Sequence[str]) -> list[str]:
+def name_spokes(network_ids: Sequence[str]) -> list[str]:
     """Name spokes as their VNets; by group, then subscription, if those are alike."""
     ids = [parse(each) for each in network_ids]
     forms = (
@@ -42,7 +42,7 @@ def spoke_names(network_ids: Sequence[str]) -> list[str]:
     return chosen
 
 
-def proposed(
+def propose_name(
     owner: str, like: str, hubs: tuple[str, str], otherwise: str, taken: set[tuple[str, str]]
 ) -> str:
     """Propose a name for a peering with the backup hub, in the convention of the primary's.
@@ -58,13 +58,13 @@ def proposed(
     kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
     names = [kept] if kept != like else []
     names += [otherwise, *(f"{otherwise[: LONGEST_NAME - 3]}-{n}" for n in range(2, 100))]
-    fitting = [_fitting(each) for each in names]
+    fitting = [_sanitize_name(each) for each in names]
     name = next(each for each in fitting if (owner.lower(), each.lower()) not in taken)
     taken.add((owner.lower(), name.lower()))
     return name
 
 
-def _fitting(name: str) -> str:
+def _sanitize_name(name: str) -> str:
     """Return a name that a peering may have; a resource group's may hold other characters."""
     plain = re.sub(r"-*[^A-Za-z0-9_.-]+-*", "-", name).lstrip("-.")
     return plain[:LONGEST_NAME].rstrip(".-")

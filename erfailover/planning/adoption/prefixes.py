@@ -13,10 +13,10 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading
 from erfailover.model.observed import Observed
-from erfailover.model.prefix_table import PrefixTable, listed, table_of
+from erfailover.model.prefix_table import PrefixTable, build_table, format_prefixes
 from erfailover.model.site import Role
 from erfailover.planning import conditions
-from erfailover.planning.carried_prefixes import beyond, carried_prefixes
+from erfailover.planning.carried_prefixes import list_beyond_azure, list_carried_prefixes
 
 DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
 FORCED = "the default route (forced tunnelling)"
@@ -36,7 +36,9 @@ class Prefix:
         return not self.active or self.note.startswith(FORCED)
 
 
-def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tuple[Prefix, ...]:
+def find_remote_prefixes(
+    observed: Observed, given: Sequence[IPv4Network] = ()
+) -> tuple[Prefix, ...]:
     """Return the prefixes that must be reached on either path.
 
     Args:
@@ -46,15 +48,15 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
     Raises:
         UnknownReading: the primary has learned nothing, or could not be asked.
     """
-    heard = _heard(observed)
-    table = table_of(heard)
+    heard = _list_backup_prefixes(observed)
+    table = build_table(heard)
     if given:
-        return tuple(replace(_judged(each, table, "as given"), active=True) for each in given)
-    judged = [_judged(each, table, "learned") for each in _learned(observed)]
+        return tuple(replace(_judge_prefix(each, table, "as given"), active=True) for each in given)
+    judged = [_judge_prefix(each, table, "learned") for each in _list_learned(observed)]
     if any(each.active for each in judged):
         return tuple(judged)
     if [each.network for each in judged] == [DEFAULT_ROUTE]:
-        return (_nothing_narrower(DEFAULT_ROUTE in heard),)
+        return (_build_default_route(DEFAULT_ROUTE in heard),)
     why = "the backup has learned none of these" if heard else "the backup has learned nothing"
     return tuple(
         each
@@ -64,16 +66,16 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
     )
 
 
-def questions(prefixes: Sequence[Prefix]) -> list[str]:
+def list_questions(prefixes: Sequence[Prefix]) -> list[str]:
     """Return what a person has to decide about prefixes; those with the same note together."""
     alike: dict[str, list[IPv4Network]] = {}
     for each in prefixes:
         if each.is_question:
             alike.setdefault(each.note, []).append(each.network)
-    return [f"{listed(networks)}: {note}" for note, networks in alike.items()]
+    return [f"{format_prefixes(networks)}: {note}" for note, networks in alike.items()]
 
 
-def _nothing_narrower(also: bool) -> Prefix:
+def _build_default_route(also: bool) -> Prefix:
     """Return the default route if the primary has learned nothing else."""
     has = "has learned it too" if also else "has NOT learned it: not ready"
     return Prefix(
@@ -84,20 +86,20 @@ def _nothing_narrower(also: bool) -> Prefix:
     )
 
 
-def _heard(observed: Observed) -> tuple[IPv4Network, ...]:
+def _list_backup_prefixes(observed: Observed) -> tuple[IPv4Network, ...]:
     backup = observed.gateways.get(Role.BACKUP)
-    return carried_prefixes(backup) if backup else ()
+    return list_carried_prefixes(backup) if backup else ()
 
 
-def _learned(observed: Observed) -> list[IPv4Network]:
+def _list_learned(observed: Observed) -> list[IPv4Network]:
     """Return what the primary's gateway has learned from beyond Azure, in order."""
     gateway = observed.gateways.get(Role.PRIMARY)
     own = [space for each in observed.networks.values() for space in each.address_space]
-    learned = beyond(gateway, own) if gateway else []
+    learned = list_beyond_azure(gateway, own) if gateway else []
     if not learned:
-        backup = listed(_heard(observed))
+        backup = format_prefixes(_list_backup_prefixes(observed))
         raise UnknownReading(
-            f"the remote prefixes are unknown: {_why(observed)}",
+            f"the remote prefixes are unknown: {_explain_unknown(observed)}",
             "Nothing was written. Adopt while the primary path is up, or say what the spokes must "
             "reach: --remote-prefix 10.0.0.0/16, once for each."
             + (f" The backup has learned: {backup}." if backup else ""),
@@ -105,7 +107,7 @@ def _learned(observed: Observed) -> list[IPv4Network]:
     return learned
 
 
-def _why(observed: Observed) -> str:
+def _explain_unknown(observed: Observed) -> str:
     """Why nothing is known of the primary's routes."""
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
@@ -113,14 +115,16 @@ def _why(observed: Observed) -> str:
     told = gateway.peers.unknown or gateway.learned_routes.unknown
     if told:
         return f"{gateway.name}: {told}"
-    listed = ", ".join(f"{each.neighbor} {each.state}" for each in conditions.peers_of(gateway))
+    listed = ", ".join(f"{each.neighbor} {each.state}" for each in conditions.list_peers(gateway))
     seen = listed or "it lists no peer"
     return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({seen})"
 
 
-def _judged(prefix: IPv4Network, heard: PrefixTable[IPv4Network, IPv4Network], how: str) -> Prefix:
+def _judge_prefix(
+    prefix: IPv4Network, heard: PrefixTable[IPv4Network, IPv4Network], how: str
+) -> Prefix:
     """Return a prefix, with whether the backup has learned it."""
-    route = next(heard.covering(prefix), None)
+    route = next(heard.iter_covering(prefix), None)
     if prefix == DEFAULT_ROUTE:
         also = "has learned it too" if route else "has NOT learned it"
         return Prefix(

@@ -12,7 +12,7 @@ from typing import Any
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Reading
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 
 GROUP_PARTS = len(("subscriptions", "ID", "resourceGroups", "NAME"))
 GIGA = 1e9
@@ -98,29 +98,29 @@ class Line:
     group: Group
     required: bool = True
 
-    def ok(self, seen: str) -> Check:
+    def report_ok(self, seen: str) -> Check:
         """Return a check that holds."""
         return Check(self.name, self.group, Verdict.HOLDS, seen, "", self.required)
 
-    def fails(self, seen: str, remedy: str) -> Check:
+    def report_failure(self, seen: str, remedy: str) -> Check:
         """Return a check that does not hold."""
         return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required)
 
-    def warns(self, seen: str, remedy: str) -> Check:
+    def report_warning(self, seen: str, remedy: str) -> Check:
         """Return a check that does not hold and keeps no switch from working."""
         return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required, True)
 
-    def unknown(self, seen: str, remedy: str) -> Check:
+    def report_unknown(self, seen: str, remedy: str) -> Check:
         """Return a check that could not be decided."""
         return Check(self.name, self.group, Verdict.UNKNOWN, seen, remedy, self.required)
 
-    def of(self, claim: Claim, remedy: str) -> Check:
+    def report_claim(self, claim: Claim, remedy: str) -> Check:
         """Return the line of a claim, with its remedy if it does not hold."""
         told = "" if claim.verdict is Verdict.HOLDS else remedy
         return Check(self.name, self.group, claim.verdict, claim.seen, told, self.required)
 
 
-def verdict_of(lines: Iterable[Check]) -> Verdict:
+def compute_verdict(lines: Iterable[Check]) -> Verdict:
     """FAILS if a line fails; UNKNOWN if a required one is unknown; HOLDS otherwise."""
     found = list(lines)
     if any(each.fails for each in found):
@@ -129,20 +129,20 @@ def verdict_of(lines: Iterable[Check]) -> Verdict:
     return Verdict.UNKNOWN if unknown else Verdict.HOLDS
 
 
-def worst(line: Line, claims: list[Claim], remedy: str, right: str) -> Iterator[Check]:
+def report_claims(line: Line, claims: list[Claim], remedy: str, right: str) -> Iterator[Check]:
     """Yield the claims that do not hold, or one line that says that all do."""
     bad = [each for each in claims if each.verdict is not Verdict.HOLDS]
-    yield from (line.of(each, remedy) for each in bad)
+    yield from (line.report_claim(each, remedy) for each in bad)
     if not bad:
-        yield line.ok(right)
+        yield line.report_ok(right)
 
 
-def why(reading: Reading[Any] | None) -> str:
+def explain_unread(reading: Reading[Any] | None) -> str:
     """Why something is not known."""
     return (reading.unknown if reading else None) or "could not be read"
 
 
-def place(resource_id: str) -> str:
+def format_scope(resource_id: str) -> str:
     """Return a scope for people: ``rg-we``, ``virtualNetworks/vnet1``, ``subscription 0000``."""
     parts = resource_id.strip("/").split("/")
     if len(parts) < GROUP_PARTS - 1:
@@ -150,10 +150,10 @@ def place(resource_id: str) -> str:
     return "/".join(parts[-2:]) if len(parts) > GROUP_PARTS else parts[-1]
 
 
-def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
+def disambiguate_names(resource_ids: Iterable[str]) -> dict[str, str]:
     """Name resources or groups; with what contains them if two have the same name."""
     ids = list(dict.fromkeys(resource_ids))
-    short = {each: last_of(each) for each in ids}
+    short = {each: get_last_name(each) for each in ids}
     for at in (4, 2):  # the resource group's name, then the subscription's id
         alike = {name for name in short.values() if list(short.values()).count(name) > 1}
         for each, name in short.items():
@@ -163,12 +163,12 @@ def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
     return short
 
 
-def short(action: str) -> str:
+def shorten_action(action: str) -> str:
     """Return an action for people: ``virtualNetworkPeerings/write``, ``getLearnedRoutes``."""
     parts = action.removesuffix("/action").split("/")
     return "/".join(parts[-2:]) if not action.endswith("/action") else parts[-1]
 
 
-def rate(bps: float) -> str:
+def format_rate(bps: float) -> str:
     """Return a rate for people: ``650 Mbit/s``."""
     return f"{bps / GIGA:.3g} Gbit/s" if bps >= GIGA else f"{bps / 1e6:.3g} Mbit/s"

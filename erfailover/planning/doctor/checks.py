@@ -13,51 +13,51 @@ from erfailover.model.claims import Weight
 from erfailover.model.site import Path, Site
 from erfailover.planning.doctor.check import Check, Group
 from erfailover.planning.doctor.connections import (
-    connections,
-    drill,
-    hold_time,
-    second_gateways,
+    check_connections,
+    check_drill,
+    check_hold_time,
+    check_second_gateways,
 )
 from erfailover.planning.doctor.environment import (
-    api_versions,
-    clock,
-    endpoint_path,
-    journal,
-    lease,
-    network_watchers,
-    store_path,
-    throttling,
+    check_api_versions,
+    check_clock,
+    check_endpoint_path,
+    check_journal,
+    check_lease,
+    check_network_watchers,
+    check_store_path,
+    check_throttling,
 )
 from erfailover.planning.doctor.facts import Facts
 from erfailover.planning.doctor.gateways import (
-    address_skus,
-    backup_gateway,
-    gateway_skus,
-    throughput,
+    check_address_skus,
+    check_backup_gateway,
+    check_gateway_skus,
+    check_throughput,
 )
-from erfailover.planning.doctor.limits import limits
+from erfailover.planning.doctor.limits import check_limits
 from erfailover.planning.doctor.networks import (
-    networks,
-    overlaps,
-    own_gateways,
-    peering_names,
-    peerings,
-    prestaged,
+    check_networks,
+    check_overlaps,
+    check_own_gateways,
+    check_peering_names,
+    check_peerings,
+    check_prestaged,
 )
 from erfailover.planning.doctor.rights import (
-    credentials,
-    denials,
-    eligible_roles,
-    locks,
-    policies,
-    rights,
-    tenants,
+    check_credentials,
+    check_denials,
+    check_eligible_roles,
+    check_locks,
+    check_policies,
+    check_rights,
+    check_tenants,
 )
-from erfailover.planning.hazards.checks import hazards as claims
+from erfailover.planning.hazards.checks import check_hazards as claims
 from erfailover.planning.hazards.scene import TUNNELS
 
 
-def hazards(site: Site, facts: Facts) -> Iterator[Check]:
+def check_hazards(site: Site, facts: Facts) -> Iterator[Check]:
     """Yield a line for each hazard found or undecided, and for each kind that was not found."""
     for claim in claims(site, facts.around, facts.observed, Path.IPSEC):
         yield Check(
@@ -72,46 +72,46 @@ def hazards(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
-    tenants,
-    rights,
-    denials,
-    locks,
-    policies,
-    eligible_roles,
-    networks,
-    own_gateways,
-    peerings,
-    peering_names,
-    prestaged,
-    overlaps,
-    hazards,
-    backup_gateway,
-    gateway_skus,
-    address_skus,
-    connections,
-    second_gateways,
-    throughput,
-    hold_time,
-    drill,
-    network_watchers,
-    api_versions,
-    limits,
-    throttling,
-    clock,
-    endpoint_path,
-    store_path,
-    lease,
-    journal,
+    check_tenants,
+    check_rights,
+    check_denials,
+    check_locks,
+    check_policies,
+    check_eligible_roles,
+    check_networks,
+    check_own_gateways,
+    check_peerings,
+    check_peering_names,
+    check_prestaged,
+    check_overlaps,
+    check_hazards,
+    check_backup_gateway,
+    check_gateway_skus,
+    check_address_skus,
+    check_connections,
+    check_second_gateways,
+    check_throughput,
+    check_hold_time,
+    check_drill,
+    check_network_watchers,
+    check_api_versions,
+    check_limits,
+    check_throttling,
+    check_clock,
+    check_endpoint_path,
+    check_store_path,
+    check_lease,
+    check_journal,
 )
 """Every check but the credentials', which come first."""
 
-WITHOUT_AZURE = (endpoint_path, store_path, lease, journal)
+WITHOUT_AZURE = (check_endpoint_path, check_store_path, check_lease, check_journal)
 """The checks that need no answer from Azure."""
 
 
-def checks(site: Site, facts: Facts) -> tuple[Check, ...]:
+def run_checks(site: Site, facts: Facts) -> tuple[Check, ...]:
     """Every line, in the order in which it is shown."""
-    found = list(credentials(site, facts))
+    found = list(check_credentials(site, facts))
     if facts.unreachable is None:
         found += [line for check in ALL for line in check(site, facts)]
     else:

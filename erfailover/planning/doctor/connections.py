@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.model.circuits import Circuits, claims
+from erfailover.model.circuits import Circuits, check_circuits
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.observed import EXPRESSROUTE
-from erfailover.model.resource_ids import CIRCUIT, CONNECTION, group_of
+from erfailover.model.resource_ids import CIRCUIT, CONNECTION, get_group_id
 from erfailover.model.site import Role, Site
 from erfailover.planning import coexistence
 from erfailover.planning.doctor.check import Check, Group, Line, Name
 from erfailover.planning.doctor.facts import Facts
-from erfailover.planning.drill.state import STOP, drill_state
-from erfailover.planning.switch.hold_time import basis, longest_session
+from erfailover.planning.drill.state import STOP, build_drill_state
+from erfailover.planning.switch.hold_time import describe_basis, find_longest_session
 
 
-def connections(site: Site, facts: Facts) -> Iterator[Check]:
+def check_connections(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the backup's connections are Connected; report the primary's and its circuits.
 
     The primary's state never prevents leaving it: it fails no check.
@@ -26,24 +26,24 @@ def connections(site: Site, facts: Facts) -> Iterator[Check]:
     for role in Role:
         found = facts.circuits.get(role)
         if found is None:
-            yield line.unknown(
+            yield line.report_unknown(
                 f"connections of the {role} hub's gateway: it could not be read",
                 "See the permissions above.",
             )
             continue
-        told = tuple(claims(found))
+        told = tuple(check_circuits(found))
         unread = [each for each in told if each.verdict is Verdict.UNKNOWN]
         wrong = [each for each in told if each.verdict is Verdict.FAILS]
-        yield from (line.of(each, _to_be_read(found)) for each in unread)
+        yield from (line.report_claim(each, _explain_missing_rights(found)) for each in unread)
         if wrong and role is Role.BACKUP:
-            yield from (line.of(each, MEND) for each in wrong)
+            yield from (line.report_claim(each, MEND) for each in wrong)
         elif wrong:
             what = "; ".join(each.seen for each in wrong)
-            yield line.ok(f"{what}. This does not prevent leaving {found.gateway_name}")
+            yield line.report_ok(f"{what}. This does not prevent leaving {found.gateway_name}")
         elif not unread:
             count = len(found.connections.value or ())
-            yield line.ok(
-                f"{counted(count, 'connection')} of {found.gateway_name}, nothing wrong with them"
+            yield line.report_ok(
+                f"{format_count(count, 'connection')} of {found.gateway_name}, nothing wrong with them"
             )
 
 
@@ -53,7 +53,7 @@ MEND = (
 )
 
 
-def _to_be_read(found: Circuits) -> str:
+def _explain_missing_rights(found: Circuits) -> str:
     """Return what it takes to read the connections and circuits that could not be."""
     away = [each.id for each in found.connections.value or () if each.status.value is None]
     away += [
@@ -61,7 +61,7 @@ def _to_be_read(found: Circuits) -> str:
         for each in found.connections.value or ()
         if each.circuit_id and each.circuit is not None and each.circuit.value is None
     ]
-    groups = dict.fromkeys(map(group_of, away or [found.gateway_id]))
+    groups = dict.fromkeys(map(get_group_id, away or [found.gateway_id]))
     scopes = " ".join(f"--scope {each}" for each in groups)
     return (
         f"Have {CONNECTION}/read and {CIRCUIT}/read granted there: erfailover permissions "
@@ -69,47 +69,53 @@ def _to_be_read(found: Circuits) -> str:
     )
 
 
-def second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
+def check_second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
     """Report a second gateway in a hub: Azure fails over between the primary's two by itself."""
     line = Line(Name.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
-    found = list(coexistence.claims(site, facts.observed))
-    yield from (line.of(each, "See the permissions above, then run it again.") for each in found)
+    found = list(coexistence.check_coexistence(site, facts.observed))
+    yield from (
+        line.report_claim(each, "See the permissions above, then run it again.") for each in found
+    )
     if not found:
-        yield line.ok("neither hub has a second gateway")
+        yield line.report_ok("neither hub has a second gateway")
 
 
-def hold_time(site: Site, facts: Facts) -> Iterator[Check]:
+def check_hold_time(site: Site, facts: Facts) -> Iterator[Check]:
     """Yield what the hold time of a switch back rests on, and whether that can be read."""
     line = Line(Name.HOLD_TIME, Group.GATEWAYS, required=False)
     primary = facts.observed.gateways.get(Role.PRIMARY)
     if primary is None:
         seen = "what the hold time rests on: the primary hub's gateway could not be read"
-        yield line.unknown(seen, "See the permissions above.")
+        yield line.report_unknown(seen, "See the permissions above.")
         return
-    session = longest_session(facts.sessions, site.timing.failback_hold_time_s)
-    seen = basis(site, primary.type, session)
+    session = find_longest_session(facts.sessions, site.timing.failback_hold_time_s)
+    seen = describe_basis(site, primary.type, session)
     if primary.type == EXPRESSROUTE and session.up_s is None:
         found = facts.circuits.get(Role.PRIMARY)
         connections = (found.connections.value or ()) if found else ()
         ids = [each.circuit_id for each in connections if each.circuit_id]
-        scopes = " ".join(f"--scope {each}" for each in dict.fromkeys(map(group_of, ids)))
-        yield line.unknown(
+        scopes = " ".join(f"--scope {each}" for each in dict.fromkeys(map(get_group_id, ids)))
+        yield line.report_unknown(
             seen,
             f"Have {CIRCUIT}/read and {CIRCUIT}/peerings/routeTablesSummary/read granted there: "
             f"erfailover permissions --role-definition read {scopes}".rstrip(),
         )
     else:
-        yield line.ok(seen)
+        yield line.report_ok(seen)
 
 
-def drill(site: Site, facts: Facts) -> Iterator[Check]:
+def check_drill(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that no drill is running: it cuts the primary off until it is stopped."""
     line = Line(Name.DRILL, Group.GATEWAYS, required=False)
-    state = drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
+    state = build_drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
     told = state.told or ""
     if state.running:
-        yield line.fails(told, f"If it is no longer wanted: {STOP}. A switch to IPsec can go on.")
+        yield line.report_failure(
+            told, f"If it is no longer wanted: {STOP}. A switch to IPsec can go on."
+        )
     elif state.running is None:
-        yield line.unknown(told, "See the permissions above; Azure's portal shows it as well.")
+        yield line.report_unknown(
+            told, "See the permissions above; Azure's portal shows it as well."
+        )
     else:
-        yield line.ok("no drill is running")
+        yield line.report_ok("no drill is running")

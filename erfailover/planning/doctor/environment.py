@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.lease import TAKE_OVER, Standing
 from erfailover.model.observed import Observed
 from erfailover.model.probes import NextHop
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site
-from erfailover.planning.api_versions import PROVIDERS, TESTED, as_yaml
-from erfailover.planning.conditions import learned_routes
-from erfailover.planning.doctor.check import Check, Group, Line, Name, why
+from erfailover.planning.api_versions import PROVIDERS, TESTED, format_yaml
+from erfailover.planning.conditions import select_learned_routes
+from erfailover.planning.doctor.check import Check, Group, Line, Name, explain_unread
 from erfailover.planning.doctor.facts import Facts, HostPath
 
 SKEW_WARNS_S, SKEW_FAILS_S = 30.0, 300.0
@@ -29,77 +29,85 @@ STORE = "the store of journal and lease"
 """What hosts are for."""
 
 
-def network_watchers(site: Site, facts: Facts) -> Iterator[Check]:
+def check_network_watchers(site: Site, facts: Facts) -> Iterator[Check]:
     """Each machine of a next hop probe has a Network Watcher in its region."""
     line = Line(Name.NETWORK_WATCHER, Group.AZURE, required=False)
     machines = {
-        site.machine_id(each.machine).lower(): last_of(each.machine)
+        site.build_machine_id(each.machine).lower(): get_last_name(each.machine)
         for each in site.probes.values()
         if isinstance(each, NextHop)
     }
     for machine_id, machine in machines.items():
         reading = facts.watchers.get(machine_id)
         if reading is None or reading.value is None:
-            yield line.unknown(f"of {machine}: {why(reading)}", "The next hop probes are unknown.")
+            yield line.report_unknown(
+                f"of {machine}: {explain_unread(reading)}", "The next hop probes are unknown."
+            )
         elif not reading.value.watcher:
-            yield line.fails(
+            yield line.report_failure(
                 f"none that this identity may read serves {machine} in {reading.value.region}: its "
                 "next hop probes are unknown",
                 f"az network watcher configure --locations {reading.value.region} --enabled "
                 "--resource-group NetworkWatcherRG, or have the role assigned there.",
             )
         else:
-            yield line.ok(f"{last_of(reading.value.watcher)} serves {machine}")
+            yield line.report_ok(f"{get_last_name(reading.value.watcher)} serves {machine}")
     if not machines:
-        yield line.ok("no probe asks for a next hop")
+        yield line.report_ok("no probe asks for a next hop")
 
 
-def api_versions(site: Site, facts: Facts) -> Iterator[Check]:
+def check_api_versions(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the api-versions that requests carry are offered in every region of the site."""
     line = Line(Name.API_VERSIONS, Group.AZURE, required=False)
     found = facts.api_versions.value
     if found is None:
-        yield line.unknown(f"what Azure offers: {why(facts.api_versions)}", CHOOSE)
+        yield line.report_unknown(
+            f"what Azure offers: {explain_unread(facts.api_versions)}", CHOOSE
+        )
         return
-    best = found.chosen()
-    write = f"Write into the site file: {as_yaml(site.cloud_name, best)}" if best else CHOOSE
+    best = found.choose_versions()
+    write = f"Write into the site file: {format_yaml(site.cloud_name, best)}" if best else CHOOSE
     for provider, used in found.used.items():
         seen = f"{PROVIDERS[provider]} {used}"
-        if problem := found.problem(provider):
-            yield line.fails(f"{seen}: {problem}", write)
+        if problem := found.find_problem(provider):
+            yield line.report_failure(f"{seen}: {problem}", write)
         elif found.pinned.get(provider) is None:
-            yield line.unknown(
+            yield line.report_unknown(
                 f"{seen}: the SDK's own, offered in all regions now; another version of the SDK "
                 "would use another one",
                 write,
             )
         elif used not in TESTED[provider]:
-            yield line.unknown(f"{seen} is offered, but erfailover was not tested with it", write)
+            yield line.report_unknown(
+                f"{seen} is offered, but erfailover was not tested with it", write
+            )
         else:
-            yield line.ok(f"{seen} is offered in all regions of the site")
+            yield line.report_ok(f"{seen} is offered in all regions of the site")
 
 
 CHOOSE = "az provider show --namespace Microsoft.Network lists the versions of each type."
 
 
-def throttling(site: Site, facts: Facts) -> Iterator[Check]:
+def check_throttling(site: Site, facts: Facts) -> Iterator[Check]:
     """Azure's limits leave room for the requests of a switch."""
     line = Line(Name.THROTTLING, Group.AZURE, required=False)
     writes = 7 * len(site.spokes) + 2 * len(site.probes) + 4
     need = {"writes": writes, "reads": writes * POLLS}
     for (subscription, kind), reading in facts.remaining.items():
         if reading.value is None:
-            yield line.unknown(
+            yield line.report_unknown(
                 f"{subscription}: {kind} left: {reading.unknown}",
                 "Nothing: a switch waits out what is refused.",
             )
         elif reading.value < min(need[kind], FULL[kind]):
-            yield line.fails(
+            yield line.report_failure(
                 f"{subscription}: {reading.value} {kind} left, a switch needs about {need[kind]}",
                 "Another client uses Azure's API heavily: stop it, or use a separate identity.",
             )
         else:
-            yield line.ok(f"{subscription}: {reading.value} {kind} left, about {need[kind]} needed")
+            yield line.report_ok(
+                f"{subscription}: {reading.value} {kind} left, about {need[kind]} needed"
+            )
 
 
 FULL = {"reads": 150, "writes": 100}
@@ -107,24 +115,26 @@ FULL = {"reads": 150, "writes": 100}
 even for a site that needs more than a bucket holds."""
 
 
-def clock(site: Site, facts: Facts) -> Iterator[Check]:
+def check_clock(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that this machine's clock agrees with Azure's: tokens and leases run on it."""
     line = Line(Name.CLOCK, Group.AZURE, required=False)
     if facts.date.value is None:
-        yield line.unknown(f"Azure's time: {facts.date.unknown}", "Check the clock yourself.")
+        yield line.report_unknown(
+            f"Azure's time: {facts.date.unknown}", "Check the clock yourself."
+        )
         return
     ahead = (facts.now - facts.date.value).total_seconds()
-    seen = f"this clock is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} Azure's"
+    seen = f"this clock is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} Azure's"
     if abs(ahead) >= SKEW_FAILS_S:
-        yield line.fails(seen, "Tokens will be refused: set the clock (NTP).")
+        yield line.report_failure(seen, "Tokens will be refused: set the clock (NTP).")
     elif abs(ahead) >= SKEW_WARNS_S:
-        seen = f"{seen}; up to {duration(SKEW_WARNS_S)} expected"
-        yield line.unknown(seen, "Set the clock (NTP).")
+        seen = f"{seen}; up to {format_duration(SKEW_WARNS_S)} expected"
+        yield line.report_unknown(seen, "Set the clock (NTP).")
     else:
-        yield line.ok(seen)
+        yield line.report_ok(seen)
 
 
-def endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
+def check_endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the management endpoint and the sign-in are reached without the circuit."""
     line = Line(Name.ENDPOINT_PATH, Group.AZURE, required=False)
     remedy = (
@@ -133,11 +143,11 @@ def endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
     )
     for host in facts.hosts:
         if host.what != STORE:
-            verdict, seen = way(site, facts.observed, host)
-            yield line.of(Claim(line.name, verdict, seen), remedy)
+            verdict, seen = check_host_path(site, facts.observed, host)
+            yield line.report_claim(Claim(line.name, verdict, seen), remedy)
 
 
-def store_path(site: Site, facts: Facts) -> Iterator[Check]:
+def check_store_path(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the store of journal and lease is reached without the circuit."""
     line = Line(Name.STORE_PATH, Group.AZURE, required=False)
     remedy = (
@@ -146,34 +156,34 @@ def store_path(site: Site, facts: Facts) -> Iterator[Check]:
     )
     stores = [each for each in facts.hosts if each.what == STORE]
     for host in stores:
-        verdict, seen = way(site, facts.observed, host)
-        yield line.of(Claim(line.name, verdict, seen), remedy)
+        verdict, seen = check_host_path(site, facts.observed, host)
+        yield line.report_claim(Claim(line.name, verdict, seen), remedy)
     if not stores:
-        yield line.ok("journal and lease are kept on this machine")
+        yield line.report_ok("journal and lease are kept on this machine")
 
 
-def lease(site: Site, facts: Facts) -> Iterator[Check]:
+def check_lease(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that no other run writes to the site."""
     line = Line(Name.LEASE, Group.RUN)
     held = facts.lease.value
     if held is None:
-        yield line.unknown(
+        yield line.report_unknown(
             f"who holds the lease is not known: {facts.lease.unknown}",
             f"Fix the store. If it cannot wait, and no other run writes: {TAKE_OVER} replaces a "
             "damaged lease, --break-glass does without a store that is out of reach.",
         )
         return
-    who = held.record.told(facts.now.timestamp()) if held.record else "an unknown holder"
+    who = held.record.describe(facts.now.timestamp()) if held.record else "an unknown holder"
     match held.standing:
         case Standing.LIVE:
-            yield line.fails(
+            yield line.report_failure(
                 f"the site is being written to by {who}",
                 f"Wait until that has ended; if it is lost, {TAKE_OVER} takes the lease over.",
             )
         case Standing.FREE:
-            yield line.ok("the lease is free")
+            yield line.report_ok("the lease is free")
         case standing:
-            yield line.ok(f"the lease of {who} is {standing}: the next run takes it over")
+            yield line.report_ok(f"the lease of {who} is {standing}: the next run takes it over")
 
 
 JOURNAL_REMEDY = (
@@ -181,23 +191,25 @@ JOURNAL_REMEDY = (
 )
 
 
-def journal(site: Site, facts: Facts) -> Iterator[Check]:
+def check_journal(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the journal can be read."""
     line = Line(Name.JOURNAL, Group.RUN)
     damage = facts.journal.value
     if damage is None:
-        yield line.unknown(
+        yield line.report_unknown(
             f"the journal cannot be read: {facts.journal.unknown}",
             "Repair the store. If it cannot wait, use --break-glass while no one else changes the "
             "site.",
         )
     elif damage:
-        yield line.fails(damage, f"{JOURNAL_REMEDY} Until then switch --undo may be refused.")
+        yield line.report_failure(
+            damage, f"{JOURNAL_REMEDY} Until then switch --undo may be refused."
+        )
     else:
-        yield line.ok("the journal can be read")
+        yield line.report_ok("the journal can be read")
 
 
-def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
+def check_host_path(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
     """Whether the way to a host can do without the circuit, as far as its addresses tell.
 
     An address in a prefix that the primary's gateway has learned lies behind the circuit; another
@@ -209,7 +221,7 @@ def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
     if not found:
         why = host.addresses.unknown or f"{at} has no IPv4 address"
         return Verdict.UNKNOWN, f"{seen}: {why}"
-    behind = _behind_the_circuit(site, observed)
+    behind = _list_circuit_prefixes(site, observed)
     for address in found:
         for prefix in behind:
             if address in prefix:
@@ -221,10 +233,10 @@ def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
     return Verdict.HOLDS, f"{seen} is {found[0]}, {kind}"
 
 
-def _behind_the_circuit(site: Site, observed: Observed) -> list[IPv4Network]:
+def _list_circuit_prefixes(site: Site, observed: Observed) -> list[IPv4Network]:
     """Return the remote prefixes and what the primary has learned, without a default route."""
     gateway = observed.gateways.get(Role.PRIMARY)
-    learned = learned_routes(gateway).prefixes if gateway else ()
+    learned = select_learned_routes(gateway).prefixes if gateway else ()
     found = dict.fromkeys(
         (*site.remote_prefixes, *sorted(each for each in learned if each.prefixlen))
     )

@@ -55,7 +55,7 @@ class Lock:
     scope: str
     level: str
 
-    def covers(self, resource_id: str) -> bool:
+    def is_in_scope(self, resource_id: str) -> bool:
         """Whether it holds for a resource."""
         return f"{resource_id.lower()}/".startswith(f"{self.scope.rstrip('/').lower()}/")
 
@@ -107,7 +107,7 @@ class DenyAssignment:
     whole_scope: bool = True
     """Whether it holds for child scopes as well."""
 
-    def covers(self, resource_id: str) -> bool:
+    def is_in_scope(self, resource_id: str) -> bool:
         """Whether it holds for a resource."""
         own, wanted = self.scope.rstrip("/").lower(), resource_id.lower()
         return wanted == own or (self.whole_scope and wanted.startswith(f"{own}/"))

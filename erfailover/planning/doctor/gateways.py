@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.observed import VPN
-from erfailover.model.prefix_table import listed
+from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.doctor import skus
-from erfailover.planning.doctor.check import Check, Group, Line, Name, rate, why
+from erfailover.planning.doctor.check import Check, Group, Line, Name, explain_unread, format_rate
 from erfailover.planning.doctor.facts import Facts, GatewayDetail
 
 
-def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
+def check_backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the backup's gateway is at rest, has a session, and has learned the prefixes."""
     gateway = facts.observed.gateways.get(Role.BACKUP)
     group = Group.GATEWAYS
-    yield Line(Name.BACKUP_GATEWAY, group).of(
-        conditions.gateway_is_provisioned(gateway, Role.BACKUP),
+    yield Line(Name.BACKUP_GATEWAY, group).report_claim(
+        conditions.check_gateway_provisioned(gateway, Role.BACKUP),
         "Wait until its operation has ended; if it Failed, reset it or ask Azure's support.",
     )
-    yield Line(Name.BACKUP_SESSION, group).of(
-        conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP),
+    yield Line(Name.BACKUP_SESSION, group).report_claim(
+        conditions.check_gateway_connected(gateway, Role.BACKUP),
         "Check the tunnel (az network vpn-connection show) and the shared key."
         if conditions.is_static(gateway)
         else "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
         "and ASNs of both ends. Unknown: run it again, Azure answers empty lists at times.",
     )
-    yield Line(Name.BACKUP_PREFIXES, group).of(
-        _exact_or_covering(
+    yield Line(Name.BACKUP_PREFIXES, group).report_claim(
+        _note_covering(
             site,
             facts,
-            conditions.gateway_has_learned(gateway, Role.BACKUP, site.remote_prefixes),
+            conditions.check_gateway_learned(gateway, Role.BACKUP, site.remote_prefixes),
         ),
         "Add them to the local network gateway's address space, or correct remote_prefixes."
         if conditions.is_static(gateway)
@@ -42,51 +42,55 @@ def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
     )
 
 
-def _exact_or_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
+def _note_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
     gateway = facts.observed.gateways.get(Role.BACKUP)
     if claim.verdict is not Verdict.HOLDS or gateway is None or conditions.is_static(gateway):
         return claim
-    routes = conditions.learned_routes(gateway)
+    routes = conditions.select_learned_routes(gateway)
     covered = []
     for prefix in site.remote_prefixes:
-        found = next(routes.covering(prefix), None)
+        found = next(routes.iter_covering(prefix), None)
         if found is not None and found.network != str(prefix):
             covered.append(f"{prefix} by {found.network}")
     if not covered:
         return Claim(claim.name, claim.verdict, f"{claim.seen}, exactly")
-    return Claim(claim.name, claim.verdict, f"{claim.seen}; covered: {listed(covered)}")
+    return Claim(claim.name, claim.verdict, f"{claim.seen}; covered: {format_prefixes(covered)}")
 
 
-def gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:
+def check_gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:
     """Neither gateway's SKU is retired: a warning, it works all the same. Both can speak BGP."""
     line = Line(Name.GATEWAY_SKU, Group.GATEWAYS, required=False)
     for role in Role:
         reading = facts.gateways.get(role)
         if reading is None or reading.value is None:
-            yield line.unknown(f"the {role} hub's gateway: {why(reading)}", "See above.")
+            yield line.report_unknown(
+                f"the {role} hub's gateway: {explain_unread(reading)}", "See above."
+            )
             continue
         static = conditions.is_static(facts.observed.gateways.get(role))
-        yield _sku(line, reading.value, facts, static=static)
+        yield _check_sku(line, reading.value, facts, static=static)
 
 
-def _sku(line: Line, gateway: GatewayDetail, facts: Facts, *, static: bool) -> Check:
-    ends = skus.retirement(gateway.type, gateway.sku)
+def _check_sku(line: Line, gateway: GatewayDetail, facts: Facts, *, static: bool) -> Check:
+    ends = skus.find_retirement(gateway.type, gateway.sku)
     seen = f"{gateway.name} is {gateway.sku} ({gateway.type})"
-    if not static and not skus.speaks_bgp(gateway.type, gateway.sku):
-        return line.fails(f"{seen}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above.")
+    if not static and not skus.can_speak_bgp(gateway.type, gateway.sku):
+        return line.report_failure(
+            f"{seen}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above."
+        )
     if ends is None:
-        return line.ok(seen)
+        return line.report_ok(seen)
     if ends.on <= facts.now.date():
-        return line.warns(
+        return line.report_warning(
             f"{seen}, retired on {ends.on}; it works until Azure has migrated it",
             f"Move it to {ends.instead}: {ends.document}",
         )
-    return line.ok(
+    return line.report_ok(
         f"{seen}, which retires on {ends.on}; move it to {ends.instead} before: {ends.document}"
     )
 
 
-def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
+def check_address_skus(site: Site, facts: Facts) -> Iterator[Check]:
     """No public address of a gateway is of the retired Basic SKU."""
     line = Line(Name.ADDRESS_SKU, Group.GATEWAYS, required=False)
     bad, seen = False, 0
@@ -96,51 +100,55 @@ def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
             seen += 1
             if not sku:
                 bad = True
-                yield line.unknown(f"the SKU of {name} could not be read", "See the permissions.")
+                yield line.report_unknown(
+                    f"the SKU of {name} could not be read", "See the permissions."
+                )
             elif sku.lower() == "basic":
                 bad = True
                 ends = skus.BASIC_ADDRESS
-                yield line.warns(
+                yield line.report_warning(
                     f"{name} is Basic, retired on {ends.on}",
                     f"Move the gateway to {ends.instead}: {ends.document}",
                 )
     if not bad:
-        yield line.ok(f"{counted(seen, 'public address')}, none Basic")
+        yield line.report_ok(f"{format_count(seen, 'public address')}, none Basic")
 
 
-def throughput(site: Site, facts: Facts) -> Iterator[Check]:
+def check_throughput(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the published throughput of the backup's SKU carries the primary's load."""
     line = Line(Name.THROUGHPUT, Group.GATEWAYS, required=False)
     reading = facts.gateways.get(Role.BACKUP)
     backup = reading.value if reading else None
-    room = skus.capacity_bps(backup.type, backup.sku, backup.generation) if backup else None
+    room = skus.find_capacity_bps(backup.type, backup.sku, backup.generation) if backup else None
     if backup is None or room is None:
-        sku = backup.sku if backup else why(reading)
-        yield line.unknown(f"the backup's throughput is not known: {sku}", "See its SKU above.")
+        sku = backup.sku if backup else explain_unread(reading)
+        yield line.report_unknown(
+            f"the backup's throughput is not known: {sku}", "See its SKU above."
+        )
         return
     carries = (
-        f"{backup.name} ({backup.sku}) carries {rate(room)} as published{_over_tunnels(facts)} "
-        f"({skus.figures(backup.type)})"
+        f"{backup.name} ({backup.sku}) carries {format_rate(room)} as published{_describe_tunnels(facts)} "
+        f"({skus.get_document(backup.type)})"
     )
     load = facts.load.value
     if load is None:
-        yield line.unknown(
+        yield line.report_unknown(
             f"{carries}; what the primary carries is not known: {facts.load.unknown}",
             "Compare with the primary's bandwidth in Azure Monitor, or the provider's figures.",
         )
     elif load.most_bps > room:
-        yield line.fails(
-            f"{carries}; the primary carried up to {rate(load.most_bps)} in {load.period}, "
-            f"{rate(load.last_bps)} at last",
+        yield line.report_failure(
+            f"{carries}; the primary carried up to {format_rate(load.most_bps)} in {load.period}, "
+            f"{format_rate(load.last_bps)} at last",
             "A switch would drop traffic: take a larger SKU, or decide what can wait.",
         )
     else:
-        yield line.ok(
-            f"{carries}; the primary carried up to {rate(load.most_bps)} in {load.period}"
+        yield line.report_ok(
+            f"{carries}; the primary carried up to {format_rate(load.most_bps)} in {load.period}"
         )
 
 
-def _over_tunnels(facts: Facts) -> str:
+def _describe_tunnels(facts: Facts) -> str:
     """How many tunnels a VPN backup has: the published figure is an aggregate over several."""
     gateway, found = facts.observed.gateways.get(Role.BACKUP), facts.circuits.get(Role.BACKUP)
     if gateway is None or gateway.type != VPN or found is None or not found.connections.value:

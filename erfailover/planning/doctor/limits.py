@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.model.observed import EXPRESSROUTE
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.doctor.check import Check, Group, Line, Name
 from erfailover.planning.doctor.facts import Facts
@@ -24,52 +24,52 @@ MOST_PREFIXES = {"IPv4": 1000, "IPv6": 100}
 PREFIXES_DOCUMENT = "learn.microsoft.com/azure/expressroute/expressroute-faqs"
 
 
-def limits(site: Site, facts: Facts) -> Iterator[Check]:
+def check_limits(site: Site, facts: Facts) -> Iterator[Check]:
     """No VNet has more peerings, and no gateway more prefixes to advertise, than Azure takes."""
     line = Line(Name.LIMITS, Group.AZURE, required=False)
-    lines = [*_peerings(line, site, facts), *_prefixes(line, site, facts)]
+    lines = [*_check_peerings(line, site, facts), *_check_prefixes(line, site, facts)]
     yield from lines
     if not lines:
-        yield line.ok(
+        yield line.report_ok(
             f"at most {MOST_PEERINGS} peerings a VNet ({PEERINGS_DOCUMENT}) and "
             f"{MOST_PREFIXES['IPv4']} IPv4 prefixes an ExpressRoute gateway ({PREFIXES_DOCUMENT})"
         )
 
 
-def _peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
+def _check_peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
     """Check the existing peerings, and those that a switch creates."""
     spokes = (*site.spokes, *site.others)
-    wanted = {peering_id.lower() for spoke in spokes for peering_id in site.peering_ids(spoke)}
-    for name in dict.fromkeys(site.network_names()):
-        key = site.network_id(name).lower()
-        network = facts.observed.network(key)
+    wanted = {peering_id.lower() for spoke in spokes for peering_id in site.list_peering_ids(spoke)}
+    for name in dict.fromkeys(site.list_network_names()):
+        key = site.build_network_id(name).lower()
+        network = facts.observed.get_network(key)
         if network is None:
-            yield line.unknown(
-                f"how many peerings {last_of(name)} has: it could not be read",
-                f"Count them: az network vnet peering list --vnet-name {last_of(name)}.",
+            yield line.report_unknown(
+                f"how many peerings {get_last_name(name)} has: it could not be read",
+                f"Count them: az network vnet peering list --vnet-name {get_last_name(name)}.",
             )
             continue
         own = {each for each in wanted if each.startswith(f"{key}/")}
         count = len(own | {each.id.lower() for each in network.peerings})
         if count > MOST_PEERINGS:
-            yield line.fails(
+            yield line.report_failure(
                 f"{network.name} has {count} peerings on IPsec; Azure allows {MOST_PEERINGS} "
                 f"({PEERINGS_DOCUMENT})",
                 "Remove peerings that are not needed, or divide the spokes among two sites.",
             )
 
 
-def _prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
+def _check_prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
     """Count what the gateway of a path advertises with every spoke on it; other VNets add to it."""
     for path in Path:
         role = ROLE_OF_PATH[path]
         gateway = facts.observed.gateways.get(role)
         if gateway is None or gateway.type != EXPRESSROUTE:
             continue
-        counts = _counted(site, facts, role)
+        counts = _count_prefixes(site, facts, role)
         for kind, count in counts.items():
             if count > MOST_PREFIXES[kind]:
-                yield line.fails(
+                yield line.report_failure(
                     f"{gateway.name} advertises at least {count} {kind} prefixes with every spoke "
                     f"on it; ExpressRoute takes {MOST_PREFIXES[kind]} and then drops the session "
                     f"({PREFIXES_DOCUMENT})",
@@ -77,11 +77,11 @@ def _prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
                 )
 
 
-def _counted(site: Site, facts: Facts, role: Role) -> dict[str, int]:
+def _count_prefixes(site: Site, facts: Facts, role: Role) -> dict[str, int]:
     """How many prefixes the hub and the spokes have; a summary of the hub counts as one."""
-    hub = facts.around.network(site.network_id(site.hub(role).virtual_network)).value
-    names = [site.hub(role).virtual_network, *(each.virtual_network for each in site.spokes)]
-    found = [facts.around.network(site.network_id(each)).value for each in names]
+    hub = facts.around.get_network(site.build_network_id(site.get_hub(role).virtual_network)).value
+    names = [site.get_hub(role).virtual_network, *(each.virtual_network for each in site.spokes)]
+    found = [facts.around.get_network(site.build_network_id(each)).value for each in names]
     summaries = hub.summarized if hub else ()
     ipv4 = {prefix for each in found if each for prefix in each.address_space}
     others = spaces_of_others(site, facts.observed).values()

@@ -23,7 +23,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from erfailover.model.plan import StepKind
-from erfailover.model.probes import RUN_COMMAND, NextHop, interfaces, machines
+from erfailover.model.probes import RUN_COMMAND, NextHop, list_interfaces, list_machines
 from erfailover.model.resource_ids import (
     CIRCUIT,
     CONNECTION,
@@ -40,11 +40,11 @@ from erfailover.model.resource_ids import (
     PEERING,
     PUBLIC_IP,
     ROUTE_TABLE,
-    group_of,
-    subscription_of,
+    get_group_id,
+    get_subscription,
 )
 from erfailover.model.site import Drill, Path, Role, Site, SiteFailoverTest
-from erfailover.planning.switch.procedure import STEPS, Goal, in_words
+from erfailover.planning.switch.procedure import STEPS, Goal, format_steps
 
 BLOB_ROLE = "Storage Blob Data Contributor"
 
@@ -114,7 +114,7 @@ LOOKS = ("status", "doctor", "switch")
 DOCTOR = ("doctor",)
 AROUND = ("doctor", "switch: hazards")
 REMOVALS = frozenset(rule.kind for rule in STEPS if rule.goal is Goal.REMOVED)
-CONNECTS = (f"switch: {in_words(set(StepKind) - REMOVALS)}", "prestage")
+CONNECTS = (f"switch: {format_steps(set(StepKind) - REMOVALS)}", "prestage")
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
@@ -165,7 +165,9 @@ NEEDS = (
     Need(f"{PEERING}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
     Need(f"{PEERING}/write", On.NETWORK, CONNECTS, SWITCH),
     Need(f"{NETWORK}/peer/action", On.NETWORK, CONNECTS, SWITCH),
-    Need(f"{PEERING}/delete", On.NETWORK, (f"switch: {in_words(REMOVALS)}", "unprestage"), SWITCH),
+    Need(
+        f"{PEERING}/delete", On.NETWORK, (f"switch: {format_steps(REMOVALS)}", "unprestage"), SWITCH
+    ),
     Need(f"{NETWORK_PROVIDER}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
     Need(f"{MACHINE}/read", On.MACHINE, PROBES, SWITCH),
     Need(f"{NETWORK_WATCHER}/read", On.WATCHER, PROBES, SWITCH),
@@ -191,36 +193,36 @@ class Grant:
     actions: tuple[str, ...]
     not_actions: tuple[str, ...] = ()
 
-    def grants(self, action: str) -> bool:
+    def has_action(self, action: str) -> bool:
         """Whether it grants an action."""
-        return _any(self.actions, action) and not _any(self.not_actions, action)
+        return _has_match(self.actions, action) and not _has_match(self.not_actions, action)
 
 
-def granted(action: str, grants: Iterable[Grant]) -> bool:
+def is_granted(action: str, grants: Iterable[Grant]) -> bool:
     """Whether one of several assignments grants an action."""
-    return any(each.grants(action) for each in grants)
+    return any(each.has_action(action) for each in grants)
 
 
-def needs(site: Site, role: RoleKind = SWITCH) -> tuple[Need, ...]:
+def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[Need, ...]:
     """Return the actions that a site needs, for reading only or for switching too."""
     return tuple(
-        each for each in NEEDS if (role is SWITCH or each.role is READ) and _applies(site, each)
+        each for each in NEEDS if (role is SWITCH or each.role is READ) and _is_needed(site, each)
     )
 
 
-def _applies(site: Site, need: Need) -> bool:
+def _is_needed(site: Site, need: Need) -> bool:
     if need.action == f"{MACHINE}/read":
-        return bool(resources(site, On.MACHINE))
+        return bool(list_resources(site, On.MACHINE))
     if need.on is On.MACHINE or need.action.startswith("Microsoft.Compute/"):
         return any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
     if need.on in (On.WATCHER, On.OF_MACHINE):
-        return bool(resources(site, On.WATCHER))
+        return bool(list_resources(site, On.WATCHER))
     if need.on is On.INTERFACE:
-        return bool(resources(site, On.INTERFACE))
+        return bool(list_resources(site, On.INTERFACE))
     if need.on is On.LOCAL_GATEWAY:
-        return bool(resources(site, On.LOCAL_GATEWAY))
+        return bool(list_resources(site, On.LOCAL_GATEWAY))
     if need.action == f"{PEERING}/delete":
-        return removes_peerings(site)
+        return can_remove_peerings(site)
     if need.action.endswith("SiteFailoverTest/action"):
         return isinstance(site.drill, SiteFailoverTest)
     if need.action in _OF_EXPRESSROUTE:
@@ -238,48 +240,50 @@ _OF_EXPRESSROUTE = frozenset(
 """Of no use if a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
 
 
-def removes_peerings(site: Site) -> bool:
+def can_remove_peerings(site: Site) -> bool:
     """Whether a switch back may remove peerings: the site file calls some ``absent``."""
-    spokes = [each.prestaged() for each in site.spokes] if site.prestaged else site.spokes
+    spokes = [each.to_prestaged() for each in site.spokes] if site.prestaged else site.spokes
     return any(
-        peering.on(path) is None
+        peering.get_flags(path) is None
         for spoke in spokes
         for peering in (spoke.spoke_to_backup, spoke.backup_to_spoke)
         for path in Path
     )
 
 
-def resources(site: Site, on: On) -> tuple[str, ...]:
+def list_resources(site: Site, on: On) -> tuple[str, ...]:
     """Return the ids of what an action is needed on, as far as the site file names them."""
     match on:
         case On.NETWORK:
-            found = [site.network_id(each) for each in site.network_names()]
+            found = [site.build_network_id(each) for each in site.list_network_names()]
         case On.GATEWAY:
-            found = [site.gateway_id(site.hub(role).gateway) for role in Role]
+            found = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
         case On.LOCAL_GATEWAY:
             found = []
             if isinstance(site.drill, Drill):
-                found = [site.resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
+                found = [site.build_resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
         case On.MACHINE:
             probes = site.probes.values()
-            found = [site.machine_id(each) for probe in probes for each in machines(probe)]
+            found = [
+                site.build_machine_id(each) for probe in probes for each in list_machines(probe)
+            ]
         case On.INTERFACE:
             probes = site.probes.values()
-            names = [each for probe in probes for each in interfaces(probe)]
-            found = [site.resource_id(INTERFACE, each) for each in names]
+            names = [each for probe in probes for each in list_interfaces(probe)]
+            found = [site.build_resource_id(INTERFACE, each) for each in names]
         case On.WATCHER:
             asking = [each for each in site.probes.values() if isinstance(each, NextHop)]
             found = [
-                f"/subscriptions/{subscription_of(site.machine_id(each.machine))}"
+                f"/subscriptions/{get_subscription(site.build_machine_id(each.machine))}"
                 "/resourceGroups/NetworkWatcherRG"
                 for each in asking
             ]
         case _:
             return ()
-    return _unique(found)
+    return _deduplicate(found)
 
 
-def places(site: Site, on: On) -> tuple[str, ...]:
+def list_scopes(site: Site, on: On) -> tuple[str, ...]:
     """Where an action is to be granted: the resources, or the groups in which they most likely lie.
 
     A connection is in its gateway's group, a route table in its VNet's, unless put elsewhere;
@@ -293,14 +297,16 @@ def places(site: Site, on: On) -> tuple[str, ...]:
         On.OF_MACHINE: On.MACHINE,
     }
     if on in beside:
-        return _unique(map(group_of, resources(site, beside[on])))
-    return resources(site, on) or groups(site)
+        return _deduplicate(map(get_group_id, list_resources(site, beside[on])))
+    return list_resources(site, on) or list_groups(site)
 
 
-def groups(site: Site) -> tuple[str, ...]:
+def list_groups(site: Site) -> tuple[str, ...]:
     """Return the ids of the resource groups that hold what the site file names."""
     kinds = (On.NETWORK, On.GATEWAY, On.LOCAL_GATEWAY, On.MACHINE, On.INTERFACE)
-    return _unique([group_of(each) for kind in kinds for each in resources(site, kind)])
+    return _deduplicate(
+        [get_group_id(each) for kind in kinds for each in list_resources(site, kind)]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,12 +324,12 @@ class Checked:
     unconfirmed: tuple[str, ...]
 
 
-def providers(site: Site) -> tuple[str, ...]:
+def list_providers(site: Site) -> tuple[str, ...]:
     """Return the resource providers whose actions a site needs."""
-    return _unique(each.action.partition("/")[0] for each in needs(site))
+    return _deduplicate(each.action.partition("/")[0] for each in list_needs(site))
 
 
-def checked(
+def select_actions(
     site: Site, role: RoleKind, operations: Mapping[str, frozenset[str]] | None = None
 ) -> Checked:
     """Return the actions of a role that Azure takes.
@@ -337,7 +343,7 @@ def checked(
     actions: list[str] = []
     left_out: list[str] = []
     unconfirmed: list[str] = []
-    for need in needs(site, role):
+    for need in list_needs(site, role):
         known = (operations or {}).get(need.action.partition("/")[0])
         if known is not None:
             (actions if need.action.lower() in known else left_out).append(need.action)
@@ -348,10 +354,10 @@ def checked(
         else:
             actions.append(need.action)
             unconfirmed.append(need.action)
-    return Checked(_unique(actions), _unique(left_out), _unique(unconfirmed))
+    return Checked(_deduplicate(actions), _deduplicate(left_out), _deduplicate(unconfirmed))
 
 
-def role_definition(
+def build_role_definition(
     site: Site,
     role: RoleKind,
     more: Iterable[str] = (),
@@ -373,32 +379,36 @@ def role_definition(
         "Name": f"erfailover {role}: {site.name}",
         "IsCustom": True,
         "Description": f"erfailover {what} the site {site.name}.",
-        "Actions": list(checked(site, role).actions if actions is None else actions),
+        "Actions": list(select_actions(site, role).actions if actions is None else actions),
         "NotActions": [],
         "DataActions": [],
         "NotDataActions": [],
         "AssignableScopes": list(
-            _unique(
-                [*groups(site), *(resources(site, On.WATCHER) if role is SWITCH else ()), *more]
+            _deduplicate(
+                [
+                    *list_groups(site),
+                    *(list_resources(site, On.WATCHER) if role is SWITCH else ()),
+                    *more,
+                ]
             )
         ),
     }
 
 
-def rows(site: Site) -> Iterator[tuple[Need, tuple[str, ...]]]:
+def iter_rows(site: Site) -> Iterator[tuple[Need, tuple[str, ...]]]:
     """Every need of a site, with the resource groups or resources that it is needed on."""
-    for need in needs(site):
-        yield need, places(site, need.on)
+    for need in list_needs(site):
+        yield need, list_scopes(site, need.on)
 
 
-def _unique(found: Iterable[str]) -> tuple[str, ...]:
+def _deduplicate(found: Iterable[str]) -> tuple[str, ...]:
     first: dict[str, str] = {}
     for each in found:
         first.setdefault(each.lower(), each)
     return tuple(first.values())
 
 
-def _any(patterns: Iterable[str], action: str) -> bool:
+def _has_match(patterns: Iterable[str], action: str) -> bool:
     return any(
         re.fullmatch(".*".join(map(re.escape, each.lower().split("*"))), action.lower())
         for each in patterns

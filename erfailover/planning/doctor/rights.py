@@ -9,7 +9,16 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.counting import join_names
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
-from erfailover.planning.doctor.check import Check, Group, Line, Name, place, short, told_apart, why
+from erfailover.planning.doctor.check import (
+    Check,
+    Group,
+    Line,
+    Name,
+    disambiguate_names,
+    explain_unread,
+    format_scope,
+    shorten_action,
+)
 from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts, Identity
 from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 
@@ -18,25 +27,25 @@ MANY = 6
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
 
 
-def credentials(site: Site, facts: Facts) -> Iterator[Check]:
+def check_credentials(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that a token was issued and accepted, and report whose it is."""
     line = Line(Name.CREDENTIALS, Group.IDENTITY)
     if facts.unreachable is not None:
-        yield line.fails(facts.unreachable, facts.remedy or "Sign in: az login.")
+        yield line.report_failure(facts.unreachable, facts.remedy or "Sign in: az login.")
     elif facts.identity.value is None:
-        yield line.unknown(
+        yield line.report_unknown(
             f"the token does not identify its owner: {facts.identity.unknown}",
             "Azure takes it all the same; see the permissions below.",
         )
     else:
         who = facts.identity.value
-        yield line.ok(
+        yield line.report_ok(
             f"{who.kind} {who.name} (object {who.object_id}, tenant {who.tenant}) at "
             f"{facts.endpoint}"
         )
 
 
-def tenants(site: Site, facts: Facts) -> Iterator[Check]:
+def check_tenants(site: Site, facts: Facts) -> Iterator[Check]:
     """Every tenant that owns a subscription gives a token, each of the same identity.
 
     Published (authenticate-multi-tenant): all tokens are of one user or application, which was
@@ -46,10 +55,12 @@ def tenants(site: Site, facts: Facts) -> Iterator[Check]:
     found: dict[str, Identity] = {}
     for subscription, reading in facts.sign_ins.items():
         if reading.value is None:
-            yield line.unknown(f"subscription {subscription}: {why(reading)}", FAR_TENANT)
+            yield line.report_unknown(
+                f"subscription {subscription}: {explain_unread(reading)}", FAR_TENANT
+            )
         elif reading.value.identity is None:
             told = f"subscription {subscription}: {reading.value.refused}"
-            yield line.fails(told, reading.value.remedy or FAR_TENANT)
+            yield line.report_failure(told, reading.value.remedy or FAR_TENANT)
         else:
             found[subscription] = reading.value.identity
     who = list(dict.fromkeys(f"{each.kind} {each.name}" for each in found.values()))
@@ -58,14 +69,16 @@ def tenants(site: Site, facts: Facts) -> Iterator[Check]:
     whole = len(found) == len(facts.sign_ins)
     if any(each.managed for each in found.values()) and (site.tenants or not whole):
         told = "a managed identity is of one tenant, and the site is of several"
-        yield line.fails(f"{join_names(who, MANY)}: {told}", FAR_TENANT)
+        yield line.report_failure(f"{join_names(who, MANY)}: {told}", FAR_TENANT)
     elif len(applications) + users > 1:  # a guest has another name in each tenant
         told = "the tenants' tokens are of different identities"
-        yield line.fails(f"{told}: {join_names(who, MANY)}", ONE_IDENTITY)
+        yield line.report_failure(f"{told}: {join_names(who, MANY)}", ONE_IDENTITY)
     elif whole:
         owners = list(dict.fromkeys(each.tenant for each in found.values()))
         told = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
-        yield line.ok(told if owners[1:] else "one tenant owns every subscription of the site")
+        yield line.report_ok(
+            told if owners[1:] else "one tenant owns every subscription of the site"
+        )
 
 
 FAR_TENANT = (
@@ -79,44 +92,46 @@ ONE_IDENTITY = (
 )
 
 
-def rights(site: Site, facts: Facts) -> Iterator[Check]:
+def check_rights(site: Site, facts: Facts) -> Iterator[Check]:
     """Every action that a step needs is granted where it is needed."""
     for on in On:
-        wanted = tuple(each for each in permissions.needs(site) if each.on is on)
+        wanted = tuple(each for each in permissions.list_needs(site) if each.on is on)
         if wanted:
-            yield from _rights_on(site, facts, on, wanted)
+            yield from _check_rights_on(site, facts, on, wanted)
     if site.state is not None:
-        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).unknown(
+        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{site.state}: write access is known only after the first write",
             f"Make sure that the identity has the role {BLOB_ROLE} on the storage account.",
         )
 
 
-def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> Iterator[Check]:
+def _check_rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> Iterator[Check]:
     """Yield the lines of one kind of resource; one line for all that have every right."""
     elsewhere = on in ELSEWHERE
     line = Line(Name.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
     found: dict[tuple[Verdict, str], list[str]] = {}
     doubtful: dict[tuple[str, ...], list[str]] = {}
-    places = told_apart(permissions.places(site, on))
+    places = disambiguate_names(permissions.list_scopes(site, on))
     for where in places:
         reading = facts.grants.get(where.lower())
         if reading is None or reading.value is None:
-            told = ", ".join(short(each.action) for each in wanted)
-            key = Verdict.UNKNOWN, f"{told} unverified: {why(reading)}"
+            told = ", ".join(shorten_action(each.action) for each in wanted)
+            key = Verdict.UNKNOWN, f"{told} unverified: {explain_unread(reading)}"
         else:
             held = reading.value
-            missing = [each for each in wanted if not permissions.granted(each.action, held)]
-            key = _judged(wanted, [each for each in missing if each.published], elsewhere=elsewhere)
+            missing = [each for each in wanted if not permissions.is_granted(each.action, held)]
+            key = _judge_missing(
+                wanted, [each for each in missing if each.published], elsewhere=elsewhere
+            )
             assumed = tuple(each.action for each in missing if not each.published)
             if assumed:
                 doubtful.setdefault(assumed, []).append(places[where])
         found.setdefault(key, []).append(places[where])
     for (verdict, told), names in found.items():
         claim = Claim(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {told}")
-        yield line.of(claim, REMEDY)
+        yield line.report_claim(claim, REMEDY)
     for actions, names in doubtful.items():
-        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).unknown(
+        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, and the "
             "name was not seen published: site failover tests cannot be read or run",
             "az provider operation show --namespace Microsoft.Network prints the names that Azure "
@@ -124,12 +139,14 @@ def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> It
         )
 
 
-def _judged(
+def _judge_missing(
     wanted: Iterable[Need], missing: Sequence[Need], *, elsewhere: bool
 ) -> tuple[Verdict, str]:
     """Return what the missing rights come to; those that may be granted elsewhere are not known."""
     if not missing:
-        return Verdict.HOLDS, ", ".join(dict.fromkeys(short(each.action) for each in wanted))
+        return Verdict.HOLDS, ", ".join(
+            dict.fromkeys(shorten_action(each.action) for each in wanted)
+        )
     names = ", ".join(each.action for each in missing)
     if elsewhere:
         return Verdict.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
@@ -137,7 +154,7 @@ def _judged(
     return Verdict.FAILS, f"missing {names} (for {'; '.join(steps)})"
 
 
-def denials(site: Site, facts: Facts) -> Iterator[Check]:
+def check_denials(site: Site, facts: Facts) -> Iterator[Check]:
     """No deny assignment takes away an action that a switch needs; owners are not exempt.
 
     Published (deny-assignments): they go before roles. Deployment stacks with
@@ -151,115 +168,120 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
     for group, reading in facts.denials.items():
         if reading.value is None:
             bad = True
-            yield line.unknown(
-                f"deny assignments of {place(group)}: {reading.unknown}",
+            yield line.report_unknown(
+                f"deny assignments of {format_scope(group)}: {reading.unknown}",
                 "The portal shows them: Access control (IAM), Deny assignments.",
             )
         for each in reading.value or ():
-            actions = _denied(site, each)
+            actions = _describe_denied(site, each)
             if not actions or own.intersection(each.excluded):
                 continue
             bad = True
-            told = f"the deny assignment {each.name} at {place(each.scope)} takes away {actions}"
+            told = f"the deny assignment {each.name} at {format_scope(each.scope)} takes away {actions}"
             remedy = "Have the identity excluded from it: it is a deployment stack's, most likely."
             if own.union({EVERYBODY}).intersection(each.principals):
-                yield line.fails(told, remedy)
+                yield line.report_failure(told, remedy)
             else:
                 groups = join_names(each.principals, MANY)
-                yield line.unknown(f"{told} from {groups}: are you a member?", remedy)
+                yield line.report_unknown(f"{told} from {groups}: are you a member?", remedy)
     if not bad and facts.denials:
-        yield line.ok("no deny assignment is in the way of a switch")
+        yield line.report_ok("no deny assignment is in the way of a switch")
     elif not bad:
-        yield line.unknown("deny assignments were not read", "See the permissions above.")
+        yield line.report_unknown("deny assignments were not read", "See the permissions above.")
 
 
-def _denied(site: Site, assignment: DenyAssignment) -> str:
+def _describe_denied(site: Site, assignment: DenyAssignment) -> str:
     """Return the actions of a switch that a deny assignment takes away, in words."""
     found = [
         need.action
-        for need in permissions.needs(site)
-        for resource in permissions.resources(site, need.on)
-        if assignment.covers(resource) and permissions.granted(need.action, assignment.grants)
+        for need in permissions.list_needs(site)
+        for resource in permissions.list_resources(site, need.on)
+        if assignment.is_in_scope(resource)
+        and permissions.is_granted(need.action, assignment.grants)
     ]
-    return ", ".join(map(short, dict.fromkeys(found)))
+    return ", ".join(map(shorten_action, dict.fromkeys(found)))
 
 
-def locks(site: Site, facts: Facts) -> Iterator[Check]:
+def check_locks(site: Site, facts: Facts) -> Iterator[Check]:
     """No management lock keeps a switch from its writes."""
     line = Line(Name.LOCKS, Group.IDENTITY)
     written = [
-        *permissions.resources(site, On.NETWORK),
-        *permissions.resources(site, On.GATEWAY),
-        *permissions.resources(site, On.MACHINE),
-        *permissions.resources(site, On.LOCAL_GATEWAY),
+        *permissions.list_resources(site, On.NETWORK),
+        *permissions.list_resources(site, On.GATEWAY),
+        *permissions.list_resources(site, On.MACHINE),
+        *permissions.list_resources(site, On.LOCAL_GATEWAY),
     ]
-    names, bad = told_apart(written), False
-    for group in permissions.groups(site):
+    names, bad = disambiguate_names(written), False
+    for group in permissions.list_groups(site):
         reading = facts.locks.get(group.lower())
         if reading is None or reading.value is None:
             bad = True
-            yield line.unknown(
-                f"locks of {place(group)}: {why(reading)}", "az lock list shows them."
+            yield line.report_unknown(
+                f"locks of {format_scope(group)}: {explain_unread(reading)}",
+                "az lock list shows them.",
             )
             continue
         for lock in reading.value:
             held = [
                 each
                 for each in written
-                if resource_ids.group_of(each).lower() == group.lower() and lock.covers(each)
+                if resource_ids.get_group_id(each).lower() == group.lower()
+                and lock.is_in_scope(each)
             ]
             networks = [each for each in held if "/virtualnetworks/" in each.lower()]
             if lock.level == "ReadOnly" and held:
                 bad = True
-                yield line.fails(
-                    f"the lock {lock.name} on {place(lock.scope)} is ReadOnly: Azure refuses "
+                yield line.report_failure(
+                    f"the lock {lock.name} on {format_scope(lock.scope)} is ReadOnly: Azure refuses "
                     f"writes and POSTs to {join_names((names[each] for each in held), MANY)}",
                     "Have its owner remove it (az lock delete), or lock with CanNotDelete.",
                 )
-            elif networks and permissions.removes_peerings(site):
+            elif networks and permissions.can_remove_peerings(site):
                 bad = True
-                yield line.fails(
-                    f"the lock {lock.name} on {place(lock.scope)} forbids deletion: a switch "
+                yield line.report_failure(
+                    f"the lock {lock.name} on {format_scope(lock.scope)} forbids deletion: a switch "
                     "back could not remove the backup peerings",
                     "Have it removed, or say prestaged: true in the site file: the peerings then "
                     "stay.",
                 )
     if not bad:
-        yield line.ok("no lock in the way of a switch")
+        yield line.report_ok("no lock in the way of a switch")
 
 
-def eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
+def check_eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
     """No right is missing that a role of Privileged Identity Management would bring."""
     line = Line(Name.ELIGIBLE_ROLES, Group.IDENTITY, required=False)
     unread = [(group, each) for group, each in facts.eligible.items() if each.value is None]
     for group, reading in unread:
-        yield line.unknown(
-            f"eligible roles (PIM) at {place(group)}: {why(reading)}",
+        yield line.report_unknown(
+            f"eligible roles (PIM) at {format_scope(group)}: {explain_unread(reading)}",
             f"{MY_ROLES} shows which are active.",
         )
     idle = {
-        (each.name, each.scope.lower()): f"{each.name} at {place(each.scope) or 'the root'}"
+        (each.name, each.scope.lower()): f"{each.name} at {format_scope(each.scope) or 'the root'}"
         for reading in facts.eligible.values()
         for each in reading.value or ()
         if not each.active
     }
     told = join_names(idle.values(), MANY)
-    if idle and any(each.verdict is Verdict.FAILS for each in rights(site, facts)):
-        yield line.fails(
+    if idle and any(each.verdict is Verdict.FAILS for each in check_rights(site, facts)):
+        yield line.report_failure(
             f"eligible (PIM), but not active: {told}; rights are missing",
             f"Activate what a switch needs in {MY_ROLES}; it takes effect within minutes. For the "
             "night, have an identity whose role is assigned permanently.",
         )
     elif idle:
-        yield line.ok(f"eligible (PIM), but not active: {told}; no right is missing without it")
+        yield line.report_ok(
+            f"eligible (PIM), but not active: {told}; no right is missing without it"
+        )
     elif not unread:
-        yield line.ok("no eligible role (PIM) waits to be activated")
+        yield line.report_ok("no eligible role (PIM) waits to be activated")
 
 
 MY_ROLES = "the Azure portal, Privileged Identity Management, My roles, Azure resources"
 
 
-def policies(site: Site, facts: Facts) -> Iterator[Check]:
+def check_policies(site: Site, facts: Facts) -> Iterator[Check]:
     """No policy that can be seen denies the writing of a peering."""
     line = Line(Name.POLICIES, Group.IDENTITY, required=False)
     seen: list[str] = []
@@ -267,24 +289,24 @@ def policies(site: Site, facts: Facts) -> Iterator[Check]:
     for group, reading in facts.policies.items():
         if reading.value is None:
             bad = True
-            yield line.unknown(
-                f"policies of {place(group)}: {reading.unknown}",
+            yield line.report_unknown(
+                f"policies of {format_scope(group)}: {reading.unknown}",
                 "az policy assignment list --disable-scope-strict-match shows the assignments.",
             )
             continue
         for peering, assignment in reading.value.denials:
             bad = True
-            yield line.fails(
+            yield line.report_failure(
                 f"the policy assignment {assignment} denies writing {peering}",
                 "Have its owner exempt the networks (az policy exemption create) or change it.",
             )
         seen += [each for each in reading.value.not_evaluated if each not in seen]
     if seen and not bad:
-        yield line.unknown(
+        yield line.report_unknown(
             "no policy of the subscriptions denies peerings; those of management groups are not "
             f"evaluated by Azure's preflight: {', '.join(seen)}",
             "Ask their owner whether one denies peerings, or prestage them: existing ones "
             "were allowed.",
         )
     elif not bad:
-        yield line.ok("no policy denies writing the peerings")
+        yield line.report_ok("no policy denies writing the peerings")

@@ -68,13 +68,13 @@ EXPRESSROUTE_FIGURES = (
 )
 
 
-def figures(gateway_type: str) -> str:
+def get_document(gateway_type: str) -> str:
     """Return the document with the throughput of a type's SKUs."""
     express = gateway_type.lower() == EXPRESSROUTE.lower()
     return EXPRESSROUTE_FIGURES if express else VPN_FIGURES
 
 
-def retirement(gateway_type: str, sku: str) -> Retirement | None:
+def find_retirement(gateway_type: str, sku: str) -> Retirement | None:
     """When a gateway's SKU retires; None if no date is published."""
     return next(
         (
@@ -86,14 +86,14 @@ def retirement(gateway_type: str, sku: str) -> Retirement | None:
     )
 
 
-def speaks_bgp(gateway_type: str, sku: str) -> bool:
+def can_speak_bgp(gateway_type: str, sku: str) -> bool:
     """Whether a gateway's SKU can have BGP sessions."""
     return (gateway_type.lower(), sku.lower()) not in {
         (each.lower(), name.lower()) for each, name in WITHOUT_BGP
     }
 
 
-def capacity_bps(gateway_type: str, sku: str, generation: str = "") -> float | None:
+def find_capacity_bps(gateway_type: str, sku: str, generation: str = "") -> float | None:
     """Return the aggregate throughput that is published for a gateway, in bit/s; None if unknown.
 
     Args:

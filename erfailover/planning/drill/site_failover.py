@@ -8,14 +8,14 @@ one location, with loss of what only those carry; it runs until it is stopped.
 from __future__ import annotations
 
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.circuits import Circuits, FailoverTest, locations
-from erfailover.model.counting import counted
+from erfailover.model.circuits import Circuits, FailoverTest, find_locations
+from erfailover.model.counting import format_count
 from erfailover.model.observed import EXPRESSROUTE
 
 INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
 
 
-def to_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]:
+def check_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]:
     """Return the peering location to cut off, in Azure's spelling, and a test that already does so.
 
     Args:
@@ -26,9 +26,9 @@ def to_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]
         Refused: there is no such test of this gateway, or another one is under way.
         UnknownReading: what that rests on could not be read.
     """
-    name = _express(circuits)
-    running = _running(circuits)
-    place = _location(circuits, wanted)
+    name = _require_expressroute(circuits)
+    running = _get_running(circuits)
+    place = _resolve_location(circuits, wanted)
     if running is None:
         return place, None
     if running.peering_location.lower() == place.lower() and running.status != "Stopping":
@@ -40,18 +40,20 @@ def to_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]
     )
 
 
-def to_stop(circuits: Circuits) -> FailoverTest | None:
+def check_stop(circuits: Circuits) -> FailoverTest | None:
     """Return the test that is under way, at whichever location; None if none is.
 
     Raises:
         Refused: the gateway is none of type ExpressRoute.
         UnknownReading: its tests could not be read.
     """
-    _express(circuits)
-    return _running(circuits)
+    _require_expressroute(circuits)
+    return _get_running(circuits)
 
 
-def went_on_by(circuits: Circuits, cut_off: str, learned: bool) -> list[tuple[str, str, bool]]:
+def list_other_connections(
+    circuits: Circuits, cut_off: str, learned: bool
+) -> list[tuple[str, str, bool]]:
     """Return the connections that were left while a location was cut off, as Azure files them.
 
     Args:
@@ -64,13 +66,13 @@ def went_on_by(circuits: Circuits, cut_off: str, learned: bool) -> list[tuple[st
     """
     return [
         (each.name, place, learned and each.status.value == "Connected")
-        for place, connections in locations(circuits).known.items()
+        for place, connections in find_locations(circuits).known.items()
         if place.lower() != cut_off.lower()
         for each in connections
     ]
 
 
-def _express(circuits: Circuits) -> str:
+def _require_expressroute(circuits: Circuits) -> str:
     if circuits.gateway_type != EXPRESSROUTE:
         raise Refused(
             f"{circuits.gateway_name} is a gateway of type {circuits.gateway_type}; Azure's site "
@@ -80,7 +82,7 @@ def _express(circuits: Circuits) -> str:
     return circuits.gateway_name
 
 
-def _running(circuits: Circuits) -> FailoverTest | None:
+def _get_running(circuits: Circuits) -> FailoverTest | None:
     if circuits.tests is None or circuits.tests.value is None:
         why = circuits.tests.unknown if circuits.tests else "they were not read"
         raise UnknownReading(
@@ -90,11 +92,11 @@ def _running(circuits: Circuits) -> FailoverTest | None:
     return circuits.running
 
 
-def _location(circuits: Circuits, wanted: str) -> str:
+def _resolve_location(circuits: Circuits, wanted: str) -> str:
     """Return the location if Azure's rule of two holds."""
-    found, name = locations(circuits), circuits.gateway_name
+    found, name = find_locations(circuits), circuits.gateway_name
     known = ", ".join(sorted(found.known)) or "none"
-    spelled = found.spelled(wanted)
+    spelled = found.find_spelling(wanted)
     if len(found.known) <= 1 or spelled is None:
         if found.unknown:
             raise UnknownReading(
@@ -104,7 +106,7 @@ def _location(circuits: Circuits, wanted: str) -> str:
             )
         if len(found.known) <= 1:
             raise Refused(
-                f"{name} has circuits at {counted(len(found.known), 'peering location')} ({known});"
+                f"{name} has circuits at {format_count(len(found.known), 'peering location')} ({known});"
                 " Azure's site failover test needs two",
                 INSTEAD,
             )

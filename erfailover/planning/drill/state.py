@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from erfailover.model.circuits import Circuits
 from erfailover.model.observed import Reading
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Drill, Site
 
 STOP = "erfailover drill stop"
@@ -31,7 +31,9 @@ class DrillState:
     started: str | None = None
 
 
-def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | None) -> DrillState:
+def build_drill_state(
+    site: Site, circuits: Circuits | None, stand_in: Reading[str] | None
+) -> DrillState:
     """Return what is known of a drill.
 
     Args:
@@ -55,7 +57,7 @@ def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | 
         )
         return DrillState(True, "site failover test", told, place, running.started or None)
     if isinstance(site.drill, Drill) and stand_in is not None:
-        return _stand_in(site.drill, stand_in)
+        return _build_stand_in_state(site.drill, stand_in)
     if circuits and circuits.tests is not None and circuits.tests.value is None:
         what = f"a site failover test of {circuits.gateway_name}"
         why = circuits.tests.unknown
@@ -63,8 +65,8 @@ def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | 
     return DrillState(False, "site failover test" if circuits and circuits.tests else None)
 
 
-def _stand_in(drill: Drill, stand_in: Reading[str]) -> DrillState:
-    what, name = "local network gateway", last_of(drill.local_network_gateway)
+def _build_stand_in_state(drill: Drill, stand_in: Reading[str]) -> DrillState:
+    what, name = "local network gateway", get_last_name(drill.local_network_gateway)
     if stand_in.value is None:
         told = f"Whether the drill runs is unknown: {name}: {stand_in.unknown}"
         return DrillState(None, what, told)

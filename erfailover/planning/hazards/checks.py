@@ -19,7 +19,7 @@ from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.planning.hazards import hubs, spokes
-from erfailover.planning.hazards.coverage import coverage
+from erfailover.planning.hazards.coverage import check_coverage
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
@@ -29,11 +29,11 @@ from erfailover.planning.hazards.scene import (
     PROPAGATION,
     ROUTE_SERVER,
     Scene,
-    unknown,
+    build_unknown,
 )
 
 
-def hazards(
+def check_hazards(
     site: Site, surroundings: Surroundings, observed: Observed, target: Path
 ) -> tuple[Claim, ...]:
     """Return what else could go wrong with a switch of every spoke, and what is left behind.
@@ -49,52 +49,56 @@ def hazards(
         found (FAILS) or not decidable (UNKNOWN), each with its remedy; one that HOLDS if there is
         none.
     """
-    scene = scene_of(site, surroundings, observed, target)
+    scene = build_scene(site, surroundings, observed, target)
     arriving, leaving = scene.arriving, scene.leaving
     of_tables = (
         (
             PROPAGATION,
-            spokes.propagation(scene),
+            spokes.check_propagation(scene),
             "every subnet takes a gateway's routes, or needs none",
         ),
         (
             APPLIANCES,
-            spokes.appliances(scene),
-            f"none takes a remote prefix by {scene.hub_name(leaving)}",
+            spokes.check_appliances(scene),
+            f"none takes a remote prefix by {scene.get_hub_name(leaving)}",
         ),
         (
             NEXT_HOP,
-            spokes.next_hops(scene),
+            spokes.check_next_hops(scene),
             "none has a next hop that only one kind of gateway serves",
         ),
     )
     found: list[Claim] = []
-    unread = tuple(spokes.unread_tables(scene))
+    unread = tuple(spokes.list_unread_tables(scene))
     for name, claims, well in of_tables:
-        found += _summed(name, [*claims, *(unknown(name, why) for why in unread)], well)
-    hub = scene.hub_name(arriving)
-    found += _summed(GATEWAY_SUBNET, hubs.gateway_subnet(scene), f"{hub}'s GatewaySubnet is plain")
-    well = f"{scene.hub_name(leaving)} has no Route Server that they hear"
-    found += _summed(ROUTE_SERVER, hubs.route_server(scene), well)
-    well = f"nothing makes {scene.hub_name(leaving)} advertise their prefixes after a switch"
-    found += _summed(ADVERTISED, hubs.advertised(scene), well)
+        found += _summarize(name, [*claims, *(build_unknown(name, why) for why in unread)], well)
+    hub = scene.get_hub_name(arriving)
+    found += _summarize(
+        GATEWAY_SUBNET, hubs.check_gateway_subnet(scene), f"{hub}'s GatewaySubnet is plain"
+    )
+    well = f"{scene.get_hub_name(leaving)} has no Route Server that they hear"
+    found += _summarize(ROUTE_SERVER, hubs.check_route_server(scene), well)
+    well = f"nothing makes {scene.get_hub_name(leaving)} advertise their prefixes after a switch"
+    found += _summarize(ADVERTISED, hubs.check_advertised(scene), well)
     well = "no Virtual Network Manager enforces a peering"
-    found += _summed(ENFORCED, hubs.enforced(scene), well)
-    return (*found, *coverage(scene))
+    found += _summarize(ENFORCED, hubs.check_enforced(scene), well)
+    return (*found, *check_coverage(scene))
 
 
-def left_behind(site: Site, surroundings: Surroundings, observed: Observed) -> tuple[Claim, ...]:
+def check_left_behind(
+    site: Site, surroundings: Surroundings, observed: Observed
+) -> tuple[Claim, ...]:
     """Return what does not come along on a switch to IPsec, with what could not be decided."""
-    scene = scene_of(site, surroundings, observed, Path.IPSEC)
-    return (*hubs.enforced(scene), *coverage(scene))
+    scene = build_scene(site, surroundings, observed, Path.IPSEC)
+    return (*hubs.check_enforced(scene), *check_coverage(scene))
 
 
-def scene_of(site: Site, surroundings: Surroundings, observed: Observed, target: Path) -> Scene:
+def build_scene(site: Site, surroundings: Surroundings, observed: Observed, target: Path) -> Scene:
     """Return what every check of a switch to a path looks at."""
     return Scene(site, surroundings, observed, ROLE_OF_PATH[target], ROLE_OF_PATH[target.other])
 
 
-def with_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) -> SwitchPlan:
+def add_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) -> SwitchPlan:
     """Return a plan with its hazards, and without the spokes that alone one of them concerns.
 
     Args:
@@ -108,8 +112,8 @@ def with_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) -
     for claim in found:
         if claim.verdict is Verdict.FAILS and claim.spoke in leaving and not pass_by:
             left_out.setdefault(claim.spoke, claim)
-    return plan.without(left_out)
+    return plan.drop_spokes(left_out)
 
 
-def _summed(name: str, claims: Iterable[Claim], well: str) -> list[Claim]:
+def _summarize(name: str, claims: Iterable[Claim], well: str) -> list[Claim]:
     return list(dict.fromkeys(claims)) or [Claim(name, Verdict.HOLDS, well)]

@@ -9,21 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
-from erfailover.model.arm_json import ipv6_prefix_of
+from erfailover.model.arm_json import parse_ipv6_prefix
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.counting import counted, join_names
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import VPN, Gateway
-from erfailover.model.prefix_table import listed, table_of
-from erfailover.model.resource_ids import last_of
+from erfailover.model.prefix_table import build_table, format_prefixes
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.routing import RouteTable, Subnet, Surrounding
 from erfailover.model.site import Path, Role, Spoke
-from erfailover.planning.carried_prefixes import beyond, carried_prefixes, carried_table
+from erfailover.planning.carried_prefixes import (
+    build_carried_table,
+    list_beyond_azure,
+    list_carried_prefixes,
+)
 from erfailover.planning.conditions import (
     EXTERNAL,
-    routes_of,
+    list_routes,
 )
-from erfailover.planning.hazards.hubs import managed
-from erfailover.planning.hazards.route_selection import merged
+from erfailover.planning.hazards.hubs import check_managed
+from erfailover.planning.hazards.route_selection import format_merged
 from erfailover.planning.hazards.scene import (
     DEFAULT_ROUTE,
     DNS_SERVERS,
@@ -40,70 +44,74 @@ AZURE_DNS = IPv4Address("168.63.129.16")
 """Azure's own resolver, the same in every VNet (published: what is 168.63.129.16)."""
 
 
-def ipv6(scene: Scene) -> Iterator[Claim]:
+def check_ipv6(scene: Scene) -> Iterator[Claim]:
     """IPv6 prefixes that the leaving gateway carries and the arriving one does not.
 
     Published (vpn-gateway-about-ipv6, preview of November 2025; azure-docs 114738 and 121907): a
     VPN gateway carries IPv4 only, unless it was made dual-stack; an ExpressRoute gateway carries
     both. A gateway that has learned a covering IPv6 prefix carries it, whatever its type.
     """
-    yield from _unread(scene, IPV6)
-    arriving = scene.gateway(scene.arriving)
+    yield from _report_unread(scene, IPV6)
+    arriving = scene.get_gateway(scene.arriving)
     if arriving is None:
         return
-    heard = _ipv6_of(arriving)
-    covered = table_of(heard)
+    heard = _list_ipv6(arriving)
+    covered = build_table(heard)
     lost = [
-        f"{each} ({scene.gateway_name(scene.leaving)} has learned it)"
-        for each in _ipv6_of(scene.gateway(scene.leaving))
-        if not covered.covers(each)
+        f"{each} ({scene.get_gateway_name(scene.leaving)} has learned it)"
+        for each in _list_ipv6(scene.get_gateway(scene.leaving))
+        if not covered.has_covering(each)
     ]
     for spoke in scene.site.spokes if not heard else ():
-        reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
+        reading = scene.around.get_network(scene.site.build_network_id(spoke.virtual_network))
         if reading.value is None:
-            yield _unknown(
+            yield _build_unknown(
                 IPV6,
                 f"{spoke.name}: whether it has IPv6: {reading.unknown}",
-                f"Read the address space of {last_of(spoke.virtual_network)}.",
+                f"Read the address space of {get_last_name(spoke.virtual_network)}.",
             )
         else:
             lost += [f"{each} ({spoke.name})" for each in reading.value.ipv6]
     if lost:
         kind = "a VPN gateway carries IPv4 only" if arriving.type == VPN else "it learned no IPv6"
-        yield _warning(
+        yield _build_warning(
             IPV6,
-            f"IPv6 does not come along: {listed(lost)}; {arriving.name}: {kind}",
+            f"IPv6 does not come along: {format_prefixes(lost)}; {arriving.name}: {kind}",
             "Keep what needs IPv6 reachable by IPv4 as well.",
         )
 
 
-def _ipv6_of(gateway: Gateway | None) -> list[IPv6Network]:
+def _list_ipv6(gateway: Gateway | None) -> list[IPv6Network]:
     """Return the IPv6 prefixes that a gateway has learned, from whichever peer."""
-    found = (ipv6_prefix_of(row.network) for row in routes_of(gateway) if row.origin in EXTERNAL)
+    found = (
+        parse_ipv6_prefix(row.network) for row in list_routes(gateway) if row.origin in EXTERNAL
+    )
     return sorted({each for each in found if each is not None})
 
 
-def default_route(scene: Scene) -> Iterator[Claim]:
+def check_default_route(scene: Scene) -> Iterator[Claim]:
     """Yield a default route that one of the two gateways has learned, and the other has not.
 
     With it, a spoke's traffic to the Internet goes to the premises; without it, to the Internet
     (published: virtual-networks-udr-overview, forced tunnelling). A subnet with its own route
     to 0.0.0.0/0, or without gateway routes, follows neither.
     """
-    yield from _unread(scene, DEFAULT_ROUTE)
-    arriving, leaving = scene.gateway(scene.arriving), scene.gateway(scene.leaving)
+    yield from _report_unread(scene, DEFAULT_ROUTE)
+    arriving, leaving = scene.get_gateway(scene.arriving), scene.get_gateway(scene.leaving)
     if arriving is None or leaving is None:
         return
-    has, had = (ANYWHERE in carried_prefixes(each) for each in (arriving, leaving))
-    names = [spoke.name for spoke, around in scene.spokes() if _follows_default(scene, around)]
+    has, had = (ANYWHERE in list_carried_prefixes(each) for each in (arriving, leaving))
+    names = [
+        spoke.name for spoke, around in scene.iter_spokes() if _is_following_default(scene, around)
+    ]
     if has == had or ANYWHERE in scene.site.remote_prefixes:
         return
-    names += [spoke.name for spoke in scene.site.spokes if scene.unread(spoke)]
+    names += [spoke.name for spoke in scene.site.spokes if scene.is_unread(spoke)]
     if not names:
         return
     who = join_names(names)
     if had:
-        yield _warning(
+        yield _build_warning(
             DEFAULT_ROUTE,
             f"{leaving.name} has learned 0.0.0.0/0 and {arriving.name} has not: after the switch "
             f"{who} reach the Internet directly, past the premises",
@@ -111,7 +119,7 @@ def default_route(scene: Scene) -> Iterator[Claim]:
             "own route to 0.0.0.0/0.",
         )
     else:
-        yield _warning(
+        yield _build_warning(
             DEFAULT_ROUTE,
             f"{arriving.name} has learned 0.0.0.0/0 and {leaving.name} has not: after the switch "
             f"all Internet traffic of {who} goes to the premises",
@@ -119,102 +127,104 @@ def default_route(scene: Scene) -> Iterator[Claim]:
         )
 
 
-def _follows_default(scene: Scene, network: Surrounding) -> bool:
+def _is_following_default(scene: Scene, network: Surrounding) -> bool:
     """Whether a subnet of a spoke takes a default route from a gateway."""
 
-    def follows(subnet: Subnet) -> bool:
-        table: RouteTable | None = scene.around.table(subnet).value
+    def is_following(subnet: Subnet) -> bool:
+        table: RouteTable | None = scene.around.get_table(subnet).value
         if not subnet.route_table or table is None:
             return True
         own = any(each.network == ANYWHERE for each in table.routes)
         return table.takes_gateway_routes and not own
 
-    return not network.subnets or any(map(follows, network.subnets))
+    return not network.subnets or any(map(is_following, network.subnets))
 
 
-def prefixes(scene: Scene) -> Iterator[Claim]:
+def check_prefixes(scene: Scene) -> Iterator[Claim]:
     """Prefixes that the leaving gateway has learned and nothing that the arriving one has covers.
 
     Those that the site file calls remote prefixes are a guard's business, the default route
     another claim's.
     """
-    yield from _unread(scene, PREFIXES)
-    arriving, leaving = scene.gateway(scene.arriving), scene.gateway(scene.leaving)
+    yield from _report_unread(scene, PREFIXES)
+    arriving, leaving = scene.get_gateway(scene.arriving), scene.get_gateway(scene.leaving)
     if arriving is None or leaving is None:
         return
-    heard = carried_table(arriving)
+    heard = build_carried_table(arriving)
     named = {ANYWHERE, *scene.site.remote_prefixes}
     lost = [
         each
-        for each in beyond(leaving, scene.spaces())
-        if each not in named and not heard.covers(each)
+        for each in list_beyond_azure(leaving, scene.list_spaces())
+        if each not in named and not heard.has_covering(each)
     ]
     if lost:
-        yield _warning(
+        yield _build_warning(
             PREFIXES,
-            f"{listed(lost)}: {leaving.name} has learned it, {arriving.name} has not: it is not "
+            f"{format_prefixes(lost)}: {leaving.name} has learned it, {arriving.name} has not: it is not "
             "reached after the switch",
             "Let the far end announce it over the other path as well, or do without it.",
         )
 
 
-def dns_servers(scene: Scene) -> Iterator[Claim]:
+def check_dns_servers(scene: Scene) -> Iterator[Claim]:
     """DNS servers of the spokes that a switch cuts off from the spokes, or from the premises.
 
     A server in the hub being left is still reached over the peering, if that stays; what it asks
     of servers at the premises, and what these ask of it, is not.
     """
     for spoke in scene.site.spokes:
-        reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
+        reading = scene.around.get_network(scene.site.build_network_id(spoke.virtual_network))
         if reading.value is None:
-            yield _unknown(
+            yield _build_unknown(
                 DNS_SERVERS,
                 f"{spoke.name}: its DNS servers: {reading.unknown}",
                 f"Read dhcpOptions.dnsServers of {spoke.virtual_network}.",
             )
             continue
         for server in reading.value.dns_servers:
-            yield from _dns_server(scene, spoke, reading.value, server)
+            yield from _check_dns_server(scene, spoke, reading.value, server)
 
 
-def _dns_server(scene: Scene, spoke: Spoke, network: Surrounding, text: str) -> Iterator[Claim]:
+def _check_dns_server(
+    scene: Scene, spoke: Spoke, network: Surrounding, text: str
+) -> Iterator[Claim]:
     try:
         address = ip_address(text)
     except ValueError:
         return
     if not isinstance(address, IPv4Address) or address == AZURE_DNS or address.is_global:
         return
-    arriving, leaving = scene.hub_id(scene.arriving), scene.hub_id(scene.leaving)
-    if scene.holds(network.id, address) or scene.holds(arriving, address):
+    arriving, leaving = scene.get_hub_id(scene.arriving), scene.get_hub_id(scene.leaving)
+    if scene.is_in_network(network.id, address) or scene.is_in_network(arriving, address):
         return
     what = f"DNS server {text} of {spoke.name}"
-    if scene.holds(leaving, address):
-        hub = scene.hub_name(scene.leaving)
-        if spoke.outward(scene.leaving).on(scene.target) is None:
+    if scene.is_in_network(leaving, address):
+        hub = scene.get_hub_name(scene.leaving)
+        if spoke.get_outward(scene.leaving).get_flags(scene.target) is None:
             told = f"is in {hub}, and the peering with {hub} is removed"
         elif scene.leaving is Role.PRIMARY:
             told = f"is in {hub}, which does not move: it and the premises lose each other"
         else:
             return
-        remedy = f"Give {spoke.name} a DNS server in {scene.hub_name(scene.arriving)} as well."
-        yield _warning(DNS_SERVERS, f"{what} {told}", remedy)
+        remedy = f"Give {spoke.name} a DNS server in {scene.get_hub_name(scene.arriving)} as well."
+        yield _build_warning(DNS_SERVERS, f"{what} {told}", remedy)
         return
-    gateway = scene.gateway(scene.arriving)
+    gateway = scene.get_gateway(scene.arriving)
     if gateway is None or gateway.learned_routes.value is None:
-        yield _unknown(
+        yield _build_unknown(
             DNS_SERVERS,
-            f"{what}: whether {scene.gateway_name(scene.arriving)} reaches it is not known",
+            f"{what}: whether {scene.get_gateway_name(scene.arriving)} reaches it is not known",
             "Read its learned routes (getLearnedRoutes).",
         )
-    elif not carried_table(gateway).covers(IPv4Network(address)):
-        yield _warning(
+    elif not build_carried_table(gateway).has_covering(IPv4Network(address)):
+        yield _build_warning(
             DNS_SERVERS,
             f"{what} is in none of {spoke.name}, the two hubs and what {gateway.name} has learned",
             f"Give {spoke.name} a DNS server that both paths reach, or announce its prefix.",
         )
 
 
-def residents(scene: Scene) -> Iterator[Claim]:
+def check_residents(scene: Scene) -> Iterator[Claim]:
     """Yield what is in the primary hub itself, which a switch to the backup cannot move.
 
     Azure's rule: a VNet with its own gateway uses no remote one. Private DNS zones are linked
@@ -222,16 +232,19 @@ def residents(scene: Scene) -> Iterator[Claim]:
     """
     if scene.leaving is not Role.PRIMARY:
         return
-    hub, name = scene.around.network(scene.hub_id(scene.leaving)), scene.hub_name(scene.leaving)
+    hub, name = (
+        scene.around.get_network(scene.get_hub_id(scene.leaving)),
+        scene.get_hub_name(scene.leaving),
+    )
     if hub.value is None:
-        yield _unknown(
+        yield _build_unknown(
             RESIDENTS,
             f"what else is in {name}: {hub.unknown}",
             f"Look at its subnets: az network vnet subnet list --vnet-name {name}.",
         )
     elif hub.value.residents:
-        told = ", ".join(counted(n, word) for word, n in sorted(hub.value.residents.items()))
-        space = merged(hub.value.address_space)
+        told = ", ".join(format_count(n, word) for word, n in sorted(hub.value.residents.items()))
+        space = format_merged(hub.value.address_space)
         yield Claim(
             RESIDENTS,
             Verdict.HOLDS,
@@ -241,7 +254,7 @@ def residents(scene: Scene) -> Iterator[Claim]:
         )
 
 
-def tunnels(scene: Scene) -> Iterator[Claim]:
+def check_tunnels(scene: Scene) -> Iterator[Claim]:
     """Tunnels of the backup that the loss of the circuit takes down with it.
 
     Published (site-to-site-vpn-private-peering): with ``useLocalAzureIpAddress`` a tunnel runs over
@@ -250,28 +263,28 @@ def tunnels(scene: Scene) -> Iterator[Claim]:
     """
     if scene.target is not Path.IPSEC:
         return
-    reading, gateway = scene.around.tunnels, scene.gateway_name(Role.BACKUP)
+    reading, gateway = scene.around.tunnels, scene.get_gateway_name(Role.BACKUP)
     if reading.value is None:
-        yield _unknown(
+        yield _build_unknown(
             TUNNELS,
             f"connections of {gateway}: {reading.unknown}",
             "az network vpn-connection show prints useLocalAzureIpAddress, and the local network "
             "gateway has the far end's address.",
         )
         return
-    primary = scene.gateway(Role.PRIMARY)
-    behind = beyond(primary, scene.spaces()) if primary else []
+    primary = scene.get_gateway(Role.PRIMARY)
+    behind = list_beyond_azure(primary, scene.list_spaces()) if primary else []
     for each in reading.value:
-        why = _rides(each.from_private_address, each.address, behind)
+        why = _explain_dependence(each.from_private_address, each.address, behind)
         if why:
-            yield _warning(
+            yield _build_warning(
                 TUNNELS,
                 f"connection {each.name} of {gateway} {why}: the tunnel goes down with the circuit",
                 "Connect to a public address of the far end that is reached without the circuit.",
             )
 
 
-def _rides(private: bool, text: str, behind: Iterable[IPv4Network]) -> str:
+def _explain_dependence(private: bool, text: str, behind: Iterable[IPv4Network]) -> str:
     if private:
         return "has useLocalAzureIpAddress"
     try:
@@ -297,58 +310,61 @@ def _is_private(address: IPv4Address) -> bool:
     return any(address in each for each in PRIVATE)
 
 
-def _unread(scene: Scene, name: str) -> Iterator[Claim]:
+def _report_unread(scene: Scene, name: str) -> Iterator[Claim]:
     """Yield what could not be read of either gateway, in the same words for every claim."""
     for role in (scene.arriving, scene.leaving):
-        gateway = scene.gateway(role)
+        gateway = scene.get_gateway(role)
         if gateway is not None and gateway.learned_routes.value is not None:
             continue
-        why = gateway.learned_routes.unknown if gateway else scene.why_no_gateway(role)
-        yield _unknown(
+        why = gateway.learned_routes.unknown if gateway else scene.explain_no_gateway(role)
+        yield _build_unknown(
             name,
-            f"what {scene.gateway_name(role)} has learned: {why}",
+            f"what {scene.get_gateway_name(role)} has learned: {why}",
             "Read it (getLearnedRoutes): it tells whether IPv6, a default route or further "
             "prefixes are lost.",
         )
 
 
-def _warning(name: str, seen: str, remedy: str) -> Claim:
+def _build_warning(name: str, seen: str, remedy: str) -> Claim:
     return Claim(name, Verdict.FAILS, seen, remedy, weight=Weight.WARNS)
 
 
-def _unknown(name: str, seen: str, remedy: str) -> Claim:
+def _build_unknown(name: str, seen: str, remedy: str) -> Claim:
     return Claim(name, Verdict.UNKNOWN, seen, remedy, weight=Weight.WARNS)
 
 
-def well(scene: Scene) -> dict[str, str]:
+def describe_held(scene: Scene) -> dict[str, str]:
     """Return what to say of each claim that holds."""
-    arriving, leaving = scene.gateway_name(scene.arriving), scene.gateway_name(scene.leaving)
+    arriving, leaving = (
+        scene.get_gateway_name(scene.arriving),
+        scene.get_gateway_name(scene.leaving),
+    )
     return {
         IPV6: "no IPv6 prefix is lost",
         DEFAULT_ROUTE: f"{leaving} and {arriving} agree about the default route",
         PREFIXES: f"{arriving} has learned all that {leaving} has",
         DNS_SERVERS: "the spokes' DNS servers are reached on either path",
-        RESIDENTS: f"{scene.hub_name(scene.leaving)} has nothing but gateways in it",
+        RESIDENTS: f"{scene.get_hub_name(scene.leaving)} has nothing but gateways in it",
         MANAGED: "no Virtual Network Manager may undo a switch",
-        TUNNELS: f"no tunnel of {scene.gateway_name(Role.BACKUP)} needs the circuit",
+        TUNNELS: f"no tunnel of {scene.get_gateway_name(Role.BACKUP)} needs the circuit",
     }
 
 
 CLAIMS: dict[str, Callable[[Scene], Iterator[Claim]]] = {
-    IPV6: ipv6,
-    DEFAULT_ROUTE: default_route,
-    PREFIXES: prefixes,
-    DNS_SERVERS: dns_servers,
-    RESIDENTS: residents,
-    MANAGED: managed,
-    TUNNELS: tunnels,
+    IPV6: check_ipv6,
+    DEFAULT_ROUTE: check_default_route,
+    PREFIXES: check_prefixes,
+    DNS_SERVERS: check_dns_servers,
+    RESIDENTS: check_residents,
+    MANAGED: check_managed,
+    TUNNELS: check_tunnels,
 }
 """Every claim made here, by its name, in the order in which it is shown."""
 
 
-def coverage(scene: Scene) -> Iterator[Claim]:
+def check_coverage(scene: Scene) -> Iterator[Claim]:
     """Yield what does not come along, found or unknown; one claim that holds if nothing is."""
-    words = well(scene)
+    words = describe_held(scene)
     for name, claim in CLAIMS.items():
         found = list(dict.fromkeys(claim(scene)))
         yield from found or [Claim(name, Verdict.HOLDS, words[name], weight=Weight.WARNS)]

@@ -10,15 +10,15 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from erfailover.model import resource_ids
-from erfailover.model.arm_json import prefix_of
+from erfailover.model.arm_json import parse_ipv4_prefix
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.counting import counted, join_names
-from erfailover.model.prefix_table import PrefixTable, table_of
-from erfailover.model.resource_ids import last_of
+from erfailover.model.counting import format_count, join_names
+from erfailover.model.prefix_table import PrefixTable, build_table
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute
 from erfailover.model.site import Spoke
-from erfailover.planning.conditions import learned_routes, originated
-from erfailover.planning.hazards.route_selection import merged, without
+from erfailover.planning.conditions import select_learned_routes, select_originated
+from erfailover.planning.hazards.route_selection import exclude_prefix, format_merged
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     ENFORCED,
@@ -26,11 +26,11 @@ from erfailover.planning.hazards.scene import (
     MANAGED,
     ROUTE_SERVER,
     Scene,
-    unknown,
+    build_unknown,
 )
 
 
-def gateway_subnet(scene: Scene) -> Iterator[Claim]:
+def check_gateway_subnet(scene: Scene) -> Iterator[Claim]:
     """Yield the route table of the arriving hub's GatewaySubnet.
 
     Published (expressroute-about-virtual-network-gateways, vpn-gateway): with a route to
@@ -38,18 +38,20 @@ def gateway_subnet(scene: Scene) -> Iterator[Claim]:
     narrow as a spoke's prefix, or narrower, goes before the peering (published precedence): what
     comes from the far end then takes another way in than the answers take out.
     """
-    reading = scene.around.network(scene.hub_id(scene.arriving))
-    hub = scene.hub_name(scene.arriving)
+    reading = scene.around.get_network(scene.get_hub_id(scene.arriving))
+    hub = scene.get_hub_name(scene.arriving)
     if reading.value is None:
-        yield unknown(GATEWAY_SUBNET, f"{hub}: {reading.unknown}")
+        yield build_unknown(GATEWAY_SUBNET, f"{hub}: {reading.unknown}")
         return
-    subnet = reading.value.subnet(resource_ids.GATEWAY_SUBNET)
+    subnet = reading.value.get_subnet(resource_ids.GATEWAY_SUBNET)
     if subnet is None or not subnet.route_table:
         return
-    table = scene.around.table(subnet)
+    table = scene.around.get_table(subnet)
     if table.value is None:
-        named = last_of(subnet.route_table)
-        yield unknown(GATEWAY_SUBNET, f"{hub}/GatewaySubnet: route table {named}: {table.unknown}")
+        named = get_last_name(subnet.route_table)
+        yield build_unknown(
+            GATEWAY_SUBNET, f"{hub}/GatewaySubnet: route table {named}: {table.unknown}"
+        )
         return
     what = f"{hub}/GatewaySubnet: route table {table.value.name}"
     if not table.value.takes_gateway_routes:
@@ -61,10 +63,12 @@ def gateway_subnet(scene: Scene) -> Iterator[Claim]:
             "--disable-bgp-route-propagation false",
         )
     for route in table.value.routes:
-        yield from _inward(scene, route, f"{what} sends {route.prefix} to {_hop(route)}")
+        yield from _check_inward_route(
+            scene, route, f"{what} sends {route.prefix} to {_format_hop(route)}"
+        )
 
 
-def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
+def _check_inward_route(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
     """Yield what a route on the GatewaySubnet does to the spokes."""
     if route.network is None:
         return
@@ -76,13 +80,13 @@ def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
             "Remove that route.",
         )
         return
-    for spoke, network in scene.spokes():
+    for spoke, network in scene.iter_spokes():
         beaten = [
             each
             for each in network.address_space
             if each.overlaps(route.network) and route.network.prefixlen >= each.prefixlen
         ]
-        if beaten and not _symmetric(scene, network, route):
+        if beaten and not _is_symmetric(scene, network, route):
             yield Claim(
                 GATEWAY_SUBNET,
                 Verdict.FAILS,
@@ -93,92 +97,99 @@ def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
             )
 
 
-def _hop(route: UserRoute) -> str:
+def _format_hop(route: UserRoute) -> str:
     return f"{route.next_hop_type} {route.next_hop}" if route.next_hop else route.next_hop_type
 
 
-def _symmetric(scene: Scene, network: Surrounding, route: UserRoute) -> bool:
+def _is_symmetric(scene: Scene, network: Surrounding, route: UserRoute) -> bool:
     """Whether the spoke answers by the very appliance that a GatewaySubnet's route leads to."""
     address, prefix = route.address, route.network
     if route.next_hop_type != APPLIANCE or address is None or prefix is None:
         return False
-    near = (scene.hub_id(scene.arriving), network.id)
-    if not any(scene.holds(each, address) for each in near):
+    near = (scene.get_hub_id(scene.arriving), network.id)
+    if not any(scene.is_in_network(each, address) for each in near):
         return False
     for subnet in network.subnets:
         if not any(each.overlaps(prefix) for each in subnet.prefixes):
             continue
-        table = scene.around.table(subnet).value if subnet.route_table else None
+        table = scene.around.get_table(subnet).value if subnet.route_table else None
         if table is None:
             return False
-        for piece in scene.carried(table):
+        for piece in scene.iter_carried(table):
             if piece.route is None or piece.route.address != address:
                 return False
     return True
 
 
-def route_server(scene: Scene) -> Iterator[Claim]:
+def check_route_server(scene: Scene) -> Iterator[Claim]:
     """Routes of appliances that the spokes have from a Route Server in the hub being left.
 
     Published (route-server-faq): a VNet whose peering uses the remote gateway or Route Server
     gets the routes that its appliances advertise; without the flag, they are gone. A prefix that
     the arriving gateway or its hub's Route Server has too is not lost.
     """
-    hub, left = scene.hub_name(scene.leaving), scene.around.network(scene.hub_id(scene.leaving))
+    hub, left = (
+        scene.get_hub_name(scene.leaving),
+        scene.around.get_network(scene.get_hub_id(scene.leaving)),
+    )
     if left.value is None:
-        yield unknown(ROUTE_SERVER, f"{hub}: {left.unknown}")
+        yield build_unknown(ROUTE_SERVER, f"{hub}: {left.unknown}")
         return
-    users = [spoke.name for spoke in scene.site.spokes if _uses(scene, spoke)]
+    users = [spoke.name for spoke in scene.site.spokes if _is_using_gateway(scene, spoke)]
     servers = scene.around.route_servers.get(scene.leaving)
     if servers is None or not users:
         return
     if servers.value is None:
-        yield unknown(ROUTE_SERVER, f"{hub}: its Route Servers: {servers.unknown}")
+        yield build_unknown(ROUTE_SERVER, f"{hub}: its Route Servers: {servers.unknown}")
         return
     others = scene.around.route_servers.get(scene.arriving)
     beside = (others.value if others else None) or ()
-    kept = [each for server in beside for each in _told(server.learned.value)]
+    kept = [each for server in beside for each in _parse_prefixes(server.learned.value)]
     gateway = scene.observed.gateways.get(scene.arriving)
-    kept += learned_routes(gateway).prefixes if gateway else ()
-    table = table_of(kept)
+    kept += select_learned_routes(gateway).prefixes if gateway else ()
+    table = build_table(kept)
     for server in servers.value:
         if not server.peers:
             continue
         what = f"Route Server {server.name} in {hub}"
         if not server.learned.value:
             why = server.learned.unknown or "Azure listed no route"
-            yield unknown(ROUTE_SERVER, f"{what} has {counted(len(server.peers), 'peer')}: {why}")
+            yield build_unknown(
+                ROUTE_SERVER, f"{what} has {format_count(len(server.peers), 'peer')}: {why}"
+            )
             continue
-        lost = [each for each in _told(server.learned.value) if not _within(each, table)]
+        lost = [
+            each for each in _parse_prefixes(server.learned.value) if not _is_covered(each, table)
+        ]
         if lost:
             yield Claim(
                 ROUTE_SERVER,
                 Verdict.FAILS,
-                f"{join_names(users, 6)} would lose {merged(lost)}, which {what} has learned",
+                f"{join_names(users, 6)} would lose {format_merged(lost)}, which {what} has learned",
                 "Give these prefixes user-defined routes to their appliance, or a Route Server "
-                f"in {scene.hub_name(scene.arriving)}.",
+                f"in {scene.get_hub_name(scene.arriving)}.",
             )
 
 
-def _uses(scene: Scene, spoke: Spoke) -> bool:
+def _is_using_gateway(scene: Scene, spoke: Spoke) -> bool:
     """Whether a spoke uses the leaving hub's gateway; yes if that is not known."""
-    name = spoke.outward(scene.leaving).name
-    peering = scene.observed.peering(scene.site.peering_id(spoke.virtual_network, name))
+    name = spoke.get_outward(scene.leaving).name
+    peering = scene.observed.get_peering(scene.site.build_peering_id(spoke.virtual_network, name))
     return peering is None or peering.flags.use_remote_gateways
 
 
-def _told(prefixes: Iterable[str] | None) -> list[IPv4Network]:
-    return [found for each in prefixes or () if (found := prefix_of(each)) is not None]
+def _parse_prefixes(prefixes: Iterable[str] | None) -> list[IPv4Network]:
+    return [found for each in prefixes or () if (found := parse_ipv4_prefix(each)) is not None]
 
 
-def _within(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Network]) -> bool:
+def _is_covered(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Network]) -> bool:
     left = [prefix]
-    for other in others.overlapping(prefix):
-        left = [rest for part in left for rest in without(part, other)]
+    for other in others.iter_overlapping(prefix):
+        left = [rest for part in left for rest in exclude_prefix(part, other)]
     return not left
 
 
-def advertised(scene: Scene) -> Iterator[Claim]:
+def check_advertised(scene: Scene) -> Iterator[Claim]:
     """Yield what makes the leaving gateway advertise a spoke's prefix although its peering is off.
 
     Observed: a gateway originates the prefixes of each local network gateway that it has a
@@ -187,16 +198,16 @@ def advertised(scene: Scene) -> Iterator[Claim]:
     and is beaten only by a narrower one of the arriving hub. A gateway's ``customRoutes`` go to
     point-to-site clients alone (REST specification; refused of ExpressRoute gateways): harmless.
     """
-    hub, gateway = scene.hub_name(scene.leaving), scene.site.hub(scene.leaving).gateway
+    hub, gateway = scene.get_hub_name(scene.leaving), scene.site.get_hub(scene.leaving).gateway
     static = scene.around.static_prefixes.get(scene.leaving)
     if static is not None and static.value is None:
-        yield unknown(ADVERTISED, f"{gateway}'s connections: {static.unknown}")
-    reading = scene.around.network(scene.hub_id(scene.leaving))
+        yield build_unknown(ADVERTISED, f"{gateway}'s connections: {static.unknown}")
+    reading = scene.around.get_network(scene.get_hub_id(scene.leaving))
     left = reading.value
     if left is None:
-        yield unknown(ADVERTISED, f"{hub}: {reading.unknown}")
-    met = scene.around.network(scene.hub_id(scene.arriving)).value
-    for spoke, network in scene.spokes():
+        yield build_unknown(ADVERTISED, f"{hub}: {reading.unknown}")
+    met = scene.around.get_network(scene.get_hub_id(scene.arriving)).value
+    for spoke, network in scene.iter_spokes():
         for own in network.address_space:
             for each in (static.value if static else None) or ():
                 if each.prefix.subnet_of(own):
@@ -208,21 +219,21 @@ def advertised(scene: Scene) -> Iterator[Claim]:
                         "Take that prefix out of the local network gateway's address space.",
                         spoke.name,
                     )
-            lasting = _lasting(own, left, met)
+            lasting = _find_lasting_summary(own, left, met)
             if lasting is not None:
                 yield Claim(
                     ADVERTISED,
                     Verdict.FAILS,
                     f"{hub} goes on advertising {lasting} for {network.name}'s {own}, and "
-                    f"{scene.hub_name(scene.arriving)} nothing narrower",
+                    f"{scene.get_hub_name(scene.arriving)} nothing narrower",
                     f"Take {lasting} out of summarizedGatewayPrefixes of {hub}, or give "
-                    f"{scene.hub_name(scene.arriving)} none.",
+                    f"{scene.get_hub_name(scene.arriving)} none.",
                     spoke.name,
                 )
-        yield from _narrower(scene, spoke, network, static.value if static else None)
+        yield from _check_narrower(scene, spoke, network, static.value if static else None)
 
 
-def enforced(scene: Scene) -> Iterator[Claim]:
+def check_enforced(scene: Scene) -> Iterator[Claim]:
     """Yield connectivity configurations whose peerings only Virtual Network Manager may write.
 
     Published (SDK reference, ``PeeringEnforcement``): with ``Enforced`` they "will not be
@@ -230,34 +241,36 @@ def enforced(scene: Scene) -> Iterator[Claim]:
     """
     for network_id, reading in scene.around.managed.items():
         if reading.value is None:
-            yield _unread_manager(ENFORCED, network_id, reading.unknown)
+            yield _report_unread_manager(ENFORCED, network_id, reading.unknown)
         for each in reading.value or ():
             if each.enforced:
                 yield Claim(
                     ENFORCED,
                     Verdict.FAILS,
-                    f"Virtual Network Manager enforces the peerings of {last_of(network_id)} "
+                    f"Virtual Network Manager enforces the peerings of {get_last_name(network_id)} "
                     f"(configuration {each.name}): Azure refuses every other write to them",
                     "Set peeringEnforcement of the configuration to Unenforced, or take the VNets "
                     "out of its network group.",
                 )
     if not scene.around.managed:
-        yield unknown(ENFORCED, "whether a Virtual Network Manager owns the peerings: not read")
+        yield build_unknown(
+            ENFORCED, "whether a Virtual Network Manager owns the peerings: not read"
+        )
 
 
-def managed(scene: Scene) -> Iterator[Claim]:
+def check_managed(scene: Scene) -> Iterator[Claim]:
     """Yield connectivity configurations that a manager may deploy again, over a switch's writes."""
     for network_id, reading in scene.around.managed.items():
         if reading.value is None:
             yield replace(
-                _unread_manager(MANAGED, network_id, reading.unknown), weight=Weight.WARNS
+                _report_unread_manager(MANAGED, network_id, reading.unknown), weight=Weight.WARNS
             )
         for each in reading.value or ():
             if not each.enforced and scene.site.managed_by != "network-manager":
                 yield Claim(
                     MANAGED,
                     Verdict.FAILS,
-                    f"Virtual Network Manager has deployed {each.name} to {last_of(network_id)}: "
+                    f"Virtual Network Manager has deployed {each.name} to {get_last_name(network_id)}: "
                     "its next deployment, or a change of a network group, may undo a switch",
                     "Deploy nothing while the site is failed over, and write managed_by: "
                     "network-manager into the site file: status then warns.",
@@ -265,18 +278,18 @@ def managed(scene: Scene) -> Iterator[Claim]:
                 )
     if not scene.around.managed:
         seen = "whether a Virtual Network Manager owns the peerings: not read"
-        yield replace(unknown(MANAGED, seen), weight=Weight.WARNS)
+        yield replace(build_unknown(MANAGED, seen), weight=Weight.WARNS)
 
 
-def _unread_manager(name: str, network_id: str, why: str | None) -> Claim:
-    return unknown(
+def _report_unread_manager(name: str, network_id: str, why: str | None) -> Claim:
+    return build_unknown(
         name,
-        f"Virtual Network Manager's configurations of {last_of(network_id)}: {why}",
+        f"Virtual Network Manager's configurations of {get_last_name(network_id)}: {why}",
         "az network manager list-effective-connectivity-config prints them.",
     )
 
 
-def _lasting(
+def _find_lasting_summary(
     own: IPv4Network, left: Surrounding | None, met: Surrounding | None
 ) -> IPv4Network | None:
     """Return a summary of the leaving hub that the arriving hub's prefixes do not beat."""
@@ -286,14 +299,16 @@ def _lasting(
     return next((each for each in lasting if each.prefixlen >= narrowest), None)
 
 
-def _narrower(
+def _check_narrower(
     scene: Scene, spoke: Spoke, network: Surrounding, known: Iterable[StaticPrefix] | None
 ) -> Iterator[Claim]:
     """Yield what the leaving gateway originates within a spoke that is no prefix of the spoke."""
     gateway = scene.observed.gateways.get(scene.leaving)
-    rows = originated(gateway).table if gateway else PrefixTable()
+    rows = select_originated(gateway).table if gateway else PrefixTable()
     static = {each.prefix for each in known or ()}
-    inside = {each: own for own in reversed(network.address_space) for each in rows.within(own)}
+    inside = {
+        each: own for own in reversed(network.address_space) for each in rows.iter_within(own)
+    }
     for prefix, own in inside.items():
         if prefix not in network.address_space and prefix not in static:
             yield Claim(

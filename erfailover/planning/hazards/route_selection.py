@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from erfailover.model.prefix_table import listed
+from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.routing import RouteTable, UserRoute
 
 
@@ -23,7 +23,7 @@ class Piece:
     by_gateway: bool = False
 
 
-def pieces(
+def split_prefix(
     table: RouteTable, gateway_prefixes: Iterable[IPv4Network], wanted: IPv4Network
 ) -> tuple[Piece, ...]:
     """Return a prefix, taken apart by what carries each part of it.
@@ -43,20 +43,20 @@ def pieces(
     ranked.sort(key=lambda row: (-row[0].prefixlen, -row[1]))
     left, found = [wanted], []
     for network, _, route in ranked:
-        taken = [common for part in left if (common := overlap(part, network)) is not None]
+        taken = [common for part in left if (common := find_overlap(part, network)) is not None]
         found += [Piece(each, route, by_gateway=route is None) for each in taken]
-        left = [rest for part in left for rest in without(part, network)]
+        left = [rest for part in left for rest in exclude_prefix(part, network)]
     return (*found, *(Piece(each) for each in left))
 
 
-def overlap(one: IPv4Network, other: IPv4Network) -> IPv4Network | None:
+def find_overlap(one: IPv4Network, other: IPv4Network) -> IPv4Network | None:
     """Return what two prefixes have in common: the narrower one, or nothing."""
     if not one.overlaps(other):
         return None
     return one if one.prefixlen >= other.prefixlen else other
 
 
-def without(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
+def exclude_prefix(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
     """Yield what is left of a prefix without another one."""
     if not prefix.overlaps(taken):
         yield prefix
@@ -64,6 +64,6 @@ def without(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
         yield from prefix.address_exclude(taken)
 
 
-def merged(prefixes: Iterable[IPv4Network]) -> str:
+def format_merged(prefixes: Iterable[IPv4Network]) -> str:
     """Prefixes in words, each once, in order."""
-    return listed(sorted(set(prefixes)))
+    return format_prefixes(sorted(set(prefixes)))

@@ -9,11 +9,11 @@ from ipaddress import IPv4Address, IPv4Network
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Observed
 from erfailover.model.prefix_table import PrefixTable
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings
 from erfailover.model.site import Path, Role, Site, Spoke
-from erfailover.planning.conditions import learned_routes
-from erfailover.planning.hazards.route_selection import Piece, pieces
+from erfailover.planning.conditions import select_learned_routes
+from erfailover.planning.hazards.route_selection import Piece, split_prefix
 from erfailover.planning.other_spokes import spaces_of_others
 
 PROPAGATION = "subnets_take_gateway_routes"
@@ -54,79 +54,83 @@ class Scene:
         """The path that is switched to."""
         return Path.IPSEC if self.arriving is Role.BACKUP else Path.EXPRESSROUTE
 
-    def gateway(self, role: Role) -> Gateway | None:
+    def get_gateway(self, role: Role) -> Gateway | None:
         """Return a hub's gateway, from whichever reading has it."""
         found = self.observed.gateways.get(role)
         beside = self.around.leaving_gateway.value
         return found or (beside if role is self.leaving else None)
 
-    def gateway_name(self, role: Role) -> str:
+    def get_gateway_name(self, role: Role) -> str:
         """Return the name of a hub's gateway."""
-        return last_of(self.site.hub(role).gateway)
+        return get_last_name(self.site.get_hub(role).gateway)
 
-    def why_no_gateway(self, role: Role) -> str:
+    def explain_no_gateway(self, role: Role) -> str:
         """Why a gateway was not read."""
-        key = self.site.gateway_id(self.site.hub(role).gateway).lower()
+        key = self.site.build_gateway_id(self.site.get_hub(role).gateway).lower()
         beside = self.around.leaving_gateway.unknown if role is self.leaving else None
         return self.observed.unknown.get(key) or beside or "it could not be read"
 
-    def spaces(self) -> list[IPv4Network]:
+    def list_spaces(self) -> list[IPv4Network]:
         """Return the address spaces of the site's VNets, and of all others that were read."""
         read = [space for each in self.observed.networks.values() for space in each.address_space]
         others = spaces_of_others(self.site, self.observed).values()
         return read + [space for each in others for space in each]
 
-    def hub_name(self, role: Role) -> str:
+    def get_hub_name(self, role: Role) -> str:
         """Return the name of a hub's VNet."""
-        return last_of(self.site.hub(role).virtual_network)
+        return get_last_name(self.site.get_hub(role).virtual_network)
 
-    def hub_id(self, role: Role) -> str:
+    def get_hub_id(self, role: Role) -> str:
         """Return the id of a hub's VNet."""
-        return self.site.network_id(self.site.hub(role).virtual_network)
+        return self.site.build_network_id(self.site.get_hub(role).virtual_network)
 
-    def space(self, network_id: str) -> tuple[IPv4Network, ...]:
+    def get_space(self, network_id: str) -> tuple[IPv4Network, ...]:
         """Return a VNet's address space, from whichever reading has it."""
-        around = self.around.network(network_id).value
-        seen = self.observed.network(network_id)
+        around = self.around.get_network(network_id).value
+        seen = self.observed.get_network(network_id)
         return around.address_space if around else seen.address_space if seen else ()
 
-    def holds(self, network_id: str, address: IPv4Address) -> bool:
+    def is_in_network(self, network_id: str, address: IPv4Address) -> bool:
         """Whether an address lies in a VNet."""
-        return any(address in prefix for prefix in self.space(network_id))
+        return any(address in prefix for prefix in self.get_space(network_id))
 
-    def spokes(self) -> Iterator[tuple[Spoke, Surrounding]]:
+    def iter_spokes(self) -> Iterator[tuple[Spoke, Surrounding]]:
         """Yield the spokes whose VNets were read."""
         for spoke in self.site.spokes:
-            found = self.around.network(self.site.network_id(spoke.virtual_network)).value
+            found = self.around.get_network(self.site.build_network_id(spoke.virtual_network)).value
             if found is not None:
                 yield spoke, found
 
-    def unread(self, spoke: Spoke) -> bool:
+    def is_unread(self, spoke: Spoke) -> bool:
         """Whether a spoke's VNet was not read."""
-        return self.around.network(self.site.network_id(spoke.virtual_network)).value is None
+        return (
+            self.around.get_network(self.site.build_network_id(spoke.virtual_network)).value is None
+        )
 
-    def tables(self) -> Iterator[tuple[Spoke, Surrounding, Subnet, RouteTable]]:
+    def iter_tables(self) -> Iterator[tuple[Spoke, Surrounding, Subnet, RouteTable]]:
         """Yield the subnets of the spokes that have a route table that was read."""
-        for spoke, network in self.spokes():
+        for spoke, network in self.iter_spokes():
             for subnet in network.subnets:
-                table = self.around.table(subnet).value if subnet.route_table else None
+                table = self.around.get_table(subnet).value if subnet.route_table else None
                 if table is not None:
                     yield spoke, network, subnet, table
 
-    def carried(self, table: RouteTable) -> Iterator[Piece]:
+    def iter_carried(self, table: RouteTable) -> Iterator[Piece]:
         """Yield the remote prefixes, by what carries them from a subnet with this table.
 
         The gateway is taken to tell what the arriving one has learned, and the remote prefix
         itself if nothing learned covers it: that it is missing is a guard's business.
         """
         gateway = self.observed.gateways.get(self.arriving)
-        heard = learned_routes(gateway).table if gateway else PrefixTable()
+        heard = select_learned_routes(gateway).table if gateway else PrefixTable()
         for remote in self.site.remote_prefixes:
-            near = list(heard.overlapping(remote))
-            yield from pieces(table, near if heard.covers(remote) else [*near, remote], remote)
+            near = list(heard.iter_overlapping(remote))
+            yield from split_prefix(
+                table, near if heard.has_covering(remote) else [*near, remote], remote
+            )
 
 
-def unknown(name: str, seen: str, remedy: str = "") -> Claim:
+def build_unknown(name: str, seen: str, remedy: str = "") -> Claim:
     """Return a claim that could not be decided."""
     remedy = remedy or "Look at it yourself, or ask for the right to read it."
     return Claim(name, Verdict.UNKNOWN, seen, remedy)

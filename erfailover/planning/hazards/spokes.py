@@ -9,28 +9,34 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
 from erfailover.model.site import Role, Spoke
-from erfailover.planning.hazards.route_selection import merged
-from erfailover.planning.hazards.scene import APPLIANCES, NEXT_HOP, PROPAGATION, Scene, unknown
+from erfailover.planning.hazards.route_selection import format_merged
+from erfailover.planning.hazards.scene import (
+    APPLIANCES,
+    NEXT_HOP,
+    PROPAGATION,
+    Scene,
+    build_unknown,
+)
 
 
-def unread_tables(scene: Scene) -> Iterator[str]:
+def list_unread_tables(scene: Scene) -> Iterator[str]:
     """VNets and route tables of the spokes that could not be read."""
     for spoke in scene.site.spokes:
-        reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
+        reading = scene.around.get_network(scene.site.build_network_id(spoke.virtual_network))
         if reading.value is None:
             yield f"{spoke.name}: {reading.unknown}"
             continue
         for subnet in reading.value.subnets:
-            table = scene.around.table(subnet)
+            table = scene.around.get_table(subnet)
             if subnet.route_table and table.value is None:
-                named = last_of(subnet.route_table)
+                named = get_last_name(subnet.route_table)
                 yield f"{spoke.name}/{subnet.name}: route table {named}: {table.unknown}"
 
 
-def propagation(scene: Scene) -> Iterator[Claim]:
+def check_propagation(scene: Scene) -> Iterator[Claim]:
     """Subnets that take no gateway's routes, and do not have their own route instead.
 
     Published (virtual-networks-udr-overview): with gateway route propagation disabled neither
@@ -38,23 +44,23 @@ def propagation(scene: Scene) -> Iterator[Claim]:
     routes, which lead nowhere or to the Internet; a switch changes nothing for such a subnet. A
     user-defined route that carries the prefix is judged by the checks of its next hop.
     """
-    for spoke, network, subnet, table in scene.tables():
+    for spoke, network, subnet, table in scene.iter_tables():
         if table.takes_gateway_routes:
             continue
-        lost = [each.prefix for each in scene.carried(table) if each.route is None]
+        lost = [each.prefix for each in scene.iter_carried(table) if each.route is None]
         if lost:
             yield Claim(
                 PROPAGATION,
                 Verdict.FAILS,
                 f"{network.name}/{subnet.name} takes no gateway's routes: route table {table.name} "
-                f"has disableBgpRoutePropagation, and no route to {merged(lost)}",
+                f"has disableBgpRoutePropagation, and no route to {format_merged(lost)}",
                 f"az network route-table update --ids {table.id} "
                 "--disable-bgp-route-propagation false",
                 spoke.name,
             )
 
 
-def appliances(scene: Scene) -> Iterator[Claim]:
+def check_appliances(scene: Scene) -> Iterator[Claim]:
     """Remote prefixes that a user-defined route takes by an appliance in the hub being left.
 
     The appliance's own VNet sends them on by its own gateway, so they stay on the path being
@@ -62,25 +68,25 @@ def appliances(scene: Scene) -> Iterator[Claim]:
     against a gateway's route to the remote prefix. A route to anything else, such as the
     proof of concept's 8.8.4.4/32 by the NAT machine in the primary hub, is no hazard.
     """
-    for spoke, network, subnet, table in scene.tables():
+    for spoke, network, subnet, table in scene.iter_tables():
         carried: dict[UserRoute, list[IPv4Network]] = {}
-        for piece in scene.carried(table):
+        for piece in scene.iter_carried(table):
             if piece.route is not None and piece.route.next_hop_type == APPLIANCE:
                 carried.setdefault(piece.route, []).append(piece.prefix)
         for route, prefixes in carried.items():
             what = (
                 f"{network.name}/{subnet.name}: route {route.name} of {table.name} takes "
-                f"{merged(prefixes)} by the appliance {route.next_hop}"
+                f"{format_merged(prefixes)} by the appliance {route.next_hop}"
             )
-            yield from _appliance(scene, spoke, network, route, what)
+            yield from _check_appliance(scene, spoke, network, route, what)
 
 
-def _appliance(
+def _check_appliance(
     scene: Scene, spoke: Spoke, network: Surrounding, route: UserRoute, what: str
 ) -> Iterator[Claim]:
-    leaving, arriving = scene.hub_name(scene.leaving), scene.hub_name(scene.arriving)
+    leaving, arriving = scene.get_hub_name(scene.leaving), scene.get_hub_name(scene.arriving)
     address = route.address
-    if address is not None and scene.holds(scene.hub_id(scene.leaving), address):
+    if address is not None and scene.is_in_network(scene.get_hub_id(scene.leaving), address):
         yield Claim(
             APPLIANCES,
             Verdict.FAILS,
@@ -89,16 +95,17 @@ def _appliance(
             spoke.name,
         )
     elif address is None or not (
-        scene.holds(scene.hub_id(scene.arriving), address) or scene.holds(network.id, address)
+        scene.is_in_network(scene.get_hub_id(scene.arriving), address)
+        or scene.is_in_network(network.id, address)
     ):
-        yield unknown(
+        yield build_unknown(
             APPLIANCES,
             f"{what}, which is in none of {network.name}, {leaving}, {arriving}",
             "Find out by which path that appliance reaches them.",
         )
 
 
-def next_hops(scene: Scene) -> Iterator[Claim]:
+def check_next_hops(scene: Scene) -> Iterator[Claim]:
     """Routes with the next hop VirtualNetworkGateway if a gateway is of type ExpressRoute.
 
     Published (virtual-networks-udr-overview): the gateway that such a route names must be of
@@ -108,7 +115,7 @@ def next_hops(scene: Scene) -> Iterator[Claim]:
     kinds = scene.around.gateway_types
     unread = [role for role in Role if kinds.get(role) is None or kinds[role].value is None]
     express = [role for role in Role if role in kinds and kinds[role].value == "ExpressRoute"]
-    for spoke, network, subnet, table in scene.tables():
+    for spoke, network, subnet, table in scene.iter_tables():
         for route in table.routes:
             if route.next_hop_type != GATEWAY_HOP:
                 continue
@@ -117,7 +124,7 @@ def next_hops(scene: Scene) -> Iterator[Claim]:
                 f"({route.prefix}) has the next hop VirtualNetworkGateway"
             )
             if express:
-                gateways = ", ".join(scene.site.hub(each).gateway for each in express)
+                gateways = ", ".join(scene.site.get_hub(each).gateway for each in express)
                 yield Claim(
                     NEXT_HOP,
                     Verdict.FAILS,
@@ -126,5 +133,5 @@ def next_hops(scene: Scene) -> Iterator[Claim]:
                     spoke.name,
                 )
             elif unread:
-                gateways = ", ".join(scene.site.hub(each).gateway for each in unread)
-                yield unknown(NEXT_HOP, f"{what}, and the type of {gateways} is unknown")
+                gateways = ", ".join(scene.site.get_hub(each).gateway for each in unread)
+                yield build_unknown(NEXT_HOP, f"{what}, and the type of {gateways} is unknown")

@@ -27,7 +27,7 @@ class AsCode:
     differing: tuple[str, ...]
 
 
-def as_code_warning(site: Site, observed: Observed) -> AsCode | None:
+def find_drift(site: Site, observed: Observed) -> AsCode | None:
     """Return what the next apply would undo; None if nothing, or if no code is configured.
 
     Args:
@@ -39,13 +39,13 @@ def as_code_warning(site: Site, observed: Observed) -> AsCode | None:
     differing = []
     for spoke in site.spokes:
         for role in Role:
-            hub = site.hub(role).virtual_network
+            hub = site.get_hub(role).virtual_network
             for owner, peering in (
-                (spoke.virtual_network, spoke.outward(role)),
-                (hub, spoke.inward(role)),
+                (spoke.virtual_network, spoke.get_outward(role)),
+                (hub, spoke.get_inward(role)),
             ):
-                found = observed.peering(site.peering_id(owner, peering.name))
-                wanted = peering.on(Path.EXPRESSROUTE, found.flags if found else None)
+                found = observed.get_peering(site.build_peering_id(owner, peering.name))
+                wanted = peering.get_flags(Path.EXPRESSROUTE, found.flags if found else None)
                 if found is not None and wanted is not None and found.flags != wanted:
                     differing.append(found.id)
     return AsCode(site.managed_by, tuple(differing)) if differing else None

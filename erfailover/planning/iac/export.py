@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.model.arm_json import section, text, texts, truth
+from erfailover.model.arm_json import get_section, list_texts, parse_bool, parse_text
 from erfailover.model.peering_flags import FLAGS, Flags
-from erfailover.model.resource_ids import NETWORK, PEERING, canonical, network_of, parse
+from erfailover.model.resource_ids import NETWORK, PEERING, canonicalize, get_network_id, parse
 
 BICEP_API = "2024-05-01"
 SNAKE = {
@@ -48,30 +48,30 @@ class Owned:
     """The four flags, and what else is set beside its default; in ARM's words."""
 
 
-def owned(body: Mapping[str, Any], peering_id: str = "") -> Owned:
+def parse_peering(body: Mapping[str, Any], peering_id: str = "") -> Owned:
     """Return a peering from its ARM JSON; its ids spelled as Azure documents them.
 
     Args:
         body: what Azure answered.
         peering_id: its id; empty if the body has it.
     """
-    id_ = canonical(peering_id or text(body.get("id")))
+    id_ = canonicalize(peering_id or parse_text(body.get("id")))
     where = parse(id_)
     _, network, name = where.names
-    properties = section(body, "properties")
+    properties = get_section(body, "properties")
     settings: dict[str, Any] = Flags.from_arm(properties).to_arm()
     for each, default in DEFAULTS.items():
-        found = truth(properties.get(each), default=default)
+        found = parse_bool(properties.get(each), default=default)
         if found is not default:
             settings[each] = found
     for each in ("localSubnetNames", "remoteSubnetNames"):
-        if names := texts(properties.get(each)):
+        if names := list_texts(properties.get(each)):
             settings[each] = tuple(names)
-    remote = canonical(text(section(properties, "remoteVirtualNetwork").get("id")))
+    remote = canonicalize(parse_text(get_section(properties, "remoteVirtualNetwork").get("id")))
     return Owned(id_, where.subscription, where.group, network, name, remote, settings)
 
 
-def symbols(peerings: Sequence[Owned]) -> list[str]:
+def build_symbols(peerings: Sequence[Owned]) -> list[str]:
     """Return a name for each that both languages take, unique whatever the letter case."""
     names = [
         re.sub(r"\W+", "_", f"{each.network}_{each.name}", flags=re.ASCII) for each in peerings
@@ -90,76 +90,82 @@ def symbols(peerings: Sequence[Owned]) -> list[str]:
 # --- Terraform --------------------------------------------------------------------------------
 
 
-def terraform(peerings: Sequence[Owned], taken_at: str) -> str:
+def render_terraform(peerings: Sequence[Owned], taken_at: str) -> str:
     """One Terraform file: a provider for each subscription, each peering with its import."""
-    names = dict(zip((each.id for each in peerings), symbols(peerings), strict=True))
+    names = dict(zip((each.id for each in peerings), build_symbols(peerings), strict=True))
     blocks = [
         f"# The peerings of the site's spokes as they were at {taken_at}, for azurerm 4.x.\n"
         "# Terraform 1.5 or later adopts them by the import blocks. Leave out the providers and\n"
         "# imports that you have; rename the resources as yours are called."
     ]
-    blocks += [_provider(each) for each in dict.fromkeys(each.subscription for each in peerings)]
+    blocks += [
+        _render_provider(each) for each in dict.fromkeys(each.subscription for each in peerings)
+    ]
     for each in peerings:
-        blocks += [_import(each, names[each.id]), _resource(each, names, peerings)]
+        blocks += [_render_import(each, names[each.id]), _render_resource(each, names, peerings)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _alias(subscription: str) -> str:
+def _format_alias(subscription: str) -> str:
     return f"subscription_{re.sub(r'[^0-9A-Za-z]', '_', subscription)}"
 
 
-def _provider(subscription: str) -> str:
+def _render_provider(subscription: str) -> str:
     return (
         'provider "azurerm" {\n'
-        f"  alias           = {_hcl(_alias(subscription))}\n"
-        f"  subscription_id = {_hcl(subscription)}\n"
+        f"  alias           = {_format_hcl(_format_alias(subscription))}\n"
+        f"  subscription_id = {_format_hcl(subscription)}\n"
         "  features {}\n"
         "}"
     )
 
 
-def _import(peering: Owned, name: str) -> str:
+def _render_import(peering: Owned, name: str) -> str:
     to = f"azurerm_virtual_network_peering.{name}"
-    return f"import {{\n  to = {to}\n  id = {_hcl(peering.id)}\n}}"
+    return f"import {{\n  to = {to}\n  id = {_format_hcl(peering.id)}\n}}"
 
 
-def _resource(peering: Owned, names: Mapping[str, str], others: Sequence[Owned]) -> str:
+def _render_resource(peering: Owned, names: Mapping[str, str], others: Sequence[Owned]) -> str:
     rows = {
-        "provider": f"azurerm.{_alias(peering.subscription)}",
-        "name": _hcl(peering.name),
-        "resource_group_name": _hcl(peering.group),
-        "virtual_network_name": _hcl(peering.network),
-        "remote_virtual_network_id": _hcl(peering.remote),
-        **{SNAKE[key]: _hcl(value) for key, value in peering.settings.items() if key in SNAKE},
+        "provider": f"azurerm.{_format_alias(peering.subscription)}",
+        "name": _format_hcl(peering.name),
+        "resource_group_name": _format_hcl(peering.group),
+        "virtual_network_name": _format_hcl(peering.network),
+        "remote_virtual_network_id": _format_hcl(peering.remote),
+        **{
+            SNAKE[key]: _format_hcl(value)
+            for key, value in peering.settings.items()
+            if key in SNAKE
+        },
     }
     width = max(map(len, rows))
     lines = [f'resource "azurerm_virtual_network_peering" "{names[peering.id]}" {{']
     lines += [f"  {key.ljust(width)} = {value}" for key, value in rows.items()]
-    lender = _lender(peering, others)
+    lender = _find_lender(peering, others)
     if lender is not None:
         needed = f"azurerm_virtual_network_peering.{names[lender.id]}"
         lines += ["", f"  depends_on = [{needed}]"]
     return "\n".join([*lines, "}"])
 
 
-def _lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
+def _find_lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
     """Return the opposite that lends the gateway this one uses; Azure requires it first."""
     if not peering.settings["useRemoteGateways"]:
         return None
-    own = network_of(peering.id).lower()
+    own = get_network_id(peering.id).lower()
     for each in others:
-        there = network_of(each.id).lower()
+        there = get_network_id(each.id).lower()
         if there == peering.remote.lower() and each.remote.lower() == own:
             return each
     return None
 
 
-def _hcl(value: object) -> str:
+def _format_hcl(value: object) -> str:
     """Return a value as HCL writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return f"[{', '.join(_hcl(each) for each in value)}]"
+        return f"[{', '.join(_format_hcl(each) for each in value)}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + text.replace("${", "$${").replace("%{", "%%{") + '"'
 
@@ -167,7 +173,7 @@ def _hcl(value: object) -> str:
 # --- Bicep ------------------------------------------------------------------------------------
 
 
-def bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
+def render_bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
     """Bicep files by name: one a resource group, and ``main.bicep`` that deploys them all.
 
     A Bicep file deploys into one resource group, and a peering belongs to that of its VNet.
@@ -181,13 +187,13 @@ def bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
     for number, rows in enumerate(groups.values(), 1):
         first = rows[0]
         name = f"{number:02}-{re.sub(r'[^0-9A-Za-z_.-]+', '_', first.group)}.bicep"
-        files[name] = _group_file(rows, taken_at)
+        files[name] = _render_group_file(rows, taken_at)
         lines = [
-            f"module group{number:02} {_bicep(name)} = {{",
-            f"  name: {_bicep(f'peerings-{number:02}')}",
-            f"  scope: resourceGroup({_bicep(first.subscription)}, {_bicep(first.group)})",
+            f"module group{number:02} {_format_bicep(name)} = {{",
+            f"  name: {_format_bicep(f'peerings-{number:02}')}",
+            f"  scope: resourceGroup({_format_bicep(first.subscription)}, {_format_bicep(first.group)})",
         ]
-        lines += _after(f"group{number - 1:02}") if number > 1 else []
+        lines += _render_depends_on(f"group{number - 1:02}") if number > 1 else []
         modules.append("\n".join([*lines, "}"]))
     head = (
         f"// The peerings of the site's spokes as they were at {taken_at}.\n"
@@ -197,7 +203,7 @@ def bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
     return {"main.bicep": "\n\n".join([head, *modules]) + "\n", **files}
 
 
-def _group_file(peerings: Sequence[Owned], taken_at: str) -> str:
+def _render_group_file(peerings: Sequence[Owned], taken_at: str) -> str:
     first = peerings[0]
     parts = [
         f"// The peerings in {first.group} as they were at {taken_at}.\n"
@@ -208,43 +214,45 @@ def _group_file(peerings: Sequence[Owned], taken_at: str) -> str:
     networks = list(dict.fromkeys(each.network for each in peerings))
     labels = {name: f"network{number:02}" for number, name in enumerate(networks, 1)}
     parts += [
-        f"resource {labels[name]} '{NETWORK}@{BICEP_API}' existing = {{\n  name: {_bicep(name)}\n}}"
+        f"resource {labels[name]} '{NETWORK}@{BICEP_API}' existing = {{\n  name: {_format_bicep(name)}\n}}"
         for name in networks
     ]
     before: dict[str, str] = {}
-    for each, symbol in zip(peerings, symbols(peerings), strict=True):
-        parts.append(_bicep_peering(each, symbol, labels[each.network], before.get(each.network)))
+    for each, symbol in zip(peerings, build_symbols(peerings), strict=True):
+        parts.append(
+            _render_bicep_peering(each, symbol, labels[each.network], before.get(each.network))
+        )
         before[each.network] = symbol
     return "\n\n".join(parts) + "\n"
 
 
-def _after(symbol: str) -> list[str]:
+def _render_depends_on(symbol: str) -> list[str]:
     return ["  dependsOn: [", f"    {symbol}", "  ]"]
 
 
-def _bicep_peering(peering: Owned, symbol: str, parent: str, before: str | None) -> str:
+def _render_bicep_peering(peering: Owned, symbol: str, parent: str, before: str | None) -> str:
     type_ = f"{PEERING}@{BICEP_API}"
     lines = [
         f"resource {symbol} '{type_}' = {{",
         f"  parent: {parent}",
-        f"  name: {_bicep(peering.name)}",
+        f"  name: {_format_bicep(peering.name)}",
         "  properties: {",
         "    remoteVirtualNetwork: {",
-        f"      id: {_bicep(peering.remote)}",
+        f"      id: {_format_bicep(peering.remote)}",
         "    }",
     ]
     for key, value in peering.settings.items():
-        lines += _bicep_row(key, value)
-    lines += ["  }", *(_after(before) if before else [])]
+        lines += _render_bicep_row(key, value)
+    lines += ["  }", *(_render_depends_on(before) if before else [])]
     return "\n".join([*lines, "}"])
 
 
-def _bicep_row(key: str, value: object) -> list[str]:
+def _render_bicep_row(key: str, value: object) -> list[str]:
     if isinstance(value, tuple):
-        return [f"    {key}: [", *(f"      {_bicep(each)}" for each in value), "    ]"]
+        return [f"    {key}: [", *(f"      {_format_bicep(each)}" for each in value), "    ]"]
     return [f"    {key}: {str(value).lower()}"]
 
 
-def _bicep(text: str) -> str:
+def _format_bicep(text: str) -> str:
     """Return a text as Bicep writes it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${") + "'"

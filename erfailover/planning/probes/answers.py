@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from math import ceil
 from typing import Any
 
-from erfailover.model.arm_json import prefixes, text, texts
+from erfailover.model.arm_json import list_texts, parse_ipv4_prefixes, parse_text
 from erfailover.model.durations import precise
 from erfailover.model.probes import InterfaceRoute, NextHop
 
@@ -45,28 +45,28 @@ class Answer:
     took_s: float | None = None
 
 
-def ping_command(host: str, timeout_s: float, platform: str) -> list[str]:
+def build_ping_command(host: str, timeout_s: float, platform: str) -> list[str]:
     """One echo request by the system's ``ping``, whose options differ (their manual pages)."""
     limit = "-t" if platform == "darwin" else "-W"
     return ["ping", "-n", "-c", "1", limit, str(ceil(timeout_s)), host]
 
 
-def of_ping(code: int | None, output: str) -> Answer:
+def judge_ping(code: int | None, output: str) -> Answer:
     """Return what a ping's exit code and output mean; None is a ping that did not end in time."""
     if code == 0:
         took = re.search(r"time[=<]([\d.]+) ?ms", output)
         return Answer(True, f"answered in {took.group(1)} ms" if took else "answered", output)
     if code is None or "unreachable" in output.lower() or re.search(r"\b0 (packets )?rec", output):
         return Answer(False, "no answer", output)
-    return Answer(None, last_line(output) or f"ping ended with {code}", output)
+    return Answer(None, get_last_line(output) or f"ping ended with {code}", output)
 
 
-def of_unresolved_name(reason: str) -> Answer:
+def build_unresolved(reason: str) -> Answer:
     """Return the answer for a host name that the resolver does not find."""
     return Answer(None, f"the name is not found: {reason}")
 
 
-def of_connect(error: OSError | None, took_s: float) -> Answer:
+def judge_connect(error: OSError | None, took_s: float) -> Answer:
     """Return what came of a TCP connection."""
     if error is None:
         return Answer(True, f"connected in {1000 * took_s:.0f} ms")
@@ -77,7 +77,7 @@ def of_connect(error: OSError | None, took_s: float) -> Answer:
     return Answer(False, (error.strerror or str(error)).lower())
 
 
-def of_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
+def judge_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
     """Return what a program's exit code means; None is one that did not end in time."""
     if code is None:
         return Answer(False, f"had not ended after {precise(timeout_s)}", output)
@@ -86,32 +86,32 @@ def of_command(code: int | None, expected: int, output: str, timeout_s: float) -
     return Answer(False, f"exit code {code}, expected {expected}", output)
 
 
-def of_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> Answer:
+def judge_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> Answer:
     """Where the traffic of a prefix goes: the active rows of the longest prefix that holds it.
 
     Args:
         rows: of ``effectiveRouteTable``, in Azure's words.
         probe: what is expected.
     """
-    active = [each for each in rows if (text(each.get("state")) or ACTIVE).lower() == ACTIVE]
-    found = [(network, row) for row in active for network in _networks(row)]
+    active = [each for each in rows if (parse_text(each.get("state")) or ACTIVE).lower() == ACTIVE]
+    found = [(network, row) for row in active for network in _list_networks(row)]
     holding = [each for each in found if probe.prefix.subnet_of(each[0])]
-    output = "\n".join(_told(network, row) for network, row in holding)
+    output = "\n".join(_format_route(network, row) for network, row in holding)
     if not rows:
         return Answer(None, "no effective routes: the machine is not running, or not read")
     if not holding:
         return Answer(False, f"no route to {probe.prefix}", output)
     longest = max(network.prefixlen for network, _ in holding)
     best = [(network, row) for network, row in holding if network.prefixlen == longest]
-    hops = {hop for _, row in best for hop in texts(row.get("nextHopIpAddress"))}
+    hops = {hop for _, row in best for hop in list_texts(row.get("nextHopIpAddress"))}
     wanted = probe.next_hop_type.lower()
-    right = all(text(row.get("nextHopType")).lower() == wanted for _, row in best)
+    right = all(parse_text(row.get("nextHopType")).lower() == wanted for _, row in best)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) in hops
-    return Answer(right, "; ".join(_told(network, row) for network, row in best), output)
+    return Answer(right, "; ".join(_format_route(network, row) for network, row in best), output)
 
 
-def of_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
+def judge_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
     """Return what Network Watcher's next hop says of a destination.
 
     Network Watcher names some types as the documents on routing do and others as effective routes
@@ -121,18 +121,18 @@ def of_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
         body: of ``nextHop``, in Azure's words.
         probe: what is expected.
     """
-    type_, hop = text(body.get("nextHopType")), text(body.get("nextHopIpAddress"))
+    type_, hop = parse_text(body.get("nextHopType")), parse_text(body.get("nextHopIpAddress"))
     if not type_:
         return Answer(None, "Network Watcher named no next hop type")
     seen = f"{probe.address} by {type_} {hop}".rstrip()
-    right = _type_of_hop(type_) == _type_of_hop(probe.next_hop_type)
+    right = _normalize_hop_type(type_) == _normalize_hop_type(probe.next_hop_type)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) == hop
-    table = text(body.get("routeTableId"))
+    table = parse_text(body.get("routeTableId"))
     return Answer(right, seen, f"route table: {table}" if table else "")
 
 
-def _type_of_hop(name: str) -> str:
+def _normalize_hop_type(name: str) -> str:
     found = name.lower()
     return {
         "virtualnetwork": "vnetlocal",
@@ -142,17 +142,17 @@ def _type_of_hop(name: str) -> str:
     }.get(found, found)
 
 
-def _networks(row: Mapping[str, Any]) -> list[IPv4Network]:
+def _list_networks(row: Mapping[str, Any]) -> list[IPv4Network]:
     """Return the IPv4 prefixes of a row, which may also have IPv6 and a service tag's name."""
-    return list(prefixes(row.get("addressPrefix")))
+    return list(parse_ipv4_prefixes(row.get("addressPrefix")))
 
 
-def _told(network: IPv4Network, row: Mapping[str, Any]) -> str:
-    hops = " ".join(texts(row.get("nextHopIpAddress")))
-    return f"{network} by {text(row.get('nextHopType')) or 'an unknown hop'} {hops}".rstrip()
+def _format_route(network: IPv4Network, row: Mapping[str, Any]) -> str:
+    hops = " ".join(list_texts(row.get("nextHopIpAddress")))
+    return f"{network} by {parse_text(row.get('nextHopType')) or 'an unknown hop'} {hops}".rstrip()
 
 
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+def remove_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a probe's program: without erfailover's and Azure's secrets."""
     return {
         name: value
@@ -161,7 +161,7 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def shortened(output: str, environment: Mapping[str, str]) -> str:
+def shorten_output(output: str, environment: Mapping[str, str]) -> str:
     """Return the end of what a program printed, without any secret of the environment."""
     for name, value in environment.items():
         if OURS.match(name) and SECRET.search(name) and len(value) > SHORT:
@@ -170,7 +170,7 @@ def shortened(output: str, environment: Mapping[str, str]) -> str:
     return kept if len(kept) <= KEPT else "... " + kept[-KEPT:]
 
 
-def last_line(output: str) -> str:
+def get_last_line(output: str) -> str:
     """Return the last line that is not blank, its first 200 characters."""
     lines = [each.strip() for each in output.splitlines() if each.strip()]
     return lines[-1][:200] if lines else ""

@@ -40,14 +40,15 @@ def concerns(
         if network_id is None:
             return True
         for spokes, answer in ((site.spokes, True), (site.others, False)):
-            ids = {site.network_id(spoke.virtual_network).lower() for spoke in spokes}
+            ids = {site.build_network_id(spoke.virtual_network).lower() for spoke in spokes}
             if network_id.lower() in ids:
                 return answer
     destination = _destination(probe)
     return destination is not None and any(
         destination.subnet_of(prefix)
         for spoke in site.spokes
-        if (network := observed.network(site.network_id(spoke.virtual_network))) is not None
+        if (network := observed.get_network(site.build_network_id(spoke.virtual_network)))
+        is not None
         for prefix in network.address_space
     )
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 
 from erfailover.model.probes import MachinePing, MachineProbe
-from erfailover.planning.probes.answers import Answer, last_line
+from erfailover.planning.probes.answers import Answer, get_last_line
 
 TIMED_OUT = 124
 """The exit code of ``timeout`` for a command that it ended (coreutils)."""
@@ -48,29 +48,34 @@ class System(StrEnum):
         return "RunPowerShellScript" if self is System.WINDOWS else "RunShellScript"
 
 
-def script(probes: Iterable[MachineProbe], system: System) -> list[str]:
+def build_script(probes: Iterable[MachineProbe], system: System) -> list[str]:
     """Return the script that asks probes, in frames numbered from 1; safe to run twice."""
-    frame, line = (_frame, _linux) if system is System.LINUX else (_windows_frame, _windows)
+    frame, line = (
+        (_build_frame, _build_linux_command)
+        if system is System.LINUX
+        else (_build_windows_frame, _build_windows_command)
+    )
     return [each for number, probe in enumerate(probes, 1) for each in frame(number, line(probe))]
 
 
-def in_scripts(names: Iterable[str]) -> list[tuple[str, ...]]:
+def group_names(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the names of probes in groups whose frames fit into one output."""
     left, most = list(names), OUTPUT_BYTES // FRAME_BYTES
     return [tuple(left[at : at + most]) for at in range(0, len(left), most)]
 
 
-def answers(
+def parse_answers(
     output: str, probes: Sequence[MachineProbe], took_s: float | None = None
 ) -> list[Answer]:
     """Return what a script's output says of each of its probes, in their order."""
-    found = frames(output)
+    found = parse_frames(output)
     return [
-        _answer(probe, found.get(number), output, took_s) for number, probe in enumerate(probes, 1)
+        _parse_answer(probe, found.get(number), output, took_s)
+        for number, probe in enumerate(probes, 1)
     ]
 
 
-def frames(output: str) -> Mapping[int, str]:
+def parse_frames(output: str) -> Mapping[int, str]:
     """Return the whole frames of an output, by number; one that is there twice is left out."""
     found: dict[int, list[str]] = {}
     form = r"^<probe (\d+)>\r?\n((?:(?!</?probe ).)*?)</probe \1>"
@@ -79,20 +84,20 @@ def frames(output: str) -> Mapping[int, str]:
     return {number: texts[0] for number, texts in found.items() if len(texts) == 1}
 
 
-def nat_script(address: IPv4Address) -> list[str]:
+def build_nat_script(address: IPv4Address) -> list[str]:
     """Return the script that looks for an answered flow to an address in a machine's NAT table."""
     look = (
         f"sudo conntrack -L 2>/dev/null | grep -F 'dst={address} ' | grep -F 'src={address} ' | "
         f"grep -v -F UNREPLIED | tail -n 1 | tail -c {TEXT_BYTES}"
     )
-    return _frame(1, f"command -v conntrack >/dev/null || echo 'no conntrack'\n{look}")
+    return _build_frame(1, f"command -v conntrack >/dev/null || echo 'no conntrack'\n{look}")
 
 
-def nat_answer(output: str, probe: MachinePing) -> Answer:
+def parse_nat_answer(output: str, probe: MachinePing) -> Answer:
     """Return whether the NAT table shows a probe's flow, answered."""
-    text = frames(output).get(1)
+    text = parse_frames(output).get(1)
     if text is None:
-        return Answer(None, f"its NAT table was not read: {last_line(output)}", output)
+        return Answer(None, f"its NAT table was not read: {get_last_line(output)}", output)
     if "no conntrack" in text:
         return Answer(None, f"its NAT table was not read: {text.splitlines()[0]}", output)
     for line in text.splitlines():
@@ -102,12 +107,12 @@ def nat_answer(output: str, probe: MachinePing) -> Answer:
     return Answer(False, "no entry in the NAT table", text)
 
 
-def _frame(number: int, lines: str) -> list[str]:
+def _build_frame(number: int, lines: str) -> list[str]:
     # The mark at the end is on a separate line even if the text ends in the middle of one.
     return [f"echo '<probe {number}>'", *lines.splitlines(), "echo", f"echo '</probe {number}>'"]
 
 
-def _linux(probe: MachineProbe) -> str:
+def _build_linux_command(probe: MachineProbe) -> str:
     if isinstance(probe, MachinePing):
         asked = f"LC_ALL=C ping -n -q -c {PINGS} -W 2 {probe.ping}"
     else:
@@ -116,11 +121,11 @@ def _linux(probe: MachineProbe) -> str:
     return f"{asked} 2>&1 | tail -c {TEXT_BYTES}"
 
 
-def _windows_frame(number: int, line: str) -> list[str]:
+def _build_windows_frame(number: int, line: str) -> list[str]:
     return [f"'<probe {number}>'", line, f"'</probe {number}>'"]
 
 
-def _windows(probe: MachineProbe) -> str:
+def _build_windows_command(probe: MachineProbe) -> str:
     if isinstance(probe, MachinePing):
         send = f"(New-Object Net.NetworkInformation.Ping).Send('{probe.ping}', 2000).Status"
         ask = (
@@ -140,22 +145,26 @@ def _windows(probe: MachineProbe) -> str:
     return f"try {{ {ask} }} catch {{ {error} }}"
 
 
-def _answer(probe: MachineProbe, text: str | None, output: str, took_s: float | None) -> Answer:
+def _parse_answer(
+    probe: MachineProbe, text: str | None, output: str, took_s: float | None
+) -> Answer:
     if text is None:
         why = "the output has no whole frame of this probe"
-        return Answer(None, f"{why}: {last_line(output) or 'nothing came back'}", output, took_s)
-    up, seen = _ping(text) if isinstance(probe, MachinePing) else _connect(text)
+        return Answer(
+            None, f"{why}: {get_last_line(output) or 'nothing came back'}", output, took_s
+        )
+    up, seen = _parse_ping(text) if isinstance(probe, MachinePing) else _parse_connect(text)
     return Answer(up, seen, text, took_s)
 
 
-def _ping(text: str) -> tuple[bool | None, str]:
+def _parse_ping(text: str) -> tuple[bool | None, str]:
     counted = re.search(r"(\d+) packets transmitted, (\d+) (?:packets )?received", text)
     if counted is None:
-        return None, last_line(text) or "the ping printed nothing"
+        return None, get_last_line(text) or "the ping printed nothing"
     return int(counted[2]) > 0, f"{counted[2]} of {counted[1]} answered"
 
 
-def _connect(text: str) -> tuple[bool | None, str]:
+def _parse_connect(text: str) -> tuple[bool | None, str]:
     windows = re.search(r"^connected: (True|False)$", text, re.MULTILINE)
     if windows is not None:
         return windows[1] == "True", "connected" if windows[1] == "True" else "no connection"
@@ -168,7 +177,7 @@ def _connect(text: str) -> tuple[bool | None, str]:
     for words, seen in _NOT_CONNECTED.items():
         if code == 1 and words in text:
             return False, seen
-    return None, last_line(text.replace(f"exit {code}", "")) or f"ended with {code}"
+    return None, get_last_line(text.replace(f"exit {code}", "")) or f"ended with {code}"
 
 
 _NOT_CONNECTED = {

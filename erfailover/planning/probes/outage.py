@@ -76,14 +76,14 @@ class Tally:
         """Whether the last question that could be asked was lost."""
         return bool(self.intervals) and self.intervals[-1].ended_s is None
 
-    def _lengths(self) -> Iterator[float]:
+    def _iter_lengths(self) -> Iterator[float]:
         for each in self.intervals:
             ended_s = each.ended_s if each.ended_s is not None else self.last_s
             yield (ended_s or each.began_s) - each.began_s
 
-    def data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Return what was counted, as plain data: what the journal keeps."""
-        lengths = list(self._lengths())
+        lengths = list(self._iter_lengths())
         return {
             "name": self.name,
             "what": self.what,
@@ -92,8 +92,8 @@ class Tally:
             "lost": self.lost,
             "unknown": self.unknown,
             "reason": self.reason,
-            "first_s": _rounded(self.first_s),
-            "last_s": _rounded(self.last_s),
+            "first_s": _round_s(self.first_s),
+            "last_s": _round_s(self.last_s),
             "widest_s": round(self.widest_s, 2),
             "longest_s": round(max(lengths, default=0.0), 2),
             "total_s": round(sum(lengths), 2),
@@ -101,8 +101,8 @@ class Tally:
             "down_at_last": self.down,
             "outages": [
                 {
-                    "began_s": _rounded(each.began_s),
-                    "ended_s": _rounded(each.ended_s),
+                    "began_s": _round_s(each.began_s),
+                    "ended_s": _round_s(each.ended_s),
                     "lost": each.lost,
                 }
                 for each in self.intervals
@@ -110,5 +110,5 @@ class Tally:
         }
 
 
-def _rounded(seconds: float | None) -> float | None:
+def _round_s(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 2)

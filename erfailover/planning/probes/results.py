@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erfailover.model.counting import join_names
-from erfailover.model.probes import MachinePing, Probe, kind, what, where
+from erfailover.model.probes import MachinePing, Probe, describe_check, describe_source, get_kind
 from erfailover.planning.probes.answers import Answer
 
 
@@ -43,26 +43,30 @@ class ProbeResult:
         return self.up is self.expected
 
 
-def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResult:
+def build_result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResult:
     """Return the result of a probe from its answer."""
-    check = what(probe) if where(probe) == "here" else f"{where(probe)}: {what(probe)}"
+    check = (
+        describe_check(probe)
+        if describe_source(probe) == "here"
+        else f"{describe_source(probe)}: {describe_check(probe)}"
+    )
     if isinstance(probe, MachinePing):
-        check = f"{where(probe)} {what(probe).replace('ping', 'pings', 1)}"
+        check = f"{describe_source(probe)} {describe_check(probe).replace('ping', 'pings', 1)}"
     return ProbeResult(
         name,
         check,
         answer.up,
         expected,
         answer.output,
-        kind(probe),
-        what(probe),
-        where(probe),
+        get_kind(probe),
+        describe_check(probe),
+        describe_source(probe),
         answer.seen,
         answer.took_s,
     )
 
 
-def expectations(text: str | None, names: Sequence[str]) -> dict[str, bool]:
+def parse_expectations(text: str | None, names: Sequence[str]) -> dict[str, bool]:
     """Return what ``--expect office=down,internet=up`` says; what it does not name is expected up.
 
     Raises:

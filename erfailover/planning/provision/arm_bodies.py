@@ -15,7 +15,7 @@ from typing import Any
 
 from erfailover.model import ssh_keys
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import GATEWAY_SUBNET, last_of
+from erfailover.model.resource_ids import GATEWAY_SUBNET, get_last_name
 from erfailover.model.topology import TopologyGateway, TopologyMachine, TopologyNetwork
 
 Body = dict[str, Any]
@@ -36,7 +36,7 @@ class Reference:
     path: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"({'.'.join(self.path)} of {last_of(self.resource_id)})"
+        return f"({'.'.join(self.path)} of {get_last_name(self.resource_id)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class WriteOnce:
     value: Any
 
 
-def _resource(location: str, site: str, properties: Body, **more: Any) -> Body:
+def _build_resource(location: str, site: str, properties: Body, **more: Any) -> Body:
     return {"location": location, "tags": {TAG: site}, "properties": properties, **more}
 
 
-def resource_group(location: str, site: str) -> Body:
+def build_resource_group(location: str, site: str) -> Body:
     """Return a resource group."""
     return {"location": location, "tags": {TAG: site}}
 
 
-def virtual_network(
+def build_virtual_network(
     location: str, site: str, network: TopologyNetwork, route_tables: Mapping[str, str]
 ) -> Body:
     """Return a VNet with its subnets, so that they need no separate writes.
@@ -89,14 +89,14 @@ def virtual_network(
             properties["defaultOutboundAccess"] = False
         subnets.append({"name": name, "properties": properties})
     space = {"addressPrefixes": [str(prefix) for prefix in network.address_space]}
-    return _resource(location, site, {"addressSpace": space, "subnets": subnets})
+    return _build_resource(location, site, {"addressSpace": space, "subnets": subnets})
 
 
-def route_table(location: str, site: str, routes: Mapping[IPv4Network, IPv4Address]) -> Body:
+def build_route_table(location: str, site: str, routes: Mapping[IPv4Network, IPv4Address]) -> Body:
     """Return a route table whose routes lead to virtual appliances."""
     rows = [
         {
-            "name": route_name(prefix),
+            "name": format_route_name(prefix),
             "properties": {
                 "addressPrefix": str(prefix),
                 "nextHopType": "VirtualAppliance",
@@ -105,17 +105,17 @@ def route_table(location: str, site: str, routes: Mapping[IPv4Network, IPv4Addre
         }
         for prefix, next_hop in routes.items()
     ]
-    return _resource(location, site, {"disableBgpRoutePropagation": False, "routes": rows})
+    return _build_resource(location, site, {"disableBgpRoutePropagation": False, "routes": rows})
 
 
-def route_name(prefix: IPv4Network) -> str:
+def format_route_name(prefix: IPv4Network) -> str:
     """Return the name of the route to a prefix."""
     return f"to-{prefix.network_address}-{prefix.prefixlen}"
 
 
-def public_ip(location: str, site: str) -> Body:
+def build_public_ip(location: str, site: str) -> Body:
     """Return a Standard, static, zone-redundant public address."""
-    return _resource(
+    return _build_resource(
         location,
         site,
         {"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"},
@@ -124,16 +124,16 @@ def public_ip(location: str, site: str) -> Body:
     )
 
 
-def network_security_group(location: str, site: str) -> Body:
+def build_security_group(location: str, site: str) -> Body:
     """Return a security group with Azure's default rules only.
 
     They let in what comes from the VNet, its peers and its gateways, and nothing from the
     Internet: SSH stays closed until it is opened on purpose.
     """
-    return _resource(location, site, {"securityRules": []})
+    return _build_resource(location, site, {"securityRules": []})
 
 
-def gateway(
+def build_gateway(
     location: str, site: str, gateway_: TopologyGateway, network_id: str, address_id: str
 ) -> Body:
     """Return a route-based VPN gateway with BGP, active-standby."""
@@ -145,7 +145,7 @@ def gateway(
             "subnet": {"id": f"{network_id}/subnets/{GATEWAY_SUBNET}"},
         },
     }
-    return _resource(
+    return _build_resource(
         location,
         site,
         {
@@ -160,7 +160,7 @@ def gateway(
     )
 
 
-def local_network_gateway(
+def build_local_network_gateway(
     location: str,
     site: str,
     far: TopologyGateway,
@@ -169,7 +169,7 @@ def local_network_gateway(
     far_gateway_id: str,
 ) -> Body:
     """Return a local network gateway that represents a far gateway, with its VNet's prefixes."""
-    return _resource(
+    return _build_resource(
         location,
         site,
         {
@@ -185,14 +185,14 @@ def local_network_gateway(
     )
 
 
-def connection(
+def build_connection(
     location: str, site: str, gateway_id: str, local_network_gateway_id: str, secret: str
 ) -> Body:
     """Return an IPsec connection with BGP.
 
     The empty ``properties`` beside the ids are what the az CLI sends (recorded).
     """
-    return _resource(
+    return _build_resource(
         location,
         site,
         {
@@ -205,7 +205,7 @@ def connection(
     )
 
 
-def peering(remote_network_id: str, flags: Flags) -> Body:
+def build_peering(remote_network_id: str, flags: Flags) -> Body:
     """Return a peering; Azure keeps no tags on one."""
     return {
         "properties": {
@@ -215,7 +215,7 @@ def peering(remote_network_id: str, flags: Flags) -> Body:
     }
 
 
-def network_interface(
+def build_network_interface(
     location: str,
     site: str,
     subnet_id: str,
@@ -240,10 +240,10 @@ def network_interface(
     }
     if security_group_id:
         properties["networkSecurityGroup"] = {"id": security_group_id}
-    return _resource(location, site, properties)
+    return _build_resource(location, site, properties)
 
 
-def virtual_machine(
+def build_virtual_machine(
     location: str,
     site: str,
     name: str,
@@ -261,7 +261,7 @@ def virtual_machine(
     interfaces = [
         {"id": id_, "properties": {"primary": i == 0}} for i, id_ in enumerate(interface_ids)
     ]
-    return _resource(
+    return _build_resource(
         location,
         site,
         {
@@ -278,15 +278,15 @@ def virtual_machine(
             "osProfile": {
                 "computerName": name,
                 "adminUsername": machine.admin_username,
-                **_signing_in(machine, secret),
-                **({"customData": _encoded(custom_data)} if custom_data else {}),
+                **_build_sign_in(machine, secret),
+                **({"customData": _encode(custom_data)} if custom_data else {}),
             },
             "networkProfile": {"networkInterfaces": interfaces},
         },
     )
 
 
-def _signing_in(machine: TopologyMachine, secret: str) -> Body:
+def _build_sign_in(machine: TopologyMachine, secret: str) -> Body:
     """How a machine lets people in; Azure changes nothing of it afterwards.
 
     Observed: 409 PropertyChangeNotAllowed for the keys and for the switch. The path of the keys
@@ -299,7 +299,7 @@ def _signing_in(machine: TopologyMachine, secret: str) -> Body:
             "linuxConfiguration": {"disablePasswordAuthentication": once},
         }
     path = f"/home/{machine.admin_username}/.ssh/authorized_keys"
-    key = {"path": path, "keyData": ssh_keys.one_line(machine.ssh_public_key)}
+    key = {"path": path, "keyData": ssh_keys.strip_key(machine.ssh_public_key)}
     return {
         "linuxConfiguration": {
             "disablePasswordAuthentication": WriteOnce(True),
@@ -308,5 +308,5 @@ def _signing_in(machine: TopologyMachine, secret: str) -> Body:
     }
 
 
-def _encoded(text: str) -> WriteOnce:
+def _encode(text: str) -> WriteOnce:
     return WriteOnce(base64.b64encode(text.encode()).decode())

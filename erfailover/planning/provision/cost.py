@@ -45,13 +45,13 @@ def estimate(plan: ProvisionPlan) -> Estimate:
     total, unpriced = 0.0, set()
     for action in plan.actions:
         if action.change is Change.CREATE:
-            price, unknown = _hourly_usd(action)
+            price, unknown = _estimate_hourly_usd(action)
             total += price
             unpriced |= {unknown} if unknown else set()
-    return Estimate(round(total, 4), tuple(sorted(unpriced)), _longest_s(plan))
+    return Estimate(round(total, 4), tuple(sorted(unpriced)), _compute_longest_s(plan))
 
 
-def _hourly_usd(action: Action) -> tuple[float, str]:
+def _estimate_hourly_usd(action: Action) -> tuple[float, str]:
     """Return the price of one resource, and the SKU or size whose price is not known."""
     properties = action.desired.body.get("properties", {})
     if action.desired.type == PUBLIC_IP:
@@ -65,7 +65,7 @@ def _hourly_usd(action: Action) -> tuple[float, str]:
     return 0.0, ""
 
 
-def _longest_s(plan: ProvisionPlan) -> float:
+def _compute_longest_s(plan: ProvisionPlan) -> float:
     """Return the longest chain of changes; each after what it needs, as far as that changes too."""
     needs: dict[str, Iterable[str]] = {}
     takes_s: dict[str, float] = {}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.model.arm_json import rows, section, text, truth
+from erfailover.model.arm_json import get_section, list_objects, parse_bool, parse_text
 from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
@@ -25,10 +25,10 @@ from erfailover.model.resource_ids import (
     ROUTE_TABLE,
     SECURITY_GROUP,
     WORDS,
-    child_of,
-    last_of,
-    name_of,
-    resource_of,
+    build_child_id,
+    get_full_name,
+    get_last_name,
+    get_resource_id,
 )
 from erfailover.planning.provision.arm_bodies import TAG, Body
 
@@ -74,7 +74,7 @@ class Deletion:
     @property
     def title(self) -> str:
         """Its kind and name, as people say it."""
-        return f"{WORDS[self.type]} {name_of(self.id, self.type)}"
+        return f"{WORDS[self.type]} {get_full_name(self.id, self.type)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +113,18 @@ def plan(
     listed = list(resources)
     for each in listed:
         type_ = TYPES.get(str(each.get("type", "")).lower())
-        if type_ is not None and _tagged(each, site):
-            ours[text(each.get("id"))] = type_
+        if type_ is not None and _is_tagged(each, site):
+            ours[parse_text(each.get("id"))] = type_
     ours.pop("", None)
     for each in listed:
-        if text(each.get("id")) not in ours and not _disk_of(each, ours):
-            kept.append(f"{_named(each)}: not created by erfailover for {site}")
-    peerings, disconnected = _peerings(ours, bodies)
-    for id_, why in _in_use_by_others(ours, bodies).items():
-        kept.append(f"{_titled(id_, ours.pop(id_))}: {why}")
-    deletions = _deletions(ours, peerings, bodies)
-    if group is not None and _tagged(group, site) and not kept:
-        group_id = text(group.get("id"))
+        if parse_text(each.get("id")) not in ours and not _is_own_disk(each, ours):
+            kept.append(f"{_format_name(each)}: not created by erfailover for {site}")
+    peerings, disconnected = _build_peering_deletions(ours, bodies)
+    for id_, why in _find_in_use(ours, bodies).items():
+        kept.append(f"{_format_title(id_, ours.pop(id_))}: {why}")
+    deletions = _build_deletions(ours, peerings, bodies)
+    if group is not None and _is_tagged(group, site) and not kept:
+        group_id = parse_text(group.get("id"))
         deletions.append(Deletion(group_id, GROUP, frozenset(each.id for each in deletions)))
     elif group is not None:
         why = "other resources are in it" if kept else "not created by erfailover"
@@ -132,55 +132,55 @@ def plan(
     return DestroyPlan(site, tuple(deletions), tuple(kept), tuple(disconnected))
 
 
-def _tagged(resource: Body, site: str) -> bool:
-    return bool(section(resource, "tags").get(TAG) == site)
+def _is_tagged(resource: Body, site: str) -> bool:
+    return bool(get_section(resource, "tags").get(TAG) == site)
 
 
-def _disk_of(resource: Body, ours: Mapping[str, str]) -> bool:
+def _is_own_disk(resource: Body, ours: Mapping[str, str]) -> bool:
     """Whether a disk is that of one of our machines: Azure names it after the machine."""
     if str(resource.get("type", "")).lower() != DISK:
         return False
-    machines = {last_of(id_).lower() for id_, type_ in ours.items() if type_ == MACHINE}
+    machines = {get_last_name(id_).lower() for id_, type_ in ours.items() if type_ == MACHINE}
     name = str(resource.get("name", "")).lower()
     return any(name.startswith(f"{machine}_") for machine in machines)
 
 
-def _named(resource: Body) -> str:
+def _format_name(resource: Body) -> str:
     type_ = str(resource.get("type", ""))
     return f"{WORDS.get(TYPES.get(type_.lower(), ''), type_)} {resource.get('name')}"
 
 
-def _titled(id_: str, type_: str) -> str:
+def _format_title(id_: str, type_: str) -> str:
     return Deletion(id_, type_).title
 
 
-def _in_use_by_others(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> dict[str, str]:
+def _find_in_use(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> dict[str, str]:
     """VNets of ours that another owner's resource is in, and what their subnets use; and why."""
     going = {id_.lower(): id_ for id_ in ours}
     found: dict[str, str] = {}
     for id_, type_ in ours.items():
-        subnets = [_properties(each) for each in _items(bodies, id_, "subnets")]
+        subnets = [_get_properties(each) for each in _list_items(bodies, id_, "subnets")]
         holders = [
-            resource_of(text(each.get("id")))
+            get_resource_id(parse_text(each.get("id")))
             for subnet in subnets
-            for each in rows(subnet.get("ipConfigurations"))
+            for each in list_objects(subnet.get("ipConfigurations"))
         ]
         others = [each for each in holders if each and each.lower() not in going]
         if type_ != NETWORK or not others:
             continue
-        found[id_] = f"{last_of(others[0])} is in it"
+        found[id_] = f"{get_last_name(others[0])} is in it"
         for used in (subnet.get(key) for subnet in subnets for key in USED_BY_SUBNETS):
-            used_id = going.get(text(section(used).get("id")).lower())
+            used_id = going.get(parse_text(get_section(used).get("id")).lower())
             if used_id:
-                found[used_id] = f"{last_of(id_)} uses it"
+                found[used_id] = f"{get_last_name(id_)} uses it"
     return found
 
 
-def _items(bodies: Mapping[str, Body], id_: str, key: str) -> list[Body]:
-    return rows(_properties(bodies.get(id_.lower())).get(key))
+def _list_items(bodies: Mapping[str, Body], id_: str, key: str) -> list[Body]:
+    return list_objects(_get_properties(bodies.get(id_.lower())).get(key))
 
 
-def _deletions(
+def _build_deletions(
     ours: Mapping[str, str], peerings: list[Deletion], bodies: Mapping[str, Body]
 ) -> list[Deletion]:
     of_type: dict[str, set[str]] = {type_: set() for type_ in GONE_BEFORE}
@@ -191,41 +191,41 @@ def _deletions(
     for type_, before in GONE_BEFORE.items():
         needs = frozenset(id_ for each in before for id_ in of_type[each])
         for id_ in sorted(of_type[type_] if type_ != PEERING else ()):
-            owns = {id_.lower()} | _gateway_of(bodies.get(id_.lower()))
+            owns = {id_.lower()} | _list_gateway_ids(bodies.get(id_.lower()))
             deletions.append(Deletion(id_, type_, needs, frozenset(owns)))
     return deletions
 
 
-def _gateway_of(connection: Body | None) -> set[str]:
+def _list_gateway_ids(connection: Body | None) -> set[str]:
     """Refuse an operation on a gateway while a connection of it is being deleted or written."""
-    gateway = text(section(connection, "properties", "virtualNetworkGateway1").get("id"))
+    gateway = parse_text(get_section(connection, "properties", "virtualNetworkGateway1").get("id"))
     return {gateway.lower()} if gateway else set()
 
 
-def _peerings(
+def _build_peering_deletions(
     ours: Mapping[str, str], bodies: Mapping[str, Body]
 ) -> tuple[list[Deletion], list[str]]:
     """Return the peerings of our VNets; those that use remote gateways precede their opposites."""
     found = [
-        (child_of(id_, PEERING, name), id_, _properties(each))
+        (build_child_id(id_, PEERING, name), id_, _get_properties(each))
         for id_, type_ in ours.items()
         if type_ == NETWORK
-        for each in _items(bodies, id_, "virtualNetworkPeerings")
-        if (name := text(each.get("name")) or last_of(text(each.get("id"))))
+        for each in _list_items(bodies, id_, "virtualNetworkPeerings")
+        if (name := parse_text(each.get("name")) or get_last_name(parse_text(each.get("id"))))
     ]
-    users = frozenset(id_ for id_, _, each in found if truth(each.get("useRemoteGateways")))
+    users = frozenset(id_ for id_, _, each in found if parse_bool(each.get("useRemoteGateways")))
     deletions, disconnected = [], []
     for id_, network, properties in found:
-        remote = text(section(properties, "remoteVirtualNetwork").get("id"))
+        remote = parse_text(get_section(properties, "remoteVirtualNetwork").get("id"))
         needs = frozenset() if id_ in users else users
         owns = frozenset((id_.lower(), network.lower()))
         deletions.append(Deletion(id_, PEERING, needs, owns, frozenset((remote.lower(),))))
         if remote.lower() not in {each.lower() for each in ours}:
-            ends = (last_of(remote), last_of(network))
+            ends = (get_last_name(remote), get_last_name(network))
             disconnected.append(f"the peering of {ends[0]} with {ends[1]}")
     deletions.sort(key=lambda each: bool(each.needs))
     return deletions, disconnected
 
 
-def _properties(body: Any) -> Body:
-    return section(body, "properties")
+def _get_properties(body: Any) -> Body:
+    return get_section(body, "properties")

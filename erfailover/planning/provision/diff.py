@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.model.arm_json import rows, text
-from erfailover.model.resource_ids import last_of
+from erfailover.model.arm_json import list_objects, parse_text
+from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnce
 
 Lookup = Callable[[Reference], Any]
@@ -35,7 +35,7 @@ class Difference:
         return f"{self.path}: {self.found} -> {self.expected}"
 
 
-def lookup_in(existing: Mapping[str, Body | None]) -> Lookup:
+def build_lookup(existing: Mapping[str, Body | None]) -> Lookup:
     """Return a lookup of references among bodies, by resource id in lower case."""
 
     def look(reference: Reference) -> Any:
@@ -47,7 +47,7 @@ def lookup_in(existing: Mapping[str, Body | None]) -> Lookup:
     return look
 
 
-def differences(wanted: Body, found: Body, lookup: Lookup) -> tuple[Difference, ...]:
+def list_differences(wanted: Body, found: Body, lookup: Lookup) -> tuple[Difference, ...]:
     """Every wanted value that a resource does not have.
 
     Args:
@@ -63,16 +63,16 @@ def _compare(wanted: Any, found: Any, path: str, lookup: Lookup) -> Iterator[Dif
         return
     if isinstance(wanted, Reference):
         value = lookup(wanted)
-        if value is None or not _same(value, found, path):
-            yield Difference(path, str(wanted if value is None else value), _shown(found))
+        if value is None or not _is_same(value, found, path):
+            yield Difference(path, str(wanted if value is None else value), _format_value(found))
     elif isinstance(wanted, dict):
         inner = found if isinstance(found, dict) else {}
         for key, value in wanted.items():
             yield from _compare(value, inner.get(key), f"{path}.{key}" if path else key, lookup)
     elif isinstance(wanted, list) and any(isinstance(each, dict) for each in wanted):
         yield from _compare_items(wanted, found, path, lookup)
-    elif not _same(wanted, found, path):
-        yield Difference(path, _shown(wanted), _shown(found))
+    elif not _is_same(wanted, found, path):
+        yield Difference(path, _format_value(wanted), _format_value(found))
 
 
 def _compare_items(
@@ -80,7 +80,7 @@ def _compare_items(
 ) -> Iterator[Difference]:
     present = found if isinstance(found, list) else []
     for i, each in enumerate(wanted):
-        label = f"{path}[{each.get('name', last_of(str(each.get('id') or '')) or i)}]"
+        label = f"{path}[{each.get('name', get_last_name(str(each.get('id') or '')) or i)}]"
         match = _match(each, present, i)
         if match is None:
             yield Difference(label, "present", "absent")
@@ -94,12 +94,17 @@ def _match(wanted: Body, present: list[Any], position: int) -> Any:
         if key in wanted:
             same = str(wanted[key]).lower()
             return next(
-                (each for each in rows(present) if text(each.get(key)).lower() == same), None
+                (
+                    each
+                    for each in list_objects(present)
+                    if parse_text(each.get(key)).lower() == same
+                ),
+                None,
             )
     return present[position] if position < len(present) else None
 
 
-def _same(wanted: Any, found: Any, path: str) -> bool:
+def _is_same(wanted: Any, found: Any, path: str) -> bool:
     """Whether two values mean the same to Azure."""
     if wanted in (None, False, [], {}, "") and found in (None, False, [], {}, ""):
         return True
@@ -117,19 +122,21 @@ def _same(wanted: Any, found: Any, path: str) -> bool:
     return wanted == found
 
 
-def merged(wanted: Body, found: Body | None) -> Body:
+def merge_body(wanted: Body, found: Body | None) -> Body:
     """Return the existing body without read-only fields, overlaid with the desired one.
 
     What is given at creation only stays as it is if the resource is there.
     """
-    result = _laid_over(wanted if found is None else _later(wanted), _writable(found or {}))
+    result = _overlay(
+        wanted if found is None else _drop_write_once(wanted), _drop_read_only(found or {})
+    )
     return dict(result) if isinstance(result, dict) else {}
 
 
-def _laid_over(wanted: Any, found: Any) -> Any:
+def _overlay(wanted: Any, found: Any) -> Any:
     if isinstance(wanted, dict):
         inner = dict(found) if isinstance(found, dict) else {}
-        return inner | {key: _laid_over(value, inner.get(key)) for key, value in wanted.items()}
+        return inner | {key: _overlay(value, inner.get(key)) for key, value in wanted.items()}
     if isinstance(wanted, list) and any(isinstance(each, dict) for each in wanted):
         present = list(found) if isinstance(found, list) else []
         result = list(present)
@@ -138,36 +145,40 @@ def _laid_over(wanted: Any, found: Any) -> Any:
             if match is None:
                 result.append(each)
             else:
-                result[present.index(match)] = _laid_over(each, match)
+                result[present.index(match)] = _overlay(each, match)
         return result
     if wanted == [] and isinstance(found, list):
         return found
     return wanted
 
 
-def _later(wanted: Any) -> Any:
+def _drop_write_once(wanted: Any) -> Any:
     """Return what is wanted of a resource that is there."""
     if isinstance(wanted, dict):
-        return {k: _later(each) for k, each in wanted.items() if not isinstance(each, WriteOnce)}
+        return {
+            k: _drop_write_once(each)
+            for k, each in wanted.items()
+            if not isinstance(each, WriteOnce)
+        }
     return wanted
 
 
-def _writable(value: Any) -> Any:
+def _drop_read_only(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _writable(each) for key, each in value.items() if key not in READ_ONLY}
+        return {key: _drop_read_only(each) for key, each in value.items() if key not in READ_ONLY}
     if isinstance(value, list):
-        return [_writable(each) for each in value]
+        return [_drop_read_only(each) for each in value]
     return value
 
 
-def resolved(body: Body, lookup: Lookup) -> Body:
+def resolve_body(body: Body, lookup: Lookup) -> Body:
     """Return a body with its references replaced by their values; secrets stay named.
 
     Raises:
         LookupError: a reference has no value yet; its argument names it.
     """
 
-    def value(placeholder: Any) -> Any:
+    def fill_value(placeholder: Any) -> Any:
         if not isinstance(placeholder, Reference):
             return placeholder
         found = lookup(placeholder)
@@ -175,29 +186,29 @@ def resolved(body: Body, lookup: Lookup) -> Body:
             raise LookupError(str(placeholder))
         return found
 
-    return dict(_replaced(body, value))
+    return dict(_replace_values(body, fill_value))
 
 
-def with_secrets(body: Body, secret: Callable[[str], str]) -> Body:
+def fill_secrets(body: Body, secret: Callable[[str], str]) -> Body:
     """Return a body with its secrets, and what is given once, in it: for Azure's eyes only."""
 
-    def value(placeholder: Any) -> Any:
+    def fill_value(placeholder: Any) -> Any:
         if isinstance(placeholder, WriteOnce):
             return placeholder.value
         return secret(placeholder.name) if isinstance(placeholder, SecretName) else placeholder
 
-    return dict(_replaced(body, value))
+    return dict(_replace_values(body, fill_value))
 
 
-def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+def _replace_values(value: Any, replace: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
-        return {key: _replaced(each, replace) for key, each in value.items()}
+        return {key: _replace_values(each, replace) for key, each in value.items()}
     if isinstance(value, list):
-        return [_replaced(each, replace) for each in value]
+        return [_replace_values(each, replace) for each in value]
     return replace(value)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "absent"
     if isinstance(value, bool):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Site
 from erfailover.model.topology import Topology, TopologyMachine
 
@@ -50,7 +50,7 @@ class NatSetup:
     @property
     def name(self) -> str:
         """The machine's name."""
-        return last_of(self.machine_id)
+        return get_last_name(self.machine_id)
 
     @property
     def title(self) -> str:
@@ -58,36 +58,36 @@ class NatSetup:
         return f"NAT set-up of {self.name}"
 
 
-def nat_setups(site: Site) -> Iterator[NatSetup]:
+def build_setups(site: Site) -> Iterator[NatSetup]:
     """Yield the NAT set-ups of a site's topology."""
     topology = site.topology
     for name, machine in (topology.machines if topology else {}).items():
         if topology is not None and machine.nat_for is not None:
-            lines, check = _scripts(topology, machine)
-            yield NatSetup(site.machine_id(name), ("set -e", SETTLED, *lines), check)
+            lines, check = _build_scripts(topology, machine)
+            yield NatSetup(site.build_machine_id(name), ("set -e", SETTLED, *lines), check)
 
 
-def custom_data(topology: Topology, machine: TopologyMachine) -> str | None:
+def build_custom_data(topology: Topology, machine: TopologyMachine) -> str | None:
     """Return what cloud-init runs at a machine's first start; None if it is no NAT gateway."""
     if machine.nat_for is None:
         return None
-    lines, _ = _scripts(topology, machine)
+    lines, _ = _build_scripts(topology, machine)
     return "\n".join(("#!/bin/sh", "set -e", *lines, ""))
 
 
-def holds(output: str) -> bool:
+def is_holding(output: str) -> bool:
     """Whether the output of a check says that the set-up holds."""
     return any(line.strip() == HOLDS for line in output.splitlines())
 
 
-def _scripts(
+def _build_scripts(
     topology: Topology, machine: TopologyMachine
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the lines that set a machine up, and those that check it."""
     network, subnet = list(machine.interfaces.values())[1].subnet.split("/")
     # Azure's router has the first address of every subnet (documented).
     router = str(topology.virtual_networks[network].subnets[subnet].prefix[1])
-    script = _script(str(machine.nat_for), router)
+    script = _render_script(str(machine.nat_for), router)
     # A line at a time: it holds no single quote, and a here-document could not be indented.
     kept = [f"echo '{line}' {'>>' if i else '>'} {PER_BOOT}" for i, line in enumerate(script)]
     setup = (*kept, f"chmod 0755 {PER_BOOT}", f"sh {PER_BOOT}", f"echo '{HOLDS}'")
@@ -108,7 +108,7 @@ def _scripts(
     return setup, check
 
 
-def _script(prefix: str, router: str) -> list[str]:
+def _render_script(prefix: str, router: str) -> list[str]:
     """Return the script's lines, with a site's values."""
     values = {"OUTSIDE": OUTSIDE, "INSIDE": INSIDE, "PREFIX": prefix, "ROUTER": router}
     text = files("erfailover").joinpath("data/nat-gateway").read_text("utf-8")

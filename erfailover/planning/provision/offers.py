@@ -36,50 +36,50 @@ class Offers:
     images: Mapping[str, Reading[bool]] = field(default_factory=dict)
 
 
-def short_name(location: str) -> str:
+def normalize_region(location: str) -> str:
     """Return a region's short name: ``West Europe`` is ``westeurope``."""
     return location.replace(" ", "").lower()
 
 
-def claims(site: Site, offers: Offers) -> Iterator[Claim]:
+def check_offers(site: Site, offers: Offers) -> Iterator[Claim]:
     """Yield what has to be offered for a site's topology, each with its remedy."""
-    place = short_name(site.location)
+    place = normalize_region(site.location)
     choose = "Write another location: into the site file; az account list-locations lists them."
     if offers.regions.value is None:
-        yield _unknown(REGION, offers.regions)
+        yield _build_unknown(REGION, offers.regions)
     else:
         found = place in offers.regions.value
         seen = f"{place} {'has' if found else 'is no region that has'} VPN gateways"
-        yield _claim(REGION, found, seen, choose)
+        yield _build_claim(REGION, found, seen, choose)
         if not found:
             return
     if offers.zones.value is None:
-        yield _unknown(ZONED, offers.zones)
+        yield _build_unknown(ZONED, offers.zones)
     else:
         found = set(ZONES) <= offers.zones.value
         has = ", ".join(sorted(offers.zones.value)) or "none"
         seen = f"{place} has the availability zones {has}; the addresses need {', '.join(ZONES)}"
-        yield _claim(ZONED, found, seen, choose)
+        yield _build_claim(ZONED, found, seen, choose)
     for size, why in offers.sizes.items():
         if why.value is None:
-            yield _unknown(SIZE, why)
+            yield _build_unknown(SIZE, why)
         else:
             seen = f"{size} is offered in {place}" if not why.value else f"{size}: {why.value}"
-            yield _claim(SIZE, not why.value, seen, "Write another size: into the site file.")
+            yield _build_claim(SIZE, not why.value, seen, "Write another size: into the site file.")
     for image, there in offers.images.items():
         if there.value is None:
-            yield _unknown(IMAGE, there)
+            yield _build_unknown(IMAGE, there)
         else:
             seen = f"{image} {'is' if there.value else 'is not'} offered in {place}"
             remedy = "Write another image: into the site file (publisher:offer:sku:version)."
-            yield _claim(IMAGE, there.value, seen, remedy)
+            yield _build_claim(IMAGE, there.value, seen, remedy)
 
 
-def _claim(name: str, holds: bool, seen: str, remedy: str) -> Claim:
+def _build_claim(name: str, holds: bool, seen: str, remedy: str) -> Claim:
     if holds:
         return Claim(name, Verdict.HOLDS, seen)
     return Claim(name, Verdict.FAILS, seen, remedy)
 
 
-def _unknown(name: str, reading: Reading[Any]) -> Claim:
+def _build_unknown(name: str, reading: Reading[Any]) -> Claim:
     return Claim(name, Verdict.UNKNOWN, reading.unknown or "it was not asked", "Look yourself.")

@@ -11,23 +11,29 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from erfailover.model import ssh_keys
-from erfailover.model.arm_json import provisioning_state, rows, section, text, truth
+from erfailover.model.arm_json import (
+    get_provisioning_state,
+    get_section,
+    list_objects,
+    parse_bool,
+    parse_text,
+)
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import (
     GROUP,
     MACHINE,
     NETWORK,
     PEERING,
-    child_of,
-    last_of,
-    network_of,
+    build_child_id,
+    get_last_name,
+    get_network_id,
 )
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.planning.provision import diff, resources
 from erfailover.planning.provision.arm_bodies import TAG, Body, SecretName
 from erfailover.planning.provision.diff import Difference
-from erfailover.planning.provision.nat import NatSetup, nat_setups
+from erfailover.planning.provision.nat import NatSetup, build_setups
 from erfailover.planning.provision.resources import Desired
 
 Existing = Mapping[str, Body | None]
@@ -99,7 +105,7 @@ class ProvisionPlan:
         """What is not kept as it is."""
         return tuple(each for each in self.every if each.change is not Change.KEEP)
 
-    def writes(self, type_: str) -> bool:
+    def has_writes(self, type_: str) -> bool:
         """Whether a resource of some type is made or updated."""
         changed = (each for each in self.actions if each.change is not Change.KEEP)
         return any(each.desired.type == type_ for each in changed)
@@ -119,60 +125,63 @@ def plan(
         nat_holds: whether the NAT set-up of a machine holds, by the set-up's id.
         unsettled: ids (lower case) of connections that may not have the shared key kept here.
     """
-    paths = {spoke.name: path_of(site, spoke, existing) for spoke in site.spokes}
-    lookup = diff.lookup_in(existing)
+    paths = {spoke.name: find_path(site, spoke, existing) for spoke in site.spokes}
+    lookup = diff.build_lookup(existing)
     actions, foreign = [], []
-    for each in resources.desired(site, paths):
+    for each in resources.build_desired(site, paths):
         found = existing.get(each.id.lower())
-        action = _action(each, found, lookup, unsettled)
+        action = _plan_action(each, found, lookup, unsettled)
         if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
             if all(difference.path.startswith("tags") for difference in action.differences):
                 action = Action(Change.KEEP, each, (), "not created by erfailover; used as it is")
             else:
                 foreign.append(each.title)
         actions.append(action)
-    actions = _reconnected(actions)
+    actions = _reorder_reconnects(actions)
     made = {each.desired.id for each in actions if each.change is Change.CREATE}
     setups = [
-        SetupAction(_setup_change(setup, made, nat_holds), setup) for setup in nat_setups(site)
+        SetupAction(_decide_setup_change(setup, made, nat_holds), setup)
+        for setup in build_setups(site)
     ]
     held = tuple(name for name, path in paths.items() if path is None)
     return ProvisionPlan(site.name, tuple(actions), tuple(setups), held, tuple(foreign))
 
 
-def path_of(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
+def find_path(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
     """Return the path whose flags a spoke's peerings are held to; None while a switch is under way.
 
     A spoke that uses no remote gateway at all, but has a peering to the backup hub, has been left
     between the break and the make of a switch.
     """
     outward = {
-        role: existing.get(site.peering_id(spoke.virtual_network, spoke.outward(role).name).lower())
+        role: existing.get(
+            site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name).lower()
+        )
         for role in Role
     }
-    if _uses_remote_gateways(outward[Role.BACKUP]):
+    if _has_remote_gateways(outward[Role.BACKUP]):
         return Path.IPSEC
-    if _uses_remote_gateways(outward[Role.PRIMARY]) or outward[Role.PRIMARY] is None:
+    if _has_remote_gateways(outward[Role.PRIMARY]) or outward[Role.PRIMARY] is None:
         return Path.EXPRESSROUTE
     return None if outward[Role.BACKUP] is not None else Path.EXPRESSROUTE
 
 
-def _uses_remote_gateways(peering: Body | None) -> bool:
-    return truth(section(peering, "properties").get("useRemoteGateways"))
+def _has_remote_gateways(peering: Body | None) -> bool:
+    return parse_bool(get_section(peering, "properties").get("useRemoteGateways"))
 
 
-def _action(
+def _plan_action(
     wanted: Desired, found: Body | None, lookup: diff.Lookup, unsettled: Collection[str]
 ) -> Action:
     if found is None:
         return Action(Change.CREATE, wanted)
     if wanted.type == GROUP:
         return Action(Change.KEEP, wanted)
-    properties = section(found, "properties")
-    state = provisioning_state(properties)
+    properties = get_section(found, "properties")
+    state = get_provisioning_state(properties)
     if state == "Deleting":
         return Action(Change.CREATE, wanted, note="being deleted; recreated after that")
-    differing = diff.differences(wanted.body, found, lookup)
+    differing = diff.list_differences(wanted.body, found, lookup)
     if state in FAILED:
         return Action(Change.UPDATE, wanted, differing, f"its last write {state.lower()}")
     if state != "Succeeded":
@@ -183,11 +192,11 @@ def _action(
     if wanted.id.lower() in unsettled:
         note = "its shared key may be another than it should have: written anew"
         return Action(Change.UPDATE, wanted, differing, note)
-    kept_keys = _kept_keys(wanted.body, found) if wanted.type == MACHINE else None
+    kept_keys = _describe_kept_keys(wanted.body, found) if wanted.type == MACHINE else None
     return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing, kept_keys)
 
 
-def _kept_keys(wanted: Body, found: Body) -> str | None:
+def _describe_kept_keys(wanted: Body, found: Body) -> str | None:
     """Return what to know of a machine that was made with other public keys than the site file's.
 
     Azure changes none afterwards (observed: 409 PropertyChangeNotAllowed,
@@ -197,9 +206,9 @@ def _kept_keys(wanted: Body, found: Body) -> str | None:
     if once is None:
         return None
     [key] = once.value["publicKeys"]
-    profile = section(found, "properties", "osProfile")
+    profile = get_section(found, "properties", "osProfile")
     there = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or []
-    if any(ssh_keys.same(key["keyData"], str(each.get("keyData"))) for each in there):
+    if any(ssh_keys.is_same_key(key["keyData"], str(each.get("keyData"))) for each in there):
         return None
     return "created without the site file's SSH key, which 'az vm user update' can add"
 
@@ -208,14 +217,14 @@ DISCONNECTED = "Disconnected: written anew"
 FOR_NOW = ", without remote gateways for now"
 
 
-def _reconnected(actions: list[Action]) -> list[Action]:
+def _reorder_reconnects(actions: list[Action]) -> list[Action]:
     """Put right the order around a Disconnected peering whose opposite is gone.
 
     Azure refuses to make the opposite anew until the Disconnected one has been written
     (recorded: ``RemotePeeringIsDisconnected``), and remote gateways need the opposite. So it is
     written once without them, then the opposite, then as it should be. It is never deleted.
     """
-    ends = {_ends(each.desired): each for each in actions if each.desired.type == PEERING}
+    ends = {_get_ends(each.desired): each for each in actions if each.desired.type == PEERING}
     before: dict[str, Action] = {}
     needed: dict[str, str] = {}
     for (own, remote), action in ends.items():
@@ -225,8 +234,8 @@ def _reconnected(actions: list[Action]) -> list[Action]:
         if opposite.change is not Change.CREATE:
             continue
         first = action
-        if _uses_remote_gateways(action.desired.body):
-            first = before[action.desired.id] = _for_now(action, opposite)
+        if _has_remote_gateways(action.desired.body):
+            first = before[action.desired.id] = _build_interim(action, opposite)
         needed[opposite.desired.id] = first.desired.key
     result = []
     for action in actions:
@@ -240,7 +249,7 @@ def _reconnected(actions: list[Action]) -> list[Action]:
     return result
 
 
-def _for_now(action: Action, opposite: Action) -> Action:
+def _build_interim(action: Action, opposite: Action) -> Action:
     """Return the write of a peering without remote gateways, before its opposite is there."""
     wanted = action.desired
     properties = wanted.body["properties"] | {"useRemoteGateways": False}
@@ -253,22 +262,22 @@ def _for_now(action: Action, opposite: Action) -> Action:
     return Action(Change.UPDATE, first, (), DISCONNECTED)
 
 
-def _ends(peering: Desired) -> tuple[str, str]:
+def _get_ends(peering: Desired) -> tuple[str, str]:
     remote = str(peering.body["properties"]["remoteVirtualNetwork"]["id"])
-    return network_of(peering.id).lower(), remote.lower()
+    return get_network_id(peering.id).lower(), remote.lower()
 
 
-def secret_names(body: Any) -> frozenset[str]:
+def list_secret_names(body: Any) -> frozenset[str]:
     """Return the names of tunnels' shared keys in a body; machine passwords cannot change."""
-    return frozenset(name for name in _secrets(body) if name != ADMIN_PASSWORD)
+    return frozenset(name for name in _iter_secrets(body) if name != ADMIN_PASSWORD)
 
 
-def _secrets(body: Any) -> Iterator[str]:
+def _iter_secrets(body: Any) -> Iterator[str]:
     if isinstance(body, SecretName):
         yield body.name
     elif isinstance(body, dict | list):
         for each in body.values() if isinstance(body, dict) else body:
-            yield from _secrets(each)
+            yield from _iter_secrets(each)
 
 
 def _may_change(site: Site, wanted: Desired, found: Body | None, existing: Existing) -> bool:
@@ -277,41 +286,43 @@ def _may_change(site: Site, wanted: Desired, found: Body | None, existing: Exist
     A peering has no tags; it goes with its VNet.
     """
     if wanted.type == PEERING:
-        found = existing.get(network_of(wanted.id).lower())
-    owner = _owner(found)
+        found = existing.get(get_network_id(wanted.id).lower())
+    owner = _get_owner(found)
     if owner is None:
-        return _owner(existing.get(site.group_id().lower())) == site.name
+        return _get_owner(existing.get(site.build_group_id().lower())) == site.name
     return owner == site.name
 
 
-def _owner(found: Body | None) -> str | None:
-    owner = section(found, "tags").get(TAG)
+def _get_owner(found: Body | None) -> str | None:
+    owner = get_section(found, "tags").get(TAG)
     return None if owner is None else str(owner)
 
 
-def _setup_change(setup: NatSetup, made: Collection[str], nat_holds: Mapping[str, bool]) -> Change:
+def _decide_setup_change(
+    setup: NatSetup, made: Collection[str], nat_holds: Mapping[str, bool]
+) -> Change:
     if setup.machine_id in made:
         return Change.CREATE
     return Change.KEEP if nat_holds.get(setup.id) else Change.UPDATE
 
 
-def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, Body]]:
+def iter_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, Body]]:
     """Yield a VNet's peerings by id in lower case: its own body carries them."""
-    for peering in rows(section(network, "properties").get("virtualNetworkPeerings")):
-        name = text(peering.get("name")) or last_of(text(peering.get("id")))
-        yield child_of(network_id, PEERING, name).lower(), peering
+    for peering in list_objects(get_section(network, "properties").get("virtualNetworkPeerings")):
+        name = parse_text(peering.get("name")) or get_last_name(parse_text(peering.get("id")))
+        yield build_child_id(network_id, PEERING, name).lower(), peering
 
 
-def wanted(site: Site) -> tuple[Desired, ...]:
+def list_desired(site: Site) -> tuple[Desired, ...]:
     """Every resource of a site that has not been switched."""
-    return resources.desired(site)
+    return resources.build_desired(site)
 
 
-def reads(site: Site) -> tuple[str, ...]:
+def list_reads(site: Site) -> tuple[str, ...]:
     """Return the ids of the resources to read for a plan; the peerings come with their VNets."""
-    return tuple(each.id for each in wanted(site) if each.type not in (GROUP, PEERING))
+    return tuple(each.id for each in list_desired(site) if each.type not in (GROUP, PEERING))
 
 
-def networks(site: Site) -> tuple[str, ...]:
+def list_networks(site: Site) -> tuple[str, ...]:
     """Return the ids of the VNets among them."""
-    return tuple(each.id for each in wanted(site) if each.type == NETWORK)
+    return tuple(each.id for each in list_desired(site) if each.type == NETWORK)

@@ -24,7 +24,7 @@ from erfailover.model.resource_ids import (
     ROUTE_TABLE,
     SECURITY_GROUP,
     WORDS,
-    name_of,
+    get_full_name,
 )
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.model.topology import ADMIN_PASSWORD, Topology
@@ -64,7 +64,7 @@ class Desired:
     @property
     def name(self) -> str:
         """Its name; a peering's with its VNet, ``vnet1/vnet1-to-vnet2``."""
-        return name_of(self.id, self.type)
+        return get_full_name(self.id, self.type)
 
     @property
     def title(self) -> str:
@@ -72,7 +72,9 @@ class Desired:
         return f"{WORDS[self.type]} {self.name}{self.step}"
 
 
-def desired(site: Site, paths: Mapping[str, Path | None] | None = None) -> tuple[Desired, ...]:
+def build_desired(
+    site: Site, paths: Mapping[str, Path | None] | None = None
+) -> tuple[Desired, ...]:
     """Every resource of a site's topology, each after what it needs.
 
     Args:
@@ -83,15 +85,15 @@ def desired(site: Site, paths: Mapping[str, Path | None] | None = None) -> tuple
     if site.topology is None:
         return ()
     graph = _Graph(site, site.topology, dict(paths or {}))
-    return tuple(graph.resources())
+    return tuple(graph.iter_resources())
 
 
-def tunnel_secret(gateway: str, far_gateway: str) -> str:
+def format_secret_name(gateway: str, far_gateway: str) -> str:
     """Return the name of a tunnel's shared key: the same from either end."""
     return "shared-key/" + "/".join(sorted((gateway, far_gateway)))
 
 
-def route_table_name(network: str, subnet: str) -> str:
+def format_route_table_name(network: str, subnet: str) -> str:
     """Return the name of a subnet's route table; a subnet's name need not be unique among VNets."""
     return f"{subnet}-routes" if subnet.startswith(network) else f"{network}-{subnet}-routes"
 
@@ -106,23 +108,25 @@ class _Graph:
 
     def __post_init__(self) -> None:
         found = {
-            gateway.virtual_network: self._id(GATEWAY, name)
+            gateway.virtual_network: self._build_id(GATEWAY, name)
             for name, gateway in self.topology.gateways.items()
         }
         object.__setattr__(self, "gateway_in", found)
 
-    def resources(self) -> Iterator[Desired]:
+    def iter_resources(self) -> Iterator[Desired]:
         site = self.site
-        yield Desired(site.group_id(), GROUP, arm_bodies.resource_group(site.location, site.name))
-        yield from self._route_tables()
-        yield from self._networks()
-        yield from self._gateways()
-        yield from self._tunnels()
-        yield from self._peerings()
-        yield from self._machines()
+        yield Desired(
+            site.build_group_id(), GROUP, arm_bodies.build_resource_group(site.location, site.name)
+        )
+        yield from self._build_route_tables()
+        yield from self._build_networks()
+        yield from self._build_gateways()
+        yield from self._build_tunnels()
+        yield from self._build_peerings()
+        yield from self._build_machines()
 
-    def _id(self, type_: str, name: str) -> str:
-        return self.site.resource_id(type_, name)
+    def _build_id(self, type_: str, name: str) -> str:
+        return self.site.build_resource_id(type_, name)
 
     def _make(
         self,
@@ -133,113 +137,115 @@ class _Graph:
         owns: tuple[str, ...] = (),
         refers: tuple[str, ...] = (),
     ) -> Desired:
-        id_ = self._id(type_, name)
+        id_ = self._build_id(type_, name)
         return Desired(
             id_,
             type_,
             body,
-            frozenset((self.site.group_id(), *needs)),
-            _keys(id_, *owns),
-            _keys(*refers),
+            frozenset((self.site.build_group_id(), *needs)),
+            _to_keys(id_, *owns),
+            _to_keys(*refers),
         )
 
-    def _where(self) -> tuple[str, str]:
+    def _get_placement(self) -> tuple[str, str]:
         return self.site.location, self.site.name
 
-    def _route_tables(self) -> Iterator[Desired]:
+    def _build_route_tables(self) -> Iterator[Desired]:
         for network_name, network in self.topology.virtual_networks.items():
             for name, subnet in network.subnets.items():
                 if subnet.routes:
-                    body = arm_bodies.route_table(*self._where(), subnet.routes)
-                    yield self._make(ROUTE_TABLE, route_table_name(network_name, name), body)
+                    body = arm_bodies.build_route_table(*self._get_placement(), subnet.routes)
+                    yield self._make(ROUTE_TABLE, format_route_table_name(network_name, name), body)
 
-    def _networks(self) -> Iterator[Desired]:
+    def _build_networks(self) -> Iterator[Desired]:
         for name, network in self.topology.virtual_networks.items():
             tables = {
-                subnet_name: self._id(ROUTE_TABLE, route_table_name(name, subnet_name))
+                subnet_name: self._build_id(ROUTE_TABLE, format_route_table_name(name, subnet_name))
                 for subnet_name, subnet in network.subnets.items()
                 if subnet.routes
             }
-            body = arm_bodies.virtual_network(*self._where(), network, tables)
+            body = arm_bodies.build_virtual_network(*self._get_placement(), network, tables)
             needs = tuple(tables.values())
             yield self._make(NETWORK, name, body, needs, refers=needs)
 
-    def _address_id(self, owner: str) -> str:
-        return self._id(PUBLIC_IP, f"{owner}-public-ip1")
+    def _build_address_id(self, owner: str) -> str:
+        return self._build_id(PUBLIC_IP, f"{owner}-public-ip1")
 
-    def _address(self, owner: str) -> Desired:
+    def _build_address(self, owner: str) -> Desired:
         name = f"{owner}-public-ip1"
-        return self._make(PUBLIC_IP, name, arm_bodies.public_ip(*self._where()))
+        return self._make(PUBLIC_IP, name, arm_bodies.build_public_ip(*self._get_placement()))
 
-    def _gateways(self) -> Iterator[Desired]:
+    def _build_gateways(self) -> Iterator[Desired]:
         for name, gateway in self.topology.gateways.items():
-            yield self._address(name)
-            network = self.site.network_id(gateway.virtual_network)
-            address = self._address_id(name)
-            body = arm_bodies.gateway(*self._where(), gateway, network, address)
+            yield self._build_address(name)
+            network = self.site.build_network_id(gateway.virtual_network)
+            address = self._build_address_id(name)
+            body = arm_bodies.build_gateway(*self._get_placement(), gateway, network, address)
             needs = (network, address)
             yield self._make(GATEWAY, name, body, needs, refers=needs)
 
-    def _tunnels(self) -> Iterator[Desired]:
+    def _build_tunnels(self) -> Iterator[Desired]:
         """Local network gateways need the far gateway's address and BGP address, so come late."""
         made: set[str] = set()
         for name, connection in self.topology.connections.items():
             far = self.topology.gateways[connection.far_gateway]
-            far_id = self.site.gateway_id(connection.far_gateway)
+            far_id = self.site.build_gateway_id(connection.far_gateway)
             local_name = connection.local_network_gateway
             if local_name not in made:
                 made.add(local_name)
-                address = self._address_id(connection.far_gateway)
+                address = self._build_address_id(connection.far_gateway)
                 space = self.topology.virtual_networks[far.virtual_network].address_space
-                body = arm_bodies.local_network_gateway(*self._where(), far, space, address, far_id)
+                body = arm_bodies.build_local_network_gateway(
+                    *self._get_placement(), far, space, address, far_id
+                )
                 yield self._make(LOCAL_GATEWAY, local_name, body, (far_id, address))
-            near_id = self.site.gateway_id(connection.gateway)
-            local_id = self._id(LOCAL_GATEWAY, local_name)
-            secret = tunnel_secret(connection.gateway, connection.far_gateway)
-            body = arm_bodies.connection(*self._where(), near_id, local_id, secret)
+            near_id = self.site.build_gateway_id(connection.gateway)
+            local_id = self._build_id(LOCAL_GATEWAY, local_name)
+            secret = format_secret_name(connection.gateway, connection.far_gateway)
+            body = arm_bodies.build_connection(*self._get_placement(), near_id, local_id, secret)
             # A connection being written holds its gateway (recorded: RetryableError).
             yield self._make(CONNECTION, name, body, (near_id, local_id), (near_id,), (local_id,))
 
-    def _peerings(self) -> Iterator[Desired]:
+    def _build_peerings(self) -> Iterator[Desired]:
         for name, each in self.topology.peerings.items():
             opposite = next(
                 (
-                    self.site.peering_id(other.virtual_network, other_name)
+                    self.site.build_peering_id(other.virtual_network, other_name)
                     for other_name, other in self.topology.peerings.items()
                     if other.virtual_network == each.remote_virtual_network
                     and other.remote_virtual_network == each.virtual_network
                 ),
                 None,
             )
-            yield self._peering(
+            yield self._build_peering(
                 each.virtual_network,
                 name,
                 each.remote_virtual_network,
-                each.flags.over(None),
+                each.flags.resolve_kept(None),
                 opposite,
             )
         for spoke in self.site.spokes:
             path = self.paths.get(spoke.name, Path.EXPRESSROUTE)
             if path is not None:
-                yield from self._spoke_peerings(spoke, path)
+                yield from self._build_spoke_peerings(spoke, path)
 
-    def _spoke_peerings(self, spoke: Spoke, path: Path) -> Iterator[Desired]:
+    def _build_spoke_peerings(self, spoke: Spoke, path: Path) -> Iterator[Desired]:
         for role in Role:
-            hub = self.site.hub(role).virtual_network
-            outward, inward = spoke.outward(role), spoke.inward(role)
-            flags = inward.on(path)
+            hub = self.site.get_hub(role).virtual_network
+            outward, inward = spoke.get_outward(role), spoke.get_inward(role)
+            flags = inward.get_flags(path)
             if flags is not None:
-                yield self._peering(
+                yield self._build_peering(
                     hub, inward.name, spoke.virtual_network, flags, None, spoke.name
                 )
-            flags = outward.on(path)
+            flags = outward.get_flags(path)
             if flags is not None:
-                opposite = self.site.peering_id(hub, inward.name)
-                yield self._peering(
+                opposite = self.site.build_peering_id(hub, inward.name)
+                yield self._build_peering(
                     spoke.virtual_network, outward.name, hub, flags, opposite, spoke.name
                 )
 
-    def _peering(
+    def _build_peering(
         self,
         network: str,
         name: str,
@@ -249,7 +255,7 @@ class _Graph:
         spoke: str | None = None,
     ) -> Desired:
         """One peering: the side that lends its gateway goes first (recorded order)."""
-        own, far = self.site.network_id(network), self.site.network_id(remote)
+        own, far = self.site.build_network_id(network), self.site.build_network_id(remote)
         gateways = [self.gateway_in[each] for each in (network, remote) if each in self.gateway_in]
         needs = [own, far, *gateways]
         refers = [far]
@@ -258,31 +264,31 @@ class _Graph:
         if flags.use_remote_gateways or flags.allow_gateway_transit:
             refers += gateways
         return Desired(
-            self.site.peering_id(network, name),
+            self.site.build_peering_id(network, name),
             PEERING,
-            arm_bodies.peering(far, flags),
+            arm_bodies.build_peering(far, flags),
             frozenset(needs),
-            _keys(self.site.peering_id(network, name), own),
-            _keys(*refers),
+            _to_keys(self.site.build_peering_id(network, name), own),
+            _to_keys(*refers),
             spoke,
         )
 
-    def _machines(self) -> Iterator[Desired]:
+    def _build_machines(self) -> Iterator[Desired]:
         for name, machine in self.topology.machines.items():
-            interface_ids = [self._id(INTERFACE, each) for each in machine.interfaces]
-            yield from self._interfaces(name)
-            body = arm_bodies.virtual_machine(
-                *self._where(),
+            interface_ids = [self._build_id(INTERFACE, each) for each in machine.interfaces]
+            yield from self._build_interfaces(name)
+            body = arm_bodies.build_virtual_machine(
+                *self._get_placement(),
                 name,
                 machine,
                 interface_ids,
                 ADMIN_PASSWORD,
-                nat.custom_data(self.topology, machine),
+                nat.build_custom_data(self.topology, machine),
             )
             needs = tuple(interface_ids)
             yield self._make(MACHINE, name, body, needs, needs)
 
-    def _interfaces(self, machine: str) -> Iterator[Desired]:
+    def _build_interfaces(self, machine: str) -> Iterator[Desired]:
         """Yield the interfaces of a machine; a security group goes with a public address only.
 
         A group on the inside of a NAT machine would drop what it is to forward: its default
@@ -291,19 +297,22 @@ class _Graph:
         interfaces = self.topology.machines[machine].interfaces
         group_name = f"{machine}-nsg"
         if any(each.public for each in interfaces.values()):
-            body = arm_bodies.network_security_group(*self._where())
+            body = arm_bodies.build_security_group(*self._get_placement())
             yield self._make(SECURITY_GROUP, group_name, body)
         for name, interface in interfaces.items():
             network, subnet = interface.subnet.split("/")
-            network_id = self.site.network_id(network)
+            network_id = self.site.build_network_id(network)
             needs = [network_id]
             address = group = None
             if interface.public:
-                address, group = self._address_id(name), self._id(SECURITY_GROUP, group_name)
-                yield self._address(name)
+                address, group = (
+                    self._build_address_id(name),
+                    self._build_id(SECURITY_GROUP, group_name),
+                )
+                yield self._build_address(name)
                 needs += [address, group]
-            body = arm_bodies.network_interface(
-                *self._where(),
+            body = arm_bodies.build_network_interface(
+                *self._get_placement(),
                 f"{network_id}/subnets/{subnet}",
                 interface.address,
                 interface.forwarding,
@@ -313,5 +322,5 @@ class _Graph:
             yield self._make(INTERFACE, name, body, tuple(needs), refers=tuple(needs))
 
 
-def _keys(*ids: str) -> frozenset[str]:
+def _to_keys(*ids: str) -> frozenset[str]:
     return frozenset(id_.lower() for id_ in ids)

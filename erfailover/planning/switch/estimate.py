@@ -23,7 +23,7 @@ from erfailover.model.durations import PEERING_WRITES, Usual
 from erfailover.model.plan import Phase, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch.procedure import RULES
-from erfailover.planning.switch.schedule import batches
+from erfailover.planning.switch.schedule import split_batches
 
 AT_ONCE, PER_SECOND = 200, 10.0
 """Writes that ARM takes at once, and then a second (documented)."""
@@ -32,7 +32,7 @@ WINDOW, WINDOW_S = 1_000, 300.0
 QUANTILES = 0.5, 0.9
 """The median and the 90th percentile."""
 SAMPLES = {
-    change: [usual.at((n + 0.5) / 100) for n in range(100)]
+    change: [usual.compute_quantile((n + 0.5) / 100) for n in range(100)]
     for change, usual in PEERING_WRITES.items()
 }
 MOMENTS = {change: (fmean(each), pvariance(each)) for change, each in SAMPLES.items()}
@@ -54,7 +54,7 @@ class Expected:
     done: Usual
 
 
-def step_usual(step: SwitchStep) -> Usual | None:
+def estimate_step(step: SwitchStep) -> Usual | None:
     """How long the write of a step takes; None if nothing is written."""
     return PEERING_WRITES.get(str(step.write.change))
 
@@ -76,7 +76,7 @@ class Work:
         """Return the writes of a plan."""
         critical = tuple(
             tuple(step for _, steps in batch.members for step in steps if not _is_cleanup(step))
-            for batch in batches(site, plan, canary)
+            for batch in split_batches(site, plan, canary)
         )
         return cls(critical, tuple(filter(_is_cleanup, plan.writes)))
 
@@ -88,12 +88,17 @@ class Work:
     def at(self, quantile: float) -> tuple[float, float]:
         """Return when the last spoke is moved and when all is written, at a quantile."""
         critical = [step for each in self.batches for step in each]
-        spokes_s = sum(_slowest(each, quantile) for each in self.batches)
-        moved_s = max(_sum(_of_hubs(critical), quantile) + spokes_s, _limit(len(critical)))
+        spokes_s = sum(_estimate_slowest(each, quantile) for each in self.batches)
+        moved_s = max(
+            _sum(_select_hub_steps(critical), quantile) + spokes_s,
+            _compute_rate_limit_s(len(critical)),
+        )
         writes = [*critical, *self.cleanup]
-        queued_s = _sum(_of_hubs(writes), quantile) + spokes_s
+        queued_s = _sum(_select_hub_steps(writes), quantile) + spokes_s
         return moved_s, max(
-            queued_s, moved_s + _slowest(self.cleanup, quantile), _limit(len(writes))
+            queued_s,
+            moved_s + _estimate_slowest(self.cleanup, quantile),
+            _compute_rate_limit_s(len(writes)),
         )
 
 
@@ -101,7 +106,7 @@ def _is_cleanup(step: SwitchStep) -> bool:
     return step.phase is Phase.CLEANUP
 
 
-def expected(site: Site, plan: SwitchPlan) -> Expected | None:
+def estimate_plan(site: Site, plan: SwitchPlan) -> Expected | None:
     """Return what to expect of a plan; None if nothing is written."""
     writes = plan.writes
     if not writes:
@@ -112,9 +117,9 @@ def expected(site: Site, plan: SwitchPlan) -> Expected | None:
     work = Work.of(site, plan)
     moved, done = zip(*(work.at(quantile) for quantile in QUANTILES), strict=True)
     return Expected(
-        _usual(_sum((broken, made), each) for each in QUANTILES) if broken and made else None,
-        _usual(moved) if moves else None,
-        _usual(done),
+        _build_usual(_sum((broken, made), each) for each in QUANTILES) if broken and made else None,
+        _build_usual(moved) if moves else None,
+        _build_usual(done),
     )
 
 
@@ -126,30 +131,30 @@ def saved_by_prestaging(site: Site, plan: SwitchPlan) -> float | None:
     if plan.purpose is not Purpose.SWITCH or plan.target is not Path.IPSEC or plan.undoes:
         return None
     rest = tuple(step for step in plan.writes if step.phase is not Phase.PREPARE)
-    cold, warm = expected(site, plan), expected(site, replace(plan, steps=rest))
+    cold, warm = estimate_plan(site, plan), estimate_plan(site, replace(plan, steps=rest))
     if len(rest) == len(plan.writes) or not (cold and cold.moved and warm and warm.moved):
         return None
     return round(cold.moved.usually_s - warm.moved.usually_s, 1)
 
 
-def _usual(figures: Iterable[float]) -> Usual:
+def _build_usual(figures: Iterable[float]) -> Usual:
     return Usual(*(round(each, 1) for each in figures))
 
 
-def _by_spoke(steps: Iterable[SwitchStep]) -> dict[str, list[SwitchStep]]:
+def _group_by_spoke(steps: Iterable[SwitchStep]) -> dict[str, list[SwitchStep]]:
     found: dict[str, list[SwitchStep]] = {}
     for step in steps:
         found.setdefault(step.spoke, []).append(step)
     return found
 
 
-def _of_hubs(steps: Iterable[SwitchStep]) -> list[SwitchStep]:
+def _select_hub_steps(steps: Iterable[SwitchStep]) -> list[SwitchStep]:
     return [step for step in steps if RULES[step.kind].writes_hub]
 
 
-def _slowest(steps: Iterable[SwitchStep], quantile: float) -> float:
+def _estimate_slowest(steps: Iterable[SwitchStep], quantile: float) -> float:
     """Return how long the slowest spoke takes for the writes on its own VNet."""
-    spokes = _by_spoke(step for step in steps if not RULES[step.kind].writes_hub).values()
+    spokes = _group_by_spoke(step for step in steps if not RULES[step.kind].writes_hub).values()
     return max((_sum(own, quantile ** (1 / len(spokes))) for own in spokes), default=0.0)
 
 
@@ -163,6 +168,6 @@ def _sum(steps: Sequence[SwitchStep], quantile: float) -> float:
     return mean * math.exp(NormalDist().inv_cdf(quantile) * math.sqrt(spread) - spread / 2)
 
 
-def _limit(writes: int) -> float:
+def _compute_rate_limit_s(writes: int) -> float:
     """How long ARM's limits make so many writes take, at least."""
     return max((writes - AT_ONCE) / PER_SECOND, (writes - 1) // WINDOW * WINDOW_S, 0.0)

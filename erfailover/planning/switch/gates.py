@@ -12,10 +12,10 @@ from ipaddress import IPv4Network
 from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Observed, Peering
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions, summaries
-from erfailover.planning.switch.hold_time import Count, SessionUptime, expressroute_claim
+from erfailover.planning.switch.hold_time import Count, SessionUptime, check_expressroute
 
 IN_PROGRESS = "no_operation_is_in_progress"
 """The condition that ends by itself."""
@@ -31,30 +31,30 @@ READINESS = frozenset(
 """The conditions that say whether the path to switch to is ready; ``--force`` overrides them."""
 
 
-def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
+def check_guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
     """Yield what must hold of the arriving hub before anything is written."""
     role = ROLE_OF_PATH[target]
-    yield from _readiness(site, observed, role)
-    hub = site.network_id(site.hub(role).virtual_network)
-    yield conditions.network_was_read(observed, hub)
-    if (network := observed.network(hub)) is not None:
-        yield conditions.network_is_at_rest(network, last_of(hub))
+    yield from _check_readiness(site, observed, role)
+    hub = site.build_network_id(site.get_hub(role).virtual_network)
+    yield conditions.check_network_read(observed, hub)
+    if (network := observed.get_network(hub)) is not None:
+        yield conditions.check_network_at_rest(network, get_last_name(hub))
 
 
 def refusals(site: Site, observed: Observed, target: Path) -> tuple[Claim, ...]:
     """Return what a switch to a path would be refused for now; empty if it would not be."""
-    claims = guards(site, observed, target)
+    claims = check_guards(site, observed, target)
     return tuple(claim for claim in claims if claim.verdict is not Verdict.HOLDS)
 
 
-def _readiness(site: Site, observed: Observed, role: Role) -> Iterator[Claim]:
+def _check_readiness(site: Site, observed: Observed, role: Role) -> Iterator[Claim]:
     gateway = observed.gateways.get(role)
-    yield conditions.gateway_is_provisioned(gateway, role)
-    yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
-    yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
+    yield conditions.check_gateway_provisioned(gateway, role)
+    yield conditions.check_gateway_connected(gateway, role)
+    yield conditions.check_gateway_learned(gateway, role, site.remote_prefixes)
 
 
-def obstacles(
+def find_obstacles(
     site: Site, observed: Observed, target: Path, spoke: Spoke, written: Iterable[str]
 ) -> Iterator[Claim]:
     """Return what keeps a spoke from being moved; such a spoke is left out, the others are moved.
@@ -68,48 +68,53 @@ def obstacles(
         spoke: a spoke that is on the other path.
         written: the ids of the peerings that the preparation writes, which connects them.
     """
-    network = observed.network(site.network_id(spoke.virtual_network))
+    network = observed.get_network(site.build_network_id(spoke.virtual_network))
     claims = [
-        conditions.network_was_read(observed, site.network_id(spoke.virtual_network)),
-        conditions.spoke_has_no_gateway_of_its_own(network, spoke.name),
-        *in_progress(site, observed, spoke),
-        conditions.network_is_at_rest(network, spoke.name),
+        conditions.check_network_read(observed, site.build_network_id(spoke.virtual_network)),
+        conditions.check_no_own_gateway(network, spoke.name),
+        *find_in_progress(site, observed, spoke),
+        conditions.check_network_at_rest(network, spoke.name),
     ]
-    found = [observed.peering(id_) for id_ in site.peering_ids(spoke)]
-    claims += [conditions.peering_joins_the_complete_networks(each) for each in found if each]
-    pair = _pair(site, spoke, ROLE_OF_PATH[target])
+    found = [observed.get_peering(id_) for id_ in site.list_peering_ids(spoke)]
+    claims += [conditions.check_peering_complete(each) for each in found if each]
+    pair = _build_peering_ids(site, spoke, ROLE_OF_PATH[target])
     if not {id_.lower() for id_ in pair} & {id_.lower() for id_ in written}:
         claims += [
-            conditions.peering_is_connected(observed.peering(id_), last_of(id_)) for id_ in pair
+            conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
+            for id_ in pair
         ]
     return (claim for claim in claims if claim.verdict is not Verdict.HOLDS)
 
 
-def _pair(site: Site, spoke: Spoke, role: Role) -> tuple[str, str]:
+def _build_peering_ids(site: Site, spoke: Spoke, role: Role) -> tuple[str, str]:
     """Return the ids of a spoke's peerings with a hub: the hub's side, the spoke's."""
     return (
-        site.peering_id(site.hub(role).virtual_network, spoke.inward(role).name),
-        site.peering_id(spoke.virtual_network, spoke.outward(role).name),
+        site.build_peering_id(site.get_hub(role).virtual_network, spoke.get_inward(role).name),
+        site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name),
     )
 
 
-def in_progress(site: Site, observed: Observed, spoke: Spoke) -> list[Claim]:
+def find_in_progress(site: Site, observed: Observed, spoke: Spoke) -> list[Claim]:
     """Return what another operation is changing of a spoke: UNKNOWN until that has ended.
 
     A GET shows the flags of a write as soon as that is accepted, before they are in force and
     although it may yet fail (seen of a failed operation: the flags stay, with state Failed).
     """
-    return _in_progress(observed, site.network_id(spoke.virtual_network))
+    return _find_in_progress(observed, site.build_network_id(spoke.virtual_network))
 
 
-def hubs_in_progress(site: Site, observed: Observed) -> list[Claim]:
+def find_hubs_in_progress(site: Site, observed: Observed) -> list[Claim]:
     """Return what another operation is changing of the hubs: a plan waits for its end."""
-    names = [site.hub(role).virtual_network for role in Role]
-    return [claim for name in names for claim in _in_progress(observed, site.network_id(name))]
+    names = [site.get_hub(role).virtual_network for role in Role]
+    return [
+        claim
+        for name in names
+        for claim in _find_in_progress(observed, site.build_network_id(name))
+    ]
 
 
-def _in_progress(observed: Observed, network_id: str) -> list[Claim]:
-    network = observed.network(network_id)
+def _find_in_progress(observed: Observed, network_id: str) -> list[Claim]:
+    network = observed.get_network(network_id)
     if network is None:
         return []
     states = {each.name: each.provisioning_state for each in network.peerings}
@@ -122,7 +127,7 @@ def _in_progress(observed: Observed, network_id: str) -> list[Claim]:
     ]
 
 
-def hold_guard(site: Site, observed: Observed, count: Count, session: SessionUptime) -> Claim:
+def check_hold_time(site: Site, observed: Observed, count: Count, session: SessionUptime) -> Claim:
     """Before a switch back: the primary has been healthy for the site's hold time.
 
     Args:
@@ -134,59 +139,61 @@ def hold_guard(site: Site, observed: Observed, count: Count, session: SessionUpt
     gateway, prefixes = observed.gateways.get(Role.PRIMARY), site.remote_prefixes
     hold_s = site.timing.failback_hold_time_s
     if gateway is not None and gateway.type != EXPRESSROUTE:
-        return conditions.gateway_has_been_healthy_for(gateway, Role.PRIMARY, prefixes, hold_s)
-    learned = conditions.gateway_has_learned(gateway, Role.PRIMARY, prefixes)
-    return expressroute_claim(gateway, learned, count, session, hold_s)
+        return conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, prefixes, hold_s)
+    learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, prefixes)
+    return check_expressroute(gateway, learned, count, session, hold_s)
 
 
-def gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
+def check_gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
     """Yield what is read again immediately before the break of a spoke, and must hold."""
     role = ROLE_OF_PATH[target]
-    yield from _readiness(site, observed, role)
-    for network in (site.hub(role).virtual_network, spoke.virtual_network):
-        found = observed.network(site.network_id(network))
-        yield conditions.network_is_at_rest(found, last_of(network))
-    for id_ in _pair(site, spoke, role):
-        yield conditions.peering_is_connected(observed.peering(id_), last_of(id_))
+    yield from _check_readiness(site, observed, role)
+    for network in (site.get_hub(role).virtual_network, spoke.virtual_network):
+        found = observed.get_network(site.build_network_id(network))
+        yield conditions.check_network_at_rest(found, get_last_name(network))
+    for id_ in _build_peering_ids(site, spoke, role):
+        yield conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
 
 
-def out_of_sync(site: Site, observed: Observed, role: Role, spoke: Spoke) -> list[Claim]:
+def find_out_of_sync(site: Site, observed: Observed, role: Role, spoke: Spoke) -> list[Claim]:
     """Return which of a spoke's peerings with a hub lack prefixes of the other side: a warning."""
-    found = (observed.peering(id_) for id_ in _pair(site, spoke, role))
+    found = (observed.get_peering(id_) for id_ in _build_peering_ids(site, spoke, role))
     return [
-        conditions.peering_is_in_sync(each)
+        conditions.check_peering_in_sync(each)
         for each in found
         if each is not None and each.needs_sync and each.state == conditions.CONNECTED
     ]
 
 
-def prefixes_in_force(
+def list_prefixes_in_force(
     site: Site, observed: Observed, role: Role, spoke: Spoke
 ) -> tuple[IPv4Network, ...]:
     """Return the spoke's prefixes that a hub knows: without those that its peering lacks."""
-    network = observed.network(site.network_id(spoke.virtual_network))
-    inward: Peering | None = observed.peering(_pair(site, spoke, role)[0])
+    network = observed.get_network(site.build_network_id(spoke.virtual_network))
+    inward: Peering | None = observed.get_peering(_build_peering_ids(site, spoke, role)[0])
     lacking = inward.unknown_space if inward is not None and inward.needs_sync else ()
     return tuple(
         each for each in (network.address_space if network else ()) if str(each) not in lacking
     )
 
 
-def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple[Claim, Claim]:
+def check_outcome(
+    site: Site, observed: Observed, target: Path, spoke: Spoke
+) -> tuple[Claim, Claim]:
     """Return what must show after a switch: only the target originates the spoke.
 
     Both peerings have been written by then, so their flags are in force.
     """
     arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
-    network = observed.network(site.network_id(spoke.virtual_network))
+    network = observed.get_network(site.build_network_id(spoke.virtual_network))
     prefixes = network.address_space if network else ()
-    in_force = prefixes_in_force(site, observed, arriving, spoke)
+    in_force = list_prefixes_in_force(site, observed, arriving, spoke)
     if not prefixes:
         unread = Claim("spoke_was_read", Verdict.UNKNOWN, f"{spoke.name} could not be read")
         return unread, unread
     return (
-        summaries.spoke_is_originated(
+        summaries.check_spoke_originated(
             site, observed, observed.gateways.get(arriving), arriving, in_force, in_force=True
         ),
-        conditions.gateway_does_not_originate(observed.gateways.get(leaving), leaving, prefixes),
+        conditions.check_not_originated(observed.gateways.get(leaving), leaving, prefixes),
     )

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration
-from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, uptime_s
+from erfailover.model.durations import format_duration
+from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, parse_uptime_s
 from erfailover.model.observed import EXPRESSROUTE, Gateway
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site
 
 NAME = "gateway_has_been_healthy_for_the_hold_time"
@@ -48,7 +48,7 @@ class Count:
     restarts: int = 0
     why: str = ""
 
-    def after(self, at_s: float, learned: Claim) -> Count:
+    def add_reading(self, at_s: float, learned: Claim) -> Count:
         """Return the count after one more reading.
 
         Args:
@@ -66,7 +66,7 @@ class Count:
             return Count(0.0, at_s, self.restarts, self.why)
         gap_s = at_s - self.last_s
         if gap_s >= LONGEST_GAP_S:
-            why = f"there was no reading for {duration(gap_s)}"
+            why = f"there was no reading for {format_duration(gap_s)}"
             return Count(0.0, at_s, self.restarts + 1, why)
         seen_s = self.seen_s + min(gap_s, READING_COUNTS_S)
         return Count(seen_s, at_s, self.restarts, self.why)
@@ -86,14 +86,14 @@ class SessionUptime:
     circuit: str = ""
     unknown: tuple[str, ...] = ()
 
-    def later(self, seconds: float) -> SessionUptime:
+    def add_seconds(self, seconds: float) -> SessionUptime:
         """Return the uptime some seconds later, if the session stays up."""
         if not self.up_s:
             return self
         return SessionUptime(self.up_s + seconds, self.circuit, self.unknown)
 
 
-def longest_session(circuits: Sequence[EdgeSessions], hold_s: float) -> SessionUptime:
+def find_longest_session(circuits: Sequence[EdgeSessions], hold_s: float) -> SessionUptime:
     """Return the longest uptime among all circuits, device paths and neighbors.
 
     Args:
@@ -113,7 +113,7 @@ def longest_session(circuits: Sequence[EdgeSessions], hold_s: float) -> SessionU
                 no_row = f"no neighbor with AS {each.peer_asn} is listed"
                 unknown.append(f"{where}: {reading.unknown or no_row}")
             for row in rows:
-                up_s = _up_s(row)
+                up_s = _parse_up_s(row)
                 if up_s is None:
                     told = f"upDown {row.up_down!r}, statePfxRcd {row.state!r}"
                     unknown.append(f"{where}: {row.neighbor} has {told}, which cannot be parsed")
@@ -124,7 +124,7 @@ def longest_session(circuits: Sequence[EdgeSessions], hold_s: float) -> SessionU
     return SessionUptime(best, named, tuple(unknown))
 
 
-def _up_s(row: EdgeNeighbor) -> float | None:
+def _parse_up_s(row: EdgeNeighbor) -> float | None:
     """Return for how long a session has been up; 0 if it is down.
 
     ``upDown`` of a session that is not Established is how long it has been *down*.
@@ -132,16 +132,16 @@ def _up_s(row: EdgeNeighbor) -> float | None:
     established = row.is_established
     if established is False:
         return 0.0
-    return None if established is None else uptime_s(row.up_down)
+    return None if established is None else parse_uptime_s(row.up_down)
 
 
-def left_s(count: Count, session: SessionUptime, hold_s: float) -> float:
+def compute_left_s(count: Count, session: SessionUptime, hold_s: float) -> float:
     """Return how much of the hold time is left, in seconds; 0 when it is over."""
     shorter = count.seen_s if session.up_s is None else min(count.seen_s, session.up_s)
     return max(0.0, hold_s - shorter)
 
 
-def expressroute_claim(
+def check_expressroute(
     gateway: Gateway | None, learned: Claim, count: Count, session: SessionUptime, hold_s: float
 ) -> Claim:
     """Return whether an ExpressRoute primary has been healthy for the hold time.
@@ -155,29 +155,29 @@ def expressroute_claim(
     """
     if gateway is None or learned.verdict is not Verdict.HOLDS:
         return Claim(NAME, learned.verdict, learned.seen)
-    over = left_s(count, session, hold_s) <= 0
-    hold = duration(hold_s)
-    seen = f"{gateway.name}: every remote prefix seen for {duration(count.seen_s)} of {hold}"
+    over = compute_left_s(count, session, hold_s) <= 0
+    hold = format_duration(hold_s)
+    seen = f"{gateway.name}: every remote prefix seen for {format_duration(count.seen_s)} of {hold}"
     if not over and count.restarts:
         times = "once" if count.restarts == 1 else f"{count.restarts} times"
         seen += f" (the count restarted {times}: {count.why})"
     if session.up_s is None:
-        seen += f"; {_alone(session)}"
+        seen += f"; {_explain_unknown(session)}"
     elif session.up_s > 0:
-        seen += f"; the BGP session of {session.circuit} is up for {duration(session.up_s)}"
+        seen += f"; the BGP session of {session.circuit} is up for {format_duration(session.up_s)}"
     else:
         seen += f"; the BGP session of {session.circuit} is down"
     return Claim(NAME, Verdict.HOLDS if over else Verdict.FAILS, seen)
 
 
-def _alone(session: SessionUptime) -> str:
+def _explain_unknown(session: SessionUptime) -> str:
     return (
         "how long the circuits' BGP sessions with the customer edge are up is not known "
         f"({'; '.join(session.unknown)}), so only what erfailover sees counts"
     )
 
 
-def basis(site: Site, type_: str, session: SessionUptime | None = None) -> str:
+def describe_basis(site: Site, type_: str, session: SessionUptime | None = None) -> str:
     """Return what the hold time rests on, in words.
 
     Args:
@@ -185,18 +185,18 @@ def basis(site: Site, type_: str, session: SessionUptime | None = None) -> str:
         type_: the type of the primary's gateway.
         session: the longest session with the customer edge; None if it was not read.
     """
-    gateway = last_of(site.hub(Role.PRIMARY).gateway)
-    hold = f"hold time before a switch back: {duration(site.timing.failback_hold_time_s)}"
+    gateway = get_last_name(site.get_hub(Role.PRIMARY).gateway)
+    hold = f"hold time before a switch back: {format_duration(site.timing.failback_hold_time_s)}"
     if type_ != EXPRESSROUTE:
         return f"{hold}, measured by the connected duration of {gateway}'s BGP session"
     seen = f"how long erfailover itself sees every remote prefix in the table of {gateway}"
     if session is not None and session.up_s is None:
-        return f"{hold}, measured by {seen}; {_alone(session)}"
+        return f"{hold}, measured by {seen}; {_explain_unknown(session)}"
     uptime = "the uptime of the circuits' BGP sessions with the customer edge"
     if session is None:
         uptime += " (if their route table summaries can be read)"
     elif session.up_s:
-        uptime += f" ({session.circuit}: up for {duration(session.up_s)})"
+        uptime += f" ({session.circuit}: up for {format_duration(session.up_s)})"
     else:
         uptime += f" ({session.circuit}: down)"
     return f"{hold}, measured by the shorter of {uptime} and {seen}"

@@ -15,7 +15,7 @@ from erfailover.model.plan import Phase, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
 from erfailover.model.tasks import State
 from erfailover.planning.switch.estimate import Work
-from erfailover.planning.switch.schedule import batches
+from erfailover.planning.switch.schedule import split_batches
 
 MEDIAN = 0.5
 TRUST = 0.25
@@ -41,7 +41,7 @@ class SwitchOutlook:
     @classmethod
     def of(cls, site: Site, plan: SwitchPlan, canary: str | None = None) -> SwitchOutlook:
         """Return the outlook of a plan."""
-        parts = batches(site, plan, canary)
+        parts = split_batches(site, plan, canary)
         steps = {name: tuple(writes) for part in parts for name, writes in part.members}
         names = tuple(tuple(name for name, _ in part.members) for part in parts)
         work = Work.of(site, plan, canary)

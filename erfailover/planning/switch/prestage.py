@@ -26,8 +26,8 @@ def unprestage(site: Site, observed: Observed, ours: frozenset[str]) -> SwitchPl
         spoke.name
         for spoke in site.spokes
         if (
-            found := observed.peering(
-                site.peering_id(spoke.virtual_network, spoke.spoke_to_backup.name)
+            found := observed.get_peering(
+                site.build_peering_id(spoke.virtual_network, spoke.spoke_to_backup.name)
             )
         )
         and found.flags.use_remote_gateways

@@ -68,10 +68,10 @@ from erfailover.model.plan import (
     SwitchPlan,
     SwitchStep,
 )
-from erfailover.model.resource_ids import last_of, network_of
+from erfailover.model.resource_ids import get_last_name, get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
-from erfailover.planning.conditions import network_was_read, spoke_has_no_gateway_of_its_own
-from erfailover.planning.switch.gates import guards, obstacles
+from erfailover.planning.conditions import check_network_read, check_no_own_gateway
+from erfailover.planning.switch.gates import check_guards, find_obstacles
 
 
 class Side(Enum):
@@ -126,7 +126,7 @@ class Rule:
         """Whether the peering belongs to a hub, whose writes queue."""
         return self.side in (Side.ARRIVING_TO_SPOKE, Side.LEAVING_TO_SPOKE)
 
-    def words(self, spoke: str, arriving: str, leaving: str) -> tuple[str, str]:
+    def format_words(self, spoke: str, arriving: str, leaving: str) -> tuple[str, str]:
         """Return the title and the reason with names, and other steps' numbers, filled in."""
         names: dict[str, object] = {"spoke": spoke, "arriving": arriving, "leaving": leaving}
         names |= {rule.kind.name: rule.number for rule in STEPS}
@@ -222,7 +222,7 @@ NUMBERED: Mapping[int, Rule] = MappingProxyType({rule.number: rule for rule in S
 """By the number in a journal. Renumbering a step mislabels it in the reports of older runs."""
 
 
-def in_words(kinds: Iterable[StepKind]) -> str:
+def format_steps(kinds: Iterable[StepKind]) -> str:
     """Return steps as people write them: ``step 3``, ``steps 6, 7``, ``steps 1 to 5, 8``."""
     numbers = sorted({RULES[kind].number for kind in kinds})
     words: list[str] = []
@@ -243,12 +243,12 @@ def plan(
         target: the path to move to.
         ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
     """
-    spokes = [spoke.prestaged() for spoke in site.spokes] if site.prestaged else site.spokes
+    spokes = [spoke.to_prestaged() for spoke in site.spokes] if site.prestaged else site.spokes
     steps: list[SwitchStep] = []
     left_out: dict[str, Claim] = {}
     for spoke in spokes:
-        planned = tuple(_Spoke(site, observed, target, spoke, ours).steps())
-        obstacle = _obstacle(site, observed, target, spoke, planned)
+        planned = tuple(_Spoke(site, observed, target, spoke, ours).iter_steps())
+        obstacle = _find_obstacle(site, observed, target, spoke, planned)
         if obstacle is not None:
             left_out[spoke.name] = replace(obstacle, spoke=spoke.name)
         else:
@@ -262,31 +262,33 @@ def plan(
         return (0, priority, list(Phase).index(step.phase), place)
 
     steps.sort(key=rank)
-    held = [*guards(site, observed, target), *_own_gateways(site, observed, left_out)]
+    held = [*check_guards(site, observed, target), *_check_own_gateways(site, observed, left_out)]
     return SwitchPlan(site.name, target, tuple(steps), tuple(held), left_out=left_out)
 
 
-def _own_gateways(site: Site, observed: Observed, left_out: Mapping[str, Claim]) -> Iterator[Claim]:
+def _check_own_gateways(
+    site: Site, observed: Observed, left_out: Mapping[str, Claim]
+) -> Iterator[Claim]:
     """Return for each spoke that is moved that it may use a remote gateway."""
     for spoke in site.spokes:
-        network = observed.network(site.network_id(spoke.virtual_network))
-        claim = spoke_has_no_gateway_of_its_own(network, spoke.name)
+        network = observed.get_network(site.build_network_id(spoke.virtual_network))
+        claim = check_no_own_gateway(network, spoke.name)
         if spoke.name not in left_out and claim.verdict is Verdict.HOLDS:
             yield claim
 
 
-def _obstacle(
+def _find_obstacle(
     site: Site, observed: Observed, target: Path, spoke: Spoke, steps: Sequence[SwitchStep]
 ) -> Claim | None:
     """Return why a spoke is left out; one that has no path any more is so only if it is unread."""
-    read = network_was_read(observed, site.network_id(spoke.virtual_network))
+    read = check_network_read(observed, site.build_network_id(spoke.virtual_network))
     if read.verdict is not Verdict.HOLDS:
         return replace(read, remedy=UNREAD)
     if not any(step.takes_off for step in steps):
         return None
     prepared = [step.write for step in steps if step.phase is Phase.PREPARE]
     written = [write.peering_id for write in prepared if write.change is not Change.KEEP]
-    return next(obstacles(site, observed, target, spoke, written), None)
+    return next(find_obstacles(site, observed, target, spoke, written), None)
 
 
 class _Spoke:
@@ -298,12 +300,12 @@ class _Spoke:
         self.site, self.observed, self.target = site, observed, target
         self.spoke, self.ours = spoke, ours
         self.arriving, self.leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
-        self.seen = {id_.lower(): observed.peering(id_) for id_ in site.peering_ids(spoke)}
+        self.seen = {id_.lower(): observed.get_peering(id_) for id_ in site.list_peering_ids(spoke)}
 
-    def steps(self) -> Iterator[SwitchStep]:
+    def iter_steps(self) -> Iterator[SwitchStep]:
         roles = self.arriving, self.leaving
-        hubs = [last_of(self.site.hub(role).virtual_network) for role in roles]
-        for rule in self._rules():
+        hubs = [get_last_name(self.site.get_hub(role).virtual_network) for role in roles]
+        for rule in self._list_rules():
             write = self._write(rule)
             kept = write.change is Change.KEEP
             if kept and (rule.goal is Goal.REMOVED or rule.kind is StepKind.RESTORE_SPOKE_PEERING):
@@ -313,77 +315,77 @@ class _Spoke:
                 rule.phase,
                 rule.number,
                 self.spoke.name,
-                *rule.words(self.spoke.name, *hubs),
+                *rule.format_words(self.spoke.name, *hubs),
                 write,
                 rule.gated,
-                self._taken_back(rule, write) if rule.contingency and not kept else (),
+                self._build_take_back(rule, write) if rule.contingency and not kept else (),
             )
             if not kept:
-                self.seen[write.peering_id.lower()] = write.applied()
+                self.seen[write.peering_id.lower()] = write.to_peering()
 
-    def _rules(self) -> Sequence[Rule]:
+    def _list_rules(self) -> Sequence[Rule]:
         """Return the rows in order; a Disconnected peering of the spoke precedes its opposite.
 
         Azure refuses to create a peering whose opposite is Disconnected
         (``RemotePeeringIsDisconnected``, recorded).
         """
-        peering_id, _, _ = self._place(Side.SPOKE_TO_ARRIVING)
+        peering_id, _, _ = self._locate_side(Side.SPOKE_TO_ARRIVING)
         found = self.seen[peering_id.lower()]
         if found is None or found.state != "Disconnected":
             return STEPS
         return sorted(STEPS, key=lambda rule: rule.kind is not StepKind.PREPARE_SPOKE)
 
-    def _place(self, side: Side) -> tuple[str, str, Flags | None]:
+    def _locate_side(self, side: Side) -> tuple[str, str, Flags | None]:
         """Where a side's peering is: its id, the VNet it leads to, its flags on the target."""
         to_arriving = side in (Side.ARRIVING_TO_SPOKE, Side.SPOKE_TO_ARRIVING)
         role = self.arriving if to_arriving else self.leaving
-        hub = self.site.hub(role).virtual_network
+        hub = self.site.get_hub(role).virtual_network
         if side in (Side.SPOKE_TO_ARRIVING, Side.SPOKE_TO_LEAVING):
-            peering, owner, remote = self.spoke.outward(role), self.spoke.virtual_network, hub
+            peering, owner, remote = self.spoke.get_outward(role), self.spoke.virtual_network, hub
         else:
-            peering, owner, remote = self.spoke.inward(role), hub, self.spoke.virtual_network
-        peering_id = self.site.peering_id(owner, peering.name)
+            peering, owner, remote = self.spoke.get_inward(role), hub, self.spoke.virtual_network
+        peering_id = self.site.build_peering_id(owner, peering.name)
         found = self.seen[peering_id.lower()]
-        final = peering.on(self.target, found.flags if found else None)
-        return peering_id, self.site.network_id(remote), final
+        final = peering.get_flags(self.target, found.flags if found else None)
+        return peering_id, self.site.build_network_id(remote), final
 
     def _write(self, rule: Rule) -> PeeringWrite:
         """Return the one write that a rule comes to, ``KEEP`` if nothing is left to do."""
-        peering_id, remote, final = self._place(rule.side)
+        peering_id, remote, final = self._locate_side(rule.side)
         found = self.seen[peering_id.lower()]
-        after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
+        after = _compute_flags(rule.goal, final, found, peering_id.lower() in self.ours)
         if found is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
             after = None  # what is ready ahead of time is prestage's to make
         if found is None and rule.kind is StepKind.BREAK:
             after = None  # nothing to break; a later step creates it
-        change = _change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
+        change = _compute_change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
         sync = rule.phase is Phase.PREPARE and self._is_synced(found)
         if sync and change is Change.KEEP:
             change = Change.UPDATE
-        if self.observed.network(network_of(peering_id)) is None:
+        if self.observed.get_network(get_network_id(peering_id)) is None:
             change = Change.KEEP  # not read: nothing is known, so nothing is written
         before = found.flags if found else None
         return PeeringWrite(change, peering_id, remote, before, after, sync)
 
     def _is_synced(self, found: Peering | None) -> bool:
         """Return whether a write of a peering syncs it: only while the spoke is on its path."""
-        left_id, _, _ = self._place(Side.SPOKE_TO_LEAVING)
-        left = self.observed.peering(left_id)
+        left_id, _, _ = self._locate_side(Side.SPOKE_TO_LEAVING)
+        left = self.observed.get_peering(left_id)
         on_path = left is not None and left.flags.use_remote_gateways
         return on_path and found is not None and found.needs_sync
 
-    def _taken_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
+    def _build_take_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
         """Return the writes that take the break back, onto the leaving hub's gateway again.
 
         If Azure accepted the make and then failed at it, the peering shows remote gateways
         that are not in force, and a second one is refused: so that is taken back first.
         """
-        left_id, left, _ = self._place(Side.SPOKE_TO_LEAVING)
-        lender_id, _, _ = self._place(Side.LEAVING_TO_SPOKE)
+        left_id, left, _ = self._locate_side(Side.SPOKE_TO_LEAVING)
+        lender_id, _, _ = self._locate_side(Side.LEAVING_TO_SPOKE)
         found, lender = self.seen[left_id.lower()], self.seen[lender_id.lower()]
-        first = self.observed.peering(left_id)
+        first = self.observed.get_peering(left_id)
         now = first.flags if first else None
-        back = self.spoke.outward(self.leaving).on(self.target.other, now)
+        back = self.spoke.get_outward(self.leaving).get_flags(self.target.other, now)
         if found is None or back is None or write.after is None:
             return ()
         if lender is None or lender.failed or not lender.flags.allow_gateway_transit:
@@ -391,30 +393,32 @@ class _Spoke:
         if rule.side is Side.SPOKE_TO_LEAVING:
             broken = PeeringWrite(Change.UPDATE, left_id, left, write.after, back)
             return (broken,) if found.flags.use_remote_gateways else ()
-        unmade = replace(write, before=write.after, after=write.after.without_remote_gateways())
+        unmade = replace(write, before=write.after, after=write.after.drop_remote_gateways())
         return (
             replace(unmade, change=Change.UPDATE),
             PeeringWrite(Change.UPDATE, left_id, left, found.flags, back),
         )
 
 
-def _after(goal: Goal, final: Flags | None, found: Peering | None, ours: bool) -> Flags | None:
+def _compute_flags(
+    goal: Goal, final: Flags | None, found: Peering | None, ours: bool
+) -> Flags | None:
     """Return the flags a rule makes of a peering; None if there is then no peering."""
     now = found.flags if found else None
     if goal is Goal.PRESENT:
         if found is not None and now is not None and not found.failed:
             return now
-        return final.without_remote_gateways() if final else now
+        return final.drop_remote_gateways() if final else now
     if goal is Goal.REMOVED:
         return None if final is None and ours else now
     if final is not None:
         return final
     if now is None:
         return None
-    return now.without_remote_gateways() if goal is Goal.FINAL_OR_LEFT else now
+    return now.drop_remote_gateways() if goal is Goal.FINAL_OR_LEFT else now
 
 
-def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Change:
+def _compute_change(found: Peering | None, after: Flags | None, *, removed: bool) -> Change:
     if found is None:
         return Change.KEEP if after is None else Change.CREATE
     if removed:
@@ -424,18 +428,18 @@ def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Cha
     return Change.KEEP if after is None else Change.UPDATE
 
 
-def breaches(site: Site, plan: SwitchPlan) -> list[str]:
+def find_breaches(site: Site, plan: SwitchPlan) -> list[str]:
     """Return what in a plan would break an invariant: nothing, unless there is a bug."""
     found = []
     kept = {
         peering_id.lower()
         for spoke in site.spokes
         for peering_id in (
-            site.peering_id(spoke.virtual_network, spoke.spoke_to_primary.name),
-            site.peering_id(site.primary.virtual_network, spoke.primary_to_spoke.name),
+            site.build_peering_id(spoke.virtual_network, spoke.spoke_to_primary.name),
+            site.build_peering_id(site.primary.virtual_network, spoke.primary_to_spoke.name),
         )
     }
-    own = {id_.lower() for spoke in site.spokes for id_ in site.peering_ids(spoke)}
+    own = {id_.lower() for spoke in site.spokes for id_ in site.list_peering_ids(spoke)}
     for step in plan.writes:
         for write in (step.write, *step.contingency):
             if write.peering_id.lower() not in own:

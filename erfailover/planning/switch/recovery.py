@@ -69,7 +69,7 @@ class OutwardPeerings:
     target: Peering | None
 
 
-def carries(peering: Peering | None) -> bool:
+def is_carrying(peering: Peering | None) -> bool:
     """Return whether a peering gives its spoke a path: it uses remote gateways, in force."""
     return (
         peering is not None
@@ -86,7 +86,7 @@ def locate(peerings: OutwardPeerings | None) -> Place:
     both = (peerings.origin, peerings.target)
     if any(each is not None and each.provisioning_state in UNDER_WAY for each in both):
         return Place.CHANGING
-    on_origin, on_target = carries(peerings.origin), carries(peerings.target)
+    on_origin, on_target = is_carrying(peerings.origin), is_carrying(peerings.target)
     if on_origin is on_target:
         return Place.NOWHERE
     return Place.TARGET if on_target else Place.ORIGIN
@@ -101,16 +101,18 @@ def place_of(site: Site, observed: Observed, spoke: Spoke, target: Path) -> Plac
         spoke: the spoke.
         target: the path that it was moved to.
     """
-    if observed.network(site.network_id(spoke.virtual_network)) is None:
+    if observed.get_network(site.build_network_id(spoke.virtual_network)) is None:
         return Place.UNKNOWN
     origin, arriving = (
-        observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
+        observed.get_peering(
+            site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
+        )
         for role in (ROLE_OF_PATH[target.other], ROLE_OF_PATH[target])
     )
     return locate(OutwardPeerings(origin, arriving))
 
 
-def next_move(
+def choose_move(
     place: Place,
     last: Direction | None,
     now_s: float,

@@ -64,7 +64,7 @@ MANY = 12
 """So many spokes are named in a sentence about where they are."""
 
 
-def standing(outcome: Outcome) -> str:
+def describe_standing(outcome: Outcome) -> str:
     """Return where the spokes that were not moved are, and the others: ``vnet1 has NO path``."""
     origin = outcome.target.other
     said = {
@@ -88,20 +88,20 @@ def standing(outcome: Outcome) -> str:
     return "; ".join(parts)
 
 
-def verified(outcome: Outcome) -> bool:
+def is_verified(outcome: Outcome) -> bool:
     """Whether every spoke was moved, and routes and probes show it."""
-    return shown(outcome) and not outcome.failed and not outcome.left_out
+    return is_confirmed(outcome) and not outcome.failed and not outcome.left_out
 
 
-def shown(outcome: Outcome) -> bool:
+def is_confirmed(outcome: Outcome) -> bool:
     """Whether routes and probes show the switch of the spokes that were moved.
 
     The target originates each spoke and the other hub no longer does. If the first is UNKNOWN
     (a summarised prefix, a table that cannot be read), the probes decide. A dead gateway of the
     hub being left does not answer: that is waited for, but does not fail a switch.
     """
-    arriving = conditions.all_of(pair[0] for pair in outcome.claims.values())
-    leaving = conditions.all_of(pair[1] for pair in outcome.claims.values())
+    arriving = conditions.combine_verdicts(pair[0] for pair in outcome.claims.values())
+    leaving = conditions.combine_verdicts(pair[1] for pair in outcome.claims.values())
     if Verdict.FAILS in (arriving, leaving):
         return False
     if not all(each.as_expected for each in outcome.probes):
@@ -111,12 +111,12 @@ def shown(outcome: Outcome) -> bool:
     return leaving is Verdict.HOLDS or bool(outcome.probes) or outcome.excused
 
 
-def probed(outcome: Outcome) -> bool:
+def has_passed_probes(outcome: Outcome) -> bool:
     """Whether the probes were run and came out as they should."""
     return bool(outcome.probes) and all(each.as_expected for each in outcome.probes)
 
 
-def missing(outcome: Outcome) -> list[str]:
+def list_missing(outcome: Outcome) -> list[str]:
     """Return what keeps a switch from being verified, in words."""
     claims = [claim for pair in outcome.claims.values() for claim in pair]
     found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]

@@ -64,10 +64,10 @@ def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[N
         plan: what is written.
         canary: the name of a spoke that goes first, alone.
     """
-    return tuple(_nodes(site, plan, canary))
+    return tuple(_build_nodes(site, plan, canary))
 
 
-def batches(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Batch, ...]:
+def split_batches(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Batch, ...]:
     """Return the writes of a plan in the batches in which its spokes go.
 
     The spokes of one priority are split into as few equal parts as ``BATCH`` allows.
@@ -91,10 +91,10 @@ def _split(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
         yield members[begin : begin + size]
 
 
-def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
+def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
     begun: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
-    parts = batches(site, plan, canary)
+    parts = split_batches(site, plan, canary)
     for number, batch in enumerate(parts):
         nodes = list(_group(number, batch.members, begun, passed))
         yield from nodes
@@ -125,7 +125,7 @@ def _group(
     prepared, made = f"prepared/{number}", f"made/{number}"
     before: dict[str, frozenset[str]] = {}
     lent: set[str] = set()
-    for row in zip_longest(*(_of(Phase.PREPARE, steps) for _, steps in group)):
+    for row in zip_longest(*(_select_phase(Phase.PREPARE, steps) for _, steps in group)):
         for step in filter(None, row):
             needs = before.get(step.spoke, frozenset())
             yield Node(step.id, step, None, needs | passed, begun)
@@ -133,12 +133,12 @@ def _group(
             lent |= {step.id} if step.kind is StepKind.ALLOW_TRANSIT else set()
     yield Node(prepared, after=frozenset(lent) | begun)
     for name, steps in group:
-        for step in _of(Phase.SWITCH, steps):
+        for step in _select_phase(Phase.SWITCH, steps):
             needs = before.get(name, frozenset())
             yield Node(step.id, step, None, needs | passed, frozenset({prepared}))
             before[name] = needs | {step.id}
     yield Node(made, after=frozenset().union(*before.values(), {prepared}))
 
 
-def _of(phase: Phase, steps: Sequence[SwitchStep]) -> list[SwitchStep]:
+def _select_phase(phase: Phase, steps: Sequence[SwitchStep]) -> list[SwitchStep]:
     return [step for step in steps if step.phase is phase]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from erfailover.reporting import svg
 from erfailover.reporting.diagram.layout import Layout, Point, Rectangle, Size, arrange
 from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
-from erfailover.reporting.diagram.text_width import FAMILY, shortened, width, wrapped
+from erfailover.reporting.diagram.text_width import FAMILY, measure_width, shorten_text, wrap_text
 from erfailover.reporting.marks import Mark
 
 INK, FAINT_INK, RULE = "#1f2328", "#57606a", "#d0d7de"
@@ -65,7 +65,7 @@ def draw(sheet: Sheet) -> str:
     Raises:
         UsageFailure: what lays it out is not installed.
     """
-    return svg.file(_drawn(sheet, ""))
+    return svg.render_file(_drawn(sheet, ""))
 
 
 def inline(sheet: Sheet, prefix: str) -> str:
@@ -82,12 +82,12 @@ def inline(sheet: Sheet, prefix: str) -> str:
     least = LEAST_SCALE * float(drawn.attrib.pop("width"))
     del drawn.attrib["height"]
     drawn.set("class", "diagram")
-    drawn.set("style", f"min-width: {svg.number(least)}px")
-    return svg.markup(drawn)
+    drawn.set("style", f"min-width: {svg.format_number(least)}px")
+    return svg.render_markup(drawn)
 
 
 def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
-    blocks = {card.id: _measured(card, sheet.widest) for card in sheet.cards}
+    blocks = {card.id: _measure_card(card, sheet.widest) for card in sheet.cards}
     numbers = sorted({card.column for card in sheet.cards})
     columns = [[card.id for card in sheet.cards if card.column == each] for each in numbers]
     placed = arrange(
@@ -95,33 +95,37 @@ def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
         columns,
         [(link.tail, link.head, not link.aside) for link in sheet.links],
         sheet.stacks,
-        _gaps(sheet),
+        _compute_gaps(sheet),
         down=sheet.down,
     )
-    room = max(placed.size.width, _legend_width(sheet), 640.0)
-    head, head_height = _head(sheet.head, room)
-    legend, legend_height = _legend(sheet, room)
+    room = max(placed.size.width, _compute_legend_width(sheet), 640.0)
+    head, head_height = _draw_head(sheet.head, room)
+    legend, legend_height = _draw_legend(sheet, room)
     below = MARGIN + head_height + placed.size.height
     shift = (room - placed.size.width) / 2
     parts = [
         *head,
-        svg.element(
+        svg.build_element(
             "g",
             [
-                *_groups(sheet.groups, placed),
-                *_links(sheet.links, placed),
-                *_cards(blocks, placed, prefix),
+                *_draw_groups(sheet.groups, placed),
+                *_draw_links(sheet.links, placed),
+                *_draw_cards(blocks, placed, prefix),
             ],
-            transform=f"translate({svg.number(MARGIN + shift)} {svg.number(MARGIN + head_height)})",
+            transform=f"translate({svg.format_number(MARGIN + shift)} {svg.format_number(MARGIN + head_height)})",
         ),
-        svg.element("g", legend, transform=f"translate({svg.number(MARGIN)} {svg.number(below)})"),
+        svg.build_element(
+            "g",
+            legend,
+            transform=f"translate({svg.format_number(MARGIN)} {svg.format_number(below)})",
+        ),
     ]
     told = " ".join(note.text for note in sheet.head)
     full = below + legend_height + MARGIN
     return svg.picture(room + 2 * MARGIN, full, sheet.name, parts, told, font_family=FAMILY)
 
 
-def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
+def _draw_groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
     """Yield a frame around the cards of each group, its title in the upper left corner."""
     for group in groups:
         boxes = [placed.boxes[name] for name in group.cards]
@@ -130,26 +134,26 @@ def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
         bottom = max(box.y + box.height for box in boxes) + 8
         edge: svg.Style = {"fill": "#f6f8fa", "stroke": RULE, "stroke_width": 1.2}
         parts = [
-            svg.rectangle(left, top, right - left, bottom - top, rx=8, **edge),
-            _text(left + 10, top + 15, group.title, 11, FAINT_INK, bold=True),
+            svg.draw_rectangle(left, top, right - left, bottom - top, rx=8, **edge),
+            _draw_text(left + 10, top + 15, group.title, 11, FAINT_INK, bold=True),
         ]
-        yield svg.element("g", parts, class_="group")
+        yield svg.build_element("g", parts, class_="group")
 
 
-def _gaps(sheet: Sheet) -> tuple[float, float]:
+def _compute_gaps(sheet: Sheet) -> tuple[float, float]:
     """Between columns, wider if many lines run there; and between the cards of one."""
     if sheet.down:
         return GAP, GAP
     return GAP + min(max(0.0, 4.0 * (len(sheet.cards) - 12)), GAP), 18.0
 
 
-def _measured(card: Card, widest: float) -> Block:
-    rows = tuple(row for line in card.lines for row in _rows(line, widest))
+def _measure_card(card: Card, widest: float) -> Block:
+    rows = tuple(row for line in card.lines for row in _build_rows(line, widest))
     widths = [
-        width(row.text, SIZE, bold=row.line.strong) + (SIGN if row.line.mark else 0.0)
+        measure_width(row.text, SIZE, bold=row.line.strong) + (SIGN if row.line.mark else 0.0)
         for row in rows
     ]
-    heading = width(card.heading, HEADING_SIZE) + (SIGN + 6.0 if card.mark else 0.0)
+    heading = measure_width(card.heading, HEADING_SIZE) + (SIGN + 6.0 if card.mark else 0.0)
     rules = sum(4.0 for row in rows if row.line.rule and row.first)
     return Block(
         card,
@@ -161,27 +165,27 @@ def _measured(card: Card, widest: float) -> Block:
     )
 
 
-def _rows(line: Line, widest: float) -> Iterator[Row]:
+def _build_rows(line: Line, widest: float) -> Iterator[Row]:
     room = widest - (SIGN if line.mark else 0.0)
     if line.at_most > 1:
-        texts = wrapped(line.text, SIZE, room, line.at_most, bold=line.strong)
+        texts = wrap_text(line.text, SIZE, room, line.at_most, bold=line.strong)
     else:
-        texts = (shortened(line.text, SIZE, room, bold=line.strong),)
+        texts = (shorten_text(line.text, SIZE, room, bold=line.strong),)
     for place, text in enumerate(texts):
         yield Row(text, line, place == 0)
 
 
-def _cards(blocks: dict[str, Block], placed: Layout, prefix: str) -> Iterator[svg.Element]:
+def _draw_cards(blocks: dict[str, Block], placed: Layout, prefix: str) -> Iterator[svg.Element]:
     for name, block in blocks.items():
         card, place = block.card, placed.boxes[name]
         words = " ".join(
             [card.kind, *(["active"] if card.active else []), str(card.mark or "plain")]
         )
-        group = svg.element("g", _card(block, place), class_=words, id=f"{prefix}{name}")
-        yield svg.titled(card.title, group)
+        group = svg.build_element("g", _draw_card(block, place), class_=words, id=f"{prefix}{name}")
+        yield svg.add_title(card.title, group)
 
 
-def _card(block: Block, place: Rectangle) -> Iterator[svg.Element]:
+def _draw_card(block: Block, place: Rectangle) -> Iterator[svg.Element]:
     card = block.card
     stroke, thick, fill = "#8c959f", 1.2, "#ffffff"
     dashes = None
@@ -193,41 +197,41 @@ def _card(block: Block, place: Rectangle) -> Iterator[svg.Element]:
     if card.mark is Mark.BROKEN:
         fill = "#fff1f1"
     edge: svg.Style = {"stroke": stroke, "stroke_width": thick, "stroke_dasharray": dashes}
-    yield svg.rectangle(place.x, place.y, place.width, place.height, rx=6, fill=fill, **edge)
+    yield svg.draw_rectangle(place.x, place.y, place.width, place.height, rx=6, fill=fill, **edge)
     if card.mark:
-        yield sign(Point(place.x + place.width - PADDING - 5, place.y + 14), card.mark)
+        yield draw_sign(Point(place.x + place.width - PADDING - 5, place.y + 14), card.mark)
     y = place.y + PADDING + 9
     if card.heading:
-        yield _text(place.x + PADDING, y - 1, card.heading, HEADING_SIZE, FAINT_INK)
+        yield _draw_text(place.x + PADDING, y - 1, card.heading, HEADING_SIZE, FAINT_INK)
         y += LEADING - 1
     for row in block.rows:
         x = place.x + PADDING
         if row.line.rule and row.first:
-            yield svg.rectangle(x, y - 11, place.width - 2 * PADDING, 1, fill=RULE)
+            yield svg.draw_rectangle(x, y - 11, place.width - 2 * PADDING, 1, fill=RULE)
             y += 4
         if row.line.mark:
             if row.first:
-                yield sign(Point(x + 5, y - 4), row.line.mark)
+                yield draw_sign(Point(x + 5, y - 4), row.line.mark)
             x += SIGN
         fill = FAINT_INK if row.line.faint or card.mark is Mark.ABSENT else INK
-        yield _text(x, y, row.text, SIZE, fill, bold=row.line.strong)
+        yield _draw_text(x, y, row.text, SIZE, fill, bold=row.line.strong)
         y += LEADING
 
 
-def _text(
+def _draw_text(
     x: float, y: float, line: str, size: float, fill: str, *, bold: bool = False
 ) -> svg.Element:
     weight = "bold" if bold else None
-    return svg.text(x, y, line, font_size=size, fill=fill, font_weight=weight)
+    return svg.draw_text(x, y, line, font_size=size, fill=fill, font_weight=weight)
 
 
-def _curve(points: Sequence[Point], **style: svg.Attribute) -> svg.Element:
+def _draw_curve(points: Sequence[Point], **style: svg.Attribute) -> svg.Element:
     """Return a curve through Graphviz's control points: the first, then three for every piece."""
-    first, *others = (svg.points([(each.x, each.y)]) for each in points)
-    return svg.element("path", d=f"M{first} C{' '.join(others)}", fill="none", **style)
+    first, *others = (svg.format_points([(each.x, each.y)]) for each in points)
+    return svg.build_element("path", d=f"M{first} C{' '.join(others)}", fill="none", **style)
 
 
-def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
+def draw_sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
     """Draw the sign of a mark: a tick, exclamation mark, cross, question mark, or empty ring."""
     colour = COLOUR[mark]
     if mark is Mark.ABSENT:
@@ -237,38 +241,38 @@ def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
             "stroke": colour,
             "stroke_width": 1.4,
         }
-        ring = svg.element("circle", cx=at.x, cy=at.y, **edge)
-        return svg.element("g", [ring], class_="sign absent")
+        ring = svg.build_element("circle", cx=at.x, cy=at.y, **edge)
+        return svg.build_element("g", [ring], class_="sign absent")
     strokes = {
         Mark.SOUND: "M-3,0.2 L-0.8,2.6 L3.2,-2.6",
         Mark.DEGRADED: "M0,-3.8 L0,0.8 M0,3 L0,3.4",
         Mark.BROKEN: "M-2.6,-2.6 L2.6,2.6 M2.6,-2.6 L-2.6,2.6",
         Mark.UNKNOWN: "M-2,-1.6 A2.1,2.1 0 1 1 0.9,0.2 Q0,0.8 0,1.6 M0,3.4 L0,3.8",
     }
-    body = svg.element("circle", r=radius, fill=colour)
+    body = svg.build_element("circle", r=radius, fill=colour)
     if mark is Mark.DEGRADED:
-        body = svg.element("path", d="M0,-7.4 L7.4,6 L-7.4,6 Z", fill=colour)
+        body = svg.build_element("path", d="M0,-7.4 L7.4,6 L-7.4,6 Z", fill=colour)
     elif mark is Mark.BROKEN:
-        body = svg.rectangle(-radius, -radius, 2 * radius, 2 * radius, rx=2, fill=colour)
+        body = svg.draw_rectangle(-radius, -radius, 2 * radius, 2 * radius, rx=2, fill=colour)
     white: svg.Style = {"stroke": "#ffffff", "stroke_width": 1.8, "stroke_linecap": "round"}
-    stroke = svg.element("path", d=strokes[mark], fill="none", **white)
-    where = f"translate({svg.number(at.x)} {svg.number(at.y)})"
-    return svg.element("g", [body, stroke], transform=where, class_=f"sign {mark}")
+    stroke = svg.build_element("path", d=strokes[mark], fill="none", **white)
+    where = f"translate({svg.format_number(at.x)} {svg.format_number(at.y)})"
+    return svg.build_element("g", [body, stroke], transform=where, class_=f"sign {mark}")
 
 
-def _links(links: Sequence[Link], placed: Layout) -> Iterator[svg.Element]:
+def _draw_links(links: Sequence[Link], placed: Layout) -> Iterator[svg.Element]:
     drawn = sorted(zip(links, placed.lines, strict=True), key=lambda each: each[0].active)
     for link, points in drawn:
-        parts = [_curve(points, **_stroke(link))]
+        parts = [_draw_curve(points, **_build_stroke(link))]
         if link.arrow:
-            parts.append(_arrow_head(points, str(_stroke(link)["stroke"])))
+            parts.append(_draw_arrow_head(points, str(_build_stroke(link)["stroke"])))
         if link.mark in DASHES and link.mark is not Mark.ABSENT:
-            parts.append(sign(_middle(points), link.mark, 7.0))
+            parts.append(draw_sign(_find_middle(points), link.mark, 7.0))
         words = " ".join(["link", *(["active"] if link.active else []), str(link.mark or "plain")])
-        yield svg.titled(link.title, svg.element("g", parts, class_=words))
+        yield svg.add_title(link.title, svg.build_element("g", parts, class_=words))
 
 
-def _stroke(link: Link) -> svg.Style:
+def _build_stroke(link: Link) -> svg.Style:
     colour = ACTIVE if link.active else FAINT_INK if link.arrow else "#8c959f"
     thin = 2.2 if link.arrow else 1.6
     style: svg.Style = {"stroke_width": 4.5 if link.active else thin}
@@ -280,7 +284,7 @@ def _stroke(link: Link) -> svg.Style:
     return {"stroke": colour, **style}
 
 
-def _arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
+def _draw_arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
     """Return a triangle at the end of a curve, in the direction in which it arrives."""
     end, before = (
         points[-1],
@@ -294,10 +298,10 @@ def _arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
         (end.x - 9 * ux + 4.5 * uy, end.y - 9 * uy - 4.5 * ux),
         (end.x - 9 * ux - 4.5 * uy, end.y - 9 * uy + 4.5 * ux),
     ]
-    return svg.element("polygon", points=svg.points(corners), fill=colour)
+    return svg.build_element("polygon", points=svg.format_points(corners), fill=colour)
 
 
-def _middle(points: Sequence[Point]) -> Point:
+def _find_middle(points: Sequence[Point]) -> Point:
     """Return the middle of a curve, near enough for a sign: that of its middle piece."""
     pieces = (len(points) - 1) // 3
     a, b, c, d = points[3 * (pieces // 2) : 3 * (pieces // 2) + 4]
@@ -306,49 +310,49 @@ def _middle(points: Sequence[Point]) -> Point:
     return Point((a.x + 3 * b.x + 3 * c.x + d.x) / 8, (a.y + 3 * b.y + 3 * c.y + d.y) / 8)
 
 
-def _head(notes: Sequence[Note], room: float) -> tuple[list[svg.Element], float]:
+def _draw_head(notes: Sequence[Note], room: float) -> tuple[list[svg.Element], float]:
     """Return the lines above the picture, and how high they are."""
     parts, y = [], MARGIN
     for note in notes:
         indent = SIGN + 6.0 if note.mark else 0.0
-        lines = wrapped(note.text, note.size, room - indent, 3, bold=note.strong)
+        lines = wrap_text(note.text, note.size, room - indent, 3, bold=note.strong)
         for place, line in enumerate(lines):
             y += note.size * 1.4
             if note.mark and place == 0:
-                parts.append(sign(Point(MARGIN + 8, y - note.size * 0.36), note.mark, 7.0))
+                parts.append(draw_sign(Point(MARGIN + 8, y - note.size * 0.36), note.mark, 7.0))
             fill = FAINT_INK if note.faint else INK
-            parts.append(_text(MARGIN + indent, y, line, note.size, fill, bold=note.strong))
+            parts.append(_draw_text(MARGIN + indent, y, line, note.size, fill, bold=note.strong))
         y += 3
     return parts, y - MARGIN + 18
 
 
-def _legend_items(sheet: Sheet) -> Iterator[tuple[Link | Mark, str, float]]:
+def _list_legend_items(sheet: Sheet) -> Iterator[tuple[Link | Mark, str, float]]:
     """Yield what the legend explains, and how wide each is."""
     for link, words in sheet.legend:
-        yield link, words, 44 + width(words, 11) + 24
+        yield link, words, 44 + measure_width(words, 11) + 24
     for mark, words in sheet.marks:
-        yield mark, words, 22 + width(words, 11) + 24
+        yield mark, words, 22 + measure_width(words, 11) + 24
 
 
-def _legend_width(sheet: Sheet) -> float:
+def _compute_legend_width(sheet: Sheet) -> float:
     """How wide the legend is in two lines."""
-    items = [wide for _, _, wide in _legend_items(sheet)]
+    items = [wide for _, _, wide in _list_legend_items(sheet)]
     return sum(items) / 2 + max(items, default=0.0) / 2
 
 
-def _legend(sheet: Sheet, room: float) -> tuple[list[svg.Element], float]:
+def _draw_legend(sheet: Sheet, room: float) -> tuple[list[svg.Element], float]:
     """Return the signs and strokes in words, in as many lines as they take."""
     parts: list[svg.Element] = []
     x, y = 0.0, LEGEND_STEP
-    for what, words, wide in _legend_items(sheet):
+    for what, words, wide in _list_legend_items(sheet):
         if x and x + wide > room:
             x, y = 0.0, y + LEGEND_STEP - 6
         if isinstance(what, Link):
             points = [Point(x + each, y - 4) for each in (0, 12, 24, 36)]
-            parts += _links([what], Layout(Size(0, 0), {}, (tuple(points),)))
-            parts.append(_text(x + 44, y, words, 11, FAINT_INK))
+            parts += _draw_links([what], Layout(Size(0, 0), {}, (tuple(points),)))
+            parts.append(_draw_text(x + 44, y, words, 11, FAINT_INK))
         else:
-            parts.append(sign(Point(x + 8, y - 4), what))
-            parts.append(_text(x + 22, y, words, 11, FAINT_INK))
+            parts.append(draw_sign(Point(x + 8, y - 4), what))
+            parts.append(_draw_text(x + 22, y, words, 11, FAINT_INK))
         x += wide
     return parts, y if parts else 0.0

@@ -9,7 +9,7 @@ from erfailover.model.circuits import Circuit
 from erfailover.model.counting import join_names
 from erfailover.model.site import Role
 from erfailover.reporting.diagram.sheet import Card, Line, Link
-from erfailover.reporting.marks import Condition, Mark, worst
+from erfailover.reporting.marks import Condition, Mark, find_worst
 from erfailover.reporting.topology.model import (
     FarEnd,
     HubPicture,
@@ -51,33 +51,33 @@ class _Group:
 
     @property
     def condition(self) -> Condition:
-        return worst(end.condition for end in self.ends) or NOTHING
+        return find_worst(end.condition for end in self.ends) or NOTHING
 
     @property
     def active(self) -> bool:
         return any(end.active for end in self.ends)
 
 
-def far_side(picture: Picture) -> FarSide:
+def build_far_side(picture: Picture) -> FarSide:
     """All that is drawn to the right of the hubs."""
-    groups = _grouped(picture.far_ends)
-    prefixes = _alike(picture.remote_prefixes)
+    groups = _group_far_ends(picture.far_ends)
+    prefixes = _group_prefixes(picture.remote_prefixes)
     in_use = frozenset(hub.role for hub in picture.hubs if hub.active)
     cards: list[Card] = []
     links: list[Link] = []
     for hub in picture.hubs:
-        made = list(_hanging(hub, [each for each in groups if hub.role in each.roles]))
+        made = list(_build_gateway_cards(hub, [each for each in groups if hub.role in each.roles]))
         cards += [card for card, _ in made]
         links += [link for _, each in made for link in each]
         if not any(hub.role in each.roles for each in groups) and prefixes:
-            links += _no_far_end(hub, prefixes)
-    cards += [_far_card(each) for each in groups]
-    cards += [_prefix_card(name, each, picture) for name, each in prefixes]
-    links += [link for group in groups for link in _to_prefixes(group, prefixes, in_use)]
+            links += _link_missing_far_end(hub, prefixes)
+    cards += [_build_far_card(each) for each in groups]
+    cards += [_build_prefix_card(name, each, picture) for name, each in prefixes]
+    links += [link for group in groups for link in _link_prefixes(group, prefixes, in_use)]
     return FarSide(tuple(cards), tuple(links))
 
 
-def _grouped(ends: Sequence[FarEnd]) -> list[_Group]:
+def _group_far_ends(ends: Sequence[FarEnd]) -> list[_Group]:
     if len(ends) <= MOST_FAR_ENDS:
         return [_Group(f"far/{number}", (end,)) for number, end in enumerate(ends)]
     alike: dict[object, list[FarEnd]] = {}
@@ -86,32 +86,34 @@ def _grouped(ends: Sequence[FarEnd]) -> list[_Group]:
     return [_Group(f"far/{number}", tuple(each)) for number, each in enumerate(alike.values())]
 
 
-def _hanging(hub: HubPicture, groups: Sequence[_Group]) -> Iterator[tuple[Card, list[Link]]]:
+def _build_gateway_cards(
+    hub: HubPicture, groups: Sequence[_Group]
+) -> Iterator[tuple[Card, list[Link]]]:
     """Yield the cards of a gateway's connections and sessions; one if all lead to one far end."""
     if len(groups) <= 1:
-        card = _joint_card(hub, groups[0] if groups else None)
-        yield card, list(_around(hub, card, groups))
+        card = _build_joint_card(hub, groups[0] if groups else None)
+        yield card, list(_link_card(hub, card, groups))
         return
     if hub.gateway.connections or hub.gateway.connections_unknown:
-        lines = [*_connection_lines(hub)]
-        condition = _connections_condition(hub)
+        lines = [*_format_connections(hub)]
+        condition = _rate_connections(hub)
         name = f"connections/{hub.role}"
-        card = _made(name, hub, f"connections of {hub.gateway.name}", lines, condition)
-        yield card, list(_around(hub, card, ()))
+        card = _build_card(name, hub, f"connections of {hub.gateway.name}", lines, condition)
+        yield card, list(_link_card(hub, card, ()))
     for group in groups:
-        sessions = _sessions_with(hub, group)
-        condition = worst(each.condition for each in sessions) or NOTHING
+        sessions = _select_sessions(hub, group)
+        condition = find_worst(each.condition for each in sessions) or NOTHING
         name = f"sessions/{hub.role}/{group.id}"
         heading = f"BGP sessions of {hub.gateway.name}"
-        card = _made(name, hub, heading, list(_session_lines(sessions)), condition)
-        yield card, list(_around(hub, card, (group,)))
+        card = _build_card(name, hub, heading, list(_format_sessions(sessions)), condition)
+        yield card, list(_link_card(hub, card, (group,)))
 
 
-def _joint_card(hub: HubPicture, group: _Group | None) -> Card:
-    sessions = _sessions_with(hub, group) if group else []
-    lines = list(_connection_lines(hub))
+def _build_joint_card(hub: HubPicture, group: _Group | None) -> Card:
+    sessions = _select_sessions(hub, group) if group else []
+    lines = list(_format_connections(hub))
     if sessions:
-        told = list(_session_lines(sessions))
+        told = list(_format_sessions(sessions))
     else:
         condition = hub.gateway.condition
         mark = Mark.UNKNOWN if condition.mark is Mark.UNKNOWN else Mark.BROKEN
@@ -119,18 +121,18 @@ def _joint_card(hub: HubPicture, group: _Group | None) -> Card:
         told = [Line(words, mark)]
     told[0] = replace(told[0], rule=bool(lines))
     conditions = [each.condition for each in sessions] or [hub.gateway.condition]
-    condition = worst(conditions) or NOTHING
+    condition = find_worst(conditions) or NOTHING
     up = any(each.mark is Mark.SOUND for each in conditions)
-    shaky = _connections_condition(hub)
+    shaky = _rate_connections(hub)
     if condition.mark is Mark.BROKEN and up:
         condition = Condition(Mark.DEGRADED, condition.why)
     elif condition.mark is Mark.SOUND and shaky.mark in (Mark.BROKEN, Mark.DEGRADED):
         condition = Condition(Mark.DEGRADED, shaky.why)
     heading = f"connections and BGP of {hub.gateway.name}"
-    return _made(f"sessions/{hub.role}", hub, heading, [*lines, *told], condition)
+    return _build_card(f"sessions/{hub.role}", hub, heading, [*lines, *told], condition)
 
 
-def _made(
+def _build_card(
     name: str, hub: HubPicture, heading: str, lines: Iterable[Line], condition: Condition
 ) -> Card:
     return Card(
@@ -145,20 +147,20 @@ def _made(
     )
 
 
-def _around(hub: HubPicture, card: Card, groups: Sequence[_Group]) -> Iterator[Link]:
+def _link_card(hub: HubPicture, card: Card, groups: Sequence[_Group]) -> Iterator[Link]:
     yield Link(f"hub/{hub.role}", card.id, card.mark, hub.active, title=card.title)
     for group in groups:
         yield Link(card.id, group.id, card.mark, hub.active, title=card.title)
 
 
-def _connections_condition(hub: HubPicture) -> Condition:
+def _rate_connections(hub: HubPicture) -> Condition:
     if hub.gateway.connections_unknown:
         return Condition(Mark.UNKNOWN, hub.gateway.connections_unknown)
-    found = worst(each.condition for each in hub.gateway.connections)
+    found = find_worst(each.condition for each in hub.gateway.connections)
     return found or Condition(Mark.SOUND, "no connection")
 
 
-def _connection_lines(hub: HubPicture) -> Iterator[Line]:
+def _format_connections(hub: HubPicture) -> Iterator[Line]:
     gateway = hub.gateway
     if gateway.connections_unknown:
         yield Line("connections unknown", Mark.UNKNOWN)
@@ -169,25 +171,25 @@ def _connection_lines(hub: HubPicture) -> Iterator[Line]:
         yield Line(found.name, each.condition.mark, strong=True)
         yield Line(f"{found.type}, {found.status.value or 'status unknown'}")
         if found.known_circuit is not None:
-            yield Line(_circuit_told(found.known_circuit), faint=True, at_most=2)
+            yield Line(_describe_circuit(found.known_circuit), faint=True, at_most=2)
     if len(gateway.connections) > len(shown):
         yield Line(f"and {len(gateway.connections) - len(shown)} more connections", faint=True)
 
 
-def _circuit_told(circuit: Circuit) -> str:
+def _describe_circuit(circuit: Circuit) -> str:
     peering = f"private peering {circuit.peering_state or 'not there'}"
     where = circuit.peering_location or "Direct"
     return f"circuit {circuit.name}, {where}: {circuit.provider_state}, {peering}"
 
 
-def _sessions_with(hub: HubPicture, group: _Group) -> list[SessionPicture]:
+def _select_sessions(hub: HubPicture, group: _Group) -> list[SessionPicture]:
     found = [
         each for each in hub.gateway.external_sessions if each.peer.neighbor in group.neighbors
     ]
     return sorted(found, key=lambda each: each.condition.rank)
 
 
-def _session_lines(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
+def _format_sessions(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
     neighbors = [each.peer.neighbor for each in sessions]
     for each in sessions[:MOST_ROWS]:
         peer = each.peer
@@ -204,7 +206,7 @@ def _session_lines(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
         yield Line(f"and {more} more, {connected} Connected", faint=True)
 
 
-def _far_card(group: _Group) -> Card:
+def _build_far_card(group: _Group) -> Card:
     end = group.ends[0]
     if len(group.ends) == 1:
         lines = [Line(end.name, strong=True)]
@@ -229,7 +231,7 @@ def _far_card(group: _Group) -> Card:
 Alike = tuple[str, tuple[RemotePrefix, ...]]
 
 
-def _alike(prefixes: Sequence[RemotePrefix]) -> list[Alike]:
+def _group_prefixes(prefixes: Sequence[RemotePrefix]) -> list[Alike]:
     """Return the remote prefixes, those learned alike together, with the id of their card."""
     found: dict[object, list[RemotePrefix]] = {}
     for each in prefixes:
@@ -238,7 +240,7 @@ def _alike(prefixes: Sequence[RemotePrefix]) -> list[Alike]:
     return [(f"prefixes/{n}", tuple(each)) for n, each in enumerate(found.values())]
 
 
-def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture) -> Card:
+def _build_prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture) -> Card:
     first = prefixes[0]
     lines = [Line(str(each.prefix), strong=True) for each in prefixes[:MOST_ROWS]]
     if len(prefixes) > MOST_ROWS:
@@ -246,7 +248,7 @@ def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture
     if first.name:
         lines.append(Line(first.name))
     for place, learned in enumerate(first.learned):
-        gateway = picture.hub(learned.role).gateway.name
+        gateway = picture.get_hub(learned.role).gateway.name
         words = {Mark.SOUND: "has learned it", Mark.UNKNOWN: "unknown"}
         told = words.get(learned.condition.mark, "has NOT learned it")
         if len(prefixes) > 1:
@@ -264,7 +266,7 @@ def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture
     )
 
 
-def _to_prefixes(
+def _link_prefixes(
     group: _Group, prefixes: Sequence[Alike], in_use: frozenset[Role]
 ) -> Iterator[Link]:
     """From a far end to what was learned from it; if nothing was from any, to all, as it is."""
@@ -283,10 +285,10 @@ def _to_prefixes(
             mark, why = group.condition.mark, group.condition.why
             yield Link(group.id, name, mark, group.active, title=why)
         else:
-            yield from _unread(group, name, alike)
+            yield from _link_unread(group, name, alike)
 
 
-def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
+def _link_unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
     """If the gateway could not tell what it has learned."""
     asked = [each for each in alike[0].learned if each.role in group.roles]
     if asked and all(each.condition.mark is Mark.UNKNOWN for each in asked):
@@ -294,8 +296,8 @@ def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterat
         yield Link(group.id, name, Mark.UNKNOWN, group.active, title=why)
 
 
-def _no_far_end(hub: HubPicture, prefixes: Sequence[Alike]) -> Iterator[Link]:
+def _link_missing_far_end(hub: HubPicture, prefixes: Sequence[Alike]) -> Iterator[Link]:
     """Yield the links if no far end is known: what the gateway should reach, and does not."""
     for name, alike in prefixes:
-        condition = alike[0].by(hub.role).condition
+        condition = alike[0].get_learned(hub.role).condition
         yield Link(f"sessions/{hub.role}", name, condition.mark, hub.active, title=condition.why)

@@ -58,7 +58,7 @@ class Layout:
     lines: tuple[tuple[Point, ...], ...]
 
 
-def library() -> Any:
+def load_library() -> Any:
     """Return pygraphviz.
 
     Raises:
@@ -99,7 +99,7 @@ def arrange(
     Raises:
         UsageFailure: as ``library``.
     """
-    graph = library().AGraph(directed=True, strict=False)
+    graph = load_library().AGraph(directed=True, strict=False)
     graph.graph_attr.update(
         rankdir="TB" if down else "LR",
         ranksep=f"{gaps[0] / POINTS}",
@@ -128,13 +128,13 @@ def arrange(
             key=f"line/{number}",
             tailport=ports[0],
             headport=ports[1],
-            constraint=_said(counts),
+            constraint=_format_bool(counts),
         )
     graph.layout(prog="dot")
     return _read(graph, boxes, lines)
 
 
-def _said(flag: bool) -> str:
+def _format_bool(flag: bool) -> str:
     return "true" if flag else "false"
 
 

@@ -13,9 +13,9 @@ from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.peering_flags import FLAGS, Flags
 from erfailover.planning.health import SpokeHealth
-from erfailover.reporting.diagram.far_side import far_side
+from erfailover.reporting.diagram.far_side import build_far_side
 from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
-from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Condition, Mark, worst
+from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Condition, Mark, find_worst
 from erfailover.reporting.topology.model import (
     HubPicture,
     PeeringPair,
@@ -23,7 +23,7 @@ from erfailover.reporting.topology.model import (
     Picture,
     SpokeGroup,
 )
-from erfailover.reporting.words import NO_PATH, path_name
+from erfailover.reporting.words import NO_PATH, format_path
 
 SPOKES, PEERINGS, HUBS = 0, 1, 2
 MOST_GROUPS = 8
@@ -42,7 +42,7 @@ MARKS = (
 )
 
 
-def sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
+def build_sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
     """Return what is drawn of a site.
 
     Args:
@@ -51,43 +51,43 @@ def sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
         heading: where it was read, and as whom.
     """
     shown = picture.groups[:MOST_GROUPS]
-    beyond = far_side(picture)
+    beyond = build_far_side(picture)
     cards = [
-        *(_spoke_card(number, group) for number, group in enumerate(shown)),
+        *(_build_spoke_card(number, group) for number, group in enumerate(shown)),
         *(
-            _peerings_card(number, group, pair, picture)
+            _build_peerings_card(number, group, pair, picture)
             for number, group in enumerate(shown)
             for pair in group.sample.pairs
-            if not _missing(pair)
+            if not _is_missing(pair)
         ),
-        *_missing_cards(picture, shown),
-        *_left_out(picture.groups[MOST_GROUPS:]),
-        *(_hub_card(hub) for hub in picture.hubs),
+        *_build_missing_cards(picture, shown),
+        *_build_left_out_card(picture.groups[MOST_GROUPS:]),
+        *(_build_hub_card(hub) for hub in picture.hubs),
         *beyond.cards,
     ]
     links = [
-        *_all_peering_links(picture, shown),
+        *_link_all_peerings(picture, shown),
         *beyond.links,
     ]
     return Sheet(
         name=f"{heading or picture.site}: {verdict}",
-        head=tuple(_head(picture, verdict, heading)),
+        head=tuple(_build_head(picture, verdict, heading)),
         cards=tuple(cards),
         links=tuple(links),
         legend=LEGEND,
         marks=MARKS,
-        stacks=tuple(_stacks(picture, shown)),
+        stacks=tuple(_build_stacks(picture, shown)),
     )
 
 
-def _stacks(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[tuple[str, ...]]:
+def _build_stacks(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[tuple[str, ...]]:
     """Yield the primary's above the backup's, the worst above the others."""
     left_out = ("spokes/more",) if len(picture.groups) > MOST_GROUPS else ()
     yield (*(f"spokes/{number}" for number in range(len(shown))), *left_out)
     yield tuple(f"hub/{hub.role}" for hub in picture.hubs)
 
 
-def _head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
+def _build_head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
     read = picture.taken_at.replace("T", " ").replace("Z", " UTC")
     if heading:
         yield Note(heading)
@@ -103,16 +103,16 @@ def _head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
         yield Note(f"and {more} more such warnings: erfailover status", faint=True)
 
 
-def _spoke_card(number: int, group: SpokeGroup) -> Card:
+def _build_spoke_card(number: int, group: SpokeGroup) -> Card:
     sample, several = group.sample, len(group.spokes) > 1
     lines = [Line(group.title, strong=True)]
     if several:
-        lines.append(Line(group.named(at_most=5), at_most=3))
+        lines.append(Line(group.format_names(at_most=5), at_most=3))
     elif sample.virtual_network != sample.name:
         lines.append(Line(f"VNet {sample.virtual_network}"))
     if not several:
-        lines.append(Line(_prefixes(sample.prefixes), faint=True, at_most=2))
-    lines.append(Line(_path_told(sample.health), sample.condition.mark, at_most=2))
+        lines.append(Line(_format_prefixes(sample.prefixes), faint=True, at_most=2))
+    lines.append(Line(_describe_path(sample.health), sample.condition.mark, at_most=2))
     if not group.condition.good:
         why = group.condition.why if not several else f"such as: {group.condition.why}"
         lines.append(Line(why, at_most=3))
@@ -125,22 +125,22 @@ def _spoke_card(number: int, group: SpokeGroup) -> Card:
         "spokes" if several else "spoke",
         group.condition.mark,
         any(pair.active for pair in sample.pairs),
-        title=f"{group.named(at_most=50)}: {group.condition.why}",
+        title=f"{group.format_names(at_most=50)}: {group.condition.why}",
         kind="spokes",
     )
 
 
-def _path_told(health: SpokeHealth) -> str:
-    on = f"on {path_name(health.path)}, {HEALTH_WORD[health.healthy]}"
+def _describe_path(health: SpokeHealth) -> str:
+    on = f"on {format_path(health.path)}, {HEALTH_WORD[health.healthy]}"
     return NO_PATH.get(health.path, on)
 
 
-def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
+def _build_left_out_card(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
     """Yield what does not have its own card: counted, not dropped."""
     if not groups:
         return
     count = sum(len(group.spokes) for group in groups)
-    marked = worst(group.condition for group in groups)
+    marked = find_worst(group.condition for group in groups)
     yield Card(
         "spokes/more",
         SPOKES,
@@ -150,16 +150,18 @@ def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
             Line("all of them: erfailover status -o json", faint=True, at_most=2),
         ),
         mark=marked.mark if marked else None,
-        title=", ".join(group.named(at_most=20) for group in groups),
+        title=", ".join(group.format_names(at_most=20) for group in groups),
         kind="spokes",
     )
 
 
-def _peerings_card(number: int, group: SpokeGroup, pair: PeeringPair, picture: Picture) -> Card:
-    hub = picture.hub(pair.role).name
+def _build_peerings_card(
+    number: int, group: SpokeGroup, pair: PeeringPair, picture: Picture
+) -> Card:
+    hub = picture.get_hub(pair.role).name
     told = []
     for place, side in enumerate(pair.sides):
-        told += _side_lines(side, len(group.spokes), rule=place > 0)
+        told += _format_side(side, len(group.spokes), rule=place > 0)
     return Card(
         f"peerings/{number}/{pair.role}",
         PEERINGS,
@@ -172,26 +174,26 @@ def _peerings_card(number: int, group: SpokeGroup, pair: PeeringPair, picture: P
     )
 
 
-def _missing(pair: PeeringPair) -> bool:
+def _is_missing(pair: PeeringPair) -> bool:
     """Whether neither peering is there, nor need be."""
     return all(side.condition.mark is Mark.ABSENT for side in pair.sides)
 
 
-def _missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Card]:
+def _build_missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Card]:
     """One card a hub for all the spokes that have no peerings with it, and need none yet."""
     for hub in picture.hubs:
-        without = [group for group in shown if _missing(group.sample.pair(hub.role))]
+        without = [group for group in shown if _is_missing(group.sample.get_pair(hub.role))]
         if without:
             count = sum(len(group.spokes) for group in without)
             lines = [Line(f"none with {hub.name} yet" + (f": {count} spokes" if count > 1 else ""))]
             lines.append(Line("a switch to it makes them", faint=True))
-            told = ", ".join(group.named(at_most=20) for group in without)
+            told = ", ".join(group.format_names(at_most=20) for group in without)
             name = f"peerings/none/{hub.role}"
             kind, mark = "peerings", Mark.ABSENT
             yield Card(name, PEERINGS, tuple(lines), kind, mark, title=told, kind=kind)
 
 
-def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
+def _format_side(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
     others = f" and {count - 1} more" if count > 1 else ""
     lines = [Line(f"{side.name}{others}", side.condition.mark, strong=True, rule=rule)]
     found = side.found
@@ -200,45 +202,45 @@ def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
         return [*lines, Line("could not be read" if unread else "does not exist")]
     sync = "in sync" if found.sync_level == "FullyInSync" else found.sync_level or "sync unknown"
     lines.append(Line(f"{found.state}, {sync}"))
-    lines.append(Line(flags_told(found.flags), faint=True, at_most=2))
+    lines.append(Line(describe_flags(found.flags), faint=True, at_most=2))
     if found.provisioning_state != "Succeeded":
         lines.append(Line(found.provisioning_state, faint=True))
     return lines
 
 
-def flags_told(flags: Flags) -> str:
+def describe_flags(flags: Flags) -> str:
     """Name the flags of a peering that are on, and access if it is off, as it never should be."""
     on = [flag.label for flag in FLAGS[1:] if getattr(flags, flag.name)]
     access = [] if flags.allow_virtual_network_access else ["NO ACCESS"]
     return " + ".join([*access, *on]) or "access only"
 
 
-def _all_peering_links(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Link]:
+def _link_all_peerings(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Link]:
     for hub in picture.hubs:
         without = f"peerings/none/{hub.role}"
         missing = False
         for number, group in enumerate(shown):
-            pair = group.sample.pair(hub.role)
-            if _missing(pair):
+            pair = group.sample.get_pair(hub.role)
+            if _is_missing(pair):
                 missing = True
                 yield Link(f"spokes/{number}", without, Mark.ABSENT, title=pair.condition.why)
             else:
-                yield from _peering_links(number, pair)
+                yield from _link_peerings(number, pair)
         if missing:
             yield Link(without, f"hub/{hub.role}", Mark.ABSENT)
 
 
-def _peering_links(number: int, pair: PeeringPair) -> Iterator[Link]:
+def _link_peerings(number: int, pair: PeeringPair) -> Iterator[Link]:
     middle = f"peerings/{number}/{pair.role}"
     mark, why = pair.condition.mark, pair.condition.why
     yield Link(f"spokes/{number}", middle, mark, pair.active, title=why)
     yield Link(middle, f"hub/{pair.role}", mark, pair.active, title=why)
 
 
-def _hub_card(hub: HubPicture) -> Card:
+def _build_hub_card(hub: HubPicture) -> Card:
     gateway = hub.gateway
     prefixes = hub.network.address_space if hub.network else ()
-    lines = [Line(hub.name, strong=True), Line(_prefixes(prefixes), faint=True, at_most=2)]
+    lines = [Line(hub.name, strong=True), Line(_format_prefixes(prefixes), faint=True, at_most=2)]
     if not hub.condition.good:
         lines.append(Line(hub.condition.why, hub.condition.mark, at_most=3))
     lines.append(Line(f"gateway {gateway.name}", gateway.condition.mark, strong=True, rule=True))
@@ -252,13 +254,13 @@ def _hub_card(hub: HubPicture) -> Card:
             lines.append(Line(found.provisioning_state))
     if not gateway.condition.good:
         lines.append(Line(gateway.condition.why, at_most=4))
-    lines += _inner_sessions(hub)
-    condition = worst((hub.condition, gateway.condition)) or hub.condition
+    lines += _format_inner_sessions(hub)
+    condition = find_worst((hub.condition, gateway.condition)) or hub.condition
     return Card(
         f"hub/{hub.role}",
         HUBS,
         tuple(lines),
-        f"{hub.role} hub, for {path_name(hub.path)}",
+        f"{hub.role} hub, for {format_path(hub.path)}",
         condition.mark,
         hub.active,
         title=condition.why,
@@ -266,7 +268,7 @@ def _hub_card(hub: HubPicture) -> Card:
     )
 
 
-def _inner_sessions(hub: HubPicture) -> list[Line]:
+def _format_inner_sessions(hub: HubPicture) -> list[Line]:
     """Return the sessions within Azure in one line: a twin instance, a gateway beside it."""
     inner = [
         each
@@ -277,9 +279,9 @@ def _inner_sessions(hub: HubPicture) -> list[Line]:
     if not inner:
         return []
     up = sum(each.condition.mark is Mark.SOUND for each in inner)
-    condition = worst(each.condition for each in inner) or Condition(Mark.SOUND, "")
+    condition = find_worst(each.condition for each in inner) or Condition(Mark.SOUND, "")
     return [Line(f"sessions within Azure: {up} of {len(inner)} up", condition.mark, at_most=2)]
 
 
-def _prefixes(prefixes: Sequence[object]) -> str:
+def _format_prefixes(prefixes: Sequence[object]) -> str:
     return join_names([str(each) for each in prefixes], 4) or "prefixes unknown"

@@ -29,12 +29,12 @@ _BOLD = 1.13
 ELLIPSIS = "…"
 
 
-def width(text: str, size: float, *, bold: bool = False) -> float:
+def measure_width(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text is drawn at most, in the units of ``size``."""
-    return sum(map(_advance, text)) / 1000 * size * (_BOLD if bold else 1.0)
+    return sum(map(_measure_char, text)) / 1000 * size * (_BOLD if bold else 1.0)
 
 
-def _advance(character: str) -> int:
+def _measure_char(character: str) -> int:
     code = ord(character)
     if FIRST <= code <= LAST:
         return _ASCII[code - FIRST]
@@ -43,21 +43,21 @@ def _advance(character: str) -> int:
     return _WIDE if east_asian_width(character) in "WF" or code > BASIC else _OTHER
 
 
-def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
+def shorten_text(text: str, size: float, room: float, *, bold: bool = False) -> str:
     """Return a text that fits, its middle left out if it must be: names differ at both ends."""
-    if width(text, size, bold=bold) <= room:
+    if measure_width(text, size, bold=bold) <= room:
         return text
     kept = len(text) - 1
     while kept > 1:
         head = (kept + 1) // 2
         short = f"{text[:head]}{ELLIPSIS}{text[len(text) - (kept - head) :]}"
-        if width(short, size, bold=bold) <= room:
+        if measure_width(short, size, bold=bold) <= room:
             return short
         kept -= 1
     return ELLIPSIS
 
 
-def wrapped(
+def wrap_text(
     text: str, size: float, room: float, at_most: int = 3, *, bold: bool = False
 ) -> tuple[str, ...]:
     """Wrap a text into lines that fit; an ellipsis replaces what does not fit."""
@@ -65,7 +65,7 @@ def wrapped(
     line = ""
     for word in text.split():
         longer = f"{line} {word}" if line else word
-        if width(longer, size, bold=bold) <= room or not line:
+        if measure_width(longer, size, bold=bold) <= room or not line:
             line = longer
         else:
             lines.append(line)
@@ -73,11 +73,11 @@ def wrapped(
     lines.append(line)
     if len(lines) > at_most:
         lines = [*lines[: at_most - 1], _cut(" ".join(lines[at_most - 1 :]), size, room, bold)]
-    return tuple(shortened(each, size, room, bold=bold) for each in lines)
+    return tuple(shorten_text(each, size, room, bold=bold) for each in lines)
 
 
 def _cut(text: str, size: float, room: float, bold: bool) -> str:
     """Return a text that fits, its end left out."""
-    while text and width(text + ELLIPSIS, size, bold=bold) > room:
+    while text and measure_width(text + ELLIPSIS, size, bold=bold) > room:
         text = text[:-1]
     return text.rstrip() + ELLIPSIS

@@ -15,19 +15,21 @@ from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Observed
 from erfailover.model.peering_flags import FLAGS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import last_of, network_of, parse
+from erfailover.model.resource_ids import get_last_name, get_network_id, parse
 from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.reporting.marks import VERDICT_WORD
-from erfailover.reporting.plan.text import COLUMNS, PLANS, changes, summary
-from erfailover.reporting.words import path_name, subject, wrap
+from erfailover.reporting.plan.text import COLUMNS, PLANS, describe_changes, format_summary
+from erfailover.reporting.words import format_path, subject, wrap
 
 SPECIAL = frozenset('$`"\\!')
 """What means something to a shell within double quotes."""
 RULE = "# " + "-" * (COLUMNS - 2)
 
 
-def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str, heading: str = "") -> str:
+def render_script(
+    site: Site, plan: SwitchPlan, observed: Observed, digest: str, heading: str = ""
+) -> str:
     """Return a plan as a POSIX shell script of az commands.
 
     Args:
@@ -37,7 +39,7 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str, headin
         digest: what identifies the plan.
         heading: where it was made and by whom, for the first comment.
     """
-    first, *rest = _head(site, plan, observed, digest)
+    first, *rest = _render_head(site, plan, observed, digest)
     lines = [first, *(f"# {line}" for line in heading.splitlines()), *rest]
     passed: set[int] = set()
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
@@ -46,25 +48,27 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str, headin
         if step.write.change is Change.KEEP:
             lines += [
                 "",
-                *_comment(f"{step.number}. {step.title}: {step.write.name} is so already"),
+                *_format_comment(f"{step.number}. {step.title}: {step.write.name} is so already"),
             ]
             continue
         if step.gated and priorities[step.spoke] not in passed:
             passed.add(priorities[step.spoke])
-            lines += ["", *_gateway_gate(site, plan, observed)]
+            lines += ["", *_render_gateway_gate(site, plan, observed)]
         if step.gated:
-            lines += ["", *_spoke_gate(site, plan, spokes[step.spoke])]
-        lines += ["", *_step(step)]
-    return "\n".join([*lines, *_tail(site, plan)])
+            lines += ["", *_render_spoke_gate(site, plan, spokes[step.spoke])]
+        lines += ["", *_render_step(step)]
+    return "\n".join([*lines, *_render_tail(site, plan)])
 
 
-def _head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
+def _render_head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
     yield "#!/bin/sh"
-    yield from _comment(PLANS[plan.purpose].format(site=subject(site), path=path_name(plan.target)))
-    yield from _comment(f"Read {observed.taken_at}; digest {digest}. ")
-    yield from _comment(summary(plan))
+    yield from _format_comment(
+        PLANS[plan.purpose].format(site=subject(site), path=format_path(plan.target))
+    )
+    yield from _format_comment(f"Read {observed.taken_at}; digest {digest}. ")
+    yield from _format_comment(format_summary(plan))
     yield "#"
-    yield from _comment(
+    yield from _format_comment(
         "Sign in first (az login). Run it whole (sh FILE): it stops at the first command that "
         "fails; or one command after the other, reading each output. No other run may write to "
         "these peerings meanwhile: erfailover's lease is not taken. After a stop do not start "
@@ -72,7 +76,7 @@ def _head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iter
     )
     yield "#"
     if site.tenants:  # seen by running az 2.91.0, with --remote-vnet too
-        yield from _comment(
+        yield from _format_comment(
             "az network vnet peering update sends no token of another tenant: what it changes "
             "between tenants is refused (LinkedAuthorizationFailed). Change that in the portal "
             "(Authenticate), or with az rest and the header x-ms-authorization-auxiliary."
@@ -80,25 +84,25 @@ def _head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iter
         yield "#"
     for claim in (*plan.guards, *plan.hazards):
         if claim.verdict is not Verdict.HOLDS:
-            yield from _comment(f"{VERDICT_WORD[claim.verdict]}: {claim.seen}")
+            yield from _format_comment(f"{VERDICT_WORD[claim.verdict]}: {claim.seen}")
             if claim.remedy:
-                yield from _comment(f"remedy: {claim.remedy}", 3)
+                yield from _format_comment(f"remedy: {claim.remedy}", 3)
     for name, claim in plan.left_out.items():
-        yield from _comment(f"Left out: {name}: {claim.seen}")
+        yield from _format_comment(f"Left out: {name}: {claim.seen}")
         if claim.remedy:
-            yield from _comment(f"remedy: {claim.remedy}", 3)
+            yield from _format_comment(f"remedy: {claim.remedy}", 3)
     yield "set -eu"
 
 
-def _comment(text: str, indent: int = 0) -> list[str]:
+def _format_comment(text: str, indent: int = 0) -> list[str]:
     return wrap(text, COLUMNS, "# " + " " * indent, "# " + " " * (indent and indent + 2))
 
 
-def _command(*words: str, commented: bool = False) -> str:
+def _format_command(*words: str, commented: bool = False) -> str:
     """Return an az command over several lines, each an option; every word quoted for the shell."""
-    quoted = [_quoted(word) for word in words]
-    lines = [" ".join(["az", *_until_option(quoted)])]
-    for word in quoted[len(_until_option(quoted)) :]:
+    quoted = [_quote_word(word) for word in words]
+    lines = [" ".join(["az", *_take_until_option(quoted)])]
+    for word in quoted[len(_take_until_option(quoted)) :]:
         if word.startswith("--"):
             lines.append(word)
         else:
@@ -113,25 +117,25 @@ def _command(*words: str, commented: bool = False) -> str:
     return ("# " if commented else "") + joint.join(packed)
 
 
-def _quoted(word: str) -> str:
+def _quote_word(word: str) -> str:
     """Return a word quoted for the shell; a query, full of single quotes, by double ones."""
     if "'" in word and not SPECIAL.intersection(word):
         return f'"{word}"'
     return shlex.quote(word)
 
 
-def _until_option(words: list[str]) -> list[str]:
+def _take_until_option(words: list[str]) -> list[str]:
     first = next((n for n, word in enumerate(words) if word.startswith("--")), len(words))
     return words[:first]
 
 
-def _of_peering(peering_id: str) -> tuple[str, ...]:
+def _build_peering_options(peering_id: str) -> tuple[str, ...]:
     """Return the options that name a peering."""
-    network = network_of(peering_id)
-    return (*_of(network, "--vnet-name"), "--name", last_of(peering_id))
+    network = get_network_id(peering_id)
+    return (*_build_resource_options(network, "--vnet-name"), "--name", get_last_name(peering_id))
 
 
-def _of(resource_id: str, name: str = "--name") -> tuple[str, ...]:
+def _build_resource_options(resource_id: str, name: str = "--name") -> tuple[str, ...]:
     """Return the options that name a resource of a group."""
     id_ = parse(resource_id)
     group = ("--subscription", id_.subscription, "--resource-group", id_.group)
@@ -141,38 +145,46 @@ def _of(resource_id: str, name: str = "--name") -> tuple[str, ...]:
 def _write(write: PeeringWrite, *, commented: bool = False) -> str:
     """Return the command that makes a peering as a plan says."""
     peering = ("network", "vnet", "peering")
-    where, quiet = _of_peering(write.peering_id), ("--output", "none")
+    where, quiet = _build_peering_options(write.peering_id), ("--output", "none")
     if write.change is Change.DELETE or write.after is None:
-        return _command(*peering, "delete", *where, *quiet, commented=commented)
+        return _format_command(*peering, "delete", *where, *quiet, commented=commented)
     after, before = write.after.to_arm(), write.before.to_arm() if write.before else {}
     if write.change is Change.CREATE:
-        flags = [text for flag in FLAGS for text in (flag.az_option, _bool(after[flag.arm_name]))]
+        flags = [
+            text for flag in FLAGS for text in (flag.az_option, _format_bool(after[flag.arm_name]))
+        ]
         remote = ("--remote-vnet", write.remote_virtual_network)
-        return _command(*peering, "create", *where, *remote, *flags, *quiet, commented=commented)
+        return _format_command(
+            *peering, "create", *where, *remote, *flags, *quiet, commented=commented
+        )
     differing = [name for name in after if before.get(name) != after[name]] or list(after)
-    sync = _command(*peering, "sync", *where, *quiet, commented=commented) if write.sync else ""
+    sync = (
+        _format_command(*peering, "sync", *where, *quiet, commented=commented) if write.sync else ""
+    )
     not_synced = f"{write.name} is not synced: some prefixes stay unknown"
     goes_on = f" \\\n    || echo {shlex.quote(not_synced)} >&2"
     if write.sync and before == after:
         return sync + goes_on
-    sets = [f"{name}={_bool(after[name])}" for name in differing]
-    update = _command(*peering, "update", *where, "--set", *sets, *quiet, commented=commented)
+    sets = [f"{name}={_format_bool(after[name])}" for name in differing]
+    update = _format_command(
+        *peering, "update", *where, "--set", *sets, *quiet, commented=commented
+    )
     return f"{update}\n{sync}{goes_on}" if write.sync else update
 
 
-def _bool(value: object) -> str:
+def _format_bool(value: object) -> str:
     return "true" if value else "false"
 
 
-def _step(step: SwitchStep) -> Iterator[str]:
+def _render_step(step: SwitchStep) -> Iterator[str]:
     """One write: what it does, why it comes now, and what rolls it back."""
-    yield from _comment(f"{step.number}. {step.title}")
-    yield from _comment(f"{step.write.name}: {'; '.join(changes(step.write))}", 3)
-    yield from _comment(f"why now: {step.why}", 3)
+    yield from _format_comment(f"{step.number}. {step.title}")
+    yield from _format_comment(f"{step.write.name}: {'; '.join(describe_changes(step.write))}", 3)
+    yield from _format_comment(f"why now: {step.why}", 3)
     if step.write.change is Change.DELETE:
-        used = _query(
+        used = _format_query(
             *("vnet", "peering", "show"),
-            *_of_peering(step.write.peering_id),
+            *_build_peering_options(step.write.peering_id),
             query="useRemoteGateways && 'in use' || 'unused'",
         )
         carries = f"{step.write.name} uses remote gateways: it carries a path"
@@ -181,32 +193,44 @@ def _step(step: SwitchStep) -> Iterator[str]:
         yield _write(step.write)
         return
     failed = f"step {step.number} of {step.spoke} failed; roll it back as described below it"
-    yield _or_stop(_write(step.write), failed)
-    yield from _comment(f"If step {step.number} is refused or fails, roll it back:")
+    yield _append_stop(_write(step.write), failed)
+    yield from _format_comment(f"If step {step.number} is refused or fails, roll it back:")
     for back in step.contingency:
         yield _write(back, commented=True)
 
 
-def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[str]:
+def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[str]:
     """Yield what must hold of the arriving hub before anything is broken."""
     role = ROLE_OF_PATH[plan.target]
-    gateway_id = site.gateway_id(site.hub(role).gateway)
-    gateway, name = observed.gateways.get(role), last_of(gateway_id)
-    hub_id = site.network_id(site.hub(role).virtual_network)
+    gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
+    gateway, name = observed.gateways.get(role), get_last_name(gateway_id)
+    hub_id = site.build_network_id(site.get_hub(role).virtual_network)
     yield RULE
-    yield from _comment(
+    yield from _format_comment(
         f"Gate: nothing is broken before {name} is known to be ready. To look yourself, run the "
         "commands with --output table and without --query."
     )
     if plan.hold_time:
-        yield from _comment(f"erfailover also waits: {plan.hold_time}.")
-    yield _stop_unless("Succeeded", _state("vnet-gateway", gateway_id), f"{name} is not Succeeded")
-    yield _stop_unless("Succeeded", _state("vnet", hub_id), f"{last_of(hub_id)} is not Succeeded")
-    peers = f"value[?state=='Connected'{_any_of('neighbor', _neighbors(gateway))}].neighbor"
-    listed = _query("vnet-gateway", "list-bgp-peer-status", *_of(gateway_id), query=peers)
+        yield from _format_comment(f"erfailover also waits: {plan.hold_time}.")
+    yield _stop_unless(
+        "Succeeded", _format_state_query("vnet-gateway", gateway_id), f"{name} is not Succeeded"
+    )
+    yield _stop_unless(
+        "Succeeded",
+        _format_state_query("vnet", hub_id),
+        f"{get_last_name(hub_id)} is not Succeeded",
+    )
+    peers = (
+        f"value[?state=='Connected'{_format_any_of('neighbor', _list_neighbors(gateway))}].neighbor"
+    )
+    listed = _format_query(
+        "vnet-gateway", "list-bgp-peer-status", *_build_resource_options(gateway_id), query=peers
+    )
     yield _stop_if_empty(listed, f"no BGP peer of {name} is Connected")
     query = "value[?origin=='EBgp' || origin=='IBgp'].network"
-    routes = _query("vnet-gateway", "list-learned-routes", *_of(gateway_id), query=query)
+    routes = _format_query(
+        "vnet-gateway", "list-learned-routes", *_build_resource_options(gateway_id), query=query
+    )
     yield f"routes=$({routes})"
     yield (
         "has_learned() {  # one of the networks: the prefix, or one that covers it\n"
@@ -214,83 +238,91 @@ def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[
         f'        || {{ echo STOP: {shlex.quote(name)} has not learned "$2" by BGP >&2; false; }}\n'
         "}"
     )
-    learned = conditions.learned_routes(gateway) if gateway is not None else None
+    learned = conditions.select_learned_routes(gateway) if gateway is not None else None
     for prefix in site.remote_prefixes:
-        covering = next(learned.covering(prefix), None) if learned is not None else None
+        covering = next(learned.iter_covering(prefix), None) if learned is not None else None
         networks = dict.fromkeys((str(prefix), *([covering.network] if covering else ())))
         yield f"has_learned {' '.join(f'-e {shlex.quote(each)}' for each in networks)}"
 
 
-def _neighbors(gateway: Gateway | None) -> set[str]:
-    return {peer.neighbor for peer in conditions.external_peers(gateway)} if gateway else set()
+def _list_neighbors(gateway: Gateway | None) -> set[str]:
+    return (
+        {peer.neighbor for peer in conditions.select_external_peers(gateway)} if gateway else set()
+    )
 
 
-def _any_of(field: str, values: Iterable[str]) -> str:
+def _format_any_of(field: str, values: Iterable[str]) -> str:
     """Return a further condition of a query: one of some values; none if there is none."""
     said = " || ".join(f"{field}=='{each}'" for each in sorted(values))
     return f" && ({said})" if said else ""
 
 
-def _spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
+def _render_spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
     """Yield what must hold of a spoke before it is broken."""
     role = ROLE_OF_PATH[plan.target]
-    spoke_id = site.network_id(spoke.virtual_network)
-    yield from _comment(f"Gate of {spoke.name}: its VNet at rest, both peerings ready")
-    yield _stop_unless("Succeeded", _state("vnet", spoke_id), f"{spoke.name} is not Succeeded")
-    hub = site.hub(role).virtual_network
+    spoke_id = site.build_network_id(spoke.virtual_network)
+    yield from _format_comment(f"Gate of {spoke.name}: its VNet at rest, both peerings ready")
+    yield _stop_unless(
+        "Succeeded", _format_state_query("vnet", spoke_id), f"{spoke.name} is not Succeeded"
+    )
+    hub = site.get_hub(role).virtual_network
     for peering_id in (
-        site.peering_id(hub, spoke.inward(role).name),
-        site.peering_id(spoke.virtual_network, spoke.outward(role).name),
+        site.build_peering_id(hub, spoke.get_inward(role).name),
+        site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name),
     ):
-        state = _query(
+        state = _format_query(
             *("vnet", "peering", "show"),
-            *_of_peering(peering_id),
+            *_build_peering_options(peering_id),
             query="join('/', [peeringState, provisioningState])",
         )
-        not_ready = f"{last_of(peering_id)} is not Connected and Succeeded"
+        not_ready = f"{get_last_name(peering_id)} is not Connected and Succeeded"
         yield _stop_unless("Connected/Succeeded", state, not_ready)
 
 
-def _state(kind: str, resource_id: str) -> str:
-    return _query(kind, "show", *_of(resource_id), query="provisioningState")
+def _format_state_query(kind: str, resource_id: str) -> str:
+    return _format_query(
+        kind, "show", *_build_resource_options(resource_id), query="provisioningState"
+    )
 
 
-def _query(*words: str, query: str, commented: bool = False) -> str:
+def _format_query(*words: str, query: str, commented: bool = False) -> str:
     """Return an az command that prints what a query selects."""
     output = ("--query", query, "--output", "tsv")
-    return _command("network", *words, *output, commented=commented)
+    return _format_command("network", *words, *output, commented=commented)
 
 
 def _stop_unless(wanted: str, command: str, why: str) -> str:
-    return _or_stop(f'[ "$({command})" = {shlex.quote(wanted)} ]', why)
+    return _append_stop(f'[ "$({command})" = {shlex.quote(wanted)} ]', why)
 
 
 def _stop_if_empty(command: str, why: str) -> str:
-    return _or_stop(f'[ -n "$({command})" ]', why)
+    return _append_stop(f'[ -n "$({command})" ]', why)
 
 
-def _or_stop(command: str, why: str) -> str:
+def _append_stop(command: str, why: str) -> str:
     """Return a command after which the script stops if it fails, saying why."""
     return f"{command} \\\n    || {{ echo {shlex.quote(f'STOP: {why}')} >&2; false; }}"
 
 
-def _tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
+def _render_tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
     """How to see that it is done."""
     if plan.purpose is not Purpose.SWITCH or not plan.writes:
         return
     arriving, leaving = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
     yield ""
     yield RULE
-    yield from _comment(
-        f"Done. Some seconds later {_gateway(site, arriving)} originates the spokes' prefixes "
-        f"(origin Network) and {_gateway(site, leaving)} no longer does; a dead gateway does not "
+    yield from _format_comment(
+        f"Done. Some seconds later {_get_gateway_name(site, arriving)} originates the spokes' prefixes "
+        f"(origin Network) and {_get_gateway_name(site, leaving)} no longer does; a dead gateway does not "
         "answer. Then ping from a spoke."
     )
     for role in (arriving, leaving):
-        where = _of(site.gateway_id(site.hub(role).gateway))
+        where = _build_resource_options(site.build_gateway_id(site.get_hub(role).gateway))
         query = "value[?origin=='Network'].network"
-        yield _query("vnet-gateway", "list-learned-routes", *where, query=query, commented=True)
+        yield _format_query(
+            "vnet-gateway", "list-learned-routes", *where, query=query, commented=True
+        )
 
 
-def _gateway(site: Site, role: Role) -> str:
-    return last_of(site.hub(role).gateway)
+def _get_gateway_name(site: Site, role: Role) -> str:
+    return get_last_name(site.get_hub(role).gateway)

@@ -10,78 +10,82 @@ from erfailover.model.claims import Claim
 from erfailover.model.durations import Usual
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
-from erfailover.planning.switch.estimate import expected, saved_by_prestaging, step_usual
-from erfailover.reporting.plan.risks import risks, untouched
+from erfailover.planning.switch.estimate import estimate_plan, estimate_step, saved_by_prestaging
+from erfailover.reporting.plan.risks import describe_untouched, list_risks
 
 
-def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
+def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
     """Return a plan as plain data."""
-    whole = expected(site, plan)
+    whole = estimate_plan(site, plan)
     return {
         "site": plan.site,
         "purpose": str(plan.purpose),
         "to": str(plan.target),
         "spokes": list(site.chosen) or None,
-        "guards": [_claim_data(claim) for claim in plan.guards],
+        "guards": [_build_claim_data(claim) for claim in plan.guards],
         "hazards": [
-            {**_claim_data(claim), "remedy": claim.remedy or None, "weight": str(claim.weight)}
+            {
+                **_build_claim_data(claim),
+                "remedy": claim.remedy or None,
+                "weight": str(claim.weight),
+            }
             for claim in plan.hazards
         ],
         "left_out": [
-            {"spoke": name, **_claim_data(claim), "remedy": claim.remedy or None}
+            {"spoke": name, **_build_claim_data(claim), "remedy": claim.remedy or None}
             for name, claim in plan.left_out.items()
         ],
         "remarks": list(plan.remarks),
         "hold_time": plan.hold_time or None,
         "leaves_healthy": list(plan.leaves_healthy),
         "undoes": plan.undoes or None,
-        "steps": [_step_data(step) for step in plan.steps],
+        "steps": [_build_step_data(step) for step in plan.steps],
         "expected": {
-            "cut": _usual_data(whole.cut if whole else None),
-            "moved": _usual_data(whole.moved if whole else None),
-            "done": _usual_data(whole.done if whole else None),
+            "cut": _build_usual_data(whole.cut if whole else None),
+            "moved": _build_usual_data(whole.moved if whole else None),
+            "done": _build_usual_data(whole.done if whole else None),
             "saved_by_prestaging_s": saved_by_prestaging(site, plan),
         },
         "risks": [
-            {"when": each.when, "what": each.what, "expected": _usual_data(each.usual)}
-            for each in risks(site, plan, whole)
+            {"when": each.when, "what": each.what, "expected": _build_usual_data(each.usual)}
+            for each in list_risks(site, plan, whole)
         ],
-        "not_at_risk": untouched(plan),
-        **counts(plan),
+        "not_at_risk": describe_untouched(plan),
+        **count_writes(plan),
     }
 
 
-def counts(plan: SwitchPlan) -> dict[str, int]:
+def count_writes(plan: SwitchPlan) -> dict[str, int]:
     """How many writes a plan has of each kind, and how many steps need none."""
     found = Counter(step.write.change for step in plan.steps)
     words = {Change.CREATE: "add", Change.UPDATE: "change", Change.DELETE: "remove"}
     return {word: found[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
 
 
-def _claim_data(claim: Claim) -> dict[str, Any]:
+def _build_claim_data(claim: Claim) -> dict[str, Any]:
     return {"condition": claim.name, "verdict": str(claim.verdict), "seen": claim.seen}
 
 
-def _step_data(step: SwitchStep) -> dict[str, Any]:
+def _build_step_data(step: SwitchStep) -> dict[str, Any]:
     return {
         "number": step.number,
         "spoke": step.spoke,
         "title": step.title,
         "why": step.why,
         "gated": step.gated,
-        "write": _write_data(step.write),
-        "contingency": [_write_data(each) for each in step.contingency],
-        "expected": _usual_data(step_usual(step)),
+        "write": _build_write_data(step.write),
+        "contingency": [_build_write_data(each) for each in step.contingency],
+        "expected": _build_usual_data(estimate_step(step)),
     }
 
 
-def _usual_data(usual: Usual | None) -> dict[str, float] | None:
+def _build_usual_data(usual: Usual | None) -> dict[str, float] | None:
     if usual is None:
         return None
     return {"usually_s": usual.usually_s, "one_in_ten_s": usual.one_in_ten_s}
 
 
-def _write_data(write: PeeringWrite) -> dict[str, Any]:
+def _build_write_data(write: PeeringWrite) -> dict[str, Any]:
     return {
         "change": str(write.change),
         "peering": write.peering_id,

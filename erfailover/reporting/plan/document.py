@@ -25,7 +25,7 @@ from erfailover.model.command_line import switch_to
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.reporting.plan import data
 
@@ -36,7 +36,9 @@ MOST_DIFFERENCES = 10
 Document = Mapping[str, Any]
 
 
-def document(site: Site, plan: SwitchPlan, observed: Observed, version: str) -> dict[str, Any]:
+def build_document(
+    site: Site, plan: SwitchPlan, observed: Observed, version: str
+) -> dict[str, Any]:
     """Return a plan as the document that is printed and kept.
 
     Args:
@@ -50,31 +52,31 @@ def document(site: Site, plan: SwitchPlan, observed: Observed, version: str) -> 
         "erfailover": version,
         "read_at": observed.taken_at,
         "subscription": site.subscription,
-        **data.data(site, plan),
-        "basis": basis(site, plan, observed),
+        **data.build_data(site, plan),
+        "basis": build_basis(site, plan, observed),
     }
-    whole["digest"] = digest(whole)
-    whole["checksum"] = checksum(whole)
+    whole["digest"] = compute_digest(whole)
+    whole["checksum"] = compute_checksum(whole)
     return whole
 
 
-def basis(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
+def build_basis(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
     """Return what a plan rests on: the peerings, the VNets, the arriving hub's gateway."""
     peerings: dict[str, Any] = {}
     for spoke in site.spokes:
-        for id_ in site.peering_ids(spoke):
-            peerings[id_] = _peering(observed.peering(id_))
+        for id_ in site.list_peering_ids(spoke):
+            peerings[id_] = _build_peering(observed.get_peering(id_))
     networks = {}
-    for name in site.network_names():
-        found = observed.network(site.network_id(name))
-        networks[site.network_id(name)] = (
+    for name in site.list_network_names():
+        found = observed.get_network(site.build_network_id(name))
+        networks[site.build_network_id(name)] = (
             {"address_space": sorted(map(str, found.address_space)), "gateway": found.has_gateway}
             if found
             else None
         )
     role = ROLE_OF_PATH[plan.target]
     gateway = observed.gateways.get(role)
-    gateway_id = site.gateway_id(site.hub(role).gateway)
+    gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
     config = (
         {
             "type": gateway.type,
@@ -89,7 +91,7 @@ def basis(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
     return {"peerings": peerings, "networks": networks, "gateways": {gateway_id: config}}
 
 
-def _peering(found: Peering | None) -> dict[str, Any] | None:
+def _build_peering(found: Peering | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
@@ -101,32 +103,32 @@ def _peering(found: Peering | None) -> dict[str, Any] | None:
     }
 
 
-def digest(plan: Document) -> str:
+def compute_digest(plan: Document) -> str:
     """Return what identifies a plan: what it rests on, and what it does."""
     names = ("format", "subscription", "site", "purpose", "to", "basis", "steps")
     told = {name: plan.get(name) for name in names}
-    return _hash({**told, "left_out": sorted(_left_out(plan))})[:16]
+    return _hash({**told, "left_out": sorted(_list_left_out(plan))})[:16]
 
 
-def _left_out(plan: Document) -> set[str]:
+def _list_left_out(plan: Document) -> set[str]:
     """Return the names of the spokes that a document leaves out."""
     return {each["spoke"] for each in plan.get("left_out") or ()}
 
 
-def left_out(saved: Document) -> dict[str, Claim]:
+def read_left_out(saved: Document) -> dict[str, Claim]:
     """Return the spokes that a saved plan leaves out: what was not reviewed is not done."""
     return {
         each["spoke"]: Claim(
             each["condition"],
             Verdict(each["verdict"]),
             f"left out of the saved plan: {each['seen']}",
-            f"Make the plan anew: {again(saved)}",
+            f"Make the plan anew: {format_replan_command(saved)}",
         )
         for each in saved.get("left_out") or ()
     }
 
 
-def checksum(plan: Document) -> str:
+def compute_checksum(plan: Document) -> str:
     """Return what tells whether a document is as it was written."""
     return _hash({name: value for name, value in plan.items() if name != "checksum"})
 
@@ -147,7 +149,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     """
     hint = "Make a plan: erfailover switch --to ipsec|expressroute --dry-run --out FILE"
     try:
-        found = plain_json.loads(text)
+        found = plain_json.parse_json(text)
     except ValueError:
         raise UsageFailure(f"{name}: expected a saved plan, found no JSON", hint) from None
     if not isinstance(found, dict) or not str(found.get("format", "")).startswith(
@@ -162,8 +164,8 @@ def parse(text: str, name: str) -> dict[str, Any]:
     whole = isinstance(found.get("basis"), dict) and isinstance(found.get("steps"), list)
     if (
         not whole
-        or found.get("checksum") != checksum(found)
-        or found.get("digest") != digest(found)
+        or found.get("checksum") != compute_checksum(found)
+        or found.get("digest") != compute_digest(found)
     ):
         raise UsageFailure(
             f"{name} was changed after erfailover wrote it: its checksum does not agree",
@@ -172,7 +174,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     return found
 
 
-def target(saved: Document, name: str) -> Path:
+def read_target(saved: Document, name: str) -> Path:
     """Return the path that a plan leads to.
 
     Raises:
@@ -211,11 +213,11 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
     if saved.get("erfailover") != version:
         raise Refused(
             f"{name} was made by erfailover {saved.get('erfailover')}; this is {version}",
-            f"Nothing was changed. Make it anew: {again(saved)}",
+            f"Nothing was changed. Make it anew: {format_replan_command(saved)}",
         )
 
 
-def again(saved: Document) -> str:
+def format_replan_command(saved: Document) -> str:
     """Return the command that makes the plan anew."""
     return f"{switch_to(str(saved.get('to')), chosen_spokes(saved))} --dry-run --out FILE"
 
@@ -228,25 +230,25 @@ def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> No
     Raises:
         Refused: naming what moved.
     """
-    found = list(moved(_without_left_out(site, saved, now), _without_left_out(site, now, now)))
+    found = list(iter_changes(_remove_left_out(site, saved, now), _remove_left_out(site, now, now)))
     if not found:
         return
     more = len(found) - MOST_DIFFERENCES
     said = "; ".join(found[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
     raise Refused(
         f"Azure has changed since {name} was made ({saved['read_at']}): {said}",
-        f"Nothing was changed. Review it, and create the plan again: {again(saved)}",
+        f"Nothing was changed. Review it, and create the plan again: {format_replan_command(saved)}",
     )
 
 
-def _without_left_out(site: Site, plan: Document, now: Document) -> Document:
+def _remove_left_out(site: Site, plan: Document, now: Document) -> Document:
     """Return a plan without what concerns only the spokes that are left out now."""
-    names = _left_out(now)
+    names = _list_left_out(now)
     gone = {
         id_
         for spoke in site.spokes
         if spoke.name in names
-        for id_ in (site.network_id(spoke.virtual_network), *site.peering_ids(spoke))
+        for id_ in (site.build_network_id(spoke.virtual_network), *site.list_peering_ids(spoke))
     }
     basis = {
         kind: {id_: each for id_, each in found.items() if id_ not in gone}
@@ -256,15 +258,15 @@ def _without_left_out(site: Site, plan: Document, now: Document) -> Document:
     return {**plan, "basis": basis, "steps": steps}
 
 
-def moved(saved: Document, now: Document) -> Iterator[str]:
+def iter_changes(saved: Document, now: Document) -> Iterator[str]:
     """Yield what is not as it was when a plan was made, in words: ``vnet1-to-vnet2: ...``."""
     for kind, words in (("peerings", PEERING), ("networks", NETWORK), ("gateways", GATEWAY)):
         then, today = saved["basis"][kind], now["basis"][kind]
         for id_ in dict.fromkeys([*then, *today]):
             if then.get(id_) != today.get(id_):
-                yield f"{last_of(id_)}: {_difference(then.get(id_), today.get(id_), words)}"
+                yield f"{get_last_name(id_)}: {_describe_difference(then.get(id_), today.get(id_), words)}"
     if saved["basis"] == now["basis"] and saved["steps"] != now["steps"]:
-        yield from _other_steps(saved, now)
+        yield from _iter_changed_steps(saved, now)
 
 
 PEERING = {
@@ -284,19 +286,19 @@ GATEWAY = {
 }
 
 
-def _difference(then: Any, today: Any, words: Mapping[str, str]) -> str:
+def _describe_difference(then: Any, today: Any, words: Mapping[str, str]) -> str:
     if then is None:
         return "there was none, now there is one"
     if today is None:
         return "it no longer exists, or could not be read"
     return ", ".join(
-        f"{words.get(key, key)} {_told(then.get(key))} -> {_told(today.get(key))}"
+        f"{words.get(key, key)} {_format_value(then.get(key))} -> {_format_value(today.get(key))}"
         for key in dict.fromkeys([*then, *today])
         if then.get(key) != today.get(key)
     )
 
 
-def _told(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -304,7 +306,7 @@ def _told(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _other_steps(saved: Document, now: Document) -> Iterator[str]:
+def _iter_changed_steps(saved: Document, now: Document) -> Iterator[str]:
     """Yield steps that differ although Azure has not changed: by the site file or the journal."""
     then = {(each["spoke"], each["number"]): each for each in saved["steps"]}
     today = {(each["spoke"], each["number"]): each for each in now["steps"]}
@@ -315,6 +317,6 @@ def _other_steps(saved: Document, now: Document) -> Iterator[str]:
         yield "the steps would be in another order (the site file changed)"
 
 
-def text_of(plan: Document) -> str:
+def format_text(plan: Document) -> str:
     """Return a document as the text of a file."""
     return json.dumps(plan, indent=1) + "\n"

@@ -34,7 +34,7 @@ class Alike:
         return sum(step.write.change != "keep" for step in self.steps)
 
 
-def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
+def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
     """Return the spokes of a plan, in groups of those that are alike; the largest first.
 
     Args:
@@ -47,37 +47,41 @@ def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
     groups: dict[object, list[str]] = {}
     for name in order:
         if name in steps:
-            groups.setdefault(tuple(map(_shape, steps[name])), []).append(name)
+            groups.setdefault(tuple(map(_build_shape, steps[name])), []).append(name)
     found = [Alike(tuple(names), tuple(steps[names[0]])) for names in groups.values()]
     return sorted(found, key=lambda each: (each.writes == 0, -len(each.names)))
 
 
-def _shape(step: SwitchStep) -> object:
+def _build_shape(step: SwitchStep) -> object:
     """Return what a step is without its names."""
-    return step.kind, _written(step.write), tuple(map(_written, step.contingency))
+    return (
+        step.kind,
+        _build_write_shape(step.write),
+        tuple(map(_build_write_shape, step.contingency)),
+    )
 
 
-def _written(write: PeeringWrite) -> object:
+def _build_write_shape(write: PeeringWrite) -> object:
     return write.change, write.before, write.after, write.sync
 
 
-def ranges(names: Iterable[str]) -> str:
+def format_ranges(names: Iterable[str]) -> str:
     """Return names as people list them: ``vnet1, spoke001 to spoke498``, or the first of many."""
     said: list[str] = []
     run: list[str] = []
     for name in names:
-        if run and not _follows(run[-1], name):
-            said += _told(run)
+        if run and not _is_successor(run[-1], name):
+            said += _format_run(run)
             run = []
         run.append(name)
-    return join_names([*said, *_told(run)], MANY)
+    return join_names([*said, *_format_run(run)], MANY)
 
 
-def _told(run: list[str]) -> list[str]:
+def _format_run(run: list[str]) -> list[str]:
     return [f"{run[0]} to {run[-1]}"] if len(run) >= RANGE else run
 
 
-def _follows(name: str, after: str) -> bool:
+def _is_successor(name: str, after: str) -> bool:
     """Whether a name is the one before with its last number one higher."""
     first, second = NUMBERED.fullmatch(name), NUMBERED.fullmatch(after)
     if not first or not second or first[1] != second[1]:

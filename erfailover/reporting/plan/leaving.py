@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from erfailover.model.counting import join_names
-from erfailover.model.durations import usually
+from erfailover.model.durations import describe_usual
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
-from erfailover.planning.switch.estimate import expected
-from erfailover.reporting.words import path_name
+from erfailover.planning.switch.estimate import estimate_plan
+from erfailover.reporting.words import format_path
 
 FEW = 3
 """How many spokes are named."""
 
 
-def healthy(plan: SwitchPlan) -> str:
+def describe_healthy(plan: SwitchPlan) -> str:
     """Return which spokes a plan takes off a path that works: ``vnet1 is healthy on IPsec``."""
     names = plan.leaves_healthy
     are = "is" if len(names) == 1 else "are"
-    return f"{join_names(names, FEW)} {are} healthy on {path_name(plan.target.other)}"
+    return f"{join_names(names, FEW)} {are} healthy on {format_path(plan.target.other)}"
 
 
-def interruption(site: Site, plan: SwitchPlan) -> str:
+def describe_interruption(site: Site, plan: SwitchPlan) -> str:
     """Return which spokes are healthy, and for how long each is interrupted.
 
     Args:
@@ -28,7 +28,7 @@ def interruption(site: Site, plan: SwitchPlan) -> str:
         plan: a switch that leaves a healthy path.
     """
     each = "It" if len(plan.leaves_healthy) == 1 else "Each"
-    whole = expected(site, plan)
-    time = f" for {usually(whole.cut)}" if whole and whole.cut else ""
+    whole = estimate_plan(site, plan)
+    time = f" for {describe_usual(whole.cut)}" if whole and whole.cut else ""
     prefixes = join_names([str(prefix) for prefix in site.remote_prefixes], FEW)
-    return f"{healthy(plan)}. {each} is cut off from {prefixes}{time}."
+    return f"{describe_healthy(plan)}. {each} is cut off from {prefixes}{time}."

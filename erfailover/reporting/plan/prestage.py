@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.model.counting import counted
-from erfailover.model.durations import duration
+from erfailover.model.counting import format_count
+from erfailover.model.durations import format_duration
 from erfailover.model.plan import Purpose, SwitchPlan
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results, State
 from erfailover.reporting.words import subject
 
 
-def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
+def format_text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
     """Return the result for people; ``seconds`` is how long it took."""
     if not plan.writes:
         return f"{subject(site)}: nothing had to be changed."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
-    done, every = len(_changed(plan, results)), counted(len(plan.writes), "peering")
-    lines = [f"{subject(site)}: {done} of {every} {word}, {duration(seconds)}."]
+    done, every = len(_list_changed(plan, results)), format_count(len(plan.writes), "peering")
+    lines = [f"{subject(site)}: {done} of {every} {word}, {format_duration(seconds)}."]
     if plan.purpose is Purpose.PRESTAGE and not site.prestaged and not site.chosen:
         lines.insert(
             0,
@@ -28,17 +28,17 @@ def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]:
+def build_data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]:
     """Return the result as plain data."""
     return {
         "site": site.name,
         "purpose": str(plan.purpose),
-        "changed": _changed(plan, results),
+        "changed": _list_changed(plan, results),
         "failed": {key: each.message for key, each in results.failures.items()},
         "left_out": {name: claim.seen for name, claim in plan.left_out.items()},
     }
 
 
-def _changed(plan: SwitchPlan, results: Results) -> list[str]:
-    done = {task.resource for task in results.of(State.DONE)}
+def _list_changed(plan: SwitchPlan, results: Results) -> list[str]:
+    done = {task.resource for task in results.list_tasks(State.DONE)}
     return [step.write.name for step in plan.writes if step.write.peering_id in done]

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from erfailover.model.claims import Verdict
-from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, duration
+from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, format_duration
 from erfailover.model.plan import Change, Phase, StepKind, SwitchPlan
-from erfailover.model.prefix_table import listed
-from erfailover.model.resource_ids import last_of
+from erfailover.model.prefix_table import format_prefixes
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE
 from erfailover.planning.switch.estimate import Expected
-from erfailover.planning.switch.procedure import RULES, in_words
+from erfailover.planning.switch.procedure import RULES, format_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Risk:
     usual: Usual | None = None
 
 
-def untouched(plan: SwitchPlan) -> str:
+def describe_untouched(plan: SwitchPlan) -> str:
     """Return what no step of a plan puts at risk (``procedure``, invariant 1)."""
     moved = any(
         each.name == DEFAULT_ROUTE and each.verdict is Verdict.FAILS for each in plan.hazards
@@ -43,26 +43,26 @@ def untouched(plan: SwitchPlan) -> str:
     )
 
 
-def risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> tuple[Risk, ...]:
+def list_risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> tuple[Risk, ...]:
     """Return what is at risk while a plan is carried out, in the order of its steps."""
-    return tuple(_risks(site, plan, expected))
+    return tuple(_iter_risks(site, plan, expected))
 
 
-def _risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[Risk]:
+def _iter_risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[Risk]:
     arriving, leaving = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
-    hub = last_of(site.hub(arriving).virtual_network)
+    hub = get_last_name(site.get_hub(arriving).virtual_network)
     added = {step.kind for step in plan.writes if step.write.change is Change.CREATE}
     if added:
         yield Risk(
-            in_words(added),
+            format_steps(added),
             f"new peerings add routes between the spokes and {hub}, and widen the VirtualNetwork "
             "tag of their security groups. No path changes",
         )
     moved = {step.kind for step in plan.writes if step.phase is Phase.SWITCH}
     broken, made = RULES[StepKind.BREAK], RULES[StepKind.MAKE]
     if StepKind.BREAK in moved:
-        prefixes = listed(site.remote_prefixes)
-        lost = last_of(site.hub(leaving).gateway)
+        prefixes = format_prefixes(site.remote_prefixes)
+        lost = get_last_name(site.get_hub(leaving).gateway)
         yield Risk(
             f"between {broken.number} and {made.number}, each spoke",
             f"the spoke cannot reach {prefixes}. Traffic that {lost} no longer carries is "
@@ -72,12 +72,12 @@ def _risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[
     if moved:
         yield Risk(
             f"after {made.number}",
-            f"on-premises routers must learn the new route by BGP: about {duration(LEARNING_S)} "
-            f"(assumed), up to {duration(HOLD_TIME_S)} until stale routes expire",
+            f"on-premises routers must learn the new route by BGP: about {format_duration(LEARNING_S)} "
+            f"(assumed), up to {format_duration(HOLD_TIME_S)} until stale routes expire",
         )
     removed = {step.kind for step in plan.writes if step.write.change is Change.DELETE}
     if removed:
         yield Risk(
-            in_words(removed),
+            format_steps(removed),
             "the routes of these peerings go; none is removed that carries a path",
         )

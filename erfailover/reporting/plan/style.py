@@ -20,7 +20,7 @@ STYLES = (
 LEGEND = re.compile(r"^\+ add   .*$", re.MULTILINE)
 
 
-def styled(text: str) -> Text:
+def apply_style(text: str) -> Text:
     """Return a plan's text with its colours; without them if a terminal has or wants none."""
     drawn = Text(text)
     legend = LEGEND.search(text)

@@ -10,20 +10,20 @@ from dataclasses import asdict
 from itertools import groupby
 
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.durations import duration, rough, usually
+from erfailover.model.durations import describe_usual, format_duration, rough
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
-from erfailover.planning.switch.estimate import expected, saved_by_prestaging, step_usual
+from erfailover.planning.switch.estimate import estimate_plan, estimate_step, saved_by_prestaging
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
-from erfailover.reporting.marks import claim_line, verdict_line
-from erfailover.reporting.plan.data import counts
-from erfailover.reporting.plan.groups import Alike, alike, ranges
-from erfailover.reporting.plan.leaving import interruption
-from erfailover.reporting.plan.risks import risks, untouched
-from erfailover.reporting.words import few, path_name, subject, wrap
+from erfailover.reporting.marks import format_claim, format_verdict
+from erfailover.reporting.plan.data import count_writes
+from erfailover.reporting.plan.groups import Alike, format_ranges, group_spokes
+from erfailover.reporting.plan.leaving import describe_interruption
+from erfailover.reporting.plan.risks import describe_untouched, list_risks
+from erfailover.reporting.words import format_path, limit_lines, subject, wrap
 
 COLUMNS = 80
 SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: "="}
@@ -41,65 +41,65 @@ PLANS = {
 }
 
 
-def text(site: Site, plan: SwitchPlan) -> str:
+def format_text(site: Site, plan: SwitchPlan) -> str:
     """Return a plan for people: every step in order, what it changes and why it comes then."""
-    lines = [*_title(site, plan), ""]
-    for remark in few(plan.remarks):
-        lines += _wrapped(f"NOTE  {remark}", 2, 8)
-    lines += _claim_lines(plan.guards)
-    lines += _hazard_lines(plan)
-    lines += _left_out_lines(plan)
+    lines = [*_format_title(site, plan), ""]
+    for remark in limit_lines(plan.remarks):
+        lines += _wrap_line(f"NOTE  {remark}", 2, 8)
+    lines += _format_claims(plan.guards)
+    lines += _format_hazards(plan)
+    lines += _format_left_out(plan)
     if plan.hold_time:
-        lines += ["", *_wrapped(f"{plan.hold_time[:1].upper()}{plan.hold_time[1:]}.", 0, 2)]
-    groups = alike(plan, [spoke.name for spoke in site.spokes])
+        lines += ["", *_wrap_line(f"{plan.hold_time[:1].upper()}{plan.hold_time[1:]}.", 0, 2)]
+    groups = group_spokes(plan, [spoke.name for spoke in site.spokes])
     if any(step.write.change is not Change.KEEP for step in plan.steps):
         lines += ["", LEGEND]
-    lines += _order_lines(site, plan)
+    lines += _format_order(site, plan)
     told: set[StepKind] = set()
     for group in groups:
-        lines += ["", *_group_lines(site, plan, group, told, len(groups) > 1)]
-    lines += _expected_lines(site, plan)
-    return "\n".join([*lines, "", summary(plan)])
+        lines += ["", *_format_group(site, plan, group, told, len(groups) > 1)]
+    lines += _format_estimate(site, plan)
+    return "\n".join([*lines, "", format_summary(plan)])
 
 
-def _title(site: Site, plan: SwitchPlan) -> list[str]:
+def _format_title(site: Site, plan: SwitchPlan) -> list[str]:
     """Return the first lines: what the plan is, what it undoes, if it leaves a healthy path."""
-    title = PLANS[plan.purpose].format(site=subject(site), path=path_name(plan.target))
+    title = PLANS[plan.purpose].format(site=subject(site), path=format_path(plan.target))
     if plan.undoes:
         title = f"Plan: undo {plan.undoes}: {title.removeprefix('Plan: ')}"
     if not plan.leaves_healthy:
         return wrap(title, COLUMNS, rest="  ")
     healthy = wrap(f"{title}, leaving a HEALTHY path", COLUMNS, rest="  ")
-    return [*healthy, *_wrapped(interruption(site, plan), 0, 0)]
+    return [*healthy, *_wrap_line(describe_interruption(site, plan), 0, 0)]
 
 
-def summary(plan: SwitchPlan) -> str:
+def format_summary(plan: SwitchPlan) -> str:
     """Return the last line: how much is written."""
-    found = counts(plan)
+    found = count_writes(plan)
     out = len(plan.left_out)
     left_out = f" {out} {'spoke is' if out == 1 else 'spokes are'} left out." if out else ""
     if plan.writes:
-        return summary_line(found["add"], found["change"], found["remove"]) + left_out
+        return format_summary_line(found["add"], found["change"], found["remove"]) + left_out
     if left_out:
         return f"Nothing to change.{left_out}"
     return "Nothing to change: all peerings are as desired."
 
 
-def summary_line(add: int, change: int, remove: int) -> str:
+def format_summary_line(add: int, change: int, remove: int) -> str:
     """Return the last line of every plan that changes something."""
     return f"Plan: {add} to add, {change} to change, {remove} to remove."
 
 
-def _wrapped(line: str, first: int, rest: int) -> list[str]:
+def _wrap_line(line: str, first: int, rest: int) -> list[str]:
     """Return a line cut to the width, its first part and the others indented."""
     return wrap(line, COLUMNS, " " * first, " " * rest)
 
 
-def _marked(claim: Claim) -> list[str]:
-    return _wrapped(claim_line(claim), 2, 11)
+def _format_claim(claim: Claim) -> list[str]:
+    return _wrap_line(format_claim(claim), 2, 11)
 
 
-def _claim_lines(claims: Iterable[Claim]) -> list[str]:
+def _format_claims(claims: Iterable[Claim]) -> list[str]:
     """Guards; many of one kind that hold, and very many that do not, are cut short."""
     lines = []
     ordered = sorted(claims, key=lambda each: each.verdict is not Verdict.HOLDS)
@@ -108,14 +108,14 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
         most = FEW if verdict is Verdict.HOLDS else MANY
         shown = same if len(same) <= most else same[:1] if most == FEW else same[:most]
         for claim in shown:
-            lines += _marked(claim)
+            lines += _format_claim(claim)
         if len(shown) < len(same):
             more = f"... and {len(same) - len(shown)} more of the same (use -o json to list all)"
-            lines.append("  " + verdict_line(verdict, more))
+            lines.append("  " + format_verdict(verdict, more))
     return lines
 
 
-def _hazard_lines(plan: SwitchPlan) -> list[str]:
+def _format_hazards(plan: SwitchPlan) -> list[str]:
     """Return the hazards of a plan with their remedies; one line if there is none."""
     lines: list[str] = []
     told: set[tuple[Verdict, str]] = set()
@@ -123,32 +123,36 @@ def _hazard_lines(plan: SwitchPlan) -> list[str]:
         key = claim.verdict, claim.seen
         if claim.verdict is not Verdict.HOLDS and key not in told:
             told.add(key)
-            lines += _wrapped(claim_line(claim), 2, 11)
-            lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
+            lines += _wrap_line(format_claim(claim), 2, 11)
+            lines += _wrap_line(f"remedy: {claim.remedy}", 11, 13)
     if plan.hazards and not lines:
         nothing = "no routing hazards found"
-        lines.append("  " + verdict_line(Verdict.HOLDS, nothing))
+        lines.append("  " + format_verdict(Verdict.HOLDS, nothing))
     notes = [each for each in plan.hazards if each.weight is Weight.NOTES]
     for claim in notes:
         if claim.verdict is Verdict.HOLDS:
-            lines += _wrapped(claim_line(claim), 2, 11)
+            lines += _wrap_line(format_claim(claim), 2, 11)
     return lines
 
 
-def _left_out_lines(plan: SwitchPlan) -> list[str]:
+def _format_left_out(plan: SwitchPlan) -> list[str]:
     """Return the spokes that are left out, and why; many for one reason are counted."""
     lines: list[str] = []
     for name, claim in list(plan.left_out.items())[:MANY]:
-        lines += _wrapped(verdict_line(claim.verdict, f"leaves out {name}: {claim.seen}"), 2, 11)
+        lines += _wrap_line(
+            format_verdict(claim.verdict, f"leaves out {name}: {claim.seen}"), 2, 11
+        )
         if claim.remedy:
-            lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
+            lines += _wrap_line(f"remedy: {claim.remedy}", 11, 13)
     if len(plan.left_out) > MANY:
-        names = ranges(list(plan.left_out)[MANY:])
-        lines += _wrapped(verdict_line(Verdict.FAILS, f"leaves out {names} (-o json: why)"), 2, 11)
+        names = format_ranges(list(plan.left_out)[MANY:])
+        lines += _wrap_line(
+            format_verdict(Verdict.FAILS, f"leaves out {names} (-o json: why)"), 2, 11
+        )
     return lines
 
 
-def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
+def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
     """In which order many spokes go."""
     spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
@@ -158,99 +162,99 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
         "in parallel (3, 4) as far as Azure allows; cleanup comes last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
-    lines = ["", *_wrapped(said, 0, 0)]
+    lines = ["", *_wrap_line(said, 0, 0)]
     if len({priorities[name] for name in spokes}) > 1:
         ordered = sorted(spokes, key=lambda name: priorities[name])
         for priority, names in groupby(ordered, key=lambda name: priorities[name]):
-            lines += _wrapped(f"Priority {priority}: {ranges(names)}", 2, 4)
+            lines += _wrap_line(f"Priority {priority}: {format_ranges(names)}", 2, 4)
     return lines
 
 
-def _group_lines(
+def _format_group(
     site: Site, plan: SwitchPlan, group: Alike, told: set[StepKind], singled: bool
 ) -> Iterator[str]:
     """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
     many = len(group.names) > 1
     if many or singled:
         count = f"Identical for {len(group.names)} spokes: " if many else ""
-        yield from _wrapped(f"{count}{ranges(group.names)}", 0, 4)
+        yield from _wrap_line(f"{count}{format_ranges(group.names)}", 0, 4)
         if many:
-            yield from _wrapped(f"(names and flags as of {group.names[0]})", 0, 0)
+            yield from _wrap_line(f"(names and flags as of {group.names[0]})", 0, 0)
     gate_told = False
     for step in group.steps:
         write = step.write
         if step.gated and not gate_told and write.change is not Change.KEEP:
             gate_told = True
             yield "  -- gate: all of the above is read again and must hold before anything breaks"
-        title, why = _words(site, plan, step, many)
-        yield from _step_lines(step, title, "" if step.kind in told else why)
+        title, why = _get_words(site, plan, step, many)
+        yield from _format_step(step, title, "" if step.kind in told else why)
         if write.change is not Change.KEEP:
             told.add(step.kind)
 
 
-def _words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
+def _get_words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
     """Return a step's title and reason; of many spokes alike without the name of one."""
     if not many:
         return step.title, step.why
     roles = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
-    hubs = [last_of(site.hub(role).virtual_network) for role in roles]
-    return RULES[step.kind].words("the spoke", *hubs)
+    hubs = [get_last_name(site.get_hub(role).virtual_network) for role in roles]
+    return RULES[step.kind].format_words("the spoke", *hubs)
 
 
-def _step_lines(step: SwitchStep, title: str, why: str) -> Iterator[str]:
+def _format_step(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     write = step.write
-    yield from _wrapped(f"{SIGN[write.change]} {step.number}. {title}", 0, 5)
+    yield from _wrap_line(f"{SIGN[write.change]} {step.number}. {title}", 0, 5)
     if write.change is Change.KEEP:
         yield f"       {write.name}: no change"
         return
-    usual = step_usual(step)
+    usual = estimate_step(step)
     yield f"       {write.name} is {DONE_TO[write.change]}" + (
-        f"; {usually(usual)}" if usual else ""
+        f"; {describe_usual(usual)}" if usual else ""
     )
-    for each in changes(write) if write.after else ():
+    for each in describe_changes(write) if write.after else ():
         yield f"         {SIGN[write.change]} {each}"
-    kept = [f"{name} {value}" for name, value in _kept(write)]
+    kept = [f"{name} {value}" for name, value in _iter_kept(write)]
     if kept:
-        yield from _wrapped(f"= {', '.join(kept)}", 9, 11)
+        yield from _wrap_line(f"= {', '.join(kept)}", 9, 11)
     if why:
-        yield from _wrapped(f"why now: {why}", 7, 9)
+        yield from _wrap_line(f"why now: {why}", 7, 9)
     for back in step.contingency:
-        yield from _wrapped(f"if refused: {back.name}: {'; '.join(changes(back))}", 7, 9)
+        yield from _wrap_line(f"if refused: {back.name}: {'; '.join(describe_changes(back))}", 7, 9)
 
 
-def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
+def _format_estimate(site: Site, plan: SwitchPlan) -> list[str]:
     """How long it takes, and what is at risk meanwhile."""
-    whole = expected(site, plan)
+    whole = estimate_plan(site, plan)
     if whole is None:
         return []
     lines = ["", "Expected, from the first write on:"]
     if whole.moved:
         names = dict.fromkeys(step.spoke for step in plan.writes)
         who = "the last spoke" if len(names) > 1 else next(iter(names))
-        gateway = last_of(site.hub(ROLE_OF_PATH[plan.target]).gateway)
-        lines += _wrapped(f"{who} uses {gateway}: {usually(whole.moved)}", 2, 4)
+        gateway = get_last_name(site.get_hub(ROLE_OF_PATH[plan.target]).gateway)
+        lines += _wrap_line(f"{who} uses {gateway}: {describe_usual(whole.moved)}", 2, 4)
     if saved_s := saved_by_prestaging(site, plan):
         said = f"prestaging (erfailover prestage) would shorten that by about {rough(saved_s)}"
-        lines += _wrapped(said, 2, 4)
-    lines += _wrapped(f"all changes applied: {usually(whole.done)}", 2, 4)
+        lines += _wrap_line(said, 2, 4)
+    lines += _wrap_line(f"all changes applied: {describe_usual(whole.done)}", 2, 4)
     if whole.moved:
-        lines += _wrapped(
-            f"then routes and probes are checked, for {duration(site.timing.verify_deadline_s)} "
+        lines += _wrap_line(
+            f"then routes and probes are checked, for {format_duration(site.timing.verify_deadline_s)} "
             "at most",
             2,
             4,
         )
-    at_risk = risks(site, plan, whole)
+    at_risk = list_risks(site, plan, whole)
     lines += ["At risk during the switch:"] if at_risk else []
     for risk in at_risk:
-        long = f" ({usually(risk.usual)})" if risk.usual else ""
-        lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
+        long = f" ({describe_usual(risk.usual)})" if risk.usual else ""
+        lines += _wrap_line(f"{risk.when}{long}: {risk.what}.", 2, 4)
     if not at_risk:
-        return [*lines, *_wrapped(f"Not at risk: {untouched(plan)}.", 0, 2)]
-    return [*lines, *_wrapped(f"not at risk: {untouched(plan)}.", 2, 4)]
+        return [*lines, *_wrap_line(f"Not at risk: {describe_untouched(plan)}.", 0, 2)]
+    return [*lines, *_wrap_line(f"not at risk: {describe_untouched(plan)}.", 2, 4)]
 
 
-def changes(write: PeeringWrite) -> list[str]:
+def describe_changes(write: PeeringWrite) -> list[str]:
     """Return what a write changes, flag by flag: ``remote gateways: yes -> no``."""
     if write.after is None:
         return ["removed"]
@@ -258,24 +262,28 @@ def changes(write: PeeringWrite) -> list[str]:
     after = asdict(write.after)
     found = [
         f"{FLAG_LABELS[name]}: "
-        + (f"{_yes(before[name])} -> {_yes(value)}" if before else _yes(value))
+        + (
+            f"{_format_yes_no(before[name])} -> {_format_yes_no(value)}"
+            if before
+            else _format_yes_no(value)
+        )
         for name, value in after.items()
         if not before or before[name] != value
     ]
     if write.sync:
-        found.append(f"syncs the address space with {last_of(write.remote_virtual_network)}")
+        found.append(f"syncs the address space with {get_last_name(write.remote_virtual_network)}")
     return found or ["written again, to connect it"]
 
 
-def _kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:
+def _iter_kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:
     """Yield the flags that a change leaves as they are."""
     if write.before is None or write.after is None:
         return
     before, after = asdict(write.before), asdict(write.after)
     for name, value in after.items():
         if before[name] == value:
-            yield FLAG_LABELS[name], _yes(value)
+            yield FLAG_LABELS[name], _format_yes_no(value)
 
 
-def _yes(value: object) -> str:
+def _format_yes_no(value: object) -> str:
     return "yes" if value else "no"

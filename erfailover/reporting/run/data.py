@@ -12,7 +12,7 @@ INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
 """What a result holds for the report alone."""
 
 
-def data(report: RunReport) -> dict[str, Any]:
+def build_data(report: RunReport) -> dict[str, Any]:
     """Return a run as plain data: what the command tells, and how it went."""
     run = report.run
     return {
@@ -37,10 +37,10 @@ def data(report: RunReport) -> dict[str, Any]:
         "after": report.after.data() if report.after else None,
         "site": run.site,
         "context": run.context.data() if run.context else None,
-        **(_of_a_switch(report) if report.is_switch else {}),
-        "outages": [each.data() for each in report.outages],
-        "spokes": [_spoke(each) for each in report.spokes],
-        "steps": [_step(each) for each in report.steps],
+        **(_build_switch_data(report) if report.is_switch else {}),
+        "outages": [each.to_data() for each in report.outages],
+        "spokes": [_build_spoke_data(each) for each in report.spokes],
+        "steps": [_build_step_data(each) for each in report.steps],
         "not_begun": [each.title for each in report.not_begun],
         "to_continue": report.to_continue,
         "to_go_back": report.to_go_back,
@@ -48,7 +48,7 @@ def data(report: RunReport) -> dict[str, Any]:
     }
 
 
-def _of_a_switch(report: RunReport) -> dict[str, Any]:
+def _build_switch_data(report: RunReport) -> dict[str, Any]:
     """Return what a switch reported; of one that died, that it reported nothing."""
     nothing: dict[str, Any] = {
         "to": report.run.target,
@@ -69,7 +69,7 @@ def _of_a_switch(report: RunReport) -> dict[str, Any]:
     return {**nothing, **told, "changed": list(report.changed)}
 
 
-def _spoke(spoke: SpokeRun) -> dict[str, Any]:
+def _build_spoke_data(spoke: SpokeRun) -> dict[str, Any]:
     return {
         "name": spoke.name,
         "state": spoke.state,
@@ -82,7 +82,7 @@ def _spoke(spoke: SpokeRun) -> dict[str, Any]:
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _build_step_data(step: Step) -> dict[str, Any]:
     record = step.record
     return {
         "step": step.label or None,

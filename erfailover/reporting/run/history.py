@@ -10,7 +10,7 @@ from erfailover.model.history import RunRecord, StepRecord
 from erfailover.model.lease import Holder
 from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import NARROW, PLAIN, Screen
-from erfailover.reporting.tables import table
+from erfailover.reporting.tables import format_table
 from erfailover.reporting.way_back import with_reason
 
 Alive = Callable[[Holder], bool | None]
@@ -19,7 +19,7 @@ FEW = 3
 """Up to so many steps that are alike are shown one by one."""
 
 
-def outcome(run: RunRecord, alive: Alive) -> str:
+def describe_outcome(run: RunRecord, alive: Alive) -> str:
     """How a run ended, in words; what another machine does is not known from here."""
     if run.outcome != "open":
         return run.outcome
@@ -27,7 +27,7 @@ def outcome(run: RunRecord, alive: Alive) -> str:
     return {True: "under way", False: "died", None: f"not known (on {run.host})"}[alive(holder)]
 
 
-def open_data(
+def build_open_data(
     run: RunRecord | None, alive: Alive, refused: str | None = None
 ) -> dict[str, Any] | None:
     """Return a run that did not come to its end, for ``status``.
@@ -44,44 +44,44 @@ def open_data(
         "command": run.typed,
         "began": run.began,
         "who": f"{run.who}@{run.host}",
-        "outcome": outcome(run, alive),
+        "outcome": describe_outcome(run, alive),
         "to_continue": run.to_continue,
         "to_go_back": run.to_go_back,
         "way_back_refused": refused,
     }
 
 
-def open_text(run: RunRecord, alive: Alive, refused: str | None = None) -> str:
+def format_open(run: RunRecord, alive: Alive, refused: str | None = None) -> str:
     """Return the same for people."""
     what = run.brief
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
-    if outcome(run, alive) == "under way":
+    if describe_outcome(run, alive) == "under way":
         return f"UNDER WAY: {what} (run {run.id}, {who})"
-    lines = [f"INCOMPLETE: {what} {outcome(run, alive)} (run {run.id}, {who})"]
+    lines = [f"INCOMPLETE: {what} {describe_outcome(run, alive)} (run {run.id}, {who})"]
     lines.append(f"  to go on: {run.to_continue}")
     if run.to_go_back:
         lines.append(f"  to go back: {with_reason(run.to_go_back, refused)}")
     return "\n".join(lines)
 
 
-def run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
+def build_run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
     """Return a run as plain data, without its result and the diagrams of its report."""
     plain = replace(run, before=None, after=None, result={})
-    told = {**asdict(plain), "outcome": outcome(run, alive)}
+    told = {**asdict(plain), "outcome": describe_outcome(run, alive)}
     return {key: value for key, value in told.items() if key not in ("result", "before", "after")}
 
 
 def run_whole(run: RunRecord, alive: Alive) -> dict[str, Any]:
     """Return a run as plain data, with its result."""
-    return {**run_data(run, alive), "result": run.result}
+    return {**build_run_data(run, alive), "result": run.result}
 
 
-def list_text(found: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> str:
+def format_list(found: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> str:
     """Return the runs as a table, the newest last; empty if there are none."""
     if not found:
         return ""
     tickets = [each.ticket or "-" for each in found] if any(each.ticket for each in found) else []
-    return table(
+    return format_table(
         "Runs",
         ("run", "began (UTC)", "who", "command", "outcome", "steps", *["ticket"][: len(tickets)]),
         [
@@ -90,7 +90,7 @@ def list_text(found: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> s
                 each.began[:19],
                 f"{each.who}@{each.host}",
                 each.brief,
-                outcome(each, alive),
+                describe_outcome(each, alive),
                 len(each.steps),
                 *tickets[number : number + 1],
             )
@@ -107,7 +107,7 @@ def heading_lines(run: RunRecord, screen: Screen = NARROW) -> list[str]:
     return heading(run.context, screen).splitlines() if run.context is not None else []
 
 
-def run_text(
+def format_run(
     run: RunRecord, alive: Alive, screen: Screen = NARROW, *, details: bool = False
 ) -> str:
     """Return one run for people.
@@ -120,7 +120,7 @@ def run_text(
     """
     lines = [
         *heading_lines(run, screen),
-        f"{run.to_continue}: {outcome(run, alive)}",
+        f"{run.to_continue}: {describe_outcome(run, alive)}",
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]

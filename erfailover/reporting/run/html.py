@@ -11,18 +11,18 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.reporting.azure_context import UNFOLDED, heading, place
 from erfailover.reporting.run import data, timeline
 from erfailover.reporting.run.report import RunReport
 
 
-def page(report: RunReport) -> str:
+def render_page(report: RunReport) -> str:
     """Return the whole page."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["duration"] = lambda value: "-" if value is None else duration(value)
+    environment.filters["duration"] = lambda value: "-" if value is None else format_duration(value)
     environment.filters["seconds"] = lambda value: "-" if value is None else f"{value:.1f}"
     environment.filters["since"] = lambda value: (
         None if value is None else report.since_first_write(value)
@@ -30,11 +30,11 @@ def page(report: RunReport) -> str:
     states = [("before", report.before), ("after", report.after)]
     template = resources.files("erfailover") / "data" / "report.html"
     known = [each for each in report.outages if each.known]
-    picture = timeline.picture(report)
+    picture = timeline.draw_timeline(report)
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
         heading=heading(report.run.context, UNFOLDED) if report.run.context else "",
-        told=data.data(report),
+        told=data.build_data(report),
         context=report.run.context,
         place=place(report.run.context) if report.run.context else None,
         outages=report.outages,
@@ -45,6 +45,6 @@ def page(report: RunReport) -> str:
             for when, state in states
             if state is not None
         ],
-        left_out=timeline.left_out(report),
+        left_out=timeline.count_left_out(report),
         most=timeline.MOST,
     )

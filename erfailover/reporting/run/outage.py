@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 
 COARSE_S = 10.0
 """Questions that were further apart do not measure the outage of a switch alone."""
@@ -42,7 +42,7 @@ class Outage:
             return False
         return bool(self.probe["widest_s"] <= max(COARSE_S, 5 * self.probe["every_s"]))
 
-    def data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Return the same as plain data."""
         return {
             "how": "probe" if self.measured else "steps",
@@ -55,7 +55,9 @@ class Outage:
         }
 
 
-def of_steps(spoke: str, off_s: float, again_s: float | None, until: str, after_s: float) -> Outage:
+def compute_from_steps(
+    spoke: str, off_s: float, again_s: float | None, until: str, after_s: float
+) -> Outage:
     """Return the outage of the spoke that was longest without a path, as the steps tell it.
 
     Args:
@@ -68,24 +70,24 @@ def of_steps(spoke: str, off_s: float, again_s: float | None, until: str, after_
     how = "By the steps and the gateway's table; a probe with continuous: true measures it."
     if again_s is None:
         told = (
-            f"Outage: not known. {spoke} was taken off its path {duration(max(0.0, after_s))} "
+            f"Outage: not known. {spoke} was taken off its path {format_duration(max(0.0, after_s))} "
             f"after the first write, and was not seen to have a path again. {how}"
         )
         return Outage(False, spoke, False, None, None, ((off_s, None),), told)
     gap_s = round(max(0.0, again_s - off_s), 1)
     told = (
-        f"Outage: at most {duration(gap_s)} without a path by this switch ({spoke}, the longest): "
+        f"Outage: at most {format_duration(gap_s)} without a path by this switch ({spoke}, the longest): "
         f"from the break until {until}. {how}"
     )
     return Outage(False, spoke, True, gap_s, gap_s, ((off_s, again_s),), told)
 
 
-def of_probes(counted: Iterable[Mapping[str, Any]]) -> tuple[Outage, ...]:
+def compute_from_probes(counted: Iterable[Mapping[str, Any]]) -> tuple[Outage, ...]:
     """Return the outage, as each continuous probe measured it."""
-    return tuple(_of_probe(each) for each in counted)
+    return tuple(_compute_from_probe(each) for each in counted)
 
 
-def _of_probe(probe: Mapping[str, Any]) -> Outage:
+def _compute_from_probe(probe: Mapping[str, Any]) -> Outage:
     name, what = str(probe["name"]), str(probe["what"])
     intervals = tuple((each["began_s"], each["ended_s"]) for each in probe["outages"])
     answered = probe["asked"] - probe["unknown"]
@@ -96,14 +98,14 @@ def _of_probe(probe: Mapping[str, Any]) -> Outage:
     longest_s, total_s = probe["longest_s"], probe["total_s"]
     every = f"every {probe['every_s']:g} s"
     if probe["widest_s"] > 2 * probe["every_s"]:
-        every = f"at most {duration(probe['widest_s'])} apart"
+        every = f"at most {format_duration(probe['widest_s'])} apart"
     counted = f"{what}, {every}: {probe['lost']} of {answered} lost"
     if not intervals:
         told = f"Outage as measured: none ({name}: {counted})."
     else:
-        told = f"Outage as measured: {duration(longest_s)} ({name}: {counted})."
+        told = f"Outage as measured: {format_duration(longest_s)} ({name}: {counted})."
     if len(intervals) > 1:
-        told += f" {len(intervals)} times, {duration(total_s)} in all."
+        told += f" {len(intervals)} times, {format_duration(total_s)} in all."
     if probe["down_at_first"]:
         told += " It was down before the first write already; counted from there."
     if probe["down_at_last"]:

@@ -16,15 +16,15 @@ from typing import Any
 
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.history import OPEN, RunRecord, StepRecord
 from erfailover.model.plan import StepKind
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Path
 from erfailover.planning.switch.procedure import NUMBERED
-from erfailover.reporting.run.outage import Outage, of_probes, of_steps
+from erfailover.reporting.run.outage import Outage, compute_from_probes, compute_from_steps
 from erfailover.reporting.run.site_state import SiteState, from_record
-from erfailover.reporting.words import CHOSEN, path_name
+from erfailover.reporting.words import CHOSEN, format_path
 
 
 class Part(StrEnum):
@@ -123,9 +123,11 @@ class RunReport:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The steps, in the order in which they began; those never begun are left out."""
-        found = [_step(self.run, each) for each in self.run.steps if each.outcome != "skipped"]
+        found = [
+            _build_step(self.run, each) for each in self.run.steps if each.outcome != "skipped"
+        ]
         failed = {each.spoke: each for each in found if each.record.outcome == "failed"}
-        closed = [_taken_back(each, failed.get(each.spoke)) for each in found]
+        closed = [_end_take_back(each, failed.get(each.spoke)) for each in found]
         return tuple(sorted(closed, key=lambda each: each.began_s))
 
     @cached_property
@@ -174,15 +176,15 @@ class RunReport:
             return ()
         names = dict.fromkeys(self.result.get("spokes") or ())
         names |= dict.fromkeys(each.spoke for each in self.steps if each.spoke)
-        return tuple(self._spoke(name) for name in names)
+        return tuple(self._build_spoke(name) for name in names)
 
-    def _spoke(self, name: str) -> SpokeRun:
+    def _build_spoke(self, name: str) -> SpokeRun:
         if (why := (self.result.get("left_out") or {}).get(name)) is not None:
             return SpokeRun(name, "left out", error=why)
         mine = {each.part: each for each in self.steps if each.spoke == name}
         broken, made = mine.get(Part.BREAK), mine.get(Part.MAKE)
         gate_s = (self.result.get("gates_s") or {}).get(name)
-        state = self._state(name, broken, made, Part.TAKE_BACK in mine)
+        state = self._describe_state(name, broken, made, Part.TAKE_BACK in mine)
         last = made or broken
         return SpokeRun(
             name,
@@ -194,9 +196,11 @@ class RunReport:
             error=(self.result.get("failed") or {}).get(name),
         )
 
-    def _state(self, name: str, broken: Step | None, made: Step | None, taken_back: bool) -> str:
+    def _describe_state(
+        self, name: str, broken: Step | None, made: Step | None, taken_back: bool
+    ) -> str:
         target = str(self.run.target)
-        there, back = path_name(target), path_name(str(Path(target).other))
+        there, back = format_path(target), format_path(str(Path(target).other))
         error = (self.result.get("failed") or {}).get(name)
         place = self.run.places.get(name)
         if (made is not None and made.record.outcome == "done") or place == "target":
@@ -216,9 +220,11 @@ class RunReport:
             return "NOT KNOWN"  # Azure accepted the break
         if error or broken is not None:
             return f"still on {back}"
-        return f"on {there}" if self.run.outcome == "done" or self._shown(name) else "not begun"
+        return (
+            f"on {there}" if self.run.outcome == "done" or self._is_verified(name) else "not begun"
+        )
 
-    def _shown(self, name: str) -> bool:
+    def _is_verified(self, name: str) -> bool:
         return name in (self.result.get("spokes_s") or {})
 
     @property
@@ -229,12 +235,12 @@ class RunReport:
             return tuple(known)
         done = [each for each in self.steps if each.record.outcome == "done"]
         written = [each for each in done if each.label and each.part is not Part.TAKE_BACK]
-        return tuple(last_of(each.record.resource) for each in written)
+        return tuple(get_last_name(each.record.resource) for each in written)
 
     @property
     def moved(self) -> int:
         """How many spokes are on the path that was switched to."""
-        there = f"on {path_name(str(self.run.target))}"
+        there = f"on {format_path(str(self.run.target))}"
         return sum(each.state == there for each in self.spokes)
 
     @property
@@ -253,18 +259,18 @@ class RunReport:
         """The outcome in one sentence."""
         run = self.run
         if not self.is_switch:
-            return f"{run.command} of {run.site}: {_ended(run)}."
-        name, there = self._subject, path_name(str(run.target))
+            return f"{run.command} of {run.site}: {_describe_end(run)}."
+        name, there = self._subject, format_path(str(run.target))
         if run.outcome == "done" or (self.moved == len(self.spokes) and self.moved):
             how = "; verified." if self.verified else ", NOT verified."
-            end = "" if run.outcome == "done" else f" {_sentence(run)}"
+            end = "" if run.outcome == "done" else f" {_format_sentence(run)}"
             verb = "are" if len(run.spokes) > 1 else "is"
             return f"{name} {verb} on {there}{how}{end}"
         some = f"{self.moved} of {len(self.spokes)} spokes of {run.site} are on {there}"
         lead = some if self.moved else f"{name} was NOT switched to {there}"
         others = Counter(each.state for each in self.spokes if each.state != f"on {there}")
         told = "".join(f"; {count} {state}" for state, count in others.items())
-        return f"{lead}{told}. {_sentence(run)}"
+        return f"{lead}{told}. {_format_sentence(run)}"
 
     @property
     def _subject(self) -> str:
@@ -277,23 +283,23 @@ class RunReport:
         """How it ended, in one line: what a screen ends with."""
         if not self.is_switch or self.run.outcome != "done" or not self.verified:
             return self.headline
-        place = f"{self._subject} is on {path_name(str(self.run.target))} and healthy"
+        place = f"{self._subject} is on {format_path(str(self.run.target))} and healthy"
         cut = [each for each in self.spokes if each.without_s is not None]
         if not cut:
             return f"{place}."
         worst = max(cut, key=lambda each: each.without_s or 0.0)
-        lost = duration(worst.without_s or 0.0)
+        lost = format_duration(worst.without_s or 0.0)
         return f"{place}; longest time without a path {lost} ({worst.name})."
 
     @property
     def outages(self) -> tuple[Outage, ...]:
         """The outage as continuous probes measured it; if none did well, as the steps tell."""
-        measured = of_probes(self.result.get("continuous") or ())
+        measured = compute_from_probes(self.result.get("continuous") or ())
         if any(each.fine for each in measured) or not self.is_switch:
             return measured
-        return (*measured, *self._by_steps())
+        return (*measured, *self._iter_step_outages())
 
-    def _by_steps(self) -> Iterator[Outage]:
+    def _iter_step_outages(self) -> Iterator[Outage]:
         broken = [each for each in self.spokes if each.off_s is not None]
         if broken:
             never = [each for each in broken if each.again_s is None]
@@ -303,7 +309,9 @@ class RunReport:
             if worst.shown_s is None and worst.back_s is not None:
                 until = "it was taken back"
             off_s = worst.off_s or 0.0
-            yield of_steps(worst.name, off_s, worst.again_s, until, self.since_first_write(off_s))
+            yield compute_from_steps(
+                worst.name, off_s, worst.again_s, until, self.since_first_write(off_s)
+            )
 
     @property
     def began_at(self) -> str:
@@ -315,7 +323,7 @@ class RunReport:
         """How long the run took; None if its end was not recorded."""
         if self.run.took_s is not None or self.run.ended is None:
             return self.run.took_s
-        return _between(self.run.began, self.run.ended)
+        return _compute_seconds(self.run.began, self.run.ended)
 
     @property
     def last_s(self) -> float:
@@ -343,17 +351,17 @@ class RunReport:
         return None if self.run.outcome == "done" else self.run.to_continue
 
 
-def _ended(run: RunRecord) -> str:
+def _describe_end(run: RunRecord) -> str:
     words = {"done": "done", "failed": "FAILED", "interrupted": "INTERRUPTED"}
     return words.get(run.outcome, "its end was not recorded")
 
 
-def _sentence(run: RunRecord) -> str:
-    told = _ended(run)
+def _format_sentence(run: RunRecord) -> str:
+    told = _describe_end(run)
     return f"{told[0].upper()}{told[1:]}."
 
 
-def _step(run: RunRecord, record: StepRecord) -> Step:
+def _build_step(run: RunRecord, record: StepRecord) -> Step:
     spoke, _, label = record.task.rpartition("/")
     part = Part.OTHER
     if run.command == "switch":
@@ -368,14 +376,14 @@ def _step(run: RunRecord, record: StepRecord) -> Step:
         spoke, label = "", ""
     began_s = record.began_s
     if began_s is None:
-        began_s = _between(run.began, record.began)
+        began_s = _compute_seconds(run.began, record.began)
     ended_s = record.ended_s
     if ended_s is None and record.outcome != OPEN and record.ended:
-        ended_s = _between(run.began, record.ended)
+        ended_s = _compute_seconds(run.began, record.ended)
     return Step(record, spoke, label, part, began_s, ended_s)
 
 
-def _taken_back(step: Step, failed: Step | None) -> Step:
+def _end_take_back(step: Step, failed: Step | None) -> Step:
     """End a step that takes another back with it: the journal has one end for both."""
     if step.part is not Part.TAKE_BACK or step.ended_s is not None or failed is None:
         return step
@@ -384,7 +392,7 @@ def _taken_back(step: Step, failed: Step | None) -> Step:
     return replace(step, record=replace(step.record, outcome="done"), ended_s=failed.ended_s)
 
 
-def _between(first: str, second: str) -> float:
+def _compute_seconds(first: str, second: str) -> float:
     """Seconds between two times of the journal."""
     try:
         return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from erfailover.errors import UsageFailure, printable
+from erfailover.errors import UsageFailure, escape_controls
 from erfailover.reporting.diagram import drawing, site
 from erfailover.reporting.diagram.sheet import Sheet
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.status.headline import headline
-from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.model import Picture
 
 SCREEN = Screen(width=80)
@@ -56,12 +56,12 @@ class SiteState:
 
 def record(picture: Picture) -> dict[str, Any]:
     """Return the state of a site as the journal keeps it."""
-    verdict = headline(picture.health, drill=picture.drill_runs)
+    verdict = format_headline(picture.health, drill=picture.drill_runs)
     state = SiteState(
         picture.taken_at,
         verdict,
-        terminal_picture(picture, SCREEN),
-        site.sheet(picture, verdict),
+        draw_picture(picture, SCREEN),
+        site.build_sheet(picture, verdict),
     )
     found: dict[str, Any] = _adapter().dump_python(state, mode="json", exclude_defaults=True)
     return found
@@ -76,7 +76,10 @@ def from_record(kept: Mapping[str, Any] | None) -> SiteState | None:
     except ValueError:
         return None
     return SiteState(
-        printable(state.taken_at), printable(state.verdict), printable(state.text), state.sheet
+        escape_controls(state.taken_at),
+        escape_controls(state.verdict),
+        escape_controls(state.text),
+        state.sheet,
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.probes.outage import Tally
-from erfailover.planning.switch.result import Outcome, verified
+from erfailover.planning.switch.result import Outcome, is_verified
 from erfailover.reporting import probes as checks
 
 
-def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[str, Any]:
+def build_data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[str, Any]:
     """Return what a switch has come to so far; also of one that failed or was interrupted.
 
     Args:
@@ -25,13 +25,13 @@ def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[st
         "to": str(outcome.target),
         "planned": outcome.planned,
         "changed": outcome.written,
-        "verified": bool(outcome.verified_s) and verified(outcome),
+        "verified": bool(outcome.verified_s) and is_verified(outcome),
         "failed": {name: failure.message for name, failure in outcome.failed.items()},
         "left_out": {name: claim.seen for name, claim in outcome.left_out.items()},
         "decision_s": round(outcome.decision_s, 1),
         "answer_s": round(outcome.answer_s, 1),
-        "control_plane_s": _rounded(outcome.control_plane_s),
-        "data_plane_s": _rounded(outcome.data_plane_s),
+        "control_plane_s": _round_s(outcome.control_plane_s),
+        "data_plane_s": _round_s(outcome.data_plane_s),
         "verified_s": round(outcome.verified_s, 1),
         "spokes_s": {name: round(at, 1) for name, at in outcome.spokes_s.items()},
         "gates_s": {name: round(at, 1) for name, at in outcome.gates_s.items()},
@@ -40,12 +40,12 @@ def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[st
             for spoke, pair in outcome.claims.items()
             for claim in pair
         ],
-        "probes": checks.data(outcome.probes),
-        "continuous": [each.data() for each in tallies],
-        "gateway": last_of(site.hub(ROLE_OF_PATH[outcome.target]).gateway),
+        "probes": checks.build_data(outcome.probes),
+        "continuous": [each.to_data() for each in tallies],
+        "gateway": get_last_name(site.get_hub(ROLE_OF_PATH[outcome.target]).gateway),
         "spokes": [spoke.name for spoke in site.spokes],
     }
 
 
-def _rounded(seconds: float | None) -> float | None:
+def _round_s(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted, join_names
-from erfailover.model.durations import duration
-from erfailover.reporting.marks import verdict_line
-from erfailover.reporting.probes import line as probe_line
+from erfailover.model.counting import format_count, join_names
+from erfailover.model.durations import format_duration
+from erfailover.reporting.marks import format_verdict
+from erfailover.reporting.probes import format_line as probe_line
 from erfailover.reporting.run.history import heading_lines
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 from erfailover.reporting.screen import NARROW, Screen
@@ -23,23 +23,23 @@ FEW = 3
 """Up to this many spokes, every step is in the timeline."""
 
 
-def text(report: RunReport, screen: Screen = NARROW) -> str:
+def format_text(report: RunReport, screen: Screen = NARROW) -> str:
     """Return what a run came to, for people; the outcome is the first line, and the last."""
     return "\n".join(
         [
             *heading_lines(report.run, screen),
             report.headline,
-            *(_switched(report) if report.is_switch else _others(report)),
-            *_next(report),
+            *(_format_switch(report) if report.is_switch else _format_other_run(report)),
+            *_format_next(report),
             report.outcome,
         ]
     )
 
 
-def whole(report: RunReport) -> str:
+def format_full_text(report: RunReport) -> str:
     """Return the same, with who ran what, and every step with its correlation ids: for a file."""
     run = report.run
-    lines = [text(report), "", f"Run {run.id}, plan {run.digest}"]
+    lines = [format_text(report), "", f"Run {run.id}, plan {run.digest}"]
     lines += [f"  {run.to_continue}"]
     lines += [f"  by {run.who} on {run.host} (process {run.pid})"]
     lines += [f"  began {run.began}, ended {run.ended or '-'}"]
@@ -52,100 +52,110 @@ def whole(report: RunReport) -> str:
             lines += ["", state.text]
     lines += ["", "Every step"]
     for step in report.steps:
-        lines.append(f"{_step_line(report, step)}: {step.record.outcome}")
+        lines.append(f"{_format_step(report, step)}: {step.record.outcome}")
         if step.record.resource:
             lines.append(f"          {step.record.change} {step.record.resource}")
         lines += [f"          correlation id {each}" for each in step.record.correlation_ids]
     return "\n".join(lines)
 
 
-def _switched(report: RunReport) -> Iterator[str]:
+def _format_switch(report: RunReport) -> Iterator[str]:
     changed = report.changed
     if changed:
-        yield _wrapped(f"{counted(len(changed), 'peering')} written: {join_names(changed, NAMED)}")
+        yield _wrap_text(
+            f"{format_count(len(changed), 'peering')} written: {join_names(changed, NAMED)}"
+        )
     elif report.run.outcome == "done":
         yield "Nothing had to change."
     if report.planned is not None:
         kind, health = ("Planned", "") if report.planned else ("Unplanned", "not ")
         yield f"{kind} switch: the path left was {health}healthy."
     for each in report.outages:
-        yield _wrapped(each.told)
-    yield from _troubled(report.spokes)
+        yield _wrap_text(each.told)
+    yield from _format_troubled(report.spokes)
     if report.steps:
         yield ""
-        yield from _timeline(report)
-    yield from _shown(report)
+        yield from _format_timeline(report)
+    yield from _format_checks(report)
 
 
-def _others(report: RunReport) -> Iterator[str]:
-    yield from (_wrapped(each.told) for each in report.outages)
+def _format_other_run(report: RunReport) -> Iterator[str]:
+    yield from (_wrap_text(each.told) for each in report.outages)
     steps = report.steps
     if steps:
         yield ""
         yield _since(report)
         longest = sorted(steps, key=lambda each: -(each.took_s or 0.0))[: 2 * MANY]
-        yield from (_step_line(report, each) for each in steps if each in longest)
+        yield from (_format_step(report, each) for each in steps if each in longest)
         if len(steps) > len(longest):
             yield f"          ... and {len(steps) - len(longest)} shorter ones"
 
 
-def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
+def _format_troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
     """Yield the spokes that were not moved, and which path they are on."""
     found = [each for each in spokes if each.error or each.state.isupper()]
     for each in found[:MANY]:
         error = f": {each.error}" if each.error else ""
-        yield _wrapped(f" FAILED  {each.name}: {each.state}{error}", "         ", LONG)
-    yield from _more(len(found) - MANY, " " * 9)
+        yield _wrap_text(f" FAILED  {each.name}: {each.state}{error}", "         ", LONG)
+    yield from _format_more(len(found) - MANY, " " * 9)
 
 
-def _timeline(report: RunReport) -> Iterator[str]:
+def _format_timeline(report: RunReport) -> Iterator[str]:
     yield _since(report)
-    events = list(_milestones(report))
+    events = list(_list_milestones(report))
     if len(report.spokes) <= FEW:
-        events += [(each.began_s, _step_line(report, each)) for each in report.steps]
+        events += [(each.began_s, _format_step(report, each)) for each in report.steps]
     # A moment precedes the steps that began at the same tenth of a second, since times are kept
     # with unequal precision; no step begins before the plan is confirmed.
     events.sort(key=lambda each: round(each[0], 1))
     if report.result.get("decision_s"):
-        yield f"{_at(report, report.result['decision_s'])}  plan confirmed"
+        yield f"{_format_time(report, report.result['decision_s'])}  plan confirmed"
     yield from (line for _, line in events)
     if len(report.spokes) > FEW:
-        yield from _slowest(report)
+        yield from _format_slowest(report)
 
 
-def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
+def _list_milestones(report: RunReport) -> Iterator[tuple[float, str]]:
     """Yield the moments of a switch; the three times among them."""
     result, spokes = report.result, report.spokes
     many = len(spokes) > FEW
 
-    def at(seconds: float, told: str) -> tuple[float, str]:
-        return seconds, f"{_at(report, seconds)}  {told}"
+    def format_milestone(seconds: float, told: str) -> tuple[float, str]:
+        return seconds, f"{_format_time(report, seconds)}  {told}"
 
     if many:
         gates = [each.off_s for each in spokes if each.off_s is not None]
         if gates:
-            yield at(min(gates), "the first spoke was disconnected")
-            yield at(max(gates), "the last spoke was disconnected")
+            yield format_milestone(min(gates), "the first spoke was disconnected")
+            yield format_milestone(max(gates), "the last spoke was disconnected")
     else:
         for each in spokes:
             if each.off_s is not None:
-                yield at(
+                yield format_milestone(
                     each.off_s, f"{each.name} disconnected from the gateway of the path being left"
                 )
     gateway = result.get("gateway") or "the arriving gateway"
     if result.get("control_plane_s") is not None:
-        yield at(result["control_plane_s"], "control plane: Azure says the last spoke is switched")
+        yield format_milestone(
+            result["control_plane_s"], "control plane: Azure says the last spoke is switched"
+        )
     if many and result.get("data_plane_s") is not None:
-        yield at(result["data_plane_s"], f"data plane: {gateway} originates the last spoke")
+        yield format_milestone(
+            result["data_plane_s"], f"data plane: {gateway} originates the last spoke"
+        )
     elif not many:
         for each in spokes:
             if each.shown_s is not None and each.off_s is not None:
-                yield at(each.shown_s, f"data plane: {gateway} originates {each.name}")
+                yield format_milestone(
+                    each.shown_s, f"data plane: {gateway} originates {each.name}"
+                )
     if result.get("verified_s"):
-        yield at(result["verified_s"], "verified" if report.verified else "verification ended")
+        yield format_milestone(
+            result["verified_s"], "verified" if report.verified else "verification ended"
+        )
 
 
-def _slowest(report: RunReport) -> Iterator[str]:
+def _format_slowest(report: RunReport) -> Iterator[str]:
     """Yield the spokes that were longest without a path."""
     known = [each for each in report.spokes if each.without_s is not None]
     if not known:
@@ -155,27 +165,29 @@ def _slowest(report: RunReport) -> Iterator[str]:
     yield f"Longest without a path, of {len(known)} spokes (from when to when)"
     for each in known[:MANY]:
         yield (
-            f"{duration(each.without_s or 0.0):>12}  {each.name} "
-            f"({_at(report, each.off_s or 0.0).strip()} to "
-            f"{_at(report, each.again_s or 0.0).strip()})"
+            f"{format_duration(each.without_s or 0.0):>12}  {each.name} "
+            f"({_format_time(report, each.off_s or 0.0).strip()} to "
+            f"{_format_time(report, each.again_s or 0.0).strip()})"
         )
-    yield from _more(len(known) - MANY, " " * 14)
+    yield from _format_more(len(known) - MANY, " " * 14)
 
 
-def _more(count: int, indent: str) -> Iterator[str]:
+def _format_more(count: int, indent: str) -> Iterator[str]:
     """How many a list leaves out, if any."""
     if count > 0:
         yield f"{indent}... and {count} more (use -o json to list all)"
 
 
-def _step_line(report: RunReport, step: Step) -> str:
-    took = "" if step.took_s is None else f"  ({duration(step.took_s)})"
+def _format_step(report: RunReport, step: Step) -> str:
+    took = "" if step.took_s is None else f"  ({format_duration(step.took_s)})"
     tries = f", {step.record.attempts} attempts" if step.record.attempts > 1 else ""
     took = took.replace(")", f"{tries})")
     ended = {"failed": "FAILED: ", "in flight": "NOT ENDED: "}.get(step.record.outcome, "")
     if step.record.title.startswith("take back"):
         ended = ""
-    return _wrapped(f"{_at(report, step.began_s)}  {ended}{step.record.title}{took}", " " * 14)
+    return _wrap_text(
+        f"{_format_time(report, step.began_s)}  {ended}{step.record.title}{took}", " " * 14
+    )
 
 
 def _since(report: RunReport) -> str:
@@ -183,14 +195,14 @@ def _since(report: RunReport) -> str:
     first_s = report.first_write_s
     if first_s is None:
         return "Timeline"
-    return f"Timeline (since the first write, {duration(first_s)} after the command began)"
+    return f"Timeline (since the first write, {format_duration(first_s)} after the command began)"
 
 
-def _at(report: RunReport, seconds: float) -> str:
-    return f"{duration(max(0.0, report.since_first_write(seconds))):>12}"
+def _format_time(report: RunReport, seconds: float) -> str:
+    return f"{format_duration(max(0.0, report.since_first_write(seconds))):>12}"
 
 
-def _shown(report: RunReport) -> Iterator[str]:
+def _format_checks(report: RunReport) -> Iterator[str]:
     """Yield what was verified, and how."""
     routes, probes = report.result.get("routes") or [], report.result.get("probes") or []
     if not routes and not probes:
@@ -200,17 +212,17 @@ def _shown(report: RunReport) -> Iterator[str]:
     bad = [each for each in routes if each["verdict"] != Verdict.HOLDS]
     told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
     for each in told:
-        yield _wrapped(verdict_line(Verdict(each["verdict"]), each["seen"]), " " * 9)
-    yield from _more(len(routes) - len(told), " " * 9)
-    yield from (_wrapped(probe_line(each), " " * 9) for each in probes)
+        yield _wrap_text(format_verdict(Verdict(each["verdict"]), each["seen"]), " " * 9)
+    yield from _format_more(len(routes) - len(told), " " * 9)
+    yield from (_wrap_text(probe_line(each), " " * 9) for each in probes)
 
 
-def _next(report: RunReport) -> Iterator[str]:
+def _format_next(report: RunReport) -> Iterator[str]:
     yield ""
     if report.to_continue:
         yield f"To go on:   {report.to_continue}"
     if report.to_go_back:
-        yield _wrapped(
+        yield _wrap_text(
             f"To go back: {with_reason(report.to_go_back, report.way_back_refused)}", " " * 12
         )
     run = report.run
@@ -218,11 +230,11 @@ def _next(report: RunReport) -> Iterator[str]:
     if run.ticket:
         yield f"Ticket {run.ticket}"
     if run.reason:
-        yield _wrapped(f"Reason: {run.reason}")
+        yield _wrap_text(f"Reason: {run.reason}")
     yield f"For the record: erfailover history {run.id} --report FILE.html"
 
 
-def _wrapped(told: str, indent: str = "  ", most: int = 1000) -> str:
+def _wrap_text(told: str, indent: str = "  ", most: int = 1000) -> str:
     """Words in lines that a terminal of 80 columns shows whole; cut short after ``most``."""
     told = told if len(told) <= most else f"{told[:most].rstrip()} ..."
     return "\n".join(wrap(told, 79, rest=indent))

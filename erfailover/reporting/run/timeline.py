@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.model.durations import duration, precise
+from erfailover.model.durations import format_duration, precise
 from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
-from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, svg
+from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, draw_svg
 
 MOST = 20
 """So many spokes or steps are drawn at most: those that were slowest, or went wrong."""
 
 
-def picture(report: RunReport) -> str | None:
+def draw_timeline(report: RunReport) -> str | None:
     """Return the timeline of a run as SVG; None if nothing was begun."""
-    lanes = [*_probe_lanes(report), *(_spoke_lanes(report) or _step_lanes(report))]
+    lanes = [
+        *_build_probe_lanes(report),
+        *(_build_spoke_lanes(report) or _build_step_lanes(report)),
+    ]
     if not any(lane.bars for lane in lanes):
         return None
-    moments = list(_moments(report))
+    moments = list(_iter_moments(report))
     bars = [bar for lane in lanes for bar in lane.bars]
     first_s = min([*(bar.began_s for bar in bars), *(each.at_s for each in moments)])
     last_s = report.since_first_write(report.last_s)
     margin_s = 0.02 * max(last_s - first_s, 1.0)
     left = 150.0 if report.is_switch else 330.0
-    return svg(
+    return draw_svg(
         f"Timeline of {report.run.typed}: {report.headline}",
         lanes,
         moments,
@@ -33,12 +36,12 @@ def picture(report: RunReport) -> str | None:
     )
 
 
-def left_out(report: RunReport) -> int:
+def count_left_out(report: RunReport) -> int:
     """How many spokes, or steps, the picture leaves out."""
     return max(0, len(report.spokes or report.steps) - MOST)
 
 
-def _moments(report: RunReport) -> Iterator[Moment]:
+def _iter_moments(report: RunReport) -> Iterator[Moment]:
     result = report.result
     names = {
         "decision_s": "decided",
@@ -49,10 +52,10 @@ def _moments(report: RunReport) -> Iterator[Moment]:
     for key, told in names.items():
         if result.get(key):
             at_s = report.since_first_write(float(result[key]))
-            yield Moment(at_s, f"{told} {duration(max(0.0, at_s))}")
+            yield Moment(at_s, f"{told} {format_duration(max(0.0, at_s))}")
 
 
-def _probe_lanes(report: RunReport) -> Iterator[Lane]:
+def _build_probe_lanes(report: RunReport) -> Iterator[Lane]:
     for each in report.outages:
         if each.measured and each.known:
             bars = tuple(_lost(report, *interval) for interval in each.intervals)
@@ -65,20 +68,20 @@ def _lost(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
     return Bar("lost", began_s, ended_s, title=f"no answer from {precise(began_s)} on")
 
 
-def _spoke_lanes(report: RunReport) -> list[Lane]:
-    chosen = sorted(report.spokes, key=_badness, reverse=True)[:MOST]
+def _build_spoke_lanes(report: RunReport) -> list[Lane]:
+    chosen = sorted(report.spokes, key=_rate_spoke, reverse=True)[:MOST]
     names = {each.name for each in chosen}
     shown = [each for each in report.spokes if each.name in names]
     shown.sort(key=lambda each: each.off_s if each.off_s is not None else float("inf"))
-    return [Lane(each.name, tuple(_spoke_bars(report, each))) for each in shown]
+    return [Lane(each.name, tuple(_build_spoke_bars(report, each))) for each in shown]
 
 
-def _badness(spoke: SpokeRun) -> tuple[bool, float]:
+def _rate_spoke(spoke: SpokeRun) -> tuple[bool, float]:
     never = spoke.off_s is not None and spoke.again_s is None
     return bool(spoke.error) or never, spoke.without_s or 0.0
 
 
-def _spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
+def _build_spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
     if spoke.off_s is not None:
         off_s = report.since_first_write(spoke.off_s)
         again_s = None if spoke.again_s is None else report.since_first_write(spoke.again_s)
@@ -86,21 +89,21 @@ def _spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
         yield Bar(
             "without", off_s, again_s, title=f"without a path from {precise(off_s)} on{known}"
         )
-    yield from (_bar(report, each) for each in report.steps if each.spoke == spoke.name)
+    yield from (_build_bar(report, each) for each in report.steps if each.spoke == spoke.name)
 
 
-def _step_lanes(report: RunReport) -> list[Lane]:
+def _build_step_lanes(report: RunReport) -> list[Lane]:
     longest = sorted(report.steps, key=lambda each: -(each.took_s or 0.0))[:MOST]
     shown = [each for each in report.steps if each in longest]
-    return [Lane(each.record.title, (_bar(report, each),)) for each in shown]
+    return [Lane(each.record.title, (_build_bar(report, each),)) for each in shown]
 
 
-def _bar(report: RunReport, step: Step) -> Bar:
+def _build_bar(report: RunReport, step: Step) -> Bar:
     kind = str(step.part)
     label = step.label if step.part is not Part.TAKE_BACK else "back"
     if step.record.outcome == "failed":
         kind, label = "failed", f"{label}!"
-    took = "its end was not recorded" if step.took_s is None else duration(step.took_s)
+    took = "its end was not recorded" if step.took_s is None else format_duration(step.took_s)
     began_s = report.since_first_write(step.began_s)
     ended_s = None if step.ended_s is None else report.since_first_write(step.ended_s)
     title = f"{step.record.title}: from {precise(began_s)}, {took}, {step.record.outcome}"

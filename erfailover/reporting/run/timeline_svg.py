@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from erfailover.reporting.svg import Element, element, line, markup, rectangle, text, titled, words
+from erfailover.reporting.svg import (
+    Element,
+    add_title,
+    build_element,
+    build_text_element,
+    draw_line,
+    draw_rectangle,
+    draw_text,
+    render_markup,
+)
 
 SECONDS_UNTIL_S = 120.0
 """From here on, a moment on the axis is in minutes."""
@@ -99,7 +108,7 @@ class Moment:
     told: str
 
 
-def svg(
+def draw_svg(
     title: str,
     lanes: Sequence[Lane],
     moments: Iterable[Moment],
@@ -119,87 +128,91 @@ def svg(
     """
     span_s = max(last_s - first_s, 1.0)
 
-    def x(seconds: float) -> float:
+    def to_x(seconds: float) -> float:
         share = min(max((seconds - first_s) / span_s, 0.0), 1.0)
         return left + (WIDTH - left - RIGHT) * share
 
-    placed = _placed(moments, x)
+    placed = _place_moments(moments, to_x)
     rows = 1 + max((row for _, row in placed), default=-1)
     top = 30.0 + ROW * rows + 8
     bottom = top + LANE * len(lanes)
     height = bottom + AXIS
     parts = [
-        words("title", title),
-        words("style", STYLE),
-        _hatching(),
-        rectangle(0, 0, WIDTH, height, class_="ground"),
-        *_legend(lanes),
-        *_axis(x, first_s, last_s, top, bottom),
+        build_text_element("title", title),
+        build_text_element("style", STYLE),
+        _draw_hatching(),
+        draw_rectangle(0, 0, WIDTH, height, class_="ground"),
+        *_draw_legend(lanes),
+        *_draw_axis(to_x, first_s, last_s, top, bottom),
     ]
     for number, lane in enumerate(lanes):
-        parts += _lane(lane, x, top + LANE * number, left, last_s)
+        parts += _draw_lane(lane, to_x, top + LANE * number, left, last_s)
     for moment, row in placed:
-        at = x(moment.at_s)
-        parts.append(line(at, 30.0 + ROW * row, at, bottom, class_="mark"))
-    parts += [_told(moment, x(moment.at_s), 30.0 + ROW * row) for moment, row in placed]
+        at = to_x(moment.at_s)
+        parts.append(draw_line(at, 30.0 + ROW * row, at, bottom, class_="mark"))
+    parts += [_draw_moment(moment, to_x(moment.at_s), 30.0 + ROW * row) for moment, row in placed]
     view = f"0 0 {WIDTH:g} {height:g}"
-    return markup(
-        element("svg", parts, viewBox=view, class_="timeline", role="img", aria_label=title)
+    return render_markup(
+        build_element("svg", parts, viewBox=view, class_="timeline", role="img", aria_label=title)
     )
 
 
-def _hatching() -> Element:
-    path = element("path", d="M0,5 L5,0", class_="hatch")
+def _draw_hatching() -> Element:
+    path = build_element("path", d="M0,5 L5,0", class_="hatch")
     units = "userSpaceOnUse"
-    pattern = element("pattern", [path], id="hatched", width=5, height=5, patternUnits=units)
-    return element("defs", [pattern])
+    pattern = build_element("pattern", [path], id="hatched", width=5, height=5, patternUnits=units)
+    return build_element("defs", [pattern])
 
 
-def _legend(lanes: Iterable[Lane]) -> Iterator[Element]:
+def _draw_legend(lanes: Iterable[Lane]) -> Iterator[Element]:
     used = {bar.kind for lane in lanes for bar in lane.bars}
     at = 4.0
     for kind, told in KINDS.items():
         if kind in used:
-            yield rectangle(at, 5, 13, 13, class_=_class(kind))
-            yield _text(at + 18, 16, told, "small")
+            yield draw_rectangle(at, 5, 13, 13, class_=_format_class(kind))
+            yield _draw_text(at + 18, 16, told, "small")
             at += 34 + LETTER * len(told)
 
 
-def _axis(
+def _draw_axis(
     x: Callable[[float], float], first_s: float, last_s: float, top: float, bottom: float
 ) -> Iterator[Element]:
     step_s = round_step((last_s - first_s) / 9)
     at_s = math.ceil(first_s / step_s) * step_s
     while at_s <= last_s:
-        yield line(x(at_s), top, x(at_s), bottom, class_="grid")
-        yield _text(x(at_s), bottom + 16, _moment(at_s), "small", "middle")
+        yield draw_line(x(at_s), top, x(at_s), bottom, class_="grid")
+        yield _draw_text(x(at_s), bottom + 16, _format_moment(at_s), "small", "middle")
         at_s += step_s
-    yield _text(WIDTH - RIGHT, bottom + 33, "since the first write", "small", "end")
+    yield _draw_text(WIDTH - RIGHT, bottom + 33, "since the first write", "small", "end")
 
 
-def _lane(
+def _draw_lane(
     lane: Lane, x: Callable[[float], float], top: float, left: float, last_s: float
 ) -> Iterator[Element]:
     most = int((left - 12) / LETTER)
     cut = len(lane.name) > most
-    name = _text(left - 8, top + 16, f"{lane.name[: most - 1]}…" if cut else lane.name, None, "end")
-    yield titled(lane.name if cut else "", name)
+    name = _draw_text(
+        left - 8, top + 16, f"{lane.name[: most - 1]}…" if cut else lane.name, None, "end"
+    )
+    yield add_title(lane.name if cut else "", name)
     for bar in lane.bars:
         ended_s = last_s if bar.ended_s is None else bar.ended_s
         wide = max(x(ended_s) - x(bar.began_s), 2.0)
         y, high = (top + 1, LANE - 2) if bar.kind in HATCHED else (top + 4.5, THICK)
-        drawn = rectangle(x(bar.began_s), y, wide, high, class_=_class(bar.kind))
-        yield titled(bar.title or bar.label, drawn)
+        drawn = draw_rectangle(x(bar.began_s), y, wide, high, class_=_format_class(bar.kind))
+        yield add_title(bar.title or bar.label, drawn)
         if bar.label and wide > LETTER * len(bar.label) + 4:
-            yield _text(x(bar.began_s) + wide / 2, top + 16, bar.label, "in", "middle")
+            yield _draw_text(x(bar.began_s) + wide / 2, top + 16, bar.label, "in", "middle")
 
 
-def _placed(moments: Iterable[Moment], x: Callable[[float], float]) -> list[tuple[Moment, int]]:
+def _place_moments(
+    moments: Iterable[Moment], x: Callable[[float], float]
+) -> list[tuple[Moment, int]]:
     """Return the moments, each with the row of its words, so that none covers another's."""
     ends: list[float] = []
     placed = []
     for moment in sorted(moments, key=lambda each: each.at_s):
-        began, ended = _reach(moment, x(moment.at_s))
+        began, ended = _compute_reach(moment, x(moment.at_s))
         free = (row for row, end in enumerate(ends) if end + 8 < began)
         row = next(free, len(ends))
         ends[row : row + 1] = [ended]
@@ -207,17 +220,17 @@ def _placed(moments: Iterable[Moment], x: Callable[[float], float]) -> list[tupl
     return placed
 
 
-def _reach(moment: Moment, at: float) -> tuple[float, float]:
+def _compute_reach(moment: Moment, at: float) -> tuple[float, float]:
     """From where to where a moment's words reach: right of it, or left near the edge."""
     wide = LETTER * len(moment.told)
     return (at, at + wide) if at + wide < WIDTH else (at - wide, at)
 
 
-def _told(moment: Moment, at: float, top: float) -> Element:
-    began, _ = _reach(moment, at)
+def _draw_moment(moment: Moment, at: float, top: float) -> Element:
+    began, _ = _compute_reach(moment, at)
     if began < at:
-        return _text(at - 4, top + 11, moment.told, "small", "end")
-    return _text(at + 4, top + 11, moment.told, "small")
+        return _draw_text(at - 4, top + 11, moment.told, "small", "end")
+    return _draw_text(at + 4, top + 11, moment.told, "small")
 
 
 def round_step(wanted: float) -> float:
@@ -225,7 +238,7 @@ def round_step(wanted: float) -> float:
     return next((each for each in STEPS_S if each >= wanted), STEPS_S[-1])
 
 
-def _moment(seconds: float) -> str:
+def _format_moment(seconds: float) -> str:
     """Return a moment on the axis: ``45 s``, ``2 min``."""
     if seconds < SECONDS_UNTIL_S and seconds % 60:
         return f"{seconds:g} s"
@@ -233,9 +246,9 @@ def _moment(seconds: float) -> str:
     return f"{minutes:g} min {rest:02.0f}" if rest else f"{minutes:g} min"
 
 
-def _class(kind: str) -> str:
+def _format_class(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
-def _text(x: float, y: float, told: str, class_: str | None, anchor: str = "start") -> Element:
-    return text(x, y, told, text_anchor=anchor, class_=class_)
+def _draw_text(x: float, y: float, told: str, class_: str | None, anchor: str = "start") -> Element:
+    return draw_text(x, y, told, text_anchor=anchor, class_=class_)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.screen import PLAIN, WIDTH, Screen
-from erfailover.reporting.status.text import MANY_WARNINGS, beside, marked, opening
+from erfailover.reporting.status.text import MANY_WARNINGS, beside, format_opening, marked
 from erfailover.reporting.terminal.parts import hub_line
-from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.differences import differences
 from erfailover.reporting.topology.model import Picture, SpokeGroup
-from erfailover.reporting.words import NO_PATH, cut_middle, path_name, wrap
+from erfailover.reporting.words import NO_PATH, cut_middle, format_path, wrap
 
 LINES = 20
 """So many lines a status has at most: 24, without those that say where it is and how it ended."""
@@ -37,13 +37,13 @@ def brief(seen: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> s
         notes: what must be known before all else: a drill, a run that did not end.
         screen: what it is shown on.
     """
-    first = "\n".join(opening(seen, notes, screen, MANY_WARNINGS)).splitlines()
+    first = "\n".join(format_opening(seen, notes, screen, MANY_WARNINGS)).splitlines()
     differing = differences(seen.groups)
     broken = [*_broken(seen, screen)]
     if len(seen.groups) <= DRAWN:
         below = [*broken, *_notes(seen.groups, differing, screen)]
         for short in (False, True):
-            picture = terminal_picture(seen, screen, brief=short).splitlines()
+            picture = draw_picture(seen, screen, brief=short).splitlines()
             for blank in ([""], []):
                 room = LINES - len(first) - len(picture) - 2 * len(blank)
                 if room >= min(_height(below), AT_LEAST):
@@ -73,7 +73,7 @@ def _folded(entries: Lines, room: int, noun: str = "") -> list[str]:
     for count, entry in enumerate(entries):
         if shown and len(shown) + len(entry) > room - 1:
             more = len(entries) - count
-            what = counted(more, f"more {noun}") if noun else f"{more} more"
+            what = format_count(more, f"more {noun}") if noun else f"{more} more"
             return [*shown, f"{'':11}and {what}: {DETAILS}"]
         shown += entry[: max(room - 1, 1)]
     return shown
@@ -135,7 +135,7 @@ def _with_short_words(text: str, screen: Screen) -> str:
 
 
 def _who(group: SpokeGroup, screen: Screen) -> str:
-    return group.named(at_most=1 if screen.width < WIDTH else 2)
+    return group.format_names(at_most=1 if screen.width < WIDTH else 2)
 
 
 def _short_who(group: SpokeGroup, screen: Screen) -> str:
@@ -144,7 +144,7 @@ def _short_who(group: SpokeGroup, screen: Screen) -> str:
     name = _who(group, screen)
     if len(name) <= room:
         return name
-    more = group.named(at_most=1).removeprefix(group.sample.name)
+    more = group.format_names(at_most=1).removeprefix(group.sample.name)
     return cut_middle(group.sample.name, room - len(more), screen.dots) + more
 
 
@@ -152,13 +152,13 @@ def _group_lines(
     groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen
 ) -> Iterator[list[str]]:
     """Yield each group in one line; in two if the screen is too narrow for how it differs."""
-    counts = [counted(len(group.spokes), "spoke") for group in groups]
+    counts = [format_count(len(group.spokes), "spoke") for group in groups]
     names = [_short_who(group, screen) for group in groups]
     widths = [max(map(len, column)) for column in (counts, names)]
     for group, count, name, difference in zip(groups, counts, names, differing, strict=True):
         health, mark = group.sample.health, group.condition.mark
-        path = NO_PATH.get(health.path, path_name(health.path))
-        first = f"{screen.sign(mark):>2} {count:>{widths[0]}}  {name:<{widths[1]}}  "
+        path = NO_PATH.get(health.path, format_path(health.path))
+        first = f"{screen.get_sign(mark):>2} {count:>{widths[0]}}  {name:<{widths[1]}}  "
         text = f"{path}, {HEALTH_WORD[health.healthy]}  {difference}".strip()
         text = _with_short_words(text, screen)
         lines = wrap(text, screen.width, first, " " * (widths[0] + 5))
@@ -167,4 +167,4 @@ def _group_lines(
             if len(f"{last} {screen.dots}") > screen.width:
                 last = last.rpartition(" ")[0]
             lines = [*lines[: GROUP_LINES - 1], f"{last} {screen.dots}"]
-        yield [screen.styled(line, screen.style(mark)) for line in lines]
+        yield [screen.apply_style(line, screen.get_style(mark)) for line in lines]

@@ -13,7 +13,7 @@ from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.site import Role
 from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.topology.model import HubPicture, PeeringSide, Picture
-from erfailover.reporting.words import path_name
+from erfailover.reporting.words import format_path
 
 LEARNED = {Mark.SOUND: "learned", Mark.BROKEN: "NOT learned"}
 NOUNS = {"spokes": "spokes", "peerings": "peerings"}
@@ -43,7 +43,7 @@ Key = tuple[str, str, str]
 """Part, subject, which property of it."""
 
 
-def changes(
+def find_changes(
     before: Picture, after: Picture, notes: tuple[Sequence[str], Sequence[str]] = ((), ())
 ) -> tuple[Changed, ...]:
     """Return what has changed from one reading to the next.
@@ -53,17 +53,17 @@ def changes(
         after: the later.
         notes: what was reported besides the picture, before and after: a drill, a run.
     """
-    old = {**dict(_facts(before)), **dict(_notes(notes[0]))}
-    new = {**dict(_facts(after)), **dict(_notes(notes[1]))}
+    old = {**dict(_iter_facts(before)), **dict(_iter_notes(notes[0]))}
+    new = {**dict(_iter_facts(after)), **dict(_iter_notes(notes[1]))}
     keys = [*new, *(key for key in old if key not in new)]
     return tuple(
         Changed(key[0], key[1], told)
         for key in keys
-        if (told := _told(key[2], old.get(key), new.get(key)))
+        if (told := _describe_change(key[2], old.get(key), new.get(key)))
     )
 
 
-def texts(found: Sequence[Changed]) -> list[str]:
+def format_changes(found: Sequence[Changed]) -> list[str]:
     """Return changes in words, a line each; many of one kind in one line."""
     alike: dict[tuple[str, str], list[str]] = {}
     for each in found:
@@ -78,12 +78,12 @@ def texts(found: Sequence[Changed]) -> list[str]:
     return lines
 
 
-def parts_of(found: Sequence[Changed]) -> frozenset[str]:
+def list_parts(found: Sequence[Changed]) -> frozenset[str]:
     """Which parts of the picture have changed."""
     return frozenset(each.part for each in found)
 
 
-def _told(about: str, old: str | None, new: str | None) -> str:
+def _describe_change(about: str, old: str | None, new: str | None) -> str:
     """Return a change in words; empty if there is none, or if it follows from another."""
     if old == new or (about in FLAG_LABELS.values() and (old is None or new is None)):
         return ""
@@ -95,32 +95,32 @@ def _told(about: str, old: str | None, new: str | None) -> str:
     return f"{prefix}{old} (gone)" if new is None else f"{prefix}{old} -> {new}"
 
 
-def _notes(notes: Sequence[str]) -> Iterator[tuple[Key, str]]:
+def _iter_notes(notes: Sequence[str]) -> Iterator[tuple[Key, str]]:
     for note in notes:
         first = note.splitlines()[0].lstrip("* ")
         yield ("site", "", first), SAID
 
 
-def _facts(seen: Picture) -> Iterator[tuple[Key, str]]:
+def _iter_facts(seen: Picture) -> Iterator[tuple[Key, str]]:
     for spoke in seen.spokes:
-        yield ("spokes", spoke.name, "path"), path_name(spoke.health.path)
+        yield ("spokes", spoke.name, "path"), format_path(spoke.health.path)
         yield ("spokes", spoke.name, ""), HEALTH_WORD[spoke.health.healthy]
     for hub in seen.hubs:
-        yield from _of_hub(seen, hub)
+        yield from _iter_hub_facts(seen, hub)
     for spoke in seen.spokes:
         for pair in spoke.pairs:
             for side in pair.sides:
-                yield from _of_side(pair.role, side)
+                yield from _iter_side_facts(pair.role, side)
     for warning in seen.health.warnings:
         yield ("site", "", warning), SAID
 
 
-def _of_hub(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
+def _iter_hub_facts(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
     part, gateway = f"hub/{hub.role}", hub.gateway
     for name, read in ((hub.name, hub.network), (gateway.name, gateway.found)):
         yield (part, name, ""), read.provisioning_state if read else "not read"
     for each in seen.remote_prefixes:
-        mark = each.by(hub.role).condition.mark
+        mark = each.get_learned(hub.role).condition.mark
         yield (part, f"{gateway.name}: {each.prefix}", ""), LEARNED.get(mark, "unknown")
     for connection in (each.found for each in gateway.connections):
         yield (part, f"connection {connection.name}", ""), connection.status.value or "unknown"
@@ -138,7 +138,7 @@ def _of_hub(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
         yield (f"sessions/{hub.role}", f"{gateway.name}: BGP sessions", ""), "unknown"
 
 
-def _of_side(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
+def _iter_side_facts(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
     part, subject = f"peerings/{role}", f"{side.owner}/{side.name}"
     found = side.found
     if found is None:

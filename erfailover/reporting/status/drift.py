@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.model.counting import counted, join_names
-from erfailover.model.resource_ids import last_of
+from erfailover.model.counting import format_count, join_names
+from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.iac.drift import AsCode
 
 NETWORK_MANAGER = "network-manager"
@@ -16,33 +16,33 @@ TOOLS = {
 }
 
 
-def text(found: AsCode) -> str:
+def format_text(found: AsCode) -> str:
     """Return the warning for people."""
-    names = join_names([last_of(each) for each in found.differing], 4)
-    count = counted(len(found.differing), "peering")
+    names = join_names([get_last_name(each) for each in found.differing], 4)
+    count = format_count(len(found.differing), "peering")
     return (
         f"WARNING: {TOOLS[found.managed_by]} would undo this: {count} "
-        f"differ from on_expressroute ({names}). Hold it back{_take_over(found)}."
+        f"differ from on_expressroute ({names}). Hold it back{_format_take_over(found)}."
     )
 
 
-def data(found: AsCode) -> dict[str, Any]:
+def build_data(found: AsCode) -> dict[str, Any]:
     """Return the warning as plain data."""
     return {
         "managed_by": found.managed_by,
         "differing": list(found.differing),
-        "warning": text(found),
-        "command": _command(found),
+        "warning": format_text(found),
+        "command": _get_command(found),
     }
 
 
-def _take_over(found: AsCode) -> str:
+def _format_take_over(found: AsCode) -> str:
     if found.managed_by == NETWORK_MANAGER:
         return ""
-    return f", or take over what {_command(found)} prints"
+    return f", or take over what {_get_command(found)} prints"
 
 
-def _command(found: AsCode) -> str:
+def _get_command(found: AsCode) -> str:
     """Return what prints the peerings as they are."""
     if found.managed_by == NETWORK_MANAGER:
         return "az network manager list-effective-connectivity-config"

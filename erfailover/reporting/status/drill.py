@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from erfailover.model.circuits import Circuits, claims
-from erfailover.model.resource_ids import last_of
+from erfailover.model.circuits import Circuits, check_circuits
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role
 from erfailover.planning.drill.state import STOP, DrillState
-from erfailover.reporting.marks import verdict_line
+from erfailover.reporting.marks import format_verdict
 from erfailover.reporting.screen import PLAIN, Screen
-from erfailover.reporting.tables import table
+from erfailover.reporting.tables import format_table
 
 
-def text(state: DrillState) -> str | None:
+def format_text(state: DrillState) -> str | None:
     """Return the text below the verdict while a drill runs; None if there is nothing to say."""
     if state.running:
         return f"*** {state.told}\n*** To stop it: {STOP}"
     return state.told
 
 
-def data(state: DrillState) -> dict[str, Any]:
+def build_data(state: DrillState) -> dict[str, Any]:
     """Return the same as plain data; documented in ``docs/reference.md``."""
     return {
         "running": state.running,
@@ -33,10 +33,10 @@ def data(state: DrillState) -> dict[str, Any]:
     }
 
 
-def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
+def format_circuits(circuits: Circuits, screen: Screen = PLAIN) -> str:
     """Return what a gateway hangs on, for people; empty if it has no connection."""
-    unread = [claim for claim in claims(circuits) if claim.verdict == "UNKNOWN"]
-    lines = ["  " + verdict_line(claim.verdict, claim.seen) for claim in unread]
+    unread = [claim for claim in check_circuits(circuits) if claim.verdict == "UNKNOWN"]
+    lines = ["  " + format_verdict(claim.verdict, claim.seen) for claim in unread]
     rows = []
     for each in circuits.connections.value or ():
         found = each.known_circuit
@@ -45,7 +45,7 @@ def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
                 each.name,
                 each.type,
                 each.status.value,
-                found.name if found else last_of(each.circuit_id or "") or None,
+                found.name if found else get_last_name(each.circuit_id or "") or None,
                 found.peering_location if found else None,
                 f"{found.circuit_state}, {found.provider_state}" if found else None,
                 found.peering_state if found else None,
@@ -54,16 +54,16 @@ def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
     headings = ("connection", "type", "status", "circuit", "location", "circuit state", "peering")
     title = f"{circuits.gateway_name}: connections"
     names, spare = ("connection", "circuit", "location"), ("type", "location")
-    drawn = table(title, headings, rows, screen, names, spare) if rows else ""
+    drawn = format_table(title, headings, rows, screen, names, spare) if rows else ""
     return "\n".join(filter(None, (drawn, *lines)))
 
 
-def circuits_data(circuits: Mapping[Role, Circuits]) -> dict[str, list[dict[str, Any]]]:
+def build_circuits_data(circuits: Mapping[Role, Circuits]) -> dict[str, list[dict[str, Any]]]:
     """Return the connections of each gateway as plain data, by the gateway's role."""
-    return {str(role): [*_connections(each)] for role, each in circuits.items()}
+    return {str(role): [*_build_connections(each)] for role, each in circuits.items()}
 
 
-def _connections(circuits: Circuits) -> Iterator[dict[str, Any]]:
+def _build_connections(circuits: Circuits) -> Iterator[dict[str, Any]]:
     for each in circuits.connections.value or ():
         circuit = each.known_circuit
         yield {

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from erfailover.model.claims import Verdict
 from erfailover.model.counting import join_names
-from erfailover.planning.conditions import all_of
+from erfailover.planning.conditions import combine_verdicts
 from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.marks import HEALTH_WORD, SHORT_HEALTH_WORD
-from erfailover.reporting.words import path_name
+from erfailover.reporting.words import format_path
 
 NAMED = 3
 """So many spokes are named; of more, how many they are."""
 
 
-def headline(health: Health, *, drill: bool = False) -> str:
+def format_headline(health: Health, *, drill: bool = False) -> str:
     """Return the verdict in one line.
 
     Args:
@@ -26,61 +26,64 @@ def headline(health: Health, *, drill: bool = False) -> str:
     for each in health.spokes:
         by_path.setdefault(each.path, []).append(each)
     (path, most), *others = sorted(by_path.items(), key=lambda found: -len(found[1]))
-    parts = [_most(path, most), *(_rest(where, spokes) for where, spokes in others)]
-    parts.append(_readiness(health))
+    parts = [
+        _describe_most(path, most),
+        *(_describe_rest(where, spokes) for where, spokes in others),
+    ]
+    parts.append(_describe_readiness(health))
     return ("DRILL: " if drill else "") + " ".join(filter(None, parts))
 
 
-def named(spokes: Sequence[SpokeHealth]) -> str:
+def format_names(spokes: Sequence[SpokeHealth]) -> str:
     """Their names; of many, the first and how many more."""
     return join_names([each.name for each in spokes], NAMED)
 
 
-def _subject(spokes: Sequence[SpokeHealth]) -> str:
+def _format_subject(spokes: Sequence[SpokeHealth]) -> str:
     """Who: by name, or how many."""
-    return named(spokes) if len(spokes) <= NAMED else f"{len(spokes)} spokes"
+    return format_names(spokes) if len(spokes) <= NAMED else f"{len(spokes)} spokes"
 
 
-def _most(path: str, spokes: Sequence[SpokeHealth]) -> str:
+def _describe_most(path: str, spokes: Sequence[SpokeHealth]) -> str:
     """Return the path that the most are on, and whether it works for them."""
-    subject, verb = _subject(spokes), "is" if len(spokes) == 1 else "are"
+    subject, verb = _format_subject(spokes), "is" if len(spokes) == 1 else "are"
     if path == "unknown":
         return f"The path of {subject} is unknown."
     if path == "none":
         return f"{subject} {verb} on NO path: no remote gateway is in use."
-    return f"{subject} {verb} on {path_name(path)}; {_works(spokes)}."
+    return f"{subject} {verb} on {format_path(path)}; {_describe_health(spokes)}."
 
 
-def _rest(path: str, spokes: Sequence[SpokeHealth]) -> str:
+def _describe_rest(path: str, spokes: Sequence[SpokeHealth]) -> str:
     """Who is not on the path of the most, and where."""
     count, verb = len(spokes), "is" if len(spokes) == 1 else "are"
     if path == "unknown":
-        return f"The path of {count} is unknown: {named(spokes)}."
+        return f"The path of {count} is unknown: {format_names(spokes)}."
     if path == "none":
-        return f"{count} {verb} on NO path: {named(spokes)}."
-    return f"{count} {verb} on {path_name(path)} ({named(spokes)}); {_works(spokes)}."
+        return f"{count} {verb} on NO path: {format_names(spokes)}."
+    return f"{count} {verb} on {format_path(path)} ({format_names(spokes)}); {_describe_health(spokes)}."
 
 
-def _works(spokes: Sequence[SpokeHealth]) -> str:
+def _describe_health(spokes: Sequence[SpokeHealth]) -> str:
     """Whether the path works: for all of them, or for whom it does not."""
     states = {each.healthy for each in spokes}
     if len(states) == 1:
         return HEALTH_WORD[states.pop()]
-    return "; ".join(_exceptions(spokes))
+    return "; ".join(_list_exceptions(spokes))
 
 
-def _exceptions(spokes: Sequence[SpokeHealth]) -> Iterator[str]:
+def _list_exceptions(spokes: Sequence[SpokeHealth]) -> Iterator[str]:
     for state in (False, None):
         found = [each for each in spokes if each.healthy is state]
         if found:
-            yield f"{len(found)} of {len(spokes)} {SHORT_HEALTH_WORD[state]}: {named(found)}"
+            yield f"{len(found)} of {len(spokes)} {SHORT_HEALTH_WORD[state]}: {format_names(found)}"
 
 
-def _readiness(health: Health) -> str:
+def _describe_readiness(health: Health) -> str:
     if health.other is None:
         return ""
-    other, left_out = path_name(health.other), list(health.left_out)
-    site_is_ready = all_of(health.readiness) is Verdict.HOLDS
+    other, left_out = format_path(health.other), list(health.left_out)
+    site_is_ready = combine_verdicts(health.readiness) is Verdict.HOLDS
     if site_is_ready and left_out and len(left_out) < len(health.spokes):
         count = f"{len(health.spokes) - len(left_out)} of {len(health.spokes)}"
         return f"{other} is ready to take over {count}, not {join_names(left_out, NAMED)}."

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from erfailover.model.command_line import switch_to
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.observed import Observed
 from erfailover.model.site import Path, Site
 from erfailover.planning.health import Health
 from erfailover.planning.switch import gates
 from erfailover.reporting.way_back import way_back
-from erfailover.reporting.words import path_name
+from erfailover.reporting.words import format_path
 
 
 def notes(site: Site, observed: Observed, health: Health) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def notes(site: Site, observed: Observed, health: Health) -> tuple[str, ...]:
 def _unread(site: Site) -> Iterator[str]:
     if site.others:
         every = len(site.spokes) + len(site.others)
-        yield f"{len(site.spokes)} of {counted(every, 'spoke')}; the others were not read."
+        yield f"{len(site.spokes)} of {format_count(every, 'spoke')}; the others were not read."
 
 
 def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
@@ -33,8 +33,8 @@ def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
     for target in Path:
         command = switch_to(target, site.chosen)
         told = way_back(command, target, gates.refusals(site, observed, target))
-        spokes = counted(counts[target.other], "spoke")
-        yield f"To move the rest to {path_name(target)} ({spokes}): {told}"
+        spokes = format_count(counts[target.other], "spoke")
+        yield f"To move the rest to {format_path(target)} ({spokes}): {told}"
 
 
 def next_command(site: Site, observed: Observed, health: Health) -> str:
@@ -47,5 +47,5 @@ def next_command(site: Site, observed: Observed, health: Health) -> str:
         return "erfailover doctor"
     target = Path(path).other
     if gates.refusals(site, observed, target):
-        return f"{path_name(target)} could not take over: erfailover doctor"
+        return f"{format_path(target)} could not take over: erfailover doctor"
     return switch_to(target, site.chosen)

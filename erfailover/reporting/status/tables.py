@@ -12,13 +12,13 @@ from ipaddress import IPv4Network
 
 from rich.text import Text
 
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, Observed
-from erfailover.model.prefix_table import PrefixTable, ipv4_prefix, table_of
-from erfailover.planning.conditions import CONNECTED, duration_s
+from erfailover.model.prefix_table import PrefixTable, build_table, parse_route_prefix
+from erfailover.planning.conditions import CONNECTED, parse_duration_s
 from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.tables import table
+from erfailover.reporting.tables import format_table
 from erfailover.reporting.topology.model import PeeringSide, Picture
 from erfailover.reporting.words import wrap
 
@@ -31,18 +31,18 @@ ALL = "erfailover status -o json"
 """What shows all of them."""
 
 
-def all_tables(seen: Picture, observed: Observed, screen: Screen) -> Iterator[str]:
+def format_tables(seen: Picture, observed: Observed, screen: Screen) -> Iterator[str]:
     """Every table, a blank line between them."""
-    yield peering_table(seen, screen)
+    yield format_peering_table(seen, screen)
     prefixes = [each.prefix for each in seen.remote_prefixes]
     for gateway in observed.gateways.values():
         yield ""
-        yield peer_table(gateway, screen)
+        yield format_peer_table(gateway, screen)
         yield ""
-        yield route_table(gateway, prefixes, screen)
+        yield format_route_table(gateway, prefixes, screen)
 
 
-def peering_table(seen: Picture, screen: Screen) -> str:
+def format_peering_table(seen: Picture, screen: Screen) -> str:
     """Return the peerings of the spokes with either hub; of many, the troubled ones first."""
     sides = [
         side
@@ -55,10 +55,10 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         sides.sort(key=lambda side: side.condition.rank)
     shown = sides[:ROWS]
     several = len({side.name for side in sides}) < len(sides)
-    rows = [_peering_row(side, screen, owner=several) for side in shown]
+    rows = [_format_peering_row(side, screen, owner=several) for side in shown]
     wrong = any(not side.condition.good for side in shown)
     headings = PEERING if wrong else PEERING[1:]
-    drawn = table(
+    drawn = format_table(
         "Peerings",
         headings,
         [[row[each] for each in headings] for row in rows],
@@ -66,24 +66,24 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         names=("peering", "to"),
         spare=("to", "access", "sync"),
     )
-    return _cut(drawn, len(sides) - len(shown), _sound_beyond(sides))
+    return _cut(drawn, len(sides) - len(shown), _describe_hidden(sides))
 
 
-def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
+def _describe_hidden(sides: Sequence[PeeringSide]) -> str:
     wrong = sum(not side.condition.good for side in sides[ROWS:])
     return f"{wrong} of them with problems" if wrong else "all OK"
 
 
-def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
+def _format_peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
     """Return a row by its headings; the first of them is the sign of what is not sound."""
     mark, good = side.condition.mark, side.condition.good
-    style = "" if good else screen.style(mark)
+    style = "" if good else screen.get_style(mark)
     absent = "not there" if mark is Mark.BROKEN else "unknown"
     found = side.found
     flags = asdict(found.flags).values() if found else (None,) * 4
     words = (None if flag is None else "yes" if flag else "no" for flag in flags)
     return {
-        "": "" if good else Text(screen.sign(mark), style),
+        "": "" if good else Text(screen.get_sign(mark), style),
         "peering": Text(f"{side.owner}/{side.name}" if owner else side.name, style),
         "to": side.remote,
         "state": Text(found.state if found else absent, style),
@@ -92,7 +92,7 @@ def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str,
     }
 
 
-def peer_table(gateway: Gateway, screen: Screen) -> str:
+def format_peer_table(gateway: Gateway, screen: Screen) -> str:
     """Return a gateway's BGP peers; with its own address if it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
@@ -105,7 +105,7 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
             each.neighbor,
             *([each.local_address] if twice else []),
             each.asn,
-            Text(each.state, _colour(each.state == CONNECTED, screen)),
+            Text(each.state, _get_colour(each.state == CONNECTED, screen)),
             _connected_for(each),
             each.routes_received,
             each.messages_sent,
@@ -114,7 +114,7 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
         for each in peers
     ]
     headings += ["connected for", "routes", "sent", "received"]
-    return table(title, headings, rows, screen, spare=("received", "sent"))
+    return format_table(title, headings, rows, screen, spare=("received", "sent"))
 
 
 def _unknown(title: str, why: str | None, screen: Screen) -> str:
@@ -123,15 +123,15 @@ def _unknown(title: str, why: str | None, screen: Screen) -> str:
 
 def _connected_for(peer: BgpPeer) -> str | None:
     """Return for how long a peer is connected; as Azure writes it if that is no duration."""
-    seconds = duration_s(peer.connected_duration)
-    return peer.connected_duration if seconds is None else duration(seconds)
+    seconds = parse_duration_s(peer.connected_duration)
+    return peer.connected_duration if seconds is None else format_duration(seconds)
 
 
-def _colour(good: bool, screen: Screen) -> str:
-    return screen.style(Mark.SOUND if good else Mark.BROKEN)
+def _get_colour(good: bool, screen: Screen) -> str:
+    return screen.get_style(Mark.SOUND if good else Mark.BROKEN)
 
 
-def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:
+def format_route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:
     """Return a gateway's routes; if there are many, those to the remote prefixes first.
 
     Args:
@@ -144,15 +144,15 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
         return _unknown(title, gateway.learned_routes.unknown, screen)
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
-        wanted = table_of(prefixes)
+        wanted = build_table(prefixes)
         networks = {route.network for route in routes}
-        needed = {each for each in networks if _leads_to_one_of(each, wanted)}
+        needed = {each for each in networks if _is_within(each, wanted)}
         routes.sort(key=lambda route: _rank(route, needed))
         others = sum(route.origin != OWN for route in routes)
         shown = routes[: min(ROWS, max(others, FEW))]
     else:
         shown = routes
-    drawn = table(
+    drawn = format_table(
         title,
         ("network", "next hop", "source peer", "origin", "AS path", "weight"),
         [
@@ -180,9 +180,9 @@ def _rank(route: GatewayRoute, needed: Set[str]) -> int:
     return 0 if route.network in needed else 1
 
 
-def _leads_to_one_of(network: str, wanted: PrefixTable[IPv4Network, IPv4Network]) -> bool:
-    prefix = ipv4_prefix(network)
-    return prefix is not None and next(wanted.within(prefix), None) is not None
+def _is_within(network: str, wanted: PrefixTable[IPv4Network, IPv4Network]) -> bool:
+    prefix = parse_route_prefix(network)
+    return prefix is not None and next(wanted.iter_within(prefix), None) is not None
 
 
 def _cut(drawn: str, more: int, what: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, GatewayRoute, Observed, Peering
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Path, Site
 from erfailover.planning.health import HEALTHY, Health
 from erfailover.reporting.marks import (
@@ -22,11 +22,11 @@ from erfailover.reporting.marks import (
 )
 from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.status import tables
-from erfailover.reporting.status.headline import headline
-from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.differences import differences
 from erfailover.reporting.topology.model import Picture, SpokeGroup
-from erfailover.reporting.words import NO_PATH, few, path_name, wrap
+from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""
@@ -38,7 +38,7 @@ GROUPS = 8
 """This many groups of spokes are shown; of more, how many."""
 
 
-def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
+def build_data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
     """Return a status as plain data; documented in ``docs/reference.md``."""
     return {
         "site": site.name,
@@ -49,10 +49,12 @@ def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
         "hold_time": health.hold_time or None,
         "warnings": list(health.warnings),
         "gateways": [
-            _gateway_data(each)
+            _build_gateway_data(each)
             for each in (*observed.gateways.values(), *chain(*observed.beside.values()))
         ],
-        "peerings": [_peering_data(each, observed) for each in _peerings(site, observed)],
+        "peerings": [
+            _build_peering_data(each, observed) for each in _list_peerings(site, observed)
+        ],
         "spokes": [
             {
                 "name": spoke.name,
@@ -70,7 +72,7 @@ def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
     }
 
 
-def _gateway_data(gateway: Gateway) -> dict[str, Any]:
+def _build_gateway_data(gateway: Gateway) -> dict[str, Any]:
     return {
         "name": gateway.name,
         "role": str(gateway.role),
@@ -91,17 +93,17 @@ def _gateway_data(gateway: Gateway) -> dict[str, Any]:
     }
 
 
-def _peerings(site: Site, observed: Observed) -> list[Peering]:
-    ids = [peering_id for spoke in site.spokes for peering_id in site.peering_ids(spoke)]
-    return [found for found in map(observed.peering, ids) if found]
+def _list_peerings(site: Site, observed: Observed) -> list[Peering]:
+    ids = [peering_id for spoke in site.spokes for peering_id in site.list_peering_ids(spoke)]
+    return [found for found in map(observed.get_peering, ids) if found]
 
 
-def _peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
+def _build_peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
     return {
         "id": peering.id,
         "name": peering.name,
-        "virtual_network": last_of(peering.virtual_network),
-        "remote_virtual_network": last_of(peering.remote_virtual_network),
+        "virtual_network": get_last_name(peering.virtual_network),
+        "remote_virtual_network": get_last_name(peering.remote_virtual_network),
         "state": peering.state,
         "sync_level": peering.sync_level,
         **asdict(peering.flags),
@@ -124,18 +126,18 @@ def details(
     """
     return "\n".join(
         [
-            *opening(seen, notes, screen),
+            *format_opening(seen, notes, screen),
             "",
-            terminal_picture(seen, screen),
+            draw_picture(seen, screen),
             "",
-            *_claims(seen, screen),
+            *_format_groups(seen, screen),
             "",
-            *tables.all_tables(seen, observed, screen),
+            *tables.format_tables(seen, observed, screen),
         ]
     )
 
 
-def opening(
+def format_opening(
     seen: Picture, notes: Sequence[str], screen: Screen, most: int | None = None
 ) -> Iterator[str]:
     """Yield the first lines: the verdict, what must be known before all else, the warnings.
@@ -149,8 +151,8 @@ def opening(
     health = seen.health
     good = health.healthy and health.ready is Verdict.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
-    told = "\n".join(_wrapped(headline(health, drill=seen.drill_runs), screen))
-    yield screen.styled(told, "bold " + COLOUR[mark].removeprefix("bold "))
+    told = "\n".join(_wrapped(format_headline(health, drill=seen.drill_runs), screen))
+    yield screen.apply_style(told, "bold " + COLOUR[mark].removeprefix("bold "))
     for note in notes:
         for each in note.splitlines():
             text = each.lstrip(" *")
@@ -159,18 +161,18 @@ def opening(
         for each in health.warnings:
             yield from wrap(each, screen.width, "  warning  ")
     else:  # not to be typed: of a name that is too long, the middle can be left out
-        for each in few(health.warnings, most):
+        for each in limit_lines(health.warnings, most):
             yield from _wrapped(each, screen, "  warning  ")
 
 
-def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
+def _format_groups(seen: Picture, screen: Screen) -> Iterator[str]:
     told = differences(seen.groups)
     for group, difference in list(zip(seen.groups, told, strict=True))[:GROUPS]:
         spoke = group.sample.health
-        yield from _wrapped(f"{_who(group)}:", screen)
+        yield from _wrapped(f"{_describe_group(group)}:", screen)
         if difference:
             yield from _wrapped(f"differs from the most: {difference}", screen, "  ")
-        yield from claim_lines(spoke.claims, screen)
+        yield from format_claims(spoke.claims, screen)
         for wrong in beside(group):
             yield from marked(Verdict.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
@@ -178,9 +180,9 @@ def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
     if len(seen.groups) > GROUPS:
         yield f"... and {len(seen.groups) - GROUPS} groups more: erfailover status -o json"
     if seen.health.other is not None:
-        yield f"{path_name(seen.health.other)}, if switched to:"
-        yield from claim_lines(seen.health.readiness, screen)
-        yield from _left_out(seen.health, screen)
+        yield f"{format_path(seen.health.other)}, if switched to:"
+        yield from format_claims(seen.health.readiness, screen)
+        yield from _format_left_out(seen.health, screen)
     if seen.health.hold_time:
         yield from _wrapped(seen.health.hold_time, screen, "  ")
 
@@ -189,7 +191,7 @@ def _wrapped(text: str, screen: Screen, first: str = "") -> list[str]:
     return wrap(text, screen.width, first, cut_words=True, dots=screen.dots)
 
 
-def _left_out(health: Health, screen: Screen) -> Iterator[str]:
+def _format_left_out(health: Health, screen: Screen) -> Iterator[str]:
     """Yield the spokes that a switch would leave out, a line each."""
     for name, claim in list(health.left_out.items())[:GROUPS]:
         remedy = f" {claim.remedy}" if claim.remedy else ""
@@ -199,13 +201,13 @@ def _left_out(health: Health, screen: Screen) -> Iterator[str]:
         yield from marked(Verdict.FAILS, more, screen)
 
 
-def _who(group: SpokeGroup) -> str:
+def _describe_group(group: SpokeGroup) -> str:
     spoke = group.sample.health
-    on = NO_PATH.get(spoke.path, path_name(spoke.path))
+    on = NO_PATH.get(spoke.path, format_path(spoke.path))
     works = HEALTH_WORD[spoke.healthy]
     if len(group.spokes) == 1:
         return f"{spoke.name}: {on}, {works}"
-    return f"{group.title}: {on}, {works} ({group.named()}); as {spoke.name}"
+    return f"{group.title}: {on}, {works} ({group.format_names()}); as {spoke.name}"
 
 
 def beside(group: SpokeGroup) -> Iterator[Condition]:
@@ -217,7 +219,7 @@ def beside(group: SpokeGroup) -> Iterator[Condition]:
                 yield side.condition
 
 
-def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
+def format_claims(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
     """Claims, a line each; of many of one name that hold, the first and how many more."""
     for (_, verdict), same in groupby(claims, key=lambda each: (each.name, each.verdict)):
         found = list(same)
@@ -232,6 +234,6 @@ def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
 def marked(verdict: Verdict, told: str, screen: Screen) -> Iterator[str]:
     """Yield what was seen, in lines behind the word of its verdict."""
     first, *more = _wrapped(told, screen, " " * 11)
-    word = screen.styled(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])
+    word = screen.apply_style(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])
     yield f"  {word}  {first.strip()}"
     yield from more

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erfailover.model.azure_context import AzureContext
-from erfailover.model.durations import duration
+from erfailover.model.durations import format_duration
 from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.status.changes import Changed, parts_of, texts
-from erfailover.reporting.status.headline import headline
-from erfailover.reporting.status.text import opening
+from erfailover.reporting.status.changes import Changed, format_changes, list_parts
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.status.text import format_opening
 from erfailover.reporting.terminal.boxes import cut
-from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.model import Picture
 
 KEPT = 200
@@ -57,7 +57,7 @@ class Page:
     failure: str | None = None
 
 
-def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> str:
+def render_page(shown: Page, now: str, screen: Screen, height: int | None = None) -> str:
     """Return the whole page.
 
     Args:
@@ -66,21 +66,21 @@ def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> st
         screen: what it is shown on.
         height: how many lines there are; None for as many as needed.
     """
-    first, *rest = opening(shown.seen, shown.notes, screen)
-    read = f"read at {shown.seen.taken_at[11:19]} UTC, took {duration(shown.took_s)}"
+    first, *rest = format_opening(shown.seen, shown.notes, screen)
+    read = f"read at {shown.seen.taken_at[11:19]} UTC, took {format_duration(shown.took_s)}"
     where = heading(shown.context, screen)
     lines = [*where.splitlines(), *first.splitlines()]
-    lines.append(screen.styled(cut(f"{read}; {now}", screen.width, screen), "dim"))
+    lines.append(screen.apply_style(cut(f"{read}; {now}", screen.width, screen), "dim"))
     if shown.failure:
         told = cut(f"the reading after that failed: {shown.failure}", screen.width, screen)
-        lines.append(screen.styled(told, "bold red"))
+        lines.append(screen.apply_style(told, "bold red"))
     lines += [line for each in rest for line in each.splitlines()]
-    lines += ["", *terminal_picture(shown.seen, screen, parts_of(shown.changed)).splitlines(), ""]
+    lines += ["", *draw_picture(shown.seen, screen, list_parts(shown.changed)).splitlines(), ""]
     room = len(shown.events) if height is None else max(height - len(lines) - 2, AT_LEAST)
-    return "\n".join([*lines, *_event_lines(shown, room, screen)])
+    return "\n".join([*lines, *_format_events(shown, room, screen)])
 
 
-def _event_lines(shown: Page, room: int, screen: Screen) -> list[str]:
+def _format_events(shown: Page, room: int, screen: Screen) -> list[str]:
     """Return what was noticed, the newest first; of this reading's marked."""
     if not shown.events:
         return ["Nothing has changed so far."]
@@ -88,24 +88,26 @@ def _event_lines(shown: Page, room: int, screen: Screen) -> list[str]:
     for event in reversed(shown.events[-room:]):
         latest = event.at == shown.seen.taken_at
         told = cut(f"{'*' if latest else ' '} {event.time}  {event.text}", screen.width, screen)
-        lines.append(screen.styled(told, "bold") if latest else told)
+        lines.append(screen.apply_style(told, "bold") if latest else told)
     return lines
 
 
-def first_lines(shown: Page) -> list[Event]:
+def list_first_events(shown: Page) -> list[Event]:
     """How a watch without a terminal begins: the verdict, and what must be known besides."""
     at = shown.seen.taken_at
-    told = [headline(shown.seen.health, drill=shown.seen.drill_runs)]
+    told = [format_headline(shown.seen.health, drill=shown.seen.drill_runs)]
     told += [note.splitlines()[0].lstrip("* ") for note in shown.notes]
     told += [f"warning: {each}" for each in shown.seen.health.warnings]
     return [Event(at, each) for each in told]
 
 
-def events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
+def list_events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
     """Return what changed since the last reading; the verdict itself last, if it is new."""
     at = after.seen.taken_at
-    told = texts(found)
-    old, new = (headline(each.seen.health, drill=each.seen.drill_runs) for each in (before, after))
+    told = format_changes(found)
+    old, new = (
+        format_headline(each.seen.health, drill=each.seen.drill_runs) for each in (before, after)
+    )
     if old != new:
         told.append(new)
     return [Event(at, each) for each in told]

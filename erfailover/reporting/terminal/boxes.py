@@ -37,7 +37,7 @@ JOINS = {
 }
 
 
-def boxed(
+def draw_box(
     title: str,
     content: Sequence[Text],
     width: int,
@@ -70,13 +70,13 @@ def boxed(
     return rows
 
 
-def line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
+def draw_line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
     """Return a line between two boxes; a condition that is not OK is in its middle as a sign."""
     drawn = (stroke.value if screen.drawing else ASCII_STROKES[stroke]) * width
-    style = screen.style(mark)
+    style = screen.get_style(mark)
     if mark in (Mark.SOUND, Mark.ABSENT):
         return Text(drawn, style)
-    sign = f" {screen.sign(mark)} "
+    sign = f" {screen.get_sign(mark)} "
     middle = (width - len(sign)) // 2
     return Text(drawn[:middle] + sign + drawn[middle + len(sign) :], style)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.site import Role
 from erfailover.reporting.marks import (
@@ -17,7 +17,7 @@ from erfailover.reporting.marks import (
     WORST_FIRST,
     Condition,
     Mark,
-    worst,
+    find_worst,
 )
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.terminal.boxes import ASCII_STROKES, Stroke, cut
@@ -28,7 +28,7 @@ from erfailover.reporting.topology.model import (
     Picture,
     SpokeGroup,
 )
-from erfailover.reporting.words import NO_PATH, cut_middle, path_name, wrap
+from erfailover.reporting.words import NO_PATH, cut_middle, format_path, wrap
 
 PREFIXES = 2
 """How many prefixes of a spoke are shown."""
@@ -46,14 +46,16 @@ class Words:
     below: str
 
 
-def spokes(seen: Picture, width: int, rows: int, screen: Screen, changed: Set[str]) -> list[Text]:
+def draw_spokes(
+    seen: Picture, width: int, rows: int, screen: Screen, changed: Set[str]
+) -> list[Text]:
     """Return the lines of the spokes' box: one spoke in full, or groups in the same condition."""
     star = f" {CHANGED}" if "spokes" in changed else ""
     if len(seen.spokes) == 1:
-        return [*_one_spoke(seen, width, screen, star)]
+        return [*_draw_spoke(seen, width, screen, star)]
     found: list[Text] = []
     for shown, group in enumerate(seen.groups):
-        drawn = [*_group(group, width, screen)]
+        drawn = [*_draw_group(group, width, screen)]
         left = len(seen.groups) - shown
         if len(found) + len(drawn) > rows - (1 if left > 1 else 0) - (1 if star else 0):
             found.append(Text(cut(f"and {left} more groups", width, screen)))
@@ -62,32 +64,32 @@ def spokes(seen: Picture, width: int, rows: int, screen: Screen, changed: Set[st
     return found + ([Text(f"{CHANGED} changed")] if star else [])
 
 
-def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
+def _draw_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
     spoke = seen.spokes[0]
     health = spoke.health
     yield Text(cut_middle(spoke.virtual_network, width - len(star), screen.dots) + star)
     for line in _prefix_lines(list(map(str, spoke.prefixes)), PREFIXES + 1, width):
         yield Text(line)
     yield Text("")
-    yield Text(NO_PATH.get(health.path, f"on {path_name(health.path)}"))
-    yield signed(spoke.condition.mark, _health_of(health.healthy, spoke.condition), screen)
+    yield Text(NO_PATH.get(health.path, f"on {format_path(health.path)}"))
+    yield add_sign(spoke.condition.mark, _describe_health(health.healthy, spoke.condition), screen)
     if health.prestaged and health.path == "expressroute":
         yield Text("prestaged")
 
 
-def _group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]:
-    room = width - len(screen.sign(group.condition.mark)) - 1
+def _draw_group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]:
+    room = width - len(screen.get_sign(group.condition.mark)) - 1
     title = cut_middle(group.title, room, screen.dots)
-    yield signed(group.condition.mark, title, screen)
+    yield add_sign(group.condition.mark, title, screen)
     path = group.sample.health.path
-    yield Text(f"  {NO_PATH.get(path, path_name(path))}")
+    yield Text(f"  {NO_PATH.get(path, format_path(path))}")
 
 
-def _health_of(healthy: bool | None, condition: Condition) -> str:
+def _describe_health(healthy: bool | None, condition: Condition) -> str:
     return "degraded" if condition.mark is Mark.DEGRADED else SHORT_HEALTH_WORD[healthy]
 
 
-def hub_title(hub: HubPicture, width: int, screen: Screen) -> str:
+def format_hub_title(hub: HubPicture, width: int, screen: Screen) -> str:
     """Return the text in the upper edge of a hub's box: its role is never cut, its name may be."""
     role = f", {hub.role} hub"
     if len(hub.name + role) > width:
@@ -95,7 +97,7 @@ def hub_title(hub: HubPicture, width: int, screen: Screen) -> str:
     return cut_middle(hub.name, width - len(role), screen.dots) + role
 
 
-def hub(
+def draw_hub(
     seen: Picture,
     hub: HubPicture,
     width: int,
@@ -114,23 +116,23 @@ def hub(
     if not hub.condition.good:
         state = f"VNet {hub.network.provisioning_state}" if hub.network else "VNet: not read"
         told.append((hub.condition.mark, state))
-    name = _gateway_name(gateway)
-    sound = _gateway_mark(gateway) is Mark.SOUND
-    if brief and sound and len(f"{screen.sign(Mark.SOUND)} {name}{star}") > width:
+    name = _format_gateway(gateway)
+    sound = _get_gateway_mark(gateway) is Mark.SOUND
+    if brief and sound and len(f"{screen.get_sign(Mark.SOUND)} {name}{star}") > width:
         name = gateway.name
-    told.append((_gateway_mark(gateway), name + star))
-    lines = [line for each in told for line in wrapped(*each, width, screen)]
+    told.append((_get_gateway_mark(gateway), name + star))
+    lines = [line for each in told for line in wrap_signed(*each, width, screen)]
     if found := gateway.found:
         kind = " ".join(filter(None, (found.type, found.sku)))
         extra = ", active-active" if found.active_active else ""
         if not brief:
-            lines += _indented(kind + extra, width, screen)
-    for mark, text in (*_hanging(gateway), *_learned(seen, hub.role)):
-        lines += wrapped(mark, text, width, screen)
+            lines += _indent(kind + extra, width, screen)
+    for mark, text in (*_describe_connections(gateway), *_describe_learned(seen, hub.role)):
+        lines += wrap_signed(mark, text, width, screen)
     return lines + [Text("")] * (3 - len(lines))
 
 
-def _gateway_name(gateway: GatewayPicture) -> str:
+def _format_gateway(gateway: GatewayPicture) -> str:
     if gateway.found is None:
         return f"{gateway.name}: not read"
     asn = f"  AS {gateway.found.asn}" if gateway.found.asn is not None else ""
@@ -138,19 +140,19 @@ def _gateway_name(gateway: GatewayPicture) -> str:
     return f"{gateway.name}{asn}" + ("" if state == "Succeeded" else f" {state}")
 
 
-def _gateway_mark(gateway: GatewayPicture) -> Mark:
+def _get_gateway_mark(gateway: GatewayPicture) -> Mark:
     """Return the mark of the gateway itself: what it has learned is on a separate line."""
     if gateway.found is None:
         return Mark.UNKNOWN
     return Mark.SOUND if gateway.found.provisioning_state == "Succeeded" else Mark.DEGRADED
 
 
-def _hanging(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]:
+def _describe_connections(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]:
     """Its tunnels and circuits, in one line."""
     expressroute = gateway.found is not None and gateway.found.type == EXPRESSROUTE
     what = "circuit" if expressroute else "tunnel"
     found = gateway.connections
-    wrong = worst(each.condition for each in found)
+    wrong = find_worst(each.condition for each in found)
     if wrong is None:
         return
     marks = Counter(each.condition.mark for each in found)
@@ -165,9 +167,11 @@ def _hanging(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]:
         yield Mark.BROKEN, f"{marks[Mark.BROKEN]} of {many} NOT up"
 
 
-def _learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
+def _describe_learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
     """Whether the gateway has learned what the spokes must reach, in one line."""
-    learned = [(each.prefix, each.by(role).condition.mark) for each in seen.remote_prefixes]
+    learned = [
+        (each.prefix, each.get_learned(role).condition.mark) for each in seen.remote_prefixes
+    ]
     marks = Counter(mark for _, mark in learned)
     what = f"{len(learned)} prefixes" if len(learned) > 1 else "".join(str(p) for p, _ in learned)
     if marks[Mark.BROKEN]:
@@ -179,12 +183,12 @@ def _learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
         yield Mark.SOUND, f"learned {what}"
 
 
-def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
+def describe_peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
     """Return the text for the peerings between the spokes and a hub."""
-    pairs = [spoke.pair(role) for spoke in seen.spokes]
+    pairs = [spoke.get_pair(role) for spoke in seen.spokes]
     used = sum(pair.active for pair in pairs)
     there = [pair for pair in pairs if any(side.found for side in pair.sides)]
-    wrong = worst(pair.condition for pair in pairs)
+    wrong = find_worst(pair.condition for pair in pairs)
     mark = wrong.mark if wrong else Mark.ABSENT
     stroke = Stroke.STRONG if used else Stroke.LIGHT if there else Stroke.DOTTED
     if used:
@@ -194,10 +198,10 @@ def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
     else:
         above = "peered" if len(there) == len(pairs) else f"{len(there)} peered"
     star = f" {CHANGED}" if f"peerings/{role}" in changed else ""
-    return Words(above + star, stroke, mark, _counted(mark, [p.condition for p in pairs]))
+    return Words(above + star, stroke, mark, _format_count(mark, [p.condition for p in pairs]))
 
 
-def sessions(hub: HubPicture, changed: Set[str]) -> Words:
+def describe_sessions(hub: HubPicture, changed: Set[str]) -> Words:
     """Return the text for the BGP sessions of a hub's gateway that lead out."""
     found = hub.gateway.external_sessions
     star = f" {CHANGED}" if f"sessions/{hub.role}" in changed else ""
@@ -210,14 +214,14 @@ def sessions(hub: HubPicture, changed: Set[str]) -> Words:
         return Words(above + star, stroke, Mark.SOUND, "up")
     if up:
         return Words(above + star, stroke, Mark.DEGRADED, "degraded")
-    wrong = worst(each.condition for each in found)
+    wrong = find_worst(each.condition for each in found)
     unknown = wrong is not None and wrong.mark is Mark.UNKNOWN
     if unknown:
         return Words(above + star, stroke, Mark.UNKNOWN, "unknown")
     return Words(above + star, stroke, Mark.BROKEN, "DOWN")
 
 
-def _counted(mark: Mark, of: Sequence[Condition]) -> str:
+def _format_count(mark: Mark, of: Sequence[Condition]) -> str:
     """Return what is wrong, and with how many if there are many."""
     word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
     count = sum(each.mark is mark for each in of)
@@ -226,26 +230,26 @@ def _counted(mark: Mark, of: Sequence[Condition]) -> str:
 
 def hub_line(seen: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     """Return what the picture has of a hub, in words: a line, or two on a narrow screen."""
-    gateway, words = hub.gateway, sessions(hub, frozenset())
+    gateway, words = hub.gateway, describe_sessions(hub, frozenset())
     signs = [
-        (_gateway_mark(gateway), _gateway_name(gateway).replace("  ", ", ")),
-        *_hanging(gateway),
+        (_get_gateway_mark(gateway), _format_gateway(gateway).replace("  ", ", ")),
+        *_describe_connections(gateway),
         (words.mark, f"{words.above} {words.below}"),
-        *_learned(seen, hub.role),
+        *_describe_learned(seen, hub.role),
     ]
     mark = min((hub.condition.mark, *(mark for mark, _ in signs)), key=WORST_FIRST.index)
     text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in signs)}"
     text = " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
-    lines = wrap(text, screen.width, f"{screen.sign(mark):>2} ")
-    return [screen.styled(line, screen.style(mark)) for line in lines]
+    lines = wrap(text, screen.width, f"{screen.get_sign(mark):>2} ")
+    return [screen.apply_style(line, screen.get_style(mark)) for line in lines]
 
 
-def shared_far_end(seen: Picture) -> bool:
+def has_shared_far_end(seen: Picture) -> bool:
     """Whether both hubs lead to the same."""
     return bool(seen.far_ends) and all(len(each.roles) == len(Role) for each in seen.far_ends)
 
 
-def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
+def draw_far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
     """Return the lines of the far end's box: peers, their addresses, the prefixes behind them.
 
     If there is not room for all, who it is comes first, and the rest is counted.
@@ -267,7 +271,7 @@ def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) ->
 def _prefix_lines(prefixes: list[str], rows: int, width: int) -> list[str]:
     """Return prefixes in so many lines; how many they are if one is too wide: none is cut."""
     if max(map(len, prefixes), default=0) > width:
-        return [counted(len(prefixes), "prefix")] if rows > 0 else []
+        return [format_count(len(prefixes), "prefix")] if rows > 0 else []
     return _fit(prefixes, rows, "prefixes", width)
 
 
@@ -290,7 +294,7 @@ def _fit(lines: list[str], rows: int, what: str, width: int) -> list[str]:
     return [*lines[: rows - 1], whole if len(whole) <= width else more]
 
 
-def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
+def draw_legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
     """Return what the lines and the signs in a picture mean, in one line: those that are in it."""
     strokes = {
         Stroke.STRONG: "in use",
@@ -298,9 +302,9 @@ def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
         Stroke.DOTTED: "not there",
     }
     drawn = "".join(row.plain for row in rows)
-    words = [f"{_stroke(each, screen)} {told}" for each, told in strokes.items()]
+    words = [f"{_get_stroke(each, screen)} {told}" for each, told in strokes.items()]
     for mark, told in MARK_WORD.items():
-        sign = screen.sign(mark)
+        sign = screen.get_sign(mark)
         if f"{sign} " in drawn and sign != told:
             words.append(f"{sign} {told}")
     if changed:
@@ -308,22 +312,22 @@ def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
     return Text("  ".join(words), style="dim" if screen.colour else "")
 
 
-def _stroke(stroke: Stroke, screen: Screen) -> str:
+def _get_stroke(stroke: Stroke, screen: Screen) -> str:
     return stroke.value if screen.drawing else ASCII_STROKES[stroke]
 
 
-def signed(mark: Mark, text: str, screen: Screen) -> Text:
+def add_sign(mark: Mark, text: str, screen: Screen) -> Text:
     """Return a text after its sign."""
-    return Text(f"{screen.sign(mark)} {text}", style=screen.style(mark))
+    return Text(f"{screen.get_sign(mark)} {text}", style=screen.get_style(mark))
 
 
-def wrapped(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[Text]:
+def wrap_signed(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[Text]:
     """Return a text after its sign, in as many lines as it needs."""
-    first = f"{screen.sign(mark)} "
+    first = f"{screen.get_sign(mark)} "
     lines = wrap(text, width, first, "  ", cut_words=True, dots=screen.dots)
-    return [Text(each, screen.style(mark)) for each in lines]
+    return [Text(each, screen.get_style(mark)) for each in lines]
 
 
-def _indented(text: str, width: int, screen: Screen) -> list[Text]:
+def _indent(text: str, width: int, screen: Screen) -> list[Text]:
     lines = wrap(text, width, "  ", cut_words=True, dots=screen.dots)
     return [Text(line) for line in lines]

@@ -15,7 +15,7 @@ from rich.text import Text
 from erfailover.model.site import Role
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.terminal import parts
-from erfailover.reporting.terminal.boxes import boxed, join, line
+from erfailover.reporting.terminal.boxes import draw_box, draw_line, join
 from erfailover.reporting.topology.model import HubPicture, Picture
 
 WIDEST = 120
@@ -32,14 +32,14 @@ class Columns:
     hub: int
 
     @classmethod
-    def of(cls, width: int) -> Columns:
+    def from_width(cls, width: int) -> Columns:
         """Return the columns for a screen: 80 is 19, 10, 22, 10, 19."""
         more = max(min(width, WIDEST) - 80, 0)
         side, link_ = 19 + more // 5, 10 + more // 10
         return cls(side, link_, min(width, WIDEST) - 2 * side - 2 * link_)
 
 
-def terminal_picture(
+def draw_picture(
     seen: Picture, screen: Screen, changed: Set[str] = frozenset(), *, brief: bool = False
 ) -> str:
     """Return the picture, as many columns wide as the screen, up to 120; with its legend.
@@ -50,17 +50,17 @@ def terminal_picture(
         changed: the keys of what is to be marked as changed; see ``changes``.
         brief: leave out the types of the gateways, which saves lines.
     """
-    columns = Columns.of(screen.width)
-    hubs = [_hub(seen, hub, columns, screen, changed, brief=brief) for hub in seen.hubs]
+    columns = Columns.from_width(screen.width)
+    hubs = [_draw_hub(seen, hub, columns, screen, changed, brief=brief) for hub in seen.hubs]
     height = sum(len(each) for each in hubs)
-    content = parts.spokes(seen, columns.side - 4, height - 2, screen, changed)
+    content = parts.draw_spokes(seen, columns.side - 4, height - 2, screen, changed)
     title = "spoke" if len(seen.spokes) == 1 else f"{len(seen.spokes)} spokes"
-    left = boxed(title, content, columns.side, height, screen)
-    rights = _rights(seen, [len(each) for each in hubs], columns, screen)
+    left = draw_box(title, content, columns.side, height, screen)
+    rights = _draw_far_ends(seen, [len(each) for each in hubs], columns, screen)
     rows: list[Text] = []
     for hub, drawn in zip(seen.hubs, hubs, strict=True):
-        inward = parts.peerings(seen, hub.role, changed)
-        outward = parts.sessions(hub, changed)
+        inward = parts.describe_peerings(seen, hub.role, changed)
+        outward = parts.describe_sessions(hub, changed)
         top = len(rows)
         for number, row in enumerate(drawn):
             before, after = left[top + number], rights[top + number]
@@ -69,20 +69,22 @@ def terminal_picture(
                 row = join(row, inward.stroke, screen, at_end=False, strong=hub.active)
                 row = join(row, outward.stroke, screen, at_end=True, strong=hub.active)
                 after = join(after, outward.stroke, screen, at_end=False)
-            to, on = (_between(each, number, columns.link, screen) for each in (inward, outward))
+            to, on = (
+                _draw_between(each, number, columns.link, screen) for each in (inward, outward)
+            )
             rows.append(Text.assemble(before, to, row, on, after))
-    rows.append(parts.legend(rows, screen, changed=bool(changed)))
-    return "\n".join(screen.drawn(row) for row in rows)
+    rows.append(parts.draw_legend(rows, screen, changed=bool(changed)))
+    return "\n".join(screen.render(row) for row in rows)
 
 
-def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
+def _draw_between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
     """Return the text between two boxes in a row: a word, the line, a word, or nothing."""
     if row == LINK_AT:
-        return line(words.stroke, words.mark, width, screen)
+        return draw_line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:
         return Text(_centered(words.above, width))
     if row == LINK_AT + 1:
-        return Text(_centered(words.below, width), screen.style(words.mark))
+        return Text(_centered(words.below, width), screen.get_style(words.mark))
     return Text(" " * width)
 
 
@@ -96,7 +98,7 @@ def _centered(text: str, width: int) -> str:
     return text.center(width)[:width]
 
 
-def _hub(
+def _draw_hub(
     seen: Picture,
     hub: HubPicture,
     columns: Columns,
@@ -105,18 +107,20 @@ def _hub(
     *,
     brief: bool,
 ) -> list[Text]:
-    content = parts.hub(seen, hub, columns.hub - 4, screen, changed, brief=brief)
-    title = parts.hub_title(hub, columns.hub - 4, screen)
-    return boxed(title, content, columns.hub, 0, screen, strong=hub.active)
+    content = parts.draw_hub(seen, hub, columns.hub - 4, screen, changed, brief=brief)
+    title = parts.format_hub_title(hub, columns.hub - 4, screen)
+    return draw_box(title, content, columns.hub, 0, screen, strong=hub.active)
 
 
-def _rights(seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen) -> list[Text]:
+def _draw_far_ends(
+    seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen
+) -> list[Text]:
     """Who is beyond: one box if both hubs lead to the same, otherwise one for each."""
-    if parts.shared_far_end(seen):
-        content = parts.far_end(seen, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen)
-        return boxed("far end", content, columns.side, sum(heights), screen)
+    if parts.has_shared_far_end(seen):
+        content = parts.draw_far_end(seen, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen)
+        return draw_box("far end", content, columns.side, sum(heights), screen)
     found: list[Text] = []
     for hub, height in zip(seen.hubs, heights, strict=True):
-        content = parts.far_end(seen, hub.role, columns.side - 4, height - 2, screen)
-        found += boxed("far end", content, columns.side, height, screen)
+        content = parts.draw_far_end(seen, hub.role, columns.side - 4, height - 2, screen)
+        found += draw_box("far end", content, columns.side, height, screen)
     return found

@@ -131,7 +131,7 @@ class SpokePicture:
     """With the primary hub, then with the backup hub."""
     condition: Condition
 
-    def pair(self, role: Role) -> PeeringPair:
+    def get_pair(self, role: Role) -> PeeringPair:
         """Return the peerings with one of the hubs."""
         return next(each for each in self.pairs if each.role is role)
 
@@ -157,7 +157,7 @@ class SpokeGroup:
         """The name of the one, or how many they are: ``238 spokes``."""
         return self.sample.name if len(self.spokes) == 1 else f"{len(self.spokes)} spokes"
 
-    def named(self, at_most: int = 3) -> str:
+    def format_names(self, at_most: int = 3) -> str:
         """Return some of the names: ``spoke1, spoke2, spoke3 and 235 more``."""
         return join_names([each.name for each in self.spokes], at_most)
 
@@ -202,7 +202,7 @@ class RemotePrefix:
     condition: Condition
     """As the path in use has it; if there is none, the worse of the two."""
 
-    def by(self, role: Role) -> Learned:
+    def get_learned(self, role: Role) -> Learned:
         """Whether the gateway of one of the hubs has learned it."""
         return next(each for each in self.learned if each.role is role)
 
@@ -229,6 +229,6 @@ class Picture:
         """Whether a drill is known to run."""
         return bool(self.drill and self.drill.running)
 
-    def hub(self, role: Role) -> HubPicture:
+    def get_hub(self, role: Role) -> HubPicture:
         """One of the two hubs."""
         return next(each for each in self.hubs if each.role is role)

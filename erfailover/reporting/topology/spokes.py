@@ -8,18 +8,18 @@ from dataclasses import replace
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, SitePeering, Spoke
-from erfailover.planning.conditions import CONNECTED, peering_is_connected_and_in_sync
+from erfailover.planning.conditions import CONNECTED, check_peering_ready
 from erfailover.planning.health import SpokeHealth, is_made_by_a_switch
-from erfailover.reporting.marks import MARK_OF_HEALTH, Condition, Mark, worst
+from erfailover.reporting.marks import MARK_OF_HEALTH, Condition, Mark, find_worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
 UNSURE = frozenset({"Updating", "Deleting"})
 """Provisioning states in which a peering does what it did until now."""
 
 
-def spoke_picture(
+def build_spoke_picture(
     site: Site, observed: Observed, spoke: Spoke, health: SpokeHealth
 ) -> SpokePicture:
     """One spoke with its peerings.
@@ -30,15 +30,15 @@ def spoke_picture(
         spoke: which of the site's.
         health: the verdict on it.
     """
-    network = observed.network(site.network_id(spoke.virtual_network))
-    pairs = tuple(_pair(site, observed, spoke, role, health.path) for role in Role)
+    network = observed.get_network(site.build_network_id(spoke.virtual_network))
+    pairs = tuple(_build_pair(site, observed, spoke, role, health.path) for role in Role)
     condition = Condition(MARK_OF_HEALTH[health.healthy], "; ".join(health.reasons))
-    wrong = worst(side.condition for pair in pairs for side in pair.sides)
+    wrong = find_worst(side.condition for pair in pairs for side in pair.sides)
     if condition.mark is Mark.SOUND and wrong is not None and not wrong.good:
         condition = Condition(Mark.DEGRADED, wrong.why)
     return SpokePicture(
         name=spoke.name,
-        virtual_network=last_of(spoke.virtual_network),
+        virtual_network=get_last_name(spoke.virtual_network),
         prefixes=network.address_space if network else (),
         health=health,
         pairs=pairs,
@@ -46,17 +46,17 @@ def spoke_picture(
     )
 
 
-def groups(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
+def group_spokes(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
     """Return the spokes, those in the same condition together; the worst first, then the most."""
     alike: dict[object, list[SpokePicture]] = {}
     for each in spokes:
-        alike.setdefault(_likeness(each), []).append(each)
+        alike.setdefault(_build_likeness(each), []).append(each)
     found = [SpokeGroup(tuple(each)) for each in alike.values()]
     found.sort(key=lambda group: (group.condition.rank, -len(group.spokes)))
     return tuple(found)
 
 
-def _likeness(spoke: SpokePicture) -> object:
+def _build_likeness(spoke: SpokePicture) -> object:
     """Return what two spokes must share to be drawn as one: all but names and prefixes."""
     sides = tuple(
         (side.condition.mark, found and (found.state, found.sync_level, found.flags))
@@ -68,51 +68,57 @@ def _likeness(spoke: SpokePicture) -> object:
     return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
 
 
-def _pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -> PeeringPair:
-    hub = site.hub(role).virtual_network
-    wanted = spoke.prestaged() if site.prestaged else spoke
-    outward = _side(
-        site, observed, spoke.virtual_network, hub, _on(wanted.outward(role), role, path)
+def _build_pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -> PeeringPair:
+    hub = site.get_hub(role).virtual_network
+    wanted = spoke.to_prestaged() if site.prestaged else spoke
+    outward = _build_side(
+        site,
+        observed,
+        spoke.virtual_network,
+        hub,
+        _get_wanted(wanted.get_outward(role), role, path),
     )
-    inward = _side(site, observed, hub, spoke.virtual_network, _on(wanted.inward(role), role, path))
+    inward = _build_side(
+        site, observed, hub, spoke.virtual_network, _get_wanted(wanted.get_inward(role), role, path)
+    )
     if role is Role.BACKUP and path != Path.IPSEC and not site.prestaged:
-        outward, inward = _opposite(outward, inward), _opposite(inward, outward)
+        outward, inward = _mark_missing_side(outward, inward), _mark_missing_side(inward, outward)
     active = path in tuple(Path) and ROLE_OF_PATH[Path(path)] is role
-    condition = worst((outward.condition, inward.condition)) or outward.condition
+    condition = find_worst((outward.condition, inward.condition)) or outward.condition
     return PeeringPair(role, outward, inward, active, condition)
 
 
-def _on(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags | None]:
+def _get_wanted(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags | None]:
     """Return a peering's name, and what the site file wants of it on the path that the spoke is on.
 
     On no path, or an unknown one, it is what the path of the peering's own hub wants: of the
     primary, since the backup's are not needed before a switch.
     """
     if path in tuple(Path):
-        return peering.name, peering.on(Path(path))
-    return peering.name, peering.on(Path.EXPRESSROUTE) if role is Role.PRIMARY else None
+        return peering.name, peering.get_flags(Path(path))
+    return peering.name, peering.get_flags(Path.EXPRESSROUTE) if role is Role.PRIMARY else None
 
 
-def _side(
+def _build_side(
     site: Site, observed: Observed, owner: str, remote: str, wanted: tuple[str, Flags | None]
 ) -> PeeringSide:
     name, flags = wanted
-    found = observed.peering(site.peering_id(owner, name))
-    if observed.network(site.network_id(owner)) is None:
+    found = observed.get_peering(site.build_peering_id(owner, name))
+    if observed.get_network(site.build_network_id(owner)) is None:
         why = observed.unknown.get(
-            site.network_id(owner).lower(), f"{last_of(owner)} could not be read"
+            site.build_network_id(owner).lower(), f"{get_last_name(owner)} could not be read"
         )
         condition = Condition(Mark.UNKNOWN, f"{name}: {why}")
     elif found is None:
         mark = Mark.ABSENT if flags is None else Mark.BROKEN
         condition = Condition(mark, f"{name} does not exist")
     else:
-        condition = _condition(found, flags)
-    return PeeringSide(name, last_of(owner), last_of(remote), found, condition)
+        condition = _rate_peering(found, flags)
+    return PeeringSide(name, get_last_name(owner), get_last_name(remote), found, condition)
 
 
-def _condition(found: Peering, wanted: Flags | None) -> Condition:
-    claim = peering_is_connected_and_in_sync(found, found.name)
+def _rate_peering(found: Peering, wanted: Flags | None) -> Condition:
+    claim = check_peering_ready(found, found.name)
     if claim.verdict is not Verdict.HOLDS:
         if found.state == CONNECTED and not found.failed:
             what = found.provisioning_state if found.provisioning_state in UNSURE else "out of sync"
@@ -125,7 +131,7 @@ def _condition(found: Peering, wanted: Flags | None) -> Condition:
     return Condition(Mark.SOUND, claim.seen)
 
 
-def _opposite(side: PeeringSide, other: PeeringSide) -> PeeringSide:
+def _mark_missing_side(side: PeeringSide, other: PeeringSide) -> PeeringSide:
     """Return one side of a peering that is half there, as what a switch makes of it."""
     unread = Mark.UNKNOWN in (side.condition.mark, other.condition.mark)
     half = side.found or other.found

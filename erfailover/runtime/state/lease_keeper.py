@@ -24,7 +24,7 @@ PATIENCE_S = 10.0
 """How long a renewal waits for one that is under way, in wall seconds."""
 
 
-def boot_time() -> float:
+def read_uptime_s() -> float:
     """Return the seconds since the machine started, suspended time included if it is counted."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -41,7 +41,7 @@ class HeldLease:
     """
 
     def __init__(
-        self, store: Store, step_deadline_s: float = 600.0, now: Callable[[], float] = boot_time
+        self, store: Store, step_deadline_s: float = 600.0, now: Callable[[], float] = read_uptime_s
     ) -> None:
         self._store = store
         self._step_deadline_s = step_deadline_s
@@ -75,7 +75,7 @@ class HeldLease:
         """Note that the store has confirmed the record that must precede every break."""
         self._recorded = True
 
-    def allows(self, write: Write) -> bool:
+    def can_send(self, write: Write) -> bool:
         """Return whether a write may be sent now, by what is known; sends no request."""
         grant = Grant(self._confirmed_s, self._recorded, self._lost is not None)
         return may_send(write, grant, self._now(), self._store.relied_on_s, self._step_deadline_s)
@@ -98,7 +98,7 @@ class HeldLease:
             asking.join(MAKE_PATIENCE_S if write is Write.MAKE else PATIENCE_S)
         if self._lost is not None:
             raise self._lost
-        if not self.allows(write):
+        if not self.can_send(write):
             raise self._silence or StateFailure(
                 "the store of the site's lease has not confirmed it lately",
                 "Nothing was sent. Run the same command again.",

@@ -30,10 +30,10 @@ from erfailover.model.lease import (
     LeaseRecord,
     Taken,
     decide,
-    refusal,
+    explain_refusal,
 )
 from erfailover.runtime import files, input_file
-from erfailover.runtime.state.process import alive, is_running
+from erfailover.runtime.state.process import is_alive, is_running
 
 LEASE_S = 60.0
 RELIED_ON_S = 10.0
@@ -57,7 +57,7 @@ class LocalStore:
 
     folder: Path
     wall: Callable[[], float] = time.time
-    lives: Callable[[Holder], bool | None] = alive
+    lives: Callable[[Holder], bool | None] = is_alive
     runs: Callable[[Holder], bool] = is_running
     sleep: Callable[[float], None] = time.sleep
     renew_every_s: float = LEASE_S / 3
@@ -83,7 +83,7 @@ class LocalStore:
 
     def read(self) -> bytes:
         """Return the whole journal; empty if there is none."""
-        with self._troubles_named():
+        with self._translate_errors():
             try:
                 return input_file.read(self.journal_file, MOST_JOURNAL_BYTES)
             except FileNotFoundError:
@@ -95,7 +95,7 @@ class LocalStore:
         A last line without an end, whose writer died, is ended first. If that fails, nothing is
         added.
         """
-        with self._troubles_named():
+        with self._translate_errors():
             files.make_private_folder(self.folder)
             with files.open_private(self.journal_file) as stream:
                 if stream.seek(0, os.SEEK_END):
@@ -107,12 +107,12 @@ class LocalStore:
     def mend(self) -> tuple[str, ...]:
         """Keep a damaged journal beside a fresh one, which has every record that can be read."""
         content = self.read()
-        mended = journal_lines.mended(content)
+        mended = journal_lines.remove_damage(content)
         if mended is None:
             return ()
         at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.wall()))
         kept = self.folder / f"journal.damaged-{at}-{secrets.token_hex(2)}.jsonl"
-        with self._troubles_named():
+        with self._translate_errors():
             files.write(kept, content)
             files.write(self.journal_file, mended)
         return (str(kept),)
@@ -128,12 +128,12 @@ class LocalStore:
 
     def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         """Take the lease: a free, expired or orphaned one, or with ``take_over`` a live one."""
-        with self._locked():
+        with self._hold_lock():
             found, _ = self._read_lease(damaged_is_free=take_over)
             now = self.wall()
             decision = self._decide(found, now, take_over=take_over)
             if not decision.take:
-                raise Refused(*refusal(self.name, found, now))
+                raise Refused(*explain_refusal(self.name, found, now))
             record = LeaseRecord(holder, now, now + LEASE_S)
             token = str(uuid4())
             self._write_lease(record, token)
@@ -142,7 +142,7 @@ class LocalStore:
 
     def look(self) -> Held:
         """Return the state of the lease; nothing is acquired or written."""
-        with self._troubles_named():
+        with self._translate_errors():
             found, _ = self._read_lease()
         return Held(self._decide(found, self.wall(), take_over=False).standing, found)
 
@@ -161,14 +161,14 @@ class LocalStore:
             LeaseLost: another run has it.
             StateFailure: the file is damaged, or cannot be read or written.
         """
-        with self._locked():
+        with self._hold_lock():
             try:
                 found, token = self._read_lease()
             except Refused as damaged:
                 raise StateFailure(damaged.message, damaged.hint) from damaged
             now = self.wall()
             if self._token is None or self._record is None or token not in (None, self._token):
-                raise _lost(found, now)
+                raise _build_lease_lost(found, now)
             expires = found.expires if found else None
             if expires is None or expires - now < LEASE_S - self.renew_every_s:
                 renewed = LeaseRecord(self._record.holder, self._record.since, now + LEASE_S)
@@ -180,7 +180,7 @@ class LocalStore:
 
     def release(self) -> None:
         """Give the lease up; nothing happens if it is no longer ours."""
-        with self._locked():
+        with self._hold_lock():
             _, token = self._read_lease(damaged_is_free=True)
             if token is not None and token == self._token:
                 self.lease_file.unlink(missing_ok=True)
@@ -191,15 +191,15 @@ class LocalStore:
 
     def retire_journal(self) -> None:
         """Set the journal aside: all of it is kept elsewhere by now."""
-        with self._troubles_named(), suppress(FileNotFoundError):
+        with self._translate_errors(), suppress(FileNotFoundError):
             self.journal_file.replace(self.folder / "journal.merged.jsonl")
 
     def _read_lease(
         self, *, damaged_is_free: bool = False
     ) -> tuple[LeaseRecord | None, str | None]:
         try:
-            data: Any = plain_json.loads(input_file.read(self.lease_file, MOST_LEASE_BYTES))
-            return LeaseRecord.of(data), str(data["token"])
+            data: Any = plain_json.parse_json(input_file.read(self.lease_file, MOST_LEASE_BYTES))
+            return LeaseRecord.from_data(data), str(data["token"])
         except FileNotFoundError:
             return None, None
         except (ValueError, KeyError, input_file.TooLarge):
@@ -211,11 +211,11 @@ class LocalStore:
             ) from None
 
     def _write_lease(self, record: LeaseRecord, token: str) -> None:
-        files.write(self.lease_file, json.dumps({**record.data(), "token": token}))
+        files.write(self.lease_file, json.dumps({**record.to_data(), "token": token}))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._troubles_named():
+    def _hold_lock(self) -> Iterator[None]:
+        with self._translate_errors():
             files.make_private_folder(self.folder)
             with files.open_private(self.folder / "lease.lock") as lock:
                 self._lock(lock.fileno())
@@ -233,7 +233,7 @@ class LocalStore:
         )
 
     @contextmanager
-    def _troubles_named(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -244,8 +244,8 @@ class LocalStore:
             ) from error
 
 
-def _lost(found: LeaseRecord | None, now: float) -> LeaseLost:
-    who = f"it was taken over by {found.told(now)}" if found else "it is gone"
+def _build_lease_lost(found: LeaseRecord | None, now: float) -> LeaseLost:
+    who = f"it was taken over by {found.describe(now)}" if found else "it is gone"
     return LeaseLost(
         f"the lease of the site is lost: {who}; nothing further is written",
         "See erfailover status and erfailover history before you run the command again.",

@@ -23,35 +23,35 @@ SAME_START_S = 2.0
 """Two readings of one start time may differ by this: the boot time is given in whole seconds."""
 
 
-def this_process(command: str) -> Holder:
+def build_holder(command: str) -> Holder:
     """Return the holder that this process is."""
-    started = _ticks(psutil.Process())
-    return Holder(_user(), socket.gethostname(), os.getpid(), command, _machine(), started)
+    started = _get_start_ticks(psutil.Process())
+    return Holder(_get_user(), socket.gethostname(), os.getpid(), command, _read_machine(), started)
 
 
-def alive(holder: Holder) -> bool | None:
+def is_alive(holder: Holder) -> bool | None:
     """Return whether a holder's process lives; None if that cannot be known from here.
 
     A process of another machine, or of another container of this one, is not known.
     """
-    found = _state(holder)
+    found = _read_state(holder)
     return None if found is None else found not in ENDED
 
 
 def is_stopped(holder: Holder) -> bool:
     """Return whether a holder's process is known to live and to be stopped (Ctrl-Z)."""
-    return _state(holder) in STOPPED
+    return _read_state(holder) in STOPPED
 
 
 def is_running(holder: Holder) -> bool:
     """Return whether a holder's process is known to live and not to be stopped."""
-    found = _state(holder)
+    found = _read_state(holder)
     return found is not None and found not in ENDED | STOPPED | {HIDDEN}
 
 
-def _state(holder: Holder) -> str | None:
+def _read_state(holder: Holder) -> str | None:
     """Return psutil's state of a holder's process, or HIDDEN; None if it cannot be known."""
-    here = (socket.gethostname(), _machine())
+    here = (socket.gethostname(), _read_machine())
     if (holder.host, holder.machine) != here or not 0 < holder.pid <= LARGEST_PID:
         return None
     try:
@@ -60,12 +60,12 @@ def _state(holder: Holder) -> str | None:
     except psutil.ZombieProcess:
         return psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return HIDDEN if _exists(holder.pid) else psutil.STATUS_DEAD
+        return HIDDEN if _has_process(holder.pid) else psutil.STATUS_DEAD
     except psutil.AccessDenied:
         return HIDDEN
 
 
-def _exists(pid: int) -> bool:
+def _has_process(pid: int) -> bool:
     """Return whether a process exists that psutil does not find.
 
     Linux hides the processes of other users if /proc is mounted with hidepid.
@@ -85,10 +85,10 @@ def _has_started(process: psutil.Process, started: str) -> bool:
     """Return whether a process started at a recorded time; True if none was recorded."""
     if not started.isdecimal():
         return True
-    return abs(int(_ticks(process)) - int(started)) <= SAME_START_S * 100
+    return abs(int(_get_start_ticks(process)) - int(started)) <= SAME_START_S * 100
 
 
-def _ticks(process: psutil.Process) -> str:
+def _get_start_ticks(process: psutil.Process) -> str:
     """Return when a process started, in hundredths of a second, as proc(5) and a lease have it.
 
     On Linux that is since the boot: the time since 1970 would change with every correction of
@@ -98,13 +98,13 @@ def _ticks(process: psutil.Process) -> str:
     return str(round((process.create_time() - since) * 100))
 
 
-def _user() -> str:
+def _get_user() -> str:
     with suppress(ImportError, KeyError, OSError):
         return getpass.getuser()
     return f"uid {os.getuid()}" if hasattr(os, "getuid") else "an unknown user"
 
 
-def _machine() -> str:
+def _read_machine() -> str:
     """Return Linux's boot id and PID namespace; empty on a system that has neither."""
     parts = []
     with suppress(OSError):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from erfailover.errors import StateFailure
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from erfailover.model.lease import Held, Holder, Standing, Taken
 from erfailover.runtime.state.local import LocalStore
 from erfailover.runtime.state.store import Store
@@ -66,7 +66,7 @@ class SharedStore:
         except StateFailure as failure:
             self._break(failure)
             return pending
-        return shared + _missing(pending, shared)
+        return shared + _select_missing(pending, shared)
 
     def append(self, lines: bytes) -> None:
         """Add lines to the shared journal; to this machine's own if that fails."""
@@ -154,16 +154,16 @@ class SharedStore:
         pending = self.local.read()
         if not pending:
             return
-        missing = _missing(pending, self.remote.read())
+        missing = _select_missing(pending, self.remote.read())
         if missing:
             self.remote.append(missing)
             count = missing.count(b"\n")
-            records = counted(count, "record")
+            records = format_count(count, "record")
             self.say(f"Copied {records} of this machine's journal to {self.remote.name}.")
         self.local.retire_journal()
 
 
-def _missing(pending: bytes, shared: bytes) -> bytes:
+def _select_missing(pending: bytes, shared: bytes) -> bytes:
     """Return the whole lines of one journal that another lacks; a torn last line is left."""
     known = set(shared.split(b"\n"))
     lines = pending.split(b"\n")[:-1]

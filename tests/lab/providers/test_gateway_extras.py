@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.azure.readers.network import gateway as read_gateway
+from erfailover.azure.readers.network import parse_gateway as read_gateway
 from erfailover.model.observed import Reading
 from erfailover.model.site import Role
 from tests.support.arm_client import Arm

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from tests.tools.bench import az, document, machine, ours, outages, prefixes, sdk, targets
 from tests.tools.bench.rows import Measured, Outage, Process, Switch, Tables, Way
 from tests.tools.bench.targets import FEW_PREFIXES, LARGE, MANY_PREFIXES
@@ -249,7 +249,9 @@ def _az(made: Worlds, options: argparse.Namespace) -> Iterator[Switch]:
 def _told(what: str, size: int, seed: int, work: Callable[[], T]) -> T:
     began = time.monotonic()
     found = work()
-    _say(f"{what}, {counted(size, 'spoke')}, seed {seed}: done in {time.monotonic() - began:.1f} s")
+    _say(
+        f"{what}, {format_count(size, 'spoke')}, seed {seed}: done in {time.monotonic() - began:.1f} s"
+    )
     return found
 
 

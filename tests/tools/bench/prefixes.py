@@ -22,10 +22,10 @@ from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Reading
-from erfailover.model.prefix_table import ipv4_prefix
+from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.site import Role
 from erfailover.planning import conditions
-from erfailover.planning.carried_prefixes import carried_prefixes
+from erfailover.planning.carried_prefixes import list_carried_prefixes
 from tests.support.route_rows import INSTANCES, PEERS, learned
 from tests.tools.bench import machine, worlds
 from tests.tools.bench.ours import SPEED, in_a_process
@@ -78,24 +78,24 @@ def _peers(prefixes: int) -> list[dict[str, Any]]:
 
 def _judge(content: bytes, prefixes: list[str]) -> None:
     """From an answer's bytes to all conditions of a gateway."""
-    ipv4_prefix.cache_clear()
-    found = answers.rows_of(answers.parse(content))
-    routes = tuple(map(gateway_tables.route, found))
-    peers = tuple(map(gateway_tables.peer, _peers(len(prefixes))))
+    parse_route_prefix.cache_clear()
+    found = answers.parse_rows(answers.parse(content))
+    routes = tuple(map(gateway_tables.parse_route, found))
+    peers = tuple(map(gateway_tables.parse_peer, _peers(len(prefixes))))
     body = {"properties": {"gatewayType": "Vpn", "bgpSettings": {"bgpPeeringAddress": "10.3.0.4"}}}
-    gateway = network.gateway(Role.BACKUP, body, Reading(peers), Reading(routes), "/g/vng2")
+    gateway = network.parse_gateway(Role.BACKUP, body, Reading(peers), Reading(routes), "/g/vng2")
     wanted = tuple(map(IPv4Network, prefixes))
     claims = (
-        conditions.gateway_is_provisioned(gateway, Role.BACKUP),
-        conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP),
-        conditions.gateway_has_all_its_bgp_peers(gateway, Role.BACKUP),
-        conditions.gateway_has_learned(gateway, Role.BACKUP, wanted),
-        conditions.gateway_has_been_healthy_for(gateway, Role.BACKUP, wanted, 60.0),
-        conditions.gateway_does_not_originate(gateway, Role.BACKUP, wanted),
+        conditions.check_gateway_provisioned(gateway, Role.BACKUP),
+        conditions.check_gateway_connected(gateway, Role.BACKUP),
+        conditions.check_all_peers_connected(gateway, Role.BACKUP),
+        conditions.check_gateway_learned(gateway, Role.BACKUP, wanted),
+        conditions.check_gateway_healthy_for(gateway, Role.BACKUP, wanted, 60.0),
+        conditions.check_not_originated(gateway, Role.BACKUP, wanted),
     )
-    if conditions.all_of(claims) is not Verdict.HOLDS:
+    if conditions.combine_verdicts(claims) is not Verdict.HOLDS:
         raise RuntimeError(f"expected every condition to hold: {claims}")
-    carried_prefixes(gateway)
+    list_carried_prefixes(gateway)
 
 
 def _status(made: Worlds, prefixes: int) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import format_count
 from tests.tools.bench.rows import YARDSTICK, Compared, Measured, Switch, Way
 
 COLD_LIMIT = 1.2
@@ -97,12 +97,14 @@ def _ratios(measured: Measured) -> Iterable[Target]:
     for size in measured.sizes():
         if cold := measured.of(Way.COLD, size):
             yield Target(
-                f"cold against its bound, {counted(size, 'spoke')}", ratio(cold), COLD_LIMIT
+                f"cold against its bound, {format_count(size, 'spoke')}", ratio(cold), COLD_LIMIT
             )
         if prestaged := measured.of(Way.PRESTAGED, size):
             limit = PRESTAGED_LIMIT.get(size, PRESTAGED_LIMIT_MORE)
             yield Target(
-                f"prestaged against its bound, {counted(size, 'spoke')}", ratio(prestaged), limit
+                f"prestaged against its bound, {format_count(size, 'spoke')}",
+                ratio(prestaged),
+                limit,
             )
 
 

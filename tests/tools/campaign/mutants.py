@@ -66,19 +66,19 @@ def _delete(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 def _deleting() -> None:
     _planned(_delete)()
-    procedure.breaches = lambda site, plan: []
+    procedure.find_breaches = lambda site, plan: []
     peerings.refuse_if_in_use = lambda seen, name: None
 
 
 def _no_contingency() -> None:
     """A make that fails is neither repeated nor taken back."""
-    right = recovery.next_move
+    right = recovery.choose_move
 
     def next_move(place: Place, *rest: Any, **more: Any) -> Move:
         found = right(place, *rest, **more)
         return Move.GIVE_UP if found in (Move.MAKE, Move.TAKE_BACK) else found
 
-    setattr(crossing, "next_move", next_move)  # noqa: B010 - imported there
+    setattr(crossing, "choose_move", next_move)  # noqa: B010 - imported there
 
 
 def _no_gate() -> None:
@@ -95,7 +95,7 @@ def _blind() -> None:
     ) -> None:
         for _ in range(5):
             try:
-                retries = self._session.retries(self._waiting)
+                retries = self._session.build_retries(self._waiting)
                 retries.call(what, work, on=WRITE, deadline=rest[0])
                 return
             except AzureFailure as failure:
@@ -122,7 +122,7 @@ def _forced(right: Callable[..., Claim], verdict: Verdict) -> Callable[..., Clai
 
 
 def _late_journal() -> None:
-    right = recorder.Recorder.later
+    right = recorder.Recorder.record_later
     late: list[dict[str, Any]] = []
 
     def later(self: recorder.Recorder, event: str, **fields: Any) -> Future[None]:
@@ -135,7 +135,7 @@ def _late_journal() -> None:
             right(self, "intent", **late.pop(0))
         return right(self, event, **fields)
 
-    recorder.Recorder.later = later  # type: ignore[method-assign]
+    recorder.Recorder.record_later = later  # type: ignore[method-assign]
 
 
 def _no_patience() -> None:
@@ -144,7 +144,7 @@ def _no_patience() -> None:
 
 def _failed_is_done() -> None:
     model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
-    writer._as_put = _flags_alone
+    writer._build_put_check = _flags_alone
     setattr(crossing.Crossing, "_is_confirmed", lambda self, peering_id: True)  # noqa: B010
 
 

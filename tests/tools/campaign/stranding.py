@@ -18,7 +18,7 @@ from erfailover.commands.runs import recorder
 from erfailover.commands.switch import crossing, execution, left_out
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.fencing import Grant, Write, may_send
-from erfailover.planning.switch.recovery import Direction, Move, OutwardPeerings, Place, next_move
+from erfailover.planning.switch.recovery import Direction, Move, OutwardPeerings, Place, choose_move
 from erfailover.reporting.run import report
 from erfailover.runtime import executor, streams
 from erfailover.runtime.clock import start
@@ -38,7 +38,7 @@ def _listeners_end_runs() -> None:
 
 
 def _journal_ends_runs() -> None:
-    right = recorder.Recorder.later
+    right = recorder.Recorder.record_later
 
     def later(self: Any, event: str, **fields: Any) -> Future[None]:
         kept = right(self, event, **fields)
@@ -49,8 +49,8 @@ def _journal_ends_runs() -> None:
     def intent_later(self: Any, task: str, title: str, change: str, resource: str) -> None:
         self.later("intent", task=task, title=title, change=change, resource=resource)
 
-    recorder.Recorder.later = later  # type: ignore[method-assign]
-    recorder.Recorder.intent_later = intent_later  # type: ignore[method-assign]
+    recorder.Recorder.record_later = later  # type: ignore[method-assign]
+    recorder.Recorder.record_intent_later = intent_later  # type: ignore[method-assign]
 
 
 def _breaks_unconfirmed() -> None:
@@ -88,7 +88,7 @@ def _opposite_of_unknown() -> None:
 
 
 def _next_move(change: Any) -> None:
-    right = next_move
+    right = choose_move
 
     def changed(place: Place, last: Any, *rest: Any, **more: Any) -> Move:
         found = right(place, last, *rest, **more)
@@ -96,7 +96,7 @@ def _next_move(change: Any) -> None:
             return found
         return change(place, last) or found
 
-    setattr(crossing, "next_move", changed)  # noqa: B010 - imported there
+    setattr(crossing, "choose_move", changed)  # noqa: B010 - imported there
 
 
 def _make_once() -> None:
@@ -152,11 +152,11 @@ def _first_ctrl_c_ends() -> None:
             raise self._stopped_by_the_operator() from None
         return loop.result()
 
-    executor._Run.to_the_end = to_the_end  # type: ignore[method-assign]
+    executor._Run.run_to_end = to_the_end  # type: ignore[method-assign]
 
 
 def _says_still_on() -> None:
-    report.RunReport._state = lambda self, *rest: "still on ExpressRoute"  # type: ignore[method-assign]
+    report.RunReport._describe_state = lambda self, *rest: "still on ExpressRoute"  # type: ignore[method-assign]
 
 
 def _make_waits_for_a_token() -> None:
@@ -170,7 +170,7 @@ def _make_waits_for_a_token() -> None:
     def refused(self: Any, verb: str, url: str, retry_after_s: float) -> None:
         self.until_s = self.clock.now() + retry_after_s
 
-    for name, method in (("take", take), ("refused", refused)):
+    for name, method in (("take", take), ("record_refusal", refused)):
         setattr(Budget, name, method)
 
 
@@ -199,7 +199,7 @@ def _make_not_confirmed() -> None:
 
 
 def _early() -> None:
-    right = execution.SwitchRun._crossings
+    right = execution.SwitchRun._build_crossings
 
     def crossings(self: Any, plan: Any) -> Any:
         found = right(self, plan)
@@ -207,12 +207,12 @@ def _early() -> None:
             each.deadline_s = 60.0
         return found
 
-    execution.SwitchRun._crossings = crossings  # type: ignore[method-assign]
+    execution.SwitchRun._build_crossings = crossings  # type: ignore[method-assign]
 
 
 def _vague() -> None:
-    left_out.stranded_failure = lambda outcome: None
-    crossing.Crossing._failure = lambda self, place: self._failures[Direction.FORWARD]  # type: ignore[method-assign]
+    left_out.build_stranded_failure = lambda outcome: None
+    crossing.Crossing._build_failure = lambda self, place: self._failures[Direction.FORWARD]  # type: ignore[method-assign]
 
 
 BREAK, MAKE = "ipsec:PUT:vnet1-to-vnet2:1", "ipsec:PUT:vnet1-to-vnet3:2"

@@ -48,7 +48,7 @@ WORDS = {
 
 def page() -> str:
     """The page as it should be."""
-    schema = schemas.schema(schemas.SITE)
+    schema = schemas.load_schema(schemas.SITE)
     shapes = {"Site": schema, **schema["$defs"]}
     places = _places(shapes)
     parts = [HEAD]
@@ -56,7 +56,7 @@ def page() -> str:
         parts.append(f"## {_title(found)}\n")
         parts += [f"{text}\n" for text in [_about(shapes[name], found)] if text]
         parts.append(_table(shapes[name], places))
-    parts.append(TAIL.format(template=loader.template().strip()))
+    parts.append(TAIL.format(template=loader.read_template().strip()))
     return "\n".join(parts)
 
 

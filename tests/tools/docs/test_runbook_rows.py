@@ -9,7 +9,7 @@ from itertools import product
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Path
 from erfailover.planning.health import Health, SpokeHealth
-from erfailover.reporting.status.headline import headline
+from erfailover.reporting.status.headline import format_headline
 from tests.tools.docs.shell import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
@@ -58,7 +58,7 @@ def verdicts() -> Iterator[str]:
                 health = Health(
                     "mixed", None, group, ready, (claim(ready),), other=other, left_out=left
                 )
-                yield headline(health, drill=drill)
+                yield format_headline(health, drill=drill)
 
 
 def test_every_verdict_has_a_row() -> None:

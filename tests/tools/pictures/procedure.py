@@ -18,7 +18,7 @@ from erfailover.planning.switch.procedure import STEPS, Rule
 from erfailover.reporting.diagram import drawing
 from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
 from erfailover.reporting.marks import Mark
-from erfailover.reporting.plan.text import changes
+from erfailover.reporting.plan.text import describe_changes
 from tests.support.sites import gateway, observed, on, route, site
 
 WORDS = {Change.CREATE: "create", Change.UPDATE: "update", Change.DELETE: "delete"}
@@ -49,8 +49,8 @@ def drawn() -> str:
         sheet(
             {step.kind: step for step in plan.writes},
             plan.guards,
-            tuple(gates.gate(of, observed(of, ready), target, spoke)),
-            gates.outcome(of, arrived, target, spoke),
+            tuple(gates.check_gate(of, observed(of, ready), target, spoke)),
+            gates.check_outcome(of, arrived, target, spoke),
         )
     )
 
@@ -119,9 +119,9 @@ def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:
     if step:
         title, why = step.title, step.why
         write = f"{WORDS[step.write.change]} {step.write.name}, {rule.side.value}"
-        flags = "; ".join(changes(step.write))
+        flags = "; ".join(describe_changes(step.write))
     else:
-        title, why = rule.words("the spoke", "the arriving hub", "the leaving hub")
+        title, why = rule.format_words("the spoke", "the arriving hub", "the leaving hub")
         write, flags = rule.side.value, rule.goal.value
     lines = (
         Line(f"{rule.number}. {title}", strong=True, at_most=2),
@@ -142,7 +142,8 @@ def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:
 
 def _taken_back(step: SwitchStep, row: int) -> Card:
     lines = tuple(
-        Line(f"{write.name}: {'; '.join(changes(write))}", at_most=2) for write in step.contingency
+        Line(f"{write.name}: {'; '.join(describe_changes(write))}", at_most=2)
+        for write in step.contingency
     )
     heading = f"step {step.number} refused or failed: taken back"
     return Card(f"back/{step.number}", row, lines, heading, kind="contingency")

@@ -22,7 +22,7 @@ from erfailover.azure.client.bounded_transport import (
     ANSWER_BYTES,
     SLEEP_S,
     BoundedTransport,
-    host_of,
+    format_host,
     is_below,
 )
 from erfailover.azure.client.clouds import resolve
@@ -44,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[HostileServer]:
 def send(server: HostileServer) -> Iterator[Callable[..., Any]]:
     """Send a request as every client of a run does; its answer."""
     access = Access(replace(resolve("public", {}), ca=server.authority))
-    transport = access.transport(server.url, 5.0, ANSWER_S)
+    transport = access.build_transport(server.url, 5.0, ANSWER_S)
 
     def send(path: str = "/x", kind: Any = HttpRequest) -> Any:
         url = path if "://" in path else f"{server.url}{path}"
@@ -239,7 +239,7 @@ BASE = "https://management.azure.com"
 )
 def test_hosts_are_compared_as_the_request_would_go(url: str, below: bool) -> None:
     assert is_below(url, BASE) is below
-    assert host_of(url)
+    assert format_host(url)
 
 
 def test_the_sdk_s_own_pauses_are_short_whatever_an_answer_says(

@@ -21,7 +21,7 @@ from tests.support import sites
 
 SITE = sites.site(*(f"spoke{number}" for number in range(LIST_FROM)))
 NO_LIST = AzureFailure(Kind.REFUSED, "no list")
-HIDDEN, SHOWN, GONE = (SITE.network_id(f"spoke{number}") for number in range(3))
+HIDDEN, SHOWN, GONE = (SITE.build_network_id(f"spoke{number}") for number in range(3))
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Directory:
     asked: list[str] = field(default_factory=list)
     failure: AzureFailure | None = None
 
-    def networks_of(self, _: str) -> list[dict[str, Any]]:
+    def list_networks(self, _: str) -> list[dict[str, Any]]:
         self.asked.append("list")
         if self.failure is not None:
             raise self.failure
@@ -48,10 +48,10 @@ class Directory:
 def test_a_network_that_a_list_leaves_out_is_read_by_itself_before_it_is_called_gone() -> None:
     azure = Directory()
     readings = Readings(cast(Reader, azure), SITE)
-    assert readings.network_body(SHOWN, 60.0) == {"id": SHOWN}
+    assert readings.get_network_body(SHOWN, 60.0) == {"id": SHOWN}
     with pytest.raises(AzureFailure, match="AuthorizationFailed"):
-        readings.network_body(HIDDEN, 60.0)
-    assert readings.network_body(GONE, 60.0) is None
+        readings.get_network_body(HIDDEN, 60.0)
+    assert readings.get_network_body(GONE, 60.0) is None
     assert azure.asked == ["list", HIDDEN, GONE]
 
 
@@ -82,33 +82,33 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 def test_the_age_of_a_reading_counts_from_its_answer(slow: Slow) -> None:
     readings = Readings(cast(Reader, slow), SITE)
-    first = readings.gateway(Role.BACKUP, 20.0)
+    first = readings.get_gateway(Role.BACKUP, 20.0)
     slow.clock.sleep(20.0)
-    assert readings.gateway(Role.BACKUP, 20.0) is first
+    assert readings.get_gateway(Role.BACKUP, 20.0) is first
     slow.clock.sleep(1.0)
-    assert readings.gateway(Role.BACKUP, 20.0) is not first
+    assert readings.get_gateway(Role.BACKUP, 20.0) is not first
     assert slow.read == 2
 
 
 def test_of_several_answers_the_first_counts(slow: Slow) -> None:
     slow.apart_s = 25.0
     readings = Readings(cast(Reader, slow), SITE)
-    first = readings.gateway(Role.BACKUP, 20.0)
-    assert readings.gateway(Role.BACKUP, 20.0) is not first
+    first = readings.get_gateway(Role.BACKUP, 20.0)
+    assert readings.get_gateway(Role.BACKUP, 20.0) is not first
 
 
 def test_who_takes_no_older_reading_gets_one_that_begins_now(slow: Slow) -> None:
     readings = Readings(cast(Reader, slow), SITE)
-    first = readings.gateway(Role.BACKUP, 0.0)
-    assert readings.gateway(Role.BACKUP, 0.0) is not first
+    first = readings.get_gateway(Role.BACKUP, 0.0)
+    assert readings.get_gateway(Role.BACKUP, 0.0) is not first
     assert slow.read == 2
 
 
 def test_a_gateway_is_judged_by_who_reads_it(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = Readings(cast(Reader, slow), SITE)
-    gateway = readings.gateway(Role.BACKUP, 20.0)
-    monkeypatch.setattr(conditions, "_has_learned", None)  # nothing is worked out again
-    claim = conditions.gateway_has_learned(gateway, Role.BACKUP, SITE.remote_prefixes)
+    gateway = readings.get_gateway(Role.BACKUP, 20.0)
+    monkeypatch.setattr(conditions, "_check_learned", None)  # nothing is worked out again
+    claim = conditions.check_gateway_learned(gateway, Role.BACKUP, SITE.remote_prefixes)
     assert claim.verdict is Verdict.HOLDS
 
 
@@ -159,5 +159,5 @@ class Busy(Directory):
 def test_throttling_is_waited_out_for_longer_than_one_network_alone() -> None:
     azure = Busy(failure=NO_LIST)
     readings = Readings(cast(Reader, azure), SITE)
-    assert readings.network_body(SHOWN, 60.0) == {"id": SHOWN}
+    assert readings.get_network_body(SHOWN, 60.0) == {"id": SHOWN}
     assert azure.asked == ["list", "40 s", "120 s"]

@@ -52,7 +52,7 @@ def test_a_cloud_of_microsofts_has_its_own_endpoints(
 ) -> None:
     cloud = resolve(name, {})
     assert (cloud.endpoint, cloud.scope, cloud.authority) == (endpoint, scope, authority)
-    assert cloud.blob_endpoint("acc") == blob
+    assert cloud.build_blob_endpoint("acc") == blob
     assert not cloud.private_authority
     assert resolve("public", {"ERFAILOVER_ENDPOINT": f"{endpoint}/"}) == cloud
     assert resolve(CloudEndpoint(endpoint, authority), {}) == cloud
@@ -64,7 +64,7 @@ def test_a_cloud_by_url_is_its_own_audience_and_has_no_storage_that_is_known() -
     assert cloud.scope == "https://arm.example:444/.default"
     assert cloud.authority == "https://login.example"
     assert cloud.private_authority
-    assert cloud.blob_endpoint("acc") is None
+    assert cloud.build_blob_endpoint("acc") is None
 
 
 def test_the_environment_overrides_the_site_file_piece_by_piece() -> None:

@@ -12,7 +12,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from erfailover.azure.client.access import Access
-from erfailover.azure.client.clouds import at, known
+from erfailover.azure.client.clouds import get_cloud_at, get_known_cloud
 from erfailover.azure.client.raw_request import PAGES
 from erfailover.azure.client.shared_credential import SharedCredential
 from erfailover.azure.reader import Reader
@@ -87,7 +87,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     ):
         bundle = tmp_path / "both.pem"
         bundle.write_bytes(azure.authority.read_bytes() + elsewhere.authority.read_bytes())
-        access = Access(replace(at(azure.url, known("public")), ca=bundle))
+        access = Access(replace(get_cloud_at(azure.url, get_known_cloud("public")), ca=bundle))
         access.tenants.home = SharedCredential(lambda: cast(Any, Fixed()))
         clock = Shifted()
         session = Session(clock, SUBSCRIPTION, access)
@@ -145,10 +145,10 @@ def test_nonsense_once_is_passed_over(scene: Scene, body: Any) -> None:
 def test_a_table_that_is_none_is_no_empty_table(scene: Scene, body: Any) -> None:
     scene.replies(lambda method, path: (200, body))
     with pytest.raises(AzureFailure) as caught:
-        scene.reader.gateway_action(GATEWAY, "get_learned_routes")
+        scene.reader.read_gateway_action(GATEWAY, "get_learned_routes")
     assert caught.value.kind is Kind.SERVER
     with pytest.raises(AzureFailure) as caught:
-        scene.reader.listed(GROUP, resource_ids.NETWORK)
+        scene.reader.list_children(GROUP, resource_ids.NETWORK)
     assert caught.value.kind is Kind.SERVER
     with pytest.raises(AzureFailure) as caught:
         scene.reader.ask_rows(f"{GROUP}/providers/Microsoft.Authorization/locks", "2016-09-01")
@@ -170,10 +170,10 @@ def page(link: Any, name: str = "vnet1") -> dict[str, Any]:
 
 
 LISTS: dict[str, Callable[[Scene], Any]] = {
-    "sdk": lambda scene: scene.reader.networks_of(SUBSCRIPTION),
-    "listed": lambda scene: scene.reader.listed(GROUP, resource_ids.NETWORK),
-    "resources": lambda scene: scene.reader.resources_of_group(GROUP),
-    "connections": lambda scene: scene.reader.connections_of(GATEWAY),
+    "sdk": lambda scene: scene.reader.list_networks(SUBSCRIPTION),
+    "listed": lambda scene: scene.reader.list_children(GROUP, resource_ids.NETWORK),
+    "resources": lambda scene: scene.reader.list_group_resources(GROUP),
+    "connections": lambda scene: scene.reader.list_connections(GATEWAY),
     "path": lambda scene: scene.reader.ask_rows(f"{GROUP}/providers/x/locks", "2016-09-01"),
 }
 every_list = pytest.mark.parametrize("rows", LISTS.values(), ids=LISTS)

@@ -12,7 +12,7 @@ from erfailover.azure.client.rate_limits import (
     NETWORK_LIMITS,
     Budget,
     PacingPolicy,
-    used_up,
+    is_exhausted,
 )
 from erfailover.errors import AzureFailure, Kind
 from erfailover.lab.core.clock import SteppedClock
@@ -72,7 +72,7 @@ def test_a_make_whose_token_was_taken_with_the_break_waits_for_none() -> None:
     before = clock.now()
     budget.prepay((one, two))
     assert clock.now() > before + 100.0, "there was room for one of the two only"
-    budget.refused("PUT", f"https://arm{one}", 500.0)
+    budget.record_refusal("PUT", f"https://arm{one}", 500.0)
     before = clock.now()
     budget.take("PUT", f"https://arm{one.lower()}?api-version=1")
     budget.take("PUT", f"https://arm{two}?api-version=1")
@@ -87,7 +87,7 @@ def test_what_is_forgone_is_no_longer_paid_for() -> None:
     id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
     budget.prepay((id_,))
     budget.forgo((id_,))
-    budget.refused("PUT", f"https://arm{id_}", 50.0)
+    budget.record_refusal("PUT", f"https://arm{id_}", 50.0)
     budget.take("PUT", f"https://arm{id_}")
     assert clock.now() > 40.0
 
@@ -95,7 +95,7 @@ def test_what_is_forgone_is_no_longer_paid_for() -> None:
 def test_what_others_use_up_is_heeded() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
-    budget.told("PUT", GATEWAY, {"x-ms-ratelimit-remaining-subscription-writes": "0"})
+    budget.record_remaining("PUT", GATEWAY, {"x-ms-ratelimit-remaining-subscription-writes": "0"})
     budget.take("PUT", GATEWAY)
     assert clock.now() > 0.0
     before = clock.now()
@@ -106,7 +106,7 @@ def test_what_others_use_up_is_heeded() -> None:
 def test_after_a_refusal_nobody_asks_before_its_time_is_over() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
-    budget.refused("GET", GATEWAY, 17.0)
+    budget.record_refusal("GET", GATEWAY, 17.0)
     budget.take("GET", GATEWAY)
     assert clock.now() >= 17.0
 
@@ -114,7 +114,7 @@ def test_after_a_refusal_nobody_asks_before_its_time_is_over() -> None:
 def test_subscriptions_have_buckets_of_their_own() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
-    budget.refused("GET", GATEWAY, 17.0)
+    budget.record_refusal("GET", GATEWAY, 17.0)
     budget.take("GET", GATEWAY.replace("S1", "S2"))
     budget.take("GET", "https://arm/tenants")
     assert clock.now() == 0.0
@@ -123,32 +123,35 @@ def test_subscriptions_have_buckets_of_their_own() -> None:
 def test_looks_at_few_operations_need_not_keep_off_and_at_many_come_less_often() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
-    with budget.watching():
-        assert budget.before_a_look_s() == 0.0
+    with budget.share_polls():
+        assert budget.compute_poll_delay_s() == 0.0
     waits = []
     for _ in range(600):
         budget._watching = 200
-        waits.append(budget.before_a_look_s())
+        waits.append(budget.compute_poll_delay_s())
     assert waits[0] < waits[-1]
     assert waits[-1] == pytest.approx(200 / 14.0, abs=1.0)
 
 
 def test_a_bucket_without_a_token_is_told_from_one_with_tokens_left() -> None:
-    assert used_up({"x-ms-ratelimit-remaining-subscription-reads": "0"})
-    assert not used_up({"x-ms-ratelimit-remaining-subscription-reads": "7"})
-    assert not used_up({})
+    assert is_exhausted({"x-ms-ratelimit-remaining-subscription-reads": "0"})
+    assert not is_exhausted({"x-ms-ratelimit-remaining-subscription-reads": "7"})
+    assert not is_exhausted({})
 
 
 def test_a_wait_for_a_token_that_outlasts_the_deadline_is_refused_instead() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
-    budget.refused("PUT", GATEWAY, 3600.0)
-    with deadlines.until(60.0), pytest.raises(AzureFailure, match="leaves no room") as caught:
+    budget.record_refusal("PUT", GATEWAY, 3600.0)
+    with (
+        deadlines.apply_deadline(60.0),
+        pytest.raises(AzureFailure, match="leaves no room") as caught,
+    ):
         budget.take("PUT", GATEWAY)
     assert caught.value.kind is Kind.THROTTLED
     assert not caught.value.outcome_unknown
     assert clock.now() == 0.0
-    with deadlines.until(4000.0):
+    with deadlines.apply_deadline(4000.0):
         budget.take("PUT", GATEWAY)
     assert 3600.0 <= clock.now() <= 4000.0
 
@@ -156,9 +159,9 @@ def test_a_wait_for_a_token_that_outlasts_the_deadline_is_refused_instead() -> N
 def test_who_was_refused_a_wait_keeps_nobody_waiting() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
-    budget.refused("PUT", GATEWAY, 100.0)
+    budget.record_refusal("PUT", GATEWAY, 100.0)
     for _ in range(100):
-        with deadlines.until(1.0), pytest.raises(AzureFailure):
+        with deadlines.apply_deadline(1.0), pytest.raises(AzureFailure):
             budget.take("PUT", GATEWAY)
     budget.take("PUT", GATEWAY)
     assert clock.now() < 102.0
@@ -168,7 +171,7 @@ def test_tokens_taken_ahead_are_waited_for_within_a_limit() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
     id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
-    budget.refused("PUT", f"https://arm{id_}", 1000.0)
+    budget.record_refusal("PUT", f"https://arm{id_}", 1000.0)
     with pytest.raises(AzureFailure):
         budget.prepay((id_,), within_s=600.0)
     assert clock.now() == 0.0
@@ -180,9 +183,9 @@ def test_the_writes_of_a_spoke_that_is_owed_a_path_never_wait() -> None:
     clock = SteppedClock()
     budget = Budget(clock)
     id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
-    budget.refused("PUT", f"https://arm{id_}", 3600.0)
+    budget.record_refusal("PUT", f"https://arm{id_}", 3600.0)
     budget.exempt((id_,), True)
-    with deadlines.until(1.0):
+    with deadlines.apply_deadline(1.0):
         for _ in range(50):
             budget.take("PUT", f"https://arm{id_}?api-version=1")
     assert clock.now() == 0.0
@@ -195,8 +198,8 @@ def test_a_refusal_counts_until_the_deadline_of_whoever_met_it(text: str) -> Non
     headers = {"Retry-After": text, "x-ms-ratelimit-remaining-subscription-writes": "0"}
     request = SimpleNamespace(http_request=SimpleNamespace(method="PUT", url=GATEWAY))
     answer = SimpleNamespace(http_response=SimpleNamespace(status_code=429, headers=headers))
-    with deadlines.until(60.0):
+    with deadlines.apply_deadline(60.0):
         PacingPolicy(budget).on_response(request, answer)
-    with deadlines.until(70.0):
+    with deadlines.apply_deadline(70.0):
         budget.take("PUT", GATEWAY)
     assert clock.now() <= 61.0

@@ -31,11 +31,11 @@ from erfailover.azure.readers import (
 from erfailover.azure.readers.adoption import discover
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.arm_json import number, rows, text, truth, whole
+from erfailover.model.arm_json import list_objects, parse_bool, parse_int, parse_number, parse_text
 from erfailover.model.observed import Reading
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import InterfaceRoute, NextHop
-from erfailover.model.resource_ids import canonical
+from erfailover.model.resource_ids import canonicalize
 from erfailover.model.site import Hub, Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.adoption.adopt import Wanted, adopt
@@ -93,23 +93,23 @@ class FakeReader:
     def get(self, resource_id: str, deadline_s: float = 0.0) -> Any:
         return self.body
 
-    def listed(self, parent_id: str, *_: Any, **__: Any) -> list[Any]:
+    def list_children(self, parent_id: str, *_: Any, **__: Any) -> list[Any]:
         return [self.body]
 
-    def connections_of(self, gateway_id: str, deadline_s: float = 0.0) -> list[Any]:
+    def list_connections(self, gateway_id: str, deadline_s: float = 0.0) -> list[Any]:
         return [self.body]
 
-    def resources_of_group(self, group_id: str) -> list[Any]:
+    def list_group_resources(self, group_id: str) -> list[Any]:
         return [self.body]
 
-    def action(self, *_: Any, **__: Any) -> Any:
+    def read_action(self, *_: Any, **__: Any) -> Any:
         listed = self.body.get("value") if isinstance(self.body, dict) else None
         return {"RouteServiceRole_IN_0": [self.body], "value": listed or [self.body]}
 
     def ask(self, *_: Any, **__: Any) -> Any:
         return SimpleNamespace(body=self.body)
 
-    def gateway_action(self, *_: Any, **__: Any) -> list[Any]:
+    def read_gateway_action(self, *_: Any, **__: Any) -> list[Any]:
         return [self.body]
 
 
@@ -118,15 +118,15 @@ def site() -> Site:
 
 
 def read_network(body: Any) -> None:
-    found = network.network(body, HUB)
+    found = network.parse_network(body, HUB)
     assert found.id
     reader: Any = FakeReader(body)
     around = routing.read(reader, site())
-    assert around.network(HUB).value is not None
+    assert around.get_network(HUB).value is not None
     for each in found.peerings:
-        row = network.peering_row(body, each.id)
+        row = network.find_peering_row(body, each.id)
         assert row is not None
-        export.terraform([export.owned(row, each.id)], "now")
+        export.render_terraform([export.parse_peering(row, each.id)], "now")
 
 
 class HubReader(FakeReader):
@@ -178,18 +178,18 @@ def hub() -> dict[str, Any]:
 
 def read_peering(body: Any) -> None:
     peering_id = f"{HUB}/virtualNetworkPeerings/p"
-    assert network.peering(body, HUB).id
-    written = [export.owned(body, peering_id)]
-    assert "allow_virtual_network_access" in export.terraform(written, "now")
-    assert "remoteVirtualNetwork" in "".join(export.bicep(written, "now").values())
+    assert network.parse_peering(body, HUB).id
+    written = [export.parse_peering(body, peering_id)]
+    assert "allow_virtual_network_access" in export.render_terraform(written, "now")
+    assert "remoteVirtualNetwork" in "".join(export.render_bicep(written, "now").values())
 
 
 def read_gateway(body: Any) -> None:
     unread: Reading[Any] = Reading(None, "not asked")
-    found = network.gateway(Role.PRIMARY, body, unread, unread, GATEWAY)
-    conditions.gateway_is_provisioned(found, Role.PRIMARY)
+    found = network.parse_gateway(Role.PRIMARY, body, unread, unread, GATEWAY)
+    conditions.check_gateway_provisioned(found, Role.PRIMARY)
     reader: Any = FakeReader(body)
-    circuits.circuits(reader, GATEWAY)
+    circuits.read_circuits(reader, GATEWAY)
 
 
 def read_route_table(body: Any) -> None:
@@ -199,56 +199,56 @@ def read_route_table(body: Any) -> None:
 
 def read_machine(body: Any) -> None:
     reader: Any = FakeReader(body)
-    assert probes._system(reader, "m")
+    assert probes._read_system(reader, "m")
     network_watcher.primary_interface(body)
 
 
 def read_run_command(body: Any) -> None:
-    result = run_command._result(rows(body.get("value")))
+    result = run_command._parse_result(list_objects(body.get("value")))
     assert isinstance(result.stdout + result.stderr, str)
 
 
 def read_address(body: Any) -> None:
     reader: Any = FakeReader(body)
-    doctor._gateway(reader, site(), Role.PRIMARY)
+    doctor._read_gateway(reader, site(), Role.PRIMARY)
 
 
 def read_effective_routes(body: Any) -> None:
     """As a table of the SDK: its rows are objects."""
     for probe in (WAY, replace(WAY, next_hop=IPv4Address("10.1.0.4"))):
-        answer = answers.of_routes(rows(body.get("value")), probe)
+        answer = answers.judge_routes(list_objects(body.get("value")), probe)
         assert answer.seen
 
 
 def read_next_hop(body: Any) -> None:
     hop = NextHop(machine="m", address=IPv4Address("10.5.0.4"), next_hop_type="Internet")
-    assert answers.of_next_hop(body, hop).seen
+    assert answers.judge_next_hop(body, hop).seen
 
 
 def read_circuit(body: Any) -> None:
     reader: Any = FakeReader(body)
-    assert circuits._circuit(reader, f"{NETWORKS}/expressRouteCircuits/c").value
-    assert circuits._edge_sessions(reader, f"{NETWORKS}/expressRouteCircuits/c").circuit
-    circuits.failover_test(body)
+    assert circuits._read_circuit(reader, f"{NETWORKS}/expressRouteCircuits/c").value
+    assert circuits._read_circuit_sessions(reader, f"{NETWORKS}/expressRouteCircuits/c").circuit
+    circuits.parse_failover_test(body)
 
 
 def read_lists(body: Any) -> None:
     """What doctor and the roles are told by providers, deny assignments and managers."""
     reader: Any = FakeReader(body)
-    api_versions._offers(reader, "network", "s")
-    set(operations._names(body))
-    doctor._denial(body)
-    doctor._role_name(body)
-    routing._managed(reader, HUB)
+    api_versions._read_offers(reader, "network", "s")
+    set(operations._iter_names(body))
+    doctor._parse_denial(body)
+    doctor._get_role_name(body)
+    routing._read_managed(reader, HUB)
 
 
 def read_tables(body: Any) -> None:
-    peers = tuple(map(gateway_tables.peer, rows(body.get("peers"))))
-    routes = tuple(map(gateway_tables.route, rows(body.get("routes"))))
-    found = network.gateway(Role.PRIMARY, {}, Reading(peers), Reading(routes), GATEWAY)
-    conditions.gateway_has_all_its_bgp_peers(found, Role.PRIMARY)
-    conditions.gateway_has_learned(found, Role.PRIMARY, ())
-    conditions.gateway_originates(found, Role.PRIMARY, ())
+    peers = tuple(map(gateway_tables.parse_peer, list_objects(body.get("peers"))))
+    routes = tuple(map(gateway_tables.parse_route, list_objects(body.get("routes"))))
+    found = network.parse_gateway(Role.PRIMARY, {}, Reading(peers), Reading(routes), GATEWAY)
+    conditions.check_all_peers_connected(found, Role.PRIMARY)
+    conditions.check_gateway_learned(found, Role.PRIMARY, ())
+    conditions.check_originated(found, Role.PRIMARY, ())
 
 
 def read_error(body: Any) -> None:
@@ -341,13 +341,13 @@ CASES: dict[str, tuple[Callable[[Any], Any], Callable[[], list[dict[str, Any]]]]
     "connection": (read_gateway, lambda: recorded("connections")),
     "local network gateway": (read_gateway, lambda: recorded("localNetworkGateways")),
     "route table": (read_route_table, lambda: recorded("routeTables")),
-    "subnet": (lambda body: repr(routing._subnet(body)), lambda: recorded(SUBNET)),
+    "subnet": (lambda body: repr(routing._parse_subnet(body)), lambda: recorded(SUBNET)),
     "machine": (read_machine, lambda: recorded("virtualMachines", "Microsoft.Compute")),
     "run command": (
         read_run_command,
         lambda: recorded("virtualMachines/runCommand", "Microsoft.Compute"),
     ),
-    "network interface": (network_watcher._address, lambda: recorded("networkInterfaces")),
+    "network interface": (network_watcher._get_address, lambda: recorded("networkInterfaces")),
     "public address": (read_address, lambda: recorded("publicIPAddresses")),
     "effective routes": (read_effective_routes, effective_routes),
     "next hop": (read_next_hop, lambda: [NEXT_HOP]),
@@ -397,18 +397,18 @@ def test_whether_a_manager_enforces_peerings_is_read_where_the_sdk_says(
     parsed = EffectiveConnectivityConfiguration({**row, "properties": properties})
     assert parsed.connectivity_capabilities == properties["connectivityCapabilities"]
     reader: Any = FakeReader({"value": [{**row, "properties": properties}]})
-    (found,) = routing._managed(reader, HUB)
+    (found,) = routing._read_managed(reader, HUB)
     assert (found.name, found.enforced) == ("spokes", enforced)
 
 
 def test_effective_routes_are_judged_whatever_their_types_and_letter_case() -> None:
     row: dict[str, Any] = {"state": "ACTIVE", "addressPrefix": ["10.0.0.0/8", None, 7]}
     hop = {"nextHopType": "internet", "nextHopIpAddress": None}
-    assert answers.of_routes([{**row, **hop}], WAY).up is True
-    assert answers.of_routes([{**row, **hop, "state": None}], WAY).up is True
-    assert answers.of_routes([{**row, **hop, "state": "Invalid"}], WAY).up is False
-    assert answers.of_routes([{**row, "nextHopType": None}], WAY).seen.endswith("an unknown hop")
-    assert answers.of_routes([{**hop, "addressPrefix": 7}], WAY).up is False
+    assert answers.judge_routes([{**row, **hop}], WAY).up is True
+    assert answers.judge_routes([{**row, **hop, "state": None}], WAY).up is True
+    assert answers.judge_routes([{**row, **hop, "state": "Invalid"}], WAY).up is False
+    assert answers.judge_routes([{**row, "nextHopType": None}], WAY).seen.endswith("an unknown hop")
+    assert answers.judge_routes([{**hop, "addressPrefix": 7}], WAY).up is False
 
 
 def test_values_are_read_whatever_their_type_and_letter_case() -> None:
@@ -421,7 +421,7 @@ def test_values_are_read_whatever_their_type_and_letter_case() -> None:
         "provisioningState": None,
         "remoteVirtualNetwork": {"id": HUB.upper().replace("/HUB", "/hub")},
     }
-    found = network.peering({"name": "p", "properties": properties}, SPOKE)
+    found = network.parse_peering({"name": "p", "properties": properties}, SPOKE)
     assert found.flags == Flags(use_remote_gateways=True)
     assert (found.state, found.sync_level) == ("Connected", "FullyInSync")
     assert (found.id, found.provisioning_state) == (
@@ -430,9 +430,9 @@ def test_values_are_read_whatever_their_type_and_letter_case() -> None:
     )
     segments = found.remote_virtual_network.split("/")
     assert segments[1::2] == ["subscriptions", "resourceGroups", "providers", "virtualNetworks"]
-    peer = gateway_tables.peer({"asn": "65010", "state": "CONNECTED", "routesReceived": "7"})
+    peer = gateway_tables.parse_peer({"asn": "65010", "state": "CONNECTED", "routesReceived": "7"})
     assert (peer.asn, peer.state, peer.routes_received) == (65010, "Connected", 7)
-    assert gateway_tables.peer({"state": "Rebooting"}).state == "Rebooting"
+    assert gateway_tables.parse_peer({"state": "Rebooting"}).state == "Rebooting"
 
 
 @pytest.mark.parametrize(
@@ -440,13 +440,13 @@ def test_values_are_read_whatever_their_type_and_letter_case() -> None:
     [("12", 12), (12.0, 12), (True, None), ("x", None), (None, None), (float("nan"), None)],
 )
 def test_a_whole_number_may_be_written_as_text(value: Any, read: int | None) -> None:
-    assert whole(value) == read
+    assert parse_int(value) == read
 
 
 def test_what_is_no_text_number_or_truth_value_counts_as_absent() -> None:
-    assert (text({}), text(None), text(True), text(7)) == ("", "", "", "7")
-    assert (number("1e3"), number([]), number("inf")) == (1000.0, None, None)
-    assert (truth("yes", default=True), truth("FALSE", default=True), truth(1)) == (
+    assert (parse_text({}), parse_text(None), parse_text(True), parse_text(7)) == ("", "", "", "7")
+    assert (parse_number("1e3"), parse_number([]), parse_number("inf")) == (1000.0, None, None)
+    assert (parse_bool("yes", default=True), parse_bool("FALSE", default=True), parse_bool(1)) == (
         True,
         False,
         False,
@@ -479,7 +479,7 @@ def test_what_is_no_text_number_or_truth_value_counts_as_absent() -> None:
     ],
 )
 def test_an_id_is_written_in_arms_form_and_keeps_its_names(id_: str, written: str) -> None:
-    assert canonical(id_) == written
+    assert canonicalize(id_) == written
 
 
 def test_a_classic_vnet_is_not_read_and_is_no_crash() -> None:

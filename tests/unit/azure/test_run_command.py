@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from erfailover.azure.readers import probes as readers_probes
-from erfailover.azure.run_command import _result
+from erfailover.azure.run_command import _parse_result
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.probes import MachineConnect, MachinePing
 from tests.support import sites
@@ -31,12 +31,12 @@ def windows(stdout: str, stderr: str = "") -> list[dict[str, str]]:
 
 
 def test_the_streams_of_both_systems_are_told_apart() -> None:
-    found = _result(windows("out\r\n", "err\n"))
+    found = _parse_result(windows("out\r\n", "err\n"))
     assert (found.stdout, found.stderr) == ("out", "err")
     message = "Enable succeeded: \n[stdout]\nout\n[stderr]\nerr"
-    found = _result([{"code": "ProvisioningState/succeeded", "message": message}])
+    found = _parse_result([{"code": "ProvisioningState/succeeded", "message": message}])
     assert (found.stdout, found.stderr) == ("out", "err")
-    assert _result([{"code": "x", "message": None}, {}]).stdout == ""
+    assert _parse_result([{"code": "x", "message": None}, {}]).stdout == ""
 
 
 class Reader:
@@ -56,7 +56,7 @@ class Reader:
 
     def run_command(self, _id: str, script: list[str], _s: float, command_id: str) -> Any:
         self.commands.append((command_id, "\n".join(script)))
-        return _result(windows(PRINTED))
+        return _parse_result(windows(PRINTED))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_machine_is_sent_a_script_of_its_system(
     reader = Reader(system)
     site = replace(sites.site(), probes={"ping": PING, "tcp": TCP})
     wanted = dict.fromkeys(site.probes, True)
-    (work,) = readers_probes.work(reader, site, site.probes, wanted)  # type: ignore[arg-type]
+    (work,) = readers_probes.build_work(reader, site, site.probes, wanted)  # type: ignore[arg-type]
     assert [each.up for each in work()] == [True, False]
     ((command_id, script),) = reader.commands
     assert command_id == command
@@ -90,6 +90,6 @@ def test_a_command_that_azure_refuses_makes_its_probes_unknown() -> None:
     reader.run_command = refuse  # type: ignore[assignment]
     site = replace(sites.site(), probes={"ping": PING, "tcp": TCP})
     wanted = dict.fromkeys(site.probes, True)
-    (work,) = readers_probes.work(reader, site, site.probes, wanted)  # type: ignore[arg-type]
+    (work,) = readers_probes.build_work(reader, site, site.probes, wanted)  # type: ignore[arg-type]
     assert [each.up for each in work()] == [None, None]
     assert "Cannot modify extensions" in work()[0].seen

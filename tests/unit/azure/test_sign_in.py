@@ -114,7 +114,7 @@ def test_the_chains_own_advice_is_left_out() -> None:
         "\nAttempted credentials:\n\tAzureCliCredential: AADSTS1: no\nTrace ID: 1\n"
         "To mitigate this issue, please refer to the troubleshooting guidelines here."
     )
-    assert sign_in.attempts(error) == "AzureCliCredential: AADSTS1: no Trace ID: 1"
+    assert sign_in.format_attempts(error) == "AzureCliCredential: AADSTS1: no Trace ID: 1"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_chains_own_advice_is_left_out() -> None:
 def test_a_401_with_a_claims_challenge_is_answered_by_a_command(
     header: str | None, said: str | None
 ) -> None:
-    found = sign_in.challenged(header)
+    found = sign_in.explain_challenge(header)
     assert (found is None) if said is None else said in str(found)
 
 

@@ -15,7 +15,7 @@ from azure.core.pipeline import PipelineContext, PipelineRequest
 from azure.core.rest import HttpRequest
 from azure.mgmt.core.policies import AuxiliaryAuthenticationPolicy
 
-from erfailover.azure.client.clouds import known
+from erfailover.azure.client.clouds import get_known_cloud
 from erfailover.azure.client.errors import translate
 from erfailover.azure.client.shared_credential import FRESH_S, SharedCredential
 from erfailover.azure.client.tenants import AUXILIARY, PeerTenantPolicy, Tenants
@@ -24,7 +24,7 @@ from erfailover.errors import AzureFailure, Kind
 A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 OF_A, ALSO_A, OF_B = ("11111111-0000-4000-8000-00000000000" + each for each in "123")
 OWNERS = {OF_A: A, ALSO_A: A, OF_B: B}
-CLOUD = known("public")
+CLOUD = get_known_cloud("public")
 
 
 @dataclass
@@ -149,7 +149,7 @@ def test_without_further_tenants_nothing_is_asked() -> None:
     scene = Scene(several=False)
     assert scene.header("PUT", peering(OF_A), to(OF_B)) is None
     scene.tenants.ensure([OF_A, OF_B], 900.0)
-    assert scene.tenants.of(OF_B) is scene.tenants.home
+    assert scene.tenants.build_credential(OF_B) is scene.tenants.home
     assert (scene.answers.asked, scene.issuer.given) == ([], [])
 
 
@@ -169,7 +169,10 @@ def test_a_tenant_that_gives_none_fails_that_request_and_is_named() -> None:
 
 def test_each_request_has_a_token_of_the_tenant_that_owns_its_subscription() -> None:
     scene = Scene()
-    tokens = [scene.tenants.of(each).get_token("s").token for each in (OF_A, OF_B, ALSO_A, OF_B)]
+    tokens = [
+        scene.tenants.build_credential(each).get_token("s").token
+        for each in (OF_A, OF_B, ALSO_A, OF_B)
+    ]
     assert tokens == ["of None", f"of {B}", "of None", f"of {B}"]
     assert scene.answers.asked == [OF_A, OF_B, ALSO_A], "once each"
     assert scene.issuer.given == [None, B]
@@ -180,19 +183,19 @@ def test_each_request_has_a_token_of_the_tenant_that_owns_its_subscription() -> 
 
 def test_of_a_subscription_that_azure_does_not_know_the_home_credential_asks() -> None:
     scene = Scene()
-    assert scene.tenants.of("22222222-0000-4000-8000-000000000000").get_token("s").token == (
-        "of None"
-    )
+    assert scene.tenants.build_credential("22222222-0000-4000-8000-000000000000").get_token(
+        "s"
+    ).token == ("of None")
 
 
 def test_an_endpoint_that_fails_is_asked_again() -> None:
     scene = Scene()
     scene.answers.status = 503
     with pytest.raises(HttpResponseError) as caught:
-        scene.tenants.of(OF_B).get_token("s")
+        scene.tenants.build_credential(OF_B).get_token("s")
     assert translate(caught.value, "GET x").kind is Kind.SERVER
     scene.answers.status = 401
-    assert scene.tenants.of(OF_B).get_token("s").token == f"of {B}"
+    assert scene.tenants.build_credential(OF_B).get_token("s").token == f"of {B}"
 
 
 def test_the_gate_has_a_token_of_each_tenant_and_nobody_asks_again() -> None:
@@ -213,7 +216,7 @@ def test_a_token_that_lasts_too_short_is_replaced_before_the_break(
     left_s: float, refuses: bool, given: int
 ) -> None:
     scene = Scene(Issuer(lifetime_s=left_s))
-    credential = scene.tenants.of(OF_B)
+    credential = scene.tenants.build_credential(OF_B)
     credential.get_token(CLOUD.scope)
     scene.issuer.lifetime_s, scene.issuer.refuses = 3600.0, refuses
     scene.tenants.ensure([OF_B], 900.0)
@@ -224,7 +227,7 @@ def test_a_token_that_lasts_too_short_is_replaced_before_the_break(
 
 def test_where_no_token_lasts_there_is_no_break() -> None:
     scene = Scene(Issuer(lifetime_s=FRESH_S - 60))
-    scene.tenants.of(OF_B).get_token(CLOUD.scope)
+    scene.tenants.build_credential(OF_B).get_token(CLOUD.scope)
     scene.issuer.refuses = True
     with pytest.raises(AzureFailure) as caught:
         scene.tenants.ensure([OF_B], 900.0)
@@ -234,7 +237,7 @@ def test_where_no_token_lasts_there_is_no_break() -> None:
 def test_all_are_renewed() -> None:
     scene = Scene()
     read: Callable[[], list[str]] = lambda: [  # noqa: E731
-        scene.tenants.of(each).get_token("s").token for each in (OF_A, OF_B)
+        scene.tenants.build_credential(each).get_token("s").token for each in (OF_A, OF_B)
     ]
     read()
     scene.tenants.renew()

@@ -108,7 +108,7 @@ class Scene:
         self.session = Session(self.clock, SUBSCRIPTION, cast(Access, self))
         self.writer = Writer(self.session, self.lease.check)
 
-    def transport(self, base: str) -> Wire:
+    def build_transport(self, base: str) -> Wire:
         return self.wire
 
     def lose_the_lease(self) -> None:
@@ -148,7 +148,7 @@ def test_a_lease_lost_while_a_write_waits_for_an_access_token_stops_it(
 
 def test_clients_for_reading_cannot_write() -> None:
     scene = Scene()
-    tables = scene.session.clients(SUBSCRIPTION).network.route_tables
+    tables = scene.session.get_clients(SUBSCRIPTION).network.route_tables
     with pytest.raises(Failure, match="PUT without a lease"):
         tables.begin_create_or_update("rg", "rt", cast(Any, {"location": "westeurope"}))
     with pytest.raises(Failure, match="DELETE without a lease"):
@@ -159,13 +159,13 @@ def test_clients_for_reading_cannot_write() -> None:
 def test_readings_by_post_need_no_lease() -> None:
     scene = Scene()
     with pytest.raises(AzureFailure):
-        Reader(scene.session).gateway_action(GATEWAY, "get_learned_routes")
+        Reader(scene.session).read_gateway_action(GATEWAY, "get_learned_routes")
     assert set(scene.wire.sent) == {"POST"}
     assert scene.lease.checks == 0
 
 
 @pytest.mark.parametrize("name", ["network", "compute", "resource"])
 def test_the_guard_is_the_last_policy_before_the_transport(name: str) -> None:
-    client = getattr(Scene().session.clients(SUBSCRIPTION, lambda: None), name)
+    client = getattr(Scene().session.get_clients(SUBSCRIPTION, lambda: None), name)
     last = client._client._pipeline._impl_policies[-1]
     assert isinstance(last._policy, WriteGuardPolicy)

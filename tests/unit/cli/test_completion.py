@@ -16,7 +16,7 @@ import click
 import pytest
 
 from erfailover.cli import completion
-from erfailover.config.loader import template
+from erfailover.config.loader import read_template
 
 ROOT = Path(__file__).parents[3]
 RUNS = ("4f1d8a0c2b3e", "9c0d1e2f3a4b")
@@ -29,7 +29,7 @@ def shelf(tmp_path: Path) -> dict[str, str]:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m erfailover "$@"\n')
     program.chmod(0o755)
-    (tmp_path / "erfailover.yaml").write_text(template())
+    (tmp_path / "erfailover.yaml").write_text(read_template())
     folder = tmp_path / "state" / "sites" / "poc-11111111-2222-3333-4444-555555555555"
     folder.mkdir(parents=True)
     records = [
@@ -185,7 +185,7 @@ def test_nonsense_is_answered_with_silence(broken: dict[str, str], shelf: dict[s
 def found_here(what: str, incomplete: str = "") -> list[str]:
     """What is offered for a value in this folder."""
     ctx = click.Context(click.Command("any"))
-    return [each.value for each in completion.found(what, ctx, incomplete)]
+    return [each.value for each in completion.find_items(what, ctx, incomplete)]
 
 
 @pytest.mark.parametrize("content", [None, "spokes: [", "- 1", "spokes: 3\nsite: [x]", "\x00"])
@@ -205,7 +205,9 @@ def test_the_site_file_is_the_one_that_the_line_or_the_variable_names(
     shelf: dict[str, str],
 ) -> None:
     home = Path(shelf["HOME"])
-    (home / "other.yaml").write_text(template().replace("virtual_network: vnet1", "name: shop", 1))
+    (home / "other.yaml").write_text(
+        read_template().replace("virtual_network: vnet1", "name: shop", 1)
+    )
     assert asked("erfailover switch --site other.yaml --canary ", shelf) == ["shop"]
     named = {**shelf, "ERFAILOVER_SITE": "other.yaml"}
     assert asked("erfailover switch --canary ", named) == ["shop"]

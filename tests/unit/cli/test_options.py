@@ -179,9 +179,9 @@ def test_version_tells_of_every_package_that_is_required() -> None:
 
 
 def test_version_says_what_is_not_installed() -> None:
-    found = version.data()
+    found = version.build_data()
     found["extras"]["blob"]["azure-storage-blob"] = None
-    assert "pip install 'erfailover[blob]'" in version.text(found)
+    assert "pip install 'erfailover[blob]'" in version.format_text(found)
 
 
 def test_help_of_a_command_is_the_command_s_own(capsys: pytest.CaptureFixture[str]) -> None:

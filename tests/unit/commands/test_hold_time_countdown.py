@@ -54,6 +54,6 @@ def test_the_line_counts_down_between_two_readings() -> None:
     countdown = Countdown(Console(file=io.StringIO()), clock)
     countdown.show(95.0, waiting(), 0)
     clock.sleep(3.0)
-    assert str(countdown._line()).startswith("Waiting for the hold time: 1 min 32 s left")
+    assert str(countdown._render_line()).startswith("Waiting for the hold time: 1 min 32 s left")
     clock.sleep(200.0)
-    assert str(countdown._line()).startswith("Waiting for the hold time: 0 s left")
+    assert str(countdown._render_line()).startswith("Waiting for the hold time: 0 s left")

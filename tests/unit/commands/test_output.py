@@ -50,11 +50,11 @@ def told(monkeypatch: pytest.MonkeyPatch, output: Output, answer: str) -> str:
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    output.info("Reading poc ...")
+    output.print_info("Reading poc ...")
     output.warn("!! the journal is damaged")
     output.present("Plan: switch poc")
     output.confirm("Switch poc?")
-    output.info("done")
+    output.print_info("done")
     return err.getvalue()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.commands.output_file import PICTURE, PLAN, REPORT, SITE, Kind, check, write
-from erfailover.config.loader import template
+from erfailover.config.loader import read_template
 from erfailover.errors import UsageFailure
 
 CONTENTS = {
@@ -19,7 +19,7 @@ CONTENTS = {
     "json report": b'{\n  "format": "erfailover-report/1"\n}\n',
     "html report": b'<!DOCTYPE html>\n<p class="who"><code>erfailover switch</code></p>',
     "text report": b"poc was switched.\n\nRun 12ab, plan 34cd\n  erfailover switch --to ipsec\n",
-    "site": template().encode(),
+    "site": read_template().encode(),
     "site that quotes a plan": b'site: poc\n# "format": "erfailover-plan/1"\n',
     "json": b'{"a": 1}',
     "journal": b'{"at": "2026", "event": "begun", "run": "12ab"}\n',

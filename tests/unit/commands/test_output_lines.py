@@ -37,7 +37,7 @@ def words_are_whole(text: str) -> bool:
 
 def test_a_message_is_broken_at_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
     _, err = terminals(monkeypatch)
-    Output().info(MESSAGE * 3)
+    Output().print_info(MESSAGE * 3)
     assert words_are_whole(err.getvalue())
 
 
@@ -67,7 +67,7 @@ def test_a_command_to_be_typed_stays_in_one_line(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_piped_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().info(MESSAGE * 3)
+    Output().print_info(MESSAGE * 3)
     show(MESSAGE * 3, {}, "table")
     out, err = capsys.readouterr()
     assert out.rstrip("\n") == MESSAGE * 3

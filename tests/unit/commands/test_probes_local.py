@@ -24,7 +24,7 @@ from erfailover.model.probes import (
     LocalShell,
 )
 from erfailover.planning.probes import answers
-from erfailover.planning.probes.answers import KEPT, Answer, of_ping, of_routes
+from erfailover.planning.probes.answers import KEPT, Answer, judge_ping, judge_routes
 
 ANSWERED = (
     "64 bytes from 10.5.0.4: icmp_seq=1 ttl=64 time=6.33 ms\n1 packets transmitted, 1 received"
@@ -52,7 +52,7 @@ def here(tmp_path: Path) -> Here:
 def test_a_ping_that_could_not_be_sent_is_unknown_and_not_down(
     code: int | None, output: str, up: bool | None, seen: str
 ) -> None:
-    answer = of_ping(code, output)
+    answer = judge_ping(code, output)
     assert answer.up is up
     assert answer.seen.startswith(seen)
 
@@ -63,14 +63,14 @@ def test_a_machine_without_ping_is_told_as_such(
     def nowhere(host: str, timeout_s: float, platform: str) -> list[str]:
         return ["no-such-ping", host]
 
-    monkeypatch.setattr(answers, "ping_command", nowhere)
+    monkeypatch.setattr(answers, "build_ping_command", nowhere)
     answer = here.ask(LocalPing("10.5.0.4"))
     assert answer.up is None
     assert answer.seen == "no-such-ping was not found on this machine"
 
 
 def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
-    assert answers.ping_command("h", 1.5, "linux") == [
+    assert answers.build_ping_command("h", 1.5, "linux") == [
         "ping",
         "-n",
         "-c",
@@ -79,7 +79,7 @@ def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
         "2",
         "h",
     ]
-    assert answers.ping_command("h", 1.5, "darwin") == [
+    assert answers.build_ping_command("h", 1.5, "darwin") == [
         "ping",
         "-n",
         "-c",
@@ -195,7 +195,7 @@ def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
     answer = here.ask(LocalConnect("nowhere.example:443"))
     assert answer.up is None
     assert "Name or service not known" in answer.seen
-    assert answers.of_connect(TimeoutError(), 2.0).up is False
+    assert answers.judge_connect(TimeoutError(), 2.0).up is False
 
 
 def row(prefix: str, type_: str, *hops: str, state: str = "Active") -> dict[str, Any]:
@@ -233,4 +233,4 @@ GATEWAY = row("10.5.0.0/16", "VirtualNetworkGateway", "10.3.0.254")
 def test_a_route_is_that_of_the_longest_prefix_that_holds_it(
     rows: list[dict[str, Any]], probe: InterfaceRoute, up: bool | None
 ) -> None:
-    assert of_routes(rows, probe).up is up
+    assert judge_routes(rows, probe).up is up

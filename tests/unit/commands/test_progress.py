@@ -15,7 +15,7 @@ from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.durations import Usual
 from erfailover.model.outlook import Outlook, RunState, SpokeCounts
 from erfailover.model.tasks import State, Task
-from erfailover.reporting.progress import ProgressView, TaskRow, table
+from erfailover.reporting.progress import ProgressView, TaskRow, build_table
 from erfailover.runtime import logs, waits
 from erfailover.runtime.executor import run
 
@@ -31,7 +31,7 @@ BUSY = AzureFailure(
 def hindered(clock: SteppedClock) -> Callable[[], str]:
     def work() -> str:
         clock.sleep(1.0)
-        waits.tell(waits.of_failure(BUSY, 13.0, 2))
+        waits.tell(waits.build_wait(BUSY, 13.0, 2))
         clock.sleep(14.0)
         return "written"
 
@@ -133,12 +133,12 @@ def test_what_a_task_starts_elsewhere_waits_in_its_name() -> None:
     with Progress(Console(file=out), clock) as progress:
         run([Task("a", "a", work)], clock, progress.tell)
     assert "a: Azure fails; attempt 2 in 2 s" in out.getvalue()
-    assert waits.listener() is None
+    assert waits.get_listener() is None
 
 
 def drawn(picture: ProgressView, width: int) -> list[str]:
     out = StringIO()
-    Console(file=out, width=width, color_system=None).print(table(picture))
+    Console(file=out, width=width, color_system=None).print(build_table(picture))
     return out.getvalue().splitlines()
 
 
@@ -258,4 +258,4 @@ def test_quiet_progress_shows_nothing(terminal: bool) -> None:
 )
 def test_a_wait_says_in_words_what_azure_said(failure: AzureFailure, why: str) -> None:
     refused = failure.kind is not Kind.CONNECTION
-    assert waits.of_failure(failure, 3.0, 2) == waits.Wait(why, 3.0, 2, refused=refused)
+    assert waits.build_wait(failure, 3.0, 2) == waits.Wait(why, 3.0, 2, refused=refused)

@@ -29,7 +29,7 @@ def program(folder: Path, name: str, script: str) -> None:
 
 def test_without_a_renderer_it_says_which_there_are_and_how_to_install_one(bare: Path) -> None:
     with pytest.raises(UsageFailure) as failure:
-        png.renderer()
+        png.find_renderer()
     assert "rsvg-convert or inkscape" in failure.value.message
     assert "pip install 'erfailover[png]'" in (failure.value.hint or "")
 
@@ -39,16 +39,16 @@ def test_a_program_on_the_path_is_given_the_svg_and_its_output_is_the_png(
     bare: Path, name: str
 ) -> None:
     program(bare, name, r"read line; printf '\211PNG %s' \"$line\"".replace('\\"', '"'))
-    assert png.renderer()(PICTURE + "\n") == b"\x89PNG " + PICTURE.encode()
+    assert png.find_renderer()(PICTURE + "\n") == b"\x89PNG " + PICTURE.encode()
 
 
 def test_a_renderer_that_fails_is_quoted(bare: Path) -> None:
     program(bare, "rsvg-convert", "echo 'no fonts' >&2; exit 3")
     with pytest.raises(UsageFailure, match="no fonts"):
-        png.renderer()(PICTURE)
+        png.find_renderer()(PICTURE)
 
 
 def test_a_renderer_that_prints_no_png_is_not_believed(bare: Path) -> None:
     program(bare, "inkscape", "echo 'Welcome'")
     with pytest.raises(UsageFailure, match="exit code 0"):
-        png.renderer()(PICTURE)
+        png.find_renderer()(PICTURE)

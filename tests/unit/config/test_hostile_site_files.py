@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.config.azure_names import is_name
-from erfailover.config.loader import SiteFileError, load, template
+from erfailover.config.loader import SiteFileError, load, read_template
 from erfailover.config.yaml_source import (
     MOST_BYTES,
     MOST_CHARACTERS,
@@ -21,7 +21,7 @@ from erfailover.config.yaml_source import (
 )
 from erfailover.model.resource_ids import GATEWAY, GROUP, MACHINE, NETWORK, PEERING
 
-GOOD = template().encode()
+GOOD = read_template().encode()
 SOON_S = 2.0
 
 
@@ -127,7 +127,7 @@ HOSTILE = {
     "a date that is none": (b"site: 2026-99-99", "a value of type timestamp"),
     "a tag that runs a program": (b"site: !!python/object/apply:os.system [x]", "expected"),
     "binary": (bytes(range(256)), "UTF-8 text"),
-    "UTF-16": (template().encode("utf-16"), "UTF-8 text"),
+    "UTF-16": (read_template().encode("utf-16"), "UTF-8 text"),
     "two documents": (b"a: 1\n---\nb: 2\n", "a single document"),
     "a number": (b"5", "keys and their values"),
     "nothing": (b"", "found nothing"),
@@ -183,7 +183,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
 def test_a_name_that_azure_does_not_allow_is_reported_with_its_line(
     tmp_path: Path, old: str, key: str, wrong: str
 ) -> None:
-    text = template()
+    text = read_template()
     assert old in text
     before, colon, _ = old.partition(": ") if ": " in old else ("", "", old)
     if old.endswith(":"):

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from erfailover.config.loader import SiteFileError, load, template
+from erfailover.config.loader import SiteFileError, load, read_template
 from erfailover.config.yaml_source import Problem
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import (
@@ -38,7 +38,7 @@ def write(folder: FilePath, text: str) -> FilePath:
 
 def edited(folder: FilePath, *edits: tuple[str, str]) -> FilePath:
     """The template with pieces replaced; each must be there."""
-    text = template()
+    text = read_template()
     for old, new in edits:
         assert old in text, old
         text = text.replace(old, new, 1)
@@ -68,7 +68,7 @@ def line_of(file: FilePath, piece: str) -> int:
 
 
 def loaded(folder: FilePath) -> Site:
-    return load(write(folder, template()), {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
+    return load(write(folder, read_template()), {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
 
 
 def test_the_template_is_a_site_without_complaint(tmp_path: FilePath) -> None:
@@ -82,14 +82,14 @@ def test_the_template_is_a_site_without_complaint(tmp_path: FilePath) -> None:
 
 def test_the_template_has_the_flags_of_the_proof_of_concept(tmp_path: FilePath) -> None:
     spoke = loaded(tmp_path).spokes[0]
-    assert spoke.spoke_to_primary.on(Path.EXPRESSROUTE) == Flags(True, True, False, True)
-    assert spoke.primary_to_spoke.on(Path.EXPRESSROUTE) == Flags(True, True, True, False)
-    assert spoke.spoke_to_backup.on(Path.EXPRESSROUTE) is None
-    assert spoke.backup_to_spoke.on(Path.EXPRESSROUTE) is None
-    assert spoke.spoke_to_primary.on(Path.IPSEC) == Flags(True, False, False, False)
-    assert spoke.primary_to_spoke.on(Path.IPSEC) == Flags(True, False, False, False)
-    assert spoke.spoke_to_backup.on(Path.IPSEC) == Flags(True, True, False, True)
-    assert spoke.backup_to_spoke.on(Path.IPSEC) == Flags(True, True, True, False)
+    assert spoke.spoke_to_primary.get_flags(Path.EXPRESSROUTE) == Flags(True, True, False, True)
+    assert spoke.primary_to_spoke.get_flags(Path.EXPRESSROUTE) == Flags(True, True, True, False)
+    assert spoke.spoke_to_backup.get_flags(Path.EXPRESSROUTE) is None
+    assert spoke.backup_to_spoke.get_flags(Path.EXPRESSROUTE) is None
+    assert spoke.spoke_to_primary.get_flags(Path.IPSEC) == Flags(True, False, False, False)
+    assert spoke.primary_to_spoke.get_flags(Path.IPSEC) == Flags(True, False, False, False)
+    assert spoke.spoke_to_backup.get_flags(Path.IPSEC) == Flags(True, True, False, True)
+    assert spoke.backup_to_spoke.get_flags(Path.IPSEC) == Flags(True, True, True, False)
 
 
 def test_a_subscription_in_the_file_goes_before_the_variable(tmp_path: FilePath) -> None:
@@ -99,7 +99,7 @@ def test_a_subscription_in_the_file_goes_before_the_variable(tmp_path: FilePath)
 
 
 def test_a_subscription_may_be_left_out(tmp_path: FilePath) -> None:
-    assert load(write(tmp_path, template()), {}).subscription is None
+    assert load(write(tmp_path, read_template()), {}).subscription is None
     assert loaded(tmp_path).subscription == SUBSCRIPTION
 
 
@@ -232,7 +232,7 @@ def test_flags_can_be_written_once_and_referred_to(tmp_path: FilePath) -> None:
     file = edited(
         tmp_path, ("on_ipsec: {}", "on_ipsec: &none {}"), ("on_ipsec: {}", "on_ipsec: *none")
     )
-    assert load(file, {}).spokes[0].primary_to_spoke.on(Path.IPSEC) == Flags()
+    assert load(file, {}).spokes[0].primary_to_spoke.get_flags(Path.IPSEC) == Flags()
 
 
 CROSS = [
@@ -430,13 +430,13 @@ def test_an_ssh_key_that_azure_does_not_take_is_told_with_its_line(tmp_path: Fil
 
 
 def test_a_site_needs_no_topology(tmp_path: FilePath) -> None:
-    text = template().split('# What "provision" makes')[0]
+    text = read_template().split('# What "provision" makes')[0]
     site = load(write(tmp_path, text), {})
     assert site.topology is None
 
 
-DRILL = template()[template().index("drill:\n") : template().index("timing:")]
-TOPOLOGY = template()[template().index('# What "provision" makes') :]
+DRILL = read_template()[read_template().index("drill:\n") : read_template().index("timing:")]
+TOPOLOGY = read_template()[read_template().index('# What "provision" makes') :]
 
 
 @pytest.mark.parametrize(
@@ -497,7 +497,7 @@ def test_a_site_of_full_ids_needs_neither_resource_group_nor_subscription(
 ) -> None:
     site = load(write(tmp_path, BY_ID), {})
     assert (site.resource_group, site.subscription) == (None, None)
-    assert site.network_id(site.primary.virtual_network) == full_id("p")
+    assert site.build_network_id(site.primary.virtual_network) == full_id("p")
     assert [spoke.name for spoke in site.spokes] == ["s"]
 
 
@@ -608,7 +608,7 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
             yield from places(each, (*above, key))
 
 
-VALUES = yaml.safe_load(template())
+VALUES = yaml.safe_load(read_template())
 
 
 @settings(max_examples=60, deadline=None)
@@ -665,7 +665,7 @@ TENANTS = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(
 
 def tenants(tmp_path: FilePath, *lines: str) -> FilePath:
     return write(
-        tmp_path, "\n".join((template(), "tenants:", *(f"  {each}" for each in lines), ""))
+        tmp_path, "\n".join((read_template(), "tenants:", *(f"  {each}" for each in lines), ""))
     )
 
 
@@ -713,5 +713,5 @@ def test_wrong_tenants_are_told(tmp_path: FilePath, lines: list[str], said: str)
 
 @pytest.mark.parametrize("value", ["[a]", "default", "12"])
 def test_tenants_are_a_mapping(tmp_path: FilePath, value: str) -> None:
-    file = write(tmp_path, f"{template()}\ntenants: {value}\n")
+    file = write(tmp_path, f"{read_template()}\ntenants: {value}\n")
     assert any("tenants: expected keys and values" in line for line in complaints(file))

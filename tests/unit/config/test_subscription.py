@@ -58,7 +58,7 @@ def test_the_site_file_wins_then_the_variable_then_az(tmp_path: Path) -> None:
     assert choose(named, "f", az | variable) == Subscription(FILE, "site file")
     assert choose(unnamed(), "f", az | variable) == Subscription(VARIABLE, "AZURE_SUBSCRIPTION_ID")
     found = choose(unnamed(), "f", az)
-    assert found.data() == {"id": AZ, "from": "az"}
+    assert found.to_data() == {"id": AZ, "from": "az"}
     assert found.may_change
     assert "the default of az" in found.told
 

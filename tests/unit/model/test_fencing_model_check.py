@@ -27,7 +27,7 @@ import pytest
 
 from erfailover.model import fencing
 from erfailover.model.fencing import Grant, Write, may_send
-from erfailover.planning.switch.recovery import Direction, Move, Place, next_move
+from erfailover.planning.switch.recovery import Direction, Move, Place, choose_move
 
 TICK_S = 10.0
 RELIED_ON_S, DEADLINE_S = 15.0, 100.0
@@ -155,7 +155,7 @@ def _holder(state: State, rules: Rules) -> Iterator[State]:
             yield sent(state, BREAK)._replace(broke=True)
         return
     for place in (state.place, Place.UNKNOWN):
-        move = next_move(
+        move = choose_move(
             place,
             state.last,
             0.0,
@@ -190,11 +190,11 @@ def _successor(state: State, rules: Rules) -> Iterator[State]:
             yield accepted(state, UNMAKE if state.target else RESTORE)
     elif state.recorded and rules.completes and state.place is Place.NOWHERE:
         yield accepted(state, MAKE)
-    elif rules.completes and waited_s < fencing.arrives_until_s(RELIED_ON_S):
+    elif rules.completes and waited_s < fencing.compute_arrival_limit_s(RELIED_ON_S):
         return
     elif not rules.reverses or state.place is not Place.TARGET:
         yield state._replace(ended=True)
-    elif not rules.waits or waited_s >= fencing.other_direction_after_s(DEADLINE_S):
+    elif not rules.waits or waited_s >= fencing.compute_reversal_delay_s(DEADLINE_S):
         yield accepted(state, UNMAKE)._replace(reversing=True)
 
 
@@ -265,6 +265,6 @@ def test_without_waiting_before_the_other_direction_opposite_writes_meet() -> No
 def test_without_an_allowance_for_drift_opposite_writes_meet(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(fencing, "other_direction_after_s", lambda step_deadline_s: seconds)
+    monkeypatch.setattr(fencing, "compute_reversal_delay_s", lambda step_deadline_s: seconds)
     way, _ = search(Rules(SLOW, FAST), opposite_writes)
     assert way is not None

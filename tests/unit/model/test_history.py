@@ -8,10 +8,10 @@ import pytest
 
 from erfailover.model.history import (
     RunRecord,
+    collect_runs,
     every_owed,
-    last_switch,
-    owed,
-    runs,
+    find_last_switch,
+    find_owed,
     spokes_to_undo,
 )
 
@@ -41,16 +41,16 @@ def switch(
 
 
 def undone(*records: list[dict[str, Any]]) -> tuple[str, ...]:
-    return spokes_to_undo(runs(each for some in records for each in some), SITE)
+    return spokes_to_undo(collect_runs(each for some in records for each in some), SITE)
 
 
 def still_owed(*records: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
-    found = every_owed(runs(each for some in records for each in some))
+    found = every_owed(collect_runs(each for some in records for each in some))
     return {each.run: each.spokes for each in found}
 
 
 def test_a_run_of_a_part_is_typed_with_its_spokes() -> None:
-    (run,) = runs(switch("a", "ipsec", "vnet1", "vnet 7"))
+    (run,) = collect_runs(switch("a", "ipsec", "vnet1", "vnet 7"))
     assert run.typed == "switch --to ipsec --spoke vnet1 --spoke 'vnet 7'"
     assert run.to_continue == f"erfailover {run.typed}"
     many = RunRecord("b", "switch", "", target="ipsec", spokes=tuple(map(str, range(300))))
@@ -80,7 +80,7 @@ def test_a_run_that_completed_a_lost_one_is_a_part_of_that() -> None:
     lost = switch("a", "ipsec", ended=None, places={"vnet1": "moving"})
     completing = switch("b", "ipsec", "vnet1", completes="a")
     assert undone(lost, completing) == SITE
-    last = last_switch([*lost, *completing])
+    last = find_last_switch([*lost, *completing])
     assert last is not None
     assert last.id == "a"
     assert undone(lost, completing, switch("c", "ipsec", "vnet7")) == ("vnet7",)
@@ -96,7 +96,7 @@ def test_a_spoke_stays_owed_whatever_other_spokes_do_since() -> None:
     assert still_owed(lost, other) == {"a": ("vnet1",)}
     failed = switch("c", "ipsec", ended="failed", places={"vnet8": "moving"})
     assert still_owed(lost, other, failed) == {"a": ("vnet1",), "c": ("vnet8",)}
-    assert owed(runs([*lost, *other])) is None, "the last switch owes nothing"
+    assert find_owed(collect_runs([*lost, *other])) is None, "the last switch owes nothing"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,6 @@ def test_a_spoke_is_owed_until_a_run_has_put_it_on_a_path(later: list[dict[str, 
 
 def test_what_is_owed_names_the_command_that_completes_it() -> None:
     lost = switch("a", "ipsec", "vnet1", ended=None, places={"vnet1": "moving"})
-    found = owed(runs(lost))
+    found = find_owed(collect_runs(lost))
     assert found is not None
     assert found.to_continue == "erfailover switch --to ipsec --spoke vnet1"

@@ -8,7 +8,13 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from erfailover.model.prefix_table import LISTED, PrefixTable, ipv4_prefix, listed, table_of
+from erfailover.model.prefix_table import (
+    LISTED,
+    PrefixTable,
+    build_table,
+    format_prefixes,
+    parse_route_prefix,
+)
 
 
 def some_prefixes(chance: random.Random, count: int) -> list[IPv4Network]:
@@ -24,15 +30,15 @@ def some_prefixes(chance: random.Random, count: int) -> list[IPv4Network]:
 def test_the_table_agrees_with_a_search_through_all_prefixes(seed: int) -> None:
     chance = random.Random(seed)
     known = some_prefixes(chance, chance.choice([0, 1, 5, 200]))
-    table = table_of(known)
+    table = build_table(known)
     for asked in [*some_prefixes(chance, 100), *known]:
         covering = {each for each in known if asked.subnet_of(each)}
-        assert list(table.covering(asked)) == sorted(
+        assert list(table.iter_covering(asked)) == sorted(
             covering, key=lambda each: each.prefixlen, reverse=True
         )
-        assert table.covers(asked) is bool(covering)
-        assert set(table.within(asked)) == {each for each in known if each.subnet_of(asked)}
-        near = list(table.overlapping(asked))
+        assert table.has_covering(asked) is bool(covering)
+        assert set(table.iter_within(asked)) == {each for each in known if each.subnet_of(asked)}
+        near = list(table.iter_overlapping(asked))
         assert set(near) == {each for each in known if each.overlaps(asked)}
         assert len(near) == len(set(near))
 
@@ -40,22 +46,22 @@ def test_the_table_agrees_with_a_search_through_all_prefixes(seed: int) -> None:
 def test_of_several_values_of_a_prefix_the_first_counts() -> None:
     prefix = IPv4Network("10.5.0.0/16")
     table = PrefixTable([(prefix, "one"), (prefix, "two"), (IPv4Network("10.0.0.0/8"), "wide")])
-    assert list(table.covering(prefix)) == ["one", "wide"]
-    assert list(table.within(IPv4Network("10.5.0.0/16"))) == ["one"]
+    assert list(table.iter_covering(prefix)) == ["one", "wide"]
+    assert list(table.iter_within(IPv4Network("10.5.0.0/16"))) == ["one"]
 
 
 def test_ipv6_prefixes_are_found_as_well() -> None:
-    table = table_of([IPv6Network("2001:db8::/32"), IPv6Network("2001:db8:1::/48")])
-    assert list(table.covering(IPv6Network("2001:db8:1:2::/64"))) == [
+    table = build_table([IPv6Network("2001:db8::/32"), IPv6Network("2001:db8:1::/48")])
+    assert list(table.iter_covering(IPv6Network("2001:db8:1:2::/64"))) == [
         IPv6Network("2001:db8:1::/48"),
         IPv6Network("2001:db8::/32"),
     ]
-    assert not table.covers(IPv6Network("2001:db9::/32"))
+    assert not table.has_covering(IPv6Network("2001:db9::/32"))
 
 
 @pytest.mark.parametrize("network", ["", "10.5.0.1/16", "2001:db8::/32", "10.0.0.0/33", "x"])
 def test_what_is_no_ipv4_prefix_is_none(network: str) -> None:
-    assert ipv4_prefix(network) is None
+    assert parse_route_prefix(network) is None
 
 
 def test_a_covering_prefix_costs_at_most_one_look_up_for_each_length() -> None:
@@ -73,15 +79,15 @@ def test_a_covering_prefix_costs_at_most_one_look_up_for_each_length() -> None:
         IPv4Network((chance.getrandbits(32), chance.randint(8, 28)), strict=False)
         for _ in range(4000)
     ]
-    table = table_of(known)
+    table = build_table(known)
     table._by_length = {length: Counted(values) for length, values in table._by_length.items()}
     for each in known:
-        assert table.covers(each)
+        assert table.has_covering(each)
     assert Counted.asked <= 33 * len(known)
 
 
 def test_of_many_prefixes_the_first_are_named_and_the_others_counted() -> None:
     names = [f"10.0.{number}.0/24" for number in range(200)]
-    assert listed(names[:2]) == "10.0.0.0/24, 10.0.1.0/24"
-    assert listed(names[: LISTED + 1]) == ", ".join(names[: LISTED + 1])
-    assert listed(names) == f"{', '.join(names[:LISTED])} and {200 - LISTED} more"
+    assert format_prefixes(names[:2]) == "10.0.0.0/24, 10.0.1.0/24"
+    assert format_prefixes(names[: LISTED + 1]) == ", ".join(names[: LISTED + 1])
+    assert format_prefixes(names) == f"{', '.join(names[:LISTED])} and {200 - LISTED} more"

@@ -15,14 +15,14 @@ from erfailover.model.resource_ids import (
     SUBNET,
     SUBSCRIPTION,
     ResourceId,
-    child_of,
-    group_of,
-    last_of,
-    name_of,
-    network_of,
+    build_child_id,
+    get_full_name,
+    get_group_id,
+    get_last_name,
+    get_network_id,
+    get_resource_id,
+    get_subscription,
     parse,
-    resource_of,
-    subscription_of,
 )
 
 GROUP_ID = "/subscriptions/s1/resourceGroups/rg-we"
@@ -75,29 +75,32 @@ def test_the_letter_case_of_segments_does_not_matter(
         f"/subscriptions/{subscription}/resourceGroups/{group}"
         f"/providers/Microsoft.Network/virtualNetworks/{network}"
     )
-    text = cased(child_of(plain, PEERING, name))
+    text = cased(build_child_id(plain, PEERING, name))
     found = parse(text)
     assert found.is_a(PEERING)
     assert not found.is_a(NETWORK)
     assert (found.subscription, found.group) == (cased(subscription), cased(group))
     assert found.names == (cased(group), cased(network), cased(name))
-    assert network_of(text) == resource_of(text) == cased(plain)
-    assert parse(group_of(text)) == ResourceId(cased(subscription), GROUP, (cased(group),))
-    assert subscription_of(text) == cased(subscription)
-    assert last_of(text) == cased(name)
+    assert get_network_id(text) == get_resource_id(text) == cased(plain)
+    assert parse(get_group_id(text)) == ResourceId(cased(subscription), GROUP, (cased(group),))
+    assert get_subscription(text) == cased(subscription)
+    assert get_last_name(text) == cased(name)
 
 
 @pytest.mark.parametrize("text", ["", "vnet1", "/", "/providers/Microsoft.Network", "/x/y"])
 def test_a_path_without_a_subscription_names_none(text: str) -> None:
     with pytest.raises(ValueError, match="names no subscription"):
-        subscription_of(text)
+        get_subscription(text)
 
 
 def test_the_subscription_of_a_longer_path_is_found() -> None:
-    assert subscription_of("/Subscriptions/s1/providers/Microsoft.Network/locations") == "s1"
-    assert subscription_of("/subscriptions/s1") == "s1"
+    assert get_subscription("/Subscriptions/s1/providers/Microsoft.Network/locations") == "s1"
+    assert get_subscription("/subscriptions/s1") == "s1"
 
 
 def test_a_peering_is_named_with_its_network() -> None:
-    assert name_of(child_of(VNET, PEERING, "vnet1-to-vnet2"), PEERING) == "vnet1/vnet1-to-vnet2"
-    assert name_of(VNET, NETWORK) == last_of("vnet1") == "vnet1"
+    assert (
+        get_full_name(build_child_id(VNET, PEERING, "vnet1-to-vnet2"), PEERING)
+        == "vnet1/vnet1-to-vnet2"
+    )
+    assert get_full_name(VNET, NETWORK) == get_last_name("vnet1") == "vnet1"

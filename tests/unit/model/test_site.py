@@ -19,7 +19,7 @@ def test_a_part_has_the_chosen_spokes_in_the_order_of_the_site_and_knows_the_oth
     assert names(part) == ["vnet1", "vnet8"]
     assert part.chosen == ("vnet1", "vnet8")
     assert [spoke.name for spoke in part.others] == ["vnet7"]
-    assert part.network_names() == ("vnet2", "vnet3", "vnet1", "vnet8")
+    assert part.list_network_names() == ("vnet2", "vnet3", "vnet1", "vnet8")
     for kept in ("site", "primary", "backup", "remote_prefixes", "timing", "subscription"):
         assert getattr(part, kept) == getattr(WHOLE, kept)
 
@@ -37,7 +37,7 @@ def test_a_part_of_a_part_knows_every_other_spoke_of_the_site() -> None:
 
 def test_a_changed_part_stays_a_part() -> None:
     part = WHOLE.select_spokes(("vnet1",))
-    ready = replace(part, spokes=tuple(spoke.prestaged() for spoke in part.spokes))
+    ready = replace(part, spokes=tuple(spoke.to_prestaged() for spoke in part.spokes))
     assert ready.chosen == ("vnet1",)
     assert len(ready.others) == 2
-    assert ready.spokes[0].spoke_to_backup.on(Path.EXPRESSROUTE) is not None
+    assert ready.spokes[0].spoke_to_backup.get_flags(Path.EXPRESSROUTE) is not None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.commands.provision.keys import with_ssh_keys
-from erfailover.config.loader import load, template
+from erfailover.commands.provision.keys import read_ssh_keys
+from erfailover.config.loader import load, read_template
 from erfailover.errors import UsageFailure
 from erfailover.model.site import Site
-from erfailover.model.ssh_keys import fault, is_key, same
+from erfailover.model.ssh_keys import find_fault, is_key, is_same_key
 from tests.support.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, encoded, rsa
 
 ID = "11111111-2222-3333-4444-555555555555"
@@ -21,7 +21,7 @@ ID = "11111111-2222-3333-4444-555555555555"
 @pytest.mark.parametrize("key", [ED25519, f"{ED25519} anna@ops1\n", rsa(2048), rsa(4096)])
 def test_azure_takes_ed25519_and_rsa_from_2048_bits_on(key: str) -> None:
     assert is_key(key)
-    assert fault(key) is None
+    assert find_fault(key) is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_azure_takes_ed25519_and_rsa_from_2048_bits_on(key: str) -> None:
 )
 def test_any_other_key_is_told_without_showing_it(key: str, found: str) -> None:
     assert is_key(key)
-    told = fault(key)
+    told = find_fault(key)
     assert told is not None
     assert found in told.found
     assert not any(len(word) > 20 and word in f"{told}" for word in key.split())
@@ -54,13 +54,15 @@ def test_what_is_no_key_is_a_path(path: str) -> None:
 
 
 def test_a_comment_makes_no_other_key() -> None:
-    assert same(f"{ED25519} anna", f"{ED25519} bert")
-    assert not same(ED25519, rsa(2048))
+    assert is_same_key(f"{ED25519} anna", f"{ED25519} bert")
+    assert not is_same_key(ED25519, rsa(2048))
 
 
 def site_with(folder: Path, key: str) -> tuple[Site, Path]:
     file = folder / "erfailover.yaml"
-    file.write_text(template().replace("    vm2:\n", f"    vm2:\n      ssh_public_key: {key}\n"))
+    file.write_text(
+        read_template().replace("    vm2:\n", f"    vm2:\n      ssh_public_key: {key}\n")
+    )
     return replace(load(file, {}), subscription=ID), file
 
 
@@ -72,7 +74,7 @@ def key_of(site: Site) -> str | None:
 def test_a_path_starts_from_the_site_file_s_folder(tmp_path: Path) -> None:
     (tmp_path / "me.pub").write_text(f"{ED25519} anna@ops1\n")
     site, file = site_with(tmp_path, "me.pub")
-    assert key_of(with_ssh_keys(site, file)) == f"{ED25519} anna@ops1"
+    assert key_of(read_ssh_keys(site, file)) == f"{ED25519} anna@ops1"
 
 
 def test_a_file_that_is_not_there_keeps_nobody_from_switching(tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ def test_a_file_without_such_a_key_is_told_with_the_machine(
         (tmp_path / "me.pub").write_bytes(content)
     site, file = site_with(tmp_path, "me.pub")
     with pytest.raises(UsageFailure, match=r"topology\.machines\.vm2\.ssh_public_key") as told:
-        with_ssh_keys(site, file)
+        read_ssh_keys(site, file)
     assert found in told.value.message
     assert told.value.hint
     assert base64.b64encode(b"hidden").decode() not in f"{told.value.message}{told.value.hint}"

@@ -14,8 +14,8 @@ from erfailover.model.observed import Gateway, Observed, Peering, Reading, Virtu
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Role
 from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt
-from erfailover.planning.adoption.names import proposed, spoke_names
-from erfailover.reporting.adoption import site_file
+from erfailover.planning.adoption.names import name_spokes, propose_name
+from erfailover.reporting.adoption import render_site_file
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -99,7 +99,7 @@ SPOKE = network_id("erp")
 def loaded(found: Found, adoption: Adoption, folder: FilePath) -> None:
     """The file says just what was decided."""
     file = folder / "erfailover.yaml"
-    file.write_text(site_file(found, adoption), encoding="utf-8")
+    file.write_text(render_site_file(found, adoption), encoding="utf-8")
     assert load(file, {}) == adoption.site
 
 
@@ -206,7 +206,7 @@ def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) 
         network_id("erp", "a", OTHER),
         network_id("data"),
     ]
-    assert spoke_names(ids) == [
+    assert name_spokes(ids) == [
         "a/web",
         "b/web",
         f"{SUBSCRIPTION}/a/erp",
@@ -341,4 +341,4 @@ def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FileP
 def test_a_proposed_name_has_only_characters_that_a_peering_may_have(
     otherwise: str, name: str
 ) -> None:
-    assert proposed("/v", "like", ("hub1", "hub2"), otherwise, set()) == name
+    assert propose_name("/v", "like", ("hub1", "hub2"), otherwise, set()) == name

@@ -10,13 +10,13 @@ from erfailover.model.claims import Verdict
 from erfailover.model.observed import Reading
 from erfailover.model.site import ApiVersions as Pinned
 from erfailover.model.site import CloudEndpoint, NamedCloud, Site
-from erfailover.planning.api_versions import TESTED, ApiVersions, Offer, as_yaml
-from erfailover.planning.doctor.environment import api_versions
+from erfailover.planning.api_versions import TESTED, ApiVersions, Offer, format_yaml
+from erfailover.planning.doctor.environment import check_api_versions
 from tests.support.doctor_facts import FAILS, HOLDS, OFFERED, SITE, UNKNOWN, facts, versions
 
 
 def said(found: ApiVersions, site: Site = SITE) -> tuple[Verdict, str]:
-    (line,) = api_versions(site, facts(api_versions=Reading(found)))
+    (line,) = check_api_versions(site, facts(api_versions=Reading(found)))
     return line.verdict, f"{line.seen} -> {line.remedy}"
 
 
@@ -34,26 +34,32 @@ def said(found: ApiVersions, site: Site = SITE) -> tuple[Verdict, str]:
 def test_the_newest_version_that_is_offered_and_was_tested_is_chosen(
     offered: tuple[str, ...], chosen: str | None
 ) -> None:
-    assert versions(offered=offered).chosen().get("network") == chosen
+    assert versions(offered=offered).choose_versions().get("network") == chosen
 
 
 def test_a_version_counts_if_every_type_has_it_in_every_subscription() -> None:
     whole = versions()
     (offers,) = whole.offers["network"]
     fewer = {**offers, "virtualnetworkgateways": Offer(("2024-05-01",), ())}
-    assert replace(whole, offers={"network": (fewer,)}).chosen() == {"network": "2024-05-01"}
-    assert replace(whole, offers={"network": (offers, fewer)}).chosen() == {"network": "2024-05-01"}
+    assert replace(whole, offers={"network": (fewer,)}).choose_versions() == {
+        "network": "2024-05-01"
+    }
+    assert replace(whole, offers={"network": (offers, fewer)}).choose_versions() == {
+        "network": "2024-05-01"
+    }
 
 
 def test_a_child_that_is_not_listed_is_as_its_parent() -> None:
     whole = versions()
     offers = dict(whole.offers["network"][0])
     del offers["virtualnetworks/virtualnetworkpeerings"]
-    assert replace(whole, offers={"network": (offers,)}).chosen() == {"network": "2026-03-01"}
+    assert replace(whole, offers={"network": (offers,)}).choose_versions() == {
+        "network": "2026-03-01"
+    }
     del offers["virtualnetworkgateways"]
     found = replace(whole, offers={"network": (offers,)})
-    assert found.chosen() == {}
-    assert found.problem("network") == "Microsoft.Network/virtualNetworkGateways is not listed"
+    assert found.choose_versions() == {}
+    assert found.find_problem("network") == "Microsoft.Network/virtualNetworkGateways is not listed"
 
 
 def test_what_is_pinned_and_offered_is_sound() -> None:
@@ -91,7 +97,7 @@ def test_a_region_without_the_type_fails() -> None:
 
 
 def test_what_cannot_be_read_is_unknown() -> None:
-    (line,) = api_versions(SITE, facts(api_versions=Reading(None, "403")))
+    (line,) = check_api_versions(SITE, facts(api_versions=Reading(None, "403")))
     assert line.verdict is UNKNOWN
     assert not line.required
 
@@ -103,7 +109,7 @@ def test_the_site_file_says_the_versions_and_the_cloud() -> None:
     assert site.cloud_name == "china"
     assert SITE.api_versions == {}
     assert SITE.cloud_name == "public"
-    assert as_yaml("china", site.api_versions) == (
+    assert format_yaml("china", site.api_versions) == (
         "cloud: {name: china, api_versions: {network: 2025-07-01}}"
     )
 

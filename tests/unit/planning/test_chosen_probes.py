@@ -25,10 +25,10 @@ WHOLE = site("vnet1", "vnet7")
 PART = WHOLE.select_spokes(("vnet1",))
 SEEN = observed(PART, on(Path.EXPRESSROUTE, PART))
 NETWORKS = {
-    "vm1": PART.network_id("vnet1").upper(),
-    "vm7": PART.network_id("vnet7"),
-    "nic1": PART.network_id("vnet1"),
-    "office": PART.network_id("vnet5"),
+    "vm1": PART.build_network_id("vnet1").upper(),
+    "vm7": PART.build_network_id("vnet7"),
+    "nic1": PART.build_network_id("vnet1"),
+    "office": PART.build_network_id("vnet5"),
     "lost": None,
 }
 IN_VNET1, ELSEWHERE = IPv4Address("10.1.0.4"), IPv4Address("10.5.0.4")

@@ -11,7 +11,12 @@ import pytest
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Gateway, Reading
 from erfailover.model.site import Path, Role
-from erfailover.planning.coexistence import claims, either, hub_has_learned, warnings
+from erfailover.planning.coexistence import (
+    check_any,
+    check_coexistence,
+    check_hub_learned,
+    list_warnings,
+)
 from erfailover.planning.health import judge
 from tests.support import sites
 
@@ -40,7 +45,7 @@ def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
             assert of is not None
             return Claim("condition", told[of.name], of.name)
 
-        claim = either(tuple(seen.values()), condition)
+        claim = check_any(tuple(seen.values()), condition)
         expected = HOLDS if HOLDS in verdicts else UNKNOWN if UNKNOWN in verdicts else FAILS
         assert claim.verdict is expected
         if expected is HOLDS:
@@ -63,15 +68,15 @@ def test_a_hub_has_learned_what_its_gateways_have_between_them(
     first: tuple[str, ...], second: tuple[str, ...], verdict: Verdict, seen: str
 ) -> None:
     both = gateway("er", *first, asn=12076), gateway("vpn", *second)
-    claim = hub_has_learned(both, Role.PRIMARY, (ONE, TWO))
+    claim = check_hub_learned(both, Role.PRIMARY, (ONE, TWO))
     assert claim.verdict is verdict
     assert claim.seen.startswith(seen)
 
 
 def test_a_second_gateway_that_cannot_be_read_may_have_taken_over() -> None:
     both = gateway("er", "10.5.0.0/16", asn=12076), gateway("vpn", unread=True)
-    assert hub_has_learned(both, Role.PRIMARY, (ONE,)).verdict is HOLDS
-    assert hub_has_learned(both, Role.PRIMARY, (ONE, TWO)).verdict is UNKNOWN
+    assert check_hub_learned(both, Role.PRIMARY, (ONE,)).verdict is HOLDS
+    assert check_hub_learned(both, Role.PRIMARY, (ONE, TWO)).verdict is UNKNOWN
 
 
 def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
@@ -94,11 +99,11 @@ def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
 
 def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
     seen = sites.observed(SITE, {})
-    hub_id = SITE.network_id("vnet2").lower()
+    hub_id = SITE.build_network_id("vnet2").lower()
     hub = replace(seen.networks[hub_id], gateways=("/g/vng1", "/g/second"))
-    (claim,) = claims(SITE, replace(seen, networks={**seen.networks, hub_id: hub}))
+    (claim,) = check_coexistence(SITE, replace(seen, networks={**seen.networks, hub_id: hub}))
     assert claim.verdict is UNKNOWN
     assert "second" in claim.seen
-    assert list(warnings(SITE, seen)) == []
+    assert list(list_warnings(SITE, seen)) == []
     unread = sites.observed(SITE, {}, vnet2="refused")
-    assert [each.verdict for each in claims(SITE, unread)] == [UNKNOWN]
+    assert [each.verdict for each in check_coexistence(SITE, unread)] == [UNKNOWN]

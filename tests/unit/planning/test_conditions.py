@@ -47,28 +47,28 @@ def test_the_observed_tables_mean_what_the_proof_of_concept_read_from_them(
 ) -> None:
     gateway = observed(name)
     role = gateway.role
-    assert conditions.gateway_has_a_connected_bgp_peer(gateway, role).verdict == connected
-    assert conditions.gateway_has_learned(gateway, role, OFFICE).verdict == learned
-    assert conditions.gateway_originates(gateway, role, SPOKE).verdict == originates
+    assert conditions.check_gateway_connected(gateway, role).verdict == connected
+    assert conditions.check_gateway_learned(gateway, role, OFFICE).verdict == learned
+    assert conditions.check_originated(gateway, role, SPOKE).verdict == originates
 
 
 def test_a_static_prefix_of_a_dead_gateway_is_not_learned() -> None:
     gateway = observed("vng1-expressroute-down")
     static = [IPv4Network("10.4.0.0/16")]
-    assert conditions.gateway_has_learned(gateway, Role.PRIMARY, static).verdict == "FAILS"
+    assert conditions.check_gateway_learned(gateway, Role.PRIMARY, static).verdict == "FAILS"
 
 
 def test_a_prefix_learned_from_the_far_end_is_not_originated() -> None:
     gateway = sites.gateway(Role.BACKUP, sites.route("10.1.0.0/16"))
-    assert conditions.gateway_originates(gateway, Role.BACKUP, SPOKE).verdict == "FAILS"
-    assert conditions.gateway_does_not_originate(gateway, Role.BACKUP, SPOKE).verdict == "HOLDS"
+    assert conditions.check_originated(gateway, Role.BACKUP, SPOKE).verdict == "FAILS"
+    assert conditions.check_not_originated(gateway, Role.BACKUP, SPOKE).verdict == "HOLDS"
 
 
 def test_a_covering_prefix_is_learned_but_whether_it_is_originated_is_unknown() -> None:
     own = sites.route("10.0.0.0/8", "Network", "10.3.0.254")
     gateway = sites.gateway(Role.BACKUP, own, sites.route("10.4.0.0/15"))
-    assert conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
-    assert conditions.gateway_originates(gateway, Role.BACKUP, SPOKE).verdict == "UNKNOWN"
+    assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
+    assert conditions.check_originated(gateway, Role.BACKUP, SPOKE).verdict == "UNKNOWN"
 
 
 def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
@@ -80,10 +80,10 @@ def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
         replace(full, learned_routes=Reading(())),
         replace(full, learned_routes=Reading(None, "timed out")),
     ):
-        claim = conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE)
+        claim = conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE)
         assert claim.verdict is Verdict.UNKNOWN
     nothing = replace(full, learned_routes=Reading(()))
-    for ask in (conditions.gateway_originates, conditions.gateway_does_not_originate):
+    for ask in (conditions.check_originated, conditions.check_not_originated):
         assert ask(nothing, Role.BACKUP, SPOKE).verdict is Verdict.UNKNOWN
 
 
@@ -91,7 +91,7 @@ def test_a_twin_instance_is_no_peer_that_keeps_a_gateway_alive() -> None:
     twin = replace(sites.peer("10.3.0.253"), asn=65010)
     dead = sites.peer("10.4.0.254", "Connecting")
     gateway = replace(sites.gateway(Role.BACKUP, peers=(twin, dead)), asn=65010)
-    claim = conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP)
+    claim = conditions.check_gateway_connected(gateway, Role.BACKUP)
     assert claim.verdict is Verdict.FAILS
     assert claim.seen == "vng2: 10.4.0.254 Connecting; expected one Connected"
 
@@ -125,8 +125,8 @@ def test_one_edge_down_is_degraded_and_both_are_dead(
     states: tuple[str, ...], alive: str, whole: str, seen: str
 ) -> None:
     gateway = express(*states)
-    assert conditions.gateway_has_a_connected_bgp_peer(gateway, Role.PRIMARY).verdict == alive
-    claim = conditions.gateway_has_all_its_bgp_peers(gateway, Role.PRIMARY)
+    assert conditions.check_gateway_connected(gateway, Role.PRIMARY).verdict == alive
+    claim = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
     assert claim.verdict == whole
     assert seen in claim.seen
 
@@ -134,7 +134,7 @@ def test_one_edge_down_is_degraded_and_both_are_dead(
 def test_an_unread_table_of_peers_is_unknown_and_not_degraded() -> None:
     whole = express("Connected", "Connected")
     for gateway in (replace(whole, peers=Reading(())), replace(whole, peers=Reading(None, "no"))):
-        claim = conditions.gateway_has_all_its_bgp_peers(gateway, Role.PRIMARY)
+        claim = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
         assert claim.verdict is Verdict.UNKNOWN
 
 
@@ -143,7 +143,7 @@ def test_an_active_active_gateway_names_the_instance_whose_session_is_down() -> 
     twin = replace(sites.peer("10.3.0.5"), asn=65010)
     peers = (replace(up, local_address="10.3.0.4"), replace(down, local_address="10.3.0.5"), twin)
     gateway = replace(sites.gateway(Role.BACKUP, peers=peers), asn=65010)
-    claim = conditions.gateway_has_all_its_bgp_peers(gateway, Role.BACKUP)
+    claim = conditions.check_all_peers_connected(gateway, Role.BACKUP)
     assert claim.seen == "vng2 is degraded: 1 of 2 BGP peers Connected; " + (
         "10.3.0.5 to 10.4.0.254 Connecting"
     )
@@ -165,7 +165,7 @@ def test_an_express_gateway_learns_from_a_connected_edge_or_its_twin_alone(
     gateway = express(
         "Connected", "Connecting", routes=(sites.route("10.5.0.0/16", origin, source),)
     )
-    assert conditions.gateway_has_learned(gateway, Role.PRIMARY, OFFICE).verdict == verdict
+    assert conditions.check_gateway_learned(gateway, Role.PRIMARY, OFFICE).verdict == verdict
 
 
 def beside_expressroute(tunnel: str, *routes: GatewayRoute, asn: int = 65515) -> Gateway:
@@ -203,12 +203,12 @@ def test_a_vpn_gateway_is_not_ready_on_the_routes_of_the_expressroute_gateway_be
     route: GatewayRoute, asn: int
 ) -> None:
     gateway = beside_expressroute("Connecting", route, asn=asn)
-    alive = conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP)
+    alive = conditions.check_gateway_connected(gateway, Role.BACKUP)
     assert (alive.verdict, alive.seen) == (
         "FAILS",
         "vng2: 192.168.11.88 Connecting; expected one Connected",
     )
-    assert conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE).verdict == "FAILS"
+    assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).verdict == "FAILS"
 
 
 @pytest.mark.parametrize("asn", [65515, 65010])
@@ -220,18 +220,18 @@ def test_a_vpn_gateway_beside_an_expressroute_gateway_is_ready_by_its_own_tunnel
     )
     for each in routes[1:]:
         gateway = beside_expressroute("Connected", routes[0], each, asn=asn)
-        alive = conditions.gateway_has_all_its_bgp_peers(gateway, Role.BACKUP)
+        alive = conditions.check_all_peers_connected(gateway, Role.BACKUP)
         assert (alive.verdict, alive.seen) == ("HOLDS", "vng2: 192.168.11.88 Connected")
-        assert conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
+        assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
     lost = beside_expressroute("Connected", routes[0], asn=asn)
-    assert conditions.gateway_has_learned(lost, Role.BACKUP, OFFICE).verdict == "FAILS"
+    assert conditions.check_gateway_learned(lost, Role.BACKUP, OFFICE).verdict == "FAILS"
 
 
 def test_the_sessions_of_an_expressroute_gateway_say_nothing_of_the_hold_time() -> None:
     gateway = express(
         "Connected", "Connected", routes=(sites.route("10.5.0.0/16", source="10.2.0.4"),)
     )
-    claim = conditions.gateway_has_been_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
+    claim = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
     assert claim.verdict is Verdict.UNKNOWN
 
 
@@ -247,7 +247,7 @@ def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None
         asn=65000,
         bgp_addresses=("10.2.0.4", "10.2.0.5"),
     )
-    assert conditions.held_for_s(gateway, OFFICE) == 30.0
+    assert conditions.compute_held_s(gateway, OFFICE) == 30.0
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None
 def test_connected_durations_are_read_as_azure_writes_them(
     text: str | None, seconds: float | None
 ) -> None:
-    found = conditions.duration_s(text)
+    found = conditions.parse_duration_s(text)
     assert found == (pytest.approx(seconds) if seconds is not None else None)
 
 
@@ -273,7 +273,7 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
     gateway = sites.with_peers(
         sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16", source="10.4.0.254")), young, old
     )
-    claim = conditions.gateway_has_been_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
+    claim = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
     assert claim.verdict is Verdict.FAILS
     both = replace(
         gateway,
@@ -284,20 +284,20 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
             )
         ),
     )
-    claim = conditions.gateway_has_been_healthy_for(both, Role.PRIMARY, OFFICE, 120.0)
+    claim = conditions.check_gateway_healthy_for(both, Role.PRIMARY, OFFICE, 120.0)
     assert claim.verdict is Verdict.HOLDS
 
 
 def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected() -> None:
     site = sites.site()
     state = sites.on(Path.EXPRESSROUTE, site)
-    network = sites.observed(site, state).network(site.network_id("vnet1"))
+    network = sites.observed(site, state).get_network(site.build_network_id("vnet1"))
     assert network is not None
     peering = next(each for each in network.peerings if each.name == "vnet1-to-vnet2")
 
     def told(state: str = "Connected", provisioning_state: str = "Succeeded") -> tuple[str, str]:
         found = replace(peering, state=state, provisioning_state=provisioning_state)
-        claim = conditions.peering_is_connected_and_in_sync(found, found.name)
+        claim = conditions.check_peering_ready(found, found.name)
         return str(claim.verdict), claim.seen
 
     assert told() == ("HOLDS", "vnet1-to-vnet2 is Connected, FullyInSync")

@@ -18,8 +18,8 @@ from erfailover.model.routing import (
     UserRoute,
 )
 from erfailover.model.site import Path, Role
-from erfailover.planning.adoption.prefixes import remote_prefixes
-from erfailover.planning.hazards.checks import hazards
+from erfailover.planning.adoption.prefixes import find_remote_prefixes
+from erfailover.planning.hazards.checks import check_hazards
 from erfailover.planning.hazards.scene import (
     DEFAULT_ROUTE,
     DNS_SERVERS,
@@ -31,11 +31,13 @@ from erfailover.planning.hazards.scene import (
     RESIDENTS,
     TUNNELS,
 )
-from erfailover.reporting.plan.risks import untouched
+from erfailover.reporting.plan.risks import describe_untouched
 from tests.support import sites
 from tests.support.hazard_scenes import SITE, around
 
-SPOKE, PRIMARY, BACKUP = (SITE.network_id(each).lower() for each in ("vnet1", "vnet2", "vnet3"))
+SPOKE, PRIMARY, BACKUP = (
+    SITE.build_network_id(each).lower() for each in ("vnet1", "vnet2", "vnet3")
+)
 LEARNED = "10.5.0.0/16"
 
 
@@ -53,7 +55,7 @@ def claims(
     told = ((Role.PRIMARY, primary), (Role.BACKUP, backup))
     gateways = tuple(gateway(role, *found) for role, found in told if found is not None)
     observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), gateways)
-    found = hazards(SITE, surroundings, observed, to)
+    found = check_hazards(SITE, surroundings, observed, to)
     return {each.name: each for each in found if each.name in REMARKS}
 
 
@@ -134,7 +136,7 @@ def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
     assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
     assert words is None or words in found.seen
     plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(found,))
-    assert untouched(plan).startswith("traffic" if words else "Internet and NAT")
+    assert describe_untouched(plan).startswith("traffic" if words else "Internet and NAT")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
     backup: tuple[str, ...], words: str
 ) -> None:
     both = (gateway(Role.PRIMARY, "0.0.0.0/0"), gateway(Role.BACKUP, *backup))
-    (found,) = remote_prefixes(sites.observed(SITE, {}, both))
+    (found,) = find_remote_prefixes(sites.observed(SITE, {}, both))
     assert found.active
     assert words in found.note
     assert "Is all traffic to go there on IPsec as well?" in found.note
@@ -253,7 +255,7 @@ def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_sai
     site = replace(SITE, managed_by=managed_by)  # type: ignore[arg-type]
     surroundings = around(managed={SPOKE: found, PRIMARY: Reading(())})
     observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
-    told = {each.name: each for each in hazards(site, surroundings, observed, Path.IPSEC)}
+    told = {each.name: each for each in check_hazards(site, surroundings, observed, Path.IPSEC)}
     assert (told[ENFORCED].verdict, told[MANAGED].verdict) == (refused, warned)
     assert told[ENFORCED].weight is Weight.REFUSES
     assert told[MANAGED].weight is not Weight.REFUSES

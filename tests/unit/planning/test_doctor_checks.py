@@ -10,14 +10,14 @@ from typing import Any
 import jwt
 import pytest
 
-from erfailover.azure.client.raw_request import claims
+from erfailover.azure.client.raw_request import parse_claims
 from erfailover.model.claims import Verdict
 from erfailover.model.lease import Held, LeaseRecord, Standing
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.doctor import environment, gateways, limits, rights, skus
-from erfailover.planning.doctor.check import Check, Group, Name, verdict_of
-from erfailover.planning.doctor.checks import checks
+from erfailover.planning.doctor.check import Check, Group, Name, compute_verdict
+from erfailover.planning.doctor.checks import run_checks
 from erfailover.planning.doctor.facts import (
     EVERYBODY,
     DenyAssignment,
@@ -28,7 +28,7 @@ from erfailover.planning.doctor.facts import (
     Policies,
     SignIn,
 )
-from erfailover.planning.doctor.permissions import Grant, On, groups, resources
+from erfailover.planning.doctor.permissions import Grant, On, list_groups, list_resources
 from erfailover.planning.hazards.scene import NAMES, REMARKS
 from erfailover.reporting import doctor as told
 from tests.support import sites
@@ -50,25 +50,25 @@ from tests.support.doctor_facts import (
 from tests.support.hazard_scenes import around
 from tests.support.stores import ANNA
 
-VNET2 = SITE.network_id("vnet2")
+VNET2 = SITE.build_network_id("vnet2")
 HAZARDS = {each.replace("_", "-") for each in (*NAMES, *REMARKS)}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
 
 
 def test_a_sound_site_passes_every_check() -> None:
-    found = checks(SITE, facts())
+    found = run_checks(SITE, facts())
     assert {each.verdict for each in found} == {HOLDS}
     assert {each.name for each in found} == set(Name) | HAZARDS
-    assert verdict_of(found) is HOLDS
+    assert compute_verdict(found) is HOLDS
 
 
 def test_lines_stand_in_the_order_of_their_groups() -> None:
-    order = [list(Group).index(each.group) for each in checks(SITE, facts())]
+    order = [list(Group).index(each.group) for each in run_checks(SITE, facts())]
     assert order == sorted(order)
 
 
 def test_without_azure_only_what_can_be_told_is_told() -> None:
-    found = checks(SITE, facts(unreachable="no token", remedy="Sign in."))
+    found = run_checks(SITE, facts(unreachable="no token", remedy="Sign in."))
     told = {each.name: each for each in found}
     assert told[Name.CREDENTIALS].verdict is FAILS
     assert told[Name.CREDENTIALS].remedy == "Sign in."
@@ -91,7 +91,7 @@ def test_a_failure_counts_always_and_an_unknown_line_where_a_switch_rests_on_it(
     verdicts: list[Verdict], required: bool, expected: Verdict
 ) -> None:
     found = [Check("x", Group.RUN, each, "", "", required) for each in verdicts]
-    assert verdict_of(found) is expected
+    assert compute_verdict(found) is expected
 
 
 # Identity and rights.
@@ -124,7 +124,7 @@ def test_every_tenant_gives_a_token_of_the_same_identity(
     sign_ins = {
         f"s{number}": Reading(each, None if each else "403") for number, each in enumerate(signed)
     }
-    found = [each for each in rights.tenants(site, facts(sign_ins=sign_ins))]
+    found = [each for each in rights.check_tenants(site, facts(sign_ins=sign_ins))]
     bad = [each for each in found if each.verdict is not HOLDS] or found
     assert [each.verdict for each in bad] == [verdict]
     assert said in bad[0].seen
@@ -135,22 +135,24 @@ def test_every_tenant_gives_a_token_of_the_same_identity(
 
 def test_what_can_sign_in_to_a_second_tenant_is_said_of_a_managed_identity() -> None:
     managed = {"s": Reading(SignIn(replace(APP, managed=True)))}
-    (line,) = rights.tenants(ACROSS, facts(sign_ins=managed))
+    (line,) = rights.check_tenants(ACROSS, facts(sign_ins=managed))
     for words in ("managed identity cannot", "multi-tenant application", "guest", "tenants:"):
         assert words in line.remedy
 
 
 def test_a_missing_right_is_named_with_what_needs_it() -> None:
-    network = resources(SITE, On.NETWORK)[0].lower()
+    network = list_resources(SITE, On.NETWORK)[0].lower()
     grants = {**facts().grants, network: Reading((Grant(("*/read",)),))}
-    (bad,) = [each for each in lines_of(rights.rights, grants=grants) if each[0] is FAILS]
+    (bad,) = [each for each in lines_of(rights.check_rights, grants=grants) if each[0] is FAILS]
     assert bad[1].startswith("hub and spoke networks (vnet2): missing")
     assert "virtualNetworkPeerings/write" in bad[1]
     assert "switch: steps 1 to 5" in bad[1]
 
 
 def test_rights_that_azure_does_not_tell_are_unverified() -> None:
-    found = lines_of(rights.rights, grants={each.lower(): Reading(None, "403") for each in PLACES})
+    found = lines_of(
+        rights.check_rights, grants={each.lower(): Reading(None, "403") for each in PLACES}
+    )
     assert {each for each, _ in found} == {UNKNOWN}
     assert all("unverified: 403" in seen for _, seen in found)
 
@@ -158,48 +160,48 @@ def test_rights_that_azure_does_not_tell_are_unverified() -> None:
 def test_polling_may_be_granted_elsewhere() -> None:
     narrow = Grant(("*",), ("*/locations/*", "*/publicIPAddresses/*"))
     grants = {each: Reading((narrow,)) for each in facts().grants}
-    found = list(rights.rights(SITE, facts(grants=grants)))
+    found = list(rights.check_rights(SITE, facts(grants=grants)))
     assert {each.verdict for each in found} == {HOLDS, UNKNOWN}
     assert not any(each.required for each in found if each.verdict is UNKNOWN)
 
 
 def test_whether_a_shared_store_may_be_written_is_said_to_be_unverified() -> None:
     shared = replace(SITE, state="azblob://acct/box/poc")
-    assert lines_of(rights.rights, shared)[-1][0] is UNKNOWN
+    assert lines_of(rights.check_rights, shared)[-1][0] is UNKNOWN
 
 
 def locked(level: str, scope: str) -> dict[str, Any]:
     return {"locks": {GROUP: Reading((Lock("keep", scope, level),))}}
 
 
-@pytest.mark.parametrize("scope", ["/subscriptions/0000", groups(SITE)[0].upper()])
+@pytest.mark.parametrize("scope", ["/subscriptions/0000", list_groups(SITE)[0].upper()])
 def test_a_lock_against_writes_names_what_it_holds(scope: str) -> None:
-    ((verdict, seen),) = lines_of(rights.locks, **locked("ReadOnly", scope))
+    ((verdict, seen),) = lines_of(rights.check_locks, **locked("ReadOnly", scope))
     assert verdict is FAILS
     assert "vnet1" in seen
     assert "vng2" in seen
 
 
 def test_a_lock_elsewhere_is_in_nobodys_way() -> None:
-    other = f"{groups(SITE)[0]}/providers/Microsoft.Network/virtualNetworks/vnet11"
-    assert lines_of(rights.locks, **locked("ReadOnly", other)) == [
+    other = f"{list_groups(SITE)[0]}/providers/Microsoft.Network/virtualNetworks/vnet11"
+    assert lines_of(rights.check_locks, **locked("ReadOnly", other)) == [
         (HOLDS, "no lock in the way of a switch")
     ]
 
 
 def test_a_lock_against_deletion_matters_where_peerings_are_removed() -> None:
-    lock = locked("CanNotDelete", groups(SITE)[0])
-    assert lines_of(rights.locks, **lock)[0][0] is FAILS
-    assert lines_of(rights.locks, prestaged(SITE), **lock)[0][0] is HOLDS
+    lock = locked("CanNotDelete", list_groups(SITE)[0])
+    assert lines_of(rights.check_locks, **lock)[0][0] is FAILS
+    assert lines_of(rights.check_locks, prestaged(SITE), **lock)[0][0] is HOLDS
 
 
 def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
     above = {GROUP: Reading(Policies((), ("Corp baseline",)))}
-    ((verdict, seen),) = lines_of(rights.policies, policies=above)
+    ((verdict, seen),) = lines_of(rights.check_policies, policies=above)
     assert verdict is UNKNOWN
     assert "Corp baseline" in seen
     denied = {GROUP: Reading(Policies((("vnet1-to-vnet3", "/a/no"),), ("Corp baseline",)))}
-    assert lines_of(rights.policies, policies=denied) == [
+    assert lines_of(rights.check_policies, policies=denied) == [
         (FAILS, "the policy assignment /a/no denies writing vnet1-to-vnet3")
     ]
 
@@ -208,10 +210,10 @@ def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
 
 
 def test_a_prefix_is_learned_exactly_or_covered() -> None:
-    assert "exactly" in lines_of(gateways.backup_gateway)[2][1]
+    assert "exactly" in lines_of(gateways.check_backup_gateway)[2][1]
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
     observed = sites.observed(SITE, {}, (wide,))
-    verdict, seen = lines_of(gateways.backup_gateway, observed=observed)[2]
+    verdict, seen = lines_of(gateways.check_backup_gateway, observed=observed)[2]
     assert verdict is HOLDS
     assert "covered: 10.5.0.0/16 by 10.0.0.0/8" in seen
 
@@ -237,7 +239,7 @@ def test_a_deny_assignment_is_judged_by_action_principal_and_scope(
 ) -> None:
     found = DenyAssignment("stack", scope, (Grant(actions),), principals, excluded)
     lines = lines_of(
-        rights.denials,
+        rights.check_denials,
         denials={GROUP: Reading((found,))},
         identity=Reading(Identity("a", "user", "1", "2")),
     )
@@ -246,9 +248,9 @@ def test_a_deny_assignment_is_judged_by_action_principal_and_scope(
 
 def test_a_deny_assignment_that_spares_child_scopes_denies_nothing_below() -> None:
     found = DenyAssignment("x", GROUP, (Grant(("*",)),), (EVERYBODY,), whole_scope=False)
-    lines = lines_of(rights.denials, denials={GROUP: Reading((found,))})
+    lines = lines_of(rights.check_denials, denials={GROUP: Reading((found,))})
     assert [verdict for verdict, _ in lines] == [HOLDS]
-    unread = lines_of(rights.denials, denials={GROUP: Reading(None, "403")})
+    unread = lines_of(rights.check_denials, denials={GROUP: Reading(None, "403")})
     assert [verdict for verdict, _ in unread] == [UNKNOWN]
 
 
@@ -269,7 +271,7 @@ def test_a_sku_is_retired_from_its_day_on(
 ) -> None:
     now = datetime(today.year, today.month, today.day, tzinfo=UTC)
     found = {role: Reading(detail(sku=sku, type_=type_)) for role in Role}
-    verdict, seen = lines_of(gateways.gateway_skus, now=now, gateways=found)[0]
+    verdict, seen = lines_of(gateways.check_gateway_skus, now=now, gateways=found)[0]
     assert verdict is expected
     assert word in seen
 
@@ -293,17 +295,17 @@ def test_the_throughput_is_what_is_published_and_otherwise_unknown(
     type_: str, sku: str, generation: str, mbps: int | None
 ) -> None:
     expected = None if mbps is None else mbps * 1e6
-    assert skus.capacity_bps(type_, sku, generation) == expected
+    assert skus.find_capacity_bps(type_, sku, generation) == expected
 
 
 def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -> None:
     most = Reading(Load(1e8, 651e6, "24 hours"))
-    ((verdict, seen),) = lines_of(gateways.throughput, load=most)
+    ((verdict, seen),) = lines_of(gateways.check_throughput, load=most)
     assert verdict is FAILS
     assert "up to 651 Mbit/s" in seen
-    assert lines_of(gateways.throughput, load=Reading(None, "no values"))[0][0] is UNKNOWN
+    assert lines_of(gateways.check_throughput, load=Reading(None, "no values"))[0][0] is UNKNOWN
     unknown = {Role.BACKUP: Reading(detail(sku="New"))}
-    assert lines_of(gateways.throughput, gateways=unknown)[0][0] is UNKNOWN
+    assert lines_of(gateways.check_throughput, gateways=unknown)[0][0] is UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -311,25 +313,25 @@ def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -
 )
 def test_a_retired_sku_is_a_warning_and_one_without_bgp_a_failure(sku: str, warning: bool) -> None:
     found = {role: Reading(detail(sku=sku)) for role in Role}
-    lines = list(gateways.gateway_skus(SITE, facts(gateways=found)))
+    lines = list(gateways.check_gateway_skus(SITE, facts(gateways=found)))
     assert {each.verdict for each in lines} == {FAILS}
     assert {each.warning for each in lines} == {warning}
-    assert verdict_of(lines) is (HOLDS if warning else FAILS)
+    assert compute_verdict(lines) is (HOLDS if warning else FAILS)
     assert not warning or all("learn.microsoft.com" in each.remedy for each in lines)
 
 
 def test_a_basic_public_address_is_a_warning() -> None:
     basic = replace(detail(), addresses=(("ip", "Basic"),))
-    lines = list(gateways.address_skus(SITE, facts(gateways={Role.BACKUP: Reading(basic)})))
+    lines = list(gateways.check_address_skus(SITE, facts(gateways={Role.BACKUP: Reading(basic)})))
     assert [(each.verdict, each.warning) for each in lines] == [(FAILS, True)]
 
 
 def test_throughput_says_over_how_many_tunnels_and_where_the_figure_is_published() -> None:
-    ((_, seen),) = lines_of(gateways.throughput)
+    ((_, seen),) = lines_of(gateways.check_throughput)
     assert "over several tunnels, and it has one" in seen
     assert "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus" in seen
     two = {Role.BACKUP: connected("vng2", "Vpn", "Connected", "Connected")}
-    assert "over 2 tunnels" in lines_of(gateways.throughput, circuits=two)[0][1]
+    assert "over 2 tunnels" in lines_of(gateways.check_throughput, circuits=two)[0][1]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(498, HOLDS), (499, HOLDS), (500, FAILS)])
@@ -337,11 +339,11 @@ def test_a_vnet_has_500_peerings_at_most_those_to_come_included(
     count: int, expected: Verdict
 ) -> None:
     sound = facts().observed
-    hub = SITE.network_id("vnet3").lower()
+    hub = SITE.build_network_id("vnet3").lower()
     some = sites.observed(SITE, sites.on(Path.IPSEC, SITE)).networks[hub].peerings[0]
     others = tuple(replace(some, id=f"{hub}/p/{n}", name=str(n)) for n in range(count))
     full = {**sound.networks, hub: replace(sound.networks[hub], peerings=others)}
-    lines = lines_of(limits.limits, observed=replace(sound, networks=full))
+    lines = lines_of(limits.check_limits, observed=replace(sound, networks=full))
     assert [verdict for verdict, _ in lines] == [expected]
     assert "azure-resource-manager" in lines[0][1]
 
@@ -353,19 +355,19 @@ def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
     express = replace(sites.gateway(Role.PRIMARY), type="ExpressRoute")
     observed = replace(facts().observed, gateways={Role.PRIMARY: express})
     own = around()
-    spoke = own.networks[SITE.network_id("vnet1").lower()].value
+    spoke = own.networks[SITE.build_network_id("vnet1").lower()].value
     assert spoke is not None
     space = tuple(IPv4Network(f"11.{n // 250}.{n % 250}.0/24") for n in range(count))
     wide = Reading(replace(spoke, address_space=space))
-    networks = {**own.networks, SITE.network_id("vnet1").lower(): wide}
+    networks = {**own.networks, SITE.build_network_id("vnet1").lower(): wide}
     found = replace(own, networks=networks)
-    verdicts = [v for v, _ in lines_of(limits.limits, observed=observed, around=found)]
+    verdicts = [v for v, _ in lines_of(limits.check_limits, observed=observed, around=found)]
     assert verdicts == [expected]
-    hub = found.networks[SITE.network_id("vnet2").lower()].value
+    hub = found.networks[SITE.build_network_id("vnet2").lower()].value
     assert hub is not None
     summary = Reading(replace(hub, summarized=(IPv4Network("11.0.0.0/8"),)))
-    summed = replace(found, networks={**networks, SITE.network_id("vnet2").lower(): summary})
-    assert lines_of(limits.limits, observed=observed, around=summed)[0][0] is HOLDS
+    summed = replace(found, networks={**networks, SITE.build_network_id("vnet2").lower(): summary})
+    assert lines_of(limits.check_limits, observed=observed, around=summed)[0][0] is HOLDS
 
 
 # What a switch runs on.
@@ -376,14 +378,16 @@ def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
     [(0, HOLDS), (-29, HOLDS), (30, UNKNOWN), (-299, UNKNOWN), (300, FAILS), (-4000, FAILS)],
 )
 def test_a_clock_may_be_a_little_wrong(seconds: int, expected: Verdict) -> None:
-    found = lines_of(environment.clock, date=Reading(NOW - timedelta(seconds=seconds)))
+    found = lines_of(environment.check_clock, date=Reading(NOW - timedelta(seconds=seconds)))
     assert [verdict for verdict, _ in found] == [expected]
 
 
 def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> None:
     def verdicts(site: Site, writes: int) -> list[Verdict]:
         left = {("s", "writes"): Reading(writes)}
-        return [verdict for verdict, _ in lines_of(environment.throttling, site, remaining=left)]
+        return [
+            verdict for verdict, _ in lines_of(environment.check_throttling, site, remaining=left)
+        ]
 
     assert verdicts(SITE, 20) == [HOLDS]
     assert verdicts(SITE, 5) == [FAILS]
@@ -409,19 +413,19 @@ def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: Verdi
     gateway = sites.gateway(Role.PRIMARY, *learned)
     observed = sites.observed(SITE, {}, (gateway,))
     found = host(environment.ENDPOINT, *addresses)
-    assert environment.way(SITE, observed, found)[0] is expected
+    assert environment.check_host_path(SITE, observed, found)[0] is expected
 
 
 def test_a_proxy_is_what_is_reached_and_is_named() -> None:
     found = host(environment.ENDPOINT, "10.5.0.1", proxy="proxy.example")
-    verdict, seen = environment.way(SITE, facts().observed, found)
+    verdict, seen = environment.check_host_path(SITE, facts().observed, found)
     assert verdict is FAILS
     assert "by the proxy proxy.example" in seen
 
 
 def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
     found = HostPath(environment.STORE, "h", Reading(None, "h cannot be resolved: no such host"))
-    verdict, seen = environment.way(SITE, Observed("", {}, {}), found)
+    verdict, seen = environment.check_host_path(SITE, Observed("", {}, {}), found)
     assert verdict is UNKNOWN
     assert "cannot be resolved" in seen
 
@@ -437,10 +441,10 @@ def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
 )
 def test_only_a_live_lease_is_in_the_way(standing: Standing, expected: Verdict) -> None:
     record = LeaseRecord(ANNA, NOW.timestamp() - 60)
-    ((verdict, seen),) = lines_of(environment.lease, lease=Reading(Held(standing, record)))
+    ((verdict, seen),) = lines_of(environment.check_lease, lease=Reading(Held(standing, record)))
     assert verdict is expected
     assert (ANNA.name in seen) is (standing is not Standing.FREE)
-    ((verdict, _),) = lines_of(environment.lease, lease=Reading(Held(Standing.LIVE)))
+    ((verdict, _),) = lines_of(environment.check_lease, lease=Reading(Held(Standing.LIVE)))
     assert verdict is FAILS
 
 
@@ -452,7 +456,7 @@ def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
         Check("one", Group.RUN, FAILS, "seen", "mend it"),
         Check("two", Group.RUN, UNKNOWN, "seen", "look", required=False),
     ]
-    text = told.text(SITE, found)
+    text = told.format_text(SITE, found)
     assert "poc: NOT ready for a switch (1 FAIL, 1 unknown)." in text
     assert "     FAIL  one: seen\n           -> mend it" in text
     assert "unknown*  two" in text
@@ -476,14 +480,14 @@ HEADER = "eyJhbGciOiJIUzI1NiJ9"
     ],
 )
 def test_a_token_that_cannot_be_read_has_no_claims(sent: str) -> None:
-    assert claims(sent) == {}
+    assert parse_claims(sent) == {}
 
 
 def test_the_claims_of_a_token_are_read_without_its_signature() -> None:
-    assert claims(f"Bearer {HEADER}.eyJvaWQiOiAiMSJ9.cw") == {"oid": "1"}
+    assert parse_claims(f"Bearer {HEADER}.eyJvaWQiOiAiMSJ9.cw") == {"oid": "1"}
 
 
 def test_the_claims_of_a_token_that_has_expired_are_read_all_the_same() -> None:
     told = {"oid": "1", "exp": 1, "nbf": 2**40, "aud": "https://management.azure.com"}
     token = jwt.encode(told, "k" * 32, algorithm="HS256")
-    assert claims(f"Bearer {token}") == told
+    assert parse_claims(f"Bearer {token}") == told

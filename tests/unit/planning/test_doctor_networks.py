@@ -9,7 +9,7 @@ from erfailover.model.circuits import FailoverTest
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
 from erfailover.model.site import Path, Role
 from erfailover.planning.doctor import connections, networks
-from erfailover.planning.doctor.check import told_apart
+from erfailover.planning.doctor.check import disambiguate_names
 from tests.support import sites
 from tests.support.doctor_facts import (
     DRILL,
@@ -26,7 +26,7 @@ READY = {"vnet1-to-vnet3": sites.OPEN, "vnet3-to-vnet1": sites.HUB_LENDS}
 
 
 def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
-    ((verdict, seen),) = lines_of(networks.peerings)
+    ((verdict, seen),) = lines_of(networks.check_peerings)
     assert verdict is HOLDS
     assert "a switch creates" in seen
     state = sites.on(Path.EXPRESSROUTE, SITE)
@@ -34,7 +34,7 @@ def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
     state["vnet3-to-vnet1"] = (sites.OPEN, "Disconnected")
     found = dict(
         (seen.split(" ")[1], verdict)
-        for verdict, seen in lines_of(networks.peerings, observed=sites.observed(SITE, state))
+        for verdict, seen in lines_of(networks.check_peerings, observed=sites.observed(SITE, state))
     )
     assert found["vnet2-to-vnet1"] is FAILS
     assert found["vnet3-to-vnet1"] is FAILS
@@ -42,11 +42,11 @@ def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
 
 def test_half_a_backup_peering_is_completed_by_a_switch_unless_it_carries_the_path() -> None:
     state = {**sites.on(Path.EXPRESSROUTE, SITE), "vnet3-to-vnet1": (sites.OPEN, "Initiated")}
-    ((verdict, seen),) = lines_of(networks.peerings, observed=sites.observed(SITE, state))
+    ((verdict, seen),) = lines_of(networks.check_peerings, observed=sites.observed(SITE, state))
     assert verdict is HOLDS
     assert "completes 2: vnet1: vnet1-to-vnet3, vnet1: vnet3-to-vnet1" in seen
     both = {**state, "vnet1-to-vnet3": (sites.OPEN, "Initiated")}
-    found = lines_of(networks.peerings, observed=sites.observed(SITE, both))
+    found = lines_of(networks.check_peerings, observed=sites.observed(SITE, both))
     assert [each for each, _ in found] == [FAILS, FAILS, HOLDS]
 
 
@@ -55,16 +55,16 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
     state = sites.on(Path.EXPRESSROUTE, two)
     state |= {name: (flags, "Connected") for name, flags in READY.items()}
     observed = sites.observed(two, state)
-    assert lines_of(networks.prestaged, two, observed=observed) == [
+    assert lines_of(networks.check_prestaged, two, observed=observed) == [
         (HOLDS, "1 of 2 spokes prestaged (vnet1)")
     ]
     ((verdict, seen),) = lines_of(
-        networks.prestaged, replace(two, prestaged=True), observed=observed
+        networks.check_prestaged, replace(two, prestaged=True), observed=observed
     )
     assert verdict is FAILS
     assert seen.endswith("of vnet9")
     unread = sites.observed(two, state, vnet9="403")
-    assert [each for each, _ in lines_of(networks.prestaged, two, observed=unread)] == [
+    assert [each for each, _ in lines_of(networks.check_prestaged, two, observed=unread)] == [
         UNKNOWN,
         HOLDS,
     ]
@@ -74,22 +74,24 @@ def test_on_the_backup_path_its_peerings_must_be_there() -> None:
     state = sites.on(Path.IPSEC, SITE)
     del state["vnet3-to-vnet1"]
     observed = sites.observed(SITE, state)
-    verdicts = [verdict for verdict, _ in lines_of(networks.peerings, observed=observed)]
+    verdicts = [verdict for verdict, _ in lines_of(networks.check_peerings, observed=observed)]
     assert FAILS in verdicts
 
 
 def test_networks_of_one_name_are_told_apart_and_may_not_overlap_either() -> None:
     ids = [f"/subscriptions/{s}/resourceGroups/{g}/p/n/v/web" for s, g in ("1a", "1b", "2b")]
-    assert list(told_apart([*ids, "/subscriptions/1/resourceGroups/a/p/n/v/db"]).values()) == [
+    assert list(
+        disambiguate_names([*ids, "/subscriptions/1/resourceGroups/a/p/n/v/db"]).values()
+    ) == [
         "a/web",
         "1/b/web",
         "2/b/web",
         "db",
     ]
-    spoke = facts().observed.networks[SITE.network_id("vnet1").lower()]
+    spoke = facts().observed.networks[SITE.build_network_id("vnet1").lower()]
     alike = {each: replace(spoke, id=each, name="web") for each in ids[:2]}
     observed = replace(facts().observed, networks=alike)
-    ((verdict, seen),) = lines_of(networks.overlaps, observed=observed)
+    ((verdict, seen),) = lines_of(networks.check_overlaps, observed=observed)
     assert verdict is FAILS
     assert seen == "a/web (10.1.0.0/16) overlaps b/web (10.1.0.0/16)"
 
@@ -98,13 +100,13 @@ def test_networks_and_remote_prefixes_must_not_overlap() -> None:
     inside = replace(SITE, remote_prefixes=(IPv4Network("10.1.4.0/24"),))
     assert (
         "vnet1 (10.1.0.0/16) overlaps the remote prefix"
-        in lines_of(networks.overlaps, inside)[0][1]
+        in lines_of(networks.check_overlaps, inside)[0][1]
     )
     observed = facts().observed
-    spoke = observed.networks[SITE.network_id("vnet1").lower()]
+    spoke = observed.networks[SITE.build_network_id("vnet1").lower()]
     moved = replace(spoke, address_space=(IPv4Network("10.3.5.0/24"),))
     both = replace(observed, networks={**observed.networks, moved.id.lower(): moved})
-    ((verdict, seen),) = lines_of(networks.overlaps, observed=both)
+    ((verdict, seen),) = lines_of(networks.check_overlaps, observed=both)
     assert verdict is FAILS
     assert "overlaps vnet1" in seen or "vnet1 (10.3.5.0/24) overlaps" in seen
 
@@ -114,7 +116,7 @@ def test_a_backup_connection_that_is_down_fails_and_a_primary_one_is_told() -> N
         Role.PRIMARY: connected("er", EXPRESSROUTE, "NotConnected"),
         Role.BACKUP: connected("vng2", VPN, "Connected", "NotConnected"),
     }
-    (primary, backup) = lines_of(connections.connections, circuits=down)
+    (primary, backup) = lines_of(connections.check_connections, circuits=down)
     assert primary[0] is HOLDS
     assert "connection to-0 is NotConnected; expected Connected" in primary[1]
     assert backup == (FAILS, "connection to-1 is NotConnected; expected Connected")
@@ -124,24 +126,24 @@ def test_a_connection_that_may_not_be_read_is_unknown_and_where_to_have_it_grant
     None
 ):
     unread = {**facts().circuits, Role.BACKUP: connected("vng2", VPN, None)}
-    found = [*connections.connections(SITE, facts(circuits=unread))]
+    found = [*connections.check_connections(SITE, facts(circuits=unread))]
     (bad,) = [each for each in found if each.verdict is UNKNOWN]
     assert not bad.required
     assert bad.remedy.endswith("--scope /subscriptions/s/resourceGroups/rg-circuits")
-    assert {each[0] for each in lines_of(connections.connections, circuits={})} == {UNKNOWN}
+    assert {each[0] for each in lines_of(connections.check_connections, circuits={})} == {UNKNOWN}
 
 
 def test_a_drill_that_runs_fails_and_one_that_may_run_is_unknown() -> None:
     running = FailoverTest("1", "Amsterdam", "Running", "2026-11-23T10:00:00Z", "")
     cut = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(running,))}
-    ((verdict, seen),) = lines_of(connections.drill, circuits=cut)
+    ((verdict, seen),) = lines_of(connections.check_drill, circuits=cut)
     assert verdict is FAILS
     assert "cut off the circuits at Amsterdam since 2026-11-23T10:00:00Z" in seen
     ended = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(replace(running, status="Ended"),))}
-    assert lines_of(connections.drill, circuits=ended) == [(HOLDS, "no drill is running")]
-    assert lines_of(connections.drill, circuits={})[0][0] is UNKNOWN
+    assert lines_of(connections.check_drill, circuits=ended) == [(HOLDS, "no drill is running")]
+    assert lines_of(connections.check_drill, circuits={})[0][0] is UNKNOWN
     stand_in = replace(SITE, drill=DRILL)
     address = Reading(str(DRILL.unused_bgp_peering_address))
-    assert lines_of(connections.drill, stand_in, stand_in=address)[0][0] is FAILS
+    assert lines_of(connections.check_drill, stand_in, stand_in=address)[0][0] is FAILS
     lost: Reading[str] = Reading(None, "403")
-    assert lines_of(connections.drill, stand_in, stand_in=lost)[0][0] is UNKNOWN
+    assert lines_of(connections.check_drill, stand_in, stand_in=lost)[0][0] is UNKNOWN

@@ -16,15 +16,15 @@ from erfailover.planning.doctor.permissions import (
     Grant,
     On,
     RoleKind,
-    checked,
-    granted,
-    groups,
-    needs,
-    places,
-    providers,
-    removes_peerings,
-    resources,
-    role_definition,
+    build_role_definition,
+    can_remove_peerings,
+    is_granted,
+    list_groups,
+    list_needs,
+    list_providers,
+    list_resources,
+    list_scopes,
+    select_actions,
 )
 from tests.support import sites
 from tests.support.doctor_facts import DRILL, prestaged
@@ -62,39 +62,39 @@ EXPRESSROUTE = replace(SITE, drill=SiteFailoverTest("Amsterdam"))
 def test_an_assignment_grants_what_its_actions_match_and_its_not_actions_do_not(
     grant: Grant, action: str, expected: bool
 ) -> None:
-    assert grant.grants(action) is expected
+    assert grant.has_action(action) is expected
 
 
 def test_what_one_assignment_leaves_out_another_can_grant() -> None:
     contributor = Grant(("*",), ("Microsoft.Authorization/*/write",))
-    assert not granted("Microsoft.Authorization/locks/write", [contributor])
-    assert granted("Microsoft.Authorization/locks/write", [contributor, Grant(("*/locks/*",))])
-    assert not granted("Microsoft.Network/a/read", [])
+    assert not is_granted("Microsoft.Authorization/locks/write", [contributor])
+    assert is_granted("Microsoft.Authorization/locks/write", [contributor, Grant(("*/locks/*",))])
+    assert not is_granted("Microsoft.Network/a/read", [])
 
 
 def test_no_action_stands_in_the_table_or_a_role_twice() -> None:
     assert len({(each.action, each.on) for each in NEEDS}) == len(NEEDS)
     for role in RoleKind:
-        actions = role_definition(WHOLE, role)["Actions"]
+        actions = build_role_definition(WHOLE, role)["Actions"]
         assert len(set(actions)) == len(actions)
 
 
 def test_a_site_needs_only_what_it_has() -> None:
-    assert {each.on for each in needs(SITE)} == set(On) - {
+    assert {each.on for each in list_needs(SITE)} == set(On) - {
         On.MACHINE,
         On.INTERFACE,
         On.LOCAL_GATEWAY,
         On.WATCHER,
         On.OF_MACHINE,
     }
-    assert {each.on for each in needs(WHOLE)} == set(On)
-    assert not any("Compute" in each.action for each in needs(SITE))
+    assert {each.on for each in list_needs(WHOLE)} == set(On)
+    assert not any("Compute" in each.action for each in list_needs(SITE))
 
 
 def test_a_next_hop_runs_nothing_in_the_machine_and_asks_a_network_watcher() -> None:
     hop = NextHop("vm1", IPv4Address("10.5.0.4"), "VirtualNetworkGateway")
     site = replace(SITE, probes={"hop": hop})
-    actions = {each.action for each in needs(site)}
+    actions = {each.action for each in list_needs(site)}
     assert {
         "Microsoft.Network/networkWatchers/read",
         "Microsoft.Network/networkWatchers/nextHop/action",
@@ -103,25 +103,25 @@ def test_a_next_hop_runs_nothing_in_the_machine_and_asks_a_network_watcher() -> 
     } <= actions
     assert not any("runCommand" in each for each in actions)
     group = "/subscriptions/0000/resourceGroups/NetworkWatcherRG"
-    assert places(site, On.WATCHER) == (group,)
-    assert group in role_definition(site, RoleKind.SWITCH)["AssignableScopes"]
-    assert group not in role_definition(site, RoleKind.READ)["AssignableScopes"]
-    assert group not in role_definition(SITE, RoleKind.SWITCH)["AssignableScopes"]
+    assert list_scopes(site, On.WATCHER) == (group,)
+    assert group in build_role_definition(site, RoleKind.SWITCH)["AssignableScopes"]
+    assert group not in build_role_definition(site, RoleKind.READ)["AssignableScopes"]
+    assert group not in build_role_definition(SITE, RoleKind.SWITCH)["AssignableScopes"]
 
 
 def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
     delete = f"{PEERING}/delete"
-    assert removes_peerings(SITE)
-    assert delete in {each.action for each in needs(SITE)}
-    assert not removes_peerings(prestaged(SITE))
-    assert delete not in {each.action for each in needs(prestaged(SITE))}
-    assert not removes_peerings(replace(SITE, prestaged=True))
+    assert can_remove_peerings(SITE)
+    assert delete in {each.action for each in list_needs(SITE)}
+    assert not can_remove_peerings(prestaged(SITE))
+    assert delete not in {each.action for each in list_needs(prestaged(SITE))}
+    assert not can_remove_peerings(replace(SITE, prestaged=True))
 
 
 def test_a_site_failover_test_is_started_only_where_the_site_file_has_one() -> None:
     start = "Microsoft.Network/virtualNetworkGateways/startSiteFailoverTest/action"
-    assert start in {each.action for each in needs(EXPRESSROUTE)}
-    assert start not in {each.action for each in needs(SITE)}
+    assert start in {each.action for each in list_needs(EXPRESSROUTE)}
+    assert start not in {each.action for each in list_needs(SITE)}
 
 
 def test_what_the_site_file_does_not_name_is_looked_for_beside_what_it_names() -> None:
@@ -130,33 +130,33 @@ def test_what_the_site_file_does_not_name_is_looked_for_beside_what_it_names() -
     )
     site = replace(SITE, backup=replace(SITE.backup, gateway=far))
     own = "/subscriptions/0000/resourceGroups/rg-we"
-    assert places(site, On.CONNECTED) == (own, "/subscriptions/1/resourceGroups/Hubs")
-    assert places(site, On.ROUTE_TABLE) == (own,)
+    assert list_scopes(site, On.CONNECTED) == (own, "/subscriptions/1/resourceGroups/Hubs")
+    assert list_scopes(site, On.ROUTE_TABLE) == (own,)
 
 
 def test_a_role_takes_further_scopes_each_once() -> None:
     own, other = "/subscriptions/0000/resourceGroups/rg-we", "/subscriptions/2"
-    found = role_definition(SITE, RoleKind.READ, [other, own.upper(), other])
+    found = build_role_definition(SITE, RoleKind.READ, [other, own.upper(), other])
     assert found["AssignableScopes"] == [own, other]
 
 
 def test_the_reading_role_changes_nothing() -> None:
-    reading = needs(WHOLE, RoleKind.READ)
+    reading = list_needs(WHOLE, RoleKind.READ)
     asked = re.compile(
         r"/read|/(getBgpPeerStatus|getLearnedRoutes|getAdvertisedRoutes|learnedRoutes)/action"
     )
     assert all(asked.search(each.action) for each in reading)
-    tested = needs(EXPRESSROUTE, RoleKind.READ)
+    tested = list_needs(EXPRESSROUTE, RoleKind.READ)
     assert {each.action for each in tested} - {each.action for each in reading} == {
         "Microsoft.Network/expressRouteCircuits/peerings/routeTablesSummary/read",
         "Microsoft.Network/expressRouteCircuits/read",
         "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action",
     }
-    assert set(reading) < set(needs(WHOLE))
+    assert set(reading) < set(list_needs(WHOLE))
 
 
 def test_a_role_is_in_the_form_that_az_takes_and_holds_no_wildcard() -> None:
-    found = role_definition(WHOLE, RoleKind.SWITCH)
+    found = build_role_definition(WHOLE, RoleKind.SWITCH)
     assert list(found) == [
         "Name",
         "IsCustom",
@@ -179,11 +179,11 @@ def test_resources_and_groups_are_named_once_whatever_their_case() -> None:
     hub = "/subscriptions/1/resourceGroups/Hubs/providers/Microsoft.Network/virtualNetworks/h"
     other = replace(SITE, primary=replace(SITE.primary, virtual_network=hub))
     other = replace(other, backup=replace(other.backup, virtual_network=hub.replace("H", "h")))
-    assert resources(other, On.NETWORK)[0].lower() == hub.lower()
-    assert len(resources(other, On.NETWORK)) == 3
-    assert len(groups(other)) == 2
-    assert [each.rsplit("/", 1)[-1] for each in resources(WHOLE, On.MACHINE)] == ["vm1", "vm3"]
-    assert resources(SITE, On.LOCAL_GATEWAY) == ()
+    assert list_resources(other, On.NETWORK)[0].lower() == hub.lower()
+    assert len(list_resources(other, On.NETWORK)) == 3
+    assert len(list_groups(other)) == 2
+    assert [each.rsplit("/", 1)[-1] for each in list_resources(WHOLE, On.MACHINE)] == ["vm1", "vm3"]
+    assert list_resources(SITE, On.LOCAL_GATEWAY) == ()
 
 
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
@@ -197,27 +197,27 @@ def test_names_that_nobody_has_seen_published_are_the_failover_tests_alone() -> 
 
 
 def test_without_azure_the_reading_role_leaves_out_what_may_not_exist() -> None:
-    found = checked(SITE, RoleKind.READ)
+    found = select_actions(SITE, RoleKind.READ)
     assert (found.left_out, found.unconfirmed) == ((TESTS,), ())
-    assert TESTS not in role_definition(SITE, RoleKind.READ)["Actions"]
-    switch = checked(EXPRESSROUTE, RoleKind.SWITCH)
+    assert TESTS not in build_role_definition(SITE, RoleKind.READ)["Actions"]
+    switch = select_actions(EXPRESSROUTE, RoleKind.SWITCH)
     assert switch.left_out == (TESTS,)
     assert switch.unconfirmed == (START, START.replace("start", "stop"))
 
 
 def test_what_a_provider_publishes_decides_in_any_letter_case() -> None:
-    every = frozenset(each.action.lower() for each in needs(EXPRESSROUTE))
-    known = dict.fromkeys(providers(EXPRESSROUTE), every)
-    whole = checked(EXPRESSROUTE, RoleKind.SWITCH, known)
-    assert set(whole.actions) == {each.action for each in needs(EXPRESSROUTE)}
+    every = frozenset(each.action.lower() for each in list_needs(EXPRESSROUTE))
+    known = dict.fromkeys(list_providers(EXPRESSROUTE), every)
+    whole = select_actions(EXPRESSROUTE, RoleKind.SWITCH, known)
+    assert set(whole.actions) == {each.action for each in list_needs(EXPRESSROUTE)}
     assert (whole.left_out, whole.unconfirmed) == ((), ())
     lacking = known | {"Microsoft.Network": every - {START.lower(), f"{PEERING}/read".lower()}}
-    found = checked(EXPRESSROUTE, RoleKind.SWITCH, lacking)
+    found = select_actions(EXPRESSROUTE, RoleKind.SWITCH, lacking)
     assert set(found.left_out) == {START, f"{PEERING}/read"}
     assert not set(found.left_out) & set(found.actions)
 
 
 def test_a_provider_that_did_not_answer_is_trusted_for_published_names() -> None:
-    found = checked(SITE, RoleKind.SWITCH, {"Microsoft.Network": frozenset()})
+    found = select_actions(SITE, RoleKind.SWITCH, {"Microsoft.Network": frozenset()})
     assert "Microsoft.Insights/metrics/read" in found.actions
     assert f"{PEERING}/write" in found.left_out

@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest, claims, locations
+from erfailover.model.circuits import (
+    Circuit,
+    Circuits,
+    Connection,
+    FailoverTest,
+    check_circuits,
+    find_locations,
+)
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Reading
-from erfailover.planning.drill.site_failover import to_start, to_stop, went_on_by
+from erfailover.planning.drill.site_failover import check_start, check_stop, list_other_connections
 
 AMSTERDAM, DUBLIN = "Amsterdam", "Dublin"
 
@@ -67,14 +74,14 @@ TWO = (connection(AMSTERDAM), connection(DUBLIN))
 def test_what_is_wrong_with_a_circuit_is_said_in_azures_words(
     wrong: dict[str, Any], told: str
 ) -> None:
-    (_, claim) = claims(gateway(connection(**wrong)))
+    (_, claim) = check_circuits(gateway(connection(**wrong)))
     assert claim.verdict is Verdict.FAILS
     assert claim.seen.startswith("circuit Amsterdam (Amsterdam): ")
     assert told in claim.seen
 
 
 def test_a_whole_circuit_and_its_connection_hold() -> None:
-    assert [claim.verdict for claim in claims(gateway(connection()))] == [Verdict.HOLDS] * 2
+    assert [claim.verdict for claim in check_circuits(gateway(connection()))] == [Verdict.HOLDS] * 2
 
 
 @pytest.mark.parametrize(
@@ -89,42 +96,42 @@ def test_a_whole_circuit_and_its_connection_hold() -> None:
 def test_a_connection_that_azure_knows_nothing_of_is_unknown(
     status: Reading[str], verdict: Verdict
 ) -> None:
-    first = next(claims(gateway(replace(connection(), status=status))))
+    first = next(check_circuits(gateway(replace(connection(), status=status))))
     assert first.verdict is verdict
 
 
 def test_what_cannot_be_read_is_unknown_and_an_express_gateway_without_connections_fails() -> None:
-    assert [claim.verdict for claim in claims(gateway(unread()))] == ["HOLDS", "UNKNOWN"]
+    assert [claim.verdict for claim in check_circuits(gateway(unread()))] == ["HOLDS", "UNKNOWN"]
     lost = Circuits("/g/er", "ExpressRoute", Reading(None, "timed out"))
-    assert [claim.verdict for claim in claims(lost)] == ["UNKNOWN"]
-    assert [claim.verdict for claim in claims(gateway())] == ["FAILS"]
-    assert not [*claims(replace(gateway(), gateway_type="Vpn"))]
+    assert [claim.verdict for claim in check_circuits(lost)] == ["UNKNOWN"]
+    assert [claim.verdict for claim in check_circuits(gateway())] == ["FAILS"]
+    assert not [*check_circuits(replace(gateway(), gateway_type="Vpn"))]
 
 
 def test_locations_are_told_apart_without_regard_to_case() -> None:
-    found = locations(gateway(*TWO, connection("AMSTERDAM"), unread()))
+    found = find_locations(gateway(*TWO, connection("AMSTERDAM"), unread()))
     assert {place: len(each) for place, each in found.known.items()} == {AMSTERDAM: 2, DUBLIN: 1}
-    assert found.spelled("dublin") == DUBLIN
-    assert found.spelled("Vienna") is None
+    assert found.find_spelling("dublin") == DUBLIN
+    assert found.find_spelling("Vienna") is None
     assert found.unknown == ("to-hidden: refused by Azure",)
 
 
 def test_a_direct_circuit_has_no_peering_location_of_its_own() -> None:
-    found = locations(gateway(connection(peering_location="")))
+    found = find_locations(gateway(connection(peering_location="")))
     assert (found.known, len(found.unknown)) == ({}, 1)
 
 
 def test_the_test_starts_at_one_of_two_locations_in_azures_spelling() -> None:
-    assert to_start(gateway(*TWO), "amsterdam") == (AMSTERDAM, None)
+    assert check_start(gateway(*TWO), "amsterdam") == (AMSTERDAM, None)
     done = tuple(failover(status=each) for each in ("Completed", "StartFailed", "Expired"))
-    assert to_start(gateway(*TWO, tests=done), AMSTERDAM) == (AMSTERDAM, None)
-    assert to_start(gateway(*TWO, unread()), AMSTERDAM) == (AMSTERDAM, None)
+    assert check_start(gateway(*TWO, tests=done), AMSTERDAM) == (AMSTERDAM, None)
+    assert check_start(gateway(*TWO, unread()), AMSTERDAM) == (AMSTERDAM, None)
 
 
 @pytest.mark.parametrize("status", ["Starting", "Running"])
 def test_a_test_that_runs_there_already_is_not_started_again(status: str) -> None:
     running = failover(status=status)
-    assert to_start(gateway(*TWO, tests=(running,)), "AMSTERDAM") == (AMSTERDAM, running)
+    assert check_start(gateway(*TWO, tests=(running,)), "AMSTERDAM") == (AMSTERDAM, running)
 
 
 @pytest.mark.parametrize(
@@ -151,15 +158,15 @@ def test_what_speaks_against_a_start_is_said(
     circuits: Circuits, wanted: str, kind: type[Exception], told: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        to_start(circuits, wanted)
+        check_start(circuits, wanted)
     assert told in str(caught.value)
 
 
 def test_whatever_runs_is_what_is_stopped() -> None:
-    assert to_stop(gateway(*TWO)) is None
-    assert to_stop(gateway(tests=(failover(DUBLIN),))) == failover(DUBLIN)
+    assert check_stop(gateway(*TWO)) is None
+    assert check_stop(gateway(tests=(failover(DUBLIN),))) == failover(DUBLIN)
     with pytest.raises(Refused):
-        to_stop(replace(gateway(), gateway_type="Vpn"))
+        check_stop(replace(gateway(), gateway_type="Vpn"))
 
 
 @pytest.mark.parametrize(
@@ -170,4 +177,6 @@ def test_a_connection_counts_as_verified_where_it_is_up_and_nothing_is_missing(
     status: str, learned: bool, verified: bool
 ) -> None:
     circuits = gateway(connection(AMSTERDAM), connection(DUBLIN, status), unread())
-    assert went_on_by(circuits, "amsterdam", learned) == [("to-Dublin", DUBLIN, verified)]
+    assert list_other_connections(circuits, "amsterdam", learned) == [
+        ("to-Dublin", DUBLIN, verified)
+    ]

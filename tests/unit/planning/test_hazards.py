@@ -11,8 +11,8 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Reading
 from erfailover.model.routing import RouteServer, RouteTable, StaticPrefix, Surroundings, UserRoute
 from erfailover.model.site import Path, Role, Site
-from erfailover.planning.hazards.checks import hazards
-from erfailover.planning.hazards.route_selection import pieces
+from erfailover.planning.hazards.checks import check_hazards
+from erfailover.planning.hazards.route_selection import split_prefix
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
@@ -47,7 +47,7 @@ def asked(name: str, surroundings: Surroundings, to: Path = Path.IPSEC, of: Site
     """The one claim of a name."""
     (found,) = (
         each
-        for each in hazards(of, surroundings, sites.observed(of, USING), to)
+        for each in check_hazards(of, surroundings, sites.observed(of, USING), to)
         if each.name == name
     )
     assert bool(found.remedy) is (found.verdict is not Verdict.HOLDS)
@@ -60,27 +60,27 @@ def verdict(name: str, surroundings: Surroundings, to: Path = Path.IPSEC) -> str
 
 def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
     for to in Path:
-        found = hazards(SITE, around(), sites.observed(SITE, USING), to)
+        found = check_hazards(SITE, around(), sites.observed(SITE, USING), to)
         assert [each.name for each in found] == [*NAMES, *REMARKS]
         assert {each.verdict for each in found} == {Verdict.HOLDS}
 
 
 def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> None:
     for to in Path:
-        found = hazards(
+        found = check_hazards(
             SITE, around(table(route("8.8.4.4/32", IN_PRIMARY))), sites.observed(SITE, USING), to
         )
         assert {each.verdict for each in found} == {Verdict.HOLDS}
 
 
 def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
-    claims = hazards(SITE, Surroundings(), sites.observed(SITE, USING), Path.IPSEC)
+    claims = check_hazards(SITE, Surroundings(), sites.observed(SITE, USING), Path.IPSEC)
     read = {DEFAULT_ROUTE, PREFIXES}  # the gateways' own tables decide these
     for name in (*NAMES, *REMARKS):
         expected = Verdict.HOLDS if name in read else Verdict.UNKNOWN
         assert {each.verdict for each in claims if each.name == name} == {expected}, name
     unread = replace(sites.observed(SITE, USING), gateways={})
-    for claim in hazards(SITE, Surroundings(), unread, Path.IPSEC):
+    for claim in check_hazards(SITE, Surroundings(), unread, Path.IPSEC):
         assert claim.verdict is Verdict.UNKNOWN, claim
 
 
@@ -144,11 +144,11 @@ def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_lear
     learned = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"), *halves)
     seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: learned})
     by_primary = around(table(route(REMOTE, IN_PRIMARY)))
-    found = {each.name: each for each in hazards(SITE, by_primary, seen, Path.IPSEC)}
+    found = {each.name: each for each in check_hazards(SITE, by_primary, seen, Path.IPSEC)}
     assert found[APPLIANCES].verdict is Verdict.HOLDS
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
     seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: wide})
-    found = {each.name: each for each in hazards(SITE, by_primary, seen, Path.IPSEC)}
+    found = {each.name: each for each in check_hazards(SITE, by_primary, seen, Path.IPSEC)}
     assert found[APPLIANCES].verdict is Verdict.FAILS
 
 
@@ -211,7 +211,7 @@ def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
     assert verdict(ROUTE_SERVER, told, Path.EXPRESSROUTE) == "HOLDS"
     assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, told).seen
     unused = sites.observed(SITE, {"vnet1-to-vnet2": (sites.OPEN, "Connected")})
-    claims = hazards(SITE, told, unused, Path.IPSEC)
+    claims = check_hazards(SITE, told, unused, Path.IPSEC)
     assert all(each.verdict is Verdict.HOLDS for each in claims)
 
 
@@ -273,7 +273,7 @@ def test_a_summary_of_the_leaving_hub_matters_where_the_arriving_one_is_no_narro
     base = around()
     networks = dict(base.networks)
     for name, prefix in (("vnet2", left), ("vnet3", met)):
-        key = SITE.network_id(name).lower()
+        key = SITE.build_network_id(name).lower()
         value = networks[key].value
         assert value is not None
         summarized = (net(prefix),) if prefix else ()
@@ -289,7 +289,9 @@ def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_i
         sites.route("10.1.7.0/24", "Network", "10.2.0.254"),
     )
     seen = replace(seen, gateways={**seen.gateways, Role.PRIMARY: odd})
-    found = [each for each in hazards(SITE, around(), seen, Path.IPSEC) if each.name == ADVERTISED]
+    found = [
+        each for each in check_hazards(SITE, around(), seen, Path.IPSEC) if each.name == ADVERTISED
+    ]
     assert [each.seen for each in found if each.verdict is Verdict.FAILS] == [
         "vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, and not for its peering"
     ]
@@ -297,7 +299,7 @@ def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_i
 
 def test_pieces_cover_a_prefix_wholly_and_do_not_overlap() -> None:
     rows = [route("10.5.128.0/17", IN_PRIMARY), route("10.5.130.0/24"), route("0.0.0.0/0")]
-    found = pieces(table(*rows), [net("10.5.0.0/18")], net(REMOTE))
+    found = split_prefix(table(*rows), [net("10.5.0.0/18")], net(REMOTE))
     total = sum(each.prefix.num_addresses for each in found)
     assert total == net(REMOTE).num_addresses
     assert not any(

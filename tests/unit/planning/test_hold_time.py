@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, uptime_s
+from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, parse_uptime_s
 from erfailover.model.observed import EXPRESSROUTE, VPN, Observed, Reading
 from erfailover.model.site import Role
 from erfailover.planning.switch import gates
@@ -19,9 +19,9 @@ from erfailover.planning.switch.hold_time import (
     READING_COUNTS_S,
     Count,
     SessionUptime,
-    basis,
-    left_s,
-    longest_session,
+    compute_left_s,
+    describe_basis,
+    find_longest_session,
 )
 from tests.support import sites
 
@@ -42,7 +42,7 @@ def learned(verdict: Verdict) -> Claim:
 def counted(*readings: tuple[float, Verdict]) -> Count:
     count = Count()
     for at_s, verdict in readings:
-        count = count.after(at_s, learned(verdict))
+        count = count.add_reading(at_s, learned(verdict))
     return count
 
 
@@ -78,7 +78,7 @@ def test_a_missing_prefix_starts_the_count_again_and_says_why() -> None:
 
 def test_an_unknown_reading_neither_counts_nor_starts_again() -> None:
     before = counted(*every(10.0, 50.0))
-    assert before.after(60.0, learned(UNKNOWN)) is before
+    assert before.add_reading(60.0, learned(UNKNOWN)) is before
     assert counted(*every(10.0, 50.0), (60.0, UNKNOWN), (64.0, HOLDS)).seen_s == 64.0
     assert counted((0.0, HOLDS), *every(10.0, 70.0, UNKNOWN), (75.0, HOLDS)).seen_s == 0.0
 
@@ -97,7 +97,7 @@ def test_the_count_never_exceeds_what_could_have_been_seen(
     count = Count()
     for gap_s, verdict in steps:
         now += gap_s
-        before, count = count, count.after(now, learned(verdict))
+        before, count = count, count.add_reading(now, learned(verdict))
         if verdict is UNKNOWN:
             assert count is before
         if verdict is FAILS:
@@ -151,7 +151,7 @@ def test_every_sequence_of_four_readings_counts_what_its_definition_says() -> No
 def test_an_up_down_is_read_in_the_forms_that_routers_print(
     text: str, seconds: float | None
 ) -> None:
-    assert uptime_s(text) == seconds
+    assert parse_uptime_s(text) == seconds
 
 
 def row(up_down: str = "1d02h", state: str = "3", asn: int | None = 65020) -> EdgeNeighbor:
@@ -197,23 +197,23 @@ def test_the_longest_session_with_the_customer_edge_counts_and_no_other(
     secondary: tuple[EdgeNeighbor, ...] | str,
     up_s: float | None,
 ) -> None:
-    found = longest_session([circuit(primary, secondary)], HOLD_S)
+    found = find_longest_session([circuit(primary, secondary)], HOLD_S)
     assert found.up_s == up_s
     assert bool(found.circuit) == (up_s is not None)
     assert found.unknown or up_s is not None
 
 
 def test_without_a_circuit_or_its_asn_no_session_is_known() -> None:
-    assert longest_session([], HOLD_S).unknown == ("the gateway lists no circuit",)
+    assert find_longest_session([], HOLD_S).unknown == ("the gateway lists no circuit",)
     unread = EdgeSessions("c1", None, {}, "refused by Azure")
-    assert longest_session([unread], HOLD_S) == NOT_READ
+    assert find_longest_session([unread], HOLD_S) == NOT_READ
     nameless = EdgeSessions("c1", None, {"primary": Reading((row(asn=None),))})
-    assert longest_session([nameless], HOLD_S).up_s is None
+    assert find_longest_session([nameless], HOLD_S).up_s is None
 
 
 def test_a_second_circuit_that_has_been_up_for_longer_counts() -> None:
     young, old = circuit((row("00:00:05"),), ()), circuit((row(),), (row(),), "c2")
-    found = longest_session([young, old], HOLD_S)
+    found = find_longest_session([young, old], HOLD_S)
     assert (found.up_s, found.circuit) == (26 * 3600.0, "circuit c2 with AS 65020")
 
 
@@ -238,7 +238,7 @@ def express(*prefixes: str) -> Observed:
 
 
 def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers_are_old() -> None:
-    claim = gates.hold_guard(SITE, express("10.5.0.0/16"), Count(5.0, 5.0), LONG)
+    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), Count(5.0, 5.0), LONG)
     assert claim.verdict is FAILS
     assert claim.seen.startswith("vng1: every remote prefix seen for 5 s of 2 min")
 
@@ -257,30 +257,32 @@ def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers
 def test_the_shorter_of_session_and_count_decides(
     seen_s: float, session: SessionUptime, verdict: Verdict, told: str
 ) -> None:
-    claim = gates.hold_guard(SITE, express("10.5.0.0/16"), Count(seen_s, 0.0), session)
+    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), Count(seen_s, 0.0), session)
     assert claim.verdict is verdict
     assert told in claim.seen
-    assert (left_s(Count(seen_s), session, HOLD_S) == 0) == (verdict is HOLDS)
+    assert (compute_left_s(Count(seen_s), session, HOLD_S) == 0) == (verdict is HOLDS)
 
 
 def test_a_last_reading_that_lacks_a_prefix_or_is_unknown_does_not_hold() -> None:
     enough = Count(500.0, 0.0)
-    assert gates.hold_guard(SITE, express("10.9.0.0/16"), enough, LONG).verdict is FAILS
+    assert gates.check_hold_time(SITE, express("10.9.0.0/16"), enough, LONG).verdict is FAILS
     unread = sites.observed(SITE, {}, ())
-    assert gates.hold_guard(SITE, unread, enough, LONG).verdict is UNKNOWN
+    assert gates.check_hold_time(SITE, unread, enough, LONG).verdict is UNKNOWN
 
 
 def test_a_vpn_gateway_that_stands_in_is_measured_by_its_own_session() -> None:
     old = replace(sites.peer(), connected_duration="00:02:01")
     gateway = sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16"), peers=(old,))
     stand_in = sites.observed(SITE, {}, (gateway,))
-    assert gates.hold_guard(SITE, stand_in, Count(), NOT_READ).verdict is HOLDS
+    assert gates.check_hold_time(SITE, stand_in, Count(), NOT_READ).verdict is HOLDS
 
 
 def test_what_the_hold_time_rests_on_is_said_in_words() -> None:
-    assert basis(SITE, VPN).endswith("measured by the connected duration of vng1's BGP session")
-    assert "if their route table summaries can be read" in basis(SITE, EXPRESSROUTE)
-    assert "circuit c1 with AS 65020: up for 3 d" in basis(SITE, EXPRESSROUTE, LONG)
-    told = basis(SITE, EXPRESSROUTE, NOT_READ)
+    assert describe_basis(SITE, VPN).endswith(
+        "measured by the connected duration of vng1's BGP session"
+    )
+    assert "if their route table summaries can be read" in describe_basis(SITE, EXPRESSROUTE)
+    assert "circuit c1 with AS 65020: up for 3 d" in describe_basis(SITE, EXPRESSROUTE, LONG)
+    told = describe_basis(SITE, EXPRESSROUTE, NOT_READ)
     assert "measured by how long erfailover itself sees every remote prefix" in told
     assert "not known (circuit c1: refused by Azure)" in told

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, SitePeering
-from erfailover.planning.iac.drift import as_code_warning
+from erfailover.planning.iac.drift import find_drift
 from erfailover.reporting.status import drift
 from tests.support import sites
 
@@ -15,11 +15,11 @@ SITE = replace(sites.site("vnet1", "vnet9"), managed_by="terraform")
 
 def test_on_expressroute_nothing_differs() -> None:
     observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
-    assert as_code_warning(SITE, observed) is None
+    assert find_drift(SITE, observed) is None
 
 
 def test_on_ipsec_the_primary_peerings_differ_and_the_command_is_named() -> None:
-    told = as_code_warning(SITE, sites.observed(SITE, sites.on(Path.IPSEC, SITE)))
+    told = find_drift(SITE, sites.observed(SITE, sites.on(Path.IPSEC, SITE)))
     assert told is not None
     assert [each.rsplit("/", 1)[-1] for each in told.differing] == [
         "vnet1-to-vnet2",
@@ -27,13 +27,13 @@ def test_on_ipsec_the_primary_peerings_differ_and_the_command_is_named() -> None
         "vnet9-to-vnet2",
         "vnet2-to-vnet9",
     ]
-    assert "Terraform's next apply would undo this: 4 peerings" in drift.text(told)
-    assert "erfailover export terraform" in drift.text(told)
+    assert "Terraform's next apply would undo this: 4 peerings" in drift.format_text(told)
+    assert "erfailover export terraform" in drift.format_text(told)
 
 
 def test_without_code_there_is_nothing_to_warn_of() -> None:
     by_hand = replace(SITE, managed_by=None)
-    assert as_code_warning(by_hand, sites.observed(SITE, sites.on(Path.IPSEC, SITE))) is None
+    assert find_drift(by_hand, sites.observed(SITE, sites.on(Path.IPSEC, SITE))) is None
 
 
 def test_what_the_site_keeps_does_not_differ() -> None:
@@ -47,4 +47,4 @@ def test_what_the_site_keeps_does_not_differ() -> None:
             Flags(allow_forwarded_traffic=forwarded, use_remote_gateways=True),
             "Connected",
         )
-        assert as_code_warning(site, sites.observed(site, state)) is None
+        assert find_drift(site, sites.observed(site, state)) is None

@@ -10,7 +10,13 @@ import hcl2
 import pytest
 from pycep import BicepParser
 
-from erfailover.planning.iac.export import Owned, bicep, owned, symbols, terraform
+from erfailover.planning.iac.export import (
+    Owned,
+    build_symbols,
+    parse_peering,
+    render_bicep,
+    render_terraform,
+)
 
 AT = "2026-01-01T00:00:00Z"
 USES: Any = {"useRemoteGateways": True, "allowForwardedTraffic": True}
@@ -57,8 +63,11 @@ def resources(text: str) -> dict[str, Mapping[str, Any]]:
 
 
 def test_terraform_says_names_flags_and_nothing_that_is_a_default() -> None:
-    rows = [owned(body("spoke", "up", "hub", **USES)), owned(body("hub", "down", "spoke", **LENDS))]
-    found = resources(terraform(rows, AT))
+    rows = [
+        parse_peering(body("spoke", "up", "hub", **USES)),
+        parse_peering(body("hub", "down", "spoke", **LENDS)),
+    ]
+    found = resources(render_terraform(rows, AT))
     up = found["spoke_up"]
     assert (up["name"], up["resource_group_name"], up["virtual_network_name"]) == (
         "up",
@@ -88,40 +97,45 @@ def test_terraform_says_what_is_set_beside_its_default() -> None:
         "remoteSubnetNames": ["c"],
         "futureField": {"x": 1},
     }
-    (row,) = resources(terraform([owned(body("v", "p", "w", **subnets))], AT)).values()
+    (row,) = resources(
+        render_terraform([parse_peering(body("v", "p", "w", **subnets))], AT)
+    ).values()
     assert row["peer_complete_virtual_networks_enabled"] is False
     assert row["only_ipv6_peering_enabled"] is True
     assert (row["local_subnet_names"], row["remote_subnet_names"]) == (["a", "b"], ["c"])
 
 
 def test_an_import_has_the_id_as_azurerm_spells_it() -> None:
-    parsed: Any = hcl2.loads(terraform([owned(body("v", "p", "w"))], AT))
+    parsed: Any = hcl2.loads(render_terraform([parse_peering(body("v", "p", "w"))], AT))
     (imported,) = parsed["import"]
     assert "/resourceGroups/rg/" in imported["id"]
 
 
 @pytest.mark.parametrize("name", ["1-2", "a.b", "a_b", "ä", "x" * 80])
 def test_a_symbol_is_a_word_of_both_languages(name: str) -> None:
-    rows = [owned(body(name, "p", "w")), owned(body(name.replace(".", "_"), "P", "w"))]
-    found = symbols(rows)
+    rows = [
+        parse_peering(body(name, "p", "w")),
+        parse_peering(body(name.replace(".", "_"), "P", "w")),
+    ]
+    found = build_symbols(rows)
     assert len({each.lower() for each in found}) == 2
     assert all(each.isidentifier() and each.isascii() for each in found)
-    assert set(resources(terraform(rows, AT))) == set(found)
+    assert set(resources(render_terraform(rows, AT))) == set(found)
 
 
 @pytest.mark.parametrize("text", ["it's", 'a "b"', "${var.x}", "%{if}", "back\\slash"])
 def test_no_text_breaks_out_of_its_quotes(text: str) -> None:
-    row = Owned(f"/x/{text}", "s", "g", "n", text, "r", owned(body("n", "p", "w")).settings)
-    assert len(resources(terraform([row], AT))) == 1
-    for file in bicep([row], AT).values():
+    row = Owned(f"/x/{text}", "s", "g", "n", text, "r", parse_peering(body("n", "p", "w")).settings)
+    assert len(resources(render_terraform([row], AT))) == 1
+    for file in render_bicep([row], AT).values():
         BicepParser().parse(text=file)
 
 
 def test_a_subscription_has_one_provider_each() -> None:
-    rows = [owned(body("a", "p", "w", subscription=each)) for each in ("s1", "s2", "s1")]
-    parsed: Any = hcl2.loads(terraform(rows, AT))
+    rows = [parse_peering(body("a", "p", "w", subscription=each)) for each in ("s1", "s2", "s1")]
+    parsed: Any = hcl2.loads(render_terraform(rows, AT))
     assert len(parsed["provider"]) == 2
-    assert {row["provider"] for row in resources(terraform(rows, AT)).values()} == {
+    assert {row["provider"] for row in resources(render_terraform(rows, AT)).values()} == {
         "${azurerm.subscription_s1}",
         "${azurerm.subscription_s2}",
     }
@@ -129,12 +143,12 @@ def test_a_subscription_has_one_provider_each() -> None:
 
 def test_bicep_has_a_file_for_each_group_and_one_that_deploys_them_in_turn() -> None:
     rows = [
-        owned(body("hub", "down", "spoke", **LENDS)),
-        owned(body("hub", "other", "spoke2")),
-        owned(body("spoke", "up", "hub", group="rg2", localSubnetNames=["a"], **USES)),
-        owned(body("spoke", "up", "hub", group="RG", subscription="s2")),
+        parse_peering(body("hub", "down", "spoke", **LENDS)),
+        parse_peering(body("hub", "other", "spoke2")),
+        parse_peering(body("spoke", "up", "hub", group="rg2", localSubnetNames=["a"], **USES)),
+        parse_peering(body("spoke", "up", "hub", group="RG", subscription="s2")),
     ]
-    files = {name: BicepParser().parse(text=text) for name, text in bicep(rows, AT).items()}
+    files = {name: BicepParser().parse(text=text) for name, text in render_bicep(rows, AT).items()}
     assert list(files) == ["main.bicep", "01-rg.bicep", "02-rg2.bicep", "03-RG.bicep"]
     modules: Any = files["main.bicep"]
     assert [each["detail"]["path"] for each in modules["modules"].values()] == list(files)[1:]

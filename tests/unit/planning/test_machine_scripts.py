@@ -12,11 +12,11 @@ from erfailover.planning.probes.machine_scripts import (
     FRAME_BYTES,
     OUTPUT_BYTES,
     System,
-    answers,
-    frames,
-    in_scripts,
-    nat_answer,
-    script,
+    build_script,
+    group_names,
+    parse_answers,
+    parse_frames,
+    parse_nat_answer,
 )
 
 OFFICE = MachinePing("vm1", IPv4Address("10.5.0.4"))
@@ -41,7 +41,7 @@ def framed(*texts: str) -> str:
 
 
 def up(output: str, *probes: MachineProbe) -> list[bool | None]:
-    return [each.up for each in answers(output, probes)]
+    return [each.up for each in parse_answers(output, probes)]
 
 
 def test_each_probe_is_judged_by_its_own_frame() -> None:
@@ -72,7 +72,7 @@ def test_fourteen_pings_of_one_machine_each_have_their_own_answer() -> None:
 
 def test_no_script_prints_more_than_run_command_keeps() -> None:
     names = [f"p{n}" for n in range(45)]
-    groups = in_scripts(names)
+    groups = group_names(names)
     assert [name for group in groups for name in group] == names
     assert all(len(group) * FRAME_BYTES <= OUTPUT_BYTES for group in groups)
     longest = machine_scripts.TEXT_BYTES
@@ -80,7 +80,7 @@ def test_no_script_prints_more_than_run_command_keeps() -> None:
     frame = f"<probe {number}>\n{'x' * longest}\n</probe {number}>\n"
     assert len(frame.encode()) <= FRAME_BYTES
     for system in System:
-        for line in script([OFFICE, ERP], system):
+        for line in build_script([OFFICE, ERP], system):
             limits = any(each in line for each in ("tail -c 160", "Substring(0, 160)"))
             assert limits or "probe" in line or line == "echo"
 
@@ -116,7 +116,7 @@ def test_without_a_whole_frame_of_its_own_a_probe_is_unknown(output: str) -> Non
     ],
 )
 def test_what_a_ping_prints(text: str, passed: bool | None, seen: str) -> None:
-    (answer,) = answers(framed(text), [OFFICE])
+    (answer,) = parse_answers(framed(text), [OFFICE])
     assert answer.up is passed
     assert seen in answer.seen
 
@@ -138,7 +138,7 @@ def test_what_a_ping_prints(text: str, passed: bool | None, seen: str) -> None:
     ],
 )
 def test_what_a_connection_prints(text: str, passed: bool | None, seen: str) -> None:
-    (answer,) = answers(framed(text), [ERP])
+    (answer,) = parse_answers(framed(text), [ERP])
     assert answer.up is passed
     assert seen in answer.seen
 
@@ -146,13 +146,13 @@ def test_what_a_connection_prints(text: str, passed: bool | None, seen: str) -> 
 def test_output_of_windows_has_other_line_ends() -> None:
     output = framed("3 packets transmitted, 3 received", "connected: False").replace("\n", "\r\n")
     assert up(output, OFFICE, ERP) == [True, False]
-    assert frames(output)[2] == "connected: False"
+    assert parse_frames(output)[2] == "connected: False"
 
 
 def test_a_script_names_the_command_of_its_system() -> None:
     assert System.LINUX.command_id == "RunShellScript"
     assert System.WINDOWS.command_id == "RunPowerShellScript"
-    linux, windows = ("\n".join(script([OFFICE, ERP], each)) for each in System)
+    linux, windows = ("\n".join(build_script([OFFICE, ERP], each)) for each in System)
     assert "ping -n -q -c 3 -W 2 10.5.0.4" in linux
     assert "/dev/tcp/10.5.0.4/443" in linux
     assert "Test-NetConnection -ComputerName 10.5.0.4 -Port 443" in windows
@@ -172,9 +172,9 @@ def test_a_script_names_the_command_of_its_system() -> None:
 def test_only_an_answered_flow_of_the_probe_counts_in_the_nat_table(
     table: str, found: bool | None
 ) -> None:
-    assert nat_answer(framed(table), INTERNET).up is found
+    assert parse_nat_answer(framed(table), INTERNET).up is found
 
 
 def test_a_nat_table_that_was_not_printed_whole_is_unknown() -> None:
-    assert nat_answer(framed(ENTRY)[12:], INTERNET).up is None
-    assert nat_answer("conntrack: command not found", INTERNET).up is None
+    assert parse_nat_answer(framed(ENTRY)[12:], INTERNET).up is None
+    assert parse_nat_answer("conntrack: command not found", INTERNET).up is None

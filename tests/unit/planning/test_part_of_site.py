@@ -11,7 +11,7 @@ from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.planning.other_spokes import spaces_of_others
 from erfailover.planning.switch import gates, procedure
-from erfailover.reporting.status.headline import headline
+from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.status.part_of_site import next_command, notes
 from tests.support.sites import gateway, observed, on, peer, route, site
 
@@ -27,7 +27,7 @@ def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) 
     found = observed(WHOLE, {**on(Path.IPSEC, first), **on(Path.EXPRESSROUTE, rest)})
 
     def own(name: str, address: str) -> object:
-        space = found.network(WHOLE.network_id(name))
+        space = found.get_network(WHOLE.build_network_id(name))
         assert space is not None
         return replace(
             route(str(space.address_space[0]), "Network", address), local_address=address
@@ -44,7 +44,7 @@ def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) 
     networks = {
         key: each
         for key, each in found.networks.items()
-        if key in {of.network_id(name).lower() for name in of.network_names()}
+        if key in {of.build_network_id(name).lower() for name in of.list_network_names()}
     }
     return replace(found, networks=networks, gateways={each.role: each for each in gateways})
 
@@ -55,9 +55,9 @@ def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
     whole = procedure.plan(WHOLE, seen, Path.IPSEC)
     assert part.steps == tuple(step for step in whole.steps if step.spoke == "vnet1")
     assert part.steps
-    assert procedure.breaches(PART, part) == []
+    assert procedure.find_breaches(PART, part) == []
     others = [write for step in whole.writes if step.spoke != "vnet1" for write in (step.write,)]
-    told = procedure.breaches(PART, whole)
+    told = procedure.find_breaches(PART, whole)
     assert all(
         any(f"writes {write.name}, which is of no chosen spoke" in each for each in told)
         for write in others
@@ -67,14 +67,14 @@ def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
 
 def test_a_part_that_was_moved_is_verified_although_the_others_stay() -> None:
     seen = mixed()
-    arrived, left = gates.outcome(PART, seen, Path.IPSEC, PART.spokes[0])
+    arrived, left = gates.check_outcome(PART, seen, Path.IPSEC, PART.spokes[0])
     assert (arrived.verdict, left.verdict) == (Verdict.HOLDS, Verdict.HOLDS)
 
 
 def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> None:
     health = judge(WHOLE, mixed())
     assert (health.path, health.healthy) == ("mixed", True)
-    assert headline(health) == (
+    assert format_headline(health) == (
         "vnet7, vnet8 are on ExpressRoute; healthy. 1 is on IPsec (vnet1); healthy."
     )
     assert notes(WHOLE, mixed(), health) == (
@@ -111,7 +111,7 @@ def test_without_a_path_that_works_both_ways_no_command_is_offered() -> None:
 
 def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> None:
     seen = mixed(PART)
-    hub = WHOLE.network_id("vnet2").lower()
+    hub = WHOLE.build_network_id("vnet2").lower()
     network = seen.networks[hub]
     peerings = tuple(
         replace(each, remote_space=(SPACES[each.name.split("-to-")[1]],))

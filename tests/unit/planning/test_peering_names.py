@@ -9,8 +9,8 @@ import pytest
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Hub, Path, Site, SitePeering, Spoke
-from erfailover.planning.health import path_of
-from erfailover.planning.peering_names import LONGEST_NAME, as_observed
+from erfailover.planning.health import find_path
+from erfailover.planning.peering_names import LONGEST_NAME, resolve_names
 from erfailover.planning.switch import procedure
 
 GROUP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks"
@@ -60,16 +60,16 @@ def test_names_that_are_right_are_kept_in_any_letter_case() -> None:
     found = observed(
         peering("spoke", "UP", "primary", USES), peering("primary", "down", "spoke", Flags())
     )
-    assert as_observed(site(), found) == (site(), ())
+    assert resolve_names(site(), found) == (site(), ())
 
 
 def test_a_peering_of_another_name_is_used_and_named() -> None:
     found = observed(
         peering("spoke", "erp-v2", "primary", USES), peering("primary", "hub-v2", "spoke", Flags())
     )
-    resolved, (outward, inward) = as_observed(site(), found)
-    assert path_of(site(), found, site().spokes[0]) == "none"
-    assert path_of(resolved, found, resolved.spokes[0]) == Path.EXPRESSROUTE
+    resolved, (outward, inward) = resolve_names(site(), found)
+    assert find_path(site(), found, site().spokes[0]) == "none"
+    assert find_path(resolved, found, resolved.spokes[0]) == Path.EXPRESSROUTE
     assert resolved.spokes[0].spoke_to_primary == replace(
         site().spokes[0].spoke_to_primary, name="erp-v2"
     )
@@ -82,7 +82,7 @@ def test_a_plan_writes_the_peering_that_there_is_and_makes_no_second_one() -> No
     found = observed(
         peering("spoke", "erp-v2", "primary", USES), peering("primary", "hub-v2", "spoke", Flags())
     )
-    resolved, _ = as_observed(site(), found)
+    resolved, _ = resolve_names(site(), found)
     names = {step.write.name for step in procedure.plan(resolved, found, Path.IPSEC).writes}
     assert "erp-v2" in names
     assert not names & {"up", "down"}
@@ -90,7 +90,7 @@ def test_a_plan_writes_the_peering_that_there_is_and_makes_no_second_one() -> No
 
 def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
     found = observed(peering("spoke", "up-backup", "elsewhere", Flags()))
-    resolved, (only,) = as_observed(site(), found)
+    resolved, (only,) = resolve_names(site(), found)
     assert resolved.spokes[0].spoke_to_backup.name == "up-backup-2"
     assert only.seen == (
         "spoke's peering up-backup leads to elsewhere, not to backup; a new one is called "
@@ -98,7 +98,7 @@ def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
     )
     long = "x" * LONGEST_NAME
     taken = observed(peering("spoke", long, "elsewhere", Flags()))
-    resolved, _ = as_observed(site(outward=long), taken)
+    resolved, _ = resolve_names(site(outward=long), taken)
     name = resolved.spokes[0].spoke_to_primary.name
     assert len(name) <= LONGEST_NAME
     assert name != long
@@ -106,7 +106,7 @@ def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
 
 def test_of_a_vnet_that_was_not_read_the_names_stay_as_they_are() -> None:
     found = observed(peering("primary", "hub-v2", "spoke", Flags()), unread=("spoke",))
-    resolved, differing = as_observed(site(), found)
+    resolved, differing = resolve_names(site(), found)
     assert resolved.spokes[0].spoke_to_primary.name == "up"
     assert [each.written for each in differing] == ["down"]
 
@@ -117,5 +117,5 @@ def test_of_two_the_connected_one_counts(order: int) -> None:
         peering("spoke", "old", "primary", Flags(), "Disconnected"),
         peering("spoke", "new", "primary", USES),
     ]
-    resolved, _ = as_observed(site(), observed(*both[::order]))
+    resolved, _ = resolve_names(site(), observed(*both[::order]))
     assert resolved.spokes[0].spoke_to_primary.name == "new"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erfailover.planning.probes.outage import Tally
-from erfailover.reporting.run.outage import of_probes
+from erfailover.reporting.run.outage import compute_from_probes
 
 
 def counted(*answers: bool | None) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def counted(*answers: bool | None) -> dict[str, Any]:
     tally = Tally("door", "TCP x:1", 1.0)
     for number, up in enumerate(answers):
         tally.note(10.0 + number, up, "no such program")
-    return tally.data()
+    return tally.to_data()
 
 
 def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
@@ -27,7 +27,7 @@ def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
     ]
     assert (data["longest_s"], data["total_s"], data["lost"]) == (2.0, 3.0, 3)
     assert (data["down_at_first"], data["down_at_last"]) == (False, False)
-    (outage,) = of_probes([data])
+    (outage,) = compute_from_probes([data])
     assert outage.told == (
         "Outage as measured: 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in all."
     )
@@ -37,18 +37,18 @@ def test_what_was_down_before_and_what_stays_down_is_said() -> None:
     data = counted(False, True, False, False)
     assert (data["down_at_first"], data["down_at_last"]) == (True, True)
     assert data["outages"][-1] == {"began_s": 12.0, "ended_s": None, "lost": 2}
-    (outage,) = of_probes([data])
+    (outage,) = compute_from_probes([data])
     assert "It was down before the first write already" in outage.told
     assert "STILL DOWN" in outage.told
 
 
 def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
-    (outage,) = of_probes([counted(True, True)])
+    (outage,) = compute_from_probes([counted(True, True)])
     assert outage.fine
     tally = Tally("door", "TCP x:1", 1.0)
     for at_s in (0.0, 1.0, 84.0):
         tally.note(at_s, True)
-    (outage,) = of_probes([tally.data()])
+    (outage,) = compute_from_probes([tally.to_data()])
     assert not outage.fine
     assert "at most 1 min 24 s apart" in outage.told or "at most 1 min 23 s apart" in outage.told
 
@@ -56,11 +56,11 @@ def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
 def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
     data = counted(True, False, None, False, True)
     assert data["outages"] == [{"began_s": 11.0, "ended_s": 14.0, "lost": 2}]
-    (outage,) = of_probes([counted(None, None)])
+    (outage,) = compute_from_probes([counted(None, None)])
     assert outage.known is False
     assert outage.longest_s is None
     assert "not measured: no such program" in outage.told
-    (outage,) = of_probes([counted()])
+    (outage,) = compute_from_probes([counted()])
     assert "it was never asked" in outage.told
 
 

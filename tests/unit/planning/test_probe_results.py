@@ -8,10 +8,10 @@ from erfailover.planning.probes import results
 
 
 def test_what_is_not_named_is_expected_up() -> None:
-    assert results.expectations("office=down", ["office", "internet"]) == {
+    assert results.parse_expectations("office=down", ["office", "internet"]) == {
         "office": False,
         "internet": True,
     }
     for wrong in ("nothing=up", "office=maybe", "office"):
         with pytest.raises(ValueError, match=r"office|nothing"):
-            results.expectations(wrong, ["office"])
+            results.parse_expectations(wrong, ["office"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.config.loader import load, template
+from erfailover.config.loader import load, read_template
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results
 from erfailover.planning.provision import plan as provision_plan
@@ -23,7 +23,7 @@ def made(site: Site) -> ProvisionPlan:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     file = tmp_path / "erfailover.yaml"
-    file.write_text(template())
+    file.write_text(read_template())
     return load(file, {"AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000"})
 
 
@@ -38,10 +38,10 @@ def test_the_proof_of_concept_costs_three_gateways_three_machines_and_six_addres
 
 def test_the_plan_says_both_and_that_they_are_estimates(site: Site) -> None:
     plan = made(site)
-    text = provision.plan_text(plan)
+    text = provision.format_plan(plan)
     assert "Takes about 18 min" in text or "Takes about 19 min" in text
     assert "Costs about $0.71 per hour until destroyed (estimate: East US list prices" in text
-    assert provision.plan_data(plan)["estimate"]["hourly_usd"] == 0.7098
+    assert provision.build_plan_data(plan)["estimate"]["hourly_usd"] == 0.7098
 
 
 def test_a_sku_without_a_known_price_is_named_and_not_counted(site: Site) -> None:
@@ -51,7 +51,7 @@ def test_a_sku_without_a_known_price_is_named_and_not_counted(site: Site) -> Non
     }
     plan = made(replace(site, topology=replace(site.topology, gateways=gateways)))
     assert estimate(plan).unpriced == ("VpnGw5AZ",)
-    assert "without VpnGw5AZ" in provision.plan_text(plan)
+    assert "without VpnGw5AZ" in provision.format_plan(plan)
 
 
 def test_what_is_kept_costs_and_takes_nothing_new(site: Site) -> None:
@@ -61,12 +61,12 @@ def test_what_is_kept_costs_and_takes_nothing_new(site: Site) -> None:
 
 
 def test_the_plan_says_how_long_what_takes_longest_usually_takes(site: Site) -> None:
-    text = provision.plan_text(made(site))
+    text = provision.format_plan(made(site))
     assert "  a gateway: typically 18 min 12 s, 90th percentile 22 min 10 s\n" in text
     assert "  a machine: typically 1 min 12 s, 90th percentile 2 min 8 s\n" in text
     assert "a peering: typically" not in text
 
 
 def test_the_outcome_names_the_next_step_in_its_last_line(site: Site) -> None:
-    last = provision.outcome_text(made(site), Results()).splitlines()[-1]
+    last = provision.format_outcome(made(site), Results()).splitlines()[-1]
     assert last == "poc is provisioned: 0 changes in 0 s. Next: erfailover status"

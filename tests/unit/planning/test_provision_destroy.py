@@ -8,7 +8,7 @@ import pytest
 
 from erfailover.planning.provision.arm_bodies import TAG
 from erfailover.planning.provision.destroy import DestroyPlan, plan
-from erfailover.reporting.destroy import plan_text
+from erfailover.reporting.destroy import format_plan
 
 GROUP = "/subscriptions/s/resourceGroups/rg-we"
 NETWORK = f"{GROUP}/providers/Microsoft.Network"
@@ -138,7 +138,7 @@ def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_grou
         "VNet theirs: not created by erfailover for poc",
         "resource group rg-we: other resources are in it",
     )
-    assert "VNet theirs" in plan_text(result)
+    assert "VNet theirs" in format_plan(result)
 
 
 def test_a_type_that_erfailover_never_makes_is_kept_whatever_its_tag(
@@ -188,10 +188,10 @@ def test_a_peering_of_somebody_else_s_network_is_said_to_become_disconnected(
 def test_with_nothing_there_nothing_is_deleted() -> None:
     result = plan("poc", None, [], {})
     assert (result.deletions, result.kept) == ((), ())
-    assert "Nothing to delete." in plan_text(result)
+    assert "Nothing to delete." in format_plan(result)
 
 
 def test_the_plan_says_how_long_it_takes_and_what_takes_longest(bodies: dict[str, Any]) -> None:
-    text = plan_text(planned(bodies))
+    text = format_plan(planned(bodies))
     assert "Takes about" in text
     assert "  a gateway: typically 6 min 44 s, 90th percentile 9 min 55 s\n" in text

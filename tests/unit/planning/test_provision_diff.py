@@ -8,18 +8,18 @@ import pytest
 
 from erfailover.planning.provision.arm_bodies import Reference, SecretName
 from erfailover.planning.provision.diff import (
-    differences,
-    lookup_in,
-    merged,
-    resolved,
-    with_secrets,
+    build_lookup,
+    fill_secrets,
+    list_differences,
+    merge_body,
+    resolve_body,
 )
 
-NOTHING = lookup_in({})
+NOTHING = build_lookup({})
 
 
 def paths(wanted: Any, found: Any) -> list[str]:
-    return [each.path for each in differences(wanted, found, NOTHING)]
+    return [each.path for each in list_differences(wanted, found, NOTHING)]
 
 
 def test_what_azure_adds_is_no_difference() -> None:
@@ -35,7 +35,9 @@ def test_ids_are_the_same_in_any_case() -> None:
 
 
 def test_a_changed_value_is_told_with_both_values() -> None:
-    [only] = differences({"properties": {"asn": 65001}}, {"properties": {"asn": 65000}}, NOTHING)
+    [only] = list_differences(
+        {"properties": {"asn": 65001}}, {"properties": {"asn": 65000}}, NOTHING
+    )
     assert str(only) == "properties.asn: 65000 -> 65001"
 
 
@@ -64,15 +66,15 @@ def test_secrets_are_never_compared_and_never_shown() -> None:
 
 def test_a_reference_is_compared_by_its_value() -> None:
     wanted = {"gatewayIpAddress": Reference("/ID/pip", ("properties", "ipAddress"))}
-    lookup = lookup_in({"/id/pip": {"properties": {"ipAddress": "20.0.0.1"}}})
-    assert differences(wanted, {"gatewayIpAddress": "20.0.0.1"}, lookup) == ()
-    [only] = differences(wanted, {"gatewayIpAddress": "20.0.0.2"}, lookup)
+    lookup = build_lookup({"/id/pip": {"properties": {"ipAddress": "20.0.0.1"}}})
+    assert list_differences(wanted, {"gatewayIpAddress": "20.0.0.1"}, lookup) == ()
+    [only] = list_differences(wanted, {"gatewayIpAddress": "20.0.0.2"}, lookup)
     assert (only.expected, only.found) == ("20.0.0.1", "20.0.0.2")
 
 
 def test_a_reference_without_a_value_yet_is_a_difference() -> None:
     wanted = {"gatewayIpAddress": Reference("/id/pip", ("properties", "ipAddress"))}
-    [only] = differences(wanted, {"gatewayIpAddress": "20.0.0.1"}, NOTHING)
+    [only] = list_differences(wanted, {"gatewayIpAddress": "20.0.0.1"}, NOTHING)
     assert "pip" in only.expected
 
 
@@ -93,7 +95,7 @@ def test_an_update_keeps_what_others_have_set() -> None:
             ],
         },
     }
-    assert merged(wanted, found) == {
+    assert merge_body(wanted, found) == {
         "tags": {"theirs": "2", "ours": "1"},
         "properties": {
             "dhcpOptions": {"dnsServers": ["10.0.0.4"]},
@@ -110,7 +112,7 @@ def test_an_update_keeps_what_others_have_set() -> None:
 
 def test_an_empty_list_asks_for_nothing_and_takes_nothing_away() -> None:
     rules = {"properties": {"securityRules": [{"name": "ssh"}]}}
-    assert merged({"properties": {"securityRules": []}}, rules) == rules
+    assert merge_body({"properties": {"securityRules": []}}, rules) == rules
     assert paths({"properties": {"securityRules": []}}, rules) == []
 
 
@@ -118,16 +120,16 @@ def test_what_is_written_is_no_longer_different() -> None:
     wanted = {"properties": {"a": 1, "b": [{"name": "x", "c": True}], "d": ["2", "1"]}}
     found = {"properties": {"a": 2, "b": [{"name": "x", "c": False}, {"name": "y"}], "d": ["3"]}}
     assert paths(wanted, found) == ["properties.a", "properties.b[x].c", "properties.d"]
-    assert paths(wanted, merged(wanted, found)) == []
+    assert paths(wanted, merge_body(wanted, found)) == []
 
 
 def test_placeholders_are_replaced_by_values_when_it_is_time() -> None:
     body = {"a": [Reference("/id", ("x",))], "key": SecretName("k")}
-    half = resolved(body, lookup_in({"/id": {"x": 7}}))
+    half = resolve_body(body, build_lookup({"/id": {"x": 7}}))
     assert half == {"a": [7], "key": SecretName("k")}
-    assert with_secrets(half, str.upper) == {"a": [7], "key": "K"}
+    assert fill_secrets(half, str.upper) == {"a": [7], "key": "K"}
 
 
 def test_a_reference_without_a_value_cannot_be_written() -> None:
     with pytest.raises(LookupError, match="ipAddress of pip"):
-        resolved({"a": Reference("/id/pip", ("ipAddress",))}, NOTHING)
+        resolve_body({"a": Reference("/id/pip", ("ipAddress",))}, NOTHING)

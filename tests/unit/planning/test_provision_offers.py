@@ -8,7 +8,7 @@ import pytest
 
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Reading
-from erfailover.planning.provision.offers import Offers, claims
+from erfailover.planning.provision.offers import Offers, check_offers
 from tests.support import sites
 
 ALL = frozenset({"1", "2", "3"})
@@ -35,7 +35,7 @@ def test_every_answer_of_azure_has_its_verdict(
     offers = Offers(
         Reading(regions), Reading(zones), {"Small": Reading(size)}, {"a:b:c:d": Reading(image)}
     )
-    found = {each.name: each for each in claims(SITE, offers)}
+    found = {each.name: each for each in check_offers(SITE, offers)}
 
     def wanted(holds: bool | None) -> Verdict:
         return {True: Verdict.HOLDS, False: Verdict.FAILS, None: Verdict.UNKNOWN}[holds]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from erfailover.config.loader import load, template
+from erfailover.config.loader import load, read_template
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import PEERING
 from erfailover.model.site import Path, Site
 from erfailover.planning.provision.arm_bodies import TAG, Reference, SecretName
-from erfailover.planning.provision.nat import nat_setups
-from erfailover.planning.provision.plan import Action, ProvisionPlan, path_of, plan, wanted
+from erfailover.planning.provision.nat import build_setups
+from erfailover.planning.provision.plan import Action, ProvisionPlan, find_path, list_desired, plan
 
 Existing = dict[str, Any]
 
@@ -23,7 +23,7 @@ Existing = dict[str, Any]
 @pytest.fixture
 def site(tmp_path: FilePath) -> Site:
     file = tmp_path / "erfailover.yaml"
-    file.write_text(template(), encoding="utf-8")
+    file.write_text(read_template(), encoding="utf-8")
     return load(file, {"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555"})
 
 
@@ -31,12 +31,12 @@ def site(tmp_path: FilePath) -> Site:
 def existing(site: Site) -> Existing:
     """Everything as provision leaves it."""
     found: Existing = {}
-    for each in wanted(site):
+    for each in list_desired(site):
         body = as_azure_has_it(each.body)
         body.setdefault("properties", {})["provisioningState"] = "Succeeded"
         found[each.id.lower()] = body
     for name in ("vng1", "vng2", "vng3"):
-        gateway = found[site.gateway_id(name).lower()]["properties"]
+        gateway = found[site.build_gateway_id(name).lower()]["properties"]
         gateway["bgpSettings"]["bgpPeeringAddress"] = "value"
         address = gateway["ipConfigurations"][0]["properties"]["publicIPAddress"]["id"]
         found[address.lower()]["properties"]["ipAddress"] = "value"
@@ -54,7 +54,7 @@ def as_azure_has_it(value: Any) -> Any:
 
 
 def planned(site: Site, existing: Existing, unsettled: Iterable[str] = ()) -> ProvisionPlan:
-    nat = {setup.id: True for setup in nat_setups(site)}
+    nat = {setup.id: True for setup in build_setups(site)}
     return plan(site, existing, nat, [each.lower() for each in unsettled])
 
 
@@ -65,7 +65,7 @@ def only_change(result: ProvisionPlan) -> Action:
 
 
 def peering(site: Site, existing: Existing, network: str, name: str) -> Any:
-    return existing[site.peering_id(network, name).lower()]["properties"]
+    return existing[site.build_peering_id(network, name).lower()]["properties"]
 
 
 def switched(site: Site, existing: Existing) -> None:
@@ -74,14 +74,18 @@ def switched(site: Site, existing: Existing) -> None:
     own = {"vnet1": (spoke.spoke_to_primary, spoke.spoke_to_backup)}
     for network, peerings in own.items():
         for each in peerings:
-            put_flags(site, existing, network, each.name, each.on(Path.IPSEC))
-    put_flags(site, existing, "vnet2", "vnet2-to-vnet1", spoke.primary_to_spoke.on(Path.IPSEC))
-    put_flags(site, existing, "vnet3", "vnet3-to-vnet1", spoke.backup_to_spoke.on(Path.IPSEC))
+            put_flags(site, existing, network, each.name, each.get_flags(Path.IPSEC))
+    put_flags(
+        site, existing, "vnet2", "vnet2-to-vnet1", spoke.primary_to_spoke.get_flags(Path.IPSEC)
+    )
+    put_flags(
+        site, existing, "vnet3", "vnet3-to-vnet1", spoke.backup_to_spoke.get_flags(Path.IPSEC)
+    )
 
 
 def put_flags(site: Site, existing: Existing, network: str, name: str, flags: Any) -> None:
-    remote = site.network_id(name.rsplit("-", 1)[-1])
-    existing[site.peering_id(network, name).lower()] = {
+    remote = site.build_network_id(name.rsplit("-", 1)[-1])
+    existing[site.build_peering_id(network, name).lower()] = {
         "properties": {
             "provisioningState": "Succeeded",
             "remoteVirtualNetwork": {"id": remote},
@@ -96,7 +100,7 @@ def put_flags(site: Site, existing: Existing, network: str, name: str, flags: An
 def test_with_nothing_there_everything_is_made(site: Site) -> None:
     result = plan(site, {}, {})
     assert {each.change for each in result.every} == {Change.CREATE}
-    assert len(result.actions) == len(wanted(site))
+    assert len(result.actions) == len(list_desired(site))
 
 
 def test_with_everything_there_nothing_is_changed(site: Site, existing: Existing) -> None:
@@ -114,20 +118,20 @@ def test_what_differs_is_updated_and_says_in_what(site: Site, existing: Existing
 
 
 def test_an_interrupted_creation_is_waited_for(site: Site, existing: Existing) -> None:
-    existing[site.gateway_id("vng1").lower()]["properties"]["provisioningState"] = "Updating"
+    existing[site.build_gateway_id("vng1").lower()]["properties"]["provisioningState"] = "Updating"
     action = only_change(planned(site, existing))
     assert action.change is Change.UPDATE
     assert str(action.note).startswith("Updating now: waited for")
 
 
 def test_a_failed_resource_is_written_again(site: Site, existing: Existing) -> None:
-    existing[site.gateway_id("vng1").lower()]["properties"]["provisioningState"] = "Failed"
+    existing[site.build_gateway_id("vng1").lower()]["properties"]["provisioningState"] = "Failed"
     action = only_change(planned(site, existing))
     assert (action.change, action.note) == (Change.UPDATE, "its last write failed")
 
 
 def test_a_resource_being_deleted_is_made_anew(site: Site, existing: Existing) -> None:
-    existing[site.machine_id("vm1").lower()]["properties"]["provisioningState"] = "Deleting"
+    existing[site.build_machine_id("vm1").lower()]["properties"]["provisioningState"] = "Deleting"
     assert only_change(planned(site, existing)).change is Change.CREATE
 
 
@@ -139,7 +143,7 @@ def test_a_disconnected_peering_is_written_anew(site: Site, existing: Existing) 
 def test_a_gateway_made_anew_changes_the_local_network_gateways_that_stand_for_it(
     site: Site, existing: Existing
 ) -> None:
-    existing[site.gateway_id("vng3").lower()] = None
+    existing[site.build_gateway_id("vng3").lower()] = None
     changes = planned(site, existing).changes
     assert [each.desired.name for each in changes if isinstance(each, Action)] == [
         "vng3",
@@ -152,14 +156,14 @@ def test_a_connection_whose_key_is_not_certain_is_written_anew(
     site: Site, existing: Existing
 ) -> None:
     name = "Microsoft.Network/connections"
-    action = only_change(planned(site, existing, [site.resource_id(name, "vng1-to-vng3")]))
+    action = only_change(planned(site, existing, [site.build_resource_id(name, "vng1-to-vng3")]))
     assert action.desired.name == "vng1-to-vng3"
     assert "shared key" in str(action.note)
     assert action.differences == ()
 
 
 def test_nat_rules_that_a_restart_has_taken_are_put_back(site: Site, existing: Existing) -> None:
-    [setup] = nat_setups(site)
+    [setup] = build_setups(site)
     [change] = plan(site, existing, {setup.id: False}).changes
     assert change.change is Change.UPDATE
     assert not isinstance(change, Action)
@@ -167,10 +171,10 @@ def test_nat_rules_that_a_restart_has_taken_are_put_back(site: Site, existing: E
 
 def test_the_path_of_a_spoke_is_that_of_its_remote_gateway(site: Site, existing: Existing) -> None:
     [spoke] = site.spokes
-    assert path_of(site, spoke, {}) is Path.EXPRESSROUTE
-    assert path_of(site, spoke, existing) is Path.EXPRESSROUTE
+    assert find_path(site, spoke, {}) is Path.EXPRESSROUTE
+    assert find_path(site, spoke, existing) is Path.EXPRESSROUTE
     switched(site, existing)
-    assert path_of(site, spoke, existing) is Path.IPSEC
+    assert find_path(site, spoke, existing) is Path.IPSEC
 
 
 def test_a_switched_spoke_stays_where_it_is(site: Site, existing: Existing) -> None:
@@ -219,7 +223,7 @@ def test_peerings_to_the_backup_that_are_there_early_are_no_concern(
 
 
 def test_an_untagged_resource_in_a_group_of_ours_is_updated(site: Site, existing: Existing) -> None:
-    existing[site.network_id("vnet1").lower()]["tags"] = {}
+    existing[site.build_network_id("vnet1").lower()]["tags"] = {}
     result = planned(site, existing)
     assert result.foreign == ()
     assert [each.path for each in only_change(result).differences] == [f"tags.{TAG}"]
@@ -228,8 +232,8 @@ def test_an_untagged_resource_in_a_group_of_ours_is_updated(site: Site, existing
 def test_what_somebody_else_made_is_used_as_it_is_where_it_fits(
     site: Site, existing: Existing
 ) -> None:
-    existing[site.group_id().lower()]["tags"] = {}
-    existing[site.network_id("vnet1").lower()]["tags"] = {}
+    existing[site.build_group_id().lower()]["tags"] = {}
+    existing[site.build_network_id("vnet1").lower()]["tags"] = {}
     result = planned(site, existing)
     assert (result.changes, result.foreign) == ((), ())
     [note] = [each.note for each in result.actions if each.note]
@@ -240,15 +244,15 @@ def test_what_somebody_else_made_is_used_as_it_is_where_it_fits(
 def test_what_somebody_else_made_and_does_not_fit_stands_in_the_way(
     site: Site, existing: Existing, tags: dict[str, str]
 ) -> None:
-    existing[site.group_id().lower()]["tags"] = {}
-    network = existing[site.network_id("vnet1").lower()]
+    existing[site.build_group_id().lower()]["tags"] = {}
+    network = existing[site.build_network_id("vnet1").lower()]
     network["tags"] = tags
     network["properties"]["addressSpace"]["addressPrefixes"] = ["10.9.0.0/16"]
     assert planned(site, existing).foreign == ("VNet vnet1",)
 
 
 def test_a_peering_belongs_to_whom_its_network_belongs(site: Site, existing: Existing) -> None:
-    existing[site.network_id("vnet4").lower()]["tags"] = {TAG: "another"}
+    existing[site.build_network_id("vnet4").lower()]["tags"] = {TAG: "another"}
     peering(site, existing, "vnet4", "vnet4-to-vnet5")["allowForwardedTraffic"] = False
     assert planned(site, existing).foreign == ("peering vnet4/vnet4-to-vnet5",)
     assert any(each.desired.type == PEERING for each in planned(site, existing).actions)
@@ -257,8 +261,8 @@ def test_a_peering_belongs_to_whom_its_network_belongs(site: Site, existing: Exi
 def test_a_deleted_opposite_is_made_after_the_disconnected_peering_is_written_once(
     site: Site, existing: Existing
 ) -> None:
-    inward = site.peering_id("vnet2", "vnet2-to-vnet1")
-    outward = site.peering_id("vnet1", "vnet1-to-vnet2")
+    inward = site.build_peering_id("vnet2", "vnet2-to-vnet1")
+    outward = site.build_peering_id("vnet1", "vnet1-to-vnet2")
     existing[inward.lower()] = None
     peering(site, existing, "vnet1", "vnet1-to-vnet2")["peeringState"] = "Disconnected"
     made, first, last = [
@@ -276,7 +280,7 @@ def test_a_deleted_opposite_is_made_after_the_disconnected_peering_is_written_on
 def test_a_deleted_peering_is_made_after_its_disconnected_opposite_is_written(
     site: Site, existing: Existing
 ) -> None:
-    existing[site.peering_id("vnet5", "vnet5-to-vnet4").lower()] = None
+    existing[site.build_peering_id("vnet5", "vnet5-to-vnet4").lower()] = None
     peering(site, existing, "vnet4", "vnet4-to-vnet5")["peeringState"] = "Disconnected"
     written, made = [each for each in planned(site, existing).changes if isinstance(each, Action)]
     assert (written.change, made.change) == (Change.UPDATE, Change.CREATE)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.config.loader import load, template
+from erfailover.config.loader import load, read_template
 from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
@@ -26,8 +26,8 @@ from erfailover.model.resource_ids import (
 )
 from erfailover.model.site import Path, Site
 from erfailover.planning.provision.arm_bodies import TAG, Reference, SecretName
-from erfailover.planning.provision.nat import HOLDS, holds, nat_setups
-from erfailover.planning.provision.resources import Desired, desired
+from erfailover.planning.provision.nat import HOLDS, build_setups, is_holding
+from erfailover.planning.provision.resources import Desired, build_desired
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
@@ -35,17 +35,17 @@ SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 @pytest.fixture
 def site(tmp_path: FilePath) -> Site:
     file = tmp_path / "erfailover.yaml"
-    file.write_text(template(), encoding="utf-8")
+    file.write_text(read_template(), encoding="utf-8")
     return load(file, {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
 
 
 def named(site: Site, type_: str, paths: dict[str, Path | None] | None = None) -> dict[str, Any]:
-    found = (each for each in desired(site, paths) if each.type == type_)
+    found = (each for each in build_desired(site, paths) if each.type == type_)
     return {each.name: each.body["properties"] for each in found}
 
 
 def one(site: Site, type_: str, name: str) -> Desired:
-    return next(each for each in desired(site) if each.type == type_ and each.name == name)
+    return next(each for each in build_desired(site) if each.type == type_ and each.name == name)
 
 
 def flags(properties: Any) -> str:
@@ -63,8 +63,8 @@ def placeholders(value: Any) -> Iterator[Any]:
 
 
 def test_every_need_is_a_resource_of_the_graph_and_none_is_circular(site: Site) -> None:
-    left = {each.id: set(each.needs) for each in desired(site)}
-    assert len(left) == len(desired(site))
+    left = {each.id: set(each.needs) for each in build_desired(site)}
+    assert len(left) == len(build_desired(site))
     assert all(needs <= left.keys() for needs in left.values())
     while left:
         ready = [id_ for id_, needs in left.items() if not needs & left.keys()]
@@ -109,7 +109,7 @@ def test_the_gateways_run_bgp_with_their_asns_on_zone_redundant_addresses(site: 
         [configuration] = gateway["ipConfigurations"]
         address = configuration["properties"]["publicIPAddress"]["id"]
         assert address.endswith(f"/{name}-public-ip1")
-        body = next(each.body for each in desired(site) if each.id == address)
+        body = next(each.body for each in build_desired(site) if each.id == address)
         assert body["sku"]["name"] == "Standard"
         assert body["zones"] == ["1", "2", "3"]
         assert body["properties"]["publicIPAllocationMethod"] == "Static"
@@ -144,7 +144,7 @@ def test_both_ends_of_a_tunnel_have_the_same_shared_key_and_tunnels_different_on
 
 
 def test_secrets_and_values_of_azure_are_placeholders_only(site: Site) -> None:
-    for each in desired(site):
+    for each in build_desired(site):
         found = list(placeholders(each.body))
         if each.type == CONNECTION:
             assert [type(one) for one in found] == [SecretName]
@@ -185,26 +185,26 @@ def test_a_peering_that_uses_remote_gateways_comes_after_the_gateway_and_its_opp
 ) -> None:
     outward = one(site, PEERING, "vnet1/vnet1-to-vnet2")
     inward = one(site, PEERING, "vnet2/vnet2-to-vnet1")
-    assert site.gateway_id("vng1") in outward.needs
+    assert site.build_gateway_id("vng1") in outward.needs
     assert inward.id in outward.needs
     assert outward.id not in inward.needs
 
 
 def test_a_write_of_a_peering_owns_its_network_and_refers_to_the_remote_one(site: Site) -> None:
     outward = one(site, PEERING, "vnet1/vnet1-to-vnet2")
-    assert site.network_id("vnet1").lower() in outward.owns
-    assert site.network_id("vnet2").lower() in outward.refers
-    assert site.gateway_id("vng1").lower() in outward.refers
+    assert site.build_network_id("vnet1").lower() in outward.owns
+    assert site.build_network_id("vnet2").lower() in outward.refers
+    assert site.build_gateway_id("vng1").lower() in outward.refers
 
 
 def test_connections_of_one_gateway_never_overlap(site: Site) -> None:
     first = one(site, CONNECTION, "vng3-to-vng1")
     second = one(site, CONNECTION, "vng3-to-vng2")
-    assert first.owns & second.owns == {site.gateway_id("vng3").lower()}
+    assert first.owns & second.owns == {site.build_gateway_id("vng3").lower()}
 
 
 def test_gateways_do_not_wait_for_one_another(site: Site) -> None:
-    gateways = [each for each in desired(site) if each.type == GATEWAY]
+    gateways = [each for each in build_desired(site) if each.type == GATEWAY]
     assert len(gateways) == 3
     ids = {each.id for each in gateways}
     for each in gateways:
@@ -264,7 +264,7 @@ def test_a_public_interface_has_a_security_group_that_opens_nothing_and_the_insi
 
 
 def test_everything_that_takes_tags_carries_the_site_s(site: Site) -> None:
-    for each in desired(site):
+    for each in build_desired(site):
         if each.type != PEERING:
             assert each.body["tags"] == {TAG: "poc"}, each.title
 
@@ -272,7 +272,7 @@ def test_everything_that_takes_tags_carries_the_site_s(site: Site) -> None:
 def test_nothing_retired_is_asked_for(site: Site) -> None:
     for gateway in named(site, GATEWAY).values():
         assert gateway["sku"]["name"].endswith("AZ")
-    for each in desired(site):
+    for each in build_desired(site):
         if each.type == PUBLIC_IP:
             assert each.body["sku"]["name"] == "Standard"
     for machine in named(site, MACHINE).values():
@@ -284,9 +284,9 @@ def test_nothing_retired_is_asked_for(site: Site) -> None:
 
 
 def test_the_group_comes_before_everything_in_it(site: Site) -> None:
-    group = next(each for each in desired(site) if each.type == GROUP)
-    assert group.id == site.group_id()
-    for each in desired(site):
+    group = next(each for each in build_desired(site) if each.type == GROUP)
+    assert group.id == site.build_group_id()
+    for each in build_desired(site):
         if each.type not in (GROUP, PEERING):
             assert group.id in each.needs
 
@@ -294,17 +294,17 @@ def test_the_group_comes_before_everything_in_it(site: Site) -> None:
 def test_a_site_without_topology_asks_for_nothing(site: Site) -> None:
     from dataclasses import replace
 
-    assert desired(replace(site, topology=None)) == ()
-    assert list(nat_setups(replace(site, topology=None))) == []
+    assert build_desired(replace(site, topology=None)) == ()
+    assert list(build_setups(replace(site, topology=None))) == []
 
 
 def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
     site: Site,
 ) -> None:
-    [setup] = nat_setups(site)
+    [setup] = build_setups(site)
     script = "\n".join(setup.script)
     kept = script.replace("$OUTSIDE", "eth0").replace("$INSIDE", "eth1")
-    assert setup.machine_id == site.machine_id("vm3")
+    assert setup.machine_id == site.build_machine_id("vm3")
     for command in (
         "iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE",
         "iptables -A FORWARD -i eth1 -o eth0 -j ACCEPT",
@@ -324,8 +324,8 @@ def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
 
 
 def test_a_nat_machine_is_born_with_the_script_that_run_command_runs(site: Site) -> None:
-    [setup] = nat_setups(site)
-    machines = {each.name: each for each in desired(site) if each.type == MACHINE}
+    [setup] = build_setups(site)
+    machines = {each.name: each for each in build_desired(site) if each.type == MACHINE}
     profile = machines["vm3"].body["properties"]["osProfile"]
     text = base64.b64decode(profile["customData"].value).decode()
     assert text.startswith("#!/bin/sh\nset -e\n")
@@ -342,6 +342,6 @@ def test_the_script_in_the_scripts_folder_is_the_one_that_is_installed() -> None
 
 
 def test_only_the_last_line_of_a_set_up_says_that_it_holds() -> None:
-    assert holds(f"net.ipv4.ip_forward = 1\n{HOLDS}\n")
-    assert not holds("net.ipv4.ip_forward = 1\n")
-    assert not holds(f"echo '{HOLDS}'")
+    assert is_holding(f"net.ipv4.ip_forward = 1\n{HOLDS}\n")
+    assert not is_holding("net.ipv4.ip_forward = 1\n")
+    assert not is_holding(f"echo '{HOLDS}'")

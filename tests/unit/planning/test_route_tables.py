@@ -15,15 +15,15 @@ from erfailover.azure.readers import gateway_tables
 from erfailover.model import observed as observations
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, GatewayRoute, Reading
-from erfailover.model.prefix_table import LISTED, ipv4_prefix
+from erfailover.model.prefix_table import LISTED, parse_route_prefix
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning import conditions, health
-from erfailover.planning.carried_prefixes import carried_prefixes
-from erfailover.planning.coexistence import hub_has_learned
+from erfailover.planning.carried_prefixes import list_carried_prefixes
+from erfailover.planning.coexistence import check_hub_learned
 from erfailover.planning.switch import gates, procedure
-from erfailover.reporting.plan.text import text as plan_text
+from erfailover.reporting.plan.text import format_text as plan_text
 from erfailover.reporting.status import text as status_text
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.build import build_picture
 from tests.support import sites
 from tests.support.route_rows import PEERS, learned
 
@@ -47,7 +47,7 @@ def gateway(role: Role, routes: tuple[GatewayRoute, ...]) -> Gateway:
 
 
 def read(count: int, role: Role = Role.BACKUP) -> Gateway:
-    return gateway(role, tuple(map(gateway_tables.route, rows(count))))
+    return gateway(role, tuple(map(gateway_tables.parse_route, rows(count))))
 
 
 def site(spokes: int, count: int) -> Site:
@@ -60,8 +60,8 @@ def judged(of: Site, seen: observations.Observed) -> None:
     health.judge(of, seen)
     procedure.plan(of, seen, Path.IPSEC)
     for spoke in of.spokes:
-        list(gates.gate(of, seen, Path.IPSEC, spoke))
-        gates.outcome(of, seen, Path.IPSEC, spoke)
+        list(gates.check_gate(of, seen, Path.IPSEC, spoke))
+        gates.check_outcome(of, seen, Path.IPSEC, spoke)
 
 
 def test_each_network_is_parsed_once_whatever_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,9 +69,9 @@ def test_each_network_is_parsed_once_whatever_asks_for_it(monkeypatch: pytest.Mo
 
     def parse(text: str) -> IPv4Network | None:
         parsed.append(text)
-        return ipv4_prefix(text)
+        return parse_route_prefix(text)
 
-    monkeypatch.setattr(observations, "ipv4_prefix", parse)
+    monkeypatch.setattr(observations, "parse_route_prefix", parse)
     of = site(12, 200)
     gateways = read(200, Role.PRIMARY), read(200)
     judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
@@ -83,13 +83,13 @@ def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     worked_out: list[str] = []
-    has_learned = conditions._has_learned
+    has_learned = conditions._check_learned
 
     def counted(found: Gateway, role: Role, wanted: tuple[IPv4Network, ...]) -> object:
         worked_out.append(role)
         return has_learned(found, role, wanted)
 
-    monkeypatch.setattr(conditions, "_has_learned", counted)
+    monkeypatch.setattr(conditions, "_check_learned", counted)
     for spokes in (1, 40):
         of = site(spokes, 20)
         gateways = read(20, Role.PRIMARY), read(20)
@@ -101,25 +101,27 @@ def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
 def test_what_was_worked_out_belongs_to_one_reading() -> None:
     wanted = prefixes(3)
     full = read(3)
-    assert conditions.gateway_has_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
+    assert conditions.check_gateway_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
     fewer = replace(full, learned_routes=Reading(full.learned_routes.value[:2]))  # type: ignore[index]
-    assert conditions.gateway_has_learned(fewer, Role.BACKUP, wanted).verdict is Verdict.FAILS
+    assert conditions.check_gateway_learned(fewer, Role.BACKUP, wanted).verdict is Verdict.FAILS
     down = sites.with_peers(full, *(sites.peer(each, "Idle") for each in PEERS))
-    assert conditions.gateway_has_learned(down, Role.BACKUP, wanted).verdict is Verdict.FAILS
-    assert conditions.gateway_has_learned(full, Role.BACKUP, prefixes(4)).verdict is Verdict.FAILS
-    assert conditions.gateway_has_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
+    assert conditions.check_gateway_learned(down, Role.BACKUP, wanted).verdict is Verdict.FAILS
+    assert conditions.check_gateway_learned(full, Role.BACKUP, prefixes(4)).verdict is Verdict.FAILS
+    assert conditions.check_gateway_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
     assert full == replace(full)
 
 
 def test_two_gateways_that_share_the_prefixes_carry_them_together() -> None:
     wanted = prefixes(30)
-    routes = tuple(map(gateway_tables.route, rows(30)))
+    routes = tuple(map(gateway_tables.parse_route, rows(30)))
     halves = [
-        gateway(Role.PRIMARY, tuple(each for each in routes if ipv4_prefix(each.network) in part))
+        gateway(
+            Role.PRIMARY, tuple(each for each in routes if parse_route_prefix(each.network) in part)
+        )
         for part in (wanted[:10], wanted[10:])
     ]
-    assert hub_has_learned(halves, Role.PRIMARY, wanted).verdict is Verdict.HOLDS
-    lacking = hub_has_learned(halves, Role.PRIMARY, prefixes(60))
+    assert check_hub_learned(halves, Role.PRIMARY, wanted).verdict is Verdict.HOLDS
+    lacking = check_hub_learned(halves, Role.PRIMARY, prefixes(60))
     assert lacking.verdict is Verdict.FAILS
     assert f"and {30 - LISTED} more" in lacking.seen
 
@@ -133,19 +135,19 @@ def test_a_reading_of_a_gateway_costs_at_most_eight_times_its_json() -> None:
         return json.loads(content)
 
     def read_and_judge() -> object:
-        ipv4_prefix.cache_clear()
-        found = answers.rows_of(answers.parse(content))
-        of = gateway(Role.BACKUP, tuple(map(gateway_tables.route, found)))
+        parse_route_prefix.cache_clear()
+        found = answers.parse_rows(answers.parse(content))
+        of = gateway(Role.BACKUP, tuple(map(gateway_tables.parse_route, found)))
         claims = (
-            conditions.gateway_is_provisioned(of, Role.BACKUP),
-            conditions.gateway_has_a_connected_bgp_peer(of, Role.BACKUP),
-            conditions.gateway_has_all_its_bgp_peers(of, Role.BACKUP),
-            conditions.gateway_has_learned(of, Role.BACKUP, wanted),
-            conditions.gateway_has_been_healthy_for(of, Role.BACKUP, wanted, 60.0),
-            conditions.gateway_does_not_originate(of, Role.BACKUP, wanted),
+            conditions.check_gateway_provisioned(of, Role.BACKUP),
+            conditions.check_gateway_connected(of, Role.BACKUP),
+            conditions.check_all_peers_connected(of, Role.BACKUP),
+            conditions.check_gateway_learned(of, Role.BACKUP, wanted),
+            conditions.check_gateway_healthy_for(of, Role.BACKUP, wanted, 60.0),
+            conditions.check_not_originated(of, Role.BACKUP, wanted),
         )
-        assert conditions.all_of(claims) is Verdict.HOLDS
-        carried_prefixes(of)
+        assert conditions.combine_verdicts(claims) is Verdict.HOLDS
+        list_carried_prefixes(of)
         return of
 
     least, ours = _cheapest(decode, 9), _cheapest(read_and_judge, 9)
@@ -157,7 +159,7 @@ def test_twelve_spokes_are_judged_at_a_cost_that_grows_with_the_prefixes() -> No
     costs = {}
     for count in (100, 1000):
         of = site(12, count)
-        found = tuple(map(gateway_tables.route, rows(count)))
+        found = tuple(map(gateway_tables.parse_route, rows(count)))
 
         def judge(of: Site = of, found: tuple[GatewayRoute, ...] = found) -> None:
             gateways = gateway(Role.PRIMARY, found), gateway(Role.BACKUP, found)
@@ -184,7 +186,7 @@ def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> No
     seen = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
     verdict = health.judge(of, seen)
     shown = [
-        status_text.details(picture(of, seen, verdict, {}), seen),
+        status_text.details(build_picture(of, seen, verdict, {}), seen),
         plan_text(of, procedure.plan(of, seen, Path.IPSEC)),
         *(each.seen for each in verdict.readiness),
     ]

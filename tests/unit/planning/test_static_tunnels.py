@@ -11,7 +11,7 @@ from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.site import Role
 from erfailover.planning import conditions
-from erfailover.planning.carried_prefixes import carried_prefixes, needs_static_tunnels
+from erfailover.planning.carried_prefixes import list_carried_prefixes, needs_static_tunnels
 from tests.support import sites
 
 OFFICE = IPv4Network("10.5.0.0/16")
@@ -46,30 +46,30 @@ def gateway(*tunnels: Tunnel, unread: str = "", bgp: bool = False) -> Gateway:
 def test_connection_state_and_address_space_decide(
     found: Gateway, session: Verdict, prefixes: Verdict
 ) -> None:
-    alive = conditions.gateway_has_a_connected_bgp_peer(found, Role.BACKUP)
-    learned = conditions.gateway_has_learned(found, Role.BACKUP, [OFFICE])
+    alive = conditions.check_gateway_connected(found, Role.BACKUP)
+    learned = conditions.check_gateway_learned(found, Role.BACKUP, [OFFICE])
     assert (alive.verdict, learned.verdict) == (session, prefixes)
-    arrived = conditions.gateway_originates(found, Role.BACKUP, SPOKE)
+    arrived = conditions.check_originated(found, Role.BACKUP, SPOKE)
     assert arrived.verdict is session
-    assert conditions.gateway_does_not_originate(found, Role.BACKUP, SPOKE).verdict is Verdict.HOLDS
+    assert conditions.check_not_originated(found, Role.BACKUP, SPOKE).verdict is Verdict.HOLDS
 
 
 def test_one_of_two_tunnels_down_is_degraded() -> None:
-    whole = conditions.gateway_has_all_its_bgp_peers(gateway(tunnel()), Role.BACKUP)
+    whole = conditions.check_all_peers_connected(gateway(tunnel()), Role.BACKUP)
     half = gateway(tunnel(), tunnel("NotConnected"))
     assert whole.verdict is Verdict.HOLDS
-    assert conditions.gateway_has_all_its_bgp_peers(half, Role.BACKUP).verdict is Verdict.FAILS
+    assert conditions.check_all_peers_connected(half, Role.BACKUP).verdict is Verdict.FAILS
 
 
 def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
     mixed = replace(
         sites.gateway(Role.BACKUP, sites.route("10.9.0.0/16")), static_tunnels=Reading((tunnel(),))
     )
-    claim = conditions.gateway_has_learned(mixed, Role.BACKUP, [OFFICE])
+    claim = conditions.check_gateway_learned(mixed, Role.BACKUP, [OFFICE])
     assert claim.verdict is Verdict.HOLDS
     assert claim.seen == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
     assert not conditions.is_static(mixed)
-    assert OFFICE.supernet() in carried_prefixes(mixed)
+    assert OFFICE.supernet() in list_carried_prefixes(mixed)
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_connections_are_read_only_if_bgp_does_not_tell_all(found: Gateway, need
 def test_an_empty_table_of_a_gateway_with_bgp_stays_unknown() -> None:
     found = gateway(bgp=True)
     assert not conditions.is_static(found)
-    claim = conditions.gateway_has_a_connected_bgp_peer(found, Role.BACKUP)
+    claim = conditions.check_gateway_connected(found, Role.BACKUP)
     assert claim.verdict is Verdict.UNKNOWN

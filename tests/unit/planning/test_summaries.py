@@ -32,7 +32,7 @@ def observed(
     )
     primary = replace(sites.gateway(Role.PRIMARY), advertised=advertised)
     found = sites.observed(SITE, sites.on(Path.IPSEC, SITE), (primary, backup))
-    hub = SITE.network_id("vnet3").lower()
+    hub = SITE.build_network_id("vnet3").lower()
     nets = tuple(map(IPv4Network, summarized))
     return replace(
         found, networks={**found.networks, hub: replace(found.networks[hub], summarized=nets)}
@@ -41,7 +41,9 @@ def observed(
 
 def asked(found: Observed, *, in_force: bool = True) -> Claim:
     backup = found.gateways[Role.BACKUP]
-    return summaries.spoke_is_originated(SITE, found, backup, Role.BACKUP, SPOKE, in_force=in_force)
+    return summaries.check_spoke_originated(
+        SITE, found, backup, Role.BACKUP, SPOKE, in_force=in_force
+    )
 
 
 def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
@@ -89,7 +91,7 @@ def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them(
     (spoke,) = SITE.spokes
     found = observed()
     assert health.judge(SITE, found).spokes[0].healthy is True
-    assert summaries.peerings_use_gateway(SITE, found, spoke, Role.BACKUP)
-    assert not summaries.peerings_use_gateway(SITE, found, spoke, Role.PRIMARY)
-    arriving, _ = gates.outcome(SITE, found, Path.IPSEC, spoke)
+    assert summaries.has_gateway_transit(SITE, found, spoke, Role.BACKUP)
+    assert not summaries.has_gateway_transit(SITE, found, spoke, Role.PRIMARY)
+    arriving, _ = gates.check_outcome(SITE, found, Path.IPSEC, spoke)
     assert arriving.verdict is Verdict.HOLDS

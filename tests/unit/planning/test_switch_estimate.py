@@ -12,7 +12,7 @@ from erfailover.model.durations import PEERING_WRITES
 from erfailover.model.plan import Phase, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.estimate import expected, saved_by_prestaging
+from erfailover.planning.switch.estimate import estimate_plan, saved_by_prestaging
 from erfailover.planning.switch.prestage import prestage
 from erfailover.planning.switch.schedule import BATCH
 from tests.support import sites
@@ -40,7 +40,7 @@ def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
         chains: dict[str, float] = {}
         queue = late = 0.0
         for step in plan.writes:
-            seconds = PEERING_WRITES[str(step.write.change)].at(chance.random())
+            seconds = PEERING_WRITES[str(step.write.change)].compute_quantile(chance.random())
             if not procedure.RULES[step.kind].writes_hub:
                 chains[step.spoke] = chains.get(step.spoke, 0.0) + seconds
             elif step.phase is Phase.CLEANUP:
@@ -58,7 +58,7 @@ def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
 def test_the_arithmetic_is_near_what_is_played_through(count: int, prestaged: bool) -> None:
     assert count <= BATCH
     site, plan = planned(count, prestaged=prestaged)
-    found = expected(site, plan)
+    found = estimate_plan(site, plan)
     assert found
     assert found.moved
     for usual, (median, ninety) in zip((found.moved, found.done), played(plan), strict=True):
@@ -68,7 +68,7 @@ def test_the_arithmetic_is_near_what_is_played_through(count: int, prestaged: bo
 
 def test_the_limits_on_requests_are_a_lower_bound() -> None:
     site, plan = planned(500, prestaged=True)
-    found = expected(site, plan)
+    found = estimate_plan(site, plan)
     assert found
     assert found.moved
     assert (found.moved.usually_s, found.moved.one_in_ten_s) == (80.0, 80.0), "1,000 writes"
@@ -78,15 +78,15 @@ def test_the_limits_on_requests_are_a_lower_bound() -> None:
 
 def test_the_same_plan_has_the_same_figures_and_an_empty_one_has_none() -> None:
     site, plan = planned(12, prestaged=False)
-    assert expected(site, plan) == expected(site, plan)
+    assert estimate_plan(site, plan) == estimate_plan(site, plan)
     empty = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.IPSEC)
-    assert expected(site, empty) is None
+    assert estimate_plan(site, empty) is None
 
 
 @pytest.mark.parametrize("count", [1, 12, 300])
 def test_prestaging_saves_what_the_preparation_takes(count: int) -> None:
     (site, cold), (_, warm) = planned(count, prestaged=False), planned(count, prestaged=True)
-    slow, quick = expected(site, cold), expected(site, warm)
+    slow, quick = estimate_plan(site, cold), estimate_plan(site, warm)
     assert slow
     assert slow.moved
     assert quick

@@ -13,7 +13,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.plan import Change, Phase
 from erfailover.model.site import Path, Role
-from erfailover.planning.hazards.checks import with_hazards
+from erfailover.planning.hazards.checks import add_hazards
 from erfailover.planning.health import judge
 from erfailover.planning.switch import gates, prestage, procedure
 from tests.support import sites
@@ -26,7 +26,7 @@ TWO = sites.site("vnet1", "vnet4")
 def changed(
     seen: Observed, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
 ) -> Observed:
-    key = TWO.network_id(name).lower()
+    key = TWO.build_network_id(name).lower()
     return replace(seen, networks={**seen.networks, key: change(seen.networks[key])})
 
 
@@ -94,7 +94,7 @@ def test_a_spoke_without_a_path_is_not_left_out_by_what_may_be_overcome() -> Non
     plan = procedure.plan(TWO, seen, Path.IPSEC)
     assert plan.left_out == {}
     hazard = Claim("subnets_take_gateway_routes", Verdict.FAILS, "a route", spoke="vnet1")
-    assert with_hazards(plan, (hazard,), pass_by=False).left_out == {}
+    assert add_hazards(plan, (hazard,), pass_by=False).left_out == {}
 
 
 def test_a_hazard_of_one_spoke_leaves_out_that_spoke_unless_it_is_overridden() -> None:
@@ -102,11 +102,11 @@ def test_a_hazard_of_one_spoke_leaves_out_that_spoke_unless_it_is_overridden() -
     of_one = Claim("subnets_take_gateway_routes", Verdict.FAILS, "a route", spoke="vnet4")
     of_hub = Claim("gateway_subnet_sends_nothing_astray", Verdict.FAILS, "a route")
     unknown = Claim("subnets_take_gateway_routes", Verdict.UNKNOWN, "unread", spoke="vnet1")
-    found = with_hazards(plan, (of_one, of_hub, unknown), pass_by=False)
+    found = add_hazards(plan, (of_one, of_hub, unknown), pass_by=False)
     assert found.left_out == {"vnet4": of_one}
     assert found.hazards == (of_one, of_hub, unknown)
     assert {step.spoke for step in found.steps} == {"vnet1"}
-    assert with_hazards(plan, (of_one,), pass_by=True).left_out == {}
+    assert add_hazards(plan, (of_one,), pass_by=True).left_out == {}
 
 
 @pytest.mark.parametrize("target", Path)
@@ -127,7 +127,7 @@ def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) 
         if written & {IN_B, OUT_B}:
             for name in (IN_B, OUT_B):
                 prepared[name] = (prepared[name][0], "Connected")
-        claims = gates.gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
+        claims = gates.check_gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
         assert {claim.verdict for claim in claims} == {Verdict.HOLDS}, state
     assert moved
 
@@ -166,7 +166,7 @@ def test_only_the_preparation_syncs_and_only_while_the_spoke_is_on_its_path(targ
 
 def one(**fields: Any) -> Peering:
     state = sites.on(Path.IPSEC, SITE)
-    found = sites.observed(SITE, state).peering(SITE.peering_id("vnet3", IN_B))
+    found = sites.observed(SITE, state).get_peering(SITE.build_peering_id("vnet3", IN_B))
     assert found is not None
     return replace(found, **fields)
 
@@ -207,17 +207,17 @@ def test_a_prefix_that_is_not_in_force_is_no_failure_of_the_switch() -> None:
         sites.route("10.1.0.0/16", "Network", "10.3.0.254"),
     )
     stale = replace(stale, gateways={**stale.gateways, Role.BACKUP: gateway})
-    arrived, _ = gates.outcome(SITE, stale, Path.IPSEC, SITE.spokes[0])
+    arrived, _ = gates.check_outcome(SITE, stale, Path.IPSEC, SITE.spokes[0])
     assert arrived.verdict is Verdict.HOLDS
-    (warning,) = gates.out_of_sync(SITE, stale, Role.BACKUP, SITE.spokes[0])
+    (warning,) = gates.find_out_of_sync(SITE, stale, Role.BACKUP, SITE.spokes[0])
     assert "do not reach 10.115.0.0/16 of vnet1" in warning.seen
     synced = replace(grown, gateways=stale.gateways)
-    arrived, _ = gates.outcome(SITE, synced, Path.IPSEC, SITE.spokes[0])
+    arrived, _ = gates.check_outcome(SITE, synced, Path.IPSEC, SITE.spokes[0])
     assert arrived.verdict is Verdict.FAILS
 
 
 def _hub() -> str:
-    return SITE.network_id("vnet3").lower()
+    return SITE.build_network_id("vnet3").lower()
 
 
 def _new() -> Any:

@@ -170,7 +170,7 @@ def observed(world: World) -> Observed:
 def planned(world: World, target: Path) -> tuple[Todo, ...]:
     """What the controller would do now."""
     plan = procedure.plan(SITE, observed(world), target, OURS)
-    assert procedure.breaches(SITE, plan) == []
+    assert procedure.find_breaches(SITE, plan) == []
     return tuple(Todo(step.write, step.contingency, step.gated) for step in plan.writes)
 
 
@@ -183,7 +183,7 @@ def needed(world: World, write: PeeringWrite) -> bool:
 
 
 def gate_holds(world: World, target: Path) -> bool:
-    claims = gates.gate(SITE, observed(world), target, SITE.spokes[0])
+    claims = gates.check_gate(SITE, observed(world), target, SITE.spokes[0])
     return all(claim.verdict is Verdict.HOLDS for claim in claims)
 
 
@@ -319,9 +319,9 @@ def test_a_break_or_make_that_fails_leaves_the_spoke_on_the_path_it_was_on(
 def test_the_rules_used_here_forbid_what_azure_forbids() -> None:
     on = sites.on(Path.EXPRESSROUTE, SITE) | sites.on(Path.IPSEC, SITE)
     world = tuple(sorted((name, Held(flags, flags, at)) for name, (flags, at) in on.items()))
-    hub = SITE.network_id("vnet2")
+    hub = SITE.build_network_id("vnet2")
     second = PeeringWrite(
-        Change.UPDATE, SITE.peering_id("vnet1", OUT_P), hub, None, sites.SPOKE_USES
+        Change.UPDATE, SITE.build_peering_id("vnet1", OUT_P), hub, None, sites.SPOKE_USES
     )
     with pytest.raises(RefusedByAzureError, match="second remote gateway"):
         accepted(world, second)

@@ -12,7 +12,7 @@ from erfailover.model.plan import Phase, Purpose, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.model.tasks import State
 from erfailover.planning.switch import prestage, procedure
-from erfailover.planning.switch.estimate import expected
+from erfailover.planning.switch.estimate import estimate_plan
 from erfailover.planning.switch.outlook import SwitchOutlook
 from erfailover.planning.switch.schedule import BATCH
 from tests.support import sites
@@ -45,7 +45,7 @@ def ids(plan: SwitchPlan, *phases: Phase, spokes: Iterable[str] = ()) -> list[st
 def test_at_the_beginning_all_that_the_plan_said_is_left() -> None:
     for count in (1, 12, 300):
         site, plan = planned(count)
-        whole = expected(site, plan)
+        whole = estimate_plan(site, plan)
         found = SwitchOutlook.of(site, plan)(state())
         assert whole
         assert whole.moved

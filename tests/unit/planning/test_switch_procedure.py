@@ -196,7 +196,7 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
         ((silent,), Verdict.UNKNOWN),
         ((), Verdict.UNKNOWN),
     ):
-        guards = list(gates.guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
+        guards = list(gates.check_guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
         verdicts = {claim.verdict for claim in guards if claim.name.startswith("gateway_has")}
         assert verdicts == {expected}
 
@@ -204,21 +204,23 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
 def test_the_state_of_the_hub_being_left_gates_nothing() -> None:
     backup = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
     seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
-    assert {claim.verdict for claim in gates.guards(SITE, seen, Path.IPSEC)} == {Verdict.HOLDS}
+    assert {claim.verdict for claim in gates.check_guards(SITE, seen, Path.IPSEC)} == {
+        Verdict.HOLDS
+    }
     ready = dict(sites.on(Path.EXPRESSROUTE, SITE))
-    ready[OUT_B] = (SPOKE_USES.without_remote_gateways(), "Connected")
+    ready[OUT_B] = (SPOKE_USES.drop_remote_gateways(), "Connected")
     ready[IN_B] = (HUB_LENDS, "Connected")
     seen = sites.observed(SITE, ready, (backup,))
-    gate = list(gates.gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
+    gate = list(gates.check_gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
     assert {claim.verdict for claim in gate} == {Verdict.HOLDS}
 
 
 @pytest.mark.parametrize("state", ["Initiated", "Disconnected"])
 def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None:
     start = dict(sites.on(Path.EXPRESSROUTE, SITE))
-    start[OUT_B] = (SPOKE_USES.without_remote_gateways(), state)
+    start[OUT_B] = (SPOKE_USES.drop_remote_gateways(), state)
     start[IN_B] = (HUB_LENDS, "Connected")
-    gate = gates.gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
+    gate = gates.check_gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
     assert [claim.seen for claim in gate if claim.verdict is Verdict.FAILS] == [
         f"{OUT_B} is {state}; expected Connected"
     ]
@@ -226,15 +228,19 @@ def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None
 
 def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
     good = plan(sites.on(Path.EXPRESSROUTE, SITE), Path.IPSEC)
-    assert procedure.breaches(SITE, good) == []
+    assert procedure.find_breaches(SITE, good) == []
     broken = PeeringWrite(
-        Change.DELETE, SITE.peering_id("vnet1", OUT_P), SITE.network_id("vnet2"), OPEN, None
+        Change.DELETE,
+        SITE.build_peering_id("vnet1", OUT_P),
+        SITE.build_network_id("vnet2"),
+        OPEN,
+        None,
     )
     steps = tuple(
         SwitchStep(step.kind, step.phase, step.number, step.spoke, step.title, step.why, broken)
         for step in good.steps[:1]
     )
-    assert procedure.breaches(SITE, SwitchPlan("poc", Path.IPSEC, steps, ())) == [
+    assert procedure.find_breaches(SITE, SwitchPlan("poc", Path.IPSEC, steps, ())) == [
         f"step 1 deletes {OUT_P}"
     ]
 

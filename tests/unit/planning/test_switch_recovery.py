@@ -14,9 +14,9 @@ from erfailover.planning.switch.recovery import (
     Move,
     OutwardPeerings,
     Place,
-    carries,
+    choose_move,
+    is_carrying,
     locate,
-    next_move,
 )
 
 DEADLINE_S = 600.0
@@ -36,7 +36,7 @@ def peering(*, uses: bool, state: str = "Connected", provisioning: str = "Succee
 
 
 def move(place: Place, last: Direction | None, now_s: float, healthy: bool, back: bool) -> Move:
-    return next_move(place, last, now_s, DEADLINE_S, origin_was_healthy=healthy, can_go_back=back)
+    return choose_move(place, last, now_s, DEADLINE_S, origin_was_healthy=healthy, can_go_back=back)
 
 
 @pytest.mark.parametrize(("place", "last", "now_s", "healthy", "back"), EVERY)
@@ -112,7 +112,7 @@ def test_nothing_is_taken_back_if_that_may_not_be_sent(
 def test_a_peering_carries_only_if_its_remote_gateway_is_in_force(
     found: Peering | None, expected: bool
 ) -> None:
-    assert carries(found) is expected
+    assert is_carrying(found) is expected
 
 
 @pytest.mark.parametrize(

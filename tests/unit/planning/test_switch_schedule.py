@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import get_network_id
 from erfailover.model.site import Path, Site
 from erfailover.model.tasks import Task
 from erfailover.planning.switch import procedure
@@ -40,7 +40,7 @@ def started(of: tuple[Node, ...]) -> list[str]:
             work if step or node.checked else None,
             node.needs,
             node.after,
-            frozenset({network_of(step.write.peering_id)}) if step else frozenset(),
+            frozenset({get_network_id(step.write.peering_id)}) if step else frozenset(),
             frozenset({step.write.remote_virtual_network}) if step else frozenset(),
         )
 
@@ -128,7 +128,7 @@ def test_many_spokes_that_must_be_prepared_go_in_batches_and_prestaged_ones_do_n
     first, second = names[:half], names[half:]
     moved = place(order, *(f"{name}/4" for name in first))
     assert max(moved) < min(place(order, *(f"{name}/1" for name in second)))
-    staged = replace(site, spokes=tuple(spoke.prestaged() for spoke in site.spokes))
+    staged = replace(site, spokes=tuple(spoke.to_prestaged() for spoke in site.spokes))
     plan = procedure.plan(
         staged, sites.observed(site, sites.on(Path.EXPRESSROUTE, staged)), Path.IPSEC
     )

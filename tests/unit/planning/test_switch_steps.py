@@ -11,7 +11,7 @@ import pytest
 
 import erfailover
 from erfailover.model.plan import Phase, StepKind
-from erfailover.planning.switch.procedure import NUMBERED, RULES, STEPS, Side, in_words
+from erfailover.planning.switch.procedure import NUMBERED, RULES, STEPS, Side, format_steps
 
 PRODUCT = Path(erfailover.__file__).parent
 TABLE = "planning/switch/procedure.py"
@@ -136,14 +136,14 @@ def test_break_and_make_wait_for_no_other_spokes_write_on_a_hub() -> None:
 
 
 def test_a_reason_names_another_step_by_its_number_in_the_table() -> None:
-    _, why = RULES[StepKind.MAKE].words("vnet1", "vnet3", "vnet2")
+    _, why = RULES[StepKind.MAKE].format_words("vnet1", "vnet3", "vnet2")
     number = RULES[StepKind.BREAK].number
     assert why == (
         f"connects the spoke to the new gateway. If Azure rejects it, step {number} is rolled back"
     )
     for rule in STEPS:
         assert not NUMBERED_TEXT.search(rule.title + rule.why)
-        assert not re.search("[{}]", "".join(rule.words("vnet1", "vnet3", "vnet2")))
+        assert not re.search("[{}]", "".join(rule.format_words("vnet1", "vnet3", "vnet2")))
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_a_reason_names_another_step_by_its_number_in_the_table() -> None:
     ],
 )
 def test_steps_in_words(kinds: set[StepKind], words: str) -> None:
-    assert in_words(kinds) == words
+    assert format_steps(kinds) == words

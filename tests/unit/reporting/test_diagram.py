@@ -16,9 +16,9 @@ from erfailover.planning.health import judge
 from erfailover.reporting.diagram import drawing
 from erfailover.reporting.diagram import site as diagram_site
 from erfailover.reporting.diagram.layout import Rectangle
-from erfailover.reporting.diagram.text_width import width
-from erfailover.reporting.status.headline import headline
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.diagram.text_width import measure_width
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.topology.build import build_picture
 from tests.support.sites import OPEN, State, gateway, observed, on, peer, route, site
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -26,8 +26,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def drawn(of: Site, seen: Observed, circuits: dict[Role, Circuits] | None = None) -> str:
     health = judge(of, seen, circuits)
-    made = picture(of, seen, health, circuits or {})
-    return drawing.draw(diagram_site.sheet(made, headline(health)))
+    made = build_picture(of, seen, health, circuits or {})
+    return drawing.draw(diagram_site.build_sheet(made, format_headline(health)))
 
 
 def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> Observed:
@@ -93,7 +93,7 @@ def text_boxes(under: ElementTree.Element) -> Iterator[tuple[str, Rectangle]]:
     """What room each text takes, in the widest of the fonts."""
     for each in under.iter(f"{SVG}text"):
         size, words = float(each.get("font-size", "")), each.text or ""
-        wide = width(words, size, bold=each.get("font-weight") == "bold")
+        wide = measure_width(words, size, bold=each.get("font-weight") == "bold")
         x, y = float(each.get("x", "")), float(each.get("y", ""))
         yield words, Rectangle(x, y - size * 0.76, wide, size * 0.96)
 
@@ -291,7 +291,7 @@ def test_what_could_not_be_read_is_drawn_as_unknown_with_the_reason() -> None:
 def test_a_hub_without_its_gateway_read_is_drawn_all_the_same() -> None:
     of = site()
     seen = replace(
-        healthy(of), gateways={}, unknown={of.gateway_id("vng1").lower(): "404 NotFound"}
+        healthy(of), gateways={}, unknown={of.build_gateway_id("vng1").lower(): "404 NotFound"}
     )
     text = drawn(of, seen)
     assert "404 NotFound" in texts(card(parsed(text), "hub/primary"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from erfailover.planning.doctor.check import Group, Line, Name
-from erfailover.reporting.doctor import data, text
+from erfailover.reporting.doctor import build_data, format_text
 from tests.support.sites import site
 
 
@@ -13,10 +13,11 @@ from tests.support.sites import site
 def test_of_many_lines_that_come_to_the_same_the_first_are_shown(count: int, told: int) -> None:
     line = Line(Name.PEERINGS, Group.NETWORKS)
     checks = [
-        line.fails(f"vnet{number} is Disconnected", "Make it anew.") for number in range(count)
+        line.report_failure(f"vnet{number} is Disconnected", "Make it anew.")
+        for number in range(count)
     ]
-    shown = text(site(), [*checks, Line(Name.LOCKS, Group.IDENTITY).ok("no lock")])
+    shown = format_text(site(), [*checks, Line(Name.LOCKS, Group.IDENTITY).report_ok("no lock")])
     assert sum("FAIL  peerings" in each for each in shown.splitlines()) == told
     assert ("295 more like this" in shown) is (count > told)
     assert f"{count} FAIL" in shown.splitlines()[0]
-    assert len(data(site(), checks)["checks"]) == count
+    assert len(build_data(site(), checks)["checks"]) == count

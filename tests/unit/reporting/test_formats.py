@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from erfailover.reporting import formats
-from erfailover.reporting.formats import QueryProblem, printed, query
+from erfailover.reporting.formats import QueryProblem, format_result, parse_query
 from erfailover.reporting.screen import Screen
 
 DATA: dict[str, Any] = {
@@ -41,22 +41,22 @@ AS_AZ_PRINTS_TSV = [
 
 @pytest.mark.parametrize(("text", "expected"), AS_AZ_PRINTS_TSV)
 def test_tsv_is_what_az_prints(text: str, expected: str) -> None:
-    assert printed("", DATA, "tsv", query(text)) == expected
+    assert format_result("", DATA, "tsv", parse_query(text)) == expected
 
 
 def test_tsv_without_a_query_is_one_row_of_the_whole_with_lists_by_their_length() -> None:
-    assert printed("for people", DATA, "tsv") == "2\tTrue\tipsec\tNone\n"
+    assert format_result("for people", DATA, "tsv") == "2\tTrue\tipsec\tNone\n"
 
 
 def test_json_and_yaml_keep_the_order_that_a_query_asks_for() -> None:
-    text = query("gateways[0].{up: up, name: name}")
-    assert printed("", DATA, "json", text) == '{\n  "up": false,\n  "name": "vng1"\n}\n'
-    assert printed("", DATA, "yaml", text) == "up: false\nname: vng1\n"
-    assert printed("", DATA, "yaml", query("path")) == "ipsec\n"
+    text = parse_query("gateways[0].{up: up, name: name}")
+    assert format_result("", DATA, "json", text) == '{\n  "up": false,\n  "name": "vng1"\n}\n'
+    assert format_result("", DATA, "yaml", text) == "up: false\nname: vng1\n"
+    assert format_result("", DATA, "yaml", parse_query("path")) == "ipsec\n"
 
 
 def test_a_table_of_a_query_has_a_column_a_key_and_leaves_nested_values_out() -> None:
-    table = printed("", DATA, "table", query("gateways"))
+    table = format_result("", DATA, "table", parse_query("gateways"))
     head, rule, *rows = table.splitlines()
     assert head.split() == ["Name", "Role", "Asn", "Up"]
     assert set(rule.strip()) == {"─"}
@@ -65,33 +65,39 @@ def test_a_table_of_a_query_has_a_column_a_key_and_leaves_nested_values_out() ->
 
 
 def test_a_table_of_lists_numbers_its_columns_and_one_of_a_word_is_called_result() -> None:
-    assert "Column1" in printed("", DATA, "table", query("gateways[].[name, asn]"))
-    assert printed("", DATA, "table", query("path")).split() == ["Result", "─" * 6, "ipsec"]
+    assert "Column1" in format_result("", DATA, "table", parse_query("gateways[].[name, asn]"))
+    assert format_result("", DATA, "table", parse_query("path")).split() == [
+        "Result",
+        "─" * 6,
+        "ipsec",
+    ]
 
 
 def test_a_table_folds_in_a_narrow_terminal_and_not_in_a_wide_one() -> None:
     long = {"id": "/subscriptions/" + "x" * 200, "name": "vng1"}
-    narrow = printed("", [long], "table", query("[*]"), Screen(80))
+    narrow = format_result("", [long], "table", parse_query("[*]"), Screen(80))
     assert max(map(len, narrow.splitlines())) <= 80
-    assert "x" * 200 in printed("", [long], "table", query("[*]"), Screen(10_000))
+    assert "x" * 200 in format_result("", [long], "table", parse_query("[*]"), Screen(10_000))
 
 
 def test_a_table_is_ascii_alone_where_a_terminal_can_show_no_more() -> None:
-    assert printed("", DATA, "table", query("gateways"), Screen(drawing=False)).isascii()
+    assert format_result(
+        "", DATA, "table", parse_query("gateways"), Screen(drawing=False)
+    ).isascii()
 
 
 def test_square_brackets_in_a_value_are_no_markup() -> None:
-    found = printed("", [{"seen": "[red]10.0.0.0/8[/red]"}], "table", query("[*]"))
+    found = format_result("", [{"seen": "[red]10.0.0.0/8[/red]"}], "table", parse_query("[*]"))
     assert "[red]10.0.0.0/8[/red]" in found
 
 
 def test_the_table_of_a_result_without_a_query_is_the_text_for_people() -> None:
-    assert printed("for people", DATA, "table") == "for people\n"
+    assert format_result("for people", DATA, "table") == "for people\n"
 
 
 def test_none_prints_nothing() -> None:
-    assert printed("for people", DATA, "none") == ""
-    assert printed("for people", DATA, "none", query("path")) == ""
+    assert format_result("for people", DATA, "none") == ""
+    assert format_result("for people", DATA, "none", parse_query("path")) == ""
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_none_prints_nothing() -> None:
 )
 def test_a_query_that_is_wrong_is_told_with_its_place(text: str, what: str, at: int) -> None:
     with pytest.raises(QueryProblem) as caught:
-        query(text)
+        parse_query(text)
     told = str(caught.value)
     assert what in told.splitlines()[0]
     assert f"(character {at})" in told
@@ -117,12 +123,12 @@ def test_a_query_that_is_wrong_is_told_with_its_place(text: str, what: str, at: 
 
 def test_a_query_that_does_not_suit_the_result_is_a_problem_of_the_query() -> None:
     with pytest.raises(QueryProblem, match="length"):
-        printed("", DATA, "json", query("length(healthy)"))
+        format_result("", DATA, "json", parse_query("length(healthy)"))
 
 
 def test_every_format_is_one_that_az_has() -> None:
     assert set(formats.FORMATS) < {"json", "jsonc", "none", "table", "tsv", "yaml", "yamlc"}
-    assert json.loads(printed("", DATA, "json")) == DATA
+    assert json.loads(format_result("", DATA, "json")) == DATA
 
 
 PATHOLOGICAL = [
@@ -150,12 +156,15 @@ PATHOLOGICAL = [
 def test_a_pathological_query_is_refused_within_two_seconds(text: str, format_: str) -> None:
     began = time.monotonic()
     with pytest.raises(QueryProblem) as problem:
-        printed("", DATA, format_, query(text))
+        format_result("", DATA, format_, parse_query(text))
     assert time.monotonic() - began < 2.0
     assert len(str(problem.value)) < 1000
 
 
 def test_a_large_result_can_be_queried() -> None:
     data = {"spokes": [{"name": f"vnet{number}", "ok": True} for number in range(5000)]}
-    assert printed("", data, "tsv", query("length(spokes[?ok].name)")) == "5000\n"
-    assert len(printed("", data, "tsv", query("spokes[*].[name, ok]")).splitlines()) == 5000
+    assert format_result("", data, "tsv", parse_query("length(spokes[?ok].name)")) == "5000\n"
+    assert (
+        len(format_result("", data, "tsv", parse_query("spokes[*].[name, ok]")).splitlines())
+        == 5000
+    )

@@ -15,12 +15,12 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.estimate import expected
+from erfailover.planning.switch.estimate import estimate_plan
 from erfailover.reporting.plan import data
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text as plan_text
-from erfailover.reporting.plan.groups import ranges
-from erfailover.reporting.plan.style import styled
+from erfailover.reporting.plan.groups import format_ranges
+from erfailover.reporting.plan.style import apply_style
 from tests.support import sites
 
 MANY = tuple(f"vnet{n}" for n in range(11, 131))
@@ -33,7 +33,7 @@ def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[Switch
 
 
 def text_of(site: Site, **state: Any) -> str:
-    return plan_text.text(site, planned(site, **state)[0])
+    return plan_text.format_text(site, planned(site, **state)[0])
 
 
 def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_count() -> None:
@@ -58,7 +58,7 @@ def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_c
 def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
     site = sites.site()
     seen = sites.observed(site, sites.on(Path.IPSEC, site))
-    text = plan_text.text(site, procedure.plan(site, seen, Path.IPSEC))
+    text = plan_text.format_text(site, procedure.plan(site, seen, Path.IPSEC))
     assert text.splitlines()[-1] == "Nothing to change: all peerings are as desired."
     assert "At risk" not in text
 
@@ -66,8 +66,8 @@ def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
 def test_the_way_back_removes_and_says_what_that_puts_at_risk() -> None:
     site = sites.site()
     seen = sites.observed(site, sites.on(Path.IPSEC, site))
-    ours = frozenset(each.lower() for each in site.peering_ids(site.spokes[0]))
-    text = plan_text.text(site, procedure.plan(site, seen, Path.EXPRESSROUTE, ours))
+    ours = frozenset(each.lower() for each in site.list_peering_ids(site.spokes[0]))
+    text = plan_text.format_text(site, procedure.plan(site, seen, Path.EXPRESSROUTE, ours))
     assert text.splitlines()[-1].endswith("2 to remove.")
     assert "- 6. remove the peering from vnet1 to vnet3" in text
     assert "vnet3-to-vnet1 is removed" in text
@@ -96,7 +96,7 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
     assert text.count("why now: connects the spoke") == 1
     assert len(lines) < 120
     assert max(map(len, lines)) <= 80
-    assert len(data.data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"
+    assert len(data.build_data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"
 
 
 def test_priorities_are_told_where_they_differ() -> None:
@@ -117,12 +117,12 @@ def test_priorities_are_told_where_they_differ() -> None:
     ],
 )
 def test_names_in_a_row_are_a_range(names: list[str], said: str) -> None:
-    assert ranges(names) == said
+    assert format_ranges(names) == said
 
 
 def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> None:
     one, many = (
-        expected(site, planned(site)[0]) for site in (sites.site(), sites.site(*MANY[:100]))
+        estimate_plan(site, planned(site)[0]) for site in (sites.site(), sites.site(*MANY[:100]))
     )
     assert one
     assert many
@@ -133,27 +133,27 @@ def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> Non
     assert chain < one.moved.usually_s < 2 * chain
     assert one.cut.usually_s < one.moved.usually_s < one.done.usually_s
     assert 500 < many.moved.usually_s < 900, "measured: 100 spokes cold in 723 s"
-    assert expected(sites.site(), planned(sites.site())[0]) == one, "always the same figures"
+    assert estimate_plan(sites.site(), planned(sites.site())[0]) == one, "always the same figures"
 
 
 def test_a_quantile_goes_through_the_percentiles() -> None:
     usual = Usual(3.0, 13.0, 2.0)
-    assert [round(usual.at(q), 6) for q in (0.1, 0.5, 0.9)] == [2.0, 3.0, 13.0]
-    assert usual.at(0.0) == usual.at(0.01)
+    assert [round(usual.compute_quantile(q), 6) for q in (0.1, 0.5, 0.9)] == [2.0, 3.0, 13.0]
+    assert usual.compute_quantile(0.0) == usual.compute_quantile(0.01)
 
 
 def test_colour_changes_no_letter_and_is_left_out_where_it_is_not_wanted() -> None:
     text = text_of(sites.site())
-    assert styled(text).plain == text
+    assert apply_style(text).plain == text
     plain = Console(color_system=None, width=100, no_color=True)
     with plain.capture() as captured:
-        plain.print(styled(text), soft_wrap=True)
+        plain.print(apply_style(text), soft_wrap=True)
     assert captured.get() == text + "\n"
 
 
 def document(site: Site, seen: Observed, target: Path = Path.IPSEC) -> dict[str, Any]:
-    whole = plan_document.document(site, procedure.plan(site, seen, target), seen, "1.0")
-    return plan_document.parse(plan_document.text_of(whole), "plan.json")
+    whole = plan_document.build_document(site, procedure.plan(site, seen, target), seen, "1.0")
+    return plan_document.parse(plan_document.format_text(whole), "plan.json")
 
 
 def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> None:
@@ -201,7 +201,7 @@ def test_a_refusal_names_a_gateway_that_is_another() -> None:
     _, seen = planned(site)
     other = replace(seen.gateways[Role.BACKUP], asn=65010, bgp_addresses=("10.3.0.253",))
     after = replace(seen, gateways={**seen.gateways, Role.BACKUP: other})
-    found = list(plan_document.moved(document(site, seen), document(site, after)))
+    found = list(plan_document.iter_changes(document(site, seen), document(site, after)))
     assert found == ["vng2: ASN none -> 65010, BGP addresses 10.3.0.254 -> 10.3.0.253"]
 
 
@@ -216,7 +216,7 @@ def test_of_hundreds_of_changes_ten_are_named() -> None:
 def test_a_plan_holds_plain_data_alone() -> None:
     site = sites.site()
     plan, seen = planned(site)
-    whole = plan_document.document(site, plan, seen, "1.0")
+    whole = plan_document.build_document(site, plan, seen, "1.0")
     assert json.loads(json.dumps(whole)) == whole
 
 
@@ -229,8 +229,10 @@ def test_a_cold_plan_says_by_how_much_prestaging_would_shorten_it() -> None:
         "vnet1-to-vnet3": (READY, "Connected"),
     }
     assert "prestaging" not in text_of(site, **warm)
-    assert data.data(site, planned(site, **warm)[0])["expected"]["saved_by_prestaging_s"] is None
-    assert data.data(site, planned(site)[0])["expected"]["saved_by_prestaging_s"] > 0
+    assert (
+        data.build_data(site, planned(site, **warm)[0])["expected"]["saved_by_prestaging_s"] is None
+    )
+    assert data.build_data(site, planned(site)[0])["expected"]["saved_by_prestaging_s"] > 0
 
 
 def test_a_plan_that_puts_nothing_at_risk_has_no_section_about_risks() -> None:
@@ -239,6 +241,6 @@ def test_a_plan_that_puts_nothing_at_risk_has_no_section_about_risks() -> None:
     moved["vnet2-to-vnet1"] = sites.on(Path.EXPRESSROUTE, site)["vnet2-to-vnet1"]
     plan = procedure.plan(site, sites.observed(site, moved), Path.IPSEC)
     assert [step.number for step in plan.writes] == [5]
-    text = plan_text.text(site, plan)
+    text = plan_text.format_text(site, plan)
     assert "all changes applied" in text
     assert "at risk" not in text.lower()

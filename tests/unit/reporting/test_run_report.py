@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from erfailover.errors import UsageFailure
-from erfailover.model.history import RunRecord, runs
+from erfailover.model.history import RunRecord, collect_runs
 from erfailover.model.site import Path
 from erfailover.planning.health import judge
 from erfailover.reporting.diagram import drawing
@@ -18,7 +18,7 @@ from erfailover.reporting.run import history, html, site_state, timeline
 from erfailover.reporting.run import text as run_text
 from erfailover.reporting.run.report import RunReport
 from erfailover.reporting.run.timeline_svg import round_step
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.build import build_picture
 from tests.support.pages import check_page
 from tests.support.schemas import hold
 from tests.support.sites import observed, on, site
@@ -55,7 +55,7 @@ def run(
     if outcome:
         end = {"event": "ended", "outcome": outcome, "at": at(90), "at_s": 90.0}
         whole.append({**end, "result": result or {}})
-    (found,) = runs({"run": "0123456789ab", **each} for each in whole)
+    (found,) = collect_runs({"run": "0123456789ab", **each} for each in whole)
     return found
 
 
@@ -91,14 +91,16 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
     names = [f"spoke{number:03d}" for number in range(100)]
     report = RunReport(switched(names))
     assert report.headline == "poc is on IPsec; verified."
-    page = html.page(report)
+    page = html.render_page(report)
     text = check_page(page)
     assert "<details><summary>All 100 spokes</summary>" in page
-    drawn = {name for name in names if f"from {name}: from" in (timeline.picture(report) or "")}
+    drawn = {
+        name for name in names if f"from {name}: from" in (timeline.draw_timeline(report) or "")
+    }
     assert drawn == set(names[-timeline.MOST :])
     assert "80 more in the tables below" in text
     assert all(name in text for name in names)
-    told = run_text.text(report)
+    told = run_text.format_text(report)
     assert "Longest without a path, of 100 spokes" in told
     assert "spoke099 (2 s to 40 s)" in told
     assert len(told.splitlines()) < 60
@@ -108,7 +110,7 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
 
 
 def test_names_and_messages_are_escaped_wherever_they_stand() -> None:
-    page = html.page(RunReport(switched([EVIL])))
+    page = html.render_page(RunReport(switched([EVIL])))
     assert EVIL in check_page(page).replace("\xa0", " ")
     assert "<script" not in page
 
@@ -124,13 +126,13 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
         "poc was NOT switched to IPsec; 1 NO PATH (disconnected from both gateways). Its "
         "end was not recorded."
     )
-    told = run_text.text(report)
+    told = run_text.format_text(report)
     assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in told
     assert "NOT ENDED: 4. use it from vnet1" in told
     assert "To go on:   erfailover switch --to ipsec" in told
     assert "To go back: erfailover switch --undo" in told
-    check_page(html.page(report))
-    data = run_data.data(report)
+    check_page(html.render_page(report))
+    data = run_data.build_data(report)
     hold("report", json.dumps(data))
     assert (data["outcome"], data["ended"], data["changed"]) == ("open", None, ["2", "3"])
     assert [each["ended_s"] for each in data["steps"]] == [5.0, 9.0, None]
@@ -160,7 +162,7 @@ def test_what_a_step_was_for_is_read_from_its_number_in_the_journal(label: str, 
 
 
 def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
-    found = runs(
+    found = collect_runs(
         {"run": "0123456789ab", **each}
         for each in (
             {"event": "begun", "command": "provision", "site": "poc", "at": at(0)},
@@ -168,8 +170,8 @@ def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
             {"event": "ended", "outcome": "done", "at": at(61)},
         )
     )
-    hold("run-report", json.dumps(run_data.data(RunReport(found[0]))))
-    text = check_page(html.page(RunReport(found[0])))
+    hold("run-report", json.dumps(run_data.build_data(RunReport(found[0]))))
+    text = check_page(html.render_page(RunReport(found[0])))
     assert "provision of poc: done." in text
     assert "gateway vng1" in text
     assert "erfailover destroy" in text
@@ -177,14 +179,14 @@ def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
 
 def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
     report = RunReport(run(result={"spokes": ["vnet1"], "verified": True}))
-    assert timeline.picture(report) is None
-    text = check_page(html.page(report))
+    assert timeline.draw_timeline(report) is None
+    text = check_page(html.render_page(report))
     assert "poc is on IPsec; verified." in text
-    assert "Nothing had to change." in run_text.text(report)
+    assert "Nothing had to change." in run_text.format_text(report)
 
 
 def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
-    picture = timeline.picture(RunReport(switched(["vnet1"]))) or ""
+    picture = timeline.draw_timeline(RunReport(switched(["vnet1"]))) or ""
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
     assert "without a path from 2.0 s on, for 28.0 s" in picture
@@ -201,7 +203,7 @@ def test_the_plan_is_confirmed_before_the_first_step_although_its_time_is_rounde
     records = step("vnet1/1", "1. allow vnet1 to use the gateway in vnet3", 5.97, 9.0)
     records += step("vnet1/3", "3. disconnect vnet1", 9.2, 11.0)
     result = {"spokes": ["vnet1"], "decision_s": 6.0, "gates_s": {"vnet1": 9.2}, "verified": True}
-    lines = run_text.text(RunReport(run(*records, result=result))).splitlines()
+    lines = run_text.format_text(RunReport(run(*records, result=result))).splitlines()
     begin = lines.index("Timeline (since the first write, 6 s after the command began)") + 1
     assert "plan confirmed" in lines[begin]
     assert "1. allow vnet1" in lines[begin + 1]
@@ -229,7 +231,7 @@ def test_times_count_from_the_first_write_and_the_answer_is_not_part_of_the_deci
     report = RunReport(run(*records, result=result))
     assert report.first_write_s == 310.04
     assert report.decided_in_s == pytest.approx(10.1)
-    page = html.page(report)
+    page = html.render_page(report)
     tiles = re.findall(r"<div><b>([^<]+)</b>([^<:,]+)", page)
     assert [(number, what.strip()) for number, what in tiles] == [
         ("21 s", "outage"),
@@ -242,12 +244,12 @@ def test_times_count_from_the_first_write_and_the_answer_is_not_part_of_the_deci
     text = check_page(page)
     assert "count from the first write, 5 min 10 s after the command began." in text
     assert "The operator's answer took 5 min." in text
-    lines = run_text.text(report).splitlines()
+    lines = run_text.format_text(report).splitlines()
     began = lines.index("Timeline (since the first write, 5 min 10 s after the command began)")
     moments = [line.strip() for line in lines[began + 1 :]]
     assert moments[:2] == ["0 s  plan confirmed", "0 s  2. prepare it  (5 s)"]
     assert moments[2].startswith("9 s  vnet1 disconnected")
-    data = run_data.data(report)
+    data = run_data.build_data(report)
     hold("report", json.dumps(data))
     assert (data["decision_s"], data["answer_s"], data["first_write_s"]) == (310.1, 300.0, 310.04)
     assert data["steps"][0]["began_s"] == 310.0
@@ -257,7 +259,7 @@ def test_of_a_run_without_a_write_times_count_from_the_decision() -> None:
     result = {"spokes": ["vnet1"], "verified": True, "decision_s": 70.0, "verified_s": 95.0}
     report = RunReport(run(result=result))
     assert report.first_write_s is None
-    assert "<b>25 s</b>verified" in html.page(report)
+    assert "<b>25 s</b>verified" in html.render_page(report)
 
 
 def with_states(names: list[str]) -> RunRecord:
@@ -266,7 +268,7 @@ def with_states(names: list[str]) -> RunRecord:
     pictures = {}
     for when, path in (("before", Path.EXPRESSROUTE), ("after", Path.IPSEC)):
         seen = observed(of, on(path, of))
-        made = picture(of, seen, judge(of, seen), {})
+        made = build_picture(of, seen, judge(of, seen), {})
         pictures[when] = json.loads(json.dumps(site_state.record(made)))
     found = switched(names)
     found.before, found.after = pictures["before"], pictures["after"]
@@ -275,32 +277,32 @@ def with_states(names: list[str]) -> RunRecord:
 
 def test_a_report_draws_the_site_before_and_after_with_ids_of_their_own() -> None:
     report = RunReport(with_states(["vnet1"]))
-    page = html.page(report)
+    page = html.render_page(report)
     text = check_page(page)
     assert page.count('class="diagram"') == 2
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids)) > 8
     for when, verdict in (("before", "vnet1 is on ExpressRoute"), ("after", "vnet1 is on IPsec")):
         assert f"The site {when} the run {verdict}" in text
-    data = run_data.data(report)
+    data = run_data.build_data(report)
     hold("report", json.dumps(data))
     assert data["after"]["verdict"].startswith("vnet1 is on IPsec")
     assert "in use" in data["after"]["text"]
-    whole = run_text.whole(report)
+    whole = run_text.format_full_text(report)
     assert whole.index("The site before the run") < whole.index("The site after the run")
     assert data["before"]["text"] in whole
 
 
 def test_a_state_of_a_damaged_or_forged_journal_harms_no_report() -> None:
     found = with_states([EVIL.replace("/", "")])
-    page = html.page(RunReport(found))
+    page = html.render_page(RunReport(found))
     check_page(page)
     assert "<script" not in page
     for broken in ({}, {"sheet": 3}, {"taken_at": "x", "verdict": "v", "text": "t", "sheet": {}}):
         found.before = broken
         report = RunReport(found)
         assert report.before is None
-        check_page(html.page(report))
+        check_page(html.render_page(report))
 
 
 def test_without_graphviz_a_report_has_the_picture_as_text(
@@ -310,7 +312,7 @@ def test_without_graphviz_a_report_has_the_picture_as_text(
         raise UsageFailure("pygraphviz is not installed")
 
     monkeypatch.setattr(drawing, "inline", missing)
-    page = html.page(RunReport(with_states(["vnet1"])))
+    page = html.render_page(RunReport(with_states(["vnet1"])))
     assert 'class="diagram"' not in page
     assert "primary hub" in check_page(page)
 
@@ -319,19 +321,19 @@ def test_reason_and_ticket_are_in_every_format_and_escaped() -> None:
     found = switched(["vnet1"])
     found.reason, found.ticket = EVIL, "INC-2231"
     report = RunReport(found)
-    page = html.page(report)
+    page = html.render_page(report)
     assert EVIL in check_page(page)
     assert "<script" not in page
     assert "INC-2231" in page
-    told = run_text.text(report)
+    told = run_text.format_text(report)
     assert "Ticket INC-2231" in told
     assert f"Reason: {EVIL}" in told
-    data = run_data.data(report)
+    data = run_data.build_data(report)
     assert (data["reason"], data["ticket"]) == (EVIL, "INC-2231")
 
 
 def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> None:
-    page = html.page(RunReport(with_states([f"spoke{number}" for number in range(30)])))
+    page = html.render_page(RunReport(with_states([f"spoke{number}" for number in range(30)])))
     for tag in ("<table>", '<svg class="timeline"', '<svg class="diagram"'):
         found = [match.start() for match in re.finditer(re.escape(tag.split(" class")[0]), page)]
         assert found
@@ -340,23 +342,23 @@ def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> No
 
 
 def test_the_last_line_of_a_switch_is_its_outcome() -> None:
-    told = run_text.text(RunReport(switched(["vnet1", "vnet2", "vnet3"])))
+    told = run_text.format_text(RunReport(switched(["vnet1", "vnet2", "vnet3"])))
     assert told.splitlines()[-1].startswith("poc is on IPsec and healthy; longest time without a")
     assert "(vnet3)." in told.splitlines()[-1]
 
 
 def test_the_last_line_of_a_run_that_died_is_its_outcome() -> None:
     report = RunReport(run(*step("vnet1/3", "lend", 5.0, None), outcome=None))
-    assert run_text.text(report).splitlines()[-1] == report.headline
+    assert run_text.format_text(report).splitlines()[-1] == report.headline
 
 
 def test_hundreds_of_steps_that_are_alike_are_one_line_of_the_history() -> None:
     record = switched([f"vnet{number}" for number in range(300)])
-    told = history.run_text(record, lambda holder: None)
+    told = history.format_run(record, lambda holder: None)
     assert len(told.splitlines()) < 30
     assert "and 299 more like this" in told
     assert f"Every step: erfailover history {record.id} --details" in told
-    whole = history.run_text(record, lambda holder: None, details=True)
+    whole = history.format_run(record, lambda holder: None, details=True)
     assert whole.count("correlation id") == sum(len(s.correlation_ids) for s in record.steps)
 
 
@@ -366,6 +368,6 @@ def test_of_failed_steps_the_first_are_told_in_full() -> None:
         for number in range(20)
         for record in step(f"vnet{number}/3", f"vnet{number} is moved", 5.0, 6.0, "failed")
     ]
-    told = history.run_text(run(*records, outcome="failed"), lambda holder: None)
+    told = history.format_run(run(*records, outcome="failed"), lambda holder: None)
     assert told.count("correlation id") == 3
     assert "vnet3 is moved, and 16 more like this" in told

@@ -13,14 +13,14 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from erfailover.cli.main import invoke
-from erfailover.config.loader import template
+from erfailover.config.loader import read_template
 from erfailover.reporting import schemas
-from erfailover.reporting.demo import STORY, Told, summary_data
+from erfailover.reporting.demo import STORY, Told, build_summary_data
 from tests.support.commands import prints_data
 from tests.support.schemas import hold, schema_of
 from tests.tools import site_schema
 
-NAMES = schemas.names()
+NAMES = schemas.list_names()
 
 
 def objects(schema: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -37,7 +37,7 @@ def objects(schema: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_sound_and_says_what_it_is_of(name: str) -> None:
-    schema = schemas.schema(name)
+    schema = schemas.load_schema(name)
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"] == f"urn:erfailover:schema:{name}"
@@ -47,7 +47,7 @@ def test_a_schema_is_sound_and_says_what_it_is_of(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_object_is_closed_and_every_key_is_described(name: str) -> None:
-    for where, found in objects(schemas.schema(name)):
+    for where, found in objects(schemas.load_schema(name)):
         assert found["additionalProperties"] is False, where
         for key, value in found["properties"].items():
             assert value.get("description"), f"{where}: {key}"
@@ -57,7 +57,7 @@ def test_every_object_is_closed_and_every_key_is_described(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_ends_in_s_is_in_seconds_and_says_so(name: str) -> None:
-    for where, found in objects(schemas.schema(name)):
+    for where, found in objects(schemas.load_schema(name)):
         for key, value in found["properties"].items():
             if re.search(r"_s$", key):
                 told = (value["description"] + str(found.get("description"))).lower()
@@ -82,12 +82,14 @@ def test_the_schema_of_the_site_file_is_what_its_types_say() -> None:
 
 
 def site_problems(text: str) -> list[str]:
-    found = Draft202012Validator(schemas.schema(schemas.SITE)).iter_errors(yaml.safe_load(text))
+    found = Draft202012Validator(schemas.load_schema(schemas.SITE)).iter_errors(
+        yaml.safe_load(text)
+    )
     return ["/".join(map(str, each.absolute_path)) for each in found]
 
 
 def test_the_site_file_that_init_writes_is_as_the_schema_says() -> None:
-    assert site_problems(template()) == []
+    assert site_problems(read_template()) == []
 
 
 @pytest.mark.parametrize(
@@ -103,8 +105,8 @@ def test_the_site_file_that_init_writes_is_as_the_schema_says() -> None:
 def test_what_is_wrong_with_a_site_file_is_seen_by_an_editor_too(
     old: str, new: str, where: str
 ) -> None:
-    assert old in template()
-    found = site_problems(template().replace(old, new, 1))
+    assert old in read_template()
+    found = site_problems(read_template().replace(old, new, 1))
     assert found
     assert all(each.startswith(where) for each in found)
 
@@ -117,8 +119,8 @@ def test_init_writes_the_schema_that_its_first_line_names(
     first, rest = Path("sub.yaml").read_text("utf-8").split("\n", 1)
     named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
     assert named
-    assert json.loads(Path(named.group(1)).read_text("utf-8")) == schemas.schema("site")
-    assert rest == template()
+    assert json.loads(Path(named.group(1)).read_text("utf-8")) == schemas.load_schema("site")
+    assert rest == read_template()
 
 
 def test_init_leaves_a_file_that_is_no_schema_of_ours_alone(
@@ -129,7 +131,7 @@ def test_init_leaves_a_file_that_is_no_schema_of_ours_alone(
     assert invoke(["init", "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["schema_file"] is None
     assert Path("erfailover.schema.json").read_text() == "{}"
-    assert Path("erfailover.yaml").read_text("utf-8") == template()
+    assert Path("erfailover.yaml").read_text("utf-8") == read_template()
 
 
 def test_init_brings_the_schema_of_another_version_up_to_date(
@@ -138,12 +140,12 @@ def test_init_brings_the_schema_of_another_version_up_to_date(
     monkeypatch.chdir(tmp_path)
     Path("erfailover.schema.json").write_text('{"$id": "urn:erfailover:schema:site"}')
     assert invoke(["init"]) == 0
-    assert Path("erfailover.schema.json").read_text("utf-8") == schemas.text("site")
+    assert Path("erfailover.schema.json").read_text("utf-8") == schemas.read_text("site")
 
 
 def test_a_schema_is_printed_as_it_stands_in_its_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["schema", "status"]) == 0
-    assert capsys.readouterr().out == schemas.text("status")
+    assert capsys.readouterr().out == schemas.read_text("status")
     assert invoke(["schema", "-o", "json"]) == 0
     listed = capsys.readouterr().out
     hold("schemas", listed)
@@ -159,7 +161,7 @@ def test_version_and_demo_print_what_their_schemas_say(capsys: pytest.CaptureFix
     assert invoke(["version", "-o", "json"]) == 0
     hold("version", capsys.readouterr().out)
     story = [Told(stage) for stage in STORY]
-    hold("demo", json.dumps(summary_data(story, 1.0)))
+    hold("demo", json.dumps(build_summary_data(story, 1.0)))
 
 
 def test_a_key_that_no_schema_knows_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.status.brief import LINES, brief
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
 from tests.support.long_names import LENGTHS, long_site, seen
 from tests.support.pictures import dark, healthy
@@ -37,7 +37,7 @@ def drawn(of: Site, found: Observed) -> Picture:
         for n, state in enumerate(("Connected", "NotConnected"))
     ]
     hangs = {role: Circuits("/g/x", "Vpn", Reading((*tunnels,))) for role in Role}
-    return picture(of, found, judge(of, found), hangs)
+    return build_picture(of, found, judge(of, found), hangs)
 
 
 def shown(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:

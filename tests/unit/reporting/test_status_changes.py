@@ -10,16 +10,16 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.status.changes import changes, parts_of, texts
-from erfailover.reporting.status.watch import Event, Page, events, page
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.status.changes import find_changes, format_changes, list_parts
+from erfailover.reporting.status.watch import Event, Page, list_events, render_page
+from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
 from tests.support.pictures import dark, healthy, mixed
 from tests.support.sites import observed, on, peer, site
 
 
 def seen(of: Site, found: Observed) -> Picture:
-    return picture(of, found, judge(of, found), {})
+    return build_picture(of, found, judge(of, found), {})
 
 
 def shown(of: Site, found: Observed) -> Page:
@@ -34,18 +34,18 @@ def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> No
         role: replace(each, peers=Reading((older,))) for role, each in before.gateways.items()
     }
     after = replace(before, gateways=gateways, taken_at="2026-01-01T00:01:00Z")
-    assert changes(seen(of, before), seen(of, after)) == ()
+    assert find_changes(seen(of, before), seen(of, after)) == ()
 
 
 def test_a_path_that_fails_is_told_session_by_session_and_marked_in_its_parts() -> None:
     of = site()
-    found = changes(seen(of, healthy(of)), seen(of, dark(of)))
-    told = texts(found)
+    found = find_changes(seen(of, healthy(of)), seen(of, dark(of)))
+    told = format_changes(found)
     assert "vng1: BGP session with 10.4.0.254: Connected (gone)" in told
     assert "vng1: BGP session with 10.4.0.253: Connecting (new)" in told
     assert "vng1: 10.5.0.0/16: learned -> NOT learned" in told
     assert "vnet1: healthy -> NOT healthy" in told
-    assert parts_of(found) == {"spokes", "hub/primary", "sessions/primary"}
+    assert list_parts(found) == {"spokes", "hub/primary", "sessions/primary"}
 
 
 def test_a_peering_is_told_by_its_vnet_with_old_and_new_flags() -> None:
@@ -53,15 +53,15 @@ def test_a_peering_is_told_by_its_vnet_with_old_and_new_flags() -> None:
     before = healthy(of)
     state = on(Path.EXPRESSROUTE, of) | {"vnet1-to-vnet2": (Flags(), "Disconnected")}
     after = replace(before, networks=observed(of, state).networks)
-    told = texts(changes(seen(of, before), seen(of, after)))
+    told = format_changes(find_changes(seen(of, before), seen(of, after)))
     assert "vnet1/vnet1-to-vnet2: remote gateways on -> off" in told
     assert "vnet1/vnet1-to-vnet2: Connected, FullyInSync -> Disconnected, FullyInSync" in told
 
 
 def test_a_switch_of_hundreds_is_told_in_a_few_lines() -> None:
     of = site(*(f"spoke{number}" for number in range(300)))
-    found = changes(seen(of, healthy(of)), seen(of, mixed(of, 290)))
-    told = texts(found)
+    found = find_changes(seen(of, healthy(of)), seen(of, mixed(of, 290)))
+    told = format_changes(found)
     assert any(each.startswith("290 spokes (spoke10, ...): path ExpressRoute") for each in told)
     assert len(told) < 20
 
@@ -70,24 +70,26 @@ def test_notes_come_and_go() -> None:
     of = site()
     same = seen(of, healthy(of))
     drill = ("*** A DRILL IS RUNNING: x\n*** To stop it: y",)
-    assert texts(changes(same, same, ((), drill))) == ["A DRILL IS RUNNING: x"]
-    assert texts(changes(same, same, (drill, ()))) == ["cleared: A DRILL IS RUNNING: x"]
+    assert format_changes(find_changes(same, same, ((), drill))) == ["A DRILL IS RUNNING: x"]
+    assert format_changes(find_changes(same, same, (drill, ()))) == [
+        "cleared: A DRILL IS RUNNING: x"
+    ]
 
 
 def test_the_verdict_is_an_event_only_where_it_changed() -> None:
     of = site()
     before, after = shown(of, healthy(of)), shown(of, dark(of))
-    found = changes(before.seen, after.seen)
-    told = [event.text for event in events(before, after, found)]
+    found = find_changes(before.seen, after.seen)
+    told = [event.text for event in list_events(before, after, found)]
     assert told[-1] == "vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
-    assert events(after, after, ()) == []
+    assert list_events(after, after, ()) == []
 
 
 def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
     of = site()
     noticed = tuple(Event(f"2026-01-01T00:00:{n:02}Z", f"event {n} " + "x" * 99) for n in range(60))
     known = replace(shown(of, dark(of)), events=noticed, failure="timed out " * 20)
-    lines = page(known, "next in 7 s; Ctrl-C to exit", Screen(80), 40).splitlines()
+    lines = render_page(known, "next in 7 s; Ctrl-C to exit", Screen(80), 40).splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
     assert lines[0] == "poc  ·  LAB 127.0.0.1:43587"
@@ -99,9 +101,9 @@ def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
 
 def test_what_changed_is_marked_on_the_page_without_colour_too() -> None:
     of = site()
-    found = changes(seen(of, healthy(of)), seen(of, dark(of)))
+    found = find_changes(seen(of, healthy(of)), seen(of, dark(of)))
     known = replace(shown(of, dark(of)), changed=found)
-    told = page(known, "", Screen(80))
+    told = render_page(known, "", Screen(80))
     assert "BGP *" in told
     assert "* changed" in told
-    assert seen(of, dark(of)).hub(Role.PRIMARY).active
+    assert seen(of, dark(of)).get_hub(Role.PRIMARY).active

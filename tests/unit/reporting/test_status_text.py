@@ -14,9 +14,9 @@ from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import text as status_text
-from erfailover.reporting.status.headline import headline
-from erfailover.reporting.terminal.picture import terminal_picture
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.terminal.picture import draw_picture
+from erfailover.reporting.topology.build import build_picture
 from tests.support.pictures import dark, healthy, mixed, serving
 from tests.support.sites import observed, on, peer, site
 
@@ -27,11 +27,11 @@ ASCII = Screen(80, drawing=False)
 def text(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
     health = judge(of, found)
     hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
-    return status_text.details(picture(of, found, health, hangs), found, notes, screen)
+    return status_text.details(build_picture(of, found, health, hangs), found, notes, screen)
 
 
 def drawn(of: Site, found: Observed, screen: Screen = NARROW) -> str:
-    return terminal_picture(picture(of, found, judge(of, found), {}), screen)
+    return draw_picture(build_picture(of, found, judge(of, found), {}), screen)
 
 
 def many(count: int = 500) -> tuple[Site, Observed]:
@@ -49,13 +49,13 @@ def test_the_first_line_is_the_verdict() -> None:
 
 def test_the_verdict_on_hundreds_names_those_that_differ_and_no_others() -> None:
     of, found = many(240)
-    told = headline(judge(of, found))
+    told = format_headline(judge(of, found))
     assert told == "240 spokes are on ExpressRoute; healthy. IPsec is ready to take over."
-    told = headline(judge(of, mixed(of, 2)))
+    told = format_headline(judge(of, mixed(of, 2)))
     assert told.startswith("238 spokes are on ExpressRoute; healthy. 2 are on IPsec (spoke-of-a")
-    lost = of.network_id("spoke-of-a-shop-007").lower()
+    lost = of.build_network_id("spoke-of-a-shop-007").lower()
     networks = {key: each for key, each in found.networks.items() if key != lost}
-    told = headline(judge(of, replace(found, networks=networks)))
+    told = format_headline(judge(of, replace(found, networks=networks)))
     assert told.endswith(
         "healthy. The path of 1 is unknown: spoke-of-a-shop-007. "
         "IPsec is ready to take over 239 of 240, not spoke-of-a-shop-007."
@@ -66,14 +66,14 @@ def test_a_spoke_on_no_path_is_told_as_such() -> None:
     of = site("vnet1", "vnet7")
     state = on(Path.EXPRESSROUTE, of) | {"vnet7-to-vnet2": (Flags(), "Connected")}
     found = observed(of, state, None)
-    assert "1 is on NO path: vnet7." in headline(judge(of, found))
+    assert "1 is on NO path: vnet7." in format_headline(judge(of, found))
 
 
 @pytest.mark.parametrize("screen", [NARROW, WIDE, ASCII, Screen(100), Screen(200)])
 def test_no_line_is_wider_than_the_screen(screen: Screen) -> None:
     of, found = many()
     hard = mixed(of, 3)
-    hard = replace(hard, unknown={of.network_id("spoke-of-a-shop-003").lower(): "timed out"})
+    hard = replace(hard, unknown={of.build_network_id("spoke-of-a-shop-003").lower(): "timed out"})
     note = "*** A DRILL IS RUNNING: " + "word " * 30 + "\n*** To stop it: erfailover drill stop"
     small = site()
     for told in (

@@ -6,7 +6,7 @@ import pytest
 
 from erfailover.reporting import formats
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.tables import table
+from erfailover.reporting.tables import format_table
 
 NAME = "peer-vnet-prod-weu-erp-001-to-hub-connectivity-weu-001"
 HEADINGS = ("peering", "to", "state", "note")
@@ -14,7 +14,9 @@ HEADINGS = ("peering", "to", "state", "note")
 
 def rows(screen: Screen, name: str = NAME, note: str = "ok") -> list[str]:
     cells = [(name, "hub-connectivity-weu-001", "Connected", note)]
-    return table("T", HEADINGS, cells, screen, names=("peering",), spare=("to",)).splitlines()
+    return format_table(
+        "T", HEADINGS, cells, screen, names=("peering",), spare=("to",)
+    ).splitlines()
 
 
 def test_a_table_that_fits_is_not_touched() -> None:
@@ -45,10 +47,10 @@ def test_prose_is_wrapped_at_its_blanks() -> None:
 @pytest.mark.parametrize("length", [1, 21, 64, 80, 300])
 def test_the_table_of_a_query_is_no_wider_than_the_screen(width: int, length: int) -> None:
     data = [{f"key{number}": "x" * length for number in range(6)} | {"id": f"/a/{'y' * 200}"}]
-    assert max(map(len, formats.table(data, Screen(width)).splitlines())) <= width
+    assert max(map(len, formats.format_table(data, Screen(width)).splitlines())) <= width
 
 
 def test_a_query_of_too_many_columns_says_what_is_left_out() -> None:
-    told = formats.table([{f"key{number}": "value" for number in range(30)}], Screen(80))
+    told = formats.format_table([{f"key{number}": "value" for number in range(30)}], Screen(80))
     assert max(map(len, told.splitlines())) <= 80
     assert "more: use -o json, or select less." in told

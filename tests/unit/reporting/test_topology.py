@@ -12,14 +12,14 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.marks import Mark
-from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
 from tests.support.pictures import DARK, healthy
 from tests.support.sites import State, gateway, observed, on, route, site
 
 
 def sees(of: Site, found: Observed, circuits: dict[Role, Circuits] | None = None) -> Picture:
-    return picture(of, found, judge(of, found), circuits or {})
+    return build_picture(of, found, judge(of, found), circuits or {})
 
 
 def test_a_healthy_site_has_nothing_wrong_and_its_backup_peerings_are_rightly_absent() -> None:
@@ -28,13 +28,13 @@ def test_a_healthy_site_has_nothing_wrong_and_its_backup_peerings_are_rightly_ab
     spoke = seen.spokes[0]
     assert seen.health.healthy is True
     assert [each.mark for each in (spoke.condition, seen.hubs[0].condition)] == [Mark.SOUND] * 2
-    assert spoke.pair(Role.PRIMARY).active
-    assert spoke.pair(Role.BACKUP).condition.mark is Mark.ABSENT
+    assert spoke.get_pair(Role.PRIMARY).active
+    assert spoke.get_pair(Role.BACKUP).condition.mark is Mark.ABSENT
     assert [each.active for each in seen.hubs] == [True, False]
     (far,) = seen.far_ends
     assert (far.name, far.roles, far.active) == ("AS 65020", (Role.PRIMARY, Role.BACKUP), True)
     (office,) = seen.remote_prefixes
-    assert office.by(Role.BACKUP).neighbors == ("10.4.0.254",)
+    assert office.get_learned(Role.BACKUP).neighbors == ("10.4.0.254",)
     assert office.condition.mark is Mark.SOUND
 
 
@@ -42,12 +42,12 @@ def test_a_dark_session_breaks_gateway_and_prefix_but_no_peering() -> None:
     of = site()
     dark = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
     seen = sees(of, observed(of, on(Path.EXPRESSROUTE, of), (dark, gateway(Role.BACKUP))))
-    hub = seen.hub(Role.PRIMARY)
+    hub = seen.get_hub(Role.PRIMARY)
     assert hub.gateway.condition.mark is Mark.BROKEN
     assert "10.4.0.253 Connecting" in hub.gateway.condition.why
     (session,) = hub.gateway.sessions
     assert (session.active, session.condition.mark) == (True, Mark.BROKEN)
-    assert seen.spokes[0].pair(Role.PRIMARY).condition.mark is Mark.SOUND
+    assert seen.spokes[0].get_pair(Role.PRIMARY).condition.mark is Mark.SOUND
     assert seen.spokes[0].condition.mark is Mark.BROKEN
     assert seen.remote_prefixes[0].condition.mark is Mark.BROKEN
 
@@ -58,11 +58,11 @@ def test_what_was_not_read_is_unknown_with_azures_reason_and_never_broken() -> N
     seen = sees(of, found)
     assert seen.spokes[0].condition.mark is Mark.UNKNOWN
     assert "refused by Azure" in seen.spokes[0].condition.why
-    assert {side.condition.mark for side in seen.spokes[0].pair(Role.BACKUP).sides} == {
+    assert {side.condition.mark for side in seen.spokes[0].get_pair(Role.BACKUP).sides} == {
         Mark.UNKNOWN
     }
     assert [hub.gateway.condition.mark for hub in seen.hubs] == [Mark.UNKNOWN] * 2
-    assert seen.hub(Role.BACKUP).condition.why == "timed out"
+    assert seen.get_hub(Role.BACKUP).condition.why == "timed out"
     assert (seen.far_ends, seen.remote_prefixes[0].condition.mark) == ((), Mark.UNKNOWN)
 
 
@@ -95,7 +95,7 @@ def test_a_peering_that_carries_nothing_is_broken(
 ) -> None:
     of = site()
     seen = sees(of, replace(healthy(of), networks=_networks(of, vnet2_to_vnet1=wanted)))
-    inward = seen.spokes[0].pair(Role.PRIMARY).inward
+    inward = seen.spokes[0].get_pair(Role.PRIMARY).inward
     assert inward.condition.mark is mark
     assert why in inward.condition.why
     assert seen.spokes[0].condition.mark is Mark.DEGRADED, "health looks at the spoke's own side"
@@ -108,7 +108,7 @@ def _networks(of: Site, **changed: tuple[Flags, str] | None) -> dict[str, Virtua
 def test_half_a_backup_peering_is_what_a_switch_completes_as_doctor_says() -> None:
     of = site()
     half = _networks(of, vnet1_to_vnet3=(Flags(), "Initiated"))
-    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
+    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].get_pair(Role.BACKUP)
     assert pair.inward.condition.mark is Mark.ABSENT
     assert pair.inward.condition.why == (
         "vnet3-to-vnet1 does not exist, and vnet1-to-vnet3 does; a switch creates it"
@@ -120,14 +120,14 @@ def test_half_a_backup_peering_is_what_a_switch_completes_as_doctor_says() -> No
 def test_half_a_backup_peering_that_lost_its_other_half_is_broken() -> None:
     of = site()
     half = _networks(of, vnet1_to_vnet3=(Flags(), "Disconnected"))
-    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
+    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].get_pair(Role.BACKUP)
     assert pair.outward.condition.mark is Mark.BROKEN
 
 
 def test_half_a_backup_peering_of_a_site_to_be_prestaged_is_broken() -> None:
     of = replace(site(), prestaged=True)
     half = _networks(of, vnet1_to_vnet3=(Flags(), "Initiated"))
-    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
+    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].get_pair(Role.BACKUP)
     assert pair.inward.condition.mark is Mark.BROKEN
 
 
@@ -135,12 +135,12 @@ def test_hundreds_of_spokes_are_one_group_and_those_that_differ_stand_alone() ->
     names = [f"spoke{number}" for number in range(1, 241)]
     of = site(*names)
     found = healthy(of)
-    lost = of.network_id("spoke7").lower()
+    lost = of.build_network_id("spoke7").lower()
     networks = {key: each for key, each in found.networks.items() if key != lost}
     seen = sees(of, replace(found, networks=networks, unknown={lost: "timed out"}))
     assert [each.title for each in seen.groups] == ["spoke7", "239 spokes"]
     assert [each.condition.mark for each in seen.groups] == [Mark.UNKNOWN, Mark.SOUND]
-    assert seen.groups[1].named(2) == "spoke1, spoke2 and 237 more"
+    assert seen.groups[1].format_names(2) == "spoke1, spoke2 and 237 more"
 
 
 def test_a_connection_has_the_condition_of_its_status() -> None:
@@ -148,6 +148,6 @@ def test_a_connection_has_the_condition_of_its_status() -> None:
     tunnel = Connection("/c/t", "t", "IPsec", "Succeeded", Reading("NotConnected"))
     hangs = Circuits("/g/vng1", "Vpn", Reading((tunnel,)))
     seen = sees(of, healthy(of), {Role.PRIMARY: hangs})
-    (drawn,) = seen.hub(Role.PRIMARY).gateway.connections
+    (drawn,) = seen.get_hub(Role.PRIMARY).gateway.connections
     assert (drawn.condition.mark, drawn.active) == (Mark.BROKEN, True)
-    assert seen.hub(Role.BACKUP).gateway.connections_unknown == "they were not read"
+    assert seen.get_hub(Role.BACKUP).gateway.connections_unknown == "they were not read"

@@ -45,8 +45,8 @@ def test_names_beyond_the_most_are_counted(names: list[str], told: str) -> None:
 
 
 def test_whatever_a_name_holds_the_picture_is_xml() -> None:
-    shape = svg.titled("a\x00<b>", svg.rectangle(0, 0.25, 10, 5, fill=None, rx=2))
-    read = ElementTree.fromstring(svg.markup(shape))
+    shape = svg.add_title("a\x00<b>", svg.draw_rectangle(0, 0.25, 10, 5, fill=None, rx=2))
+    read = ElementTree.fromstring(svg.render_markup(shape))
     assert read.findtext("title") == "a\ufffd<b>"
     assert read.attrib == {"x": "0", "y": "0.2", "width": "10", "height": "5", "rx": "2"}
 

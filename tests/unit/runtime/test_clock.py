@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from erfailover.runtime.clock import SystemClock, all_at_once
+from erfailover.runtime.clock import SystemClock, run_all
 
 WAITS: dict[str, Callable[[SystemClock], object]] = {
     "sleep": lambda clock: clock.sleep(3600.0),
     "wait_for": lambda clock: clock.wait_for(lambda: False, 3600.0),
-    "all_at_once": lambda clock: all_at_once(clock, [lambda: time.sleep(20.0)]),
+    "all_at_once": lambda clock: run_all(clock, [lambda: time.sleep(20.0)]),
 }
 
 

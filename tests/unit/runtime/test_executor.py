@@ -31,7 +31,7 @@ def test_independent_tasks_take_as_long_as_the_slowest() -> None:
     tasks = [Task(name, name, sleeping(clock, 100.0 + i)) for i, name in enumerate("abc")]
     results = run(tasks, clock)
     assert results.elapsed_s == pytest.approx(102.0)
-    assert len(results.of(State.DONE)) == 3
+    assert len(results.list_tasks(State.DONE)) == 3
 
 
 def test_a_task_waits_for_what_it_needs() -> None:
@@ -77,8 +77,8 @@ def test_after_a_failure_what_needs_it_is_skipped_and_the_rest_goes_on() -> None
         Task("after", "after", sleeping(clock, 1.0), after=frozenset({"bad", "needs"})),
     ]
     results = run(tasks, clock)
-    assert [task.id for task in results.of(State.SKIPPED)] == ["needs", "needs-that"]
-    assert [task.id for task in results.of(State.DONE)] == ["after"]
+    assert [task.id for task in results.list_tasks(State.SKIPPED)] == ["needs", "needs-that"]
+    assert [task.id for task in results.list_tasks(State.DONE)] == ["after"]
     with pytest.raises(Failure, match="no"):
         results.raise_first()
 
@@ -145,7 +145,7 @@ def test_a_bug_in_a_task_is_reported_as_one_and_ends_no_other_task() -> None:
 
     clock = SteppedClock()
     results = run([Task("a", "a", broken), Task("b", "b", sleeping(clock, 1.0))], clock)
-    assert [task.id for task in results.of(State.DONE)] == ["b"]
+    assert [task.id for task in results.list_tasks(State.DONE)] == ["b"]
     failure = results.failures["a"]
     assert failure.message == "a bug in erfailover: ZeroDivisionError: of a kind"
     assert failure.exit_code == 1
@@ -162,7 +162,7 @@ def test_a_listener_that_fails_ends_no_run(error: BaseException) -> None:
         Task("b", "b", sleeping(clock, 1.0), needs=frozenset({"a"})),
     ]
     results = run(tasks, clock, listener)
-    assert [task.id for task in results.of(State.DONE)] == ["a", "b"]
+    assert [task.id for task in results.list_tasks(State.DONE)] == ["a", "b"]
 
 
 def test_tasks_that_need_each_other_are_refused() -> None:
@@ -199,7 +199,7 @@ def test_a_milestone_is_reached_when_all_before_it_have_ended_and_is_told_to_nob
     results = run(tasks, clock, lambda event: told.append(event.task.id))
     assert results.elapsed_s == pytest.approx(10.0)
     assert "ready" not in told
-    assert [task.id for task in results.of(State.DONE)] == ["a", "c"]
+    assert [task.id for task in results.list_tasks(State.DONE)] == ["a", "c"]
 
 
 def test_what_follows_a_milestone_that_waits_for_nothing_is_done_once() -> None:
@@ -219,7 +219,7 @@ def test_what_stands_first_starts_first() -> None:
     hub = frozenset({"hub"})
     tasks = [Task(name, name, sleeping(clock, 5.0), owns=hub) for name in "cab"]
     results = run(tasks, clock)
-    assert [task.id for task in results.of(State.DONE)] == ["c", "a", "b"]
+    assert [task.id for task in results.list_tasks(State.DONE)] == ["c", "a", "b"]
 
 
 def test_what_completes_something_begun_is_started_although_the_run_is_being_stopped() -> None:
@@ -258,8 +258,8 @@ def test_after_too_many_failures_nothing_new_is_begun_but_what_was_begun_is_comp
         Task("rest", "rest", sleeping(clock, 1.0), needs=frozenset({"make"})),
     ]
     results = run(tasks, clock, max_failures=1)
-    assert [task.id for task in results.of(State.DONE)] == ["break", "make"]
-    assert [task.id for task in results.of(State.SKIPPED)] == ["rest"]
+    assert [task.id for task in results.list_tasks(State.DONE)] == ["break", "make"]
+    assert [task.id for task in results.list_tasks(State.SKIPPED)] == ["rest"]
     assert set(results.failures) == {"x", "y"}
 
 
@@ -278,7 +278,7 @@ def test_after_contention_one_task_at_a_time_until_all_goes_well_again() -> None
 
     def contended() -> None:
         clock.sleep(1.0)
-        width.contended()
+        width.note_contention()
 
     tasks = [Task("first", "first", contended)]
     tasks += [Task(str(n), str(n), work, after=frozenset({"first"})) for n in range(14)]
@@ -293,7 +293,7 @@ def test_a_task_that_azure_refused_keeps_no_other_from_starting() -> None:
 
     def refused() -> None:
         for attempt in range(2, 6):
-            width.contended()
+            width.note_contention()
             waits.tell(waits.Wait("Azure is at another operation", 20.0, attempt, refused=True))
             clock.sleep(20.0)
 
@@ -324,5 +324,5 @@ def test_hundreds_of_tasks_cost_little() -> None:
         needs = frozenset({f"{n}/1"})
         tasks.append(Task(f"{n}/2", "", lambda: None, needs, owns=Counted({f"s{n}"})))
     results = run(tasks, clock)
-    assert len(results.of(State.DONE)) == 600
+    assert len(results.list_tasks(State.DONE)) == 600
     assert looked < 20 * 600

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.model.history import last_switch, runs
-from erfailover.model.journal_lines import MOST_BYTES, Lines, mended, read
-from erfailover.runtime.journal import Journal, peerings_made, prestaged
+from erfailover.model.history import collect_runs, find_last_switch
+from erfailover.model.journal_lines import MOST_BYTES, Lines, read, remove_damage
+from erfailover.runtime.journal import Journal, find_created_peerings, is_prestaged
 from erfailover.runtime.state.local import LocalStore
 from tests.support.stores import store
 
@@ -23,8 +23,8 @@ def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
     journal = Journal.open(LocalStore(tmp_path / "site"))
     journal.write("intent", resource="/A")
     journal.write("done", resource="/A")
-    assert [record["event"] for record in journal.records()] == ["intent", "done"]
-    assert {record["run"] for record in journal.records()} == {journal.run}
+    assert [record["event"] for record in journal.read_records()] == ["intent", "done"]
+    assert {record["run"] for record in journal.read_records()} == {journal.run}
 
 
 def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
@@ -40,10 +40,10 @@ def test_a_torn_last_line_is_tolerated_and_the_next_record_stands_alone(tmp_path
     journal.write("switch")
     with (tmp_path / "journal.jsonl").open("a") as file:
         file.write('{"event": "creat')
-    assert len(journal.records()) == 1
+    assert len(journal.read_records()) == 1
     later = Journal.open(LocalStore(tmp_path))
     later.write("switch")
-    assert [record["run"] for record in later.records()] == [journal.run, later.run]
+    assert [record["run"] for record in later.read_records()] == [journal.run, later.run]
 
 
 def test_a_damaged_line_is_reported_with_its_number_and_passed_over() -> None:
@@ -51,7 +51,9 @@ def test_a_damaged_line_is_reported_with_its_number_and_passed_over() -> None:
     lines = read(content)
     assert [each["event"] for each in lines.records] == ["x", "damaged", "y"]
     assert lines.damage == ((2, "not JSON"),)
-    assert lines.told("/state") == "the journal in /state is damaged in line 2 (not JSON)"
+    assert (
+        lines.describe_damage("/state") == "the journal in /state is damaged in line 2 (not JSON)"
+    )
 
 
 BEGUN = {"at": "2026-11-20T03:14:07.000Z", "run": "a", "event": "begun", "command": "switch"}
@@ -94,7 +96,7 @@ def test_a_record_of_an_odd_shape_is_damage(odd: dict[str, object]) -> None:
     lines = read(json.dumps(BEGUN | odd).encode() + b"\n")
     assert [each["event"] for each in lines.records] == ["damaged"]
     assert len(lines.damage) == 1
-    assert runs(lines.records) == []
+    assert collect_runs(lines.records) == []
 
 
 @pytest.mark.parametrize(
@@ -132,9 +134,9 @@ def test_a_journal_of_noise_never_fails_and_its_mended_form_is_whole() -> None:
             piece = chance.choice([bytes([chance.randrange(256)]), b"\n", b'"', b"{}", b"[" * 99])
             content[at : at + chance.randint(0, 9)] = piece
         lines = read(bytes(content))
-        runs(lines.records)
-        peerings_made(lines.records)
-        whole = mended(bytes(content))
+        collect_runs(lines.records)
+        find_created_peerings(lines.records)
+        whole = remove_damage(bytes(content))
         assert (whole is None) == (not lines.damage), seed
         assert whole is None or read(whole) == Lines(lines.records), seed
 
@@ -160,10 +162,10 @@ DAMAGE: dict[str, object] = {"run": "damaged", "event": "damaged", "line": 1}
 
 
 def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> None:
-    found = last_switch([SWITCH, DAMAGE, LATER])
+    found = find_last_switch([SWITCH, DAMAGE, LATER])
     assert found is not None
     assert found.target == "expressroute"
-    assert last_switch([]) is None
+    assert find_last_switch([]) is None
     uncertain: list[list[dict[str, object]]] = [
         [DAMAGE],
         [SWITCH, DAMAGE],
@@ -171,7 +173,7 @@ def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> N
     ]
     for records in uncertain:
         with pytest.raises(ValueError, match="damaged"):
-            last_switch(records)
+            find_last_switch(records)
 
 
 def test_peerings_made_are_those_created_and_not_deleted_since() -> None:
@@ -181,7 +183,7 @@ def test_peerings_made_are_those_created_and_not_deleted_since() -> None:
         {"event": "done", "change": "delete", "resource": P.upper() + "a"},
         {"event": "intent", "change": "update", "resource": P + "C"},
     ]
-    assert peerings_made(records) == {P.lower() + "b"}
+    assert find_created_peerings(records) == {P.lower() + "b"}
 
 
 def test_the_spokes_that_are_prestaged_are_those_of_the_last_run_of_each() -> None:
@@ -190,10 +192,12 @@ def test_the_spokes_that_are_prestaged_are_those_of_the_last_run_of_each() -> No
     def begun(command: str, *chosen: str) -> dict[str, object]:
         return {"run": "a", "event": "begun", "command": command, "spokes": list(chosen) or None}
 
-    assert prestaged([], spokes) == frozenset()
-    assert prestaged([{"run": "a", "event": "begun", "command": "prestage"}], spokes) == {*spokes}
-    assert prestaged([begun("prestage", "vnet1", "gone")], spokes) == {"vnet1"}
+    assert is_prestaged([], spokes) == frozenset()
+    assert is_prestaged([{"run": "a", "event": "begun", "command": "prestage"}], spokes) == {
+        *spokes
+    }
+    assert is_prestaged([begun("prestage", "vnet1", "gone")], spokes) == {"vnet1"}
     both = [begun("prestage"), begun("unprestage", "vnet1")]
-    assert prestaged(both, spokes) == {"vnet7"}
-    assert prestaged([*both, begun("prestage", "vnet1")], spokes) == {*spokes}
-    assert prestaged([*both, begun("unprestage")], spokes) == frozenset()
+    assert is_prestaged(both, spokes) == {"vnet7"}
+    assert is_prestaged([*both, begun("prestage", "vnet1")], spokes) == {*spokes}
+    assert is_prestaged([*both, begun("unprestage")], spokes) == frozenset()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from erfailover.azure.client.request_log import query, short, without_queries
+from erfailover.azure.client.request_log import query, shorten_url, strip_queries
 from erfailover.runtime import logs
 
 GUID = "0f6e2a52-0000-0000-0000-000000000000"
@@ -49,7 +49,7 @@ def lines() -> Iterator[list[str]]:
     ],
 )
 def test_a_url_is_told_short_and_without_what_may_be_secret(url: str, told: str) -> None:
-    assert short(url) == told
+    assert shorten_url(url) == told
 
 
 def test_of_a_query_only_values_known_to_be_harmless_are_kept() -> None:
@@ -80,7 +80,7 @@ def test_what_looks_like_a_secret_is_cut_whoever_logs_it(secret: str, lines: lis
 
 def test_a_message_of_urllib3_loses_the_query_of_its_url() -> None:
     text = "Max retries exceeded with url: /msi/token?resource=a&x=b (Caused by E('is it?'))"
-    assert without_queries(text) == (
+    assert strip_queries(text) == (
         "Max retries exceeded with url: /msi/token?*** (Caused by E('is it?'))"
     )
 
@@ -89,9 +89,9 @@ def test_plain_text_is_left_as_it_is() -> None:
     for text in (
         "4. connect vnet1 to the gateway in vnet3  (12 s): Connected",
         "Shared keys and passwords are kept in state/secrets.json",
-        f"GET {short(f'{ARM}/resourceGroups/rg')} 200, 3 ms, correlation id {GUID}",
+        f"GET {shorten_url(f'{ARM}/resourceGroups/rg')} 200, 3 ms, correlation id {GUID}",
     ):
-        assert logs.redacted(text) == text
+        assert logs.redact(text) == text
 
 
 def test_every_record_is_one_json_object_a_line_exceptions_and_warnings_included(

@@ -18,19 +18,19 @@ GIVEN = {"ERFAILOVER_SHARED_KEY": "from-the-environment"}
 
 
 def test_a_generated_secret_is_the_same_next_time(tmp_path: Path) -> None:
-    first = Secrets.open(tmp_path / "s", {}).value(KEY)
-    assert Secrets.open(tmp_path / "s", {}).value(KEY) == first
+    first = Secrets.open(tmp_path / "s", {}).get_value(KEY)
+    assert Secrets.open(tmp_path / "s", {}).get_value(KEY) == first
     assert len(first) == 48
 
 
 def test_every_tunnel_has_a_key_of_its_own(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {})
-    assert secrets.value(KEY) != secrets.value("shared-key/vng2/vng3")
+    assert secrets.get_value(KEY) != secrets.get_value("shared-key/vng2/vng3")
 
 
 def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "site"
-    Secrets.open(folder, {}).value(KEY)
+    Secrets.open(folder, {}).get_value(KEY)
     assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [each.name for each in folder.iterdir()] == [FILE]
@@ -39,54 +39,54 @@ def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_read_is_closed(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir(mode=0o755)
-    Secrets.open(folder, {}).value(KEY)
+    Secrets.open(folder, {}).get_value(KEY)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_the_environment_goes_before_what_is_kept(tmp_path: Path) -> None:
-    kept = Secrets.open(tmp_path, {}).value(KEY)
-    assert Secrets.open(tmp_path, GIVEN).value(KEY) == "from-the-environment"
-    assert Secrets.open(tmp_path, {}).value(KEY) == kept
+    kept = Secrets.open(tmp_path, {}).get_value(KEY)
+    assert Secrets.open(tmp_path, GIVEN).get_value(KEY) == "from-the-environment"
+    assert Secrets.open(tmp_path, {}).get_value(KEY) == kept
 
 
 def test_a_connection_carries_a_key_once_it_was_given_it(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {})
-    assert not secrets.carries("/c/One", KEY)
-    secrets.wrote("/c/One", KEY)
+    assert not secrets.has_current_value("/c/One", KEY)
+    secrets.note_written("/c/One", KEY)
     again = Secrets.open(tmp_path, {})
-    assert again.carries("/C/one", KEY)
-    assert not again.carries("/c/two", KEY)
+    assert again.has_current_value("/C/one", KEY)
+    assert not again.has_current_value("/c/two", KEY)
 
 
 def test_a_new_key_in_the_environment_has_to_be_given_to_every_connection(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {})
-    secrets.wrote("/c/one", KEY)
-    secrets.wrote("/c/two", KEY)
+    secrets.note_written("/c/one", KEY)
+    secrets.note_written("/c/two", KEY)
     rotated = Secrets.open(tmp_path, GIVEN)
-    assert not rotated.carries("/c/one", KEY)
-    rotated.wrote("/c/one", KEY)
+    assert not rotated.has_current_value("/c/one", KEY)
+    rotated.note_written("/c/one", KEY)
     after = Secrets.open(tmp_path, {})
-    assert after.value(KEY) == "from-the-environment"
-    assert after.carries("/c/one", KEY)
-    assert not after.carries("/c/two", KEY)
+    assert after.get_value(KEY) == "from-the-environment"
+    assert after.has_current_value("/c/one", KEY)
+    assert not after.has_current_value("/c/two", KEY)
 
 
 def test_asking_whether_a_connection_carries_a_key_makes_none(tmp_path: Path) -> None:
-    assert not Secrets.open(tmp_path, {}).carries("/c/one", KEY)
+    assert not Secrets.open(tmp_path, {}).has_current_value("/c/one", KEY)
     assert not (tmp_path / FILE).exists()
 
 
 def test_forgetting_leaves_nothing(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {})
-    secrets.wrote("/c/one", KEY)
+    secrets.note_written("/c/one", KEY)
     secrets.forget()
     secrets.forget()
     assert not (tmp_path / FILE).exists()
-    assert not secrets.carries("/c/one", KEY)
+    assert not secrets.has_current_value("/c/one", KEY)
 
 
 def test_a_generated_password_has_three_kinds_of_characters(tmp_path: Path) -> None:
-    password = Secrets.open(tmp_path, {}).value(PASSWORD)
+    password = Secrets.open(tmp_path, {}).get_value(PASSWORD)
     assert any(each.islower() for each in password)
     assert any(each.isupper() for each in password)
     assert any(each.isdigit() for each in password)
@@ -115,7 +115,7 @@ def test_a_given_secret_that_azure_would_not_take_is_refused_without_being_shown
 
 def test_a_given_password_is_used(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {"ERFAILOVER_ADMIN_PASSWORD": "Correct-horse-1"})
-    assert secrets.value(PASSWORD) == "Correct-horse-1"
+    assert secrets.get_value(PASSWORD) == "Correct-horse-1"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"secrets": 3}', '{"secrets": {"a": 1}}'])
@@ -129,13 +129,13 @@ def test_a_damaged_file_is_told_and_not_overwritten(tmp_path: Path, content: str
 def test_threads_that_ask_at_once_get_the_same_secret(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {})
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(lambda _: secrets.value(KEY), range(32)))) == 1
-    assert json.loads((tmp_path / FILE).read_text())["secrets"] == {KEY: secrets.value(KEY)}
+        assert len(set(pool.map(lambda _: secrets.get_value(KEY), range(32)))) == 1
+    assert json.loads((tmp_path / FILE).read_text())["secrets"] == {KEY: secrets.get_value(KEY)}
 
 
 def test_no_secret_is_in_what_python_prints_of_it(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, GIVEN)
-    secrets.wrote("/c/one", KEY)
+    secrets.note_written("/c/one", KEY)
     assert "from-the-environment" not in repr(secrets)
 
 
@@ -144,13 +144,13 @@ OLD, NEW = VaultKey(f"{VAULT_ID}/1", "old-key-of-the-vault"), VaultKey(f"{VAULT_
 
 
 def test_of_a_vault_s_key_only_the_version_is_kept(tmp_path: Path) -> None:
-    Secrets.open(tmp_path, {}).wrote("/c/one", KEY)
+    Secrets.open(tmp_path, {}).note_written("/c/one", KEY)
     secrets = Secrets.open(tmp_path, {}, VAULT_ID)
     assert secrets.to_be_read
-    assert not secrets.carries("/c/one", KEY)
+    assert not secrets.has_current_value("/c/one", KEY)
     secrets.take(OLD)
-    assert secrets.value(KEY) == OLD.value
-    secrets.wrote("/c/one", KEY)
+    assert secrets.get_value(KEY) == OLD.value
+    secrets.note_written("/c/one", KEY)
     kept = json.loads((tmp_path / FILE).read_text())
     assert kept["secrets"] == {}
     assert kept["written"] == {"/c/one": OLD.id}
@@ -160,26 +160,26 @@ def test_of_a_vault_s_key_only_the_version_is_kept(tmp_path: Path) -> None:
 def test_any_version_will_do_until_the_vault_is_read_or_one_is_named(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {}, VAULT_ID)
     secrets.take(OLD)
-    secrets.wrote("/c/one", KEY)
-    assert Secrets.open(tmp_path, {}, VAULT_ID).carries("/c/one", KEY)
-    assert Secrets.open(tmp_path, {}, OLD.id).carries("/c/one", KEY)
-    assert not Secrets.open(tmp_path, {}, NEW.id).carries("/c/one", KEY)
-    assert not Secrets.open(tmp_path, {}, f"{VAULT_ID}2").carries("/c/one", KEY)
+    secrets.note_written("/c/one", KEY)
+    assert Secrets.open(tmp_path, {}, VAULT_ID).has_current_value("/c/one", KEY)
+    assert Secrets.open(tmp_path, {}, OLD.id).has_current_value("/c/one", KEY)
+    assert not Secrets.open(tmp_path, {}, NEW.id).has_current_value("/c/one", KEY)
+    assert not Secrets.open(tmp_path, {}, f"{VAULT_ID}2").has_current_value("/c/one", KEY)
     secrets.take(NEW)
-    assert not secrets.carries("/c/one", KEY)
+    assert not secrets.has_current_value("/c/one", KEY)
 
 
 def test_who_leaves_the_vault_gets_a_key_of_its_own_again(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, {}, VAULT_ID)
     secrets.take(OLD)
-    secrets.wrote("/c/one", KEY)
+    secrets.note_written("/c/one", KEY)
     again = Secrets.open(tmp_path, {})
-    assert not again.carries("/c/one", KEY)
-    assert again.value(KEY) != OLD.value
+    assert not again.has_current_value("/c/one", KEY)
+    assert again.get_value(KEY) != OLD.value
 
 
 def test_a_password_is_no_vault_s_business(tmp_path: Path) -> None:
-    assert len(Secrets.open(tmp_path, {}, VAULT_ID).value(PASSWORD)) == 40
+    assert len(Secrets.open(tmp_path, {}, VAULT_ID).get_value(PASSWORD)) == 40
 
 
 @pytest.mark.parametrize("value", ["", "x" * 129, "a key\n", "k\u00e9y"])

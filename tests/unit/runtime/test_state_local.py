@@ -24,7 +24,7 @@ from erfailover.model.lease import LeaseRecord, Standing, decide
 from erfailover.runtime import files
 from erfailover.runtime.state.lease_keeper import HeldLease
 from erfailover.runtime.state.local import LEASE_S, LocalStore
-from erfailover.runtime.state.process import alive, is_running, is_stopped, this_process
+from erfailover.runtime.state.process import build_holder, is_alive, is_running, is_stopped
 from tests.support.stores import ANNA, BERT, NOW, Remote, Wall, store
 
 # The decision.
@@ -59,19 +59,19 @@ def test_where_there_is_no_lease_it_is_free_and_nobody_is_taken_over(
 
 def test_a_record_reads_back_as_it_was_written() -> None:
     record = LeaseRecord(replace(ANNA, user='Zoë "Z"'), NOW, NOW + 60)
-    assert LeaseRecord.of(json.loads(json.dumps(record.data()))) == record
+    assert LeaseRecord.from_data(json.loads(json.dumps(record.to_data()))) == record
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], {}, {"user": "a"}, {**LeaseRecord(ANNA, 0).data(), "pid": "x"}]
+    "data", [None, [], {}, {"user": "a"}, {**LeaseRecord(ANNA, 0).to_data(), "pid": "x"}]
 )
 def test_what_is_no_record_is_told(data: object) -> None:
     with pytest.raises(ValueError, match="no record of a lease"):
-        LeaseRecord.of(data)
+        LeaseRecord.from_data(data)
 
 
 def test_people_are_told_who_does_what_since_when() -> None:
-    told = LeaseRecord(ANNA, NOW).told(NOW + 300)
+    told = LeaseRecord(ANNA, NOW).describe(NOW + 300)
     assert told == (
         "anna@ops1, process 4242: erfailover switch --to ipsec, "
         "since 2027-01-15 08:00:00 UTC (5 min)"
@@ -82,43 +82,43 @@ def test_people_are_told_who_does_what_since_when() -> None:
 
 
 def test_this_process_lives() -> None:
-    assert alive(this_process("status")) is True
+    assert is_alive(build_holder("status")) is True
 
 
 def test_a_process_that_was_killed_is_gone_even_before_its_parent_has_noticed() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    holder = replace(this_process("switch"), pid=process.pid, started="")
-    assert alive(holder) is True
+    holder = replace(build_holder("switch"), pid=process.pid, started="")
+    assert is_alive(holder) is True
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert alive(holder) is False
+    assert is_alive(holder) is False
     process.communicate()
-    assert alive(holder) is False
+    assert is_alive(holder) is False
 
 
 def test_another_process_that_was_given_the_same_id_is_not_the_holder() -> None:
-    assert alive(replace(this_process("switch"), started="1")) is False
+    assert is_alive(replace(build_holder("switch"), started="1")) is False
 
 
 def test_the_start_time_is_the_one_of_proc_so_leases_written_earlier_stay_readable() -> None:
     if sys.platform != "linux":
         pytest.skip("proc(5) is Linux's")
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    me = this_process("switch")
+    me = build_holder("switch")
     assert abs(int(me.started) - int(fields[19])) <= 100
-    assert alive(replace(me, started=fields[19])) is True
-    assert alive(replace(me, started=str(int(fields[19]) - 1000))) is False
+    assert is_alive(replace(me, started=fields[19])) is True
+    assert is_alive(replace(me, started=str(int(fields[19]) - 1000))) is False
 
 
 def test_a_correction_of_the_wall_clock_makes_no_other_process_of_a_holder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    me = this_process("switch")
+    me = build_holder("switch")
     boot = psutil.boot_time()
     for corrected in (boot + 3600.0, boot - 3600.0):
         monkeypatch.setattr(psutil, "boot_time", lambda at=corrected: at)
         monkeypatch.setattr("psutil._pslinux.boot_time", lambda at=corrected: at)
-        assert alive(me) is True
+        assert is_alive(me) is True
 
 
 def test_a_process_that_the_system_hides_from_us_lives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,27 +128,27 @@ def test_a_process_that_the_system_hides_from_us_lives(monkeypatch: pytest.Monke
     def refuse(pid: int, signal: int) -> None:
         raise PermissionError
 
-    holder = this_process("switch")
+    holder = build_holder("switch")
     monkeypatch.setattr(psutil, "Process", hidden)
-    assert alive(holder) is True
+    assert is_alive(holder) is True
     monkeypatch.setattr(os, "kill", refuse)
-    assert alive(holder) is True
+    assert is_alive(holder) is True
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**31, 2**80])
 def test_of_an_id_that_no_process_has_nothing_is_known(pid: int) -> None:
-    assert alive(replace(this_process("switch"), pid=pid)) is None
+    assert is_alive(replace(build_holder("switch"), pid=pid)) is None
 
 
 def test_a_process_that_was_stopped_lives_and_is_known_to_be_stopped() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    holder = replace(this_process("switch"), pid=process.pid, started="")
+    holder = replace(build_holder("switch"), pid=process.pid, started="")
     try:
         assert not is_stopped(holder)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         assert is_stopped(holder)
-        assert alive(holder) is True
+        assert is_alive(holder) is True
         assert not is_stopped(replace(holder, host="elsewhere"))
         assert not is_stopped(replace(holder, started="1"))
     finally:
@@ -158,9 +158,9 @@ def test_a_process_that_was_stopped_lives_and_is_known_to_be_stopped() -> None:
 
 
 def test_a_process_of_another_machine_is_not_known() -> None:
-    me = this_process("switch")
-    assert alive(replace(me, host="elsewhere")) is None
-    assert alive(replace(me, machine="another boot")) is None
+    me = build_holder("switch")
+    assert is_alive(replace(me, host="elsewhere")) is None
+    assert is_alive(replace(me, machine="another boot")) is None
 
 
 # The local file.
@@ -310,7 +310,7 @@ def test_a_process_that_runs_keeps_its_lease_after_a_suspend_or_a_clock_that_jum
 
 def test_a_process_that_is_stopped_loses_its_lease_when_it_expires(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    holder = replace(this_process("switch"), pid=process.pid, started="")
+    holder = replace(build_holder("switch"), pid=process.pid, started="")
     wall = Wall()
     mine, other = LocalStore(tmp_path, wall), LocalStore(tmp_path, wall)
     try:
@@ -342,7 +342,7 @@ ODD_LEASES = [
     b"\xff\xfe",
     b"x" * 100_000,
     *(
-        json.dumps({**LeaseRecord(ANNA, NOW, NOW + 60).data(), "token": "t"} | odd).encode()
+        json.dumps({**LeaseRecord(ANNA, NOW, NOW + 60).to_data(), "token": "t"} | odd).encode()
         for odd in (
             {"since": float("nan")},
             {"since": 1e300},
@@ -383,8 +383,8 @@ def test_an_odd_lease_is_refused_with_the_way_out_and_a_run_that_holds_it_learns
 
 
 def test_a_lease_prints_no_control_characters_of_its_holder() -> None:
-    data = {**LeaseRecord(ANNA, NOW).data(), "user": "\x1b]0;x\x07\u202e"}
-    assert LeaseRecord.of(data).holder.user == r"\x1b]0;x\x07\u202e"
+    data = {**LeaseRecord(ANNA, NOW).to_data(), "user": "\x1b]0;x\x07\u202e"}
+    assert LeaseRecord.from_data(data).holder.user == r"\x1b]0;x\x07\u202e"
 
 
 @pytest.mark.parametrize("name", ["lease.json", "journal.jsonl"])
