@@ -92,7 +92,7 @@ class UnknownReading(Failure):
     exit_code = 4
 
 
-class Kind(StrEnum):
+class AzureErrorKind(StrEnum):
     """What an error of Azure means for what to do next."""
 
     THROTTLED = "throttled"
@@ -125,7 +125,12 @@ class Kind(StrEnum):
 
 
 MISPLACED = frozenset(
-    {Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT, Kind.GROUP_NOT_FOUND, Kind.NOT_OFFERED}
+    {
+        AzureErrorKind.SUBSCRIPTION_NOT_FOUND,
+        AzureErrorKind.OTHER_TENANT,
+        AzureErrorKind.GROUP_NOT_FOUND,
+        AzureErrorKind.NOT_OFFERED,
+    }
 )
 """The request did not reach the resource: what is wrong is where it was looked for."""
 
@@ -137,7 +142,7 @@ class AzureFailure(Failure):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: AzureErrorKind,
         message: str,
         hint: str | None = None,
         *,
@@ -158,14 +163,19 @@ class AzureFailure(Failure):
     @property
     def may_pass(self) -> bool:
         """Whether another operation holds the resource, or Azure did not say how long to wait."""
-        return self.kind is Kind.CONTENTION or (
-            self.kind is Kind.THROTTLED and self.retry_after_s is None
+        return self.kind is AzureErrorKind.CONTENTION or (
+            self.kind is AzureErrorKind.THROTTLED and self.retry_after_s is None
         )
 
     @property
     def outcome_unknown(self) -> bool:
         """Whether a write may have been done although it failed."""
-        return self.kind in (Kind.SERVER, Kind.CONNECTION, Kind.DEADLINE, Kind.OPERATION_LOST)
+        return self.kind in (
+            AzureErrorKind.SERVER,
+            AzureErrorKind.CONNECTION,
+            AzureErrorKind.DEADLINE,
+            AzureErrorKind.OPERATION_LOST,
+        )
 
 
 class StateFailure(Failure):

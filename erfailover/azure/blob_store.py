@@ -25,15 +25,15 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobLeaseClient
 
 from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
-from erfailover.errors import AzureFailure, Kind, LeaseLost, Refused, StateFailure
+from erfailover.errors import AzureErrorKind, AzureFailure, LeaseLost, Refused, StateFailure
 from erfailover.model import plain_json
 from erfailover.model.lease import (
+    AcquiredLease,
     Decision,
-    Held,
     Holder,
     LeaseRecord,
-    Standing,
-    Taken,
+    LeaseStanding,
+    LeaseState,
     decide,
     explain_refusal,
 )
@@ -130,29 +130,29 @@ class BlobStore:
         """
         raise StateFailure(f"{self.name} does not take them, and there is no other place")
 
-    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+    def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         """Take the lease; one that is expired, orphaned or taken over is first waited out."""
         try:
             return self._acquire(holder, take_over=take_over)
         except AzureFailure as failure:
             raise self._build_state_failure(failure) from failure
 
-    def look(self) -> Held:
+    def look(self) -> LeaseState:
         """Return the lease's state: Azure says whether it is leased, the metadata by whom."""
         try:
             found = self._read_properties()
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
-                return Held(Standing.FREE)
+                return LeaseState(LeaseStanding.FREE)
             raise self._build_state_failure(failure) from failure
         try:
             record = LeaseRecord.from_data(plain_json.parse_json(found.metadata[HOLDER]))
         except (KeyError, ValueError):
             record = None
         if found.lease.status != "locked":
-            return Held(Standing.EXPIRED if record else Standing.FREE, record)
+            return LeaseState(LeaseStanding.EXPIRED if record else LeaseStanding.FREE, record)
         gone = record is not None and self.lives(record.holder) is False
-        return Held(Standing.ORPHANED if gone else Standing.LIVE, record)
+        return LeaseState(LeaseStanding.ORPHANED if gone else LeaseStanding.LIVE, record)
 
     def renew(self) -> None:
         """Renew the lease, which tells whether it is still ours."""
@@ -189,11 +189,11 @@ class BlobStore:
         while self._old:
             self._old.pop().close()
 
-    def _acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+    def _acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         token = str(uuid4())
         if self._try(token):
             previous = self._read_holder(tries=1)
-            standing = Standing.EXPIRED if previous else Standing.FREE
+            standing = LeaseStanding.EXPIRED if previous else LeaseStanding.FREE
         else:
             previous = self._read_holder()
             decision = self._decide(previous, take_over)
@@ -203,7 +203,7 @@ class BlobStore:
         self._set_holder(record, token)
         self._size = self._read_properties().size
         self._token = token
-        return Taken(record, standing, previous, self.name)
+        return AcquiredLease(record, standing, previous, self.name)
 
     def _decide(self, found: LeaseRecord | None, take_over: bool) -> Decision:
         now = self.wall()
@@ -212,18 +212,18 @@ class BlobStore:
         decision = (
             decide(found, now, lives, take_over=take_over)
             if found
-            else Decision(take_over, Standing.LIVE)
+            else Decision(take_over, LeaseStanding.LIVE)
         )
         if not decision.take:
             raise Refused(*explain_refusal(self.name, found, now))
         return decision
 
-    def _wait_out(self, standing: Standing, token: str, found: LeaseRecord | None) -> None:
+    def _wait_out(self, standing: LeaseStanding, token: str, found: LeaseRecord | None) -> None:
         """Wait until Azure gives the lease up; a live one is broken first, and given 15 s."""
         who = found.holder.name if found else "an unknown holder"
         self.say(f"Waiting for the lease of {who} to run out ({LEASE_S} s at most) ...")
         began = self.clock.now()
-        if standing is Standing.LIVE:
+        if standing is LeaseStanding.LIVE:
             self._break()
             self.clock.sleep(LEASE_S)
         while not self._try(token):
@@ -351,7 +351,11 @@ class BlobStore:
             self._old.append(self.__dict__.pop("_blob"))
 
     def _call(
-        self, what: str, work: Callable[[], T], on: frozenset[Kind], at_most_s: float = CALL_S
+        self,
+        what: str,
+        work: Callable[[], T],
+        on: frozenset[AzureErrorKind],
+        at_most_s: float = CALL_S,
     ) -> T:
         retries = Retries(self.clock, self._renew_credential, self._contact)
         return retries.call(

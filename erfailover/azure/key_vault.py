@@ -17,7 +17,7 @@ from azure.keyvault.secrets import SecretClient
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.errors import PROXY_ADVICE, TLS_ADVICE
 from erfailover.azure.client.retries import READ, Contact, Retries
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.topology import TopologySharedKeys
 from erfailover.runtime.clock import Clock
 from erfailover.runtime.secrets import VaultKey
@@ -57,10 +57,13 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
             elsewhere = "challenge resource" in str(error)
             found_text = "a challenge for another resource" if elsewhere else "something else"
             raise AzureFailure(
-                Kind.REFUSED, f"{what}: expected a secret of Key Vault, found {found_text}"
+                AzureErrorKind.REFUSED,
+                f"{what}: expected a secret of Key Vault, found {found_text}",
             ) from None
         if not version or value is None:
-            raise AzureFailure(Kind.REFUSED, f"{what}: expected a secret with a value, found none")
+            raise AzureFailure(
+                AzureErrorKind.REFUSED, f"{what}: expected a secret with a value, found none"
+            )
         return VaultKey(f"{named.unversioned_id}/{version}", value)
 
     retries = Retries(clock, access.credential.renew, Contact())
@@ -83,12 +86,12 @@ def _build_client(named: TopologySharedKeys, host: str, access: Access) -> Secre
     A vault answers the first request with a challenge: which resource the token must be for. The
     SDK takes one only if the vault's host is in that resource's domain, so that no other host is
     sent a token. A host that is not one of Azure's vaults may name a resource of another domain
-    (Azure Stack Hub does; an emulator may), and there alone ``_ForVaults`` checks instead.
+    (Azure Stack Hub does; an emulator may), and there alone ``_VaultCredential`` checks instead.
     """
     of_azure = host.endswith(DOMAINS)
     return SecretClient(
         named.key_vault,
-        credential=access.credential if of_azure else _ForVaults(access.credential, host),
+        credential=access.credential if of_azure else _VaultCredential(access.credential, host),
         verify_challenge_resource=of_azure,
         transport=access.build_transport(named.key_vault),
         retry_total=0,
@@ -97,7 +100,7 @@ def _build_client(named: TopologySharedKeys, host: str, access: Access) -> Secre
 
 
 @dataclass(frozen=True)
-class _ForVaults:
+class _VaultCredential:
     """Gives a host tokens for itself and for vaults, never one that opens anything else."""
 
     inner: TokenCredential
@@ -115,7 +118,7 @@ class _ForVaults:
             asked = str(urlsplit(scope).hostname).lower()
             if asked != self.host and not asked.startswith("vault."):
                 raise AzureFailure(
-                    Kind.REFUSED,
+                    AzureErrorKind.REFUSED,
                     f"{self.host} asks for a token for {asked}, which no vault needs; it was not "
                     "given one",
                 )
@@ -137,16 +140,16 @@ def _suggest_remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | N
             f"Have the role Key Vault Secrets User assigned on {vault}; if that vault has "
             "access policies, the secret permission Get. It takes some minutes to count."
         )
-    if failure.kind is Kind.NOT_FOUND:
+    if failure.kind is AzureErrorKind.NOT_FOUND:
         return (
             f"Correct topology.shared_keys in the site file, or make the secret {named.secret}; "
             "a deleted one: az keyvault secret recover."
         )
-    if failure.kind is Kind.CONNECTION and failure.hint not in (TLS_ADVICE, PROXY_ADVICE):
+    if failure.kind is AzureErrorKind.CONNECTION and failure.hint not in (TLS_ADVICE, PROXY_ADVICE):
         return (
             f"Check the name {vault}, and that it can be reached from here (DNS, firewall, private "
             "endpoint, proxy)."
         )
-    if failure.kind is Kind.REFUSED:
+    if failure.kind is AzureErrorKind.REFUSED:
         return f"Check that {vault} is the key vault."
     return failure.hint

@@ -10,11 +10,11 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from erfailover.azure.client.polling import WRITES, Cadence
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.client.polling import WRITES, PollSchedule
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.readers.network import parse_peering
 from erfailover.azure.writer import Writer
-from erfailover.errors import AzureFailure, Kind, Refused
+from erfailover.errors import AzureErrorKind, AzureFailure, Refused
 from erfailover.model.arm_json import get_section
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
@@ -31,9 +31,9 @@ def write(
     writer: Writer,
     change: PeeringWrite,
     deadline_s: float,
-    readings: Readings,
+    readings: ReadingCache,
     max_age_s: float = 0.0,
-    cadence: Cadence = WRITES,
+    cadence: PollSchedule = WRITES,
     contention_s: float = math.inf,
 ) -> str:
     """Make a peering as a plan says; returns what was done, in words.
@@ -72,7 +72,7 @@ def write(
         put(writer, change, found, deadline_s, cadence, contention_s)
         return "written"
     except AzureFailure as failure:
-        if not change.sync or failure.kind is Kind.AUTHENTICATION:
+        if not change.sync or failure.kind is AzureErrorKind.AUTHENTICATION:
             raise
         unsynced = failure.message
     finally:
@@ -93,7 +93,7 @@ def put(
     change: PeeringWrite,
     found: dict[str, Any] | None,
     deadline_s: float,
-    cadence: Cadence = WRITES,
+    cadence: PollSchedule = WRITES,
     contention_s: float = math.inf,
 ) -> None:
     """Write a peering's flags over the body that was read, without reading it again.
@@ -117,7 +117,7 @@ def put(
 
 
 def _wait_until_unused(
-    change: PeeringWrite, seen: Peering | None, readings: Readings
+    change: PeeringWrite, seen: Peering | None, readings: ReadingCache
 ) -> Peering | None:
     """Return a peering to be removed once it carries nothing; a reading may be stale at first."""
     clock = readings.reader.clock

@@ -19,11 +19,11 @@ from erfailover.azure.client.operations import (
     parse_raw_resource,
     shorten_id,
 )
-from erfailover.azure.client.polling import HURRIED, TABLES, Cadence, CadencePolling
+from erfailover.azure.client.polling import HURRIED, TABLES, CadencePolling, PollSchedule
 from erfailover.azure.client.raw_request import Answer, list_path_rows, list_sdk_rows, send
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import Body, get_provisioning_state, get_section, parse_text
 from erfailover.model.durations import format_duration
 from erfailover.model.resource_ids import GROUP, ResourceId, get_subscription, parse
@@ -65,7 +65,7 @@ class Reader:
                 deadline_s,
             )
         except AzureFailure as failure:
-            if failure.kind is Kind.NOT_FOUND or _is_missing_group(failure, where):
+            if failure.kind is AzureErrorKind.NOT_FOUND or _is_missing_group(failure, where):
                 self._session.missing[resource_id] = None
                 return None
             raise
@@ -138,7 +138,7 @@ class Reader:
             now = self.clock.now()
             if now >= deadline:
                 raise AzureFailure(
-                    Kind.DEADLINE,
+                    AzureErrorKind.DEADLINE,
                     f"{shorten_id(resource_id)} is still {state} after {format_duration(now - began)}",
                     "Another operation holds it. Wait for it, then run the same command again.",
                 )
@@ -184,7 +184,7 @@ class Reader:
                 ),
             )
         except AzureFailure as failure:
-            if failure.kind is Kind.NOT_FOUND or _is_missing_group(failure, where):
+            if failure.kind is AzureErrorKind.NOT_FOUND or _is_missing_group(failure, where):
                 return None
             raise
 
@@ -202,7 +202,7 @@ class Reader:
         action: str,
         deadline_s: float = READ_DEADLINE_S,
         produced_after: Callable[[float], None] = lambda at_s: None,
-        cadence: Cadence = TABLES,
+        cadence: PollSchedule = TABLES,
         **arguments: Any,
     ) -> list[Body]:
         """Return the rows of an action of a gateway that only reads: ``get_learned_routes``.
@@ -270,7 +270,7 @@ class Reader:
         deadline_s: float = READ_DEADLINE_S,
         result: Callable[[Any], Any] = require_object,
         produced_after: Callable[[float], None] = lambda at_s: None,
-        cadence: Cadence = HURRIED,
+        cadence: PollSchedule = HURRIED,
         **arguments: Any,
     ) -> Any:
         """Return what an action that only reads answers, by the SDK's name without ``begin_``."""
@@ -309,7 +309,7 @@ def _place(resource_id: str) -> ResourceId:
         get_client_name(where.type)
     except ValueError as error:
         raise AzureFailure(
-            Kind.NOT_SUPPORTED,
+            AzureErrorKind.NOT_SUPPORTED,
             f"{resource_id} cannot be read: {error}",
             "erfailover reads networks that Azure Resource Manager manages, no classic ones and "
             "none of Microsoft's own.",
@@ -318,4 +318,4 @@ def _place(resource_id: str) -> ResourceId:
 
 
 def _is_missing_group(failure: AzureFailure, where: ResourceId) -> bool:
-    return failure.kind is Kind.GROUP_NOT_FOUND and where.is_a(GROUP)
+    return failure.kind is AzureErrorKind.GROUP_NOT_FOUND and where.is_a(GROUP)

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.client.operations import get_operations
-from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
-from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.client.polling import HURRIED, AcceptedOperation, CadencePolling, PollSchedule
+from erfailover.azure.client.rate_limits import RateLimiter
 from erfailover.azure.client.retries import READ, Contact, Retries
 from erfailover.azure.client.write_guard import Guard
 from erfailover.errors import AzureFailure
@@ -54,7 +54,7 @@ class Session:
         self.clock = clock
         self.subscription = subscription
         self.waiting = waiting
-        self.budget = Budget(clock)
+        self.budget = RateLimiter(clock)
         self.missing: dict[str, None] = {}
         self._access = access
         self._contact = Contact()
@@ -120,7 +120,7 @@ class Session:
         begin: Callable[[CadencePolling], Any],
         parse: Callable[[Any], T],
         deadline_s: float = READ_DEADLINE_S,
-        cadence: Cadence = HURRIED,
+        cadence: PollSchedule = HURRIED,
     ) -> T:
         """Carry out an action that can be repeated like a read; return its result.
 
@@ -146,8 +146,8 @@ class Session:
         what: str,
         deadline: float,
         begin: Callable[[CadencePolling], Any],
-        accepted: Callable[[Accepted], None] = lambda answer: None,
-        cadence: Cadence = HURRIED,
+        accepted: Callable[[AcceptedOperation], None] = lambda answer: None,
+        cadence: PollSchedule = HURRIED,
         waiting: OnWait | None = None,
     ) -> Any:
         """Begin an operation, wait until it ends, and return the JSON of its result.

@@ -14,20 +14,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from erfailover.azure.client.operations import parse_raw, shorten_id
-from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
+from erfailover.azure.client.polling import HURRIED, AcceptedOperation, CadencePolling, PollSchedule
 from erfailover.azure.client.retries import WRITE
 from erfailover.azure.client.write_guard import Guard
 from erfailover.azure.reader import Reader
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import OnWait, Session
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import Body, get_provisioning_state, get_section
 from erfailover.model.resource_ids import GROUP, parse
 from erfailover.runtime import waits
 
 log = logging.getLogger("erfailover.azure.cloud")
 
-OnAccepted = Callable[[str, Accepted], None]
+OnAccepted = Callable[[str, AcceptedOperation], None]
 """Called with the resource id and Azure's answer to a write that it accepted."""
 
 
@@ -59,7 +59,7 @@ class Writer:
         resource_id: str,
         body: Mapping[str, Any],
         deadline_s: float,
-        cadence: Cadence = HURRIED,
+        cadence: PollSchedule = HURRIED,
         contention_s: float = math.inf,
         **arguments: Any,
     ) -> None:
@@ -112,7 +112,7 @@ class Writer:
         try:
             self._write(what, resource_id, write, deadline, lambda found: found is None)
         except AzureFailure as failure:
-            if failure.kind not in (Kind.NOT_FOUND, Kind.GROUP_NOT_FOUND):
+            if failure.kind not in (AzureErrorKind.NOT_FOUND, AzureErrorKind.GROUP_NOT_FOUND):
                 raise
 
     def change_gateway(
@@ -190,9 +190,9 @@ class Writer:
         deadline: float,
         begin: Callable[[CadencePolling], Any],
         resource_id: str,
-        cadence: Cadence = HURRIED,
+        cadence: PollSchedule = HURRIED,
     ) -> Any:
-        def accepted(answer: Accepted) -> None:
+        def accepted(answer: AcceptedOperation) -> None:
             self._accepted(resource_id, answer)
 
         return self._session.await_operation(

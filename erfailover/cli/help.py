@@ -22,7 +22,7 @@ SYNONYMS = {
 """What people type for a command that has another name."""
 
 
-class Explained(click.Command):
+class CommandWithExamples(click.Command):
     """A command whose help ends with its examples, and whose failures say where it worked."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -48,7 +48,7 @@ class Explained(click.Command):
 class Commands(click.Group):
     """A group whose help ends with its examples, as that of each of its commands does."""
 
-    command_class = Explained
+    command_class = CommandWithExamples
     group_class = type
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from erfailover.cli.help import Explained
-from erfailover.cli.options import Word, add_output_options, complete_with, pop_output
+from erfailover.cli.help import CommandWithExamples
+from erfailover.cli.options import WordChoice, add_output_options, complete_with, pop_output
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @add_output_options
 def version(**options: Any) -> None:
     """Show the versions of erfailover and of what it is built on."""
@@ -21,7 +21,7 @@ def version(**options: Any) -> None:
     command.run(*pop_output(options))
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.argument("name", required=False, shell_complete=complete_with("schemas"))
 @add_output_options
 def schema(name: str | None, **options: Any) -> None:
@@ -34,8 +34,8 @@ def schema(name: str | None, **options: Any) -> None:
     command.run(name, *pop_output(options))
 
 
-@click.command(cls=Explained)
-@click.argument("shell", type=Word(SHELLS))
+@click.command(cls=CommandWithExamples)
+@click.argument("shell", type=WordChoice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what makes a shell complete commands and names.
@@ -47,7 +47,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     click.echo(cli_completion.build_script(ctx.find_root().command, shell))
 
 
-@click.command("help", cls=Explained)
+@click.command("help", cls=CommandWithExamples)
 @click.argument("command", nargs=-1, shell_complete=complete_with("commands"))
 @click.pass_context
 def help_(ctx: click.Context, command: tuple[str, ...]) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from erfailover.cli.help import Explained
+from erfailover.cli.help import CommandWithExamples
 from erfailover.cli.options import (
     LAB,
     QUIET,
     REPORT,
     Moment,
     Seconds,
-    Word,
+    WordChoice,
     add_common_options,
     add_log_options,
     add_output_options,
@@ -27,7 +27,7 @@ from erfailover.cli.options import (
 )
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option(
     "--watch",
     "every_s",
@@ -63,7 +63,7 @@ def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     command.run(build_context(options), details=details)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option(
     "-f",
     "--output-file",
@@ -76,7 +76,7 @@ def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     "-o",
     "--output",
     "form",
-    type=Word(["svg", "png"]),
+    type=WordChoice(["svg", "png"]),
     help="Format. Default: png if the file name ends in .png, otherwise svg.",
 )
 @add_site_options
@@ -92,7 +92,7 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
     command.run(build_context(options), file, form)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @of_spokes
 @add_common_options
 def doctor(**options: Any) -> None:
@@ -105,11 +105,11 @@ def doctor(**options: Any) -> None:
     command.run(build_context(options))
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option(
     "--role-definition",
     "role",
-    type=Word(["read", "switch"]),
+    type=WordChoice(["read", "switch"]),
     help="Print a custom role for `az role definition create`: to look only, or to switch.",
 )
 @click.option(
@@ -130,7 +130,7 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     command.run(build_context(options), role, scopes)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.argument("run", required=False, shell_complete=complete_with("runs"))
 @click.option(
     "--since",
@@ -141,7 +141,7 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
 @click.option(
     "--format",
     "export",
-    type=Word(["jsonl"]),
+    type=WordChoice(["jsonl"]),
     help="Print every run in full, one JSON object a line.",
 )
 @click.option("--details", is_flag=True, help="Show every step of RUN, also if many are alike.")
@@ -172,7 +172,7 @@ def history(
     command.run(build_context(options), run, since, lines=export is not None, details=details)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option(
     "--expect",
     metavar="PROBE=up|down,...",
@@ -189,7 +189,7 @@ def verify(expect: str | None, **options: Any) -> None:
     command.run(build_context(options), expect)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.argument("folder", type=click.Path(path_type=Path))
 @add_output_options
 @add_log_options

@@ -33,7 +33,7 @@ CONTEXT = "erfailover.context"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Word(click.Choice[str]):
+class WordChoice(click.Choice[str]):
     """One of a few words, in any case; for a mistyped one the error suggests the closest match."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -126,7 +126,7 @@ def add_log_options(command: F) -> F:
         ),
         click.option(
             "--log-format",
-            type=Word(["text", "json"]),
+            type=WordChoice(["text", "json"]),
             default="text",
             show_default=True,
             envvar="ERFAILOVER_LOG_FORMAT",
@@ -185,7 +185,7 @@ def _add_output_options(command: F, formats: tuple[str, ...]) -> F:
         click.option(
             "-o",
             "--output",
-            type=Word(formats),
+            type=WordChoice(formats),
             help="Output format. Default: table (json with --query)."
             + (" az: a dry run's plan as az commands." if "az" in formats else ""),
         ),

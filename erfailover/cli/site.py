@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from erfailover.cli.help import Explained
+from erfailover.cli.help import CommandWithExamples
 from erfailover.cli.options import (
     SITE,
-    Word,
+    WordChoice,
     add_common_options,
     add_output_options,
     add_write_options,
@@ -19,7 +19,7 @@ from erfailover.cli.options import (
 )
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option("--force", is_flag=True, help="Replace an existing site file.")
 @click.option("--from-azure", is_flag=True, help="Adopt an existing network (read-only).")
 @click.option("--primary-hub", metavar="ID", help="The primary hub's VNet, by its full id.")
@@ -29,7 +29,7 @@ from erfailover.cli.options import (
 @click.option("--name", help="The site's name; otherwise that of the primary hub.")
 @click.option(
     "--cloud",
-    type=Word(["public", "usgovernment", "china"]),
+    type=WordChoice(["public", "usgovernment", "china"]),
     help="Whose network it is; otherwise the public cloud's.",
 )
 @click.option(
@@ -75,7 +75,7 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
     adopt.run(build_context(options), adopt.Options(**told, force=force))
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @add_write_options
 @add_common_options
@@ -89,7 +89,7 @@ def provision(dry_run: bool, **options: Any) -> None:
     command.run(build_context(options), dry_run=dry_run)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted and stop.")
 @add_write_options
 @add_common_options
@@ -100,8 +100,8 @@ def destroy(dry_run: bool, **options: Any) -> None:
     command.run(build_context(options), dry_run=dry_run)
 
 
-@click.command(cls=Explained)
-@click.argument("language", type=Word(["terraform", "bicep"]))
+@click.command(cls=CommandWithExamples)
+@click.argument("language", type=WordChoice(["terraform", "bicep"]))
 @click.option(
     "--split",
     metavar="DIR",
@@ -116,7 +116,7 @@ def export(language: str, split: Path | None, **options: Any) -> None:
     command.run(build_context(options), language, split)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @add_output_options
 @SITE
 def validate(site_file: Path, **options: Any) -> None:

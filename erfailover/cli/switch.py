@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from erfailover.cli.help import Commands, Explained
+from erfailover.cli.help import Commands, CommandWithExamples
 from erfailover.cli.options import (
     Count,
-    Word,
+    WordChoice,
     add_common_options,
     add_plan_options,
     add_write_options,
@@ -20,11 +20,11 @@ from erfailover.cli.options import (
 )
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option(
     "--to",
     "target",
-    type=Word(["ipsec", "expressroute"]),
+    type=WordChoice(["ipsec", "expressroute"]),
     help="The path to move the spokes to.",
 )
 @click.option("--undo", is_flag=True, help="Take the last switch back, from any state.")
@@ -147,7 +147,7 @@ def _refuse_az_output(dry_run: bool, options: dict[str, Any]) -> None:
         raise click.UsageError("-o az prints a script, of which --query selects nothing.")
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @of_spokes
 @add_write_options
@@ -164,7 +164,7 @@ def prestage(dry_run: bool, **options: Any) -> None:
     command.run(build_context(options), Purpose.PRESTAGE, dry_run=dry_run)
 
 
-@click.command(cls=Explained)
+@click.command(cls=CommandWithExamples)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @of_spokes
 @add_write_options

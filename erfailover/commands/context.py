@@ -23,13 +23,13 @@ from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import get_state_folder, open_store
 from erfailover.config.subscription import AZ_CLOUDS, AzNames, names_in_az
-from erfailover.errors import AzureFailure, Failure, Kind, UsageFailure
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure, UsageFailure
 from erfailover.model.azure_context import AzureContext, identity_of, one_line
 from erfailover.model.durations import format_duration
 from erfailover.model.journal_lines import Record
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import CloudEndpoint, Site
-from erfailover.planning.peering_names import OtherName, resolve_names
+from erfailover.planning.peering_names import RenamedPeering, resolve_names
 from erfailover.reporting import misplaced
 from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import Screen
@@ -78,7 +78,7 @@ class Context:
     ticket: str | None = None
     reported: bool = False
     told_of_damage: bool = False
-    other_names: tuple[OtherName, ...] = ()
+    other_names: tuple[RenamedPeering, ...] = ()
     spokes: tuple[str, ...] = ()
     clock: Clock = field(default_factory=lambda: SystemClock(read_clock_speed(os.environ)))
     _observed_site: Site | None = None
@@ -98,7 +98,7 @@ class Context:
         """The same with every spoke, whichever were chosen."""
         return self._observed_site or self.site_file.site
 
-    def use_names_of(self, observed: Observed) -> Site:
+    def use_names_of(self, observed: SiteSnapshot) -> Site:
         """Use the names that the site's peerings have in Azure from now on; return that site."""
         self._observed_site, self.other_names = resolve_names(self.site_file.site, observed)
         self._chosen_site = None
@@ -132,7 +132,7 @@ class Context:
             f"{self.place_of(each)}: {each.seen}: {each.remedy}" for each in self.other_names
         )
 
-    def place_of(self, name: OtherName) -> str:
+    def place_of(self, name: RenamedPeering) -> str:
         """Return the line of the site file that names a peering."""
         line = self.site_file.find_line(name.keys)
         return f"{self.site_file}:{line}" if line else str(self.site_file)
@@ -209,7 +209,7 @@ class Context:
         session = self.session
         found = misplaced.of_failure(failure, session.misplaced, session.subscription)
         if found:
-            asks = any(each.kind is not Kind.NOT_OFFERED for each in found)
+            asks = any(each.kind is not AzureErrorKind.NOT_OFFERED for each in found)
             facts = misplaced.Facts(
                 self.azure_context,
                 visible_subscriptions(self.access) if asks else None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.azure.readers.doctor import Asked, read
+from erfailover.azure.readers.doctor import DoctorSources, read
 from erfailover.commands.context import Context
 from erfailover.commands.output import detect_screen
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.state_location import parse
 from erfailover.planning.doctor.check import compute_verdict
@@ -31,7 +31,7 @@ def run(context: Context) -> None:
     reader, store = context.reader, context.store
     hosts = _list_hosts(context)
     with context.doing(f"Checking {site.name}: rights, networks, gateways"):
-        facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
+        facts = read(DoctorSources(reader, hosts[ENDPOINT], store, hosts), site)
     site = context.use_names_of(facts.observed)
     facts = replace(
         facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
@@ -42,15 +42,17 @@ def run(context: Context) -> None:
         told.format_text(site, lines, width), told.build_data(site, lines), ROWS
     )
     found = compute_verdict(lines)
-    if found is Verdict.FAILS:
+    if found is ConditionStatus.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))
         verb = "fails" if len(names) == 1 else "fail"
         raise Refused(
             f"{format_count(len(names), 'check')} {verb}: {', '.join(names)}",
             "Each has its remedy above.",
         )
-    if found is Verdict.UNKNOWN:
-        unknown = (each for each in lines if each.required and each.verdict is Verdict.UNKNOWN)
+    if found is ConditionStatus.UNKNOWN:
+        unknown = (
+            each for each in lines if each.required and each.verdict is ConditionStatus.UNKNOWN
+        )
         names = list(dict.fromkeys(each.name for each in unknown))
         raise UnknownReading(
             f"not known, and a switch rests on it: {', '.join(names)}", "See the remedies above."

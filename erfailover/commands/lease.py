@@ -14,9 +14,9 @@ from erfailover.errors import Refused, StateFailure
 from erfailover.model.command_line import spoke_options
 from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
-from erfailover.model.history import Owed, collect_runs, find_owed
-from erfailover.model.lease import Standing, Taken
-from erfailover.runtime.state.lease_keeper import HeldLease
+from erfailover.model.history import OwedSpokes, collect_runs, find_owed
+from erfailover.model.lease import AcquiredLease, LeaseStanding
+from erfailover.runtime.state.lease_keeper import LeaseKeeper
 from erfailover.runtime.state.process import build_holder
 
 
@@ -25,8 +25,8 @@ class Lease:
     """The site's write lease while this command holds it; the source of every writer."""
 
     session: Session
-    held: HeldLease
-    taken: Taken
+    held: LeaseKeeper
+    taken: AcquiredLease
 
     def build_writer(
         self, accepted: OnAccepted, waiting: OnWait | None = None, write: Write = Write.OTHER
@@ -61,8 +61,8 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
     with context.doing("Taking the site's lease"):
         taken = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
-    with HeldLease(context.store, context.site.timing.step_deadline_s / speed) as held:
-        if taken.standing is not Standing.FREE:
+    with LeaseKeeper(context.store, context.site.timing.step_deadline_s / speed) as held:
+        if taken.standing is not LeaseStanding.FREE:
             _report_take_over(context, taken)
         _mend_journal(context)
         if not completes:
@@ -70,14 +70,14 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         yield Lease(session, held, taken)
 
 
-def find_unsettled(context: Context, taken: Taken) -> Owed | None:
+def find_unsettled(context: Context, taken: AcquiredLease) -> OwedSpokes | None:
     """Return the spokes that the lost holder of a lease was moving, and may still move."""
-    if taken.standing is Standing.FREE:
+    if taken.standing is LeaseStanding.FREE:
         return None
     return find_owed(collect_runs(context.read_records()))
 
 
-def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
+def _refuse_if_unsettled(context: Context, taken: AcquiredLease) -> None:
     found = find_unsettled(context, taken)
     if found is not None:
         raise Refused(
@@ -108,7 +108,7 @@ def _mend_journal(context: Context) -> None:
     )
 
 
-def _report_take_over(context: Context, taken: Taken) -> None:
+def _report_take_over(context: Context, taken: AcquiredLease) -> None:
     """Say, and record, whose lease was taken over."""
     previous = taken.previous
     who = previous.describe(taken.record.since) if previous else "an unknown holder"

@@ -63,7 +63,7 @@ class Output:
         """Standard error, for progress."""
         if self.json_log:
             return CleanConsole(
-                file=logs.ToLog(), highlight=False, soft_wrap=True, color_system=None
+                file=logs.LogStream(), highlight=False, soft_wrap=True, color_system=None
             )
         can_redraw = sys.stderr.isatty() and os.environ.get("TERM") not in DUMB
         return CleanConsole(

@@ -19,7 +19,7 @@ MOST_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """A kind of file.
 
     Attributes:
@@ -35,15 +35,15 @@ _SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<svg\b")
 _SITE = re.compile(rb"^site\s*:", re.MULTILINE)
 _REPORT_TEXT = re.compile(rb"^Run \w+, plan .*\n  erfailover ", re.MULTILINE)
 
-PLAN = Kind(
+PLAN = FileKind(
     "a saved plan",
     lambda content: _is_json(content) and b'"format": "erfailover-plan/' in content,
 )
-PICTURE = Kind(
+PICTURE = FileKind(
     "a picture",
     lambda content: content.startswith(b"\x89PNG\r\n") or bool(_SVG.match(content[:1000])),
 )
-REPORT = Kind(
+REPORT = FileKind(
     "a report of erfailover",
     lambda content: (
         (_is_json(content) and b'"format": "erfailover-report/' in content)
@@ -51,10 +51,10 @@ REPORT = Kind(
         or bool(_REPORT_TEXT.search(content))
     ),
 )
-SITE = Kind("a site file", lambda content: bool(_SITE.search(content)))
+SITE = FileKind("a site file", lambda content: bool(_SITE.search(content)))
 
 
-def check(file: Path, kind: Kind, option: str = "") -> None:
+def check(file: Path, kind: FileKind, option: str = "") -> None:
     """Refuse to write where something other than a file of the same kind is, or nothing can be.
 
     Args:
@@ -92,7 +92,7 @@ def check(file: Path, kind: Kind, option: str = "") -> None:
         )
 
 
-def write(file: Path, content: str | bytes, kind: Kind) -> None:
+def write(file: Path, content: str | bytes, kind: FileKind) -> None:
     """Write a file as a whole or not at all, if ``check`` has nothing against it.
 
     Raises:

@@ -12,7 +12,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.output import Output, fitted
 from erfailover.commands.output import show as show_result
 from erfailover.errors import UsageFailure
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.reporting import formats
@@ -28,12 +28,14 @@ MOST_BYTES = 64 * 1024 * 1024
 """A plan of 500 spokes is 4 MB."""
 
 
-def build_document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
+def build_document(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -> dict[str, Any]:
     """Return a plan as the document that is printed and kept."""
     return plan_document.build_document(site, plan, observed, __version__)
 
 
-def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | None = None) -> None:
+def show(
+    context: Context, plan: SwitchPlan, observed: SiteSnapshot, out: Path | None = None
+) -> None:
     """Print a plan in the format asked for, and keep it if that is asked for."""
     site = context.site
     whole = build_document(site, plan, observed)

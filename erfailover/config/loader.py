@@ -25,7 +25,7 @@ from erfailover.config.yaml_source import (
     Keys,
     Problem,
     Source,
-    Unreadable,
+    UnreadableYaml,
     format_keys,
     parse,
     shorten,
@@ -72,7 +72,7 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
     content = _read_content(FilePath(path))
     try:
         source = parse(content)
-    except Unreadable as unreadable:
+    except UnreadableYaml as unreadable:
         raise SiteFileError(file, unreadable.problems) from unreadable
     site, problems = _build_site(source)
     if site is not None:
@@ -86,7 +86,7 @@ def find_line(path: FilePath, keys: Keys) -> int | None:
     """Return the line of a key of a site file; None if the file does not say."""
     try:
         return parse(path.read_bytes()).find_line(keys)
-    except (OSError, Unreadable):
+    except (OSError, UnreadableYaml):
         return None
 
 

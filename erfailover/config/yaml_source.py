@@ -95,7 +95,7 @@ class Source:
         return self.lines.get(keys)
 
 
-class Unreadable(Exception):
+class UnreadableYaml(Exception):
     """The text is no YAML that could hold a site."""
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -120,19 +120,19 @@ def parse(content: bytes) -> Source:
         reader = _Reader(loader, {}, [])
         values = reader.read_value(node, (), ())
     except yaml.MarkedYAMLError as error:
-        raise Unreadable([_to_problem(error, text)]) from error
+        raise UnreadableYaml([_to_problem(error, text)]) from error
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
         found = f"the character U+{error.character:04X}"
         remedy = "remove it; a text in double quotes can have it as an escape"
-        raise Unreadable([Problem((), "printable text", found, remedy, line)]) from error
+        raise UnreadableYaml([Problem((), "printable text", found, remedy, line)]) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise Unreadable([Problem((), "YAML", str(error).splitlines()[0])]) from error
+        raise UnreadableYaml([Problem((), "YAML", str(error).splitlines()[0])]) from error
     finally:
         if loader is not None:
             loader.dispose()
     if reader.problems:
-        raise Unreadable(reader.problems)
+        raise UnreadableYaml(reader.problems)
     return Source(values, reader.lines)
 
 
@@ -188,7 +188,7 @@ def _format_limit(most: int) -> str:
 
 def _insist(holds: bool, expected: str, line: int) -> None:
     if not holds:
-        raise Unreadable([Problem((), expected, "more", None, line)])
+        raise UnreadableYaml([Problem((), expected, "more", None, line)])
 
 
 @dataclass(slots=True)
@@ -298,7 +298,7 @@ def _decode(content: bytes) -> str:
         line = content[: error.start].count(b"\n") + 1
         found = f"the byte 0x{content[error.start]:02x}"
         problem = Problem((), "UTF-8 text", found, "save the file as UTF-8", line)
-        raise Unreadable([problem]) from error
+        raise UnreadableYaml([problem]) from error
 
 
 def _to_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:

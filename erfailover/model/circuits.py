@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Reading
 from erfailover.model.resource_ids import get_last_name
@@ -132,43 +132,43 @@ def find_locations(circuits: Circuits) -> Locations:
     return Locations(known, tuple(unknown))
 
 
-def check_circuits(circuits: Circuits) -> Iterator[Claim]:
+def check_circuits(circuits: Circuits) -> Iterator[Condition]:
     """Yield what should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
     found = circuits.connections.value
     if found is None:
         why = circuits.connections.unknown or "they could not be read"
         seen = f"connections of {circuits.gateway_name}: {why}"
-        yield Claim("connections_were_read", Verdict.UNKNOWN, seen)
+        yield Condition("connections_were_read", ConditionStatus.UNKNOWN, seen)
         return
     if not found and circuits.gateway_type == EXPRESSROUTE:
         seen = f"{circuits.gateway_name} has no connection to a circuit"
-        yield Claim("connections_were_read", Verdict.FAILS, seen)
+        yield Condition("connections_were_read", ConditionStatus.FAILS, seen)
     for each in found:
         yield _check_connection(each)
         if each.circuit is not None:
             yield _check_circuit(each, each.circuit)
 
 
-def _check_connection(connection: Connection) -> Claim:
+def _check_connection(connection: Connection) -> Condition:
     name, status = "connection_is_connected", connection.status.value
     if status in (None, "Unknown", ""):
         why = connection.status.unknown or "Azure does not know its status"
-        return Claim(name, Verdict.UNKNOWN, f"connection {connection.name}: {why}")
+        return Condition(name, ConditionStatus.UNKNOWN, f"connection {connection.name}: {why}")
     if connection.provisioning_state != "Succeeded":
         state = connection.provisioning_state
         seen = f"connection {connection.name} is {state}; expected Succeeded"
-        return Claim(name, Verdict.FAILS, seen)
+        return Condition(name, ConditionStatus.FAILS, seen)
     seen = f"connection {connection.name} is {status}"
     if status == "Connected":
-        return Claim(name, Verdict.HOLDS, seen)
-    return Claim(name, Verdict.FAILS, f"{seen}; expected Connected")
+        return Condition(name, ConditionStatus.HOLDS, seen)
+    return Condition(name, ConditionStatus.FAILS, f"{seen}; expected Connected")
 
 
-def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Claim:
+def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Condition:
     name, circuit = "circuit_is_in_service", reading.value
     if circuit is None:
         why = reading.unknown or "it could not be read"
-        return Claim(name, Verdict.UNKNOWN, f"circuit of {connection.name}: {why}")
+        return Condition(name, ConditionStatus.UNKNOWN, f"circuit of {connection.name}: {why}")
     wrong = [
         f"{what} is {state or 'not there'}; expected {wanted}"
         for what, state, wanted in (
@@ -182,5 +182,7 @@ def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Claim:
     ]
     where = f"circuit {circuit.name} ({circuit.peering_location or 'Direct'})"
     if wrong:
-        return Claim(name, Verdict.FAILS, f"{where}: {join_names(wrong, 6, '; ')}")
-    return Claim(name, Verdict.HOLDS, f"{where} is Enabled and Provisioned, its peering Enabled")
+        return Condition(name, ConditionStatus.FAILS, f"{where}: {join_names(wrong, 6, '; ')}")
+    return Condition(
+        name, ConditionStatus.HOLDS, f"{where} is Enabled and Provisioned, its peering Enabled"
+    )

@@ -17,7 +17,7 @@ class Weight(StrEnum):
     """It always holds: something to know."""
 
 
-class Verdict(StrEnum):
+class ConditionStatus(StrEnum):
     """What a condition comes to. UNKNOWN is neither of the others and permits nothing."""
 
     HOLDS = "HOLDS"
@@ -26,13 +26,13 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Condition:
     """A condition asked of what was observed."""
 
     name: str
     """The condition, as a claim: ``gateway_has_a_connected_bgp_peer``."""
-    verdict: Verdict
-    seen: str
+    status: ConditionStatus
+    message: str
     """What was seen, and what was expected if it does not hold."""
     remedy: str = ""
     """What to do if it does not hold; empty if nothing is known."""

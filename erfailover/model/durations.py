@@ -20,7 +20,7 @@ UNITS = (("d", DAY_S), ("h", HOUR_S), ("min", MINUTE_S), ("s", 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class DurationEstimate:
     """How long something takes, in seconds.
 
     Attributes:
@@ -43,11 +43,11 @@ class Usual:
         return math.exp(middle + (high - middle) * (q - 0.5) / 0.4)
 
 
-PEERING_WRITES: Mapping[str, Usual] = MappingProxyType(
+PEERING_WRITES: Mapping[str, DurationEstimate] = MappingProxyType(
     {
-        "create": Usual(3.0, 14.0, 2.0),
-        "update": Usual(3.0, 13.0, 2.0),
-        "delete": Usual(4.0, 10.0, 1.0),
+        "create": DurationEstimate(3.0, 14.0, 2.0),
+        "update": DurationEstimate(3.0, 13.0, 2.0),
+        "delete": DurationEstimate(4.0, 10.0, 1.0),
     }
 )
 """Recorded: 10th, 50th and 90th percentile of a creation 1, 2, 13 s, of an update 1, 2, 12 s, each
@@ -82,7 +82,7 @@ def precise(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < MINUTE_S else format_duration(seconds)
 
 
-def describe_usual(usual: Usual) -> str:
+def describe_usual(usual: DurationEstimate) -> str:
     """Return what is usual, in words: ``typically 3 s, 90th percentile 13 s``."""
     most = format_duration(usual.one_in_ten_s)
     return f"typically {format_duration(usual.usually_s)}, 90th percentile {most}"

@@ -296,7 +296,7 @@ def _was_moved_before(name: str, last: RunRecord, earlier: list[RunRecord]) -> b
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OwedSpokes:
     """Spokes that a switch was moving when its journal ends.
 
     Attributes:
@@ -315,13 +315,13 @@ class Owed:
 ON_A_PATH = ("target", "origin")
 
 
-def find_owed(all_runs: Iterable[RunRecord]) -> Owed | None:
+def find_owed(all_runs: Iterable[RunRecord]) -> OwedSpokes | None:
     """Return the spokes that the last switch left without a path, or not known to have one."""
     switches = [run for run in all_runs if run.target and run.places]
     return _owed_by(switches[-1], switches[-1].places) if switches else None
 
 
-def every_owed(all_runs: Iterable[RunRecord]) -> tuple[Owed, ...]:
+def every_owed(all_runs: Iterable[RunRecord]) -> tuple[OwedSpokes, ...]:
     """Return the same of all switches: each spoke by the last that moved it.
 
     A switch that was completed has left none of its spokes without a path.
@@ -340,6 +340,6 @@ def every_owed(all_runs: Iterable[RunRecord]) -> tuple[Owed, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def _owed_by(run: RunRecord, places: Mapping[str, str]) -> Owed | None:
+def _owed_by(run: RunRecord, places: Mapping[str, str]) -> OwedSpokes | None:
     spokes = tuple(name for name, place in places.items() if place not in ON_A_PATH)
-    return Owed(run.id, str(run.target), spokes, run.to_continue) if spokes else None
+    return OwedSpokes(run.id, str(run.target), spokes, run.to_continue) if spokes else None

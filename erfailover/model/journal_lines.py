@@ -30,7 +30,7 @@ _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class JournalLines:
     """What the lines of a journal hold.
 
     Attributes:
@@ -49,7 +49,7 @@ class Lines:
         return f"the journal in {name} is damaged in line {number} ({why}){others}"
 
 
-def read(content: bytes) -> Lines:
+def read(content: bytes) -> JournalLines:
     """Return the records in the content of a journal, and what is damaged in it."""
     records: list[Record] = []
     damage: list[tuple[int, str]] = []
@@ -63,7 +63,7 @@ def read(content: bytes) -> Lines:
             if not _is_cut_off(line):
                 damage.append((number, str(error)))
                 records.append({"run": DAMAGED, "event": DAMAGED, "line": number})
-    return Lines(tuple(records), tuple(damage))
+    return JournalLines(tuple(records), tuple(damage))
 
 
 def remove_damage(content: bytes) -> bytes | None:

@@ -108,7 +108,7 @@ class LeaseRecord:
         return cls(Holder(user, host, pid, command, machine, started), since, expires)
 
 
-class Standing(StrEnum):
+class LeaseStanding(StrEnum):
     """What a lease that is asked for is found to be."""
 
     FREE = "free"
@@ -123,12 +123,12 @@ class Decision:
     """Whether a lease may be taken, and what it was found to be."""
 
     take: bool
-    standing: Standing
+    standing: LeaseStanding
 
     @property
     def over(self) -> bool:
         """Whether another run's lease is taken over, which is to be recorded."""
-        return self.take and self.standing is not Standing.FREE
+        return self.take and self.standing is not LeaseStanding.FREE
 
 
 def decide(
@@ -155,12 +155,12 @@ def decide(
         which nothing is known, keeps it while it renews it.
     """
     if record is None:
-        return Decision(True, Standing.FREE)
+        return Decision(True, LeaseStanding.FREE)
     if alive is False:
-        return Decision(True, Standing.ORPHANED)
+        return Decision(True, LeaseStanding.ORPHANED)
     if not running and record.expires is not None and record.expires <= now:
-        return Decision(True, Standing.EXPIRED)
-    return Decision(take_over, Standing.LIVE)
+        return Decision(True, LeaseStanding.EXPIRED)
+    return Decision(take_over, LeaseStanding.LIVE)
 
 
 def explain_refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
@@ -175,7 +175,7 @@ def explain_refusal(where: str, record: LeaseRecord | None, now: float) -> tuple
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AcquiredLease:
     """How a lease was come by.
 
     Attributes:
@@ -186,18 +186,18 @@ class Taken:
     """
 
     record: LeaseRecord
-    standing: Standing
+    standing: LeaseStanding
     previous: LeaseRecord | None
     where: str
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LeaseState:
     """The state of a lease, read without acquiring it.
 
     Attributes:
         record: whose it is or was; None if it is free, or its holder did not say.
     """
 
-    standing: Standing
+    standing: LeaseStanding
     record: LeaseRecord | None = None

@@ -194,7 +194,7 @@ class VirtualNetwork:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class SiteSnapshot:
     """A site as read from Azure at one moment.
 
     Keys are resource ids in lower case. A VNet or gateway that could not be read is not in the

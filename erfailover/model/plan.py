@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
-from erfailover.model.claims import Claim
+from erfailover.model.claims import Condition
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import get_last_name, get_network_id
@@ -122,14 +122,14 @@ class SwitchPlan:
     site: str
     target: Path
     steps: tuple[SwitchStep, ...]
-    guards: tuple[Claim, ...]
+    guards: tuple[Condition, ...]
     """What must hold before anything is written, as of now."""
     purpose: Purpose = Purpose.SWITCH
-    hazards: tuple[Claim, ...] = ()
+    hazards: tuple[Condition, ...] = ()
     """What else could keep traffic off the target; see ``hazards``."""
     remarks: tuple[str, ...] = ()
     """What the site file says otherwise than Azure, with the line to change."""
-    left_out: Mapping[str, Claim] = field(default_factory=dict)
+    left_out: Mapping[str, Condition] = field(default_factory=dict)
     """The spokes that are not moved, and why; the others are."""
     hold_time: str = ""
     """What the hold time of a switch back rests on, in words; empty without one."""
@@ -137,7 +137,7 @@ class SwitchPlan:
     """The spokes that the switch takes off a path that works."""
     undoes: str = ""
     """The run that the plan takes back, in words; empty for any other plan."""
-    way_back: tuple[Claim, ...] = ()
+    way_back: tuple[Condition, ...] = ()
     """What a switch back would be refused for as of now; empty if it would not be."""
 
     @property
@@ -145,7 +145,7 @@ class SwitchPlan:
         """The steps that change something."""
         return tuple(step for step in self.steps if step.write.change is not Change.KEEP)
 
-    def drop_spokes(self, left_out: Mapping[str, Claim]) -> SwitchPlan:
+    def drop_spokes(self, left_out: Mapping[str, Condition]) -> SwitchPlan:
         """Return the plan without some spokes, each with the reason."""
         steps = tuple(step for step in self.steps if step.spoke not in left_out)
         return replace(self, steps=steps, left_out={**left_out, **self.left_out})

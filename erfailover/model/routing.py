@@ -70,7 +70,7 @@ class Subnet:
 
 
 @dataclass(frozen=True, slots=True)
-class Surrounding:
+class VnetRouting:
     """A VNet with what the observation of a switch leaves out."""
 
     id: str
@@ -121,10 +121,10 @@ class ManagedConfiguration:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RoutingEnvironment:
     """Everything around the spokes of a site, as read at one moment."""
 
-    networks: Mapping[str, Reading[Surrounding]] = field(default_factory=dict)
+    networks: Mapping[str, Reading[VnetRouting]] = field(default_factory=dict)
     route_tables: Mapping[str, Reading[RouteTable]] = field(default_factory=dict)
     gateway_types: Mapping[Role, Reading[str]] = field(default_factory=dict)
     """``Vpn`` or ``ExpressRoute``; read only if a route makes it matter."""
@@ -141,7 +141,7 @@ class Surroundings:
     managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
     """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
 
-    def get_network(self, network_id: str) -> Reading[Surrounding]:
+    def get_network(self, network_id: str) -> Reading[VnetRouting]:
         """Return a VNet by its id."""
         return self.networks.get(network_id.lower(), Reading(None, "it was not read"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from erfailover.errors import Failure
-from erfailover.model.durations import Usual
+from erfailover.model.durations import DurationEstimate
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Task:
     change: str = ""
     resource: str = ""
     completes: bool = False
-    usual: Usual | None = None
+    usual: DurationEstimate | None = None
     records_itself: bool = False
 
 

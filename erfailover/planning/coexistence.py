@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import EXPRESSROUTE, Gateway, Observed
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import EXPRESSROUTE, Gateway, SiteSnapshot
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.once import once_per_reading
 
-ConditionCheck = Callable[[Gateway | None], Claim]
+ConditionCheck = Callable[[Gateway | None], Condition]
 
 NATIVE = (
     "Azure fails over between the two by itself, within seconds, and erfailover is of use only if "
@@ -27,26 +27,26 @@ NATIVE = (
 )
 
 
-def check_any(gateways: Sequence[Gateway], condition: ConditionCheck) -> Claim:
+def check_any(gateways: Sequence[Gateway], condition: ConditionCheck) -> Condition:
     """Return the claim of the first gateway of which a condition holds.
 
     Of none: UNKNOWN if it is unknown of one of them, otherwise FAILS, and what was seen of each.
     """
     claims = [condition(each) for each in gateways] or [condition(None)]
     for each in claims:
-        if each.verdict is Verdict.HOLDS:
+        if each.status is ConditionStatus.HOLDS:
             return each
-    unknown = any(each.verdict is Verdict.UNKNOWN for each in claims)
-    verdict = Verdict.UNKNOWN if unknown else Verdict.FAILS
-    return Claim(claims[0].name, verdict, "; ".join(each.seen for each in claims))
+    unknown = any(each.status is ConditionStatus.UNKNOWN for each in claims)
+    verdict = ConditionStatus.UNKNOWN if unknown else ConditionStatus.FAILS
+    return Condition(claims[0].name, verdict, "; ".join(each.message for each in claims))
 
 
 def check_hub_learned(
     gateways: Sequence[Gateway], role: Role, prefixes: Sequence[IPv4Network]
-) -> Claim:
+) -> Condition:
     """Return whether the gateways of a hub have learned every prefix between them."""
     whole = check_any(gateways, lambda each: conditions.check_gateway_learned(each, role, prefixes))
-    if whole.verdict is Verdict.HOLDS or not gateways[1:]:
+    if whole.status is ConditionStatus.HOLDS or not gateways[1:]:
         return whole
     return _check_learned_between(gateways[0], role, prefixes, *gateways[1:])
 
@@ -54,28 +54,30 @@ def check_hub_learned(
 @once_per_reading
 def _check_learned_between(
     first: Gateway, role: Role, prefixes: Sequence[IPv4Network], *others: Gateway
-) -> Claim:
+) -> Condition:
     """Whether each prefix is learned by one of several gateways; what is not is listed."""
 
-    def check_learned(prefix: IPv4Network) -> Claim:
+    def check_learned(prefix: IPv4Network) -> Condition:
         return check_any(
             (first, *others), lambda each: conditions.check_prefix_learned(each, role, prefix)
         )
 
     parts = [check_learned(prefix) for prefix in prefixes]
-    missing = [each for each in parts if each.verdict is not Verdict.HOLDS]
-    seen = format_prefixes((each.seen for each in missing or parts), "; ")
-    return Claim(parts[0].name, conditions.combine_verdicts(parts), seen)
+    missing = [each for each in parts if each.status is not ConditionStatus.HOLDS]
+    seen = format_prefixes((each.message for each in missing or parts), "; ")
+    return Condition(parts[0].name, conditions.combine_verdicts(parts), seen)
 
 
-def list_warnings(site: Site, observed: Observed) -> Iterator[str]:
+def list_warnings(site: Site, observed: SiteSnapshot) -> Iterator[str]:
     """Say where Azure has moved prefixes to the other gateway of a hub, or has not been able to."""
     for role, named in observed.gateways.items():
         lost = conditions.check_gateway_learned(named, role, site.remote_prefixes)
-        for other in observed.list_gateways(role)[1:] if lost.verdict is Verdict.FAILS else ():
+        for other in (
+            observed.list_gateways(role)[1:] if lost.status is ConditionStatus.FAILS else ()
+        ):
             held = check_hub_learned([named, other], role, site.remote_prefixes)
-            if held.verdict is Verdict.HOLDS:
-                yield f"{lost.seen}; {other.name} in the same hub has taken over: {NATIVE}"
+            if held.status is ConditionStatus.HOLDS:
+                yield f"{lost.message}; {other.name} in the same hub has taken over: {NATIVE}"
 
 
 def describe_second_gateway(
@@ -100,7 +102,7 @@ def describe_second_gateway(
     )
 
 
-def check_coexistence(site: Site, observed: Observed) -> Iterator[Claim]:
+def check_coexistence(site: Site, observed: SiteSnapshot) -> Iterator[Condition]:
     """Say of each hub with a second gateway what that means, and whether Azure can fail over."""
     name = "hub_has_one_gateway"
     for role in Role:
@@ -108,7 +110,7 @@ def check_coexistence(site: Site, observed: Observed) -> Iterator[Claim]:
         hub, named = observed.get_network(hub_id), observed.gateways.get(role)
         if hub is None:
             seen = f"{get_last_name(hub_id)} could not be read: whether it has a second gateway is unknown"
-            yield Claim(name, Verdict.UNKNOWN, seen)
+            yield Condition(name, ConditionStatus.UNKNOWN, seen)
             continue
         own = site.build_gateway_id(site.get_hub(role).gateway).lower()
         ids = [each for each in hub.gateways if each.lower() != own]
@@ -116,13 +118,13 @@ def check_coexistence(site: Site, observed: Observed) -> Iterator[Claim]:
         if len(beside) < len(ids) or (ids and named is None):
             listed = ", ".join(map(get_last_name, ids))
             seen = f"{hub.name} has a second gateway ({listed}), which could not be read"
-            yield Claim(name, Verdict.UNKNOWN, seen)
+            yield Condition(name, ConditionStatus.UNKNOWN, seen)
         elif beside and named is not None:
             pairs = [(each.name, each.type) for each in beside]
             seen = describe_second_gateway(hub.name, named.name, named.type, pairs, role)
             if role is Role.PRIMARY:
                 seen += "".join(f". {each}" for each in _describe_standby(site, beside))
-            yield Claim(name, Verdict.HOLDS, seen)
+            yield Condition(name, ConditionStatus.HOLDS, seen)
 
 
 def _describe_standby(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
@@ -132,6 +134,6 @@ def _describe_standby(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
             yield f"{each.name} could not take over: it has no tunnel to the premises"
             continue
         learned = conditions.check_gateway_learned(each, Role.PRIMARY, site.remote_prefixes)
-        could = {Verdict.HOLDS: "could", Verdict.FAILS: "could not"}
-        told = could.get(learned.verdict, "may or may not")
-        yield f"{each.name} {told} take over now: {learned.seen}"
+        could = {ConditionStatus.HOLDS: "could", ConditionStatus.FAILS: "could not"}
+        told = could.get(learned.status, "may or may not")
+        yield f"{each.name} {told} take over now: {learned.message}"

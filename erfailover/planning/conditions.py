@@ -19,15 +19,15 @@ from functools import lru_cache
 from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.observed import (
     EXPRESSROUTE,
     BgpPeer,
     Gateway,
     GatewayRoute,
-    Observed,
     Peering,
+    SiteSnapshot,
     VirtualNetwork,
 )
 from erfailover.model.prefix_table import KEPT, format_prefixes
@@ -54,12 +54,12 @@ Published: both are reserved, and a local network gateway may have neither.
 """
 
 
-def combine_verdicts(claims: Iterable[Claim]) -> Verdict:
+def combine_verdicts(claims: Iterable[Condition]) -> ConditionStatus:
     """Return HOLDS if all hold, FAILS if one fails, and UNKNOWN otherwise."""
-    verdicts = {claim.verdict for claim in claims}
-    if Verdict.FAILS in verdicts:
-        return Verdict.FAILS
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.HOLDS
+    verdicts = {claim.status for claim in claims}
+    if ConditionStatus.FAILS in verdicts:
+        return ConditionStatus.FAILS
+    return ConditionStatus.UNKNOWN if ConditionStatus.UNKNOWN in verdicts else ConditionStatus.HOLDS
 
 
 def parse_duration_s(text: str | None) -> float | None:
@@ -143,41 +143,47 @@ def select_originated(gateway: Gateway) -> Routes:
     )
 
 
-def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Claim:
+def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Condition:
     """Claim that the gateway exists, and no operation on it is under way or failed."""
     name = "gateway_is_provisioned"
     if gateway is None:
-        return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+        return Condition(
+            name, ConditionStatus.UNKNOWN, f"the {role} hub's gateway could not be read"
+        )
     state = gateway.provisioning_state
     holds = state == "Succeeded"
     seen = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
     remedy = "Maintenance and edits leave its tunnels up: then --force is right."
-    return Claim(
+    return Condition(
         name,
-        Verdict.HOLDS if holds else Verdict.FAILS,
+        ConditionStatus.HOLDS if holds else ConditionStatus.FAILS,
         seen,
         remedy if state in UNDER_WAY else "",
     )
 
 
-def check_gateway_connected(gateway: Gateway | None, role: Role) -> Claim:
+def check_gateway_connected(gateway: Gateway | None, role: Role) -> Condition:
     """At least one BGP session that leads out of the gateway is up; see ``external_peers``."""
     name = "gateway_has_a_connected_bgp_peer"
     if gateway is None:
-        return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+        return Condition(
+            name, ConditionStatus.UNKNOWN, f"the {role} hub's gateway could not be read"
+        )
     if is_static(gateway):
         return check_tunnel_up(gateway, name)
     if not gateway.peers.value:
         why = gateway.peers.unknown or "Azure listed no BGP peer"
-        return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
+        return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name}: {why}")
     others = select_external_peers(gateway)
     listed = _format_peers(others) or _describe_no_peer(gateway)
     if any(peer.state == CONNECTED for peer in others):
-        return Claim(name, Verdict.HOLDS, f"{gateway.name}: {listed}")
-    return Claim(name, Verdict.FAILS, f"{gateway.name}: {listed}; expected one Connected")
+        return Condition(name, ConditionStatus.HOLDS, f"{gateway.name}: {listed}")
+    return Condition(
+        name, ConditionStatus.FAILS, f"{gateway.name}: {listed}; expected one Connected"
+    )
 
 
-def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Claim:
+def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Condition:
     """Every BGP session that leads out of the gateway is up; if some are, it is degraded.
 
     A circuit ends at two edge routers (published), so an ExpressRoute gateway that lists one
@@ -185,23 +191,23 @@ def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Claim:
     """
     name = "gateway_has_all_its_bgp_peers"
     alive = check_gateway_connected(gateway, role)
-    if gateway is None or alive.verdict is not Verdict.HOLDS:
-        return Claim(name, alive.verdict, alive.seen)
+    if gateway is None or alive.status is not ConditionStatus.HOLDS:
+        return Condition(name, alive.status, alive.message)
     if is_static(gateway):
         down_tunnels = [each for each in list_static_tunnels(gateway) if each.status != CONNECTED]
-        verdict = Verdict.FAILS if down_tunnels else Verdict.HOLDS
-        return Claim(name, verdict, f"{gateway.name} is degraded: {alive.seen}")
+        verdict = ConditionStatus.FAILS if down_tunnels else ConditionStatus.HOLDS
+        return Condition(name, verdict, f"{gateway.name} is degraded: {alive.message}")
     others = select_external_peers(gateway)
     down = [peer for peer in others if peer.state != CONNECTED]
     what = "edge peers" if gateway.type == EXPRESSROUTE else "BGP peers"
     if down:
         up = len(others) - len(down)
         seen = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
-        return Claim(name, Verdict.FAILS, f"{seen}; {_format_peers(down, others)}")
+        return Condition(name, ConditionStatus.FAILS, f"{seen}; {_format_peers(down, others)}")
     if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) <= 1:
         seen = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
-        return Claim(name, Verdict.FAILS, f"{seen}; {_format_peers(others)}")
-    return Claim(name, Verdict.HOLDS, f"{gateway.name}: {_format_peers(others)}")
+        return Condition(name, ConditionStatus.FAILS, f"{seen}; {_format_peers(others)}")
+    return Condition(name, ConditionStatus.HOLDS, f"{gateway.name}: {_format_peers(others)}")
 
 
 def _format_peers(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
@@ -224,43 +230,49 @@ def _describe_no_peer(gateway: Gateway) -> str:
 @once_per_reading
 def check_gateway_learned(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
-) -> Claim:
+) -> Condition:
     """Claim that the gateway has learned every prefix, or one that covers it."""
     return _check_learned(gateway, role, prefixes)
 
 
-def check_prefix_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Claim:
+def check_prefix_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Condition:
     """Claim that the gateway has learned one prefix, or one that covers it."""
     return _check_learned(gateway, role, (prefix,))
 
 
-def _check_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]) -> Claim:
+def _check_learned(
+    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
+) -> Condition:
     name = "gateway_has_learned_the_remote_prefixes"
     if gateway is None:
-        return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+        return Condition(
+            name, ConditionStatus.UNKNOWN, f"the {role} hub's gateway could not be read"
+        )
     if is_static(gateway):
         return check_tunnels_cover(gateway, name, prefixes)
     routes = gateway.learned_routes.value
     from_outside = any(route.origin in EXTERNAL for route in routes or ())
     if not routes or (from_outside and not gateway.peers.value):
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
-        return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
+        return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name}: {why}")
     learned = select_learned_routes(gateway)
     missing = [prefix for prefix in prefixes if not learned.has_covering(prefix)]
     static = find_tunnels(gateway, missing)
     missing = [prefix for prefix in missing if prefix not in static]
     if static and not missing:
         seen = f"{gateway.name} reaches without BGP: {describe_tunnels(static)}"
-        return Claim(name, Verdict.HOLDS, seen)
+        return Condition(name, ConditionStatus.HOLDS, seen)
     if missing:
         seen = f"{gateway.name} has not learned {format_prefixes(missing)} by BGP"
-        return Claim(name, Verdict.FAILS, seen)
-    return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {format_prefixes(prefixes)}")
+        return Condition(name, ConditionStatus.FAILS, seen)
+    return Condition(
+        name, ConditionStatus.HOLDS, f"{gateway.name} has learned {format_prefixes(prefixes)}"
+    )
 
 
 def check_gateway_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
-) -> Claim:
+) -> Condition:
     """Claim that the remote prefixes come from sessions that have been up for a hold time, in s.
 
     Decides for a VPN gateway only: the sessions of an ExpressRoute gateway end at Microsoft's edge
@@ -268,16 +280,18 @@ def check_gateway_healthy_for(
     """
     name = "gateway_has_been_healthy_for_the_hold_time"
     healthy = check_gateway_learned(gateway, role, prefixes)
-    if healthy.verdict is not Verdict.HOLDS or gateway is None:
-        return Claim(name, healthy.verdict, healthy.seen)
+    if healthy.status is not ConditionStatus.HOLDS or gateway is None:
+        return Condition(name, healthy.status, healthy.message)
     if gateway.type == EXPRESSROUTE:
         seen = f"{gateway.name}'s BGP sessions end at Microsoft's edge and do not show the circuit"
-        return Claim(name, Verdict.UNKNOWN, seen)
+        return Condition(name, ConditionStatus.UNKNOWN, seen)
     held = compute_held_s(gateway, prefixes)
     if held is None:
-        return Claim(name, Verdict.UNKNOWN, f"{gateway.name} does not say for how long it is up")
-    verdict = Verdict.HOLDS if held >= hold_s else Verdict.FAILS
-    return Claim(
+        return Condition(
+            name, ConditionStatus.UNKNOWN, f"{gateway.name} does not say for how long it is up"
+        )
+    verdict = ConditionStatus.HOLDS if held >= hold_s else ConditionStatus.FAILS
+    return Condition(
         name,
         verdict,
         f"{gateway.name}'s session is up for {format_duration(held)} of {format_duration(hold_s)}",
@@ -310,42 +324,48 @@ def compute_held_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float |
     return min(known) if known and len(known) == len(longest) else None
 
 
-def check_originated(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]) -> Claim:
+def check_originated(
+    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
+) -> Condition:
     """Claim that the gateway originates every prefix; a covering one instead is UNKNOWN."""
     name = "gateway_originates_the_spoke"
     if gateway is not None and is_static(gateway):
         up = check_tunnel_up(gateway, name)
-        return replace(up, seen=f"{up.seen}; the far end's own routes lead to it")
+        return replace(up, message=f"{up.message}; the far end's own routes lead to it")
     if gateway is None or not gateway.learned_routes.value:
-        return Claim(name, Verdict.UNKNOWN, _explain_unread(gateway, role))
+        return Condition(name, ConditionStatus.UNKNOWN, _explain_unread(gateway, role))
     routes = select_originated(gateway)
     missing = [prefix for prefix in prefixes if str(prefix) not in routes.networks]
     wanted = format_prefixes(missing or prefixes)
     if not missing:
-        return Claim(name, Verdict.HOLDS, f"{gateway.name} originates {wanted}")
+        return Condition(name, ConditionStatus.HOLDS, f"{gateway.name} originates {wanted}")
     if all(map(routes.has_covering, missing)):
-        return Claim(name, Verdict.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}")
-    return Claim(name, Verdict.FAILS, f"{gateway.name} does not originate {wanted}")
+        return Condition(
+            name, ConditionStatus.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}"
+        )
+    return Condition(name, ConditionStatus.FAILS, f"{gateway.name} does not originate {wanted}")
 
 
 def check_not_originated(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
-) -> Claim:
+) -> Condition:
     """Claim that the gateway originates none of the prefixes."""
     name = "gateway_does_not_originate_the_spoke"
     if gateway is not None and is_static(gateway):
-        return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it advertises no route")
+        return Condition(
+            name, ConditionStatus.HOLDS, f"{gateway.name} has no BGP: it advertises no route"
+        )
     if gateway is None or not gateway.learned_routes.value:
-        return Claim(name, Verdict.UNKNOWN, _explain_unread(gateway, role))
+        return Condition(name, ConditionStatus.UNKNOWN, _explain_unread(gateway, role))
     exact = select_originated(gateway).networks
     still = [str(prefix) for prefix in prefixes if str(prefix) in exact]
     if still:
-        return Claim(
-            name, Verdict.FAILS, f"{gateway.name} still originates {format_prefixes(still)}"
+        return Condition(
+            name, ConditionStatus.FAILS, f"{gateway.name} still originates {format_prefixes(still)}"
         )
-    return Claim(
+    return Condition(
         name,
-        Verdict.HOLDS,
+        ConditionStatus.HOLDS,
         f"{gateway.name} does not originate {format_prefixes(prefixes)}",
     )
 
@@ -356,77 +376,77 @@ def _explain_unread(gateway: Gateway | None, role: Role) -> str:
     return f"{gateway.name}: {gateway.learned_routes.unknown or 'Azure listed no route'}"
 
 
-def check_network_read(observed: Observed, network_id: str) -> Claim:
+def check_network_read(observed: SiteSnapshot, network_id: str) -> Condition:
     """Claim that the VNet is known, with its peerings."""
     claim, name = "network_was_read", get_last_name(network_id)
     if observed.get_network(network_id) is None:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
-        return Claim(claim, Verdict.UNKNOWN, why)
-    return Claim(claim, Verdict.HOLDS, f"{name} was read")
+        return Condition(claim, ConditionStatus.UNKNOWN, why)
+    return Condition(claim, ConditionStatus.HOLDS, f"{name} was read")
 
 
-def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
+def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Condition:
     """No operation on the VNet is in progress (UNKNOWN: it may end well) or failed."""
     claim = "network_is_at_rest"
     if network is None:
-        return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
+        return Condition(claim, ConditionStatus.UNKNOWN, f"{name} could not be read")
     state = network.provisioning_state
     if state == "Succeeded":
-        return Claim(claim, Verdict.HOLDS, f"{network.name} is Succeeded")
+        return Condition(claim, ConditionStatus.HOLDS, f"{network.name} is Succeeded")
     seen = f"{network.name} is {state}; expected Succeeded"
     if state in UNDER_WAY:
         remedy = "Wait until the operation that changes it has ended."
-        return Claim(claim, Verdict.UNKNOWN, seen, remedy)
+        return Condition(claim, ConditionStatus.UNKNOWN, seen, remedy)
     again = f"az network vnet update --ids {network.id}"
-    return Claim(claim, Verdict.FAILS, seen, f"Write it again as it is: {again}")
+    return Condition(claim, ConditionStatus.FAILS, seen, f"Write it again as it is: {again}")
 
 
-def check_no_own_gateway(network: VirtualNetwork | None, name: str) -> Claim:
+def check_no_own_gateway(network: VirtualNetwork | None, name: str) -> Condition:
     """Claim that a VNet does not have its own gateway: with one it cannot use a remote one."""
     claim = "spoke_has_no_gateway_of_its_own"
     if network is None:
-        return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
+        return Condition(claim, ConditionStatus.UNKNOWN, f"{name} could not be read")
     if network.has_gateway:
-        return Claim(claim, Verdict.FAILS, f"{name} has its own gateway")
-    return Claim(claim, Verdict.HOLDS, f"{name} does not have its own gateway")
+        return Condition(claim, ConditionStatus.FAILS, f"{name} has its own gateway")
+    return Condition(claim, ConditionStatus.HOLDS, f"{name} does not have its own gateway")
 
 
-def check_peering_connected(peering: Peering | None, name: str) -> Claim:
+def check_peering_connected(peering: Peering | None, name: str) -> Condition:
     """Claim that the peering is Connected, and no operation on it is in progress or failed."""
     claim = "peering_is_connected"
     if peering is None:
-        return Claim(claim, Verdict.FAILS, f"{name} does not exist")
+        return Condition(claim, ConditionStatus.FAILS, f"{name} does not exist")
     state = peering.provisioning_state
     if peering.state == CONNECTED and state == "Succeeded":
-        return Claim(claim, Verdict.HOLDS, f"{name} is {CONNECTED}")
+        return Condition(claim, ConditionStatus.HOLDS, f"{name} is {CONNECTED}")
     seen = f"{name} is {peering.state}"
     if state != "Succeeded":
         seen += f", and its last operation is {state}, not Succeeded"
     if peering.state != CONNECTED:
         seen += f"; expected {CONNECTED}"
-    verdict = Verdict.UNKNOWN if state in UNDER_WAY else Verdict.FAILS
-    return Claim(claim, verdict, seen)
+    verdict = ConditionStatus.UNKNOWN if state in UNDER_WAY else ConditionStatus.FAILS
+    return Condition(claim, verdict, seen)
 
 
-def check_peering_complete(peering: Peering) -> Claim:
+def check_peering_complete(peering: Peering) -> Condition:
     """Claim that a peering joins the complete VNets, as the one that a switch makes does."""
     claim = "peering_joins_the_complete_networks"
     if not peering.is_partial:
-        return Claim(claim, Verdict.HOLDS, f"{peering.name} joins the complete VNets")
-    return Claim(
+        return Condition(claim, ConditionStatus.HOLDS, f"{peering.name} joins the complete VNets")
+    return Condition(
         claim,
-        Verdict.FAILS,
+        ConditionStatus.FAILS,
         f"{peering.name} joins some subnets only (peerCompleteVnets, enableOnlyIPv6Peering): a "
         "switch would open the complete VNets to each other",
         "Peer the complete VNets, or move this spoke by hand: erfailover does not support it.",
     )
 
 
-def check_peering_in_sync(peering: Peering) -> Claim:
+def check_peering_in_sync(peering: Peering) -> Condition:
     """Claim that the peering has the remote VNet's present address space in force."""
     claim = "peering_is_in_sync"
     if not peering.is_out_of_sync:
-        return Claim(claim, Verdict.HOLDS, f"{peering.name} is in sync")
+        return Condition(claim, ConditionStatus.HOLDS, f"{peering.name} is in sync")
     seen = f"{peering.name} is {peering.sync_level}"
     missing = format_prefixes(peering.unknown_space)
     owner, remote = (
@@ -435,21 +455,23 @@ def check_peering_in_sync(peering: Peering) -> Claim:
     )
     if missing:
         seen += f": {owner} and what is behind it do not reach {missing} of {remote}"
-    return Claim(claim, Verdict.FAILS, seen, f"az network vnet peering sync --ids {peering.id}")
+    return Condition(
+        claim, ConditionStatus.FAILS, seen, f"az network vnet peering sync --ids {peering.id}"
+    )
 
 
-def check_peering_ready(peering: Peering | None, name: str) -> Claim:
+def check_peering_ready(peering: Peering | None, name: str) -> Condition:
     """Claim that the peering is Connected, FullyInSync, and at rest."""
     claim = "peering_is_connected_and_in_sync"
     if peering is None:
-        return Claim(claim, Verdict.FAILS, f"{name} does not exist")
+        return Condition(claim, ConditionStatus.FAILS, f"{name} does not exist")
     seen = f"{name} is {peering.state}, {peering.sync_level or 'sync level unknown'}"
     settled = peering.provisioning_state == "Succeeded"
     synced = peering.sync_level in (None, "FullyInSync")
     if peering.state == CONNECTED and synced and settled:
-        return Claim(claim, Verdict.HOLDS, seen)
+        return Condition(claim, ConditionStatus.HOLDS, seen)
     if not settled:
         seen += f", and its last operation is {peering.provisioning_state}, not Succeeded"
     if peering.state != CONNECTED or not synced:
         seen += "; expected Connected, FullyInSync"
-    return Claim(claim, Verdict.FAILS, seen)
+    return Condition(claim, ConditionStatus.FAILS, seen)

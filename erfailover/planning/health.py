@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from erfailover.model.circuits import Circuits
 from erfailover.model.circuits import check_circuits as circuit_claims
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed, Peering
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
@@ -16,7 +16,7 @@ from erfailover.planning.coexistence import check_any, check_hub_learned
 from erfailover.planning.switch import gates, procedure
 from erfailover.planning.switch.hold_time import describe_basis
 
-HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
+HEALTHY = {ConditionStatus.HOLDS: True, ConditionStatus.FAILS: False, ConditionStatus.UNKNOWN: None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,16 @@ class SpokeHealth:
     name: str
     path: str
     healthy: bool | None
-    claims: tuple[Claim, ...]
+    claims: tuple[Condition, ...]
     prestaged: bool = False
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """What does not hold, in words; if all holds, what was seen."""
-        bad = tuple(each.seen for each in self.claims if each.verdict is not Verdict.HOLDS)
-        return bad or tuple(each.seen for each in self.claims)
+        bad = tuple(
+            each.message for each in self.claims if each.status is not ConditionStatus.HOLDS
+        )
+        return bad or tuple(each.message for each in self.claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,16 @@ class Health:
     path: str
     healthy: bool | None
     spokes: tuple[SpokeHealth, ...]
-    ready: Verdict | None
-    readiness: tuple[Claim, ...]
+    ready: ConditionStatus | None
+    readiness: tuple[Condition, ...]
     warnings: tuple[str, ...] = ()
     other: Path | None = None
-    left_out: Mapping[str, Claim] = field(default_factory=dict)
+    left_out: Mapping[str, Condition] = field(default_factory=dict)
     hold_time: str = ""
 
 
 def judge(
-    site: Site, observed: Observed, circuits: Mapping[Role, Circuits] | None = None
+    site: Site, observed: SiteSnapshot, circuits: Mapping[Role, Circuits] | None = None
 ) -> Health:
     """Return the verdict on a site.
 
@@ -111,30 +113,30 @@ def judge(
     )
 
 
-def _list_warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
+def _list_warnings(observed: SiteSnapshot, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
     for role, gateway in observed.gateways.items():
         alive = conditions.check_gateway_connected(gateway, role)
         whole = conditions.check_all_peers_connected(gateway, role)
-        if alive.verdict is Verdict.HOLDS and whole.verdict is Verdict.FAILS:
-            yield whole.seen
+        if alive.status is ConditionStatus.HOLDS and whole.status is ConditionStatus.FAILS:
+            yield whole.message
     for found in circuits.values():
         for claim in circuit_claims(found):
-            if claim.verdict is Verdict.FAILS:
-                yield claim.seen
+            if claim.status is ConditionStatus.FAILS:
+                yield claim.message
 
 
 def _list_out_of_sync(
-    site: Site, observed: Observed, spokes: Iterable[SpokeHealth]
+    site: Site, observed: SiteSnapshot, spokes: Iterable[SpokeHealth]
 ) -> Iterator[str]:
     """Yield what the path in use does not carry because a peering of it is out of sync."""
     paths = {each.name: each.path for each in spokes}
     for spoke in site.spokes:
         if (path := paths[spoke.name]) in tuple(Path):
             for claim in gates.find_out_of_sync(site, observed, ROLE_OF_PATH[Path(path)], spoke):
-                yield f"{claim.seen}. To sync it: {claim.remedy}"
+                yield f"{claim.message}. To sync it: {claim.remedy}"
 
 
-def find_leaving_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tuple[str, ...]:
+def find_leaving_healthy(site: Site, observed: SiteSnapshot, plan: SwitchPlan) -> tuple[str, ...]:
     """Return the names of the spokes that a switch takes off a path that works.
 
     Args:
@@ -150,7 +152,7 @@ def find_leaving_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tu
     )
 
 
-def find_path(site: Site, observed: Observed, spoke: Spoke) -> str:
+def find_path(site: Site, observed: SiteSnapshot, spoke: Spoke) -> str:
     """Return the path a spoke is on: whose gateway its peerings use."""
     used = []
     if observed.get_network(site.build_network_id(spoke.virtual_network)) is None:
@@ -164,19 +166,22 @@ def find_path(site: Site, observed: Observed, spoke: Spoke) -> str:
     return used[0] if used else "none"
 
 
-def _judge_spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
+def _judge_spoke(site: Site, observed: SiteSnapshot, spoke: Spoke) -> SpokeHealth:
     path = find_path(site, observed, spoke)
     network = observed.get_network(site.build_network_id(spoke.virtual_network))
     if path == "unknown" or network is None:
         key = site.build_network_id(spoke.virtual_network).lower()
         why = observed.unknown.get(key, f"{spoke.name} could not be read")
         return SpokeHealth(
-            spoke.name, "unknown", None, (Claim("spoke_was_read", Verdict.UNKNOWN, why),)
+            spoke.name,
+            "unknown",
+            None,
+            (Condition("spoke_was_read", ConditionStatus.UNKNOWN, why),),
         )
     if path == "none":
-        claim = Claim(
+        claim = Condition(
             "spoke_uses_a_remote_gateway",
-            Verdict.FAILS,
+            ConditionStatus.FAILS,
             f"no peering of {spoke.name} uses remote gateways",
         )
         return SpokeHealth(spoke.name, "none", False, (claim,))
@@ -196,7 +201,7 @@ def is_made_by_a_switch(mine: Peering | None, other: Peering | None) -> bool:
     return mine is None or (mine.state == "Initiated" and other is None)
 
 
-def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
+def is_prestaged(site: Site, observed: SiteSnapshot, spoke: Spoke) -> bool:
     """Whether a switch of the spoke to IPsec has nothing to prepare."""
     inward = observed.get_peering(
         site.build_peering_id(site.backup.virtual_network, spoke.backup_to_spoke.name)
@@ -213,7 +218,7 @@ def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
     )
 
 
-def _check_path(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:
+def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) -> list[Condition]:
     gateways = observed.list_gateways(role)
     peering = observed.get_peering(
         site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import parse_ipv4_prefix
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Role, Site
 
 
-def spaces_of_others(site: Site, observed: Observed) -> dict[str, tuple[IPv4Network, ...]]:
+def spaces_of_others(site: Site, observed: SiteSnapshot) -> dict[str, tuple[IPv4Network, ...]]:
     """Return the address spaces of the spokes that were not chosen, by name."""
     found: dict[str, tuple[IPv4Network, ...]] = {}
     for spoke in site.others:

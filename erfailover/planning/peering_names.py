@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.observed import Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.resource_ids import canonicalize, get_last_name
 from erfailover.model.site import Role, Site, SitePeering, Spoke
 
@@ -22,7 +22,7 @@ LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
-class OtherName:
+class RenamedPeering:
     """A peering that has another name than the site file says.
 
     Attributes:
@@ -61,7 +61,7 @@ class OtherName:
         return f"write name: {self.used}"
 
 
-def resolve_names(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName, ...]]:
+def resolve_names(site: Site, observed: SiteSnapshot) -> tuple[Site, tuple[RenamedPeering, ...]]:
     """Return a site with the names that its peerings have, and those that differ.
 
     Of a VNet that was not read nothing is known: its names stay as they are.
@@ -71,7 +71,7 @@ def resolve_names(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName
         observed: what was read.
     """
     peerings = _index_by_remote(observed)
-    differing: list[OtherName] = []
+    differing: list[RenamedPeering] = []
     spokes = tuple(
         _resolve_spoke(site, number, spoke, observed, peerings, differing)
         for number, spoke in enumerate(site.spokes)
@@ -82,7 +82,7 @@ def resolve_names(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName
 _ByRemote = Callable[[VirtualNetwork, str], list[Peering]]
 
 
-def _index_by_remote(observed: Observed) -> _ByRemote:
+def _index_by_remote(observed: SiteSnapshot) -> _ByRemote:
     """Return what finds the peerings of a VNet that lead to another one."""
     found: dict[tuple[str, str], list[Peering]] = defaultdict(list)
     for network in observed.networks.values():
@@ -95,9 +95,9 @@ def _resolve_spoke(
     site: Site,
     number: int,
     spoke: Spoke,
-    observed: Observed,
+    observed: SiteSnapshot,
     peerings: _ByRemote,
-    differing: list[OtherName],
+    differing: list[RenamedPeering],
 ) -> Spoke:
     """Return a spoke with the names that its peerings have; adds those that differ."""
     changed: dict[str, Any] = {}
@@ -117,7 +117,7 @@ def _resolve_spoke(
                 changed[key] = replace(wanted, name=used)
                 keys = ("spokes", number, key, "name")
                 names = get_last_name(owner), get_last_name(remote)
-                differing.append(OtherName(keys, *names, wanted.name, used, elsewhere))
+                differing.append(RenamedPeering(keys, *names, wanted.name, used, elsewhere))
     return replace(spoke, **changed) if changed else spoke
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.observed import Gateway, Tunnel
 from erfailover.model.prefix_table import PrefixTable, format_prefixes
 from erfailover.planning.once import once_per_reading
@@ -30,19 +30,21 @@ def list_connected_tunnels(gateway: Gateway) -> list[Tunnel]:
     return [each for each in list_static_tunnels(gateway) if each.status == UP]
 
 
-def check_tunnel_up(gateway: Gateway, name: str) -> Claim:
+def check_tunnel_up(gateway: Gateway, name: str) -> Condition:
     """At least one connection of a gateway without BGP is Connected."""
     reading = gateway.static_tunnels
     if reading is None or reading.value is None:
         why = (reading.unknown if reading else None) or "its connections were not read"
-        return Claim(name, Verdict.UNKNOWN, f"{gateway.name} has no BGP, and: {why}")
+        return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name} has no BGP, and: {why}")
     states = ", ".join(f"connection {each.name} {each.status}" for each in reading.value)
     seen = f"{gateway.name} has no BGP; {states or 'it has no connection'}"
     if list_connected_tunnels(gateway):
-        return Claim(name, Verdict.HOLDS, seen)
+        return Condition(name, ConditionStatus.HOLDS, seen)
     if any(each.status == "Unknown" for each in reading.value):
-        return Claim(name, Verdict.UNKNOWN, f"{seen}: Azure does not know whether it is up")
-    return Claim(name, Verdict.FAILS, f"{seen}; expected one Connected")
+        return Condition(
+            name, ConditionStatus.UNKNOWN, f"{seen}: Azure does not know whether it is up"
+        )
+    return Condition(name, ConditionStatus.FAILS, f"{seen}; expected one Connected")
 
 
 def find_tunnels(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
@@ -67,19 +69,19 @@ def describe_tunnels(tunnels: Mapping[IPv4Network, str]) -> str:
     return format_prefixes(f"{prefix} by connection {tunnel}" for prefix, tunnel in tunnels.items())
 
 
-def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Claim:
+def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Condition:
     """Every prefix lies in the address space of a connected tunnel's local network gateway."""
     up = check_tunnel_up(gateway, name)
-    if up.verdict is not Verdict.HOLDS:
+    if up.status is not ConditionStatus.HOLDS:
         return up
     static = find_tunnels(gateway, prefixes)
     missing = [each for each in prefixes if each not in static]
     if missing:
-        return Claim(
+        return Condition(
             name,
-            Verdict.FAILS,
+            ConditionStatus.FAILS,
             f"{gateway.name} has no BGP, and no connected tunnel whose local network gateway has "
             f"{format_prefixes(missing)}",
         )
     seen = f"{gateway.name} has no BGP; it reaches {describe_tunnels(static)}"
-    return Claim(name, Verdict.HOLDS, seen)
+    return Condition(name, ConditionStatus.HOLDS, seen)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Gateway, Observed
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable, build_table, format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site, Spoke
@@ -23,13 +23,13 @@ from erfailover.planning.once import once_per_reading
 
 def check_spoke_originated(
     site: Site,
-    observed: Observed,
+    observed: SiteSnapshot,
     gateway: Gateway | None,
     role: Role,
     prefixes: Sequence[IPv4Network],
     *,
     in_force: bool,
-) -> Claim:
+) -> Condition:
     """Claim that the gateway originates every prefix, or a summary of its hub does for it.
 
     Args:
@@ -42,7 +42,11 @@ def check_spoke_originated(
     """
     other = observed.gateways.get(_get_other_role(role))
     claim = check_originated(gateway, role, prefixes)
-    if claim.verdict is not Verdict.UNKNOWN or gateway is None or not gateway.learned_routes.value:
+    if (
+        claim.status is not ConditionStatus.UNKNOWN
+        or gateway is None
+        or not gateway.learned_routes.value
+    ):
         return claim
     exact = select_originated(gateway).networks
     missing = [each for each in prefixes if str(each) not in exact]
@@ -63,7 +67,9 @@ def check_spoke_originated(
         return _append_reason(claim, rival)
     told = format_prefixes(each for each in summaries if any(p.subnet_of(each) for p in missing))
     seen = f"{gateway.name} originates {told}, its hub's summary, for {format_prefixes(missing)}"
-    return Claim(claim.name, Verdict.HOLDS, f"{seen}; {name} advertises nothing over it")
+    return Condition(
+        claim.name, ConditionStatus.HOLDS, f"{seen}; {name} advertises nothing over it"
+    )
 
 
 def _describe_rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
@@ -85,7 +91,7 @@ def _build_advertised_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Ne
     return build_table((reading.value or ()) if reading else ())
 
 
-def has_gateway_transit(site: Site, observed: Observed, spoke: Spoke, role: Role) -> bool:
+def has_gateway_transit(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) -> bool:
     """Whether a spoke's peerings with a hub lend and use its gateway, and are in force."""
     hub = site.get_hub(role).virtual_network
     inward = observed.get_peering(site.build_peering_id(hub, spoke.get_inward(role).name))
@@ -101,8 +107,8 @@ def has_gateway_transit(site: Site, observed: Observed, spoke: Spoke, role: Role
     )
 
 
-def _append_reason(claim: Claim, why: str) -> Claim:
-    return replace(claim, seen=f"{claim.seen}; {why}")
+def _append_reason(claim: Condition, why: str) -> Condition:
+    return replace(claim, message=f"{claim.message}; {why}")
 
 
 def _get_other_role(role: Role) -> Role:

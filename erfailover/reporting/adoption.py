@@ -18,7 +18,7 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
-from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts
+from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, DiscoveredSite, HubFacts
 from erfailover.planning.adoption.prefixes import Prefix
 from erfailover.planning.api_versions import format_yaml
 from erfailover.reporting.words import format_path, wrap
@@ -28,7 +28,7 @@ NOTE_AT = 34
 """The column at which a note beside a value begins."""
 
 
-def render_site_file(found: Found, adoption: Adoption) -> str:
+def render_site_file(found: DiscoveredSite, adoption: Adoption) -> str:
     """Return the text of the site file; ``config.loader.load`` takes it."""
     sections = (
         _render_head(found, adoption),
@@ -41,7 +41,7 @@ def render_site_file(found: Found, adoption: Adoption) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
-def _render_head(found: Found, adoption: Adoption) -> Iterator[str]:
+def _render_head(found: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
         f"A site of erfailover: what existed in Azure at {found.observed.taken_at}, as read by "
         '"erfailover init --from-azure", which changed nothing there. Everything is named by its '
@@ -90,7 +90,7 @@ def _render_site(adoption: Adoption) -> Iterator[str]:
     yield "# managed_by: terraform"
 
 
-def _render_hubs(found: Found) -> Iterator[str]:
+def _render_hubs(found: DiscoveredSite) -> Iterator[str]:
     for role, word in ((Role.PRIMARY, "in normal times"), (Role.BACKUP, "while it is down")):
         hub = found.get_hub(role)
         yield from _format_comment(f"{role}, the path {word}: {_describe_hub(hub)}")
@@ -180,7 +180,7 @@ def _format_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _render_rest(found: Found, adoption: Adoption) -> Iterator[str]:
+def _render_rest(found: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
         "Checks of connectivity from machines of the spokes, by Run Command; they decide where "
         "routes alone cannot."
@@ -226,7 +226,7 @@ def _format_scalar(text: str) -> str:
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
 
 
-def format_text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
+def format_text(site_file: FilePath, found: DiscoveredSite, adoption: Adoption) -> str:
     """Return what ``init --from-azure`` has written, for people."""
     active = [str(each.network) for each in adoption.prefixes if each.active]
     lines = [
@@ -246,7 +246,7 @@ def format_text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
 
 
 def build_data(
-    site_file: FilePath, found: Found, adoption: Adoption, schema: str | None
+    site_file: FilePath, found: DiscoveredSite, adoption: Adoption, schema: str | None
 ) -> dict[str, Any]:
     """Return the same as plain data; ``schema`` is the file with the schema of the site file."""
     return {

@@ -23,7 +23,7 @@ PLAIN = (str, int, float, list, dict, type(None))
 NO_VALUE = "an expression that begins with & is no value; only a function takes it"
 
 
-class TooMuch(ValueError):
+class QueryTooLarge(ValueError):
     """The expression makes or looks at too much."""
 
 
@@ -61,7 +61,7 @@ class _Bounded(TreeInterpreter):
         size, depth = self._measure(result)
         self._work_left -= 1 + size
         if size > self._most_size or depth > MOST_DEPTH or self._work_left < 0:
-            raise TooMuch("it makes too much of the result")
+            raise QueryTooLarge("it makes too much of the result")
         return result
 
     def _measure(self, value: Any) -> tuple[int, int]:

@@ -51,7 +51,7 @@ STORY = (
 
 
 @dataclass
-class Told:
+class StageResult:
     """How a stage came out."""
 
     stage: Stage
@@ -73,7 +73,7 @@ class Told:
         return found == (self.stage.path, self.stage.office, self.stage.internet)
 
 
-def format_summary(story: list[Told], total_s: float) -> str:
+def format_summary(story: list[StageResult], total_s: float) -> str:
     """Return the summary for people."""
     rows = [
         (
@@ -96,7 +96,7 @@ def format_summary(story: list[Told], total_s: float) -> str:
     return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
 
 
-def _describe_path(told: Told) -> str:
+def _describe_path(told: StageResult) -> str:
     if told.stage.path is None:
         return "all gone" if told.gone else "NOT all gone"
     return told.path or "unknown"
@@ -109,7 +109,7 @@ def _describe_probe(found: bool | None, expected: bool, path: str | None) -> str
     return f"{word}, {'expected' if found is expected else 'NOT EXPECTED'}"
 
 
-def build_summary_data(story: list[Told], total_s: float) -> dict[str, Any]:
+def build_summary_data(story: list[StageResult], total_s: float) -> dict[str, Any]:
     """Return the summary as plain data."""
     return {
         "as_told": all(told.as_told for told in story) and len(story) == len(STORY),

@@ -8,20 +8,20 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.site import Site
 from erfailover.planning.doctor.check import Check, Group, compute_verdict
-from erfailover.planning.doctor.permissions import BLOB_ROLE, Need
+from erfailover.planning.doctor.permissions import BLOB_ROLE, RequiredPermission
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.screen import WIDTH
 from erfailover.reporting.words import subject, wrap
 
-WORD = VERDICT_WORD | {Verdict.FAILS: "FAIL"}
+WORD = VERDICT_WORD | {ConditionStatus.FAILS: "FAIL"}
 WARNING = "warning"
 MARGIN = 11
 MANY = 5
 """So many lines of one check that come to the same are shown."""
-Rows = Sequence[tuple[Need, tuple[str, ...]]]
+Rows = Sequence[tuple[RequiredPermission, tuple[str, ...]]]
 
 
 def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
@@ -32,7 +32,7 @@ def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
         if found:
             parts += ["", f"{group.value}:"]
             parts += [row for line in _with_few_alike(found) for row in _format_rows(line, width)]
-    if any(each.verdict is Verdict.UNKNOWN and not each.required for each in lines):
+    if any(each.verdict is ConditionStatus.UNKNOWN and not each.required for each in lines):
         parts += ["", "* no switch rests on it; it does not change the exit code"]
     return "\n".join(parts)
 
@@ -50,25 +50,30 @@ def _with_few_alike(lines: Iterable[Check]) -> Iterator[Check]:
 
 def _get_word(line: Check) -> str:
     """Return the word of a line's verdict."""
-    return WARNING if line.verdict is Verdict.FAILS and line.warning else WORD[line.verdict]
+    return WARNING if line.verdict is ConditionStatus.FAILS and line.warning else WORD[line.verdict]
 
 
 def _format_headline(site: Site, lines: Iterable[Check]) -> str:
     found = list(lines)
     counts = Counter(map(_get_word, found))
-    order = (WORD[Verdict.HOLDS], WORD[Verdict.FAILS], WARNING, WORD[Verdict.UNKNOWN])
+    order = (
+        WORD[ConditionStatus.HOLDS],
+        WORD[ConditionStatus.FAILS],
+        WARNING,
+        WORD[ConditionStatus.UNKNOWN],
+    )
     told = ", ".join(f"{counts[each]} {each}" for each in order if counts[each])
     word = {
-        Verdict.HOLDS: "nothing found that would keep a switch from working",
-        Verdict.FAILS: "NOT ready for a switch",
-        Verdict.UNKNOWN: "whether a switch would work is not known",
+        ConditionStatus.HOLDS: "nothing found that would keep a switch from working",
+        ConditionStatus.FAILS: "NOT ready for a switch",
+        ConditionStatus.UNKNOWN: "whether a switch would work is not known",
     }[compute_verdict(found)]
     return f"{subject(site)}: {word} ({told})."
 
 
 def _format_rows(line: Check, width: int) -> list[str]:
     mark = _get_word(line)
-    if line.verdict is Verdict.UNKNOWN and not line.required:
+    if line.verdict is ConditionStatus.UNKNOWN and not line.required:
         mark = "unknown*"
     indent = " " * MARGIN
     rows = wrap(f"{line.name}: {line.seen}", width, f"{mark:>{MARGIN - 2}}  ")

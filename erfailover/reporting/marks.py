@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Condition, ConditionStatus, Weight
 
 
 class Mark(StrEnum):
@@ -24,9 +24,9 @@ class Mark(StrEnum):
 WORST_FIRST = (Mark.BROKEN, Mark.UNKNOWN, Mark.DEGRADED, Mark.SOUND, Mark.ABSENT)
 
 MARK_OF_VERDICT = {
-    Verdict.HOLDS: Mark.SOUND,
-    Verdict.FAILS: Mark.BROKEN,
-    Verdict.UNKNOWN: Mark.UNKNOWN,
+    ConditionStatus.HOLDS: Mark.SOUND,
+    ConditionStatus.FAILS: Mark.BROKEN,
+    ConditionStatus.UNKNOWN: Mark.UNKNOWN,
 }
 MARK_OF_HEALTH = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
 
@@ -36,7 +36,11 @@ MARK_WORD = {
     Mark.BROKEN: "broken",
     Mark.UNKNOWN: "unknown",
 }
-VERDICT_WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "unknown"}
+VERDICT_WORD = {
+    ConditionStatus.HOLDS: "ok",
+    ConditionStatus.FAILS: "FAILS",
+    ConditionStatus.UNKNOWN: "unknown",
+}
 HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
 SHORT_HEALTH_WORD = HEALTH_WORD | {None: "unknown"}
 """For places that say themselves that they are about health."""
@@ -59,16 +63,16 @@ ASCII_SIGN = SIGN | {Mark.SOUND: "ok", Mark.BROKEN: "X"}
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Assessment:
     """A mark and its reason in words; of what is sound, what was seen."""
 
     mark: Mark
     why: str
 
     @classmethod
-    def from_claim(cls, claim: Claim) -> Condition:
+    def from_claim(cls, claim: Condition) -> Assessment:
         """Return a claim as a mark and its reason."""
-        return cls(MARK_OF_VERDICT[claim.verdict], claim.seen)
+        return cls(MARK_OF_VERDICT[claim.status], claim.message)
 
     @property
     def rank(self) -> int:
@@ -81,21 +85,21 @@ class Condition:
         return self.mark in (Mark.SOUND, Mark.ABSENT)
 
 
-def find_worst(of: Iterable[Condition]) -> Condition | None:
+def find_worst(of: Iterable[Assessment]) -> Assessment | None:
     """Return the worst of several conditions, the first of its kind; None if there are none."""
     return min(of, key=lambda each: each.rank, default=None)
 
 
-def format_claim(claim: Claim) -> str:
+def format_claim(claim: Condition) -> str:
     """Return a claim behind the word of its verdict; a mere warning and a note have their own."""
-    word = VERDICT_WORD[claim.verdict]
-    if claim.verdict is Verdict.FAILS and claim.weight is Weight.WARNS:
+    word = VERDICT_WORD[claim.status]
+    if claim.status is ConditionStatus.FAILS and claim.weight is Weight.WARNS:
         word = "warning"
-    elif claim.verdict is Verdict.HOLDS and claim.weight is Weight.NOTES:
+    elif claim.status is ConditionStatus.HOLDS and claim.weight is Weight.NOTES:
         word = "note"
-    return f"{word:>7}  {claim.seen}"
+    return f"{word:>7}  {claim.message}"
 
 
-def format_verdict(verdict: Verdict, seen: str) -> str:
+def format_verdict(verdict: ConditionStatus, seen: str) -> str:
     """Return what was seen behind the word of its verdict, in a column: ``  FAILS  ...``."""
     return f"{VERDICT_WORD[verdict]:>7}  {seen}"

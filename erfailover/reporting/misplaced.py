@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.model.azure_context import AzureContext, VisibleSubscription
 from erfailover.model.counting import join_names
 from erfailover.model.resource_ids import get_last_name
@@ -75,7 +75,7 @@ def of_failure(
 ) -> list[AzureFailure]:
     """Return the requests that a failure is due to: those it quotes, or the site's subscription."""
     quoted = [each for each in all_found if each.message in failure.message]
-    whole = (Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT)
+    whole = (AzureErrorKind.SUBSCRIPTION_NOT_FOUND, AzureErrorKind.OTHER_TENANT)
     of_site = (
         each
         for each in all_found
@@ -102,34 +102,34 @@ def with_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) 
 
 def _seen(failure: AzureFailure, facts: Facts) -> str:
     subscription, group = _place(failure)
-    if failure.kind is Kind.NOT_OFFERED or not subscription:
+    if failure.kind is AzureErrorKind.NOT_OFFERED or not subscription:
         return failure.message
     code = f" ({failure.code})" if failure.code else ""
     name = next((each.name for each in facts.visible or () if each.id == subscription), "")
     called = f"subscription {name} {subscription}" if name else f"subscription {subscription}"
     named = f"{called}{_by(facts.origin_of(subscription))}"
-    if failure.kind is Kind.GROUP_NOT_FOUND and group:
+    if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and group:
         of_both = facts.origin_of(f"/subscriptions/{subscription}/resourceGroups/{group}")
         if of_both:
             return f"resource group {group} does not exist in {called}{_by(of_both)}{code}"
         where = f"resource group {group}{_by(facts.origin_of(group))}"
         return f"{where} does not exist in {named}{code}"
-    if failure.kind is Kind.OTHER_TENANT:
+    if failure.kind is AzureErrorKind.OTHER_TENANT:
         return f"{named} is in another tenant than {_who(facts.context)}{code}"
     return f"{named} does not exist, or is not visible to {_who(facts.context)}{code}"
 
 
 def _hint(failure: AzureFailure, facts: Facts) -> str:
     subscription, _ = _place(failure)
-    if failure.kind is Kind.NOT_OFFERED:
+    if failure.kind is AzureErrorKind.NOT_OFFERED:
         return f"{(failure.hint or '').rstrip('.')}. {facts.version_from}"
     if not subscription:
         return failure.hint or ""
     others = [each for each in facts.visible or () if each.id.lower() != subscription.lower()]
     parts = [_visible(facts.visible, others), _remedy(failure, subscription, facts)]
-    if failure.kind is Kind.GROUP_NOT_FOUND and facts.may_provision:
+    if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and facts.may_provision:
         parts.append("If the network is yet to be created there: erfailover provision.")
-    if failure.kind is Kind.OTHER_TENANT:
+    if failure.kind is AzureErrorKind.OTHER_TENANT:
         parts.append(failure.hint or "")
     return " ".join(filter(None, parts))
 
@@ -150,7 +150,7 @@ def _visible(
 
 def _remedy(failure: AzureFailure, subscription: str, facts: Facts) -> str:
     """Return what to correct, by who named the subscription."""
-    if failure.kind is Kind.GROUP_NOT_FOUND:
+    if failure.kind is AzureErrorKind.GROUP_NOT_FOUND:
         return "Correct the resource group or the subscription."
     origin = facts.origin_of(subscription)
     role = "or have a role assigned in it."

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.durations import format_duration
 from erfailover.planning.probes.results import ProbeResult
@@ -56,10 +56,10 @@ def format_text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     return "\n".join(lines)
 
 
-def _compute_verdict(up: bool | None, as_expected: bool) -> Verdict:
+def _compute_verdict(up: bool | None, as_expected: bool) -> ConditionStatus:
     if up is None:
-        return Verdict.UNKNOWN
-    return Verdict.HOLDS if as_expected else Verdict.FAILS
+        return ConditionStatus.UNKNOWN
+    return ConditionStatus.HOLDS if as_expected else ConditionStatus.FAILS
 
 
 def _shorten(what: str, most: int = 36) -> str:

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from erfailover.model.counting import format_count
-from erfailover.model.durations import Usual, format_duration, rough
+from erfailover.model.durations import DurationEstimate, format_duration, rough
 from erfailover.model.outlook import Outlook, SpokeCounts
 
 ROWS = 8
@@ -58,7 +58,7 @@ class TaskRow:
 
     title: str
     elapsed_s: float
-    usual: Usual | None = None
+    usual: DurationEstimate | None = None
     why: str = ""
 
 

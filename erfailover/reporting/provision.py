@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.counting import format_count, join_names
-from erfailover.model.durations import Usual, describe_usual, format_duration
+from erfailover.model.durations import DurationEstimate, describe_usual, format_duration
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import WORDS
 from erfailover.model.tasks import Results, State
@@ -69,7 +69,7 @@ def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
         )
 
 
-def usual_lines(found: Mapping[str, Usual]) -> Iterator[str]:
+def usual_lines(found: Mapping[str, DurationEstimate]) -> Iterator[str]:
     """Yield how long each type of resource usually takes, if that is long."""
     for type_, usual in found.items():
         yield f"  a {WORDS[type_]}: {describe_usual(usual)}"

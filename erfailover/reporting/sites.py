@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.history import RunRecord
 from erfailover.model.site import Path
 from erfailover.planning.health import HEALTHY, Health
@@ -15,7 +15,11 @@ from erfailover.reporting.run.history import Alive, describe_outcome
 from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.words import format_path
 
-READY = {Verdict.HOLDS: "ready", Verdict.FAILS: "NOT ready", Verdict.UNKNOWN: "unknown"}
+READY = {
+    ConditionStatus.HOLDS: "ready",
+    ConditionStatus.FAILS: "NOT ready",
+    ConditionStatus.UNKNOWN: "unknown",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.reporting.words import format_path
 
 
-def way_back(command: str, target: str, refusals: Sequence[Claim]) -> str:
+def way_back(command: str, target: str, refusals: Sequence[Condition]) -> str:
     """Return a way back, with why it would be refused now, if it would be.
 
     Args:
@@ -28,14 +28,14 @@ def with_reason(command: str, refused: str | None) -> str:
     return f"{command} (refused for now: {refused})" if refused else command
 
 
-def why_refused(target: str, refusals: Sequence[Claim]) -> str:
+def why_refused(target: str, refusals: Sequence[Condition]) -> str:
     """Return why a switch to a path would be refused: ``ExpressRoute is not ready: ...``."""
     if not refusals:
         return ""
-    fails = any(claim.verdict is Verdict.FAILS for claim in refusals)
+    fails = any(claim.status is ConditionStatus.FAILS for claim in refusals)
     is_ready = (
         f"{format_path(target)} is not ready"
         if fails
         else (f"it is not known if {format_path(target)} is ready")
     )
-    return f"{is_ready}: {'; '.join(dict.fromkeys(claim.seen for claim in refusals))}"
+    return f"{is_ready}: {'; '.join(dict.fromkeys(claim.message for claim in refusals))}"

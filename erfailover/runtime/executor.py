@@ -6,7 +6,7 @@ order they matter, comes from pure functions; nothing is decided about networks 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
 refers to, or refers to what it owns; two that only refer to the same resource may overlap. If
-Azure refuses one all the same, the run goes on one at a time (``Width``); the one that was refused
+Azure refuses one all the same, the run goes on one at a time (``ConcurrencyLimit``); the one that was refused
 counts for nothing until it is sent again, so that the others do not wait for what holds it.
 """
 
@@ -42,7 +42,7 @@ NAMED = 6
 
 
 @dataclass
-class Width:
+class ConcurrencyLimit:
     """How many tasks may be under way at once.
 
     One, after Azure refused a write because of another; then one more after every ten that went
@@ -71,7 +71,7 @@ def run(
     tasks: Sequence[Task],
     clock: Clock,
     listener: Listener = lambda event: None,
-    width: Width | None = None,
+    width: ConcurrencyLimit | None = None,
     max_failures: int | None = None,
 ) -> Results:
     """Run tasks in the order of their needs, side by side if they do not conflict.
@@ -92,7 +92,7 @@ def run(
         Interrupted: the operator stopped it. The tasks in flight are named.
         ValueError: the tasks need one another in a circle, or need what is not there.
     """
-    return _Run(tasks, clock, listener, width or Width(), max_failures).run_to_end()
+    return _Run(tasks, clock, listener, width or ConcurrencyLimit(), max_failures).run_to_end()
 
 
 class _Run:
@@ -101,7 +101,7 @@ class _Run:
         tasks: Sequence[Task],
         clock: Clock,
         listener: Listener,
-        width: Width,
+        width: ConcurrencyLimit,
         max_failures: int | None,
     ) -> None:
         self.tasks = {task.id: task for task in tasks}

@@ -18,7 +18,7 @@ KINDS = (
 )
 
 
-class TooLarge(OSError):
+class FileTooLarge(OSError):
     """The file is larger than whoever reads it expects."""
 
 
@@ -39,7 +39,7 @@ def read(path: Path, most_bytes: int) -> bytes:
             raise OSError(errno.EINVAL, kind, str(path))
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise TooLarge(errno.EFBIG, f"a file of more than {format_size(most_bytes)}", str(path))
+        raise FileTooLarge(errno.EFBIG, f"a file of more than {format_size(most_bytes)}", str(path))
     return content
 
 

@@ -129,7 +129,7 @@ class Journal:
                     self._changed.notify_all()
                 _answer(batch, None)
 
-    def read(self) -> journal_lines.Lines:
+    def read(self) -> journal_lines.JournalLines:
         """Return every record, oldest first, and what is damaged.
 
         Raises:

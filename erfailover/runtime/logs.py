@@ -86,7 +86,7 @@ def _format_trace(formatter: logging.Formatter, record: logging.LogRecord) -> st
     return f"\n{formatter.formatException(record.exc_info)}" if record.exc_info else ""
 
 
-class Written(logging.Handler):
+class LineHandler(logging.Handler):
     """Hands every record, formatted, to a function that writes a line."""
 
     def __init__(self, write: Callable[[str], None], *, as_json: bool) -> None:
@@ -103,7 +103,7 @@ class Written(logging.Handler):
             self.handleError(record)
 
 
-class ToLog(io.StringIO):
+class LogStream(io.StringIO):
     """A text file whose every flush becomes one record: progress, if the log is JSON."""
 
     def __init__(self, logger: str = PROGRESS) -> None:
@@ -136,7 +136,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
     """
     end()
     silence_libraries()
-    logging.getLogger().addHandler(Written(write, as_json=as_json))
+    logging.getLogger().addHandler(LineHandler(write, as_json=as_json))
     ours = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)]
     logging.getLogger("erfailover").setLevel(ours)
     logging.getLogger(PROGRESS).setLevel(logging.INFO)
@@ -148,7 +148,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
 def end() -> None:
     """Log no longer; nothing happens if nothing was begun."""
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if isinstance(each, Written)]:
+    for handler in [each for each in root.handlers if isinstance(each, LineHandler)]:
         root.removeHandler(handler)
         logging.captureWarnings(False)
     for name in ("erfailover", PROGRESS, "azure.identity"):
@@ -163,4 +163,6 @@ def silence_libraries() -> None:
 
 def is_json() -> bool:
     """Whether the log is JSON, so that nothing else may be written to standard error."""
-    return any(isinstance(each, Written) and each.as_json for each in logging.getLogger().handlers)
+    return any(
+        isinstance(each, LineHandler) and each.as_json for each in logging.getLogger().handlers
+    )

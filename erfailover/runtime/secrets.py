@@ -221,7 +221,7 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
         raise UnknownReading(
             f"{file} may not be read", "It belongs to the user who ran erfailover provision."
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, input_file.TooLarge):
+    except (ValueError, KeyError, TypeError, AttributeError, input_file.FileTooLarge):
         raise UnknownReading(
             f"{file} is damaged",
             "Move it away: provision then generates new shared keys and writes them to both "

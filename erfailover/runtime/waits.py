@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ def build_wait(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
         attempt: which attempt comes after it.
     """
     code = f" ({failure.code})" if failure.code else ""
-    if failure.kind is Kind.CONTENTION:
+    if failure.kind is AzureErrorKind.CONTENTION:
         named = RESOURCE.search(failure.message)
         what = f"Azure is updating {named[1]}" if named else "Azure is at another operation"
         return Wait(f"{what}{code}", seconds, attempt, refused=True)
     said = {
-        Kind.THROTTLED: f"Azure takes no more requests for now{code}",
-        Kind.SERVER: f"Azure failed by itself{code}",
-        Kind.CONNECTION: "no answer came from Azure",
+        AzureErrorKind.THROTTLED: f"Azure takes no more requests for now{code}",
+        AzureErrorKind.SERVER: f"Azure failed by itself{code}",
+        AzureErrorKind.CONNECTION: "no answer came from Azure",
     }
     why = said.get(failure.kind, f"{failure.kind}{code}")
     return Wait(why, seconds, attempt, refused=failure.may_pass)

@@ -19,7 +19,7 @@ from erfailover.lab.auth.rbac import Access, Assignment, Eligibility
 from erfailover.lab.core.protocol import Request
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.lab.engine.throttling import Limits, Throttling
-from erfailover.planning.doctor.check import Name
+from erfailover.planning.doctor.check import CheckName
 from erfailover.planning.hazards.scene import NAMES, REMARKS
 from erfailover.runtime.state.local import LocalStore
 from tests.support.provoked import PROVOKED, arm_of
@@ -33,7 +33,7 @@ HAZARDS = tuple(each.replace("_", "-") for each in NAMES)
 IPV6_, DEFAULT_, PREFIXES_, DNS_, RESIDENTS_, MANAGED_, TUNNELS_ = REMARKED = tuple(
     each.replace("_", "-") for each in REMARKS
 )
-EVERY = {*Name, *HAZARDS, *REMARKED}
+EVERY = {*CheckName, *HAZARDS, *REMARKED}
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 NETWORK = "Microsoft.Network/virtualNetworks"
 Begin = Callable[[Stage, pytest.MonkeyPatch], None]
@@ -302,11 +302,11 @@ FURTHER_SPOKE = """- virtual_network: vnet4
   - virtual_network: vnet1"""
 
 TROUBLES = (
-    Trouble("no token", (wrong_token,), fails=(Name.CREDENTIALS,)),
+    Trouble("no token", (wrong_token,), fails=(CheckName.CREDENTIALS,)),
     Trouble(
         "a second tenant, and a managed identity",
         (in_site("location: westeurope", SECOND_TENANT), by_managed_identity),
-        fails=(Name.TENANTS,),
+        fails=(CheckName.TENANTS,),
     ),
     Trouble(
         "IPv6 in a spoke, its DNS server in the primary hub, a tunnel over the circuit",
@@ -317,7 +317,7 @@ TROUBLES = (
             changed(NETWORK, "vnet1", deployed_by_a_manager),
             a_deployment_stack,
         ),
-        fails=(TUNNELS_, Name.DENIALS),
+        fails=(TUNNELS_, CheckName.DENIALS),
         warns=(IPV6_, DNS_, MANAGED_),
     ),
     Trouble(
@@ -328,12 +328,12 @@ TROUBLES = (
     Trouble(
         "more peerings than a VNet may have",
         (many_peerings, in_site("- virtual_network: vnet1", FURTHER_SPOKE)),
-        fails=(Name.LIMITS, Name.PEERINGS),
+        fails=(CheckName.LIMITS, CheckName.PEERINGS),
     ),
     Trouble(
         "a spoke that is peered by subnets",
         (changed(PEERING, "vnet1-to-vnet2", by_subnets),),
-        fails=(Name.PEERINGS,),
+        fails=(CheckName.PEERINGS,),
     ),
     Trouble(
         "rights to look only, somebody who writes, traffic, throttling, a wrong clock",
@@ -348,14 +348,14 @@ TROUBLES = (
             fault(Fault(FaultKind.SKEW, times=FOREVER, seconds=400.0)),
         ),
         fails=(
-            Name.PERMISSIONS,
-            Name.ELIGIBLE_ROLES,
-            Name.POLICIES,
-            Name.LEASE,
-            Name.JOURNAL,
-            Name.THROUGHPUT,
-            Name.THROTTLING,
-            Name.CLOCK,
+            CheckName.PERMISSIONS,
+            CheckName.ELIGIBLE_ROLES,
+            CheckName.POLICIES,
+            CheckName.LEASE,
+            CheckName.JOURNAL,
+            CheckName.THROUGHPUT,
+            CheckName.THROTTLING,
+            CheckName.CLOCK,
         ),
     ),
     Trouble(
@@ -369,12 +369,12 @@ TROUBLES = (
             changed("Microsoft.Network/publicIPAddresses", "vng2-public-ip1", basic),
         ),
         fails=(
-            Name.LOCKS,
-            Name.NETWORKS,
-            Name.OVERLAPS,
-            Name.BACKUP_GATEWAY,
+            CheckName.LOCKS,
+            CheckName.NETWORKS,
+            CheckName.OVERLAPS,
+            CheckName.BACKUP_GATEWAY,
         ),
-        warns=(Name.GATEWAY_SKU, Name.ADDRESS_SKU),
+        warns=(CheckName.GATEWAY_SKU, CheckName.ADDRESS_SKU),
     ),
     Trouble(
         "a backup session down, a peering gone, a lock against deletion",
@@ -383,17 +383,27 @@ TROUBLES = (
             peering_gone,
             locked("CanNotDelete", "/providers/Microsoft.Network/virtualNetworks/vnet3"),
         ),
-        fails=(Name.BACKUP_SESSION, Name.BACKUP_PREFIXES, Name.PEERINGS, Name.LOCKS),
+        fails=(
+            CheckName.BACKUP_SESSION,
+            CheckName.BACKUP_PREFIXES,
+            CheckName.PEERINGS,
+            CheckName.LOCKS,
+        ),
     ),
     Trouble(
         "a tunnel to the backup down, a drill running, a site that is not prestaged as it says",
         (tunnel_down, drill, in_site("location: w", "prestaged: true\nlocation: w")),
-        fails=(Name.CONNECTIONS, Name.BACKUP_SESSION, Name.DRILL, Name.PRESTAGED),
+        fails=(
+            CheckName.CONNECTIONS,
+            CheckName.BACKUP_SESSION,
+            CheckName.DRILL,
+            CheckName.PRESTAGED,
+        ),
     ),
     Trouble(
         "a next hop without a Network Watcher, a version that Azure does not list",
         (in_site("probes:\n", f"probes:\n  {HOP}\n"), pinned("2026-02-02")),
-        fails=(Name.NETWORK_WATCHER, Name.API_VERSIONS),
+        fails=(CheckName.NETWORK_WATCHER, CheckName.API_VERSIONS),
     ),
     Trouble(
         "a next hop of a machine that may not be read, the SDK's own versions",
@@ -401,8 +411,8 @@ TROUBLES = (
             in_site("probes:\n", f"probes:\n  {HOP}\n"),
             without("Microsoft.Compute/virtualMachines/read"),
         ),
-        fails=(Name.PERMISSIONS,),
-        unknown=(Name.NETWORK_WATCHER, Name.API_VERSIONS),
+        fails=(CheckName.PERMISSIONS,),
+        unknown=(CheckName.NETWORK_WATCHER, CheckName.API_VERSIONS),
     ),
     Trouble("gateway routes kept out", (hazards(HAZARDS[0]),), fails=HAZARDS[:1]),
     Trouble("routes astray", (hazards(*HAZARDS[2:4]),), fails=HAZARDS[2:4]),
@@ -414,16 +424,19 @@ TROUBLES = (
     Trouble(
         "a spoke with a gateway of its own",
         (in_site("- virtual_network: vnet1", "- virtual_network: vnet4"),),
-        fails=(Name.OWN_GATEWAY, Name.PEERINGS),
-        warns=(Name.PEERING_NAMES,),
+        fails=(CheckName.OWN_GATEWAY, CheckName.PEERINGS),
+        warns=(CheckName.PEERING_NAMES,),
     ),
     Trouble(
         "remote prefixes in a spoke and on this machine",
         (in_site("remote_prefixes: [10.5.", "remote_prefixes: [10.1.9.0/24, 127.0.0.0/8, 10.5."),),
-        fails=(Name.OVERLAPS, Name.ENDPOINT_PATH, Name.BACKUP_PREFIXES),
+        fails=(CheckName.OVERLAPS, CheckName.ENDPOINT_PATH, CheckName.BACKUP_PREFIXES),
     ),
     Trouble(
-        "a store behind the circuit", (store_at("10.5.0.9"),), (Name.STORE_PATH,), (Name.LEASE,)
+        "a store behind the circuit",
+        (store_at("10.5.0.9"),),
+        (CheckName.STORE_PATH,),
+        (CheckName.LEASE,),
     ),
     Trouble(
         "no right to see rights, policies and locks",
@@ -438,37 +451,37 @@ TROUBLES = (
             ),
         ),
         unknown=(
-            Name.CREDENTIALS,
-            Name.TENANTS,
-            Name.PERMISSIONS,
-            Name.ELIGIBLE_ROLES,
-            Name.DENIALS,
-            Name.LOCKS,
-            Name.POLICIES,
-            Name.CLOCK,
-            Name.THROTTLING,
+            CheckName.CREDENTIALS,
+            CheckName.TENANTS,
+            CheckName.PERMISSIONS,
+            CheckName.ELIGIBLE_ROLES,
+            CheckName.DENIALS,
+            CheckName.LOCKS,
+            CheckName.POLICIES,
+            CheckName.CLOCK,
+            CheckName.THROTTLING,
         ),
     ),
     Trouble(
         "no right to read networks and gateways",
         (without("Microsoft.Network/*/read", "Microsoft.Network/virtualNetworkGateways/*"),),
         unknown=(
-            Name.NETWORKS,
-            Name.OWN_GATEWAY,
-            Name.PEERINGS,
-            Name.PEERING_NAMES,
-            Name.OVERLAPS,
-            Name.BACKUP_GATEWAY,
-            Name.BACKUP_SESSION,
-            Name.BACKUP_PREFIXES,
-            Name.GATEWAY_SKU,
-            Name.THROUGHPUT,
-            Name.CONNECTIONS,
-            Name.SECOND_GATEWAYS,
-            Name.HOLD_TIME,
-            Name.DRILL,
-            Name.PRESTAGED,
-            Name.LIMITS,
+            CheckName.NETWORKS,
+            CheckName.OWN_GATEWAY,
+            CheckName.PEERINGS,
+            CheckName.PEERING_NAMES,
+            CheckName.OVERLAPS,
+            CheckName.BACKUP_GATEWAY,
+            CheckName.BACKUP_SESSION,
+            CheckName.BACKUP_PREFIXES,
+            CheckName.GATEWAY_SKU,
+            CheckName.THROUGHPUT,
+            CheckName.CONNECTIONS,
+            CheckName.SECOND_GATEWAYS,
+            CheckName.HOLD_TIME,
+            CheckName.DRILL,
+            CheckName.PRESTAGED,
+            CheckName.LIMITS,
             *HAZARDS,
             *REMARKED,
         ),
@@ -483,26 +496,26 @@ TROUBLES = (
             damaged_lease,
         ),
         unknown=(
-            Name.ADDRESS_SKU,
-            Name.BACKUP_SESSION,
-            Name.BACKUP_PREFIXES,
-            Name.CLOCK,
-            Name.THROTTLING,
-            Name.LEASE,
+            CheckName.ADDRESS_SKU,
+            CheckName.BACKUP_SESSION,
+            CheckName.BACKUP_PREFIXES,
+            CheckName.CLOCK,
+            CheckName.THROTTLING,
+            CheckName.LEASE,
         ),
     ),
     Trouble(
         "a private store",
         (store_at("192.168.7.7"),),
-        unknown=(Name.STORE_PATH, Name.LEASE, Name.JOURNAL),
+        unknown=(CheckName.STORE_PATH, CheckName.LEASE, CheckName.JOURNAL),
     ),
 )
-NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH, Name.JOURNAL}
+NEVER_UNKNOWN_HERE = {CheckName.ENDPOINT_PATH, CheckName.JOURNAL}
 """The lab is always on this machine; ``tests/unit/planning/test_doctor_checks.py`` shows the
 unknown one."""
 
 
-NEVER_FAILS = {Name.SECOND_GATEWAYS, Name.HOLD_TIME}
+NEVER_FAILS = {CheckName.SECOND_GATEWAYS, CheckName.HOLD_TIME}
 """These say what a switch back rests on, and who else fails over: nothing that keeps one back."""
 
 
@@ -585,7 +598,7 @@ def test_a_role_that_is_eligible_and_not_active_is_told_with_what_to_do(
     def told(access: Access) -> dict[str, Any]:
         stage.lab.access = access
         lines = {each["name"]: each for each in stage.json("doctor")["checks"]}
-        found: dict[str, Any] = lines[Name.ELIGIBLE_ROLES]
+        found: dict[str, Any] = lines[CheckName.ELIGIBLE_ROLES]
         return found
 
     inactive = told(Access(limited, (row,)))
@@ -616,7 +629,7 @@ def test_the_policys_question_is_of_the_version_that_is_written_with(
         pinned(version)(stage, monkeypatch)
     stage.lab.newest_api_version = max(version, "2025-11-01")
     checks = stage.json("doctor")["checks"]
-    assert {each["verdict"] for each in checks if each["name"] == Name.POLICIES} == {"ok"}
-    versions = [each["seen"] for each in checks if each["name"] == Name.API_VERSIONS]
+    assert {each["verdict"] for each in checks if each["name"] == CheckName.POLICIES} == {"ok"}
+    versions = [each["seen"] for each in checks if each["name"] == CheckName.API_VERSIONS]
     assert versions[0].startswith(f"Microsoft.Network {version}")
     assert set(asked) == {version}

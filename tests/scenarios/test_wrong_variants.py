@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Change, StepKind, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
@@ -45,7 +45,7 @@ def test_break_and_make_swapped_is_caught(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def swapped(
-        site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+        site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
     ) -> SwitchPlan:
         plan = RIGHT(site, observed, target, ours)
         writes = {step.kind: step.write for step in plan.writes}
@@ -66,7 +66,7 @@ def test_deleting_the_peering_instead_of_changing_it_is_caught(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deleting(
-        site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+        site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
     ) -> SwitchPlan:
         plan = RIGHT(site, observed, target, ours)
         steps = [

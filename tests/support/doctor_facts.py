@@ -9,32 +9,32 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from erfailover.model.circuits import Circuits, Connection, FailoverTest
-from erfailover.model.claims import Verdict
-from erfailover.model.lease import Held, Standing
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.lease import LeaseStanding, LeaseState
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
 from erfailover.model.site import Drill, Path, Role, Site, SitePeering
 from erfailover.planning.api_versions import TYPES, ApiVersions, Offer
 from erfailover.planning.doctor import environment
 from erfailover.planning.doctor.check import Check
 from erfailover.planning.doctor.facts import (
-    Facts,
+    DoctorFacts,
     GatewayDetail,
-    HostPath,
+    GatewayLoad,
+    HostReachability,
     Identity,
-    Load,
     Policies,
 )
-from erfailover.planning.doctor.permissions import Grant, On, list_groups, list_resources
+from erfailover.planning.doctor.permissions import ActionScope, Grant, list_groups, list_resources
 from tests.support import sites
 from tests.support.hazard_scenes import around
 
 SITE = sites.site()
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
+HOLDS, FAILS, UNKNOWN = ConditionStatus.HOLDS, ConditionStatus.FAILS, ConditionStatus.UNKNOWN
 OWNER = (Grant(("*",)),)
 GROUP = list_groups(SITE)[0].lower()
-PLACES = [each for on in On for each in list_resources(SITE, on)] + [*list_groups(SITE)]
+PLACES = [each for on in ActionScope for each in list_resources(SITE, on)] + [*list_groups(SITE)]
 
 DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
 
@@ -64,8 +64,8 @@ def connected(
     )
 
 
-def host(what: str, *addresses: str, proxy: str | None = None) -> HostPath:
-    return HostPath(what, "h.example", Reading(tuple(map(IPv4Address, addresses))), proxy)
+def host(what: str, *addresses: str, proxy: str | None = None) -> HostReachability:
+    return HostReachability(what, "h.example", Reading(tuple(map(IPv4Address, addresses))), proxy)
 
 
 OFFERED = ("2026-03-01", "2025-07-01", "2024-05-01", "2018-11-01")
@@ -84,9 +84,9 @@ def versions(
     return ApiVersions({"network": (offers,)}, ("westeurope",), {"network": used}, pin)
 
 
-def facts(**changes: Any) -> Facts:
+def facts(**changes: Any) -> DoctorFacts:
     """Everything sound."""
-    sound = Facts(
+    sound = DoctorFacts(
         NOW,
         "https://management.azure.com",
         Reading(Identity("anna@example.org", "user", "1", "2")),
@@ -99,9 +99,9 @@ def facts(**changes: Any) -> Facts:
         eligible={GROUP: Reading(())},
         api_versions=Reading(versions()),
         gateways={Role.PRIMARY: Reading(detail("vng1")), Role.BACKUP: Reading(detail())},
-        load=Reading(Load(1e6, 2e6, "24 hours")),
+        load=Reading(GatewayLoad(1e6, 2e6, "24 hours")),
         remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},
-        lease=Reading(Held(Standing.FREE)),
+        lease=Reading(LeaseState(LeaseStanding.FREE)),
         journal=Reading(""),
         around=around(),
         circuits={Role.PRIMARY: connected("er", EXPRESSROUTE), Role.BACKUP: connected("vng2")},
@@ -111,8 +111,8 @@ def facts(**changes: Any) -> Facts:
 
 
 def lines_of(
-    check: Callable[[Site, Facts], Iterator[Check]], site: Site = SITE, **changes: Any
-) -> list[tuple[Verdict, str]]:
+    check: Callable[[Site, DoctorFacts], Iterator[Check]], site: Site = SITE, **changes: Any
+) -> list[tuple[ConditionStatus, str]]:
     return [(each.verdict, each.seen) for each in check(site, facts(**changes))]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from erfailover.model.observed import Reading
-from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings
+from erfailover.model.routing import RouteTable, RoutingEnvironment, Subnet, VnetRouting
 from erfailover.model.site import Role
 from tests.support import sites
 
@@ -22,7 +22,7 @@ def around(
     gateway_subnet: RouteTable | None = None,
     kinds: tuple[str, str] | None = ("Vpn", "Vpn"),
     **more: object,
-) -> Surroundings:
+) -> RoutingEnvironment:
     """What a site's VNets have, with a table at the spoke's subnet or at both GatewaySubnets."""
     networks = {}
     for name, number in (("vnet1", 1), ("vnet2", 2), ("vnet3", 3)):
@@ -32,10 +32,10 @@ def around(
         subnet = "sub1" if name == "vnet1" else "GatewaySubnet"
         subnets = (Subnet(subnet, (own,), key if has else None),)
         networks[SITE.build_network_id(name).lower()] = Reading(
-            Surrounding(SITE.build_network_id(name), name, (own,), subnets)
+            VnetRouting(SITE.build_network_id(name), name, (own,), subnets)
         )
     tables = {"spoke": spoke, "gateways": gateway_subnet}
     types = dict(zip(Role, map(Reading, kinds), strict=True)) if kinds else {}
-    base = Surroundings(networks, {k: Reading(v) for k, v in tables.items() if v}, types)
+    base = RoutingEnvironment(networks, {k: Reading(v) for k, v in tables.items() if v}, types)
     base = replace(base, tunnels=Reading(()), managed=dict.fromkeys(networks, Reading(())))
     return replace(base, **more)  # type: ignore[arg-type]

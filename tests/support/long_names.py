@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.observed import BgpPeer, Gateway, Observed, Peering, VirtualNetwork
+from erfailover.model.observed import BgpPeer, Gateway, Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Hub, Path, Role, Site, SitePeering, Spoke
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
@@ -51,7 +51,7 @@ def _spoke(number: int, length: int) -> Spoke:
     )
 
 
-def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False) -> Observed:
+def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False) -> SiteSnapshot:
     """Return what one reads of such a site: on ExpressRoute, its spokes of so many kinds.
 
     Args:
@@ -96,7 +96,9 @@ def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False)
         for number, (each, peerings) in enumerate(owned.items())
     }
     gateways = (_gateway(of, Role.PRIMARY, networks, dark=dark), _gateway(of, Role.BACKUP, {}))
-    return Observed("2026-01-01T00:00:00Z", networks, {each.role: each for each in gateways}, {})
+    return SiteSnapshot(
+        "2026-01-01T00:00:00Z", networks, {each.role: each for each in gateways}, {}
+    )
 
 
 def _peering(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.model.observed import Gateway, Observed
+from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from tests.support.sites import State, gateway, observed, on, peer, route
 
@@ -21,18 +21,18 @@ def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
     return replace(gateway(role, *routes), asn=65010, **more)  # type: ignore[arg-type]
 
 
-def healthy(of: Site) -> Observed:
+def healthy(of: Site) -> SiteSnapshot:
     names = [each.virtual_network for each in of.spokes]
     gateways = (serving(of, Role.PRIMARY, names), serving(of, Role.BACKUP, []))
     return observed(of, on(Path.EXPRESSROUTE, of), gateways)
 
 
-def dark(of: Site) -> Observed:
+def dark(of: Site) -> SiteSnapshot:
     down = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
     return observed(of, on(Path.EXPRESSROUTE, of), (down, serving(of, Role.BACKUP, [])))
 
 
-def mixed(of: Site, moved: int) -> Observed:
+def mixed(of: Site, moved: int) -> SiteSnapshot:
     """So many of the spokes, the last ones, are on IPsec; the others on ExpressRoute."""
     names = [each.virtual_network for each in of.spokes]
     before, after = on(Path.EXPRESSROUTE, of), on(Path.IPSEC, of)

@@ -9,9 +9,9 @@ from erfailover.model.observed import (
     BgpPeer,
     Gateway,
     GatewayRoute,
-    Observed,
     Peering,
     Reading,
+    SiteSnapshot,
     VirtualNetwork,
 )
 from erfailover.model.peering_flags import Flags
@@ -67,7 +67,7 @@ State = dict[str, tuple[Flags, str]]
 
 def observed(
     of: Site, state: State, gateways: tuple[Gateway, ...] | None = None, **unknown: str
-) -> Observed:
+) -> SiteSnapshot:
     """What one would read of a site whose peerings are in a state; unknown VNets by name."""
     prefixes = {"vnet1": "10.1.0.0/16", "vnet2": "10.2.0.0/16", "vnet3": "10.3.0.0/16"}
     owned: dict[str, list[str]] = {}
@@ -106,7 +106,7 @@ def observed(
             gateway(Role.PRIMARY, route("10.5.0.0/16")),
             gateway(Role.BACKUP, route("10.5.0.0/16")),
         )
-    return Observed(
+    return SiteSnapshot(
         "2026-01-01T00:00:00Z",
         networks,
         {each.role: each for each in gateways},

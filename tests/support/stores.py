@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from erfailover.errors import LeaseLost, StateFailure
-from erfailover.model.lease import Held, Holder, Taken
+from erfailover.model.lease import AcquiredLease, Holder, LeaseState
 from erfailover.runtime.state.local import LocalStore
 
 NOW = 1_800_000_000.0
@@ -70,12 +70,12 @@ class Remote:
         self._call("append")
         self.journal += lines
 
-    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+    def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         self._call("acquire")
         assert self.inner is not None
         return self.inner.acquire(holder, take_over=take_over)
 
-    def look(self) -> Held:
+    def look(self) -> LeaseState:
         self._call("look")
         assert self.inner is not None
         return self.inner.look()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from erfailover.cli.main import invoke
 from erfailover.commands.output import Output
-from erfailover.errors import DRAWING, STYLE, AzureFailure, Kind, escape_controls
+from erfailover.errors import DRAWING, STYLE, AzureErrorKind, AzureFailure, escape_controls
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.screen import Screen
 from erfailover.runtime.logs import TextFormat
@@ -43,7 +43,7 @@ def test_only_styles_or_what_draws_a_live_display_can_be_let_through() -> None:
 
 
 def test_a_failure_and_a_line_of_the_log_have_none() -> None:
-    failure = AzureFailure(Kind.REFUSED, HOSTILE, HOSTILE)
+    failure = AzureFailure(AzureErrorKind.REFUSED, HOSTILE, HOSTILE)
     assert CONTROLS.search(f"{failure} {failure.message} {failure.hint}") is None
     import logging
 

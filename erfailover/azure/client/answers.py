@@ -16,7 +16,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
-from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.runtime.logs import redact
 
 log = logging.getLogger("erfailover.azure.answers")
@@ -40,7 +40,7 @@ def wrap_parse_errors(what: str) -> Iterator[None]:
         log.debug("%s: not understood", what, exc_info=True)
         said = redact(f"{type(error).__name__}: {error}".splitlines()[0][:200])
         raise AzureFailure(
-            Kind.SERVER,
+            AzureErrorKind.SERVER,
             f"{what}: the answer is not what Azure's API describes ({said})",
             "Something between here and Azure may have answered instead (a proxy, a sign-in page), "
             "or Azure failed. Run the same command again.",

@@ -24,7 +24,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 
 REDIRECTION = 3
 """The class of the statuses 300 to 399."""
@@ -64,7 +64,7 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
         """
         if self._base is not None and not is_below(request.url, self._base):
             raise AzureFailure(
-                Kind.REFUSED,
+                AzureErrorKind.REFUSED,
                 f"a {request.method} to {format_host(request.url)} was not sent: the address is none "
                 f"of {format_host(self._base)}",
                 "An answer named that address. If a proxy rewrites answers, go around it.",
@@ -82,7 +82,7 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
         target = received.headers.get("Location")
         if received.status_code // 100 == REDIRECTION and target:
             raise AzureFailure(
-                Kind.REFUSED,
+                AzureErrorKind.REFUSED,
                 f"a {request.method} to {format_host(request.url)} was redirected to "
                 f"{format_host(target) if '://' in target else target[:100]}, which is not followed",
                 "Azure redirects nothing: look for a proxy or a sign-in page in between.",

@@ -18,7 +18,7 @@ from azure.mgmt.network import NetworkManagementClient
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.answers import parse_object
 from erfailover.azure.client.api_versions import ApiVersionPolicy, find_version
-from erfailover.azure.client.rate_limits import Budget, PacingPolicy
+from erfailover.azure.client.rate_limits import PacingPolicy, RateLimiter
 from erfailover.azure.client.tenants import PeerTenantPolicy
 from erfailover.azure.client.write_guard import Guard, WriteGuardPolicy
 
@@ -36,7 +36,7 @@ class Clients:
 
     subscription: str
     access: Access = field(repr=False)
-    budget: Budget = field(repr=False)
+    budget: RateLimiter = field(repr=False)
     guard: Guard | None = None
 
     @cached_property

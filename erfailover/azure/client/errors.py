@@ -29,7 +29,7 @@ from azure.core.polling.base_polling import OperationFailed
 from erfailover.azure.client import sign_in
 from erfailover.azure.client.answers import parse
 from erfailover.azure.client.request_log import strip_queries
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.runtime.logs import redact
 
 CONTENTION = frozenset(
@@ -93,23 +93,23 @@ NOT_FOUND = frozenset(
 documented)."""
 
 PLACES = {
-    "InvalidAuthenticationTokenTenant": Kind.OTHER_TENANT,
-    "SubscriptionNotFound": Kind.SUBSCRIPTION_NOT_FOUND,
-    "InvalidSubscriptionId": Kind.SUBSCRIPTION_NOT_FOUND,
-    "ResourceGroupNotFound": Kind.GROUP_NOT_FOUND,
-    "InvalidResourceType": Kind.NOT_OFFERED,
-    "InvalidApiVersionParameter": Kind.NOT_OFFERED,
-    "NoRegisteredProviderFound": Kind.NOT_OFFERED,
-    "UnsupportedApiVersion": Kind.NOT_OFFERED,
+    "InvalidAuthenticationTokenTenant": AzureErrorKind.OTHER_TENANT,
+    "SubscriptionNotFound": AzureErrorKind.SUBSCRIPTION_NOT_FOUND,
+    "InvalidSubscriptionId": AzureErrorKind.SUBSCRIPTION_NOT_FOUND,
+    "ResourceGroupNotFound": AzureErrorKind.GROUP_NOT_FOUND,
+    "InvalidResourceType": AzureErrorKind.NOT_OFFERED,
+    "InvalidApiVersionParameter": AzureErrorKind.NOT_OFFERED,
+    "NoRegisteredProviderFound": AzureErrorKind.NOT_OFFERED,
+    "UnsupportedApiVersion": AzureErrorKind.NOT_OFFERED,
 }
 """Codes that say that the request did not reach the resource (documented: ARM's common errors;
 reported: azure-powershell 12061, azure-cli 28496, terraform-provider-azurerm 4546)."""
 
 SEEN = {
-    Kind.OTHER_TENANT: "the subscription is in another tenant than this sign-in",
-    Kind.SUBSCRIPTION_NOT_FOUND: "this identity does not see the subscription",
-    Kind.GROUP_NOT_FOUND: "the resource group does not exist",
-    Kind.NOT_OFFERED: "this cloud or region does not offer the resource type or the API version",
+    AzureErrorKind.OTHER_TENANT: "the subscription is in another tenant than this sign-in",
+    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "this identity does not see the subscription",
+    AzureErrorKind.GROUP_NOT_FOUND: "the resource group does not exist",
+    AzureErrorKind.NOT_OFFERED: "this cloud or region does not offer the resource type or the API version",
 }
 """What the kinds of ``PLACES`` mean, in words."""
 
@@ -126,20 +126,20 @@ NOT_OFFERED_HINTS = {
 """What to do next about what is not offered, by code."""
 
 HINTS = {
-    Kind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
+    AzureErrorKind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
     "machine.",
-    Kind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login --tenant ID). "
+    AzureErrorKind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login --tenant ID). "
     "Otherwise name the tenant under tenants: in the site file (init: --tenant ID); a managed "
     "identity cannot sign in to it, a multi-tenant application or a guest user can.",
-    Kind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the sign-in (az "
+    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the sign-in (az "
     "account show), and whether the identity has a role in that subscription.",
-    Kind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
-    Kind.NOT_OFFERED: "This says nothing about the resource. New versions reach regions one after "
+    AzureErrorKind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
+    AzureErrorKind.NOT_OFFERED: "This says nothing about the resource. New versions reach regions one after "
     "another: run the command again, then compare with the versions that 'az provider show "
     "--namespace Microsoft.Network' lists.",
-    Kind.CONTENTION: "Another operation holds it, or Azure gave a reason that is not known to "
+    AzureErrorKind.CONTENTION: "Another operation holds it, or Azure gave a reason that is not known to "
     "pass or to stay. Run the same command again.",
-    Kind.SERVER: "Azure failed by itself; the same command can be run again.",
+    AzureErrorKind.SERVER: "Azure failed by itself; the same command can be run again.",
 }
 """What to do next, by kind."""
 
@@ -222,7 +222,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
         return _translate_response(error, what)
     if isinstance(error, ClientAuthenticationError):
         return AzureFailure(
-            Kind.AUTHENTICATION,
+            AzureErrorKind.AUTHENTICATION,
             redact(strip_queries(f"no token for {what}: {sign_in.format_attempts(error)}")),
             _find_transport_advice(error)
             or sign_in.suggest_remedy(str(error))
@@ -231,13 +231,13 @@ def translate(error: AzureError, what: str) -> AzureFailure:
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
-            Kind.CONNECTION,
+            AzureErrorKind.CONNECTION,
             redact(strip_queries(f"{what} was not answered: {sign_in.get_first_line(error)}")),
             _find_transport_advice(error)
             or "Check that the management endpoint can be reached from here "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
         )
-    return AzureFailure(Kind.SERVER, f"{what} failed: {sign_in.get_first_line(error)}")
+    return AzureFailure(AzureErrorKind.SERVER, f"{what} failed: {sign_in.get_first_line(error)}")
 
 
 def _translate_response(error: HttpResponseError, what: str) -> AzureFailure:
@@ -249,7 +249,7 @@ def _translate_response(error: HttpResponseError, what: str) -> AzureFailure:
     ended = isinstance(error.__cause__, OperationFailed)  # the status is that of a look at it
     kind = _classify(200 if ended else status, code, details)
     said = f"{code or status}: {message}"
-    if kind is Kind.REFUSED:
+    if kind is AzureErrorKind.REFUSED:
         said = f"{what} was refused by Azure: {said}"
     else:
         said = f"{what}: {SEEN[kind]} ({said})" if kind in SEEN else f"{what}: {said}"
@@ -299,34 +299,34 @@ def _parse_http_date_s(text: str) -> float | None:
     return max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
-def _classify(status: int, code: str | None, details: list[str]) -> Kind:
+def _classify(status: int, code: str | None, details: list[str]) -> AzureErrorKind:
     if code in CONTENTION or CONTENTION.intersection(details):
-        return Kind.CONTENTION
+        return AzureErrorKind.CONTENTION
     if code in PLACES:
         return PLACES[code]
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Kind.THROTTLED
+        return AzureErrorKind.THROTTLED
     if status == HTTPStatus.UNAUTHORIZED or code in (
         "ExpiredAuthenticationToken",
         "InvalidAuthenticationToken",
     ):
-        return Kind.AUTHENTICATION
+        return AzureErrorKind.AUTHENTICATION
     if (
         code is None
         or code in SERVER
         or status == HTTPStatus.REQUEST_TIMEOUT
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     ):
-        return Kind.SERVER  # without one of Azure's codes, a proxy may have answered
+        return AzureErrorKind.SERVER  # without one of Azure's codes, a proxy may have answered
     if status == HTTPStatus.NOT_FOUND and code in NOT_FOUND:
-        return Kind.NOT_FOUND
+        return AzureErrorKind.NOT_FOUND
     if (
         status == HTTPStatus.CONFLICT
         and code not in FINAL_CONFLICTS
         and not code.startswith("Lease")
     ):
-        return Kind.CONTENTION
-    return Kind.REFUSED
+        return AzureErrorKind.CONTENTION
+    return AzureErrorKind.REFUSED
 
 
 def _parse_body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:

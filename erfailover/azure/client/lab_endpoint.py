@@ -9,7 +9,7 @@ import socket
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 
 PATIENCE_S = 1.0
 """How long a connection to this machine may take, in wall seconds."""
@@ -34,7 +34,7 @@ def insist_on_answer(endpoint: str) -> None:
         ).close()
     except OSError:
         raise AzureFailure(
-            Kind.CONNECTION,
+            AzureErrorKind.CONNECTION,
             f"the lab at {endpoint} does not answer",
             "Start it with `erfailover lab up`, or open a new shell to use Azure "
             "(ERFAILOVER_ENDPOINT is set).",

@@ -19,9 +19,9 @@ from azure.core.polling.base_polling import BadResponse, BadStatus, OperationFai
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
 from erfailover.azure.client import answers
-from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.client.rate_limits import RateLimiter
 from erfailover.azure.client.retries import READ, Retries
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.durations import format_duration
 from erfailover.runtime.clock import Clock
 
@@ -36,7 +36,7 @@ ENDINGS = frozenset({400, 409, 412, 422})
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
+class PollSchedule:
     """When to poll: first, and then after this share of the time that has passed, or a pause."""
 
     first_s: float = 1.0
@@ -50,18 +50,18 @@ class Cadence:
         return min(max(self.pause_s, passed_s * self.share), MOST_S)
 
 
-HURRIED = Cadence()
-WRITES = Cadence(first_s=2.0, share=0.2)
+HURRIED = PollSchedule()
+WRITES = PollSchedule(first_s=2.0, share=0.2)
 """For writes of peerings: half of them have ended by the first poll, one in ten a second before
 (recorded)."""
-BREAKS = Cadence(first_s=1.5, share=0.1, pause_s=0.5)
+BREAKS = PollSchedule(first_s=1.5, share=0.1, pause_s=0.5)
 """For the write after which a spoke has no path until the next one."""
-QUEUED = Cadence(first_s=0.8, share=0.03, pause_s=0.4)
+QUEUED = PollSchedule(first_s=0.8, share=0.03, pause_s=0.4)
 """For writes that others wait for, one after the other: none was quicker (recorded)."""
-TABLES = Cadence(first_s=5.0, share=0.05, pause_s=0.7)
+TABLES = PollSchedule(first_s=5.0, share=0.05, pause_s=0.7)
 """For a gateway's tables: half of them are there by the first poll (recorded), and nothing is
 decided on one of them alone."""
-PATIENT = Cadence(first_s=5.0, share=0.8, pause_s=5.0)
+PATIENT = PollSchedule(first_s=5.0, share=0.8, pause_s=5.0)
 """For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
 the first poll (recorded), and each poll costs a request."""
 
@@ -69,12 +69,14 @@ the first poll (recorded), and each poll costs a request."""
 LOOK_S = 30.0
 """How long a look at an operation is repeated while Azure answers server errors, in seconds; then
 the resource is looked at instead."""
-PATIENCE = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.CONNECTION})
+PATIENCE = frozenset(
+    {AzureErrorKind.THROTTLED, AzureErrorKind.CONTENTION, AzureErrorKind.CONNECTION}
+)
 """After what a look is repeated up to the deadline: a look at the resource would meet the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedOperation:
     """What Azure answered to a request that begins an operation.
 
     Attributes:
@@ -128,9 +130,9 @@ class CadencePolling(ARMPolling):
         clock: Clock,
         retries: Retries,
         deadline: float,
-        budget: Budget,
-        accepted: Callable[[Accepted], None] = lambda accepted: None,
-        cadence: Cadence = HURRIED,
+        budget: RateLimiter,
+        accepted: Callable[[AcceptedOperation], None] = lambda accepted: None,
+        cadence: PollSchedule = HURRIED,
     ) -> None:
         super().__init__()
         self._cadence = cadence
@@ -155,7 +157,7 @@ class CadencePolling(ARMPolling):
         self._method = answer.request.method
         self._began = self.produced_after_s = self._clock.now()
         self._accepted(
-            Accepted(
+            AcceptedOperation(
                 self._method,
                 answer.status_code,
                 operation,
@@ -204,7 +206,7 @@ class CadencePolling(ARMPolling):
         now = self._clock.now()
         if now >= self._deadline and self._looked:
             raise AzureFailure(
-                Kind.DEADLINE,
+                AzureErrorKind.DEADLINE,
                 f"{self._what} has not ended after {format_duration(now - self._asked)}",
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
@@ -216,7 +218,9 @@ class CadencePolling(ARMPolling):
         if needed is None:
             self._clock.sleep(pause)
         elif self._clock.wait_for(lambda: not needed(), pause):
-            raise AzureFailure(Kind.DEADLINE, f"{self._what}: the result is needed no more")
+            raise AzureFailure(
+                AzureErrorKind.DEADLINE, f"{self._what}: the result is needed no more"
+            )
 
     def request_status(self, status_link: str) -> Any:
         """Look once, through the retries for reads.
@@ -240,7 +244,7 @@ class CadencePolling(ARMPolling):
             found = self._look(look)
         except AzureFailure as failure:
             raise AzureFailure(
-                Kind.OPERATION_LOST,
+                AzureErrorKind.OPERATION_LOST,
                 f"{self._what} was accepted, and how it ended cannot be read: {failure.message}",
                 "It may have been done. Run the command again to resume.",
                 code=failure.code,

@@ -21,7 +21,7 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.errors import retry_after_s
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.durations import format_duration
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
@@ -65,7 +65,7 @@ class _Bucket:
 
 
 @dataclass
-class Budget:
+class RateLimiter:
     """What a run may still ask of Azure."""
 
     clock: Clock
@@ -157,7 +157,7 @@ class Budget:
                 kind = KINDS.get(method, WRITES)
                 if self.clock.now() + wait_s > deadlines.get_deadline():
                     raise AzureFailure(
-                        Kind.THROTTLED,
+                        AzureErrorKind.THROTTLED,
                         f"Azure's limit on {kind} leaves no room for another {format_duration(wait_s)}, "
                         "which is longer than this request may wait",
                         "Run the same command again later; whoever else uses this identity shares "
@@ -286,7 +286,7 @@ def is_exhausted(headers: Mapping[str, str]) -> bool:
 class PacingPolicy(SansIOHTTPPolicy):  # type: ignore[type-arg]
     """Waits for a token before a request is sent."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: RateLimiter) -> None:
         self._budget = budget
 
     def on_request(self, request: Any) -> None:

@@ -23,7 +23,7 @@ from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.answers import parse_object, parse_page
 from erfailover.azure.client.bounded_transport import ANSWER_BYTES
 from erfailover.azure.client.clients import Clients
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _iter_rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
             else None
         )
         if trouble:
-            raise AzureFailure(Kind.SERVER, f"a list of Azure {trouble}, and is given up")
+            raise AzureFailure(AzureErrorKind.SERVER, f"a list of Azure {trouble}, and is given up")
         read.add(link)
         page = _send(clients, HttpRequest("GET", link))
         size += len(page.content)

@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.errors import translate
-from erfailover.errors import MISPLACED, AzureFailure, Kind
+from erfailover.errors import MISPLACED, AzureErrorKind, AzureFailure
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
 
@@ -27,13 +27,13 @@ T = TypeVar("T")
 log = logging.getLogger("erfailover.azure.retrying")
 
 WAIT_S = {
-    Kind.THROTTLED: 5.0,
-    Kind.CONTENTION: 3.0,
-    Kind.SERVER: 2.0,
-    Kind.CONNECTION: 2.0,
-    Kind.OPERATION_LOST: 2.0,
-    Kind.NOT_OFFERED: 2.0,
-    Kind.AUTHENTICATION: 0.0,
+    AzureErrorKind.THROTTLED: 5.0,
+    AzureErrorKind.CONTENTION: 3.0,
+    AzureErrorKind.SERVER: 2.0,
+    AzureErrorKind.CONNECTION: 2.0,
+    AzureErrorKind.OPERATION_LOST: 2.0,
+    AzureErrorKind.NOT_OFFERED: 2.0,
+    AzureErrorKind.AUTHENTICATION: 0.0,
 }
 """The first wait after each kind of trouble, in seconds; it doubles up to ``MOST_S``."""
 
@@ -42,17 +42,17 @@ LEAST_S, MOST_S = 1.0, 20.0
 
 READ = frozenset(
     {
-        Kind.THROTTLED,
-        Kind.CONTENTION,
-        Kind.SERVER,
-        Kind.CONNECTION,
-        Kind.OPERATION_LOST,
-        Kind.NOT_OFFERED,
+        AzureErrorKind.THROTTLED,
+        AzureErrorKind.CONTENTION,
+        AzureErrorKind.SERVER,
+        AzureErrorKind.CONNECTION,
+        AzureErrorKind.OPERATION_LOST,
+        AzureErrorKind.NOT_OFFERED,
     }
 )
 """What a read is repeated after."""
 
-WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.NOT_OFFERED})
+WRITE = frozenset({AzureErrorKind.THROTTLED, AzureErrorKind.CONTENTION, AzureErrorKind.NOT_OFFERED})
 """What a write is repeated after without looking: Azure has said that it did nothing."""
 
 
@@ -97,7 +97,9 @@ class Retries:
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: None
     contention_s: float = math.inf
 
-    def call(self, what: str, work: Callable[[], T], on: frozenset[Kind], deadline: float) -> T:
+    def call(
+        self, what: str, work: Callable[[], T], on: frozenset[AzureErrorKind], deadline: float
+    ) -> T:
         """Do something, and again after the kinds of trouble named, until the deadline.
 
         Raises:
@@ -115,7 +117,7 @@ class Retries:
                 self.contact.made |= failure.status is not None
                 if failure.kind in MISPLACED:
                     self.contact.misplaced[failure.message] = failure
-                if failure.kind is Kind.AUTHENTICATION and failure.status and not renewed:
+                if failure.kind is AzureErrorKind.AUTHENTICATION and failure.status and not renewed:
                     renewed = True
                     log.info("%s; once more with a fresh token", failure.message)
                     self.renew()
@@ -124,7 +126,8 @@ class Retries:
             except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
                 # The SDK takes the answer for an object of the shape that it expects.
                 raise AzureFailure(
-                    Kind.SERVER, f"{what}: the answer makes no sense ({type(error).__name__})"
+                    AzureErrorKind.SERVER,
+                    f"{what}: the answer makes no sense ({type(error).__name__})",
                 ) from error
             self.contact.made = True
             return result
@@ -135,7 +138,10 @@ class Retries:
             failure = state.outcome.exception() if state.outcome else None
             if not isinstance(failure, AzureFailure):
                 return True
-            if failure.kind is Kind.NOT_OFFERED and state.attempt_number >= NOT_OFFERED_TRIES:
+            if (
+                failure.kind is AzureErrorKind.NOT_OFFERED
+                and state.attempt_number >= NOT_OFFERED_TRIES
+            ):
                 return True
             held = failure.may_pass
             end = min(deadline, began + self.contention_s) if held else deadline
@@ -156,7 +162,7 @@ class Retries:
         if not isinstance(failure, AzureFailure):
             return 0.0
         told = failure.retry_after_s
-        if told is not None and failure.kind is not Kind.CONTENTION:
+        if told is not None and failure.kind is not AzureErrorKind.CONTENTION:
             return max(told, LEAST_S) + self.jitter()
         grown = WAIT_S.get(failure.kind, 2.0) * 2.0 ** (state.attempt_number - 1)
         return min(grown, told or MOST_S, MOST_S) + self.jitter()

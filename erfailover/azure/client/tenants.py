@@ -24,7 +24,7 @@ from erfailover.azure.client import sign_in
 from erfailover.azure.client.clouds import Cloud
 from erfailover.azure.client.request_log import LoggedTransport, strip_queries
 from erfailover.azure.client.shared_credential import SharedCredential
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import get_section, parse_text
 from erfailover.model.resource_ids import get_subscription
 from erfailover.model.site import TenantCredential
@@ -69,13 +69,13 @@ class OneTenant(SharedCredential):
             ]  # repeats the same as JSON
             why = redact(strip_queries(said))
             raise AzureFailure(
-                Kind.OTHER_TENANT,
+                AzureErrorKind.OTHER_TENANT,
                 f"no token of tenant {self.tenant} (credential {self.kind}): {why}",
                 sign_in.suggest_remedy(str(error)) or FAR_TENANT_REMEDY.format(tenant=self.tenant),
             ) from error
 
 
-class _OfSubscription:
+class _SubscriptionCredential:
     """Gives tokens of the tenant that owns a subscription; which that is is asked when needed."""
 
     def __init__(self, tenants: Tenants, subscription: str) -> None:
@@ -129,7 +129,7 @@ class Tenants:
 
     def build_credential(self, subscription: str) -> TokenCredential:
         """Return the credential for the clients of a subscription."""
-        return _OfSubscription(self, subscription) if self._named else self.home
+        return _SubscriptionCredential(self, subscription) if self._named else self.home
 
     def get_credential(self, subscription: str) -> SharedCredential:
         """Return the credential of the tenant that owns a subscription.

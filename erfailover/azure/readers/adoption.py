@@ -29,7 +29,7 @@ from erfailover.model.resource_ids import (
     is_network,
 )
 from erfailover.model.site import Hub, Role, Site
-from erfailover.planning.adoption.adopt import Found, HubFacts
+from erfailover.planning.adoption.adopt import DiscoveredSite, HubFacts
 from erfailover.runtime.clock import run_all
 
 USUAL = {Role.PRIMARY: EXPRESSROUTE, Role.BACKUP: VPN}
@@ -37,7 +37,9 @@ USUAL = {Role.PRIMARY: EXPRESSROUTE, Role.BACKUP: VPN}
 
 
 @wrap_parse_errors("reading of the hubs")
-def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | None]) -> Found:
+def discover(
+    reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | None]
+) -> DiscoveredSite:
     """Read both hubs, the VNets peered with either, and what the gateways know.
 
     Args:
@@ -71,7 +73,7 @@ def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | N
         remote_prefixes=(),
     )
     observed = observe(reader, stub, networks=[*own, *others])
-    return Found(facts[Role.PRIMARY], facts[Role.BACKUP], observed)
+    return DiscoveredSite(facts[Role.PRIMARY], facts[Role.BACKUP], observed)
 
 
 def _list_remotes(hub: Body) -> list[str]:

@@ -15,16 +15,16 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from erfailover.azure.client.polling import TABLES, Cadence
+from erfailover.azure.client.polling import TABLES, PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import gateways
 from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.outcomes import Outcome, read_outcome
 from erfailover.azure.readers.outcomes import build_readings as readings_of
 from erfailover.azure.session import READ_DEADLINE_S
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import Body, parse_text
-from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
+from erfailover.model.observed import Gateway, Reading, SiteSnapshot, VirtualNetwork, attempt
 from erfailover.model.resource_ids import get_network_id, get_subscription
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
@@ -40,13 +40,13 @@ Throttling concerns all of them, and is waited out as in any read."""
 
 
 @dataclass
-class _Made:
+class _Entry:
     """A reading: when it began, in seconds, and as which of all that happened in the run."""
 
     began: float
     number: int
     future: Future[Any]
-    earlier: _Made | None = None
+    earlier: _Entry | None = None
     """The one before, while this one is being made."""
     answered: float | None = None
     """When Azure's answer was there, of several the first; None before."""
@@ -64,7 +64,7 @@ _Found = dict[str, Outcome]
 
 
 @dataclass
-class Readings:
+class ReadingCache:
     """What was read of a site, and when.
 
     Attributes:
@@ -74,7 +74,7 @@ class Readings:
 
     reader: Reader
     site: Site
-    _made: dict[str, _Made] = field(default_factory=dict)
+    _made: dict[str, _Entry] = field(default_factory=dict)
     _known: dict[Role, Gateway] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _parsed: dict[str, tuple[Body, VirtualNetwork]] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class Readings:
         try:
             return self.reader.get(network_id, ALONE_S)
         except AzureFailure as failure:
-            if failure.kind is not Kind.THROTTLED:
+            if failure.kind is not AzureErrorKind.THROTTLED:
                 raise
         return self.reader.get(network_id)
 
@@ -175,7 +175,7 @@ class Readings:
         self._known[role] = gateway
         return gateway
 
-    def read_routes(self, role: Role, cadence: Cadence = TABLES) -> Gateway | None:
+    def read_routes(self, role: Role, cadence: PollSchedule = TABLES) -> Gateway | None:
         """Return a hub's gateway with its learned routes alone, read now; None if it cannot be.
 
         What it is besides does not change within a command, and is not read again.
@@ -200,7 +200,7 @@ class Readings:
         max_age_s: float = 0.0,
         gateway_age_s: float = 0.0,
         of: str | None = None,
-    ) -> Observed:
+    ) -> SiteSnapshot:
         """Return the picture of some VNets, and of one hub's gateway, all read at once.
 
         Args:
@@ -234,7 +234,7 @@ class Readings:
             made |= part
         found = readings_of(made)
         found.pop(f"gateway {role}", None)
-        return Observed(
+        return SiteSnapshot(
             readers_network.format_utc_now(),
             {id_: each.value for id_, each in found.items() if each.value is not None},
             gateways,
@@ -277,7 +277,7 @@ class Readings:
             made, now = self._made.get(key), clock.now()
             changed = self._changed.get(of.lower(), -1)
 
-            def serves(found: _Made | None) -> bool:
+            def serves(found: _Entry | None) -> bool:
                 if found is None or found.number < changed or _has_failed(found):
                     return False
                 return not found.is_older(max_age_s, now)
@@ -285,7 +285,7 @@ class Readings:
             mine = not serves(made)
             if made is None or mine:
                 finished = made if made is not None and made.future.done() else None
-                made = self._made[key] = _Made(now, next(self._numbers), Future(), finished)
+                made = self._made[key] = _Entry(now, next(self._numbers), Future(), finished)
             elif not made.future.done() and max_age_s > 0 and serves(made.earlier):
                 made = made.earlier or made
         if mine:
@@ -302,5 +302,5 @@ class Readings:
         return made.future.result()
 
 
-def _has_failed(made: _Made) -> bool:
+def _has_failed(made: _Entry) -> bool:
     return made.future.done() and made.future.exception() is not None

@@ -27,7 +27,7 @@ from erfailover.azure.readers.circuits import (
     read_stand_in_address,
 )
 from erfailover.azure.readers.outcomes import CONCERNS_ALL, CONCERNS_SUBSCRIPTION
-from erfailover.errors import AzureFailure, Failure, Kind, UnknownReading
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure, UnknownReading
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import (
     get_section,
@@ -37,7 +37,7 @@ from erfailover.model.arm_json import (
     parse_number,
     parse_text,
 )
-from erfailover.model.observed import EXPRESSROUTE, Observed, Reading, attempt
+from erfailover.model.observed import EXPRESSROUTE, Reading, SiteSnapshot, attempt
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import NextHop
 from erfailover.model.resource_ids import NETWORK, PEERING, get_last_name, get_subscription
@@ -46,18 +46,18 @@ from erfailover.planning.api_versions import ApiVersions
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.facts import (
     DenyAssignment,
+    DoctorFacts,
     EligibleRole,
-    Facts,
     GatewayDetail,
-    HostPath,
+    GatewayLoad,
+    HostReachability,
     Identity,
-    Load,
     Lock,
     Policies,
     SignIn,
     Watcher,
 )
-from erfailover.planning.doctor.permissions import On
+from erfailover.planning.doctor.permissions import ActionScope
 from erfailover.runtime.clock import run_all
 from erfailover.runtime.state.store import Store
 
@@ -76,7 +76,7 @@ LEFT = "x-ms-ratelimit-remaining-subscription-"
 
 
 @dataclass(frozen=True)
-class Asked:
+class DoctorSources:
     """Where to read: Azure, at which endpoint; the store; the hosts a switch needs, by purpose."""
 
     reader: Reader
@@ -86,15 +86,15 @@ class Asked:
 
 
 def read(
-    asked: Asked, site: Site, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> Facts:
+    asked: DoctorSources, site: Site, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> DoctorFacts:
     """Everything that ``doctor`` judges, at this moment."""
     reader = asked.reader
-    outside = Facts(
+    outside = DoctorFacts(
         now(),
         asked.endpoint,
         Reading(None, "Azure was not reached"),
-        Observed(now().isoformat(), {}, {}),
+        SiteSnapshot(now().isoformat(), {}, {}),
         lease=attempt(asked.store.look),
         journal=attempt(partial(_describe_damage, asked.store)),
         hosts=tuple(
@@ -131,10 +131,10 @@ def _describe_damage(store: Store) -> str:
     return lines.describe_damage(store.name) if lines.damage else ""
 
 
-def _read_facts(reader: Reader, site: Site, met: Facts) -> Facts:
+def _read_facts(reader: Reader, site: Site, met: DoctorFacts) -> DoctorFacts:
     """Return what Azure says, all of it asked at once."""
     groups = permissions.list_groups(site)
-    named = [each for on in On for each in permissions.list_resources(site, on)]
+    named = [each for on in ActionScope for each in permissions.list_resources(site, on)]
     places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
     probes = site.probes.values()
     asking = tuple(
@@ -200,7 +200,7 @@ def _sign_in(reader: Reader, group: str) -> SignIn:
     try:
         answer = reader.ask("GET", f"{group}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     except AzureFailure as failure:
-        if failure.kind is Kind.OTHER_TENANT:
+        if failure.kind is AzureErrorKind.OTHER_TENANT:
             return SignIn(None, failure.message, failure.hint or "")
         raise
     identity = _parse_identity(answer).value
@@ -277,10 +277,10 @@ def _find_watcher(reader: Reader, machine_id: str) -> Watcher:
 
 
 @wrap_parse_errors("check of api-versions")
-def _read_api_versions(reader: Reader, site: Site, observed: Observed) -> ApiVersions:
+def _read_api_versions(reader: Reader, site: Site, observed: SiteSnapshot) -> ApiVersions:
     subscriptions = dict.fromkeys(get_subscription(each) for each in permissions.list_groups(site))
     regions = [each.location for each in observed.networks.values() if each.location]
-    machines = bool(permissions.list_resources(site, On.MACHINE))
+    machines = bool(permissions.list_resources(site, ActionScope.MACHINE))
     return api_versions.read(
         reader, list(subscriptions), regions, site.api_versions, machines=machines
     )
@@ -396,7 +396,7 @@ def _read_gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
 
 
 @wrap_parse_errors("reading of metrics")
-def _load(reader: Reader, site: Site, now: datetime) -> Load:
+def _load(reader: Reader, site: Site, now: datetime) -> GatewayLoad:
     """Return what the primary carried: bits received by an ExpressRoute gateway, all of a VPN's.
 
     Published: supported metrics of virtualNetworkGateways. ``AverageBandwidth`` is bytes a second.
@@ -437,7 +437,7 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
     if not values:
         raise Failure(f"Azure Monitor has no {name} of {get_last_name(gateway_id)}")
     bits = 1.0 if expressroute else 8.0
-    return Load(values[-1] * bits, max(values) * bits, "24 hours")
+    return GatewayLoad(values[-1] * bits, max(values) * bits, "24 hours")
 
 
 def _read_remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]]:
@@ -466,12 +466,14 @@ def _ask_remaining(ask: Callable[[], Answer], kind: str) -> int:
     return int(told)
 
 
-def _resolve_host(what: str, url: str) -> HostPath:
+def _resolve_host(what: str, url: str) -> HostReachability:
     parts = urlsplit(url)
     host = parts.hostname or url
     proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme or "https")
     at = (urlsplit(proxy).hostname or proxy) if proxy else host
-    return HostPath(what, host, attempt(partial(_resolve_addresses, at)), at if proxy else None)
+    return HostReachability(
+        what, host, attempt(partial(_resolve_addresses, at)), at if proxy else None
+    )
 
 
 def _resolve_addresses(host: str) -> tuple[IPv4Address, ...]:

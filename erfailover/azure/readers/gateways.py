@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.azure.client.polling import Cadence
+from erfailover.azure.client.polling import PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network import (
     NOT_ASKED,
@@ -47,7 +47,9 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
     return replace(found, static_tunnels=alone.static_tunnels)
 
 
-def with_routes(reader: Reader, known: Gateway, deadline_s: float, cadence: Cadence) -> Gateway:
+def with_routes(
+    reader: Reader, known: Gateway, deadline_s: float, cadence: PollSchedule
+) -> Gateway:
     """Return a gateway that was read before with its learned routes alone, read now.
 
     Raises:

@@ -17,13 +17,13 @@ from typing import Any
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.operations import shorten_id
 from erfailover.azure.client.polling import TABLES as TABLE_POLLS
-from erfailover.azure.client.polling import Cadence
+from erfailover.azure.client.polling import PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
 from erfailover.azure.readers.tunnels import read_tunnels
 from erfailover.azure.session import READ_DEADLINE_S
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import (
     Body,
     get_provisioning_state,
@@ -41,9 +41,9 @@ from erfailover.model.observed import (
     BgpPeer,
     Gateway,
     GatewayRoute,
-    Observed,
     Peering,
     Reading,
+    SiteSnapshot,
     VirtualNetwork,
     attempt,
 )
@@ -76,7 +76,7 @@ def observe(
     networks: Sequence[str] | None = None,
     tables: Sequence[str] = TABLES,
     deadline_s: float = READ_DEADLINE_S,
-) -> Observed:
+) -> SiteSnapshot:
     """Read the VNets, peerings and gateways of a site, all at once.
 
     Args:
@@ -116,8 +116,8 @@ def observe(
 
 
 def add_advertised_if_needed(
-    reader: Reader, observed: Observed, deadline_s: float = READ_DEADLINE_S
-) -> Observed:
+    reader: Reader, observed: SiteSnapshot, deadline_s: float = READ_DEADLINE_S
+) -> SiteSnapshot:
     """Return a picture with what the gateways advertise, if a hub's summaries make it matter."""
     if not any(each.summarized for each in observed.networks.values()):
         return observed
@@ -141,7 +141,7 @@ def add_advertised(
 
 def _read_advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4Network, ...]:
     if found.peers.value is None:
-        raise AzureFailure(Kind.SERVER, found.peers.unknown or "its peers are unknown")
+        raise AzureFailure(AzureErrorKind.SERVER, found.peers.unknown or "its peers are unknown")
     peers = conditions.select_external_peers(found)
     names = {each.neighbor for each in peers if each.state == conditions.CONNECTED}
     action = "get_advertised_routes"
@@ -198,7 +198,7 @@ def read_table(
     action: str,
     deadline_s: float = READ_DEADLINE_S,
     produced_after: Callable[[float], None] = lambda at_s: None,
-    cadence: Cadence = TABLE_POLLS,
+    cadence: PollSchedule = TABLE_POLLS,
 ) -> tuple[Any, ...]:
     """Return the rows of one of a gateway's tables, read now."""
     rows = reader.read_gateway_action(gateway_id, action, deadline_s, produced_after, cadence)
@@ -208,7 +208,7 @@ def read_table(
 
 def _build_observed(
     site: Site, network_ids: Iterable[str], roles: Iterable[Role], found: dict[str, Reading[Any]]
-) -> Observed:
+) -> SiteSnapshot:
     networks, unknown, gateways = {}, {}, {}
     for network_id in network_ids:
         reading = found[network_id.lower()]
@@ -227,10 +227,10 @@ def _build_observed(
             gateways[role] = parse_gateway(role, body.value, peers, routes, gateway_id)
         except AzureFailure as failure:
             unknown[gateway_id.lower()] = failure.message
-    return Observed(format_utc_now(), networks, gateways, unknown)
+    return SiteSnapshot(format_utc_now(), networks, gateways, unknown)
 
 
-def add_other_gateways(reader: Reader, site: Site, observed: Observed) -> Observed:
+def add_other_gateways(reader: Reader, site: Site, observed: SiteSnapshot) -> SiteSnapshot:
     """Return a picture with the gateways in a hub besides the site's own, read now.
 
     Nothing is asked if there are none, which the VNets of the picture tell.

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.reader import Reader
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import get_section, list_objects, list_texts, parse_text
 from erfailover.model.observed import Reading, attempt
 from erfailover.model.resource_ids import NETWORK_PROVIDER
 from erfailover.model.site import Site
-from erfailover.planning.provision.offers import Offers, normalize_region
+from erfailover.planning.provision.offers import RegionAvailability, normalize_region
 from erfailover.runtime.clock import run_all
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ SIZES_DEADLINE_S = 60.0
 
 
 @wrap_parse_errors("reading of offers")
-def ask(reader: Reader, site: Site) -> Offers:
+def ask(reader: Reader, site: Site) -> RegionAvailability:
     """Return what Azure offers for a site's topology, in the site's region.
 
     Published (REST, Providers Get): a resource type names its locations, and by ``zoneMappings``
@@ -38,7 +38,7 @@ def ask(reader: Reader, site: Site) -> Offers:
     questions += [partial(_has_image, reader, place, each) for each in images]
     found = run_all(reader.clock, [partial(attempt, each) for each in questions])
     provider, offered = found[0], found[1] if sizes else Reading({})
-    return Offers(
+    return RegionAvailability(
         _map_reading(provider, _list_regions),
         _map_reading(provider, partial(_list_zones, place)),
         {size: _map_reading(offered, partial(_explain_unavailable, size)) for size in sizes},
@@ -111,6 +111,6 @@ def _has_image(reader: Reader, place: str, image: str) -> bool:
     try:
         return reader.call_clients(f"GET versions of {image}", call)
     except AzureFailure as failure:
-        if failure.kind is Kind.NOT_FOUND:
+        if failure.kind is AzureErrorKind.NOT_FOUND:
             return False
         raise

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.observed import Reading
 
-CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
+CONCERNS_ALL = frozenset({AzureErrorKind.AUTHENTICATION, AzureErrorKind.CONNECTION})
 """What concerns every read if every read meets it."""
 
-CONCERNS_SUBSCRIPTION = frozenset({Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT})
+CONCERNS_SUBSCRIPTION = frozenset(
+    {AzureErrorKind.SUBSCRIPTION_NOT_FOUND, AzureErrorKind.OTHER_TENANT}
+)
 """What concerns every read in a subscription."""
 
 Outcome = Reading[Any] | AzureFailure

@@ -19,7 +19,7 @@ from erfailover.azure.reader import Reader
 from erfailover.azure.readers import gateways
 from erfailover.azure.readers.network import explain_missing, select_id
 from erfailover.azure.readers.tunnels import get_local_gateway_id, read_required, read_tunnels
-from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.model.arm_json import (
     Body,
     get_section,
@@ -45,11 +45,11 @@ from erfailover.model.routing import (
     ManagedConfiguration,
     RouteServer,
     RouteTable,
+    RoutingEnvironment,
     StaticPrefix,
     Subnet,
-    Surrounding,
-    Surroundings,
     UserRoute,
+    VnetRouting,
 )
 from erfailover.model.site import Role, Site
 from erfailover.runtime.clock import run_all
@@ -70,7 +70,7 @@ def read(
     network_body: Callable[[str], Body | None] | None = None,
     leaving: Role | None = None,
     leaving_gateway: Callable[[Role], Gateway] | None = None,
-) -> Surroundings:
+) -> RoutingEnvironment:
     """Return the surroundings of a site's spokes.
 
     Args:
@@ -103,7 +103,7 @@ def read(
         ),
     ]
     *first, around, left = run_all(reader.clock, [partial(attempt, each) for each in wanted])
-    networks: dict[str, Reading[Surrounding]] = {
+    networks: dict[str, Reading[VnetRouting]] = {
         id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
     }
     static: dict[Role, Reading[tuple[StaticPrefix, ...]]] = dict(
@@ -117,11 +117,11 @@ def read(
         reader.clock, [partial(attempt, partial(_read_managed, reader, each)) for each in asked]
     )
     by_id = dict(zip(asked, managed, strict=True))
-    return Surroundings(networks, tables, kinds, servers, static, around, left, by_id)
+    return RoutingEnvironment(networks, tables, kinds, servers, static, around, left, by_id)
 
 
 def _read_referenced(
-    reader: Reader, site: Site, networks: dict[str, Reading[Surrounding]]
+    reader: Reader, site: Site, networks: dict[str, Reading[VnetRouting]]
 ) -> tuple[dict[str, Reading[RouteTable]], dict[Role, Reading[tuple[RouteServer, ...]]]]:
     """Return the route tables and Route Servers that the VNets name."""
     hubs = {
@@ -145,7 +145,7 @@ def _read_referenced(
 
 
 def _iter_table_ids(
-    networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]
+    networks: dict[str, Reading[VnetRouting]], hubs: frozenset[str]
 ) -> Iterable[str]:
     """Return the ids of the route tables that matter: of a hub, its GatewaySubnet's alone."""
     for id_, reading in networks.items():
@@ -183,13 +183,13 @@ def _read_gateway_type(reader: Reader, gateway_id: str) -> str:
 
 
 @wrap_parse_errors("GET of a VNet")
-def _read_network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
+def _read_network(look: Callable[[str], Body | None], network_id: str) -> VnetRouting:
     body = look(network_id)
     if body is None:
-        raise AzureFailure(Kind.NOT_FOUND, explain_missing(network_id))
+        raise AzureFailure(AzureErrorKind.NOT_FOUND, explain_missing(network_id))
     properties = get_section(body, "properties")
     id_ = select_id(body, network_id)
-    return Surrounding(
+    return VnetRouting(
         id_,
         parse_text(body.get("name")) or get_last_name(id_),
         _parse_prefixes(properties.get("addressSpace")),
@@ -337,7 +337,8 @@ def _list_route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, .
             return (_read_route_server(reader, body),)
     name = get_last_name(network_id)
     raise AzureFailure(
-        Kind.NOT_FOUND, f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed"
+        AzureErrorKind.NOT_FOUND,
+        f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed",
     )
 
 

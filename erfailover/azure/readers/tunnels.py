@@ -7,7 +7,7 @@ from functools import partial
 
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import Body, get_section, parse_bool, parse_ipv4_prefixes, parse_text
 from erfailover.model.observed import Tunnel
 from erfailover.model.resource_ids import get_last_name
@@ -69,7 +69,9 @@ def read_required(reader: Reader, resource_id: str, deadline_s: float) -> Body:
     """
     found = reader.get(resource_id, deadline_s)
     if found is None:
-        raise AzureFailure(Kind.NOT_FOUND, f"{get_last_name(resource_id)} does not exist in Azure")
+        raise AzureFailure(
+            AzureErrorKind.NOT_FOUND, f"{get_last_name(resource_id)} does not exist in Azure"
+        )
     return found
 
 

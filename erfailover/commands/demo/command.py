@@ -33,7 +33,7 @@ from erfailover.errors import Failure, VerificationFailed
 from erfailover.model.site import Path as SitePath
 from erfailover.planning.health import judge
 from erfailover.reporting import probes as checks
-from erfailover.reporting.demo import STORY, Told, build_summary_data, format_summary
+from erfailover.reporting.demo import STORY, StageResult, build_summary_data, format_summary
 from erfailover.reporting.formats import Query
 
 ACTS: Mapping[str, Callable[[Context], None]] = {
@@ -52,12 +52,12 @@ ACTS: Mapping[str, Callable[[Context], None]] = {
 @dataclass
 class _Demo:
     context: Context
-    told: list[Told] = field(default_factory=list)
+    told: list[StageResult] = field(default_factory=list)
 
     def tell(self) -> None:
         for number, stage in enumerate(STORY, 1):
             print(f"\n== {number}. {stage.told}\n\n$ erfailover {stage.command}", flush=True)
-            told = Told(stage)
+            told = StageResult(stage)
             self.told.append(told)
             self.context.close()
             before = self.context
@@ -73,7 +73,7 @@ class _Demo:
             if not told.as_told:
                 return
 
-    def _look(self, told: Told) -> None:
+    def _look(self, told: StageResult) -> None:
         """Check what the stage should have come to."""
         site, reader, stage = self.context.site, self.context.reader, told.stage
         if stage.path is None:

@@ -21,7 +21,7 @@ from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.circuits import Circuits, FailoverTest
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Gateway
 from erfailover.model.resource_ids import get_last_name
@@ -112,7 +112,7 @@ def stop(context: Context) -> None:
         learned = conditions.check_gateway_learned(
             gateway, Role.PRIMARY, context.site.remote_prefixes
         )
-        verified = list_other_connections(found, place, learned.verdict is Verdict.HOLDS)
+        verified = list_other_connections(found, place, learned.status is ConditionStatus.HOLDS)
         if test.status != "Stopping":
             if test.status == "Starting":
                 _wait(context, found, place, under_way=True)
@@ -129,7 +129,7 @@ def stop(context: Context) -> None:
         withstood = bool(verified) and all(each[2] for each in verified)
         outcome = "withstood" if withstood else "was NOT seen to withstand"
         context.output.print_result(
-            f"Drill stopped: {name} {outcome} the loss of {place} ({learned.seen}). {told}",
+            f"Drill stopped: {name} {outcome} the loss of {place} ({learned.message}). {told}",
             {
                 "drill": "stopped",
                 "gateway": name,
@@ -165,7 +165,7 @@ def _read(context: Context) -> tuple[Gateway, Circuits]:
 def _describe_prefixes(context: Context, gateway: Gateway) -> str:
     learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, context.site.remote_prefixes)
     whole = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
-    return f"Now: {learned.seen}. {whole.seen}."
+    return f"Now: {learned.message}. {whole.message}."
 
 
 def _write(

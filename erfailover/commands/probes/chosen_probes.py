@@ -11,7 +11,7 @@ from erfailover.azure.readers.places import networks_of
 from erfailover.commands.context import Context
 from erfailover.commands.probes import continuous
 from erfailover.model.counting import join_names
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.probes import LocalProbe, Probe
 from erfailover.planning.probes.chosen import concerns
 
@@ -19,7 +19,9 @@ NAMED = 6
 """So many probes that are not run are named."""
 
 
-def selected(context: Context, observed: Observed, named: Collection[str] = ()) -> dict[str, Probe]:
+def selected(
+    context: Context, observed: SiteSnapshot, named: Collection[str] = ()
+) -> dict[str, Probe]:
     """Return the probes to run; say which are not, because they concern no chosen spoke.
 
     Args:
@@ -44,7 +46,7 @@ def selected(context: Context, observed: Observed, named: Collection[str] = ()) 
 
 
 def continuous_of(
-    context: Context, observed: Observed, named: Sequence[str]
+    context: Context, observed: SiteSnapshot, named: Sequence[str]
 ) -> dict[str, LocalProbe]:
     """Return the probes to run continuously; of a part of a site, those of its spokes.
 

@@ -19,7 +19,7 @@ from erfailover.errors import UsageFailure
 from erfailover.model.durations import format_duration
 from erfailover.model.probes import LOCAL, LocalProbe, describe_check
 from erfailover.model.site import Site
-from erfailover.planning.probes.outage import Tally
+from erfailover.planning.probes.outage import OutageMeter
 from erfailover.runtime.clock import start
 
 log = logging.getLogger("erfailover.commands.continuous_probes")
@@ -52,7 +52,7 @@ def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
 @contextmanager
 def ask_probes(
     context: Context, probes: dict[str, LocalProbe], began_s: float
-) -> Iterator[tuple[Tally, ...]]:
+) -> Iterator[tuple[OutageMeter, ...]]:
     """Ask probes while the body runs; what they have answered so far.
 
     Args:
@@ -62,7 +62,13 @@ def ask_probes(
     """
     local = runner.build_here(context)
     loops = [
-        _Loop(context, probe, Tally(name, describe_check(probe), probe.every_s), local.ask, began_s)
+        _Loop(
+            context,
+            probe,
+            OutageMeter(name, describe_check(probe), probe.every_s),
+            local.ask,
+            began_s,
+        )
         for name, probe in probes.items()
     ]
     threads = [start(context.clock, each.run, f"probe {each.tally.name}") for each in loops]
@@ -90,7 +96,7 @@ class _Loop:
 
     context: Context
     probe: LocalProbe
-    tally: Tally
+    tally: OutageMeter
     ask: Ask
     began_s: float
     closing: bool = False

@@ -30,7 +30,7 @@ SHELL = "/bin/sh"
 
 
 @dataclass
-class Here:
+class LocalMachine:
     """This machine.
 
     Attributes:

@@ -7,7 +7,7 @@ from functools import partial
 
 from erfailover.azure.readers import probes as readers_probes
 from erfailover.commands.context import Context
-from erfailover.commands.probes.local import Here
+from erfailover.commands.probes.local import LocalMachine
 from erfailover.model.probes import LOCAL, LocalProbe
 from erfailover.planning.probes.results import ProbeResult, build_result
 from erfailover.runtime.clock import run_all
@@ -15,9 +15,9 @@ from erfailover.runtime.clock import run_all
 Work = Callable[[], list[ProbeResult]]
 
 
-def build_here(context: Context) -> Here:
+def build_here(context: Context) -> LocalMachine:
     """Return this machine, for the probes of a site."""
-    return Here(context.site_file.path.absolute().parent, context.environment)
+    return LocalMachine(context.site_file.path.absolute().parent, context.environment)
 
 
 def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
@@ -38,5 +38,7 @@ def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
     return [found[name] for name in expected]
 
 
-def _ask_here(local: Here, name: str, probe: LocalProbe, expected: bool) -> list[ProbeResult]:
+def _ask_here(
+    local: LocalMachine, name: str, probe: LocalProbe, expected: bool
+) -> list[ProbeResult]:
     return [build_result(name, probe, local.ask(probe), expected)]

@@ -19,11 +19,17 @@ from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.provision.keys import read_shared_key, read_ssh_keys
 from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
-from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
+from erfailover.errors import (
+    AzureErrorKind,
+    AzureFailure,
+    Refused,
+    UsageFailure,
+    VerificationFailed,
+)
 from erfailover.model.arm_json import get_provisioning_state, get_section
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count, join_names
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
 from erfailover.model.site import Site
@@ -34,11 +40,11 @@ from erfailover.planning.provision.arm_bodies import TAG, Body, Reference
 from erfailover.planning.provision.durations import SETUP, usual_of
 from erfailover.planning.provision.nat import NatSetup, build_setups, is_holding
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
-from erfailover.planning.provision.resources import Desired
+from erfailover.planning.provision.resources import DesiredResource
 from erfailover.reporting import provision
 from erfailover.reporting.words import limit_lines
 from erfailover.runtime.clock import run_all
-from erfailover.runtime.executor import Width
+from erfailover.runtime.executor import ConcurrencyLimit
 from erfailover.runtime.secrets import SHARED_KEY_VARIABLE, Secrets
 
 if TYPE_CHECKING:
@@ -103,7 +109,7 @@ def _run(context: Context, lease: Lease | None) -> None:
     with record_run(context, "provision", provision.build_plan_data(plan)) as recorder:
         writer = lease.build_writer(recorder.record_accepted)
         tasks = _Provision(reader, writer, secrets).build_tasks(plan)
-        results = run_tasks(context, recorder, tasks, Width(WRITES_AT_ONCE))
+        results = run_tasks(context, recorder, tasks, ConcurrencyLimit(WRITES_AT_ONCE))
         outcome = provision.build_outcome_data(plan, results)
         context.output.print_result(provision.format_outcome(plan, results), outcome)
         results.raise_first()
@@ -132,7 +138,7 @@ def _use_existing_names(context: Context, site: Site, existing: Mapping[str, Bod
         for id_ in provision_plan.list_networks(site)
         if (body := existing.get(id_.lower())) is not None
     }
-    spokes = context.use_names_of(Observed(readers_network.format_utc_now(), found, {})).spokes
+    spokes = context.use_names_of(SiteSnapshot(readers_network.format_utc_now(), found, {})).spokes
     for remark in limit_lines(context.remarks):
         context.output.print_info(remark)
     return replace(site, spokes=spokes)
@@ -147,7 +153,7 @@ def _find_unsettled(secrets: Secrets, site: Site) -> set[str]:
     }
 
 
-def _is_settled(secrets: Secrets, wanted: Desired) -> bool:
+def _is_settled(secrets: Secrets, wanted: DesiredResource) -> bool:
     """Whether a connection has the shared key that it should."""
     return all(
         secrets.has_current_value(wanted.id, name)
@@ -203,11 +209,11 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
         return
     found = list(offers.check_offers(context.site, ask(context.reader, context.site)))
     for claim in found:
-        if claim.verdict is Verdict.UNKNOWN:
-            context.output.print_info(f"Not checked: {claim.name}: {claim.seen}")
-    bad = [claim for claim in found if claim.verdict is Verdict.FAILS]
+        if claim.status is ConditionStatus.UNKNOWN:
+            context.output.print_info(f"Not checked: {claim.name}: {claim.message}")
+    bad = [claim for claim in found if claim.status is ConditionStatus.FAILS]
     if bad:
-        seen = join_names((claim.seen for claim in bad), 6, "; ")
+        seen = join_names((claim.message for claim in bad), 6, "; ")
         remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad))
         raise Refused(f"not available in this region: {seen}", remedies)
 
@@ -265,7 +271,7 @@ class _Provision:
             self.secrets.note_written(wanted.id, name)
         return "made" if found is None else "updated"
 
-    def _resolve(self, wanted: Desired) -> Body:
+    def _resolve(self, wanted: DesiredResource) -> Body:
         """Fill in what Azure has given to other resources by now; secrets stay named."""
         read: dict[str, Body | None] = {}
 
@@ -279,7 +285,7 @@ class _Provision:
             return diff.resolve_body(wanted.body, look)
         except LookupError as missing:
             raise AzureFailure(
-                Kind.REFUSED,
+                AzureErrorKind.REFUSED,
                 f"{wanted.title} cannot be written: Azure has not given {missing.args[0]}",
                 "Check that resource in the portal; provision resumes from here.",
             ) from None
@@ -293,7 +299,7 @@ class _Provision:
         differing = diff.list_differences(body, found, diff.build_lookup({}))
         return bool(differing) or not _is_settled(self.secrets, action.desired)
 
-    def _build_whole_body(self, wanted: Desired, body: Body, found: Body | None) -> Body:
+    def _build_whole_body(self, wanted: DesiredResource, body: Body, found: Body | None) -> Body:
         """Return the body to put, secrets and all; it goes nowhere but to Azure."""
         whole = diff.merge_body(body, found)
         if found is not None and wanted.type == MACHINE:

@@ -27,7 +27,7 @@ from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
 from erfailover.planning.provision.durations import usual_of
 from erfailover.reporting import destroy as report
 from erfailover.runtime.clock import Clock, run_all
-from erfailover.runtime.executor import Width
+from erfailover.runtime.executor import ConcurrencyLimit
 from erfailover.runtime.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
     with record_run(context, "destroy", report.build_plan_data(plan)) as recorder:
         writer = lease.build_writer(recorder.record_accepted)
         tasks = [_build_task(context, writer, each) for each in plan.deletions]
-        results = run_tasks(context, recorder, tasks, Width(DELETIONS_AT_ONCE))
+        results = run_tasks(context, recorder, tasks, ConcurrencyLimit(DELETIONS_AT_ONCE))
         if not results.failures:
             _forget(context)
         outcome = report.build_outcome_data(plan, results)

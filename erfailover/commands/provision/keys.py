@@ -87,7 +87,7 @@ def _read_content(folder: Path, path: str) -> tuple[str, str]:
     """Return a file's text, or what is found instead of one."""
     try:
         content = input_file.read(folder / Path(path).expanduser(), MOST_BYTES)
-    except input_file.TooLarge:
+    except input_file.FileTooLarge:
         return "", f"more than {MOST_BYTES} bytes"
     except OSError as error:
         return "", (error.strerror or type(error).__name__).lower()

@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.azure.client.polling import Accepted
+from erfailover.azure.client.polling import AcceptedOperation
 from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.site_states import SiteStates
 from erfailover.errors import Failure, Interrupted
 from erfailover.model.history import OPEN, collect_runs
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.resource_ids import is_resource_id
 from erfailover.model.tasks import Event, Listener, State
 from erfailover.runtime.clock import Clock
@@ -88,7 +88,7 @@ class Recorder:
         with suppress(Exception):
             kept.result(INTENT_S)
 
-    def record_accepted(self, resource_id: str, answer: Accepted) -> None:
+    def record_accepted(self, resource_id: str, answer: AcceptedOperation) -> None:
         """Record what Azure answered to a write. Never fails: the write was accepted."""
         self.record_later(
             "accepted",
@@ -123,7 +123,7 @@ def record_run(
     journal: Journal | None = None,
     way_back_refused: str | None = None,
     completes: str | None = None,
-    observed: Observed | None = None,
+    observed: SiteSnapshot | None = None,
 ) -> Iterator[Recorder]:
     """Record a run from its beginning to its end, however it ends, and report it.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from erfailover.commands.context import Context
 from erfailover.errors import Failure
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.planning.health import judge
 from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import HubPicture, Picture
@@ -32,7 +32,7 @@ class SiteStates:
     """
 
     context: Context
-    observed: Observed | None = None
+    observed: SiteSnapshot | None = None
     _before: Picture | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:

@@ -13,14 +13,14 @@ from erfailover.model.outlook import Foresee
 from erfailover.model.tasks import Event, Listener, Results, Task
 from erfailover.planning.critical_path import outlook
 from erfailover.runtime import executor
-from erfailover.runtime.executor import Width
+from erfailover.runtime.executor import ConcurrencyLimit
 
 
 def run_tasks(
     context: Context,
     recorder: Recorder,
     tasks: Sequence[Task],
-    width: Width | None = None,
+    width: ConcurrencyLimit | None = None,
     listener: Listener = lambda event: None,
     max_failures: int | None = None,
     foresee: Foresee | None = None,

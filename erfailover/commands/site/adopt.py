@@ -21,7 +21,7 @@ from erfailover.config.validate_ids import is_id
 from erfailover.config.validate_probes import NAME
 from erfailover.config.validate_site import check_tenants
 from erfailover.errors import UsageFailure
-from erfailover.model.observed import Observed, attempt
+from erfailover.model.observed import SiteSnapshot, attempt
 from erfailover.model.resource_ids import GATEWAY, HUB, NETWORK, get_last_name, get_subscription
 from erfailover.model.site import (
     ApiVersions,
@@ -32,7 +32,7 @@ from erfailover.model.site import (
     Site,
     TenantCredential,
 )
-from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt
+from erfailover.planning.adoption.adopt import Adoption, AdoptionOptions, adopt
 from erfailover.planning.adoption.left_behind import add_remarks
 from erfailover.planning.hazards.checks import check_left_behind
 from erfailover.reporting import adoption as adoption_report
@@ -73,7 +73,7 @@ def run(context: Context, options: Options) -> None:
     if options.name and not NAME.fullmatch(options.name):
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
-    wanted = Wanted(
+    wanted = AdoptionOptions(
         options.name, options.spokes, _parse_networks(options.remote_prefixes), options.cloud
     )
     path = context.site_file.path
@@ -102,7 +102,7 @@ def run(context: Context, options: Options) -> None:
     )
 
 
-def _add_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -> Adoption:
+def _add_api_versions(reader: Reader, observed: SiteSnapshot, adoption: Adoption) -> Adoption:
     """Add the api-versions that Azure offers for the site, or a remark that they are not known."""
     site = adoption.site
     spaces = [site.build_network_id(name) for name in site.list_network_names()]

@@ -14,16 +14,16 @@ from pathlib import Path
 from erfailover.azure.readers import network as readers_network
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
-from erfailover.commands.output_file import Kind
+from erfailover.commands.output_file import FileKind
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.counting import format_count
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.iac import export
-from erfailover.planning.iac.export import Owned
+from erfailover.planning.iac.export import ExportedPeering
 from erfailover.runtime.clock import run_all
 
-NOTHING = Kind("a file that may be replaced", lambda content: False)
+NOTHING = FileKind("a file that may be replaced", lambda content: False)
 
 
 def run(context: Context, language: str, split: Path | None) -> None:
@@ -65,7 +65,7 @@ def run(context: Context, language: str, split: Path | None) -> None:
     context.output.print_result(code, data, heads=False, as_it_is=True)
 
 
-def _read(context: Context) -> list[Owned]:
+def _read(context: Context) -> list[ExportedPeering]:
     """Return the site's existing peerings, hub by hub, then spoke by spoke."""
     site, reader = context.site, context.reader
     ids = [site.build_network_id(name) for name in site.list_network_names()]
@@ -81,7 +81,7 @@ def _read(context: Context) -> list[Owned]:
         id_.lower(): readers_network.parse_network(body or {}, id_)
         for id_, body in zip(ids, bodies, strict=True)
     }
-    site = context.use_names_of(Observed(_format_now(), networks, {}))
+    site = context.use_names_of(SiteSnapshot(_format_now(), networks, {}))
     for remark in context.remarks:
         context.output.print_info(remark)
     ours = {id_.lower() for spoke in site.spokes for id_ in site.list_peering_ids(spoke)}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.output import Output
-from erfailover.commands.output_file import Kind
+from erfailover.commands.output_file import FileKind
 from erfailover.commands.site_file import SiteFile
 from erfailover.config import loader
 from erfailover.errors import UsageFailure
 from erfailover.reporting import schemas
 
 SCHEMA_FILE = "erfailover.schema.json"
-SCHEMA = Kind("a schema of site files", lambda content: schemas.ID.encode() in content)
+SCHEMA = FileKind("a schema of site files", lambda content: schemas.ID.encode() in content)
 
 
 def run(site_file: SiteFile, output: Output, *, force: bool) -> None:

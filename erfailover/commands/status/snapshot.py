@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.readers.circuits import read_circuits_by_role, read_stand_in_address
 from erfailover.azure.readers.network import add_advertised_if_needed, add_other_gateways, observe
 from erfailover.commands.context import Context
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.circuits import Circuits
 from erfailover.model.history import RunRecord, collect_runs, find_unfinished
-from erfailover.model.observed import Observed, Reading
+from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.doctor.environment import JOURNAL_REMEDY
 from erfailover.planning.drill.state import DrillState, build_drill_state
 from erfailover.planning.health import Health, judge
-from erfailover.planning.iac.drift import AsCode, find_drift
+from erfailover.planning.iac.drift import IacDrift, find_drift
 from erfailover.planning.switch import gates
 from erfailover.reporting.run import history
 from erfailover.reporting.screen import Screen
@@ -39,14 +39,14 @@ from erfailover.runtime.state.process import is_alive
 class StatusReading:
     """A site as read at one moment, and what follows from it."""
 
-    observed: Observed
+    observed: SiteSnapshot
     circuits: dict[Role, Circuits]
     drill: DrillState
     health: Health
     picture: Picture
     open_run: RunRecord | None
     """The last run of the site, if it did not come to its end."""
-    as_code: AsCode | None
+    as_code: IacDrift | None
     remarks: tuple[str, ...] = ()
     """What the site file says otherwise than Azure, with the line to change."""
     state_problems: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ def read(context: Context) -> StatusReading:
     )
 
 
-def _way_back_refused(site: Site, observed: Observed, run: RunRecord | None) -> str | None:
+def _way_back_refused(site: Site, observed: SiteSnapshot, run: RunRecord | None) -> str | None:
     """Return why a switch back from a run would be refused now; None if it would not be."""
     if run is None or run.target is None:
         return None
@@ -154,7 +154,7 @@ def format_text(found: StatusReading, screen: Screen, *, details: bool = False) 
     return "\n\n".join(filter(None, parts))
 
 
-def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str] | None]:
+def _read(context: Context) -> tuple[SiteSnapshot, dict[Role, Circuits], Reading[str] | None]:
     """All reads at once: VNets, gateways, what these hang on, the stand-in of the drill.
 
     Many VNets of a subscription are read by one list, as a switch reads them.
@@ -162,13 +162,13 @@ def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str
     site, reader = context.site, context.reader
     networks: Sequence[str] = site.list_network_names()
     reads: list[Any] = [
-        partial(Readings(reader, site).observe, networks),
+        partial(ReadingCache(reader, site).observe, networks),
         partial(observe, reader, site, networks=()),
         partial(read_stand_in_address, reader, site),
         partial(read_circuits_by_role, reader, site),
     ]
     spokes, gateways, stand_in, connected = run_all(context.clock, reads)
-    observed = Observed(
+    observed = SiteSnapshot(
         gateways.taken_at,
         spokes.networks,
         gateways.gateways,

@@ -36,10 +36,10 @@ from erfailover.reporting.status.watch import (
 )
 
 
-class Shower(Protocol):
+class WatchView(Protocol):
     """Where a watch shows what it has read."""
 
-    def __enter__(self) -> Shower:
+    def __enter__(self) -> WatchView:
         """Begin to show."""
 
     def __exit__(
@@ -85,7 +85,7 @@ def _build_page(context: Context, found: StatusReading, took_s: float) -> Page:
     return Page(context.azure_context, found.picture, found.notes, took_s=took_s)
 
 
-def _read_again(context: Context, shower: Shower, before: Page) -> Page:
+def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
     """One more reading, shown; one that fails leaves what is known as it was."""
     began = context.clock.now()
     shower.wait(0.0)
@@ -111,7 +111,7 @@ def _read_again(context: Context, shower: Shower, before: Page) -> Page:
     return shown
 
 
-def _select_shower(context: Context) -> Shower:
+def _select_shower(context: Context) -> WatchView:
     if context.output.format != formats.TABLE or context.output.query is not None:
         return _Documents(context)
     console = CleanConsole()

@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from erfailover import __version__
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands import plans
 from erfailover.commands.chosen_spokes import NAMED, known_spokes
 from erfailover.commands.context import Context
@@ -33,11 +33,11 @@ from erfailover.errors import (
     UsageFailure,
     VerificationFailed,
 )
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
 from erfailover.model.history import collect_runs, find_last_switch, spokes_to_undo
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
@@ -64,7 +64,7 @@ def run(context: Context, options: Options) -> None:
     continuous.select_probes(context.site, options.probes)
     if options.dry_run:
         takeover.insist_on_paths(context)
-        planner = Planner(context, options, Readings(context.reader, context.site))
+        planner = Planner(context, options, ReadingCache(context.reader, context.site))
         observed, plan = _plan_switch(planner, options, HoldTime(context))
         insist_on_having_read(plan)
         if options.saved:
@@ -100,7 +100,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     settle(context)
     takeover.complete(context, lease, options)
     takeover.insist_on_paths(context)
-    readings = Readings(context.reader, context.site)
+    readings = ReadingCache(context.reader, context.site)
     planner, hold_time = Planner(context, options, readings), HoldTime(context)
     observed, plan = _plan_switch(planner, options, hold_time)
     site = context.site
@@ -161,7 +161,7 @@ def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, que
 
 def _plan_switch(
     planner: Planner, options: Options, hold_time: HoldTime
-) -> tuple[Observed, SwitchPlan]:
+) -> tuple[SiteSnapshot, SwitchPlan]:
     """Plan the site; a switch back says what its hold time rests on."""
     with planner.context.reading():
         observed, plan = planner.plan()
@@ -172,7 +172,7 @@ def _plan_switch(
 
 def _plan_again(
     context: Context, options: Options, planner: Planner, spokes: Collection[str]
-) -> tuple[Observed, SwitchPlan] | None:
+) -> tuple[SiteSnapshot, SwitchPlan] | None:
     """Plan spokes that were left out; None if what was reviewed or answered leaves them out."""
     if options.saved is not None:
         return None
@@ -263,9 +263,9 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
     if not plan.steps:
         claims += plan.left_out.values()
     unread = [
-        claim.seen
+        claim.message
         for claim in claims
-        if claim.verdict is Verdict.UNKNOWN and claim.name == "network_was_read"
+        if claim.status is ConditionStatus.UNKNOWN and claim.name == "network_was_read"
     ]
     if unread:
         raise UnknownReading(
@@ -279,7 +279,7 @@ def _refuse_unready(
     context: Context,
     options: Options,
     plan: SwitchPlan,
-    observed: Observed,
+    observed: SiteSnapshot,
     hold_time: HoldTime,
 ) -> str:
     """Step 0: refuse a target that is not ready, and say what is missing.
@@ -290,10 +290,10 @@ def _refuse_unready(
     claims, held = list(plan.guards), ""
     _insist_on_invariants(context, plan)
     if options.target is Path.EXPRESSROUTE and not options.undo:
-        ready = conditions.combine_verdicts(claims) is Verdict.HOLDS
+        ready = conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
         patient = ready and options.wait and not options.force
         claims.append(hold_time.wait(observed, patient=patient))
-        held = f"{claims[-1].seen}. "
+        held = f"{claims[-1].message}. "
     if not options.undo:
         claims += hazards.select_blocking(plan, every=options.force)
     insist(context.output, options, claims, "switch")

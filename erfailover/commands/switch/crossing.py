@@ -15,14 +15,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import Cadence
+from erfailover.azure.client.polling import PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network as readers_network
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.writer import Writer
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.switch.ledger import Ledger
-from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, StateFailure
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure, LeaseLost, StateFailure
 from erfailover.model.arm_json import Body
 from erfailover.model.observed import Peering
 from erfailover.model.plan import PeeringWrite, SwitchStep
@@ -32,7 +32,7 @@ from erfailover.planning.switch.recovery import (
     Direction,
     Move,
     OutwardPeerings,
-    Place,
+    PathState,
     choose_move,
     is_carrying,
     locate,
@@ -94,7 +94,7 @@ class Crossing:
     target_id: str
     clock: Clock
     reader: Reader
-    readings: Readings
+    readings: ReadingCache
     writers: Writers
     recorder: Recorder
     ledger: Ledger
@@ -102,8 +102,8 @@ class Crossing:
     exempt: Callable[[tuple[str, ...], bool], None]
     may_take_back: Callable[[], bool]
     deadline_s: float
-    cadence: Cadence
-    break_cadence: Cadence
+    cadence: PollSchedule
+    break_cadence: PollSchedule
     body_age_s: float
     _begun: bool = False
     _broken: Future[str] = field(default_factory=Future)
@@ -146,14 +146,14 @@ class Crossing:
     def _cross(self) -> None:
         """Move the spoke, and answer whoever waits, whatever happens."""
         with waits.report_waits(self._relay):
-            place = Place.ORIGIN if self.off else Place.UNKNOWN
+            place = PathState.ORIGIN if self.off else PathState.UNKNOWN
             try:
                 self._network = self.readings.get_network_body(
                     get_network_id(self.target_id), self.body_age_s
                 )
                 if self.off is not None:
                     self._announce_step(self.off, confirmed=True)
-                place = Place.UNKNOWN
+                place = PathState.UNKNOWN
                 self.ledger.owe(self.spoke)
                 place = self._move()
             except Exception as error:
@@ -166,10 +166,10 @@ class Crossing:
         if self._listener is not None:
             self._listener(wait)
 
-    def _end(self, place: Place) -> None:
+    def _end(self, place: PathState) -> None:
         self.ledger.settle(self.spoke, place)
         self.recorder.record_later("path", spoke=self.spoke, place=place.name.lower())
-        failure = None if place is Place.TARGET else self._build_failure(place)
+        failure = None if place is PathState.TARGET else self._build_failure(place)
         for future in (self._broken, self._made):
             if failure is None and not future.done():
                 future.set_result("written")
@@ -177,12 +177,12 @@ class Crossing:
                 future.set_exception(failure)
         self.clock.notify()
 
-    def _move(self) -> Place:
+    def _move(self) -> PathState:
         """Break and make; if either fails, read, decide and write until the spoke has a path."""
         ids = self.origin_id, self.target_id
         try:
             if self._write_straight() and self._is_confirmed(self.target_id):
-                return Place.TARGET
+                return PathState.TARGET
             self.exempt(ids, True)
             return self._recover_whatever_happens()
         except LeaseLost as lost:
@@ -218,7 +218,7 @@ class Crossing:
                 self.clock.notify()
         return True
 
-    def _recover_whatever_happens(self) -> Place:
+    def _recover_whatever_happens(self) -> PathState:
         """Recover until the deadline; an unexpected error is no reason to stop."""
         deadline = self.clock.now() + self.deadline_s
         while True:
@@ -230,14 +230,14 @@ class Crossing:
                 log.exception("recovering %s", self.spoke)
                 self._failures[self._last] = to_failure(error)
                 if self.clock.now() >= deadline:
-                    return Place.UNKNOWN
+                    return PathState.UNKNOWN
                 self._pause(PAUSE_S, "tries again")
 
-    def _recover(self, deadline: float) -> Place:
+    def _recover(self, deadline: float) -> PathState:
         place = locate(self._read())
-        if self._is_break_refused() and place is not Place.NOWHERE:
-            return Place.ORIGIN
-        if self.off is not None and not self._broken.done() and place is Place.ORIGIN:
+        if self._is_break_refused() and place is not PathState.NOWHERE:
+            return PathState.ORIGIN
+        if self.off is not None and not self._broken.done() and place is PathState.ORIGIN:
             return place  # the break had no effect
         while True:
             now = self.clock.now()
@@ -250,7 +250,7 @@ class Crossing:
                 origin_was_healthy=self._origin_was_healthy,
                 can_go_back=can_go_back,
             )
-            if move is Move.GIVE_UP and place is Place.CHANGING and now < deadline + ATTEMPT_S:
+            if move is Move.GIVE_UP and place is PathState.CHANGING and now < deadline + ATTEMPT_S:
                 move = Move.READ_AGAIN  # what was sent last may restore the path
             log.debug("%s: %s, %s", self.spoke, place.value, move.value)
             if move in (Move.ARRIVED, Move.RETURNED, Move.GIVE_UP):
@@ -266,7 +266,7 @@ class Crossing:
                 if self._attempt(self._last, limit_s):
                     reached = self.target_id if forward else self.origin_id
                     if self._is_confirmed(reached):
-                        return Place.TARGET if forward else Place.ORIGIN
+                        return PathState.TARGET if forward else PathState.ORIGIN
             place = locate(self._read())
 
     def _is_break_refused(self) -> bool:
@@ -407,18 +407,18 @@ class Crossing:
         waits.tell(waits.Wait(f"{self.spoke} has no path: {why}", seconds))
         self.clock.sleep(seconds)
 
-    def _build_failure(self, place: Place) -> Failure:
+    def _build_failure(self, place: PathState) -> Failure:
         """Return what is raised for a spoke that is not on its target."""
         failed = self._failures.get(Direction.FORWARD)
-        reason = failed or AzureFailure(Kind.REFUSED, f"{self.spoke} was not moved")
+        reason = failed or AzureFailure(AzureErrorKind.REFUSED, f"{self.spoke} was not moved")
         back = self._failures.get(Direction.BACK)
         if isinstance(reason, LeaseLost):
             return reason.reword(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
         message, hint = reason.message, reason.hint
-        if place is Place.ORIGIN and self._broken.done():
+        if place is PathState.ORIGIN and self._broken.done():
             message += "; taken back: it uses the gateway of the path it was on again"
             hint = "The spoke is on the path it was on before."
-        elif place is not Place.ORIGIN:
+        elif place is not PathState.ORIGIN:
             message = f"{self.spoke} {STANDING[place]}: {message}"
             if back is not None:
                 message += f"; going back failed too: {back.message}"
@@ -427,11 +427,11 @@ class Crossing:
 
 
 STANDING = {
-    Place.TARGET: "is on its target",
-    Place.ORIGIN: "is on the path it was on",
-    Place.NOWHERE: "has NO path",
-    Place.CHANGING: "may have NO path (an operation is still in progress)",
-    Place.UNKNOWN: "may have NO path (its peerings could not be read)",
+    PathState.TARGET: "is on its target",
+    PathState.ORIGIN: "is on the path it was on",
+    PathState.NOWHERE: "has NO path",
+    PathState.CHANGING: "may have NO path (an operation is still in progress)",
+    PathState.UNKNOWN: "may have NO path (its peerings could not be read)",
 }
 
 

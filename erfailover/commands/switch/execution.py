@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import Accepted
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.client.polling import AcceptedOperation
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease
@@ -25,19 +25,19 @@ from erfailover.commands.switch.crossing import Crossing, Writers
 from erfailover.commands.switch.gate import Gate
 from erfailover.commands.switch.ledger import Ledger
 from erfailover.commands.switch.options import Options
-from erfailover.commands.switch.route_watch import FEW, Watch
+from erfailover.commands.switch.route_watch import FEW, RouteWatch
 from erfailover.errors import (
+    AzureErrorKind,
     AzureFailure,
     Interrupted,
-    Kind,
     UnknownReading,
     VerificationFailed,
 )
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Site
@@ -49,9 +49,9 @@ from erfailover.planning.switch.result import Outcome, has_passed_probes, is_con
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.way_back import way_back
 from erfailover.reporting.words import describe_no_path
-from erfailover.runtime.executor import Width
+from erfailover.runtime.executor import ConcurrencyLimit
 
-PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
+PlanAgain = Callable[[Collection[str]], tuple[SiteSnapshot, SwitchPlan] | None]
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
 CONTENTION_S = 30.0
@@ -76,10 +76,10 @@ class SwitchRun:
     lease: Lease
     options: Options
     recorder: Recorder
-    readings: Readings
-    observed: Observed
+    readings: ReadingCache
+    observed: SiteSnapshot
     began_s: float
-    width: Width = field(default_factory=Width)
+    width: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
     outcome: Outcome = field(init=False)
     writers: Writers = field(init=False)
     ledger: Ledger = field(init=False)
@@ -99,7 +99,7 @@ class SwitchRun:
         return self.context.site
 
     def _build_writer(self, write: Write) -> Writer:
-        def accepted(resource_id: str, answer: Accepted) -> None:
+        def accepted(resource_id: str, answer: AcceptedOperation) -> None:
             if write is Write.BREAK:
                 self.ledger.note_accepted(resource_id)
             self.recorder.record_accepted(resource_id, answer)
@@ -129,7 +129,9 @@ class SwitchRun:
         try:
             self._move(plan, outcome, watch)
             late = self._contended | {
-                name for name, each in outcome.left_out.items() if each.verdict is Verdict.UNKNOWN
+                name
+                for name, each in outcome.left_out.items()
+                if each.status is ConditionStatus.UNKNOWN
             }
             self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
@@ -156,7 +158,7 @@ class SwitchRun:
             watch.end()
         return self.outcome
 
-    def _move(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
+    def _move(self, plan: SwitchPlan, outcome: Outcome, watch: RouteWatch) -> None:
         """Write what a plan says, and verify the spokes that are moved."""
         if plan.writes:
             self._write_all(plan, outcome, watch)
@@ -165,20 +167,20 @@ class SwitchRun:
 
     def _handle_wait(self, failure: AzureFailure, seconds: float) -> None:
         """Write one at a time after Azure refused a write because of another."""
-        if failure.kind is Kind.CONTENTION:
+        if failure.kind is AzureErrorKind.CONTENTION:
             self.width.note_contention()
         self.context.session.waiting(failure, seconds)
 
-    def _watch(self, plan: SwitchPlan) -> Watch:
+    def _watch(self, plan: SwitchPlan) -> RouteWatch:
         clock, target = self.context.clock, self.options.target
-        watch = Watch(self.readings, self.site, target, clock, self.observed, self.gate.seen)
+        watch = RouteWatch(self.readings, self.site, target, clock, self.observed, self.gate.seen)
         later = {step.spoke for step in plan.writes if step.phase is not Phase.CLEANUP}
         later |= plan.left_out.keys()
         watch.begin()
         watch.expect(spoke.name for spoke in self.site.spokes if spoke.name not in later)
         return watch
 
-    def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
+    def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: RouteWatch) -> None:
         """Every write of the plan; what failed is noted, what did not goes on."""
         clock = self.context.clock
         last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
@@ -268,16 +270,16 @@ class SwitchRun:
                     self._contended.add(step.spoke)
                 outcome.failed.setdefault(step.spoke, failure)
             elif step.id not in done:
-                skipped = AzureFailure(Kind.REFUSED, f"{step.title}: not begun")
+                skipped = AzureFailure(AzureErrorKind.REFUSED, f"{step.title}: not begun")
                 outcome.failed.setdefault(step.spoke, skipped)
 
     def _build_tasks(
-        self, plan: SwitchPlan, watch: Watch, crossings: Mapping[str, Crossing]
+        self, plan: SwitchPlan, watch: RouteWatch, crossings: Mapping[str, Crossing]
     ) -> list[Task]:
         nodes = schedule(self.site, plan, self.options.canary)
         return [self._build_task(node, watch, crossings) for node in nodes]
 
-    def _build_task(self, node: Node, watch: Watch, crossings: Mapping[str, Crossing]) -> Task:
+    def _build_task(self, node: Node, watch: RouteWatch, crossings: Mapping[str, Crossing]) -> Task:
         if node.checked is not None:
             work = partial(self._check_canary, node.checked, watch)
             title = f"verify {node.checked} before the others"
@@ -403,26 +405,26 @@ class SwitchRun:
                 )
             clock.sleep(3.0)
 
-    def _check_canary(self, spoke: str, watch: Watch) -> str:
+    def _check_canary(self, spoke: str, watch: RouteWatch) -> str:
         """Wait until a canary's switch shows; the others are not begun before."""
         clock = self.context.clock
         deadline = clock.now() + self.site.timing.verify_deadline_s
 
         def shows() -> bool:
-            return watch.get_claims(spoke)[0].verdict is Verdict.HOLDS
+            return watch.get_claims(spoke)[0].status is ConditionStatus.HOLDS
 
         clock.wait_for(shows, deadline - clock.now())
         if not shows():
-            seen = watch.get_claims(spoke)[0].seen
+            seen = watch.get_claims(spoke)[0].message
             path, refusals = self.options.target.other, self.outcome.way_back
             back = way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
                 f"the canary {spoke} does not show: {seen}",
                 f"The other spokes were left as they are. To take the canary back: {back}",
             )
-        return watch.get_claims(spoke)[0].seen
+        return watch.get_claims(spoke)[0].message
 
-    def _verify(self, outcome: Outcome, watch: Watch) -> None:
+    def _verify(self, outcome: Outcome, watch: RouteWatch) -> None:
         """Wait until routes and probes show the switch, or the deadline has passed."""
         clock, site = self.context.clock, self.site
         began = clock.now()
@@ -436,7 +438,11 @@ class SwitchRun:
                 arrived = conditions.combine_verdicts(
                     claims[0] for claims in outcome.claims.values()
                 )
-                if arrived is not Verdict.FAILS and expected and not has_passed_probes(outcome):
+                if (
+                    arrived is not ConditionStatus.FAILS
+                    and expected
+                    and not has_passed_probes(outcome)
+                ):
                     activity.say("Routes are as expected; running the probes ...")
                     outcome.probes = runner.run(self.context, expected)
                     self._collect_claims(outcome, watch)
@@ -446,7 +452,7 @@ class SwitchRun:
                 activity.say(f"Waiting for: {join_names(list_missing(outcome), 3)}")
                 clock.sleep(1.0)
 
-    def _collect_claims(self, outcome: Outcome, watch: Watch) -> None:
+    def _collect_claims(self, outcome: Outcome, watch: RouteWatch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()
         names = [each.name for each in self.site.spokes if each.name not in not_moved]
         outcome.claims = {name: watch.get_claims(name) for name in names}

@@ -12,13 +12,13 @@ from functools import partial
 from itertools import count
 
 from erfailover.azure.client.polling import while_needed
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import AzureFailure, UnknownReading
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.durations import format_duration
-from erfailover.model.observed import Gateway, Observed
+from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.resource_ids import get_subscription
 from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
@@ -47,12 +47,12 @@ class Gate:
         seen: what each spoke's gate rested on, by spoke.
     """
 
-    def __init__(self, context: Context, options: Options, readings: Readings) -> None:
+    def __init__(self, context: Context, options: Options, readings: ReadingCache) -> None:
         self._context, self._options, self._readings = context, options, readings
         self._clock = context.clock
         self._arriving = ROLE_OF_PATH[options.target]
         self._leaving = ROLE_OF_PATH[options.target.other]
-        self.seen: dict[str, Observed] = {}
+        self.seen: dict[str, SiteSnapshot] = {}
         self._origin: Future[Gateway | None] | None = None
         self._prepared_since_s = float("-inf")
 
@@ -142,7 +142,7 @@ class Gate:
             conditions.check_gateway_connected(gateway, self._leaving),
             conditions.check_gateway_learned(gateway, self._leaving, self._site.remote_prefixes),
         )
-        return conditions.combine_verdicts(claims) is Verdict.HOLDS
+        return conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
 
     def wait_for(self, spoke: Spoke) -> None:
         """Read until every condition of a spoke holds, or patience ends."""
@@ -167,13 +167,13 @@ class Gate:
                         "timing.gate_reading_age_s in the site file.",
                     )
                 continue  # an answer was lost, and is requested again
-            holds = conditions.combine_verdicts(claims) is Verdict.HOLDS
+            holds = conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
             if holds or self._options.force or late:
                 break
-            unmet = next(each for each in claims if each.verdict is not Verdict.HOLDS)
-            waits.tell(waits.Wait(f"waits for the gate: {unmet.seen}", PAUSE_S))
+            unmet = next(each for each in claims if each.status is not ConditionStatus.HOLDS)
+            waits.tell(waits.Wait(f"waits for the gate: {unmet.message}", PAUSE_S))
             clock.sleep(PAUSE_S)
         insist(self._context.output, self._options, claims, f"take {spoke.name} off its path")
         self.seen[spoke.name] = observed
         for claim in gates.find_out_of_sync(site, observed, role, spoke):
-            self._context.output.warn(f"warning: {claim.seen}. Later: {claim.remedy}")
+            self._context.output.warn(f"warning: {claim.message}. Later: {claim.remedy}")

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure.readers import routing
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
-from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.observed import Observed
+from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.routing import Surroundings
+from erfailover.model.routing import RoutingEnvironment
 from erfailover.model.site import ROLE_OF_PATH, Path
 from erfailover.planning import health
 from erfailover.planning.hazards.checks import add_hazards, check_hazards
@@ -27,15 +27,15 @@ YOUNG_S = 60.0
 
 
 @dataclass
-class Lookout:
+class HazardLookup:
     """The surroundings of a site, read once beside the first observation."""
 
     context: Context
     target: Path
-    readings: Readings
-    _found: Surroundings | None = field(default=None)
+    readings: ReadingCache
+    _found: RoutingEnvironment | None = field(default=None)
 
-    def observe(self) -> Observed:
+    def observe(self) -> SiteSnapshot:
         """Observe the site; the first time, read its surroundings meanwhile."""
         context, leaving = self.context, ROLE_OF_PATH[self.target.other]
         if self._found is not None:
@@ -52,30 +52,30 @@ class Lookout:
         self._found = reading.result()
         return observed
 
-    def find_leaving_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
+    def find_leaving_healthy(self, plan: SwitchPlan, observed: SiteSnapshot) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
         both = self.with_leaving_gateway(observed)
         if ROLE_OF_PATH[self.target.other] not in both.gateways:
             return ()
         return health.find_leaving_healthy(self.context.site, both, plan)
 
-    def way_back(self, observed: Observed) -> tuple[Claim, ...]:
+    def way_back(self, observed: SiteSnapshot) -> tuple[Condition, ...]:
         """Return what a switch back would be refused for now; empty if it would not be."""
         both = self.with_leaving_gateway(observed)
         return gates.refusals(self.context.site, both, self.target.other)
 
-    def with_leaving_gateway(self, observed: Observed) -> Observed:
+    def with_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
         """Return an observation with the gateway of the hub being left, as far as it was read."""
         left = self._found.leaving_gateway.value if self._found is not None else None
         if left is None:
             return observed
         return replace(observed, gateways={**observed.gateways, left.role: left})
 
-    def _observe_site(self) -> Observed:
+    def _observe_site(self) -> SiteSnapshot:
         names, role = self.context.site.list_network_names(), ROLE_OF_PATH[self.target]
         return self.readings.observe(names, role)
 
-    def add_hazards(self, plan: SwitchPlan, observed: Observed, *, pass_by: bool) -> SwitchPlan:
+    def add_hazards(self, plan: SwitchPlan, observed: SiteSnapshot, *, pass_by: bool) -> SwitchPlan:
         """Return a plan with its hazards, without the spokes that these alone concern."""
         if self._found is None:
             return plan
@@ -83,7 +83,7 @@ class Lookout:
         return add_hazards(plan, found, pass_by=pass_by)
 
 
-def select_blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
+def select_blocking(plan: SwitchPlan, *, every: bool) -> tuple[Condition, ...]:
     """Return the hazards that a plan must not pass unless forced: not remarks, nor what is unknown.
 
     Args:
@@ -94,7 +94,7 @@ def select_blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
     return tuple(
         each
         for each in plan.hazards
-        if each.verdict is Verdict.FAILS
+        if each.status is ConditionStatus.FAILS
         and each.weight is Weight.REFUSES
         and (every or not each.spoke)
     )

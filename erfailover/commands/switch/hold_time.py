@@ -16,16 +16,16 @@ from erfailover.azure.readers.circuits import read_edge_sessions
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.live_view import LiveView
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.edge_sessions import EdgeSessions
-from erfailover.model.observed import EXPRESSROUTE, Observed
+from erfailover.model.observed import EXPRESSROUTE, SiteSnapshot
 from erfailover.model.site import Role
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
 from erfailover.planning.switch.hold_time import (
     READING_COUNTS_S,
-    Count,
+    HoldTimeCount,
     SessionUptime,
     compute_left_s,
     describe_basis,
@@ -45,11 +45,11 @@ class HoldTime:
     def __init__(self, context: Context) -> None:
         self._context, self._site, self._clock = context, context.site, context.clock
         self._hold_s = context.site.timing.failback_hold_time_s
-        self._count = Count()
+        self._count = HoldTimeCount()
         self._sessions: tuple[EdgeSessions, ...] | None = None
         self._sessions_read_s, self._restarts_known = 0.0, 0
 
-    def describe_basis(self, observed: Observed) -> str:
+    def describe_basis(self, observed: SiteSnapshot) -> str:
         """Return what the hold time rests on, in words; empty if the gateway is not known."""
         gateway = observed.gateways.get(Role.PRIMARY)
         if gateway is None:
@@ -59,7 +59,7 @@ class HoldTime:
         self._read_sessions()
         return describe_basis(self._site, gateway.type, self._get_longest_session())
 
-    def wait(self, observed: Observed, *, patient: bool) -> Claim:
+    def wait(self, observed: SiteSnapshot, *, patient: bool) -> Condition:
         """Wait until the primary has been healthy for the hold time, with a countdown.
 
         Args:
@@ -89,13 +89,15 @@ class HoldTime:
                 self._clock.sleep(max(1.0, pause_s))
                 observed = self._observe(express=express)
 
-    def _compute_left_s(self, observed: Observed, claim: Claim, *, express: bool) -> float | None:
+    def _compute_left_s(
+        self, observed: SiteSnapshot, claim: Condition, *, express: bool
+    ) -> float | None:
         """Return how long to wait yet, in seconds; None if the wait is over or of no use."""
-        if claim.verdict is Verdict.HOLDS:
+        if claim.status is ConditionStatus.HOLDS:
             return None
         if express:
             started = self._count.last_s is not None or self._count.restarts > 0
-            useless = claim.verdict is Verdict.FAILS and not started
+            useless = claim.status is ConditionStatus.FAILS and not started
             return (
                 None
                 if useless
@@ -104,11 +106,11 @@ class HoldTime:
         gateway = observed.gateways.get(Role.PRIMARY)
         prefixes = self._site.remote_prefixes
         held_s = conditions.compute_held_s(gateway, prefixes) if gateway else None
-        if held_s is None or claim.verdict is Verdict.UNKNOWN:
+        if held_s is None or claim.status is ConditionStatus.UNKNOWN:
             return None
         return max(1.0, self._hold_s - held_s)
 
-    def _observe(self, *, express: bool) -> Observed:
+    def _observe(self, *, express: bool) -> SiteSnapshot:
         """Read the primary's gateway; of ExpressRoute also what the hold time rests on.
 
         The sessions are read again if this reading may end the wait, and after a prefix was
@@ -126,10 +128,10 @@ class HoldTime:
         gateway, prefixes = observed.gateways.get(Role.PRIMARY), self._site.remote_prefixes
         learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, prefixes)
         self._count = self._count.add_reading(at_s, learned)
-        found: Observed = observed
+        found: SiteSnapshot = observed
         return found
 
-    def _read_gateway(self) -> tuple[float, Observed]:
+    def _read_gateway(self) -> tuple[float, SiteSnapshot]:
         """Return a picture of the primary's gateway, with when it was answered."""
         observed = observe(self._context.reader, self._site, [Role.PRIMARY], [])
         return self._clock.now(), observed
@@ -153,7 +155,7 @@ class Countdown:
     def __init__(self, console: Console, clock: Clock, *, is_quiet: bool = False) -> None:
         self._console, self._clock, self._is_quiet = console, clock, is_quiet
         self._until_s, self._seen = 0.0, ""
-        self._event: tuple[Verdict, int] | None = None
+        self._event: tuple[ConditionStatus, int] | None = None
         self._live = (
             LiveView(console, self._render_line) if console.is_terminal and not is_quiet else None
         )
@@ -170,7 +172,7 @@ class Countdown:
         if self._live and self._live.is_started:
             self._live.stop()
 
-    def show(self, left_s: float, claim: Claim, restarts: int) -> None:
+    def show(self, left_s: float, claim: Condition, restarts: int) -> None:
         """Show how long to wait yet, and what for.
 
         Args:
@@ -178,8 +180,8 @@ class Countdown:
             claim: what was seen last.
             restarts: how often the count began again: each time is an event.
         """
-        self._until_s, self._seen = self._clock.now() + left_s, claim.seen
-        event = claim.verdict, restarts
+        self._until_s, self._seen = self._clock.now() + left_s, claim.message
+        event = claim.status, restarts
         if self._live is not None and not self._live.is_started:
             self._live.start()
         if self._live is None and event != self._event and not self._is_quiet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from erfailover.planning.switch.recovery import Place
+from erfailover.planning.switch.recovery import PathState
 from erfailover.runtime.clock import Clock
 
 
@@ -14,7 +14,7 @@ class Ledger:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._owed: dict[str, None] = {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, PathState] = {}
         self._accepted: set[str] = set()
         self._lock = threading.Lock()
 
@@ -23,11 +23,11 @@ class Ledger:
         with self._lock:
             self._owed[spoke] = None
 
-    def settle(self, spoke: str, place: Place) -> None:
+    def settle(self, spoke: str, place: PathState) -> None:
         """Note where a spoke was left; only one on a path is no longer owed any."""
         with self._lock:
             self._places[spoke] = place
-            if place in (Place.TARGET, Place.ORIGIN):
+            if place in (PathState.TARGET, PathState.ORIGIN):
                 self._owed.pop(spoke, None)
         self._clock.notify()
 
@@ -48,7 +48,7 @@ class Ledger:
             return tuple(self._owed)
 
     @property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, PathState]:
         """Where each spoke was left that this run took off its path, or tried to."""
         with self._lock:
             return dict(self._places)

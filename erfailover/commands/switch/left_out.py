@@ -6,8 +6,15 @@ from collections.abc import Mapping
 
 from erfailover.commands.output import Output
 from erfailover.commands.switch.options import Options, insist
-from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, Refused, UnknownReading
-from erfailover.model.claims import Claim, Verdict
+from erfailover.errors import (
+    AzureErrorKind,
+    AzureFailure,
+    Failure,
+    LeaseLost,
+    Refused,
+    UnknownReading,
+)
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
 from erfailover.model.plan import SwitchPlan
@@ -34,7 +41,7 @@ def insist_on_others(output: Output, options: Options, plan: SwitchPlan) -> None
 
 
 def build_failure(
-    left_out: Mapping[str, Claim],
+    left_out: Mapping[str, Condition],
     failed: Mapping[str, Failure],
     done: str,
     again: str,
@@ -52,7 +59,7 @@ def build_failure(
         others: whether it was done to any other spoke.
         standing: where the spokes that failed are now; empty if that is as before.
     """
-    reasons = {name: claim.seen for name, claim in left_out.items()}
+    reasons = {name: claim.message for name, claim in left_out.items()}
     reasons |= {name: each.message for name, each in failed.items()}
     if not reasons:
         return None
@@ -70,12 +77,12 @@ def build_failure(
         return AzureFailure(first.kind, message, hint, code=first.code, status=first.status)
     if isinstance(first, Refused | UnknownReading):
         return type(first)(message, hint)
-    return AzureFailure(Kind.REFUSED, message, hint)
+    return AzureFailure(AzureErrorKind.REFUSED, message, hint)
 
 
-def _to_failure(claim: Claim) -> Failure:
-    kind = UnknownReading if claim.verdict is Verdict.UNKNOWN else Refused
-    return kind(claim.seen)
+def _to_failure(claim: Condition) -> Failure:
+    kind = UnknownReading if claim.status is ConditionStatus.UNKNOWN else Refused
+    return kind(claim.message)
 
 
 def build_stranded_failure(outcome: Outcome) -> Failure | None:
@@ -89,7 +96,7 @@ def build_stranded_failure(outcome: Outcome) -> Failure | None:
     hint = f"Run this at once: {switch_to(outcome.target, outcome.chosen)}"
     if isinstance(first, LeaseLost):
         return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
-    return AzureFailure(Kind.SERVER, message, hint)
+    return AzureFailure(AzureErrorKind.SERVER, message, hint)
 
 
 def insist_on_any(site: Site, outcome: Outcome) -> None:

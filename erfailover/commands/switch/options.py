@@ -9,7 +9,7 @@ from typing import Any
 
 from erfailover.commands.output import Output
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.site import Path
 from erfailover.planning.hazards.scene import NAMES as HAZARDS
@@ -63,25 +63,25 @@ MANY = 6
 """So many reasons of a refusal are shown; the plan and its JSON have all."""
 
 
-def insist(output: Output, options: Options, claims: Iterable[Claim], what: str) -> None:
+def insist(output: Output, options: Options, claims: Iterable[Condition], what: str) -> None:
     """Raise unless every claim holds; ``--force`` overrides what it may, and says so.
 
     Raises:
         Refused: a claim fails.
         UnknownReading: a claim is unknown.
     """
-    bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
+    bad = [claim for claim in claims if claim.status is not ConditionStatus.HOLDS]
     if options.force:
         for claim in bad:
             if claim.name in FORCEABLE:
-                output.warn(f"Overridden by --force: {claim.name}: {claim.seen}")
+                output.warn(f"Overridden by --force: {claim.name}: {claim.message}")
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
-    seen = join_names(dict.fromkeys(claim.seen for claim in bad), MANY, "; ")
+    seen = join_names(dict.fromkeys(claim.message for claim in bad), MANY, "; ")
     helps = bool(bad) and all(claim.name in FORCEABLE for claim in bad)
     force = ", or use --force to override." if helps else "; --force does not override it."
     remedies = " ".join([*dict.fromkeys(claim.remedy for claim in bad if claim.remedy)][:MANY])
     hint = f"Nothing was changed. Fix this{force} {remedies}".strip()
-    if any(claim.verdict is Verdict.FAILS for claim in bad):
+    if any(claim.status is ConditionStatus.FAILS for claim in bad):
         raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
     if bad:
         raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {seen}", hint)

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
-from erfailover.commands.switch.hazards import Lookout
+from erfailover.commands.switch.hazards import HazardLookup
 from erfailover.commands.switch.options import PATIENCE_S, Options
 from erfailover.errors import UnknownReading
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.durations import format_duration
 from erfailover.model.journal_lines import Record
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.planning.switch import gates, procedure
@@ -39,16 +39,16 @@ class Planner:
 
     context: Context
     options: Options
-    readings: Readings
+    readings: ReadingCache
     began_s: float = field(init=False)
     _said: str = ""
 
     def __post_init__(self) -> None:
         self.began_s = self.context.clock.now()
-        self._lookout = Lookout(self.context, self.options.target, self.readings)
+        self._lookout = HazardLookup(self.context, self.options.target, self.readings)
         self._records = self.context.read_records()
 
-    def plan(self) -> tuple[Observed, SwitchPlan]:
+    def plan(self) -> tuple[SiteSnapshot, SwitchPlan]:
         """Observe and plan the site.
 
         Raises:
@@ -71,11 +71,11 @@ class Planner:
                 return observed, plan
             self._wait(busy, unknown)
 
-    def with_leaving_gateway(self, observed: Observed) -> Observed:
+    def with_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
         """Return an observation with the gateway of the hub being left, as far as it was read."""
         return self._lookout.with_leaving_gateway(observed)
 
-    def plan_again(self, spokes: Collection[str]) -> tuple[Observed, SwitchPlan]:
+    def plan_again(self, spokes: Collection[str]) -> tuple[SiteSnapshot, SwitchPlan]:
         """Plan spokes that were left out; wait for operations on them, as long as at the start."""
         clock = self.context.clock
         while True:
@@ -84,7 +84,7 @@ class Planner:
             left_out = {name: claim for name, claim in plan.left_out.items() if name in spokes}
             plan = replace(plan, steps=steps, left_out=left_out)
             hubs = gates.find_hubs_in_progress(self.context.site, observed)
-            busy = [claim.seen for claim in (*hubs, *left_out.values()) if _is_busy(claim)]
+            busy = [claim.message for claim in (*hubs, *left_out.values()) if _is_busy(claim)]
             late = clock.now() - self.began_s >= self.context.site.timing.step_deadline_s
             if not busy or late:
                 return observed, plan
@@ -98,7 +98,7 @@ class Planner:
         self._said = said
         self.context.clock.sleep(BUSY_PAUSE_S if busy else UNKNOWN_PAUSE_S)
 
-    def _plan_once(self) -> tuple[Observed, SwitchPlan]:
+    def _plan_once(self) -> tuple[SiteSnapshot, SwitchPlan]:
         """Observe and plan once."""
         options = self.options
         observed = self._lookout.observe()
@@ -124,22 +124,24 @@ class Planner:
         found = {spoke.name: gates.find_in_progress(site, observed, spoke) for spoke in site.spokes}
         return observed, plan.drop_spokes({name: each[0] for name, each in found.items() if each})
 
-    def _list_waits(self, observed: Observed, plan: SwitchPlan) -> tuple[list[str], list[str]]:
+    def _list_waits(self, observed: SiteSnapshot, plan: SwitchPlan) -> tuple[list[str], list[str]]:
         """Return, in words, which operations to wait for, and what to read again."""
         claims = [each for each in plan.guards if each.name != "network_is_at_rest"]
         claims += gates.find_hubs_in_progress(self.context.site, observed)
         if not plan.writes:  # nothing is held up
             claims += plan.left_out.values()
-        unknown = [each for each in claims if each.verdict is Verdict.UNKNOWN]
-        busy = [each.seen for each in unknown if _is_busy(each) and not self.options.dry_run]
-        return busy, [each.seen for each in unknown if not _is_busy(each)]
+        unknown = [each for each in claims if each.status is ConditionStatus.UNKNOWN]
+        busy = [each.message for each in unknown if _is_busy(each) and not self.options.dry_run]
+        return busy, [each.message for each in unknown if not _is_busy(each)]
 
 
-def _is_busy(claim: Claim) -> bool:
+def _is_busy(claim: Condition) -> bool:
     return claim.name == gates.IN_PROGRESS
 
 
-def find_own_peerings(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
+def find_own_peerings(
+    site: Site, observed: SiteSnapshot, records: Iterable[Record]
+) -> frozenset[str]:
     """Return the peerings that erfailover made, by the journal or by the tags of both VNets."""
     tagged = {
         key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from erfailover.azure import peerings
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.writer import Writer
 from erfailover.commands import plans
 from erfailover.commands.context import Context
@@ -25,9 +25,9 @@ from erfailover.commands.switch.command import insist_on_having_read
 from erfailover.commands.switch.options import MANY
 from erfailover.commands.switch.planner import find_own_peerings
 from erfailover.errors import Refused, UnknownReading, UsageFailure
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import join_names
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep
 from erfailover.model.tasks import Task
 from erfailover.planning.switch import prestage as plans_of
@@ -53,12 +53,12 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
         )
     if dry_run:
         plans.show(
-            context, *_plan_purpose(context, Readings(context.reader, context.site), purpose)
+            context, *_plan_purpose(context, ReadingCache(context.reader, context.site), purpose)
         )
         return
     with hold_lease(context, str(purpose)) as lease:
         settle(context)
-        readings = Readings(context.reader, context.site)
+        readings = ReadingCache(context.reader, context.site)
         plan, observed = _plan_purpose(context, readings, purpose)
         plans.tell(context.output, plan_text.format_text(context.site, plan))
         _refuse(plan)
@@ -70,8 +70,8 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
 
 
 def _plan_purpose(
-    context: Context, readings: Readings, purpose: Purpose
-) -> tuple[SwitchPlan, Observed]:
+    context: Context, readings: ReadingCache, purpose: Purpose
+) -> tuple[SwitchPlan, SiteSnapshot]:
     with context.reading():
         observed = readings.observe(context.site.list_network_names())
     site = context.use_names_of(observed)
@@ -86,20 +86,22 @@ def _plan_purpose(
 
 
 def _refuse(plan: SwitchPlan) -> None:
-    bad: list[Claim] = [each for each in plan.guards if each.verdict is Verdict.FAILS]
+    bad: list[Condition] = [each for each in plan.guards if each.status is ConditionStatus.FAILS]
     if not plan.steps:
         bad += plan.left_out.values()
     if bad:
-        seen = join_names((each.seen for each in bad), MANY, "; ")
+        seen = join_names((each.message for each in bad), MANY, "; ")
         remedies = " ".join([*dict.fromkeys(each.remedy for each in bad if each.remedy)][:MANY])
-        kind = Refused if any(each.verdict is Verdict.FAILS for each in bad) else UnknownReading
+        kind = (
+            Refused if any(each.status is ConditionStatus.FAILS for each in bad) else UnknownReading
+        )
         raise kind(f"refusing to {plan.purpose}: {seen}", f"Nothing was changed. {remedies}")
 
 
 def _carry_out(
     context: Context,
     lease: Lease,
-    readings: Readings,
+    readings: ReadingCache,
     plan: SwitchPlan,
     document: Mapping[str, Any],
 ) -> None:
@@ -125,6 +127,6 @@ def _build_task(node: Node, write: Callable[[SwitchStep], str]) -> Task:
     return switch_tasks.write(node, step, step.title, partial(write, step))
 
 
-def _write(writer: Writer, readings: Readings, step: SwitchStep) -> str:
+def _write(writer: Writer, readings: ReadingCache, step: SwitchStep) -> str:
     deadline_s = readings.site.timing.step_deadline_s
     return peerings.write(writer, step.write, deadline_s, readings)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure.client.polling import TABLES, while_needed
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.errors import AzureFailure
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.durations import LEARNING_S
-from erfailover.model.observed import Gateway, Observed
+from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.switch import gates
 from erfailover.runtime.clock import Clock, start
@@ -34,7 +34,7 @@ with the second lead. The hub being left learns first, by the make's duration.""
 
 
 @dataclass
-class Watch:
+class RouteWatch:
     """What the tables have shown so far.
 
     Attributes:
@@ -43,16 +43,16 @@ class Watch:
         arrived_s: when each spoke showed at the arriving hub, in seconds of the clock.
     """
 
-    readings: Readings
+    readings: ReadingCache
     site: Site
     target: Path
     clock: Clock
-    seen: Observed
-    at_gate: Mapping[str, Observed] = field(default_factory=dict)
+    seen: SiteSnapshot
+    at_gate: Mapping[str, SiteSnapshot] = field(default_factory=dict)
     arrived_s: dict[str, float] = field(default_factory=dict)
     _broken_s: dict[str, float] = field(default_factory=dict)
     _pending: dict[Role, dict[str, float]] = field(default_factory=lambda: {r: {} for r in Role})
-    _claims: dict[Role, dict[str, Claim]] = field(default_factory=lambda: {r: {} for r in Role})
+    _claims: dict[Role, dict[str, Condition]] = field(default_factory=lambda: {r: {} for r in Role})
     _writing: bool = True
     _over: bool = False
 
@@ -103,9 +103,11 @@ class Watch:
         self._over = True
         self.clock.notify()
 
-    def get_claims(self, spoke: str) -> tuple[Claim, Claim]:
+    def get_claims(self, spoke: str) -> tuple[Condition, Condition]:
         """Return the tables' claims on a spoke: the arriving hub's, then the leaving hub's."""
-        unread = Claim("spoke_was_read", Verdict.FAILS, f"no table was read yet for {spoke}")
+        unread = Condition(
+            "spoke_was_read", ConditionStatus.FAILS, f"no table was read yet for {spoke}"
+        )
         leaving = ROLE_OF_PATH[self.target.other]
         first, second = self._claims[self._arriving], self._claims[leaving]
         return first.get(spoke, unread), second.get(spoke, unread)
@@ -179,7 +181,7 @@ class Watch:
             pair = gates.check_outcome(self.site, observed, self.target, self._spokes[name])
             claim = pair[0] if arriving else pair[1]
             self._claims[role][name] = claim
-            if claim.verdict is Verdict.HOLDS:
+            if claim.status is ConditionStatus.HOLDS:
                 self._pending[role].pop(name, None)
                 if arriving:
                     self.arrived_s.setdefault(name, self.clock.now())

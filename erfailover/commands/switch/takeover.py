@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.readers.network import observe
 from erfailover.commands import plans
 from erfailover.commands.context import Context
@@ -27,12 +27,12 @@ from erfailover.model.fencing import (
     compute_arrival_limit_s,
     compute_reversal_delay_s,
 )
-from erfailover.model.history import Owed, collect_runs, every_owed
-from erfailover.model.lease import Standing
+from erfailover.model.history import OwedSpokes, collect_runs, every_owed
+from erfailover.model.lease import LeaseStanding
 from erfailover.model.plan import Phase, StepKind, SwitchPlan
 from erfailover.model.site import Path
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.recovery import Place, place_of
+from erfailover.planning.switch.recovery import PathState, place_of
 from erfailover.reporting.plan import text
 from erfailover.reporting.words import describe_no_path
 from erfailover.runtime.journal import Journal
@@ -50,7 +50,7 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         return
     target, clock = Path(found.target), context.clock
     acquired_s = clock.now()
-    gone = lease.taken.standing is Standing.ORPHANED
+    gone = lease.taken.standing is LeaseStanding.ORPHANED
     planned = {spoke.name for spoke in context.site.spokes}
     if not gone or target is not options.target or not planned.issuperset(found.spokes):
         _put_on(context, lease, options, found, target)
@@ -94,19 +94,21 @@ def insist_on_paths(context: Context) -> None:
     places = {
         name: place_of(whole, observed, names[name], Path(by.target)) for name, by in left.items()
     }
-    bad = [name for name, at in places.items() if at not in (Place.TARGET, Place.ORIGIN)]
+    bad = [name for name, at in places.items() if at not in (PathState.TARGET, PathState.ORIGIN)]
     if not bad:
         return
     by = left[bad[0]]
     first = switch_to(by.target, [name for name in bad if left[name] is by])
     hint = f"Complete that first: {first}, or add{spoke_options(bad)} to this command."
-    without = [name for name in bad if places[name] is Place.NOWHERE]
+    without = [name for name in bad if places[name] is PathState.NOWHERE]
     if without:
         raise Refused(f"{describe_no_path(without)} since run {by.run}", hint)
     raise UnknownReading(f"{join_names(bad, 12)} may have NO path since run {by.run}", hint)
 
 
-def _put_on(context: Context, lease: Lease, options: Options, found: Owed, target: Path) -> None:
+def _put_on(
+    context: Context, lease: Lease, options: Options, found: OwedSpokes, target: Path
+) -> None:
     """Make the path of the recorded spokes; the plan that was confirmed named these writes."""
     there = {spoke.name for spoke in context.whole_site.spokes}
     names = [name for name in found.spokes if name in there]
@@ -116,9 +118,9 @@ def _put_on(context: Context, lease: Lease, options: Options, found: Owed, targe
 
 
 def _put_chosen_on(
-    context: Context, lease: Lease, options: Options, found: Owed, target: Path
+    context: Context, lease: Lease, options: Options, found: OwedSpokes, target: Path
 ) -> None:
-    readings = Readings(context.reader, context.site)
+    readings = ReadingCache(context.reader, context.site)
     began_s = context.clock.now()
     with context.reading():
         observed = readings.observe(context.site.list_network_names())

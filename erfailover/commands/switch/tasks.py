@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, Cadence
+from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, PollSchedule
 from erfailover.commands.switch.route_watch import FEW
 from erfailover.model.plan import Phase, StepKind, SwitchStep
 from erfailover.model.resource_ids import get_network_id
@@ -18,7 +18,7 @@ PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
 decide how long a switch takes, not a poll more or less."""
 
 
-def cadence(step: SwitchStep, spokes: int) -> Cadence:
+def cadence(step: SwitchStep, spokes: int) -> PollSchedule:
     """Return how often the write of a step is polled in a switch of so many spokes."""
     alone = spokes == 1
     if spokes > PATIENT_FROM[step.phase] or (alone and step.phase is Phase.CLEANUP):

@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count, join_names
-from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.observed import Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import get_last_name, get_subscription, is_network
 from erfailover.model.site import (
@@ -75,12 +75,12 @@ class HubFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveredSite:
     """What was read: both hubs, and every VNet peered with either."""
 
     primary: HubFacts
     backup: HubFacts
-    observed: Observed
+    observed: SiteSnapshot
 
     def get_hub(self, role: Role) -> HubFacts:
         """One of the two hubs."""
@@ -88,7 +88,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AdoptionOptions:
     """What the operator said beside the two hubs.
 
     Attributes:
@@ -124,7 +124,7 @@ class Adoption:
     remarks: tuple[str, ...]
 
 
-def adopt(found: Found, wanted: Wanted) -> Adoption:
+def adopt(found: DiscoveredSite, wanted: AdoptionOptions) -> Adoption:
     """Return the site that was found.
 
     Raises:
@@ -166,7 +166,7 @@ def _propose_drill(primary: HubFacts) -> SiteFailoverTest | None:
     return SiteFailoverTest(primary.locations[0])
 
 
-def _explain_exchanged(found: Found) -> str:
+def _explain_exchanged(found: DiscoveredSite) -> str:
     return (
         f"the backup hub, {found.backup.name}, has the ExpressRoute gateway, and the primary none: "
         "are the two hubs exchanged?"
@@ -177,7 +177,7 @@ def _explain_exchanged(found: Found) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Four:
+class _SpokePeerings:
     """A VNet's peerings with both hubs, as they are."""
 
     network: VirtualNetwork
@@ -197,7 +197,9 @@ class _Four:
         return Path.IPSEC if used and self.in_backup is not None else None
 
 
-def _adopt_spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSpoke, ...]:
+def _adopt_spokes(
+    found: DiscoveredSite, wanted: AdoptionOptions, remarks: list[str]
+) -> tuple[AdoptedSpoke, ...]:
     fours = [four for each in _iter_other_networks(found) for four in [_build_four(found, each)]]
     candidates = [four for four in fours if four.path is not None]
     asked_for = _select_spokes(candidates, wanted.spokes, found.observed.unknown)
@@ -234,29 +236,31 @@ def _adopt_spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[Ado
 _NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on."
 
 
-def _describe_summaries(found: Found) -> str:
+def _describe_summaries(found: DiscoveredSite) -> str:
     """Claim that the spokes may do without remote gateways, which is not supported."""
     hub = found.observed.get_network(found.primary.hub)
     told = ", ".join(map(str, hub.summarized)) if hub else ""
     return told and f" {found.primary.name} advertises {told} for them: that is not supported."
 
 
-def _split_by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
+def _split_by_completeness(
+    fours: Iterable[_SpokePeerings],
+) -> tuple[list[_SpokePeerings], list[str]]:
     """Return the spokes whose peerings join complete VNets, and why the others are left out."""
-    complete: list[_Four] = []
+    complete: list[_SpokePeerings] = []
     partial: list[str] = []
     for four in fours:
         peerings = (four.out_primary, four.in_primary, four.out_backup, four.in_backup)
         claims = (conditions.check_peering_complete(each) for each in peerings if each)
-        bad = next((each for each in claims if each.verdict is not Verdict.HOLDS), None)
+        bad = next((each for each in claims if each.status is not ConditionStatus.HOLDS), None)
         if bad is None:
             complete.append(four)
         else:
-            partial.append(f"{four.network.name}: left out, {bad.seen}")
+            partial.append(f"{four.network.name}: left out, {bad.message}")
     return complete, partial
 
 
-def _iter_other_networks(found: Found) -> Iterator[VirtualNetwork]:
+def _iter_other_networks(found: DiscoveredSite) -> Iterator[VirtualNetwork]:
     """Yield the VNets that were read beside the hubs, in a steady order."""
     hubs = {found.primary.hub.lower(), found.backup.hub.lower()}
     for key in sorted(found.observed.networks, key=lambda key: key.split("/")[::-1]):
@@ -264,11 +268,11 @@ def _iter_other_networks(found: Found) -> Iterator[VirtualNetwork]:
             yield found.observed.networks[key]
 
 
-def _build_four(found: Found, network: VirtualNetwork) -> _Four:
+def _build_four(found: DiscoveredSite, network: VirtualNetwork) -> _SpokePeerings:
     hubs = [found.observed.get_network(found.get_hub(role).hub) for role in Role]
     out = [_find_peering(network, hub.id if hub else "") for hub in hubs]
     into = [_find_peering(hub, network.id) if hub else None for hub in hubs]
-    return _Four(network, out[0], into[0], out[1], into[1])
+    return _SpokePeerings(network, out[0], into[0], out[1], into[1])
 
 
 def _find_peering(network: VirtualNetwork, remote: str) -> Peering | None:
@@ -283,8 +287,8 @@ def _find_peering(network: VirtualNetwork, remote: str) -> Peering | None:
 
 
 def _select_spokes(
-    candidates: Sequence[_Four], asked: Sequence[str], unknown: Mapping[str, str]
-) -> list[_Four]:
+    candidates: Sequence[_SpokePeerings], asked: Sequence[str], unknown: Mapping[str, str]
+) -> list[_SpokePeerings]:
     """Return the spokes that were asked for; all if none was.
 
     Args:
@@ -294,7 +298,7 @@ def _select_spokes(
     """
     if not asked:
         return list(candidates)
-    chosen: list[_Four] = []
+    chosen: list[_SpokePeerings] = []
     for text in asked:
         key = text.lower()
         hits = [
@@ -321,7 +325,7 @@ def _select_spokes(
     return chosen
 
 
-def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
+def _insist_on_having_read(found: DiscoveredSite, remarks: list[str]) -> None:
     """Every VNet that a hub lends its gateway to must have been read."""
     unread: list[str] = []
     for role in Role:
@@ -349,7 +353,7 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
         )
 
 
-def _explain_left_out(found: Found, four: _Four) -> str:
+def _explain_left_out(found: DiscoveredSite, four: _SpokePeerings) -> str:
     """Why a VNet is no spoke of the site."""
     name, primary, backup = four.network.name, found.primary.name, found.backup.name
     if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
@@ -364,7 +368,9 @@ def _explain_left_out(found: Found, four: _Four) -> str:
     return f"{name} is peered with {primary} and does not use its gateway: left out"
 
 
-def _adopt_spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) -> AdoptedSpoke:
+def _adopt_spoke(
+    found: DiscoveredSite, four: _SpokePeerings, name: str, taken: set[tuple[str, str]]
+) -> AdoptedSpoke:
     """Return a spoke's four peerings on both paths; adds the names it proposes to those taken."""
     path = four.path
     assert path is not None
@@ -384,7 +390,11 @@ _FourPeerings = tuple[SitePeering, SitePeering, SitePeering, SitePeering]
 
 
 def _adopt_on_expressroute(
-    found: Found, four: _Four, name: str, taken: set[tuple[str, str]], notes: list[str]
+    found: DiscoveredSite,
+    four: _SpokePeerings,
+    name: str,
+    taken: set[tuple[str, str]],
+    notes: list[str],
 ) -> _FourPeerings:
     """Return a spoke in normal times: existing settings stay, the other path is derived."""
     out, into = four.out_primary, four.in_primary
@@ -419,7 +429,7 @@ def _adopt_on_expressroute(
     )
 
 
-def _adopt_on_ipsec(four: _Four) -> _FourPeerings:
+def _adopt_on_ipsec(four: _SpokePeerings) -> _FourPeerings:
     """Return a spoke that is failed over: its backup peerings exist, and stay on the way home."""
     out, into, out_b, in_b = four.out_primary, four.in_primary, four.out_backup, four.in_backup
     assert out is not None

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Condition, ConditionStatus, Weight
 from erfailover.planning.adoption.adopt import Adoption
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 
 
-def add_remarks(adoption: Adoption, claims: Iterable[Claim]) -> Adoption:
+def add_remarks(adoption: Adoption, claims: Iterable[Condition]) -> Adoption:
     """Return an adoption with remarks on what a switch to IPsec leaves behind.
 
     What the remarks on single prefixes say already is not said again.
     """
     told = {DEFAULT_ROUTE, PREFIXES} if any(not each.active for each in adoption.prefixes) else ()
     found = (
-        each.seen
+        each.message
         for each in claims
-        if (each.verdict is not Verdict.HOLDS and each.name not in told)
+        if (each.status is not ConditionStatus.HOLDS and each.name not in told)
         or each.weight is Weight.NOTES
     )
     return replace(adoption, remarks=tuple(dict.fromkeys((*adoption.remarks, *found))))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable, build_table, format_prefixes
 from erfailover.model.site import Role
 from erfailover.planning import conditions
@@ -37,7 +37,7 @@ class Prefix:
 
 
 def find_remote_prefixes(
-    observed: Observed, given: Sequence[IPv4Network] = ()
+    observed: SiteSnapshot, given: Sequence[IPv4Network] = ()
 ) -> tuple[Prefix, ...]:
     """Return the prefixes that must be reached on either path.
 
@@ -86,12 +86,12 @@ def _build_default_route(also: bool) -> Prefix:
     )
 
 
-def _list_backup_prefixes(observed: Observed) -> tuple[IPv4Network, ...]:
+def _list_backup_prefixes(observed: SiteSnapshot) -> tuple[IPv4Network, ...]:
     backup = observed.gateways.get(Role.BACKUP)
     return list_carried_prefixes(backup) if backup else ()
 
 
-def _list_learned(observed: Observed) -> list[IPv4Network]:
+def _list_learned(observed: SiteSnapshot) -> list[IPv4Network]:
     """Return what the primary's gateway has learned from beyond Azure, in order."""
     gateway = observed.gateways.get(Role.PRIMARY)
     own = [space for each in observed.networks.values() for space in each.address_space]
@@ -107,7 +107,7 @@ def _list_learned(observed: Observed) -> list[IPv4Network]:
     return learned
 
 
-def _explain_unknown(observed: Observed) -> str:
+def _explain_unknown(observed: SiteSnapshot) -> str:
     """Why nothing is known of the primary's routes."""
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:

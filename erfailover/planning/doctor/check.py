@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.resource_ids import get_last_name
 
@@ -28,7 +28,7 @@ class Group(StrEnum):
     RUN = "who writes"
 
 
-class Name(StrEnum):
+class CheckName(StrEnum):
     """Every check."""
 
     CREDENTIALS = "credentials"
@@ -78,7 +78,7 @@ class Check:
 
     name: str
     group: Group
-    verdict: Verdict
+    verdict: ConditionStatus
     seen: str
     remedy: str = ""
     required: bool = True
@@ -87,51 +87,55 @@ class Check:
     @property
     def fails(self) -> bool:
         """Return a check that does not hold."""
-        return self.verdict is Verdict.FAILS and not self.warning
+        return self.verdict is ConditionStatus.FAILS and not self.warning
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CheckBuilder:
     """Makes the lines of one check."""
 
-    name: Name
+    name: CheckName
     group: Group
     required: bool = True
 
     def report_ok(self, seen: str) -> Check:
         """Return a check that holds."""
-        return Check(self.name, self.group, Verdict.HOLDS, seen, "", self.required)
+        return Check(self.name, self.group, ConditionStatus.HOLDS, seen, "", self.required)
 
     def report_failure(self, seen: str, remedy: str) -> Check:
         """Return a check that does not hold."""
-        return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required)
+        return Check(self.name, self.group, ConditionStatus.FAILS, seen, remedy, self.required)
 
     def report_warning(self, seen: str, remedy: str) -> Check:
         """Return a check that does not hold and keeps no switch from working."""
-        return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required, True)
+        return Check(
+            self.name, self.group, ConditionStatus.FAILS, seen, remedy, self.required, True
+        )
 
     def report_unknown(self, seen: str, remedy: str) -> Check:
         """Return a check that could not be decided."""
-        return Check(self.name, self.group, Verdict.UNKNOWN, seen, remedy, self.required)
+        return Check(self.name, self.group, ConditionStatus.UNKNOWN, seen, remedy, self.required)
 
-    def report_claim(self, claim: Claim, remedy: str) -> Check:
+    def report_claim(self, claim: Condition, remedy: str) -> Check:
         """Return the line of a claim, with its remedy if it does not hold."""
-        told = "" if claim.verdict is Verdict.HOLDS else remedy
-        return Check(self.name, self.group, claim.verdict, claim.seen, told, self.required)
+        told = "" if claim.status is ConditionStatus.HOLDS else remedy
+        return Check(self.name, self.group, claim.status, claim.message, told, self.required)
 
 
-def compute_verdict(lines: Iterable[Check]) -> Verdict:
+def compute_verdict(lines: Iterable[Check]) -> ConditionStatus:
     """FAILS if a line fails; UNKNOWN if a required one is unknown; HOLDS otherwise."""
     found = list(lines)
     if any(each.fails for each in found):
-        return Verdict.FAILS
-    unknown = any(each.verdict is Verdict.UNKNOWN and each.required for each in found)
-    return Verdict.UNKNOWN if unknown else Verdict.HOLDS
+        return ConditionStatus.FAILS
+    unknown = any(each.verdict is ConditionStatus.UNKNOWN and each.required for each in found)
+    return ConditionStatus.UNKNOWN if unknown else ConditionStatus.HOLDS
 
 
-def report_claims(line: Line, claims: list[Claim], remedy: str, right: str) -> Iterator[Check]:
+def report_claims(
+    line: CheckBuilder, claims: list[Condition], remedy: str, right: str
+) -> Iterator[Check]:
     """Yield the claims that do not hold, or one line that says that all do."""
-    bad = [each for each in claims if each.verdict is not Verdict.HOLDS]
+    bad = [each for each in claims if each.status is not ConditionStatus.HOLDS]
     yield from (line.report_claim(each, remedy) for each in bad)
     if not bad:
         yield line.report_ok(right)

@@ -28,7 +28,7 @@ from erfailover.planning.doctor.environment import (
     check_store_path,
     check_throttling,
 )
-from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.doctor.gateways import (
     check_address_skus,
     check_backup_gateway,
@@ -57,21 +57,21 @@ from erfailover.planning.hazards.checks import check_hazards as claims
 from erfailover.planning.hazards.scene import TUNNELS
 
 
-def check_hazards(site: Site, facts: Facts) -> Iterator[Check]:
+def check_hazards(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Yield a line for each hazard found or undecided, and for each kind that was not found."""
     for claim in claims(site, facts.around, facts.observed, Path.IPSEC):
         yield Check(
             claim.name.replace("_", "-"),
             Group.NETWORKS,
-            claim.verdict,
-            claim.seen,
+            claim.status,
+            claim.message,
             claim.remedy,
             required=False,
             warning=claim.weight is not Weight.REFUSES and claim.name != TUNNELS,
         )
 
 
-ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
+ALL: tuple[Callable[[Site, DoctorFacts], Iterator[Check]], ...] = (
     check_tenants,
     check_rights,
     check_denials,
@@ -109,7 +109,7 @@ WITHOUT_AZURE = (check_endpoint_path, check_store_path, check_lease, check_journ
 """The checks that need no answer from Azure."""
 
 
-def run_checks(site: Site, facts: Facts) -> tuple[Check, ...]:
+def run_checks(site: Site, facts: DoctorFacts) -> tuple[Check, ...]:
     """Every line, in the order in which it is shown."""
     found = list(check_credentials(site, facts))
     if facts.unreachable is None:

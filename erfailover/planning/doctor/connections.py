@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.model.circuits import Circuits, check_circuits
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.resource_ids import CIRCUIT, CONNECTION, get_group_id
 from erfailover.model.site import Role, Site
 from erfailover.planning import coexistence
-from erfailover.planning.doctor.check import Check, Group, Line, Name
-from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group
+from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.drill.state import STOP, build_drill_state
 from erfailover.planning.switch.hold_time import describe_basis, find_longest_session
 
 
-def check_connections(site: Site, facts: Facts) -> Iterator[Check]:
+def check_connections(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the backup's connections are Connected; report the primary's and its circuits.
 
     The primary's state never prevents leaving it: it fails no check.
     """
-    line = Line(Name.CONNECTIONS, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.CONNECTIONS, Group.GATEWAYS, required=False)
     for role in Role:
         found = facts.circuits.get(role)
         if found is None:
@@ -32,13 +32,13 @@ def check_connections(site: Site, facts: Facts) -> Iterator[Check]:
             )
             continue
         told = tuple(check_circuits(found))
-        unread = [each for each in told if each.verdict is Verdict.UNKNOWN]
-        wrong = [each for each in told if each.verdict is Verdict.FAILS]
+        unread = [each for each in told if each.status is ConditionStatus.UNKNOWN]
+        wrong = [each for each in told if each.status is ConditionStatus.FAILS]
         yield from (line.report_claim(each, _explain_missing_rights(found)) for each in unread)
         if wrong and role is Role.BACKUP:
             yield from (line.report_claim(each, MEND) for each in wrong)
         elif wrong:
-            what = "; ".join(each.seen for each in wrong)
+            what = "; ".join(each.message for each in wrong)
             yield line.report_ok(f"{what}. This does not prevent leaving {found.gateway_name}")
         elif not unread:
             count = len(found.connections.value or ())
@@ -69,9 +69,9 @@ def _explain_missing_rights(found: Circuits) -> str:
     )
 
 
-def check_second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
+def check_second_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Report a second gateway in a hub: Azure fails over between the primary's two by itself."""
-    line = Line(Name.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
     found = list(coexistence.check_coexistence(site, facts.observed))
     yield from (
         line.report_claim(each, "See the permissions above, then run it again.") for each in found
@@ -80,9 +80,9 @@ def check_second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok("neither hub has a second gateway")
 
 
-def check_hold_time(site: Site, facts: Facts) -> Iterator[Check]:
+def check_hold_time(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Yield what the hold time of a switch back rests on, and whether that can be read."""
-    line = Line(Name.HOLD_TIME, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.HOLD_TIME, Group.GATEWAYS, required=False)
     primary = facts.observed.gateways.get(Role.PRIMARY)
     if primary is None:
         seen = "what the hold time rests on: the primary hub's gateway could not be read"
@@ -104,9 +104,9 @@ def check_hold_time(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok(seen)
 
 
-def check_drill(site: Site, facts: Facts) -> Iterator[Check]:
+def check_drill(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that no drill is running: it cuts the primary off until it is stopped."""
-    line = Line(Name.DRILL, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.DRILL, Group.GATEWAYS, required=False)
     state = build_drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
     told = state.told or ""
     if state.running:

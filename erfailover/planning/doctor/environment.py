@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
-from erfailover.model.lease import TAKE_OVER, Standing
-from erfailover.model.observed import Observed
+from erfailover.model.lease import TAKE_OVER, LeaseStanding
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.probes import NextHop
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Role, Site
 from erfailover.planning.api_versions import PROVIDERS, TESTED, format_yaml
 from erfailover.planning.conditions import select_learned_routes
-from erfailover.planning.doctor.check import Check, Group, Line, Name, explain_unread
-from erfailover.planning.doctor.facts import Facts, HostPath
+from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group, explain_unread
+from erfailover.planning.doctor.facts import DoctorFacts, HostReachability
 
 SKEW_WARNS_S, SKEW_FAILS_S = 30.0, 300.0
 """Entra takes tokens up to five minutes beside its own clock (published)."""
@@ -29,9 +29,9 @@ STORE = "the store of journal and lease"
 """What hosts are for."""
 
 
-def check_network_watchers(site: Site, facts: Facts) -> Iterator[Check]:
+def check_network_watchers(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Each machine of a next hop probe has a Network Watcher in its region."""
-    line = Line(Name.NETWORK_WATCHER, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.NETWORK_WATCHER, Group.AZURE, required=False)
     machines = {
         site.build_machine_id(each.machine).lower(): get_last_name(each.machine)
         for each in site.probes.values()
@@ -56,9 +56,9 @@ def check_network_watchers(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok("no probe asks for a next hop")
 
 
-def check_api_versions(site: Site, facts: Facts) -> Iterator[Check]:
+def check_api_versions(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the api-versions that requests carry are offered in every region of the site."""
-    line = Line(Name.API_VERSIONS, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.API_VERSIONS, Group.AZURE, required=False)
     found = facts.api_versions.value
     if found is None:
         yield line.report_unknown(
@@ -88,9 +88,9 @@ def check_api_versions(site: Site, facts: Facts) -> Iterator[Check]:
 CHOOSE = "az provider show --namespace Microsoft.Network lists the versions of each type."
 
 
-def check_throttling(site: Site, facts: Facts) -> Iterator[Check]:
+def check_throttling(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Azure's limits leave room for the requests of a switch."""
-    line = Line(Name.THROTTLING, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.THROTTLING, Group.AZURE, required=False)
     writes = 7 * len(site.spokes) + 2 * len(site.probes) + 4
     need = {"writes": writes, "reads": writes * POLLS}
     for (subscription, kind), reading in facts.remaining.items():
@@ -115,9 +115,9 @@ FULL = {"reads": 150, "writes": 100}
 even for a site that needs more than a bucket holds."""
 
 
-def check_clock(site: Site, facts: Facts) -> Iterator[Check]:
+def check_clock(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that this machine's clock agrees with Azure's: tokens and leases run on it."""
-    line = Line(Name.CLOCK, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.CLOCK, Group.AZURE, required=False)
     if facts.date.value is None:
         yield line.report_unknown(
             f"Azure's time: {facts.date.unknown}", "Check the clock yourself."
@@ -134,9 +134,9 @@ def check_clock(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok(seen)
 
 
-def check_endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
+def check_endpoint_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the management endpoint and the sign-in are reached without the circuit."""
-    line = Line(Name.ENDPOINT_PATH, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.ENDPOINT_PATH, Group.AZURE, required=False)
     remedy = (
         "While the circuit is down, Azure cannot be managed from here: keep a machine with "
         "Internet access, and these credentials, for the switch."
@@ -144,12 +144,12 @@ def check_endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
     for host in facts.hosts:
         if host.what != STORE:
             verdict, seen = check_host_path(site, facts.observed, host)
-            yield line.report_claim(Claim(line.name, verdict, seen), remedy)
+            yield line.report_claim(Condition(line.name, verdict, seen), remedy)
 
 
-def check_store_path(site: Site, facts: Facts) -> Iterator[Check]:
+def check_store_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the store of journal and lease is reached without the circuit."""
-    line = Line(Name.STORE_PATH, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.STORE_PATH, Group.AZURE, required=False)
     remedy = (
         "While the circuit is down: --break-glass goes on with this machine's own state. Give "
         "the account a separate path, or keep the state on one machine."
@@ -157,14 +157,14 @@ def check_store_path(site: Site, facts: Facts) -> Iterator[Check]:
     stores = [each for each in facts.hosts if each.what == STORE]
     for host in stores:
         verdict, seen = check_host_path(site, facts.observed, host)
-        yield line.report_claim(Claim(line.name, verdict, seen), remedy)
+        yield line.report_claim(Condition(line.name, verdict, seen), remedy)
     if not stores:
         yield line.report_ok("journal and lease are kept on this machine")
 
 
-def check_lease(site: Site, facts: Facts) -> Iterator[Check]:
+def check_lease(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that no other run writes to the site."""
-    line = Line(Name.LEASE, Group.RUN)
+    line = CheckBuilder(CheckName.LEASE, Group.RUN)
     held = facts.lease.value
     if held is None:
         yield line.report_unknown(
@@ -175,12 +175,12 @@ def check_lease(site: Site, facts: Facts) -> Iterator[Check]:
         return
     who = held.record.describe(facts.now.timestamp()) if held.record else "an unknown holder"
     match held.standing:
-        case Standing.LIVE:
+        case LeaseStanding.LIVE:
             yield line.report_failure(
                 f"the site is being written to by {who}",
                 f"Wait until that has ended; if it is lost, {TAKE_OVER} takes the lease over.",
             )
-        case Standing.FREE:
+        case LeaseStanding.FREE:
             yield line.report_ok("the lease is free")
         case standing:
             yield line.report_ok(f"the lease of {who} is {standing}: the next run takes it over")
@@ -191,9 +191,9 @@ JOURNAL_REMEDY = (
 )
 
 
-def check_journal(site: Site, facts: Facts) -> Iterator[Check]:
+def check_journal(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the journal can be read."""
-    line = Line(Name.JOURNAL, Group.RUN)
+    line = CheckBuilder(CheckName.JOURNAL, Group.RUN)
     damage = facts.journal.value
     if damage is None:
         yield line.report_unknown(
@@ -209,7 +209,9 @@ def check_journal(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok("the journal can be read")
 
 
-def check_host_path(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
+def check_host_path(
+    site: Site, observed: SiteSnapshot, host: HostReachability
+) -> tuple[ConditionStatus, str]:
     """Whether the way to a host can do without the circuit, as far as its addresses tell.
 
     An address in a prefix that the primary's gateway has learned lies behind the circuit; another
@@ -220,20 +222,26 @@ def check_host_path(site: Site, observed: Observed, host: HostPath) -> tuple[Ver
     found = host.addresses.value
     if not found:
         why = host.addresses.unknown or f"{at} has no IPv4 address"
-        return Verdict.UNKNOWN, f"{seen}: {why}"
+        return ConditionStatus.UNKNOWN, f"{seen}: {why}"
     behind = _list_circuit_prefixes(site, observed)
     for address in found:
         for prefix in behind:
             if address in prefix:
-                return Verdict.FAILS, f"{seen} is {address}, in {prefix}, behind the circuit"
+                return (
+                    ConditionStatus.FAILS,
+                    f"{seen} is {address}, in {prefix}, behind the circuit",
+                )
     private = next((each for each in found if each.is_private and not each.is_loopback), None)
     if private is not None:
-        return Verdict.UNKNOWN, f"{seen} is {private}, a private address: its way is not known"
+        return (
+            ConditionStatus.UNKNOWN,
+            f"{seen} is {private}, a private address: its way is not known",
+        )
     kind = "on this machine" if found[0].is_loopback else "a public address"
-    return Verdict.HOLDS, f"{seen} is {found[0]}, {kind}"
+    return ConditionStatus.HOLDS, f"{seen} is {found[0]}, {kind}"
 
 
-def _list_circuit_prefixes(site: Site, observed: Observed) -> list[IPv4Network]:
+def _list_circuit_prefixes(site: Site, observed: SiteSnapshot) -> list[IPv4Network]:
     """Return the remote prefixes and what the primary has learned, without a default route."""
     gateway = observed.gateways.get(Role.PRIMARY)
     learned = select_learned_routes(gateway).prefixes if gateway else ()

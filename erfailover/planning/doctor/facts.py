@@ -12,13 +12,13 @@ from ipaddress import IPv4Address
 
 from erfailover.model.circuits import Circuits
 from erfailover.model.edge_sessions import EdgeSessions
-from erfailover.model.lease import Held
-from erfailover.model.observed import Observed, Reading
-from erfailover.model.routing import Surroundings
+from erfailover.model.lease import LeaseState
+from erfailover.model.observed import Reading, SiteSnapshot
+from erfailover.model.routing import RoutingEnvironment
 from erfailover.model.site import Role
 from erfailover.planning.api_versions import ApiVersions
 from erfailover.planning.doctor.permissions import Grant
-from erfailover.planning.peering_names import OtherName
+from erfailover.planning.peering_names import RenamedPeering
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class GatewayDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class GatewayLoad:
     """What a gateway carried, in bit/s: lately, and at most in the period."""
 
     last_bps: float
@@ -138,7 +138,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class HostPath:
+class HostReachability:
     """A host that a switch depends on, and where its name leads from here.
 
     Attributes:
@@ -153,7 +153,7 @@ class HostPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DoctorFacts:
     """Everything that was read, at one moment.
 
     Attributes:
@@ -175,7 +175,7 @@ class Facts:
     now: datetime
     endpoint: str
     identity: Reading[Identity]
-    observed: Observed
+    observed: SiteSnapshot
     date: Reading[datetime] = field(default_factory=lambda: Reading(None, "not read"))
     unreachable: str | None = None
     remedy: str | None = None
@@ -188,13 +188,13 @@ class Facts:
     api_versions: Reading[ApiVersions] = field(default_factory=lambda: Reading(None, "not read"))
     denials: Mapping[str, Reading[tuple[DenyAssignment, ...]]] = field(default_factory=dict)
     gateways: Mapping[Role, Reading[GatewayDetail]] = field(default_factory=dict)
-    load: Reading[Load] = field(default_factory=lambda: Reading(None, "not read"))
+    load: Reading[GatewayLoad] = field(default_factory=lambda: Reading(None, "not read"))
     remaining: Mapping[tuple[str, str], Reading[int]] = field(default_factory=dict)
-    lease: Reading[Held] = field(default_factory=lambda: Reading(None, "not read"))
+    lease: Reading[LeaseState] = field(default_factory=lambda: Reading(None, "not read"))
     journal: Reading[str] = field(default_factory=lambda: Reading(None, "not read"))
-    hosts: tuple[HostPath, ...] = ()
-    around: Surroundings = field(default_factory=Surroundings)
+    hosts: tuple[HostReachability, ...] = ()
+    around: RoutingEnvironment = field(default_factory=RoutingEnvironment)
     circuits: Mapping[Role, Circuits] = field(default_factory=dict)
-    other_names: tuple[tuple[OtherName, str], ...] = ()
+    other_names: tuple[tuple[RenamedPeering, str], ...] = ()
     sessions: tuple[EdgeSessions, ...] = ()
     stand_in: Reading[str] | None = None

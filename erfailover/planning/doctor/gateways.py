@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.observed import VPN
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.doctor import skus
-from erfailover.planning.doctor.check import Check, Group, Line, Name, explain_unread, format_rate
-from erfailover.planning.doctor.facts import Facts, GatewayDetail
+from erfailover.planning.doctor.check import (
+    Check,
+    CheckBuilder,
+    CheckName,
+    Group,
+    explain_unread,
+    format_rate,
+)
+from erfailover.planning.doctor.facts import DoctorFacts, GatewayDetail
 
 
-def check_backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
+def check_backup_gateway(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the backup's gateway is at rest, has a session, and has learned the prefixes."""
     gateway = facts.observed.gateways.get(Role.BACKUP)
     group = Group.GATEWAYS
-    yield Line(Name.BACKUP_GATEWAY, group).report_claim(
+    yield CheckBuilder(CheckName.BACKUP_GATEWAY, group).report_claim(
         conditions.check_gateway_provisioned(gateway, Role.BACKUP),
         "Wait until its operation has ended; if it Failed, reset it or ask Azure's support.",
     )
-    yield Line(Name.BACKUP_SESSION, group).report_claim(
+    yield CheckBuilder(CheckName.BACKUP_SESSION, group).report_claim(
         conditions.check_gateway_connected(gateway, Role.BACKUP),
         "Check the tunnel (az network vpn-connection show) and the shared key."
         if conditions.is_static(gateway)
         else "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
         "and ASNs of both ends. Unknown: run it again, Azure answers empty lists at times.",
     )
-    yield Line(Name.BACKUP_PREFIXES, group).report_claim(
+    yield CheckBuilder(CheckName.BACKUP_PREFIXES, group).report_claim(
         _note_covering(
             site,
             facts,
@@ -42,9 +49,13 @@ def check_backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
     )
 
 
-def _note_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
+def _note_covering(site: Site, facts: DoctorFacts, claim: Condition) -> Condition:
     gateway = facts.observed.gateways.get(Role.BACKUP)
-    if claim.verdict is not Verdict.HOLDS or gateway is None or conditions.is_static(gateway):
+    if (
+        claim.status is not ConditionStatus.HOLDS
+        or gateway is None
+        or conditions.is_static(gateway)
+    ):
         return claim
     routes = conditions.select_learned_routes(gateway)
     covered = []
@@ -53,13 +64,15 @@ def _note_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
         if found is not None and found.network != str(prefix):
             covered.append(f"{prefix} by {found.network}")
     if not covered:
-        return Claim(claim.name, claim.verdict, f"{claim.seen}, exactly")
-    return Claim(claim.name, claim.verdict, f"{claim.seen}; covered: {format_prefixes(covered)}")
+        return Condition(claim.name, claim.status, f"{claim.message}, exactly")
+    return Condition(
+        claim.name, claim.status, f"{claim.message}; covered: {format_prefixes(covered)}"
+    )
 
 
-def check_gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:
+def check_gateway_skus(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Neither gateway's SKU is retired: a warning, it works all the same. Both can speak BGP."""
-    line = Line(Name.GATEWAY_SKU, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.GATEWAY_SKU, Group.GATEWAYS, required=False)
     for role in Role:
         reading = facts.gateways.get(role)
         if reading is None or reading.value is None:
@@ -71,7 +84,9 @@ def check_gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:
         yield _check_sku(line, reading.value, facts, static=static)
 
 
-def _check_sku(line: Line, gateway: GatewayDetail, facts: Facts, *, static: bool) -> Check:
+def _check_sku(
+    line: CheckBuilder, gateway: GatewayDetail, facts: DoctorFacts, *, static: bool
+) -> Check:
     ends = skus.find_retirement(gateway.type, gateway.sku)
     seen = f"{gateway.name} is {gateway.sku} ({gateway.type})"
     if not static and not skus.can_speak_bgp(gateway.type, gateway.sku):
@@ -90,9 +105,9 @@ def _check_sku(line: Line, gateway: GatewayDetail, facts: Facts, *, static: bool
     )
 
 
-def check_address_skus(site: Site, facts: Facts) -> Iterator[Check]:
+def check_address_skus(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No public address of a gateway is of the retired Basic SKU."""
-    line = Line(Name.ADDRESS_SKU, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.ADDRESS_SKU, Group.GATEWAYS, required=False)
     bad, seen = False, 0
     for role in Role:
         reading = facts.gateways.get(role)
@@ -114,9 +129,9 @@ def check_address_skus(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok(f"{format_count(seen, 'public address')}, none Basic")
 
 
-def check_throughput(site: Site, facts: Facts) -> Iterator[Check]:
+def check_throughput(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the published throughput of the backup's SKU carries the primary's load."""
-    line = Line(Name.THROUGHPUT, Group.GATEWAYS, required=False)
+    line = CheckBuilder(CheckName.THROUGHPUT, Group.GATEWAYS, required=False)
     reading = facts.gateways.get(Role.BACKUP)
     backup = reading.value if reading else None
     room = skus.find_capacity_bps(backup.type, backup.sku, backup.generation) if backup else None
@@ -148,7 +163,7 @@ def check_throughput(site: Site, facts: Facts) -> Iterator[Check]:
         )
 
 
-def _describe_tunnels(facts: Facts) -> str:
+def _describe_tunnels(facts: DoctorFacts) -> str:
     """How many tunnels a VPN backup has: the published figure is an aggregate over several."""
     gateway, found = facts.observed.gateways.get(Role.BACKUP), facts.circuits.get(Role.BACKUP)
     if gateway is None or gateway.type != VPN or found is None or not found.connections.value:

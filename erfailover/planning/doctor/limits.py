@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
-from erfailover.planning.doctor.check import Check, Group, Line, Name
-from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group
+from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.other_spokes import spaces_of_others
 
 MOST_PEERINGS = 500
@@ -24,9 +24,9 @@ MOST_PREFIXES = {"IPv4": 1000, "IPv6": 100}
 PREFIXES_DOCUMENT = "learn.microsoft.com/azure/expressroute/expressroute-faqs"
 
 
-def check_limits(site: Site, facts: Facts) -> Iterator[Check]:
+def check_limits(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No VNet has more peerings, and no gateway more prefixes to advertise, than Azure takes."""
-    line = Line(Name.LIMITS, Group.AZURE, required=False)
+    line = CheckBuilder(CheckName.LIMITS, Group.AZURE, required=False)
     lines = [*_check_peerings(line, site, facts), *_check_prefixes(line, site, facts)]
     yield from lines
     if not lines:
@@ -36,7 +36,7 @@ def check_limits(site: Site, facts: Facts) -> Iterator[Check]:
         )
 
 
-def _check_peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
+def _check_peerings(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check the existing peerings, and those that a switch creates."""
     spokes = (*site.spokes, *site.others)
     wanted = {peering_id.lower() for spoke in spokes for peering_id in site.list_peering_ids(spoke)}
@@ -59,7 +59,7 @@ def _check_peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
             )
 
 
-def _check_prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
+def _check_prefixes(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Count what the gateway of a path advertises with every spoke on it; other VNets add to it."""
     for path in Path:
         role = ROLE_OF_PATH[path]
@@ -77,7 +77,7 @@ def _check_prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
                 )
 
 
-def _count_prefixes(site: Site, facts: Facts, role: Role) -> dict[str, int]:
+def _count_prefixes(site: Site, facts: DoctorFacts, role: Role) -> dict[str, int]:
     """How many prefixes the hub and the spokes have; a summary of the hub counts as one."""
     hub = facts.around.get_network(site.build_network_id(site.get_hub(role).virtual_network)).value
     names = [site.get_hub(role).virtual_network, *(each.virtual_network for each in site.spokes)]

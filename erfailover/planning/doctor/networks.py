@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.prefix_table import build_table, format_prefixes
 from erfailover.model.resource_ids import PEERING, build_child_id, get_last_name
@@ -13,13 +13,13 @@ from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.doctor.check import (
     Check,
+    CheckBuilder,
+    CheckName,
     Group,
-    Line,
-    Name,
     disambiguate_names,
     report_claims,
 )
-from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.health import find_path, is_made_by_a_switch, is_prestaged
 from erfailover.planning.other_spokes import spaces_of_others
 
@@ -27,27 +27,27 @@ MANY = 6
 """So many names are in a line."""
 
 
-def check_networks(site: Site, facts: Facts) -> Iterator[Check]:
+def check_networks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Every hub and spoke is there, can be read, and is at rest."""
-    line = Line(Name.NETWORKS, Group.NETWORKS)
+    line = CheckBuilder(CheckName.NETWORKS, Group.NETWORKS)
     remedy = "Correct the site file's names, or see the permissions above."
     names, bad = disambiguate_names(map(site.build_network_id, site.list_network_names())), False
     for network_id, name in names.items():
         claim = conditions.check_network_read(facts.observed, network_id)
-        if claim.verdict is Verdict.HOLDS:
+        if claim.status is ConditionStatus.HOLDS:
             found = facts.observed.get_network(network_id)
             claim = conditions.check_network_at_rest(found, name)
             remedy = "Wait until the operation on it has ended; a Failed one needs a new write."
-        if claim.verdict is not Verdict.HOLDS:
+        if claim.status is not ConditionStatus.HOLDS:
             bad = True
             yield line.report_claim(claim, remedy)
     if not bad:
         yield line.report_ok(f"{len(site.list_network_names())} networks read, all Succeeded")
 
 
-def check_own_gateways(site: Site, facts: Facts) -> Iterator[Check]:
+def check_own_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that no spoke has its own gateway: it could not use a remote one."""
-    line = Line(Name.OWN_GATEWAY, Group.NETWORKS)
+    line = CheckBuilder(CheckName.OWN_GATEWAY, Group.NETWORKS)
     claims = [
         conditions.check_no_own_gateway(
             facts.observed.get_network(site.build_network_id(spoke.virtual_network)), spoke.name
@@ -60,11 +60,11 @@ def check_own_gateways(site: Site, facts: Facts) -> Iterator[Check]:
     )
 
 
-def check_peerings(site: Site, facts: Facts) -> Iterator[Check]:
+def check_peerings(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Every peering there is, is Connected and in sync; those to the primary hub are there."""
-    line = Line(Name.PEERINGS, Group.NETWORKS)
+    line = CheckBuilder(CheckName.PEERINGS, Group.NETWORKS)
     remedy = "Disconnected: delete and make both sides anew. Failed: write it again."
-    stale = Line(Name.PEERINGS, Group.NETWORKS, required=False)
+    stale = CheckBuilder(CheckName.PEERINGS, Group.NETWORKS, required=False)
     right, coming = 0, []
     for spoke in site.spokes:
         for role in Role:
@@ -83,19 +83,19 @@ def check_peerings(site: Site, facts: Facts) -> Iterator[Check]:
                     continue
                 found = facts.observed.get_peering(site.build_peering_id(owner, name))
                 claim = conditions.check_peering_connected(found, told)
-                if found is None or claim.verdict is not Verdict.HOLDS:
+                if found is None or claim.status is not ConditionStatus.HOLDS:
                     yield line.report_claim(claim, remedy)
                     continue
                 complete = conditions.check_peering_complete(found)
                 in_sync = conditions.check_peering_in_sync(found)
                 right += not found.is_out_of_sync
-                if complete.verdict is not Verdict.HOLDS:
+                if complete.status is not ConditionStatus.HOLDS:
                     yield line.report_claim(complete, complete.remedy)
                 if found.needs_sync:
                     switch = "A switch syncs it" if later else "Sync it"
                     early = ", erfailover prestage ahead of time" if role is Role.BACKUP else ""
                     yield stale.report_unknown(
-                        in_sync.seen, f"{switch}{early}; or: {in_sync.remedy}"
+                        in_sync.message, f"{switch}{early}; or: {in_sync.remedy}"
                     )
     if right:
         yield line.report_ok(
@@ -103,12 +103,12 @@ def check_peerings(site: Site, facts: Facts) -> Iterator[Check]:
         )
 
 
-def check_peering_names(site: Site, facts: Facts) -> Iterator[Check]:
+def check_peering_names(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Yield the peerings that have another name than the site file says.
 
     No failure: a switch finds them by the VNets that they join.
     """
-    line = Line(Name.PEERING_NAMES, Group.NETWORKS, required=False)
+    line = CheckBuilder(CheckName.PEERING_NAMES, Group.NETWORKS, required=False)
     unread = [
         get_last_name(each)
         for each in map(site.build_network_id, site.list_network_names())
@@ -134,7 +134,9 @@ def _build_sides(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str],
     )
 
 
-def _is_pending(facts: Facts, side: tuple[str, str], pair: tuple[tuple[str, str], ...]) -> bool:
+def _is_pending(
+    facts: DoctorFacts, side: tuple[str, str], pair: tuple[tuple[str, str], ...]
+) -> bool:
     """Whether a switch makes this side, or completes it: the other one is not there yet."""
     found = {
         each: facts.observed.get_peering(build_child_id(each[0], PEERING, each[1])) for each in pair
@@ -149,9 +151,9 @@ def _describe_pending(coming: list[str]) -> str:
     return f"; a switch creates or completes {len(coming)}: {join_names(coming, MANY)}"
 
 
-def check_prestaged(site: Site, facts: Facts) -> Iterator[Check]:
+def check_prestaged(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """If the site file says so, the peerings with the backup hub are there, ready."""
-    line = Line(Name.PRESTAGED, Group.NETWORKS, required=False)
+    line = CheckBuilder(CheckName.PRESTAGED, Group.NETWORKS, required=False)
     ready, missing = [], []
     for spoke in site.spokes:
         if any(
@@ -179,9 +181,9 @@ def check_prestaged(site: Site, facts: Facts) -> Iterator[Check]:
         )
 
 
-def check_overlaps(site: Site, facts: Facts) -> Iterator[Check]:
+def check_overlaps(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Address spaces of hubs and spokes, and the remote prefixes, do not overlap."""
-    line = Line(Name.OVERLAPS, Group.NETWORKS)
+    line = CheckBuilder(CheckName.OVERLAPS, Group.NETWORKS)
     names = disambiguate_names(each.id for each in facts.observed.networks.values())
     spaces = [
         (names[network.id], prefix)

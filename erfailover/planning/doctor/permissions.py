@@ -56,7 +56,7 @@ class RoleKind(StrEnum):
     SWITCH = "switch"
 
 
-class On(Enum):
+class ActionScope(Enum):
     """What an action is needed on."""
 
     NETWORK = "hub and spoke networks"
@@ -78,20 +78,20 @@ class On(Enum):
 
 ELSEWHERE = frozenset(
     {
-        On.POLLING,
-        On.ADDRESS,
-        On.CONNECTED,
-        On.ROUTE_TABLE,
-        On.ROUTE_SERVER,
-        On.WATCHER,
-        On.OF_MACHINE,
+        ActionScope.POLLING,
+        ActionScope.ADDRESS,
+        ActionScope.CONNECTED,
+        ActionScope.ROUTE_TABLE,
+        ActionScope.ROUTE_SERVER,
+        ActionScope.WATCHER,
+        ActionScope.OF_MACHINE,
     }
 )
 """What the site file does not name: it may lie, and be granted, in other groups than it names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class RequiredPermission:
     """One action that a person or an identity needs.
 
     Attributes:
@@ -102,7 +102,7 @@ class Need:
     """
 
     action: str
-    on: On
+    on: ActionScope
     steps: tuple[str, ...]
     role: RoleKind
     published: bool = True
@@ -118,67 +118,109 @@ CONNECTS = (f"switch: {format_steps(set(StepKind) - REMOVALS)}", "prestage")
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
-    Need(f"{NETWORK}/read", On.NETWORK, LOOKS, READ),
-    Need(f"{GATEWAY}/read", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAY}/getBgpPeerStatus/action", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAY}/getLearnedRoutes/action", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAY}/getAdvertisedRoutes/action", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAY}/connections/read", On.GATEWAY, LOOKS, READ),
-    Need(
+    RequiredPermission(f"{NETWORK}/read", ActionScope.NETWORK, LOOKS, READ),
+    RequiredPermission(f"{GATEWAY}/read", ActionScope.GATEWAY, LOOKS, READ),
+    RequiredPermission(f"{GATEWAY}/getBgpPeerStatus/action", ActionScope.GATEWAY, LOOKS, READ),
+    RequiredPermission(f"{GATEWAY}/getLearnedRoutes/action", ActionScope.GATEWAY, LOOKS, READ),
+    RequiredPermission(f"{GATEWAY}/getAdvertisedRoutes/action", ActionScope.GATEWAY, LOOKS, READ),
+    RequiredPermission(f"{GATEWAY}/connections/read", ActionScope.GATEWAY, LOOKS, READ),
+    RequiredPermission(
         f"{GATEWAY}/getFailoverAllTestsDetails/action",
-        On.GATEWAY,
+        ActionScope.GATEWAY,
         ("status", "doctor", "drill"),
         READ,
         published=False,
     ),
-    Need(f"{NETWORK_PROVIDER}/locations/operationResults/read", On.POLLING, LOOKS, READ),
-    Need(f"{CONNECTION}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
-    Need(f"{CIRCUIT}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
-    Need(
+    RequiredPermission(
+        f"{NETWORK_PROVIDER}/locations/operationResults/read", ActionScope.POLLING, LOOKS, READ
+    ),
+    RequiredPermission(
+        f"{CONNECTION}/read", ActionScope.CONNECTED, ("status", "doctor", "drill"), READ
+    ),
+    RequiredPermission(
+        f"{CIRCUIT}/read", ActionScope.CONNECTED, ("status", "doctor", "drill"), READ
+    ),
+    RequiredPermission(
         f"{CIRCUIT}/peerings/routeTablesSummary/read",
-        On.CONNECTED,
+        ActionScope.CONNECTED,
         ("doctor", "switch: hold time"),
         READ,
     ),
-    Need(f"{LOCAL_GATEWAY}/read", On.CONNECTED, AROUND, READ),
-    Need(f"{LOCAL_GATEWAY}/read", On.LOCAL_GATEWAY, ("status", "doctor", "drill"), READ),
-    Need(f"{ROUTE_TABLE}/read", On.ROUTE_TABLE, AROUND, READ),
-    Need(f"{HUB}/read", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{HUB_ADDRESS}/read", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{HUB_PEER}/read", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{HUB_PEER}/learnedRoutes/action", On.ROUTE_SERVER, AROUND, READ),
-    Need(
+    RequiredPermission(f"{LOCAL_GATEWAY}/read", ActionScope.CONNECTED, AROUND, READ),
+    RequiredPermission(
+        f"{LOCAL_GATEWAY}/read", ActionScope.LOCAL_GATEWAY, ("status", "doctor", "drill"), READ
+    ),
+    RequiredPermission(f"{ROUTE_TABLE}/read", ActionScope.ROUTE_TABLE, AROUND, READ),
+    RequiredPermission(f"{HUB}/read", ActionScope.ROUTE_SERVER, AROUND, READ),
+    RequiredPermission(f"{HUB_ADDRESS}/read", ActionScope.ROUTE_SERVER, AROUND, READ),
+    RequiredPermission(f"{HUB_PEER}/read", ActionScope.ROUTE_SERVER, AROUND, READ),
+    RequiredPermission(f"{HUB_PEER}/learnedRoutes/action", ActionScope.ROUTE_SERVER, AROUND, READ),
+    RequiredPermission(
         f"{NETWORK}/listNetworkManagerEffectiveConnectivityConfigurations/read",
-        On.NETWORK,
+        ActionScope.NETWORK,
         AROUND,
         READ,
     ),
-    Need(f"{PUBLIC_IP}/read", On.ADDRESS, DOCTOR, READ),
-    Need("Microsoft.Authorization/permissions/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.Authorization/denyAssignments/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.Authorization/locks/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.Authorization/policyAssignments/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.Authorization/roleEligibilityScheduleInstances/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.Authorization/roleAssignmentScheduleInstances/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.PolicyInsights/checkPolicyRestrictions/read", On.GROUP, DOCTOR, READ),
-    Need("Microsoft.Insights/metrics/read", On.GATEWAY, DOCTOR, READ),
-    Need(f"{PEERING}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
-    Need(f"{PEERING}/write", On.NETWORK, CONNECTS, SWITCH),
-    Need(f"{NETWORK}/peer/action", On.NETWORK, CONNECTS, SWITCH),
-    Need(
-        f"{PEERING}/delete", On.NETWORK, (f"switch: {format_steps(REMOVALS)}", "unprestage"), SWITCH
+    RequiredPermission(f"{PUBLIC_IP}/read", ActionScope.ADDRESS, DOCTOR, READ),
+    RequiredPermission("Microsoft.Authorization/permissions/read", ActionScope.GROUP, DOCTOR, READ),
+    RequiredPermission(
+        "Microsoft.Authorization/denyAssignments/read", ActionScope.GROUP, DOCTOR, READ
     ),
-    Need(f"{NETWORK_PROVIDER}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
-    Need(f"{MACHINE}/read", On.MACHINE, PROBES, SWITCH),
-    Need(f"{NETWORK_WATCHER}/read", On.WATCHER, PROBES, SWITCH),
-    Need(f"{NETWORK_WATCHER}/nextHop/action", On.WATCHER, PROBES, SWITCH),
-    Need(f"{INTERFACE}/read", On.OF_MACHINE, PROBES, SWITCH),
-    Need(f"{MACHINE}/runCommand/action", On.MACHINE, PROBES, SWITCH),
-    Need(f"{INTERFACE}/effectiveRouteTable/action", On.INTERFACE, PROBES, SWITCH),
-    Need("Microsoft.Compute/locations/operations/read", On.POLLING, PROBES, SWITCH),
-    Need(f"{LOCAL_GATEWAY}/write", On.LOCAL_GATEWAY, ("drill",), SWITCH),
-    Need(f"{GATEWAY}/startSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH, False),
-    Need(f"{GATEWAY}/stopSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH, False),
+    RequiredPermission("Microsoft.Authorization/locks/read", ActionScope.GROUP, DOCTOR, READ),
+    RequiredPermission(
+        "Microsoft.Authorization/policyAssignments/read", ActionScope.GROUP, DOCTOR, READ
+    ),
+    RequiredPermission(
+        "Microsoft.Authorization/roleEligibilityScheduleInstances/read",
+        ActionScope.GROUP,
+        DOCTOR,
+        READ,
+    ),
+    RequiredPermission(
+        "Microsoft.Authorization/roleAssignmentScheduleInstances/read",
+        ActionScope.GROUP,
+        DOCTOR,
+        READ,
+    ),
+    RequiredPermission(
+        "Microsoft.PolicyInsights/checkPolicyRestrictions/read", ActionScope.GROUP, DOCTOR, READ
+    ),
+    RequiredPermission("Microsoft.Insights/metrics/read", ActionScope.GATEWAY, DOCTOR, READ),
+    RequiredPermission(
+        f"{PEERING}/read", ActionScope.NETWORK, ("switch: a write whose answer was lost",), SWITCH
+    ),
+    RequiredPermission(f"{PEERING}/write", ActionScope.NETWORK, CONNECTS, SWITCH),
+    RequiredPermission(f"{NETWORK}/peer/action", ActionScope.NETWORK, CONNECTS, SWITCH),
+    RequiredPermission(
+        f"{PEERING}/delete",
+        ActionScope.NETWORK,
+        (f"switch: {format_steps(REMOVALS)}", "unprestage"),
+        SWITCH,
+    ),
+    RequiredPermission(
+        f"{NETWORK_PROVIDER}/locations/operations/read",
+        ActionScope.POLLING,
+        ("switch", "drill"),
+        SWITCH,
+    ),
+    RequiredPermission(f"{MACHINE}/read", ActionScope.MACHINE, PROBES, SWITCH),
+    RequiredPermission(f"{NETWORK_WATCHER}/read", ActionScope.WATCHER, PROBES, SWITCH),
+    RequiredPermission(f"{NETWORK_WATCHER}/nextHop/action", ActionScope.WATCHER, PROBES, SWITCH),
+    RequiredPermission(f"{INTERFACE}/read", ActionScope.OF_MACHINE, PROBES, SWITCH),
+    RequiredPermission(f"{MACHINE}/runCommand/action", ActionScope.MACHINE, PROBES, SWITCH),
+    RequiredPermission(
+        f"{INTERFACE}/effectiveRouteTable/action", ActionScope.INTERFACE, PROBES, SWITCH
+    ),
+    RequiredPermission(
+        "Microsoft.Compute/locations/operations/read", ActionScope.POLLING, PROBES, SWITCH
+    ),
+    RequiredPermission(f"{LOCAL_GATEWAY}/write", ActionScope.LOCAL_GATEWAY, ("drill",), SWITCH),
+    RequiredPermission(
+        f"{GATEWAY}/startSiteFailoverTest/action", ActionScope.GATEWAY, ("drill",), SWITCH, False
+    ),
+    RequiredPermission(
+        f"{GATEWAY}/stopSiteFailoverTest/action", ActionScope.GATEWAY, ("drill",), SWITCH, False
+    ),
 )
 """Every action that ``status``, ``doctor``, ``switch``, ``verify`` and ``drill`` need.
 
@@ -203,24 +245,24 @@ def is_granted(action: str, grants: Iterable[Grant]) -> bool:
     return any(each.has_action(action) for each in grants)
 
 
-def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[Need, ...]:
+def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[RequiredPermission, ...]:
     """Return the actions that a site needs, for reading only or for switching too."""
     return tuple(
         each for each in NEEDS if (role is SWITCH or each.role is READ) and _is_needed(site, each)
     )
 
 
-def _is_needed(site: Site, need: Need) -> bool:
+def _is_needed(site: Site, need: RequiredPermission) -> bool:
     if need.action == f"{MACHINE}/read":
-        return bool(list_resources(site, On.MACHINE))
-    if need.on is On.MACHINE or need.action.startswith("Microsoft.Compute/"):
+        return bool(list_resources(site, ActionScope.MACHINE))
+    if need.on is ActionScope.MACHINE or need.action.startswith("Microsoft.Compute/"):
         return any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
-    if need.on in (On.WATCHER, On.OF_MACHINE):
-        return bool(list_resources(site, On.WATCHER))
-    if need.on is On.INTERFACE:
-        return bool(list_resources(site, On.INTERFACE))
-    if need.on is On.LOCAL_GATEWAY:
-        return bool(list_resources(site, On.LOCAL_GATEWAY))
+    if need.on in (ActionScope.WATCHER, ActionScope.OF_MACHINE):
+        return bool(list_resources(site, ActionScope.WATCHER))
+    if need.on is ActionScope.INTERFACE:
+        return bool(list_resources(site, ActionScope.INTERFACE))
+    if need.on is ActionScope.LOCAL_GATEWAY:
+        return bool(list_resources(site, ActionScope.LOCAL_GATEWAY))
     if need.action == f"{PEERING}/delete":
         return can_remove_peerings(site)
     if need.action.endswith("SiteFailoverTest/action"):
@@ -251,27 +293,27 @@ def can_remove_peerings(site: Site) -> bool:
     )
 
 
-def list_resources(site: Site, on: On) -> tuple[str, ...]:
+def list_resources(site: Site, on: ActionScope) -> tuple[str, ...]:
     """Return the ids of what an action is needed on, as far as the site file names them."""
     match on:
-        case On.NETWORK:
+        case ActionScope.NETWORK:
             found = [site.build_network_id(each) for each in site.list_network_names()]
-        case On.GATEWAY:
+        case ActionScope.GATEWAY:
             found = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
-        case On.LOCAL_GATEWAY:
+        case ActionScope.LOCAL_GATEWAY:
             found = []
             if isinstance(site.drill, Drill):
                 found = [site.build_resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
-        case On.MACHINE:
+        case ActionScope.MACHINE:
             probes = site.probes.values()
             found = [
                 site.build_machine_id(each) for probe in probes for each in list_machines(probe)
             ]
-        case On.INTERFACE:
+        case ActionScope.INTERFACE:
             probes = site.probes.values()
             names = [each for probe in probes for each in list_interfaces(probe)]
             found = [site.build_resource_id(INTERFACE, each) for each in names]
-        case On.WATCHER:
+        case ActionScope.WATCHER:
             asking = [each for each in site.probes.values() if isinstance(each, NextHop)]
             found = [
                 f"/subscriptions/{get_subscription(site.build_machine_id(each.machine))}"
@@ -283,18 +325,18 @@ def list_resources(site: Site, on: On) -> tuple[str, ...]:
     return _deduplicate(found)
 
 
-def list_scopes(site: Site, on: On) -> tuple[str, ...]:
+def list_scopes(site: Site, on: ActionScope) -> tuple[str, ...]:
     """Where an action is to be granted: the resources, or the groups in which they most likely lie.
 
     A connection is in its gateway's group, a route table in its VNet's, unless put elsewhere;
     the Network Watchers that Azure makes are in ``NetworkWatcherRG`` (published).
     """
     beside = {
-        On.CONNECTED: On.GATEWAY,
-        On.ADDRESS: On.GATEWAY,
-        On.ROUTE_TABLE: On.NETWORK,
-        On.ROUTE_SERVER: On.GATEWAY,
-        On.OF_MACHINE: On.MACHINE,
+        ActionScope.CONNECTED: ActionScope.GATEWAY,
+        ActionScope.ADDRESS: ActionScope.GATEWAY,
+        ActionScope.ROUTE_TABLE: ActionScope.NETWORK,
+        ActionScope.ROUTE_SERVER: ActionScope.GATEWAY,
+        ActionScope.OF_MACHINE: ActionScope.MACHINE,
     }
     if on in beside:
         return _deduplicate(map(get_group_id, list_resources(site, beside[on])))
@@ -303,14 +345,20 @@ def list_scopes(site: Site, on: On) -> tuple[str, ...]:
 
 def list_groups(site: Site) -> tuple[str, ...]:
     """Return the ids of the resource groups that hold what the site file names."""
-    kinds = (On.NETWORK, On.GATEWAY, On.LOCAL_GATEWAY, On.MACHINE, On.INTERFACE)
+    kinds = (
+        ActionScope.NETWORK,
+        ActionScope.GATEWAY,
+        ActionScope.LOCAL_GATEWAY,
+        ActionScope.MACHINE,
+        ActionScope.INTERFACE,
+    )
     return _deduplicate(
         [get_group_id(each) for kind in kinds for each in list_resources(site, kind)]
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedRole:
     """The actions of a role, held against what the providers publish.
 
     Attributes:
@@ -331,7 +379,7 @@ def list_providers(site: Site) -> tuple[str, ...]:
 
 def select_actions(
     site: Site, role: RoleKind, operations: Mapping[str, frozenset[str]] | None = None
-) -> Checked:
+) -> CheckedRole:
     """Return the actions of a role that Azure takes.
 
     Args:
@@ -354,7 +402,7 @@ def select_actions(
         else:
             actions.append(need.action)
             unconfirmed.append(need.action)
-    return Checked(_deduplicate(actions), _deduplicate(left_out), _deduplicate(unconfirmed))
+    return CheckedRole(_deduplicate(actions), _deduplicate(left_out), _deduplicate(unconfirmed))
 
 
 def build_role_definition(
@@ -387,7 +435,7 @@ def build_role_definition(
             _deduplicate(
                 [
                     *list_groups(site),
-                    *(list_resources(site, On.WATCHER) if role is SWITCH else ()),
+                    *(list_resources(site, ActionScope.WATCHER) if role is SWITCH else ()),
                     *more,
                 ]
             )
@@ -395,7 +443,7 @@ def build_role_definition(
     }
 
 
-def iter_rows(site: Site) -> Iterator[tuple[Need, tuple[str, ...]]]:
+def iter_rows(site: Site) -> Iterator[tuple[RequiredPermission, tuple[str, ...]]]:
     """Every need of a site, with the resource groups or resources that it is needed on."""
     for need in list_needs(site):
         yield need, list_scopes(site, need.on)

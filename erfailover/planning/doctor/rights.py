@@ -5,31 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from erfailover.model import resource_ids
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.check import (
     Check,
+    CheckBuilder,
+    CheckName,
     Group,
-    Line,
-    Name,
     disambiguate_names,
     explain_unread,
     format_scope,
     shorten_action,
 )
-from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts, Identity
-from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
+from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, DoctorFacts, Identity
+from erfailover.planning.doctor.permissions import (
+    BLOB_ROLE,
+    ELSEWHERE,
+    ActionScope,
+    RequiredPermission,
+)
 
 MANY = 6
 """So many names are in a line."""
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
 
 
-def check_credentials(site: Site, facts: Facts) -> Iterator[Check]:
+def check_credentials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that a token was issued and accepted, and report whose it is."""
-    line = Line(Name.CREDENTIALS, Group.IDENTITY)
+    line = CheckBuilder(CheckName.CREDENTIALS, Group.IDENTITY)
     if facts.unreachable is not None:
         yield line.report_failure(facts.unreachable, facts.remedy or "Sign in: az login.")
     elif facts.identity.value is None:
@@ -45,13 +50,13 @@ def check_credentials(site: Site, facts: Facts) -> Iterator[Check]:
         )
 
 
-def check_tenants(site: Site, facts: Facts) -> Iterator[Check]:
+def check_tenants(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Every tenant that owns a subscription gives a token, each of the same identity.
 
     Published (authenticate-multi-tenant): all tokens are of one user or application, which was
     added to the other tenants.
     """
-    line = Line(Name.TENANTS, Group.IDENTITY, required=bool(site.tenants))
+    line = CheckBuilder(CheckName.TENANTS, Group.IDENTITY, required=bool(site.tenants))
     found: dict[str, Identity] = {}
     for subscription, reading in facts.sign_ins.items():
         if reading.value is None:
@@ -92,31 +97,33 @@ ONE_IDENTITY = (
 )
 
 
-def check_rights(site: Site, facts: Facts) -> Iterator[Check]:
+def check_rights(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Every action that a step needs is granted where it is needed."""
-    for on in On:
+    for on in ActionScope:
         wanted = tuple(each for each in permissions.list_needs(site) if each.on is on)
         if wanted:
             yield from _check_rights_on(site, facts, on, wanted)
     if site.state is not None:
-        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
+        yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{site.state}: write access is known only after the first write",
             f"Make sure that the identity has the role {BLOB_ROLE} on the storage account.",
         )
 
 
-def _check_rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> Iterator[Check]:
+def _check_rights_on(
+    site: Site, facts: DoctorFacts, on: ActionScope, wanted: tuple[RequiredPermission, ...]
+) -> Iterator[Check]:
     """Yield the lines of one kind of resource; one line for all that have every right."""
     elsewhere = on in ELSEWHERE
-    line = Line(Name.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
-    found: dict[tuple[Verdict, str], list[str]] = {}
+    line = CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
+    found: dict[tuple[ConditionStatus, str], list[str]] = {}
     doubtful: dict[tuple[str, ...], list[str]] = {}
     places = disambiguate_names(permissions.list_scopes(site, on))
     for where in places:
         reading = facts.grants.get(where.lower())
         if reading is None or reading.value is None:
             told = ", ".join(shorten_action(each.action) for each in wanted)
-            key = Verdict.UNKNOWN, f"{told} unverified: {explain_unread(reading)}"
+            key = ConditionStatus.UNKNOWN, f"{told} unverified: {explain_unread(reading)}"
         else:
             held = reading.value
             missing = [each for each in wanted if not permissions.is_granted(each.action, held)]
@@ -128,10 +135,10 @@ def _check_rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...])
                 doubtful.setdefault(assumed, []).append(places[where])
         found.setdefault(key, []).append(places[where])
     for (verdict, told), names in found.items():
-        claim = Claim(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {told}")
+        claim = Condition(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {told}")
         yield line.report_claim(claim, REMEDY)
     for actions, names in doubtful.items():
-        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
+        yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, and the "
             "name was not seen published: site failover tests cannot be read or run",
             "az provider operation show --namespace Microsoft.Network prints the names that Azure "
@@ -140,27 +147,27 @@ def _check_rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...])
 
 
 def _judge_missing(
-    wanted: Iterable[Need], missing: Sequence[Need], *, elsewhere: bool
-) -> tuple[Verdict, str]:
+    wanted: Iterable[RequiredPermission], missing: Sequence[RequiredPermission], *, elsewhere: bool
+) -> tuple[ConditionStatus, str]:
     """Return what the missing rights come to; those that may be granted elsewhere are not known."""
     if not missing:
-        return Verdict.HOLDS, ", ".join(
+        return ConditionStatus.HOLDS, ", ".join(
             dict.fromkeys(shorten_action(each.action) for each in wanted)
         )
     names = ", ".join(each.action for each in missing)
     if elsewhere:
-        return Verdict.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
+        return ConditionStatus.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
     steps = sorted({step for each in missing for step in each.steps})
-    return Verdict.FAILS, f"missing {names} (for {'; '.join(steps)})"
+    return ConditionStatus.FAILS, f"missing {names} (for {'; '.join(steps)})"
 
 
-def check_denials(site: Site, facts: Facts) -> Iterator[Check]:
+def check_denials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No deny assignment takes away an action that a switch needs; owners are not exempt.
 
     Published (deny-assignments): they go before roles. Deployment stacks with
     ``denyWriteAndDelete`` make them.
     """
-    line = Line(Name.DENIALS, Group.IDENTITY, required=False)
+    line = CheckBuilder(CheckName.DENIALS, Group.IDENTITY, required=False)
     identities = [facts.identity.value]
     identities += [each.value.identity for each in facts.sign_ins.values() if each.value]
     own = {each.object_id.lower() for each in identities if each}
@@ -202,14 +209,14 @@ def _describe_denied(site: Site, assignment: DenyAssignment) -> str:
     return ", ".join(map(shorten_action, dict.fromkeys(found)))
 
 
-def check_locks(site: Site, facts: Facts) -> Iterator[Check]:
+def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No management lock keeps a switch from its writes."""
-    line = Line(Name.LOCKS, Group.IDENTITY)
+    line = CheckBuilder(CheckName.LOCKS, Group.IDENTITY)
     written = [
-        *permissions.list_resources(site, On.NETWORK),
-        *permissions.list_resources(site, On.GATEWAY),
-        *permissions.list_resources(site, On.MACHINE),
-        *permissions.list_resources(site, On.LOCAL_GATEWAY),
+        *permissions.list_resources(site, ActionScope.NETWORK),
+        *permissions.list_resources(site, ActionScope.GATEWAY),
+        *permissions.list_resources(site, ActionScope.MACHINE),
+        *permissions.list_resources(site, ActionScope.LOCAL_GATEWAY),
     ]
     names, bad = disambiguate_names(written), False
     for group in permissions.list_groups(site):
@@ -248,9 +255,9 @@ def check_locks(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.report_ok("no lock in the way of a switch")
 
 
-def check_eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
+def check_eligible_roles(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No right is missing that a role of Privileged Identity Management would bring."""
-    line = Line(Name.ELIGIBLE_ROLES, Group.IDENTITY, required=False)
+    line = CheckBuilder(CheckName.ELIGIBLE_ROLES, Group.IDENTITY, required=False)
     unread = [(group, each) for group, each in facts.eligible.items() if each.value is None]
     for group, reading in unread:
         yield line.report_unknown(
@@ -264,7 +271,7 @@ def check_eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
         if not each.active
     }
     told = join_names(idle.values(), MANY)
-    if idle and any(each.verdict is Verdict.FAILS for each in check_rights(site, facts)):
+    if idle and any(each.verdict is ConditionStatus.FAILS for each in check_rights(site, facts)):
         yield line.report_failure(
             f"eligible (PIM), but not active: {told}; rights are missing",
             f"Activate what a switch needs in {MY_ROLES}; it takes effect within minutes. For the "
@@ -281,9 +288,9 @@ def check_eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
 MY_ROLES = "the Azure portal, Privileged Identity Management, My roles, Azure resources"
 
 
-def check_policies(site: Site, facts: Facts) -> Iterator[Check]:
+def check_policies(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No policy that can be seen denies the writing of a peering."""
-    line = Line(Name.POLICIES, Group.IDENTITY, required=False)
+    line = CheckBuilder(CheckName.POLICIES, Group.IDENTITY, required=False)
     seen: list[str] = []
     bad = False
     for group, reading in facts.policies.items():

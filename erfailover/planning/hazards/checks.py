@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.routing import Surroundings
+from erfailover.model.routing import RoutingEnvironment
 from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.planning.hazards import hubs, spokes
 from erfailover.planning.hazards.coverage import check_coverage
@@ -28,14 +28,14 @@ from erfailover.planning.hazards.scene import (
     NEXT_HOP,
     PROPAGATION,
     ROUTE_SERVER,
-    Scene,
+    HazardContext,
     build_unknown,
 )
 
 
 def check_hazards(
-    site: Site, surroundings: Surroundings, observed: Observed, target: Path
-) -> tuple[Claim, ...]:
+    site: Site, surroundings: RoutingEnvironment, observed: SiteSnapshot, target: Path
+) -> tuple[Condition, ...]:
     """Return what else could go wrong with a switch of every spoke, and what is left behind.
 
     Args:
@@ -68,7 +68,7 @@ def check_hazards(
             "none has a next hop that only one kind of gateway serves",
         ),
     )
-    found: list[Claim] = []
+    found: list[Condition] = []
     unread = tuple(spokes.list_unread_tables(scene))
     for name, claims, well in of_tables:
         found += _summarize(name, [*claims, *(build_unknown(name, why) for why in unread)], well)
@@ -86,19 +86,23 @@ def check_hazards(
 
 
 def check_left_behind(
-    site: Site, surroundings: Surroundings, observed: Observed
-) -> tuple[Claim, ...]:
+    site: Site, surroundings: RoutingEnvironment, observed: SiteSnapshot
+) -> tuple[Condition, ...]:
     """Return what does not come along on a switch to IPsec, with what could not be decided."""
     scene = build_scene(site, surroundings, observed, Path.IPSEC)
     return (*hubs.check_enforced(scene), *check_coverage(scene))
 
 
-def build_scene(site: Site, surroundings: Surroundings, observed: Observed, target: Path) -> Scene:
+def build_scene(
+    site: Site, surroundings: RoutingEnvironment, observed: SiteSnapshot, target: Path
+) -> HazardContext:
     """Return what every check of a switch to a path looks at."""
-    return Scene(site, surroundings, observed, ROLE_OF_PATH[target], ROLE_OF_PATH[target.other])
+    return HazardContext(
+        site, surroundings, observed, ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
+    )
 
 
-def add_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) -> SwitchPlan:
+def add_hazards(plan: SwitchPlan, found: tuple[Condition, ...], *, pass_by: bool) -> SwitchPlan:
     """Return a plan with its hazards, and without the spokes that alone one of them concerns.
 
     Args:
@@ -108,12 +112,12 @@ def add_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) ->
     """
     plan = replace(plan, hazards=found)
     leaving = {step.spoke for step in plan.steps if step.takes_off}
-    left_out: dict[str, Claim] = {}
+    left_out: dict[str, Condition] = {}
     for claim in found:
-        if claim.verdict is Verdict.FAILS and claim.spoke in leaving and not pass_by:
+        if claim.status is ConditionStatus.FAILS and claim.spoke in leaving and not pass_by:
             left_out.setdefault(claim.spoke, claim)
     return plan.drop_spokes(left_out)
 
 
-def _summarize(name: str, claims: Iterable[Claim], well: str) -> list[Claim]:
-    return list(dict.fromkeys(claims)) or [Claim(name, Verdict.HOLDS, well)]
+def _summarize(name: str, claims: Iterable[Condition], well: str) -> list[Condition]:
+    return list(dict.fromkeys(claims)) or [Condition(name, ConditionStatus.HOLDS, well)]

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 from erfailover.model.arm_json import parse_ipv6_prefix
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.prefix_table import build_table, format_prefixes
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import RouteTable, Subnet, Surrounding
+from erfailover.model.routing import RouteTable, Subnet, VnetRouting
 from erfailover.model.site import Path, Role, Spoke
 from erfailover.planning.carried_prefixes import (
     build_carried_table,
@@ -36,7 +36,7 @@ from erfailover.planning.hazards.scene import (
     PREFIXES,
     RESIDENTS,
     TUNNELS,
-    Scene,
+    HazardContext,
 )
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
@@ -44,7 +44,7 @@ AZURE_DNS = IPv4Address("168.63.129.16")
 """Azure's own resolver, the same in every VNet (published: what is 168.63.129.16)."""
 
 
-def check_ipv6(scene: Scene) -> Iterator[Claim]:
+def check_ipv6(scene: HazardContext) -> Iterator[Condition]:
     """IPv6 prefixes that the leaving gateway carries and the arriving one does not.
 
     Published (vpn-gateway-about-ipv6, preview of November 2025; azure-docs 114738 and 121907): a
@@ -89,7 +89,7 @@ def _list_ipv6(gateway: Gateway | None) -> list[IPv6Network]:
     return sorted({each for each in found if each is not None})
 
 
-def check_default_route(scene: Scene) -> Iterator[Claim]:
+def check_default_route(scene: HazardContext) -> Iterator[Condition]:
     """Yield a default route that one of the two gateways has learned, and the other has not.
 
     With it, a spoke's traffic to the Internet goes to the premises; without it, to the Internet
@@ -127,7 +127,7 @@ def check_default_route(scene: Scene) -> Iterator[Claim]:
         )
 
 
-def _is_following_default(scene: Scene, network: Surrounding) -> bool:
+def _is_following_default(scene: HazardContext, network: VnetRouting) -> bool:
     """Whether a subnet of a spoke takes a default route from a gateway."""
 
     def is_following(subnet: Subnet) -> bool:
@@ -140,7 +140,7 @@ def _is_following_default(scene: Scene, network: Surrounding) -> bool:
     return not network.subnets or any(map(is_following, network.subnets))
 
 
-def check_prefixes(scene: Scene) -> Iterator[Claim]:
+def check_prefixes(scene: HazardContext) -> Iterator[Condition]:
     """Prefixes that the leaving gateway has learned and nothing that the arriving one has covers.
 
     Those that the site file calls remote prefixes are a guard's business, the default route
@@ -166,7 +166,7 @@ def check_prefixes(scene: Scene) -> Iterator[Claim]:
         )
 
 
-def check_dns_servers(scene: Scene) -> Iterator[Claim]:
+def check_dns_servers(scene: HazardContext) -> Iterator[Condition]:
     """DNS servers of the spokes that a switch cuts off from the spokes, or from the premises.
 
     A server in the hub being left is still reached over the peering, if that stays; what it asks
@@ -186,8 +186,8 @@ def check_dns_servers(scene: Scene) -> Iterator[Claim]:
 
 
 def _check_dns_server(
-    scene: Scene, spoke: Spoke, network: Surrounding, text: str
-) -> Iterator[Claim]:
+    scene: HazardContext, spoke: Spoke, network: VnetRouting, text: str
+) -> Iterator[Condition]:
     try:
         address = ip_address(text)
     except ValueError:
@@ -224,7 +224,7 @@ def _check_dns_server(
         )
 
 
-def check_residents(scene: Scene) -> Iterator[Claim]:
+def check_residents(scene: HazardContext) -> Iterator[Condition]:
     """Yield what is in the primary hub itself, which a switch to the backup cannot move.
 
     Azure's rule: a VNet with its own gateway uses no remote one. Private DNS zones are linked
@@ -245,16 +245,16 @@ def check_residents(scene: Scene) -> Iterator[Claim]:
     elif hub.value.residents:
         told = ", ".join(format_count(n, word) for word, n in sorted(hub.value.residents.items()))
         space = format_merged(hub.value.address_space)
-        yield Claim(
+        yield Condition(
             RESIDENTS,
-            Verdict.HOLDS,
+            ConditionStatus.HOLDS,
             f"{name} itself ({space}) does not move; it and the premises lose each other: {told} "
             "in it",
             weight=Weight.NOTES,
         )
 
 
-def check_tunnels(scene: Scene) -> Iterator[Claim]:
+def check_tunnels(scene: HazardContext) -> Iterator[Condition]:
     """Tunnels of the backup that the loss of the circuit takes down with it.
 
     Published (site-to-site-vpn-private-peering): with ``useLocalAzureIpAddress`` a tunnel runs over
@@ -310,7 +310,7 @@ def _is_private(address: IPv4Address) -> bool:
     return any(address in each for each in PRIVATE)
 
 
-def _report_unread(scene: Scene, name: str) -> Iterator[Claim]:
+def _report_unread(scene: HazardContext, name: str) -> Iterator[Condition]:
     """Yield what could not be read of either gateway, in the same words for every claim."""
     for role in (scene.arriving, scene.leaving):
         gateway = scene.get_gateway(role)
@@ -325,15 +325,15 @@ def _report_unread(scene: Scene, name: str) -> Iterator[Claim]:
         )
 
 
-def _build_warning(name: str, seen: str, remedy: str) -> Claim:
-    return Claim(name, Verdict.FAILS, seen, remedy, weight=Weight.WARNS)
+def _build_warning(name: str, seen: str, remedy: str) -> Condition:
+    return Condition(name, ConditionStatus.FAILS, seen, remedy, weight=Weight.WARNS)
 
 
-def _build_unknown(name: str, seen: str, remedy: str) -> Claim:
-    return Claim(name, Verdict.UNKNOWN, seen, remedy, weight=Weight.WARNS)
+def _build_unknown(name: str, seen: str, remedy: str) -> Condition:
+    return Condition(name, ConditionStatus.UNKNOWN, seen, remedy, weight=Weight.WARNS)
 
 
-def describe_held(scene: Scene) -> dict[str, str]:
+def describe_held(scene: HazardContext) -> dict[str, str]:
     """Return what to say of each claim that holds."""
     arriving, leaving = (
         scene.get_gateway_name(scene.arriving),
@@ -350,7 +350,7 @@ def describe_held(scene: Scene) -> dict[str, str]:
     }
 
 
-CLAIMS: dict[str, Callable[[Scene], Iterator[Claim]]] = {
+CLAIMS: dict[str, Callable[[HazardContext], Iterator[Condition]]] = {
     IPV6: check_ipv6,
     DEFAULT_ROUTE: check_default_route,
     PREFIXES: check_prefixes,
@@ -362,9 +362,11 @@ CLAIMS: dict[str, Callable[[Scene], Iterator[Claim]]] = {
 """Every claim made here, by its name, in the order in which it is shown."""
 
 
-def check_coverage(scene: Scene) -> Iterator[Claim]:
+def check_coverage(scene: HazardContext) -> Iterator[Condition]:
     """Yield what does not come along, found or unknown; one claim that holds if nothing is."""
     words = describe_held(scene)
     for name, claim in CLAIMS.items():
         found = list(dict.fromkeys(claim(scene)))
-        yield from found or [Claim(name, Verdict.HOLDS, words[name], weight=Weight.WARNS)]
+        yield from found or [
+            Condition(name, ConditionStatus.HOLDS, words[name], weight=Weight.WARNS)
+        ]

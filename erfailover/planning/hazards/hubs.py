@@ -11,11 +11,11 @@ from ipaddress import IPv4Network
 
 from erfailover.model import resource_ids
 from erfailover.model.arm_json import parse_ipv4_prefix
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.prefix_table import PrefixTable, build_table
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute
+from erfailover.model.routing import APPLIANCE, StaticPrefix, UserRoute, VnetRouting
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import select_learned_routes, select_originated
 from erfailover.planning.hazards.route_selection import exclude_prefix, format_merged
@@ -25,12 +25,12 @@ from erfailover.planning.hazards.scene import (
     GATEWAY_SUBNET,
     MANAGED,
     ROUTE_SERVER,
-    Scene,
+    HazardContext,
     build_unknown,
 )
 
 
-def check_gateway_subnet(scene: Scene) -> Iterator[Claim]:
+def check_gateway_subnet(scene: HazardContext) -> Iterator[Condition]:
     """Yield the route table of the arriving hub's GatewaySubnet.
 
     Published (expressroute-about-virtual-network-gateways, vpn-gateway): with a route to
@@ -55,9 +55,9 @@ def check_gateway_subnet(scene: Scene) -> Iterator[Claim]:
         return
     what = f"{hub}/GatewaySubnet: route table {table.value.name}"
     if not table.value.takes_gateway_routes:
-        yield Claim(
+        yield Condition(
             GATEWAY_SUBNET,
-            Verdict.FAILS,
+            ConditionStatus.FAILS,
             f"{what} has disableBgpRoutePropagation; a gateway does not work with it",
             f"az network route-table update --ids {table.value.id} "
             "--disable-bgp-route-propagation false",
@@ -68,14 +68,14 @@ def check_gateway_subnet(scene: Scene) -> Iterator[Claim]:
         )
 
 
-def _check_inward_route(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
+def _check_inward_route(scene: HazardContext, route: UserRoute, what: str) -> Iterator[Condition]:
     """Yield what a route on the GatewaySubnet does to the spokes."""
     if route.network is None:
         return
     if route.network.prefixlen == 0:
-        yield Claim(
+        yield Condition(
             GATEWAY_SUBNET,
-            Verdict.FAILS,
+            ConditionStatus.FAILS,
             f"{what}; a gateway does not work with a route to 0.0.0.0/0",
             "Remove that route.",
         )
@@ -87,9 +87,9 @@ def _check_inward_route(scene: Scene, route: UserRoute, what: str) -> Iterator[C
             if each.overlaps(route.network) and route.network.prefixlen >= each.prefixlen
         ]
         if beaten and not _is_symmetric(scene, network, route):
-            yield Claim(
+            yield Condition(
                 GATEWAY_SUBNET,
-                Verdict.FAILS,
+                ConditionStatus.FAILS,
                 f"{what}, which is not the way that {network.name} answers by",
                 f"Remove that route, or let {network.name} send the remote prefixes by the same "
                 "appliance.",
@@ -101,7 +101,7 @@ def _format_hop(route: UserRoute) -> str:
     return f"{route.next_hop_type} {route.next_hop}" if route.next_hop else route.next_hop_type
 
 
-def _is_symmetric(scene: Scene, network: Surrounding, route: UserRoute) -> bool:
+def _is_symmetric(scene: HazardContext, network: VnetRouting, route: UserRoute) -> bool:
     """Whether the spoke answers by the very appliance that a GatewaySubnet's route leads to."""
     address, prefix = route.address, route.network
     if route.next_hop_type != APPLIANCE or address is None or prefix is None:
@@ -121,7 +121,7 @@ def _is_symmetric(scene: Scene, network: Surrounding, route: UserRoute) -> bool:
     return True
 
 
-def check_route_server(scene: Scene) -> Iterator[Claim]:
+def check_route_server(scene: HazardContext) -> Iterator[Condition]:
     """Routes of appliances that the spokes have from a Route Server in the hub being left.
 
     Published (route-server-faq): a VNet whose peering uses the remote gateway or Route Server
@@ -162,16 +162,16 @@ def check_route_server(scene: Scene) -> Iterator[Claim]:
             each for each in _parse_prefixes(server.learned.value) if not _is_covered(each, table)
         ]
         if lost:
-            yield Claim(
+            yield Condition(
                 ROUTE_SERVER,
-                Verdict.FAILS,
+                ConditionStatus.FAILS,
                 f"{join_names(users, 6)} would lose {format_merged(lost)}, which {what} has learned",
                 "Give these prefixes user-defined routes to their appliance, or a Route Server "
                 f"in {scene.get_hub_name(scene.arriving)}.",
             )
 
 
-def _is_using_gateway(scene: Scene, spoke: Spoke) -> bool:
+def _is_using_gateway(scene: HazardContext, spoke: Spoke) -> bool:
     """Whether a spoke uses the leaving hub's gateway; yes if that is not known."""
     name = spoke.get_outward(scene.leaving).name
     peering = scene.observed.get_peering(scene.site.build_peering_id(spoke.virtual_network, name))
@@ -189,7 +189,7 @@ def _is_covered(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Networ
     return not left
 
 
-def check_advertised(scene: Scene) -> Iterator[Claim]:
+def check_advertised(scene: HazardContext) -> Iterator[Condition]:
     """Yield what makes the leaving gateway advertise a spoke's prefix although its peering is off.
 
     Observed: a gateway originates the prefixes of each local network gateway that it has a
@@ -211,9 +211,9 @@ def check_advertised(scene: Scene) -> Iterator[Claim]:
         for own in network.address_space:
             for each in (static.value if static else None) or ():
                 if each.prefix.subnet_of(own):
-                    yield Claim(
+                    yield Condition(
                         ADVERTISED,
-                        Verdict.FAILS,
+                        ConditionStatus.FAILS,
                         f"{gateway} goes on advertising {each.prefix}, within {network.name}'s "
                         f"{own}: local network gateway {each.local_network_gateway} has it",
                         "Take that prefix out of the local network gateway's address space.",
@@ -221,9 +221,9 @@ def check_advertised(scene: Scene) -> Iterator[Claim]:
                     )
             lasting = _find_lasting_summary(own, left, met)
             if lasting is not None:
-                yield Claim(
+                yield Condition(
                     ADVERTISED,
-                    Verdict.FAILS,
+                    ConditionStatus.FAILS,
                     f"{hub} goes on advertising {lasting} for {network.name}'s {own}, and "
                     f"{scene.get_hub_name(scene.arriving)} nothing narrower",
                     f"Take {lasting} out of summarizedGatewayPrefixes of {hub}, or give "
@@ -233,7 +233,7 @@ def check_advertised(scene: Scene) -> Iterator[Claim]:
         yield from _check_narrower(scene, spoke, network, static.value if static else None)
 
 
-def check_enforced(scene: Scene) -> Iterator[Claim]:
+def check_enforced(scene: HazardContext) -> Iterator[Condition]:
     """Yield connectivity configurations whose peerings only Virtual Network Manager may write.
 
     Published (SDK reference, ``PeeringEnforcement``): with ``Enforced`` they "will not be
@@ -244,9 +244,9 @@ def check_enforced(scene: Scene) -> Iterator[Claim]:
             yield _report_unread_manager(ENFORCED, network_id, reading.unknown)
         for each in reading.value or ():
             if each.enforced:
-                yield Claim(
+                yield Condition(
                     ENFORCED,
-                    Verdict.FAILS,
+                    ConditionStatus.FAILS,
                     f"Virtual Network Manager enforces the peerings of {get_last_name(network_id)} "
                     f"(configuration {each.name}): Azure refuses every other write to them",
                     "Set peeringEnforcement of the configuration to Unenforced, or take the VNets "
@@ -258,7 +258,7 @@ def check_enforced(scene: Scene) -> Iterator[Claim]:
         )
 
 
-def check_managed(scene: Scene) -> Iterator[Claim]:
+def check_managed(scene: HazardContext) -> Iterator[Condition]:
     """Yield connectivity configurations that a manager may deploy again, over a switch's writes."""
     for network_id, reading in scene.around.managed.items():
         if reading.value is None:
@@ -267,9 +267,9 @@ def check_managed(scene: Scene) -> Iterator[Claim]:
             )
         for each in reading.value or ():
             if not each.enforced and scene.site.managed_by != "network-manager":
-                yield Claim(
+                yield Condition(
                     MANAGED,
-                    Verdict.FAILS,
+                    ConditionStatus.FAILS,
                     f"Virtual Network Manager has deployed {each.name} to {get_last_name(network_id)}: "
                     "its next deployment, or a change of a network group, may undo a switch",
                     "Deploy nothing while the site is failed over, and write managed_by: "
@@ -281,7 +281,7 @@ def check_managed(scene: Scene) -> Iterator[Claim]:
         yield replace(build_unknown(MANAGED, seen), weight=Weight.WARNS)
 
 
-def _report_unread_manager(name: str, network_id: str, why: str | None) -> Claim:
+def _report_unread_manager(name: str, network_id: str, why: str | None) -> Condition:
     return build_unknown(
         name,
         f"Virtual Network Manager's configurations of {get_last_name(network_id)}: {why}",
@@ -290,7 +290,7 @@ def _report_unread_manager(name: str, network_id: str, why: str | None) -> Claim
 
 
 def _find_lasting_summary(
-    own: IPv4Network, left: Surrounding | None, met: Surrounding | None
+    own: IPv4Network, left: VnetRouting | None, met: VnetRouting | None
 ) -> IPv4Network | None:
     """Return a summary of the leaving hub that the arriving hub's prefixes do not beat."""
     lasting = [each for each in (left.summarized if left else ()) if own.subnet_of(each)]
@@ -300,8 +300,8 @@ def _find_lasting_summary(
 
 
 def _check_narrower(
-    scene: Scene, spoke: Spoke, network: Surrounding, known: Iterable[StaticPrefix] | None
-) -> Iterator[Claim]:
+    scene: HazardContext, spoke: Spoke, network: VnetRouting, known: Iterable[StaticPrefix] | None
+) -> Iterator[Condition]:
     """Yield what the leaving gateway originates within a spoke that is no prefix of the spoke."""
     gateway = scene.observed.gateways.get(scene.leaving)
     rows = select_originated(gateway).table if gateway else PrefixTable()
@@ -311,9 +311,9 @@ def _check_narrower(
     }
     for prefix, own in inside.items():
         if prefix not in network.address_space and prefix not in static:
-            yield Claim(
+            yield Condition(
                 ADVERTISED,
-                Verdict.FAILS,
+                ConditionStatus.FAILS,
                 f"{gateway.name if gateway else 'the gateway'} originates {prefix}, within "
                 f"{network.name}'s {own}, and not for its peering",
                 "Find out what makes it do so: a connection's local network gateway, or another "

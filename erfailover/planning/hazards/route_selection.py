@@ -15,7 +15,7 @@ from erfailover.model.routing import RouteTable, UserRoute
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RoutedRange:
     """A part of a prefix and what carries it: a user-defined route, a gateway's, or neither."""
 
     prefix: IPv4Network
@@ -25,7 +25,7 @@ class Piece:
 
 def split_prefix(
     table: RouteTable, gateway_prefixes: Iterable[IPv4Network], wanted: IPv4Network
-) -> tuple[Piece, ...]:
+) -> tuple[RoutedRange, ...]:
     """Return a prefix, taken apart by what carries each part of it.
 
     Args:
@@ -44,9 +44,9 @@ def split_prefix(
     left, found = [wanted], []
     for network, _, route in ranked:
         taken = [common for part in left if (common := find_overlap(part, network)) is not None]
-        found += [Piece(each, route, by_gateway=route is None) for each in taken]
+        found += [RoutedRange(each, route, by_gateway=route is None) for each in taken]
         left = [rest for part in left for rest in exclude_prefix(part, network)]
-    return (*found, *(Piece(each) for each in left))
+    return (*found, *(RoutedRange(each) for each in left))
 
 
 def find_overlap(one: IPv4Network, other: IPv4Network) -> IPv4Network | None:

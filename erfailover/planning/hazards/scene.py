@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Gateway, Observed
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings
+from erfailover.model.routing import RouteTable, RoutingEnvironment, Subnet, VnetRouting
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.conditions import select_learned_routes
-from erfailover.planning.hazards.route_selection import Piece, split_prefix
+from erfailover.planning.hazards.route_selection import RoutedRange, split_prefix
 from erfailover.planning.other_spokes import spaces_of_others
 
 PROPAGATION = "subnets_take_gateway_routes"
@@ -40,12 +40,12 @@ NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERT
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class HazardContext:
     """What every check looks at."""
 
     site: Site
-    around: Surroundings
-    observed: Observed
+    around: RoutingEnvironment
+    observed: SiteSnapshot
     arriving: Role
     leaving: Role
 
@@ -94,7 +94,7 @@ class Scene:
         """Whether an address lies in a VNet."""
         return any(address in prefix for prefix in self.get_space(network_id))
 
-    def iter_spokes(self) -> Iterator[tuple[Spoke, Surrounding]]:
+    def iter_spokes(self) -> Iterator[tuple[Spoke, VnetRouting]]:
         """Yield the spokes whose VNets were read."""
         for spoke in self.site.spokes:
             found = self.around.get_network(self.site.build_network_id(spoke.virtual_network)).value
@@ -107,7 +107,7 @@ class Scene:
             self.around.get_network(self.site.build_network_id(spoke.virtual_network)).value is None
         )
 
-    def iter_tables(self) -> Iterator[tuple[Spoke, Surrounding, Subnet, RouteTable]]:
+    def iter_tables(self) -> Iterator[tuple[Spoke, VnetRouting, Subnet, RouteTable]]:
         """Yield the subnets of the spokes that have a route table that was read."""
         for spoke, network in self.iter_spokes():
             for subnet in network.subnets:
@@ -115,7 +115,7 @@ class Scene:
                 if table is not None:
                     yield spoke, network, subnet, table
 
-    def iter_carried(self, table: RouteTable) -> Iterator[Piece]:
+    def iter_carried(self, table: RouteTable) -> Iterator[RoutedRange]:
         """Yield the remote prefixes, by what carries them from a subnet with this table.
 
         The gateway is taken to tell what the arriving one has learned, and the remote prefix
@@ -130,7 +130,7 @@ class Scene:
             )
 
 
-def build_unknown(name: str, seen: str, remedy: str = "") -> Claim:
+def build_unknown(name: str, seen: str, remedy: str = "") -> Condition:
     """Return a claim that could not be decided."""
     remedy = remedy or "Look at it yourself, or ask for the right to read it."
-    return Claim(name, Verdict.UNKNOWN, seen, remedy)
+    return Condition(name, ConditionStatus.UNKNOWN, seen, remedy)

@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
+from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, UserRoute, VnetRouting
 from erfailover.model.site import Role, Spoke
 from erfailover.planning.hazards.route_selection import format_merged
 from erfailover.planning.hazards.scene import (
     APPLIANCES,
     NEXT_HOP,
     PROPAGATION,
-    Scene,
+    HazardContext,
     build_unknown,
 )
 
 
-def list_unread_tables(scene: Scene) -> Iterator[str]:
+def list_unread_tables(scene: HazardContext) -> Iterator[str]:
     """VNets and route tables of the spokes that could not be read."""
     for spoke in scene.site.spokes:
         reading = scene.around.get_network(scene.site.build_network_id(spoke.virtual_network))
@@ -36,7 +36,7 @@ def list_unread_tables(scene: Scene) -> Iterator[str]:
                 yield f"{spoke.name}/{subnet.name}: route table {named}: {table.unknown}"
 
 
-def check_propagation(scene: Scene) -> Iterator[Claim]:
+def check_propagation(scene: HazardContext) -> Iterator[Condition]:
     """Subnets that take no gateway's routes, and do not have their own route instead.
 
     Published (virtual-networks-udr-overview): with gateway route propagation disabled neither
@@ -49,9 +49,9 @@ def check_propagation(scene: Scene) -> Iterator[Claim]:
             continue
         lost = [each.prefix for each in scene.iter_carried(table) if each.route is None]
         if lost:
-            yield Claim(
+            yield Condition(
                 PROPAGATION,
-                Verdict.FAILS,
+                ConditionStatus.FAILS,
                 f"{network.name}/{subnet.name} takes no gateway's routes: route table {table.name} "
                 f"has disableBgpRoutePropagation, and no route to {format_merged(lost)}",
                 f"az network route-table update --ids {table.id} "
@@ -60,7 +60,7 @@ def check_propagation(scene: Scene) -> Iterator[Claim]:
             )
 
 
-def check_appliances(scene: Scene) -> Iterator[Claim]:
+def check_appliances(scene: HazardContext) -> Iterator[Condition]:
     """Remote prefixes that a user-defined route takes by an appliance in the hub being left.
 
     The appliance's own VNet sends them on by its own gateway, so they stay on the path being
@@ -82,14 +82,14 @@ def check_appliances(scene: Scene) -> Iterator[Claim]:
 
 
 def _check_appliance(
-    scene: Scene, spoke: Spoke, network: Surrounding, route: UserRoute, what: str
-) -> Iterator[Claim]:
+    scene: HazardContext, spoke: Spoke, network: VnetRouting, route: UserRoute, what: str
+) -> Iterator[Condition]:
     leaving, arriving = scene.get_hub_name(scene.leaving), scene.get_hub_name(scene.arriving)
     address = route.address
     if address is not None and scene.is_in_network(scene.get_hub_id(scene.leaving), address):
-        yield Claim(
+        yield Condition(
             APPLIANCES,
-            Verdict.FAILS,
+            ConditionStatus.FAILS,
             f"{what} in {leaving}, the hub being left",
             f"Remove the route, or give it the next hop of an appliance in {arriving}.",
             spoke.name,
@@ -105,7 +105,7 @@ def _check_appliance(
         )
 
 
-def check_next_hops(scene: Scene) -> Iterator[Claim]:
+def check_next_hops(scene: HazardContext) -> Iterator[Condition]:
     """Routes with the next hop VirtualNetworkGateway if a gateway is of type ExpressRoute.
 
     Published (virtual-networks-udr-overview): the gateway that such a route names must be of
@@ -125,9 +125,9 @@ def check_next_hops(scene: Scene) -> Iterator[Claim]:
             )
             if express:
                 gateways = ", ".join(scene.site.get_hub(each).gateway for each in express)
-                yield Claim(
+                yield Condition(
                     NEXT_HOP,
-                    Verdict.FAILS,
+                    ConditionStatus.FAILS,
                     f"{what}, which an ExpressRoute gateway ({gateways}) does not serve",
                     "Remove the route: a gateway's own routes reach the subnet by BGP.",
                     spoke.name,

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 
 
 @dataclass(frozen=True, slots=True)
-class AsCode:
+class IacDrift:
     """What differs in Azure from the code.
 
     Attributes:
@@ -27,7 +27,7 @@ class AsCode:
     differing: tuple[str, ...]
 
 
-def find_drift(site: Site, observed: Observed) -> AsCode | None:
+def find_drift(site: Site, observed: SiteSnapshot) -> IacDrift | None:
     """Return what the next apply would undo; None if nothing, or if no code is configured.
 
     Args:
@@ -48,4 +48,4 @@ def find_drift(site: Site, observed: Observed) -> AsCode | None:
                 wanted = peering.get_flags(Path.EXPRESSROUTE, found.flags if found else None)
                 if found is not None and wanted is not None and found.flags != wanted:
                     differing.append(found.id)
-    return AsCode(site.managed_by, tuple(differing)) if differing else None
+    return IacDrift(site.managed_by, tuple(differing)) if differing else None

@@ -35,7 +35,7 @@ DEFAULTS: Mapping[str, bool] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class ExportedPeering:
     """A peering as it is: its place, where it leads, what is set on it."""
 
     id: str
@@ -48,7 +48,7 @@ class Owned:
     """The four flags, and what else is set beside its default; in ARM's words."""
 
 
-def parse_peering(body: Mapping[str, Any], peering_id: str = "") -> Owned:
+def parse_peering(body: Mapping[str, Any], peering_id: str = "") -> ExportedPeering:
     """Return a peering from its ARM JSON; its ids spelled as Azure documents them.
 
     Args:
@@ -68,10 +68,10 @@ def parse_peering(body: Mapping[str, Any], peering_id: str = "") -> Owned:
         if names := list_texts(properties.get(each)):
             settings[each] = tuple(names)
     remote = canonicalize(parse_text(get_section(properties, "remoteVirtualNetwork").get("id")))
-    return Owned(id_, where.subscription, where.group, network, name, remote, settings)
+    return ExportedPeering(id_, where.subscription, where.group, network, name, remote, settings)
 
 
-def build_symbols(peerings: Sequence[Owned]) -> list[str]:
+def build_symbols(peerings: Sequence[ExportedPeering]) -> list[str]:
     """Return a name for each that both languages take, unique whatever the letter case."""
     names = [
         re.sub(r"\W+", "_", f"{each.network}_{each.name}", flags=re.ASCII) for each in peerings
@@ -90,7 +90,7 @@ def build_symbols(peerings: Sequence[Owned]) -> list[str]:
 # --- Terraform --------------------------------------------------------------------------------
 
 
-def render_terraform(peerings: Sequence[Owned], taken_at: str) -> str:
+def render_terraform(peerings: Sequence[ExportedPeering], taken_at: str) -> str:
     """One Terraform file: a provider for each subscription, each peering with its import."""
     names = dict(zip((each.id for each in peerings), build_symbols(peerings), strict=True))
     blocks = [
@@ -120,12 +120,14 @@ def _render_provider(subscription: str) -> str:
     )
 
 
-def _render_import(peering: Owned, name: str) -> str:
+def _render_import(peering: ExportedPeering, name: str) -> str:
     to = f"azurerm_virtual_network_peering.{name}"
     return f"import {{\n  to = {to}\n  id = {_format_hcl(peering.id)}\n}}"
 
 
-def _render_resource(peering: Owned, names: Mapping[str, str], others: Sequence[Owned]) -> str:
+def _render_resource(
+    peering: ExportedPeering, names: Mapping[str, str], others: Sequence[ExportedPeering]
+) -> str:
     rows = {
         "provider": f"azurerm.{_format_alias(peering.subscription)}",
         "name": _format_hcl(peering.name),
@@ -148,7 +150,9 @@ def _render_resource(peering: Owned, names: Mapping[str, str], others: Sequence[
     return "\n".join([*lines, "}"])
 
 
-def _find_lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
+def _find_lender(
+    peering: ExportedPeering, others: Iterable[ExportedPeering]
+) -> ExportedPeering | None:
     """Return the opposite that lends the gateway this one uses; Azure requires it first."""
     if not peering.settings["useRemoteGateways"]:
         return None
@@ -173,13 +177,13 @@ def _format_hcl(value: object) -> str:
 # --- Bicep ------------------------------------------------------------------------------------
 
 
-def render_bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
+def render_bicep(peerings: Sequence[ExportedPeering], taken_at: str) -> dict[str, str]:
     """Bicep files by name: one a resource group, and ``main.bicep`` that deploys them all.
 
     A Bicep file deploys into one resource group, and a peering belongs to that of its VNet.
     Azure refuses a second write to a VNet while one is under way: so one comes after the other.
     """
-    groups: dict[tuple[str, str], list[Owned]] = {}
+    groups: dict[tuple[str, str], list[ExportedPeering]] = {}
     for each in peerings:
         groups.setdefault((each.subscription.lower(), each.group.lower()), []).append(each)
     files: dict[str, str] = {}
@@ -203,7 +207,7 @@ def render_bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
     return {"main.bicep": "\n\n".join([head, *modules]) + "\n", **files}
 
 
-def _render_group_file(peerings: Sequence[Owned], taken_at: str) -> str:
+def _render_group_file(peerings: Sequence[ExportedPeering], taken_at: str) -> str:
     first = peerings[0]
     parts = [
         f"// The peerings in {first.group} as they were at {taken_at}.\n"
@@ -230,7 +234,9 @@ def _render_depends_on(symbol: str) -> list[str]:
     return ["  dependsOn: [", f"    {symbol}", "  ]"]
 
 
-def _render_bicep_peering(peering: Owned, symbol: str, parent: str, before: str | None) -> str:
+def _render_bicep_peering(
+    peering: ExportedPeering, symbol: str, parent: str, before: str | None
+) -> str:
     type_ = f"{PEERING}@{BICEP_API}"
     lines = [
         f"resource {symbol} '{type_}' = {{",

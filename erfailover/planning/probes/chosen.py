@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.probes import (
     InterfaceRoute,
     LocalConnect,
@@ -19,7 +19,7 @@ from erfailover.model.site import Site
 
 
 def concerns(
-    site: Site, observed: Observed, probe: Probe, networks: Mapping[str, str | None]
+    site: Site, observed: SiteSnapshot, probe: Probe, networks: Mapping[str, str | None]
 ) -> bool:
     """Return whether a probe concerns a chosen spoke.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass
-class Interval:
+class OutageInterval:
     """One outage. Seconds since the command began; ``ended_s`` None while it lasts."""
 
     began_s: float
@@ -22,7 +22,7 @@ class Interval:
 
 
 @dataclass
-class Tally:
+class OutageMeter:
     """What a continuous probe has answered so far.
 
     Attributes:
@@ -43,7 +43,7 @@ class Tally:
     first_s: float | None = None
     last_s: float | None = None
     widest_s: float = 0.0
-    intervals: list[Interval] = field(default_factory=list)
+    intervals: list[OutageInterval] = field(default_factory=list)
 
     def note(self, at_s: float, up: bool | None, reason: str = "") -> None:
         """Count one question.
@@ -69,7 +69,7 @@ class Tally:
         if self.down:
             self.intervals[-1].lost += 1
         else:
-            self.intervals.append(Interval(at_s))
+            self.intervals.append(OutageInterval(at_s))
 
     @property
     def down(self) -> bool:

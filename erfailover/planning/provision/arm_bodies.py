@@ -50,7 +50,7 @@ class SecretName:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteOnce:
+class WriteOnceValue:
     """A value that is given at creation, shown by no answer and never changed after.
 
     Azure refuses another ``customData`` (published: PropertyChangeNotAllowed).
@@ -293,7 +293,7 @@ def _build_sign_in(machine: TopologyMachine, secret: str) -> Body:
     is limited to this one (observed: InvalidParameter, linuxConfiguration.ssh.publicKeys.path).
     """
     if machine.ssh_public_key is None:
-        once = WriteOnce(False)
+        once = WriteOnceValue(False)
         return {
             "adminPassword": SecretName(secret),
             "linuxConfiguration": {"disablePasswordAuthentication": once},
@@ -302,11 +302,11 @@ def _build_sign_in(machine: TopologyMachine, secret: str) -> Body:
     key = {"path": path, "keyData": ssh_keys.strip_key(machine.ssh_public_key)}
     return {
         "linuxConfiguration": {
-            "disablePasswordAuthentication": WriteOnce(True),
-            "ssh": WriteOnce({"publicKeys": [key]}),
+            "disablePasswordAuthentication": WriteOnceValue(True),
+            "ssh": WriteOnceValue({"publicKeys": [key]}),
         }
     }
 
 
-def _encode(text: str) -> WriteOnce:
-    return WriteOnce(base64.b64encode(text.encode()).decode())
+def _encode(text: str) -> WriteOnceValue:
+    return WriteOnceValue(base64.b64encode(text.encode()).decode())

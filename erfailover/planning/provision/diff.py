@@ -12,7 +12,7 @@ from typing import Any
 
 from erfailover.model.arm_json import list_objects, parse_text
 from erfailover.model.resource_ids import get_last_name
-from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnce
+from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnceValue
 
 Lookup = Callable[[Reference], Any]
 """The value of a reference; None if its resource is not there or has none yet."""
@@ -59,7 +59,7 @@ def list_differences(wanted: Body, found: Body, lookup: Lookup) -> tuple[Differe
 
 
 def _compare(wanted: Any, found: Any, path: str, lookup: Lookup) -> Iterator[Difference]:
-    if isinstance(wanted, SecretName | WriteOnce):
+    if isinstance(wanted, SecretName | WriteOnceValue):
         return
     if isinstance(wanted, Reference):
         value = lookup(wanted)
@@ -158,7 +158,7 @@ def _drop_write_once(wanted: Any) -> Any:
         return {
             k: _drop_write_once(each)
             for k, each in wanted.items()
-            if not isinstance(each, WriteOnce)
+            if not isinstance(each, WriteOnceValue)
         }
     return wanted
 
@@ -193,7 +193,7 @@ def fill_secrets(body: Body, secret: Callable[[str], str]) -> Body:
     """Return a body with its secrets, and what is given once, in it: for Azure's eyes only."""
 
     def fill_value(placeholder: Any) -> Any:
-        if isinstance(placeholder, WriteOnce):
+        if isinstance(placeholder, WriteOnceValue):
             return placeholder.value
         return secret(placeholder.name) if isinstance(placeholder, SecretName) else placeholder
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.site import Site
 from erfailover.planning.provision.arm_bodies import ZONES
@@ -20,7 +20,7 @@ SIZE, IMAGE = "size_is_offered", "image_is_offered"
 
 
 @dataclass(frozen=True, slots=True)
-class Offers:
+class RegionAvailability:
     """What Azure offers in one region, as asked.
 
     Attributes:
@@ -41,7 +41,7 @@ def normalize_region(location: str) -> str:
     return location.replace(" ", "").lower()
 
 
-def check_offers(site: Site, offers: Offers) -> Iterator[Claim]:
+def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
     """Yield what has to be offered for a site's topology, each with its remedy."""
     place = normalize_region(site.location)
     choose = "Write another location: into the site file; az account list-locations lists them."
@@ -75,11 +75,13 @@ def check_offers(site: Site, offers: Offers) -> Iterator[Claim]:
             yield _build_claim(IMAGE, there.value, seen, remedy)
 
 
-def _build_claim(name: str, holds: bool, seen: str, remedy: str) -> Claim:
+def _build_claim(name: str, holds: bool, seen: str, remedy: str) -> Condition:
     if holds:
-        return Claim(name, Verdict.HOLDS, seen)
-    return Claim(name, Verdict.FAILS, seen, remedy)
+        return Condition(name, ConditionStatus.HOLDS, seen)
+    return Condition(name, ConditionStatus.FAILS, seen, remedy)
 
 
-def _build_unknown(name: str, reading: Reading[Any]) -> Claim:
-    return Claim(name, Verdict.UNKNOWN, reading.unknown or "it was not asked", "Look yourself.")
+def _build_unknown(name: str, reading: Reading[Any]) -> Condition:
+    return Condition(
+        name, ConditionStatus.UNKNOWN, reading.unknown or "it was not asked", "Look yourself."
+    )

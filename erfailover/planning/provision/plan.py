@@ -34,7 +34,7 @@ from erfailover.planning.provision import diff, resources
 from erfailover.planning.provision.arm_bodies import TAG, Body, SecretName
 from erfailover.planning.provision.diff import Difference
 from erfailover.planning.provision.nat import NatSetup, build_setups
-from erfailover.planning.provision.resources import Desired
+from erfailover.planning.provision.resources import DesiredResource
 
 Existing = Mapping[str, Body | None]
 """The existing resources, by id in lower case; None, or no entry, for one that does not exist."""
@@ -54,7 +54,7 @@ class Action:
     """
 
     change: Change
-    desired: Desired
+    desired: DesiredResource
     differences: tuple[Difference, ...] = ()
     note: str | None = None
 
@@ -171,7 +171,7 @@ def _has_remote_gateways(peering: Body | None) -> bool:
 
 
 def _plan_action(
-    wanted: Desired, found: Body | None, lookup: diff.Lookup, unsettled: Collection[str]
+    wanted: DesiredResource, found: Body | None, lookup: diff.Lookup, unsettled: Collection[str]
 ) -> Action:
     if found is None:
         return Action(Change.CREATE, wanted)
@@ -262,7 +262,7 @@ def _build_interim(action: Action, opposite: Action) -> Action:
     return Action(Change.UPDATE, first, (), DISCONNECTED)
 
 
-def _get_ends(peering: Desired) -> tuple[str, str]:
+def _get_ends(peering: DesiredResource) -> tuple[str, str]:
     remote = str(peering.body["properties"]["remoteVirtualNetwork"]["id"])
     return get_network_id(peering.id).lower(), remote.lower()
 
@@ -280,7 +280,9 @@ def _iter_secrets(body: Any) -> Iterator[str]:
             yield from _iter_secrets(each)
 
 
-def _may_change(site: Site, wanted: Desired, found: Body | None, existing: Existing) -> bool:
+def _may_change(
+    site: Site, wanted: DesiredResource, found: Body | None, existing: Existing
+) -> bool:
     """Whether a resource is ours to change: by its tag, or untagged in a group that is ours.
 
     A peering has no tags; it goes with its VNet.
@@ -313,7 +315,7 @@ def iter_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, 
         yield build_child_id(network_id, PEERING, name).lower(), peering
 
 
-def list_desired(site: Site) -> tuple[Desired, ...]:
+def list_desired(site: Site) -> tuple[DesiredResource, ...]:
     """Every resource of a site that has not been switched."""
     return resources.build_desired(site)
 

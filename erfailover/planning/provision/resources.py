@@ -33,7 +33,7 @@ from erfailover.planning.provision.arm_bodies import Body
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredResource:
     """A resource that should be there.
 
     Attributes:
@@ -74,7 +74,7 @@ class Desired:
 
 def build_desired(
     site: Site, paths: Mapping[str, Path | None] | None = None
-) -> tuple[Desired, ...]:
+) -> tuple[DesiredResource, ...]:
     """Every resource of a site's topology, each after what it needs.
 
     Args:
@@ -113,9 +113,9 @@ class _Graph:
         }
         object.__setattr__(self, "gateway_in", found)
 
-    def iter_resources(self) -> Iterator[Desired]:
+    def iter_resources(self) -> Iterator[DesiredResource]:
         site = self.site
-        yield Desired(
+        yield DesiredResource(
             site.build_group_id(), GROUP, arm_bodies.build_resource_group(site.location, site.name)
         )
         yield from self._build_route_tables()
@@ -136,9 +136,9 @@ class _Graph:
         needs: tuple[str, ...] = (),
         owns: tuple[str, ...] = (),
         refers: tuple[str, ...] = (),
-    ) -> Desired:
+    ) -> DesiredResource:
         id_ = self._build_id(type_, name)
-        return Desired(
+        return DesiredResource(
             id_,
             type_,
             body,
@@ -150,14 +150,14 @@ class _Graph:
     def _get_placement(self) -> tuple[str, str]:
         return self.site.location, self.site.name
 
-    def _build_route_tables(self) -> Iterator[Desired]:
+    def _build_route_tables(self) -> Iterator[DesiredResource]:
         for network_name, network in self.topology.virtual_networks.items():
             for name, subnet in network.subnets.items():
                 if subnet.routes:
                     body = arm_bodies.build_route_table(*self._get_placement(), subnet.routes)
                     yield self._make(ROUTE_TABLE, format_route_table_name(network_name, name), body)
 
-    def _build_networks(self) -> Iterator[Desired]:
+    def _build_networks(self) -> Iterator[DesiredResource]:
         for name, network in self.topology.virtual_networks.items():
             tables = {
                 subnet_name: self._build_id(ROUTE_TABLE, format_route_table_name(name, subnet_name))
@@ -171,11 +171,11 @@ class _Graph:
     def _build_address_id(self, owner: str) -> str:
         return self._build_id(PUBLIC_IP, f"{owner}-public-ip1")
 
-    def _build_address(self, owner: str) -> Desired:
+    def _build_address(self, owner: str) -> DesiredResource:
         name = f"{owner}-public-ip1"
         return self._make(PUBLIC_IP, name, arm_bodies.build_public_ip(*self._get_placement()))
 
-    def _build_gateways(self) -> Iterator[Desired]:
+    def _build_gateways(self) -> Iterator[DesiredResource]:
         for name, gateway in self.topology.gateways.items():
             yield self._build_address(name)
             network = self.site.build_network_id(gateway.virtual_network)
@@ -184,7 +184,7 @@ class _Graph:
             needs = (network, address)
             yield self._make(GATEWAY, name, body, needs, refers=needs)
 
-    def _build_tunnels(self) -> Iterator[Desired]:
+    def _build_tunnels(self) -> Iterator[DesiredResource]:
         """Local network gateways need the far gateway's address and BGP address, so come late."""
         made: set[str] = set()
         for name, connection in self.topology.connections.items():
@@ -206,7 +206,7 @@ class _Graph:
             # A connection being written holds its gateway (recorded: RetryableError).
             yield self._make(CONNECTION, name, body, (near_id, local_id), (near_id,), (local_id,))
 
-    def _build_peerings(self) -> Iterator[Desired]:
+    def _build_peerings(self) -> Iterator[DesiredResource]:
         for name, each in self.topology.peerings.items():
             opposite = next(
                 (
@@ -229,7 +229,7 @@ class _Graph:
             if path is not None:
                 yield from self._build_spoke_peerings(spoke, path)
 
-    def _build_spoke_peerings(self, spoke: Spoke, path: Path) -> Iterator[Desired]:
+    def _build_spoke_peerings(self, spoke: Spoke, path: Path) -> Iterator[DesiredResource]:
         for role in Role:
             hub = self.site.get_hub(role).virtual_network
             outward, inward = spoke.get_outward(role), spoke.get_inward(role)
@@ -253,7 +253,7 @@ class _Graph:
         flags: Flags,
         opposite: str | None,
         spoke: str | None = None,
-    ) -> Desired:
+    ) -> DesiredResource:
         """One peering: the side that lends its gateway goes first (recorded order)."""
         own, far = self.site.build_network_id(network), self.site.build_network_id(remote)
         gateways = [self.gateway_in[each] for each in (network, remote) if each in self.gateway_in]
@@ -263,7 +263,7 @@ class _Graph:
             needs += [opposite] if opposite else []
         if flags.use_remote_gateways or flags.allow_gateway_transit:
             refers += gateways
-        return Desired(
+        return DesiredResource(
             self.site.build_peering_id(network, name),
             PEERING,
             arm_bodies.build_peering(far, flags),
@@ -273,7 +273,7 @@ class _Graph:
             spoke,
         )
 
-    def _build_machines(self) -> Iterator[Desired]:
+    def _build_machines(self) -> Iterator[DesiredResource]:
         for name, machine in self.topology.machines.items():
             interface_ids = [self._build_id(INTERFACE, each) for each in machine.interfaces]
             yield from self._build_interfaces(name)
@@ -288,7 +288,7 @@ class _Graph:
             needs = tuple(interface_ids)
             yield self._make(MACHINE, name, body, needs, needs)
 
-    def _build_interfaces(self, machine: str) -> Iterator[Desired]:
+    def _build_interfaces(self, machine: str) -> Iterator[DesiredResource]:
         """Yield the interfaces of a machine; a security group goes with a public address only.
 
         A group on the inside of a NAT machine would drop what it is to forward: its default

@@ -19,7 +19,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, pvariance
 
-from erfailover.model.durations import PEERING_WRITES, Usual
+from erfailover.model.durations import PEERING_WRITES, DurationEstimate
 from erfailover.model.plan import Phase, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch.procedure import RULES
@@ -40,7 +40,7 @@ MOMENTS = {change: (fmean(each), pvariance(each)) for change, each in SAMPLES.it
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class SwitchEstimate:
     """What to expect of a plan, in seconds from the first write.
 
     Attributes:
@@ -49,12 +49,12 @@ class Expected:
         done: until everything is written.
     """
 
-    cut: Usual | None
-    moved: Usual | None
-    done: Usual
+    cut: DurationEstimate | None
+    moved: DurationEstimate | None
+    done: DurationEstimate
 
 
-def estimate_step(step: SwitchStep) -> Usual | None:
+def estimate_step(step: SwitchStep) -> DurationEstimate | None:
     """How long the write of a step takes; None if nothing is written."""
     return PEERING_WRITES.get(str(step.write.change))
 
@@ -106,7 +106,7 @@ def _is_cleanup(step: SwitchStep) -> bool:
     return step.phase is Phase.CLEANUP
 
 
-def estimate_plan(site: Site, plan: SwitchPlan) -> Expected | None:
+def estimate_plan(site: Site, plan: SwitchPlan) -> SwitchEstimate | None:
     """Return what to expect of a plan; None if nothing is written."""
     writes = plan.writes
     if not writes:
@@ -116,7 +116,7 @@ def estimate_plan(site: Site, plan: SwitchPlan) -> Expected | None:
     moves = any(step.phase is Phase.SWITCH for step in writes)
     work = Work.of(site, plan)
     moved, done = zip(*(work.at(quantile) for quantile in QUANTILES), strict=True)
-    return Expected(
+    return SwitchEstimate(
         _build_usual(_sum((broken, made), each) for each in QUANTILES) if broken and made else None,
         _build_usual(moved) if moves else None,
         _build_usual(done),
@@ -137,8 +137,8 @@ def saved_by_prestaging(site: Site, plan: SwitchPlan) -> float | None:
     return round(cold.moved.usually_s - warm.moved.usually_s, 1)
 
 
-def _build_usual(figures: Iterable[float]) -> Usual:
-    return Usual(*(round(each, 1) for each in figures))
+def _build_usual(figures: Iterable[float]) -> DurationEstimate:
+    return DurationEstimate(*(round(each, 1) for each in figures))
 
 
 def _group_by_spoke(steps: Iterable[SwitchStep]) -> dict[str, list[SwitchStep]]:

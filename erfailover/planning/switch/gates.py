@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import EXPRESSROUTE, Observed, Peering
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import EXPRESSROUTE, Peering, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions, summaries
-from erfailover.planning.switch.hold_time import Count, SessionUptime, check_expressroute
+from erfailover.planning.switch.hold_time import HoldTimeCount, SessionUptime, check_expressroute
 
 IN_PROGRESS = "no_operation_is_in_progress"
 """The condition that ends by itself."""
@@ -31,7 +31,7 @@ READINESS = frozenset(
 """The conditions that say whether the path to switch to is ready; ``--force`` overrides them."""
 
 
-def check_guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
+def check_guards(site: Site, observed: SiteSnapshot, target: Path) -> Iterator[Condition]:
     """Yield what must hold of the arriving hub before anything is written."""
     role = ROLE_OF_PATH[target]
     yield from _check_readiness(site, observed, role)
@@ -41,13 +41,13 @@ def check_guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim
         yield conditions.check_network_at_rest(network, get_last_name(hub))
 
 
-def refusals(site: Site, observed: Observed, target: Path) -> tuple[Claim, ...]:
+def refusals(site: Site, observed: SiteSnapshot, target: Path) -> tuple[Condition, ...]:
     """Return what a switch to a path would be refused for now; empty if it would not be."""
     claims = check_guards(site, observed, target)
-    return tuple(claim for claim in claims if claim.verdict is not Verdict.HOLDS)
+    return tuple(claim for claim in claims if claim.status is not ConditionStatus.HOLDS)
 
 
-def _check_readiness(site: Site, observed: Observed, role: Role) -> Iterator[Claim]:
+def _check_readiness(site: Site, observed: SiteSnapshot, role: Role) -> Iterator[Condition]:
     gateway = observed.gateways.get(role)
     yield conditions.check_gateway_provisioned(gateway, role)
     yield conditions.check_gateway_connected(gateway, role)
@@ -55,8 +55,8 @@ def _check_readiness(site: Site, observed: Observed, role: Role) -> Iterator[Cla
 
 
 def find_obstacles(
-    site: Site, observed: Observed, target: Path, spoke: Spoke, written: Iterable[str]
-) -> Iterator[Claim]:
+    site: Site, observed: SiteSnapshot, target: Path, spoke: Spoke, written: Iterable[str]
+) -> Iterator[Condition]:
     """Return what keeps a spoke from being moved; such a spoke is left out, the others are moved.
 
     These are the gate's conditions of the spoke, as far as they are known in advance.
@@ -83,7 +83,7 @@ def find_obstacles(
             conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
             for id_ in pair
         ]
-    return (claim for claim in claims if claim.verdict is not Verdict.HOLDS)
+    return (claim for claim in claims if claim.status is not ConditionStatus.HOLDS)
 
 
 def _build_peering_ids(site: Site, spoke: Spoke, role: Role) -> tuple[str, str]:
@@ -94,7 +94,7 @@ def _build_peering_ids(site: Site, spoke: Spoke, role: Role) -> tuple[str, str]:
     )
 
 
-def find_in_progress(site: Site, observed: Observed, spoke: Spoke) -> list[Claim]:
+def find_in_progress(site: Site, observed: SiteSnapshot, spoke: Spoke) -> list[Condition]:
     """Return what another operation is changing of a spoke: UNKNOWN until that has ended.
 
     A GET shows the flags of a write as soon as that is accepted, before they are in force and
@@ -103,7 +103,7 @@ def find_in_progress(site: Site, observed: Observed, spoke: Spoke) -> list[Claim
     return _find_in_progress(observed, site.build_network_id(spoke.virtual_network))
 
 
-def find_hubs_in_progress(site: Site, observed: Observed) -> list[Claim]:
+def find_hubs_in_progress(site: Site, observed: SiteSnapshot) -> list[Condition]:
     """Return what another operation is changing of the hubs: a plan waits for its end."""
     names = [site.get_hub(role).virtual_network for role in Role]
     return [
@@ -113,7 +113,7 @@ def find_hubs_in_progress(site: Site, observed: Observed) -> list[Claim]:
     ]
 
 
-def _find_in_progress(observed: Observed, network_id: str) -> list[Claim]:
+def _find_in_progress(observed: SiteSnapshot, network_id: str) -> list[Condition]:
     network = observed.get_network(network_id)
     if network is None:
         return []
@@ -121,13 +121,15 @@ def _find_in_progress(observed: Observed, network_id: str) -> list[Claim]:
     states[network.name] = network.provisioning_state
     remedy = "Wait until the operation that changes it has ended."
     return [
-        Claim(IN_PROGRESS, Verdict.UNKNOWN, f"{name} is {state}", remedy)
+        Condition(IN_PROGRESS, ConditionStatus.UNKNOWN, f"{name} is {state}", remedy)
         for name, state in states.items()
         if state in UNDER_WAY
     ]
 
 
-def check_hold_time(site: Site, observed: Observed, count: Count, session: SessionUptime) -> Claim:
+def check_hold_time(
+    site: Site, observed: SiteSnapshot, count: HoldTimeCount, session: SessionUptime
+) -> Condition:
     """Before a switch back: the primary has been healthy for the site's hold time.
 
     Args:
@@ -144,7 +146,9 @@ def check_hold_time(site: Site, observed: Observed, count: Count, session: Sessi
     return check_expressroute(gateway, learned, count, session, hold_s)
 
 
-def check_gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
+def check_gate(
+    site: Site, observed: SiteSnapshot, target: Path, spoke: Spoke
+) -> Iterator[Condition]:
     """Yield what is read again immediately before the break of a spoke, and must hold."""
     role = ROLE_OF_PATH[target]
     yield from _check_readiness(site, observed, role)
@@ -155,7 +159,9 @@ def check_gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> It
         yield conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
 
 
-def find_out_of_sync(site: Site, observed: Observed, role: Role, spoke: Spoke) -> list[Claim]:
+def find_out_of_sync(
+    site: Site, observed: SiteSnapshot, role: Role, spoke: Spoke
+) -> list[Condition]:
     """Return which of a spoke's peerings with a hub lack prefixes of the other side: a warning."""
     found = (observed.get_peering(id_) for id_ in _build_peering_ids(site, spoke, role))
     return [
@@ -166,7 +172,7 @@ def find_out_of_sync(site: Site, observed: Observed, role: Role, spoke: Spoke) -
 
 
 def list_prefixes_in_force(
-    site: Site, observed: Observed, role: Role, spoke: Spoke
+    site: Site, observed: SiteSnapshot, role: Role, spoke: Spoke
 ) -> tuple[IPv4Network, ...]:
     """Return the spoke's prefixes that a hub knows: without those that its peering lacks."""
     network = observed.get_network(site.build_network_id(spoke.virtual_network))
@@ -178,8 +184,8 @@ def list_prefixes_in_force(
 
 
 def check_outcome(
-    site: Site, observed: Observed, target: Path, spoke: Spoke
-) -> tuple[Claim, Claim]:
+    site: Site, observed: SiteSnapshot, target: Path, spoke: Spoke
+) -> tuple[Condition, Condition]:
     """Return what must show after a switch: only the target originates the spoke.
 
     Both peerings have been written by then, so their flags are in force.
@@ -189,7 +195,9 @@ def check_outcome(
     prefixes = network.address_space if network else ()
     in_force = list_prefixes_in_force(site, observed, arriving, spoke)
     if not prefixes:
-        unread = Claim("spoke_was_read", Verdict.UNKNOWN, f"{spoke.name} could not be read")
+        unread = Condition(
+            "spoke_was_read", ConditionStatus.UNKNOWN, f"{spoke.name} could not be read"
+        )
         return unread, unread
     return (
         summaries.check_spoke_originated(

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, parse_uptime_s
 from erfailover.model.observed import EXPRESSROUTE, Gateway
@@ -32,7 +32,7 @@ LONGEST_GAP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class HoldTimeCount:
     """How long every remote prefix has been seen, from one reading to the next.
 
     Attributes:
@@ -48,7 +48,7 @@ class Count:
     restarts: int = 0
     why: str = ""
 
-    def add_reading(self, at_s: float, learned: Claim) -> Count:
+    def add_reading(self, at_s: float, learned: Condition) -> HoldTimeCount:
         """Return the count after one more reading.
 
         Args:
@@ -56,20 +56,22 @@ class Count:
             learned: whether the gateway has learned every remote prefix. FAILS restarts the
                 count; UNKNOWN leaves it as it is.
         """
-        if learned.verdict is Verdict.UNKNOWN:
+        if learned.status is ConditionStatus.UNKNOWN:
             return self
-        if learned.verdict is Verdict.FAILS:
+        if learned.status is ConditionStatus.FAILS:
             return (
-                self if self.last_s is None else Count(0.0, None, self.restarts + 1, learned.seen)
+                self
+                if self.last_s is None
+                else HoldTimeCount(0.0, None, self.restarts + 1, learned.message)
             )
         if self.last_s is None:
-            return Count(0.0, at_s, self.restarts, self.why)
+            return HoldTimeCount(0.0, at_s, self.restarts, self.why)
         gap_s = at_s - self.last_s
         if gap_s >= LONGEST_GAP_S:
             why = f"there was no reading for {format_duration(gap_s)}"
-            return Count(0.0, at_s, self.restarts + 1, why)
+            return HoldTimeCount(0.0, at_s, self.restarts + 1, why)
         seen_s = self.seen_s + min(gap_s, READING_COUNTS_S)
-        return Count(seen_s, at_s, self.restarts, self.why)
+        return HoldTimeCount(seen_s, at_s, self.restarts, self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +137,19 @@ def _parse_up_s(row: EdgeNeighbor) -> float | None:
     return None if established is None else parse_uptime_s(row.up_down)
 
 
-def compute_left_s(count: Count, session: SessionUptime, hold_s: float) -> float:
+def compute_left_s(count: HoldTimeCount, session: SessionUptime, hold_s: float) -> float:
     """Return how much of the hold time is left, in seconds; 0 when it is over."""
     shorter = count.seen_s if session.up_s is None else min(count.seen_s, session.up_s)
     return max(0.0, hold_s - shorter)
 
 
 def check_expressroute(
-    gateway: Gateway | None, learned: Claim, count: Count, session: SessionUptime, hold_s: float
-) -> Claim:
+    gateway: Gateway | None,
+    learned: Condition,
+    count: HoldTimeCount,
+    session: SessionUptime,
+    hold_s: float,
+) -> Condition:
     """Return whether an ExpressRoute primary has been healthy for the hold time.
 
     Args:
@@ -153,8 +159,8 @@ def check_expressroute(
         session: the longest session with the customer edge.
         hold_s: the hold time, in seconds.
     """
-    if gateway is None or learned.verdict is not Verdict.HOLDS:
-        return Claim(NAME, learned.verdict, learned.seen)
+    if gateway is None or learned.status is not ConditionStatus.HOLDS:
+        return Condition(NAME, learned.status, learned.message)
     over = compute_left_s(count, session, hold_s) <= 0
     hold = format_duration(hold_s)
     seen = f"{gateway.name}: every remote prefix seen for {format_duration(count.seen_s)} of {hold}"
@@ -167,7 +173,7 @@ def check_expressroute(
         seen += f"; the BGP session of {session.circuit} is up for {format_duration(session.up_s)}"
     else:
         seen += f"; the BGP session of {session.circuit} is down"
-    return Claim(NAME, Verdict.HOLDS if over else Verdict.FAILS, seen)
+    return Condition(NAME, ConditionStatus.HOLDS if over else ConditionStatus.FAILS, seen)
 
 
 def _explain_unknown(session: SessionUptime) -> str:

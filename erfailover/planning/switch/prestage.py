@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Change, Phase, Purpose, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.gates import READINESS
 
 
-def prestage(site: Site, observed: Observed) -> SwitchPlan:
+def prestage(site: Site, observed: SiteSnapshot) -> SwitchPlan:
     """Plan the preparation of a switch: the peerings with the backup hub, ahead of time."""
     there = procedure.plan(site, observed, Path.IPSEC)
     steps = tuple(step for step in there.steps if step.phase is Phase.PREPARE)
@@ -19,7 +19,7 @@ def prestage(site: Site, observed: Observed) -> SwitchPlan:
     return replace(there, steps=steps, guards=read, purpose=Purpose.PRESTAGE)
 
 
-def unprestage(site: Site, observed: Observed, ours: frozenset[str]) -> SwitchPlan:
+def unprestage(site: Site, observed: SiteSnapshot, ours: frozenset[str]) -> SwitchPlan:
     """Return what removes them again if erfailover made them and no spoke uses them."""
     back = procedure.plan(replace(site, prestaged=False), observed, Path.EXPRESSROUTE, ours)
     used = {

@@ -57,8 +57,8 @@ from enum import Enum
 from itertools import groupby
 from types import MappingProxyType
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed, Peering
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import (
     Change,
@@ -233,7 +233,7 @@ def format_steps(kinds: Iterable[StepKind]) -> str:
 
 
 def plan(
-    site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+    site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
 ) -> SwitchPlan:
     """Return what a switch of every spoke to a path would do, from what was observed.
 
@@ -245,7 +245,7 @@ def plan(
     """
     spokes = [spoke.to_prestaged() for spoke in site.spokes] if site.prestaged else site.spokes
     steps: list[SwitchStep] = []
-    left_out: dict[str, Claim] = {}
+    left_out: dict[str, Condition] = {}
     for spoke in spokes:
         planned = tuple(_Spoke(site, observed, target, spoke, ours).iter_steps())
         obstacle = _find_obstacle(site, observed, target, spoke, planned)
@@ -267,22 +267,22 @@ def plan(
 
 
 def _check_own_gateways(
-    site: Site, observed: Observed, left_out: Mapping[str, Claim]
-) -> Iterator[Claim]:
+    site: Site, observed: SiteSnapshot, left_out: Mapping[str, Condition]
+) -> Iterator[Condition]:
     """Return for each spoke that is moved that it may use a remote gateway."""
     for spoke in site.spokes:
         network = observed.get_network(site.build_network_id(spoke.virtual_network))
         claim = check_no_own_gateway(network, spoke.name)
-        if spoke.name not in left_out and claim.verdict is Verdict.HOLDS:
+        if spoke.name not in left_out and claim.status is ConditionStatus.HOLDS:
             yield claim
 
 
 def _find_obstacle(
-    site: Site, observed: Observed, target: Path, spoke: Spoke, steps: Sequence[SwitchStep]
-) -> Claim | None:
+    site: Site, observed: SiteSnapshot, target: Path, spoke: Spoke, steps: Sequence[SwitchStep]
+) -> Condition | None:
     """Return why a spoke is left out; one that has no path any more is so only if it is unread."""
     read = check_network_read(observed, site.build_network_id(spoke.virtual_network))
-    if read.verdict is not Verdict.HOLDS:
+    if read.status is not ConditionStatus.HOLDS:
         return replace(read, remedy=UNREAD)
     if not any(step.takes_off for step in steps):
         return None
@@ -295,7 +295,7 @@ class _Spoke:
     """The steps of one spoke, each decided on what the steps before it leave behind."""
 
     def __init__(
-        self, site: Site, observed: Observed, target: Path, spoke: Spoke, ours: frozenset[str]
+        self, site: Site, observed: SiteSnapshot, target: Path, spoke: Spoke, ours: frozenset[str]
     ) -> None:
         self.site, self.observed, self.target = site, observed, target
         self.spoke, self.ours = spoke, ours

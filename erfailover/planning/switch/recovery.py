@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from erfailover.model.arm_json import UNDER_WAY
-from erfailover.model.observed import Observed, Peering
+from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.site import ROLE_OF_PATH, Path, Site, Spoke
 
 LAST_RESORT_S = 60.0
 """How long before the deadline a path that was not healthy is taken back to, in seconds."""
 
 
-class Place(Enum):
+class PathState(Enum):
     """Which path a spoke has, by its two outward peerings."""
 
     TARGET = "the path it moves to"
@@ -79,20 +79,20 @@ def is_carrying(peering: Peering | None) -> bool:
     )
 
 
-def locate(peerings: OutwardPeerings | None) -> Place:
+def locate(peerings: OutwardPeerings | None) -> PathState:
     """Return which path a spoke has; None means that the peerings could not be read."""
     if peerings is None:
-        return Place.UNKNOWN
+        return PathState.UNKNOWN
     both = (peerings.origin, peerings.target)
     if any(each is not None and each.provisioning_state in UNDER_WAY for each in both):
-        return Place.CHANGING
+        return PathState.CHANGING
     on_origin, on_target = is_carrying(peerings.origin), is_carrying(peerings.target)
     if on_origin is on_target:
-        return Place.NOWHERE
-    return Place.TARGET if on_target else Place.ORIGIN
+        return PathState.NOWHERE
+    return PathState.TARGET if on_target else PathState.ORIGIN
 
 
-def place_of(site: Site, observed: Observed, spoke: Spoke, target: Path) -> Place:
+def place_of(site: Site, observed: SiteSnapshot, spoke: Spoke, target: Path) -> PathState:
     """Return which path a spoke has, by what was read of the site.
 
     Args:
@@ -102,7 +102,7 @@ def place_of(site: Site, observed: Observed, spoke: Spoke, target: Path) -> Plac
         target: the path that it was moved to.
     """
     if observed.get_network(site.build_network_id(spoke.virtual_network)) is None:
-        return Place.UNKNOWN
+        return PathState.UNKNOWN
     origin, arriving = (
         observed.get_peering(
             site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
@@ -113,7 +113,7 @@ def place_of(site: Site, observed: Observed, spoke: Spoke, target: Path) -> Plac
 
 
 def choose_move(
-    place: Place,
+    place: PathState,
     last: Direction | None,
     now_s: float,
     deadline_s: float,
@@ -132,15 +132,15 @@ def choose_move(
         can_go_back: whether the write that restores the origin may be sent: the plan names one,
             and the lease allows it.
     """
-    if place is Place.TARGET:
+    if place is PathState.TARGET:
         return Move.ARRIVED
-    if place is Place.ORIGIN:
+    if place is PathState.ORIGIN:
         return Move.RETURNED
     if now_s >= deadline_s:
         return Move.GIVE_UP
-    if place is Place.CHANGING:
+    if place is PathState.CHANGING:
         return Move.READ_AGAIN
-    if place is Place.UNKNOWN:
+    if place is PathState.UNKNOWN:
         return Move.TAKE_BACK if last is Direction.BACK and can_go_back else Move.MAKE
     turn = origin_was_healthy or now_s >= deadline_s - LAST_RESORT_S
     if last is Direction.FORWARD and turn and can_go_back:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from erfailover.errors import Failure
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.site import Path
 from erfailover.planning import conditions
 from erfailover.planning.probes.results import ProbeResult
-from erfailover.planning.switch.recovery import Place
+from erfailover.planning.switch.recovery import PathState
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Outcome:
     planned: bool = False
     written: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
-    left_out: dict[str, Claim] = field(default_factory=dict)
+    left_out: dict[str, Condition] = field(default_factory=dict)
     stranded: tuple[str, ...] = ()
-    places: dict[str, Place] = field(default_factory=dict)
-    claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
+    places: dict[str, PathState] = field(default_factory=dict)
+    claims: dict[str, tuple[Condition, Condition]] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
     decision_s: float = 0.0
     answer_s: float = 0.0
@@ -50,7 +50,7 @@ class Outcome:
     spokes_s: dict[str, float] = field(default_factory=dict)
     verified_s: float = 0.0
     chosen: tuple[str, ...] = ()
-    way_back: tuple[Claim, ...] = ()
+    way_back: tuple[Condition, ...] = ()
     excused: bool = False
 
     @property
@@ -68,11 +68,11 @@ def describe_standing(outcome: Outcome) -> str:
     """Return where the spokes that were not moved are, and the others: ``vnet1 has NO path``."""
     origin = outcome.target.other
     said = {
-        Place.NOWHERE: ("has NO path", "have NO path"),
-        Place.CHANGING: ("may have NO path", "may have NO path"),
-        Place.UNKNOWN: ("may have NO path", "may have NO path"),
-        Place.ORIGIN: (f"is on {origin}", f"are on {origin}"),
-        Place.TARGET: (f"is on {outcome.target}", f"are on {outcome.target}"),
+        PathState.NOWHERE: ("has NO path", "have NO path"),
+        PathState.CHANGING: ("may have NO path", "may have NO path"),
+        PathState.UNKNOWN: ("may have NO path", "may have NO path"),
+        PathState.ORIGIN: (f"is on {origin}", f"are on {origin}"),
+        PathState.TARGET: (f"is on {outcome.target}", f"are on {outcome.target}"),
         None: ("was left as it was", "were left as they were"),
     }
     names: dict[tuple[str, str], list[str]] = {each: [] for each in said.values()}
@@ -102,13 +102,13 @@ def is_confirmed(outcome: Outcome) -> bool:
     """
     arriving = conditions.combine_verdicts(pair[0] for pair in outcome.claims.values())
     leaving = conditions.combine_verdicts(pair[1] for pair in outcome.claims.values())
-    if Verdict.FAILS in (arriving, leaving):
+    if ConditionStatus.FAILS in (arriving, leaving):
         return False
     if not all(each.as_expected for each in outcome.probes):
         return False
-    if arriving is Verdict.UNKNOWN:
+    if arriving is ConditionStatus.UNKNOWN:
         return bool(outcome.probes)
-    return leaving is Verdict.HOLDS or bool(outcome.probes) or outcome.excused
+    return leaving is ConditionStatus.HOLDS or bool(outcome.probes) or outcome.excused
 
 
 def has_passed_probes(outcome: Outcome) -> bool:
@@ -119,7 +119,7 @@ def has_passed_probes(outcome: Outcome) -> bool:
 def list_missing(outcome: Outcome) -> list[str]:
     """Return what keeps a switch from being verified, in words."""
     claims = [claim for pair in outcome.claims.values() for claim in pair]
-    found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
+    found = [claim.message for claim in claims if claim.status is not ConditionStatus.HOLDS]
     wrong = [each for each in outcome.probes if not each.as_expected]
     return found + [
         f"probe {each.name} {'is unknown' if each.up is None else 'fails'}" for each in wrong

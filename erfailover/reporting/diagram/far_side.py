@@ -9,7 +9,7 @@ from erfailover.model.circuits import Circuit
 from erfailover.model.counting import join_names
 from erfailover.model.site import Role
 from erfailover.reporting.diagram.sheet import Card, Line, Link
-from erfailover.reporting.marks import Condition, Mark, find_worst
+from erfailover.reporting.marks import Assessment, Mark, find_worst
 from erfailover.reporting.topology.model import (
     FarEnd,
     HubPicture,
@@ -23,7 +23,7 @@ MOST_ROWS = 6
 """How many connections or sessions a card lists, the worst first; the others are counted."""
 MOST_FAR_ENDS = 4
 """With more of them, those in the same condition share a card."""
-NOTHING = Condition(Mark.UNKNOWN, "nothing is known of it")
+NOTHING = Assessment(Mark.UNKNOWN, "nothing is known of it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Group:
         return self.ends[0].roles
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> Assessment:
         return find_worst(end.condition for end in self.ends) or NOTHING
 
     @property
@@ -125,15 +125,15 @@ def _build_joint_card(hub: HubPicture, group: _Group | None) -> Card:
     up = any(each.mark is Mark.SOUND for each in conditions)
     shaky = _rate_connections(hub)
     if condition.mark is Mark.BROKEN and up:
-        condition = Condition(Mark.DEGRADED, condition.why)
+        condition = Assessment(Mark.DEGRADED, condition.why)
     elif condition.mark is Mark.SOUND and shaky.mark in (Mark.BROKEN, Mark.DEGRADED):
-        condition = Condition(Mark.DEGRADED, shaky.why)
+        condition = Assessment(Mark.DEGRADED, shaky.why)
     heading = f"connections and BGP of {hub.gateway.name}"
     return _build_card(f"sessions/{hub.role}", hub, heading, [*lines, *told], condition)
 
 
 def _build_card(
-    name: str, hub: HubPicture, heading: str, lines: Iterable[Line], condition: Condition
+    name: str, hub: HubPicture, heading: str, lines: Iterable[Line], condition: Assessment
 ) -> Card:
     return Card(
         name,
@@ -153,11 +153,11 @@ def _link_card(hub: HubPicture, card: Card, groups: Sequence[_Group]) -> Iterato
         yield Link(card.id, group.id, card.mark, hub.active, title=card.title)
 
 
-def _rate_connections(hub: HubPicture) -> Condition:
+def _rate_connections(hub: HubPicture) -> Assessment:
     if hub.gateway.connections_unknown:
-        return Condition(Mark.UNKNOWN, hub.gateway.connections_unknown)
+        return Assessment(Mark.UNKNOWN, hub.gateway.connections_unknown)
     found = find_worst(each.condition for each in hub.gateway.connections)
-    return found or Condition(Mark.SOUND, "no connection")
+    return found or Assessment(Mark.SOUND, "no connection")
 
 
 def _format_connections(hub: HubPicture) -> Iterator[Line]:

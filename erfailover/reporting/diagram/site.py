@@ -15,7 +15,7 @@ from erfailover.model.peering_flags import FLAGS, Flags
 from erfailover.planning.health import SpokeHealth
 from erfailover.reporting.diagram.far_side import build_far_side
 from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
-from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Condition, Mark, find_worst
+from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Assessment, Mark, find_worst
 from erfailover.reporting.topology.model import (
     HubPicture,
     PeeringPair,
@@ -279,7 +279,7 @@ def _format_inner_sessions(hub: HubPicture) -> list[Line]:
     if not inner:
         return []
     up = sum(each.condition.mark is Mark.SOUND for each in inner)
-    condition = find_worst(each.condition for each in inner) or Condition(Mark.SOUND, "")
+    condition = find_worst(each.condition for each in inner) or Assessment(Mark.SOUND, "")
     return [Line(f"sessions within Azure: {up} of {len(inner)} up", condition.mark, at_most=2)]
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from erfailover.model.claims import Verdict
-from erfailover.model.observed import Gateway, Observed
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.peering_flags import FLAGS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import get_last_name, get_network_id, parse
@@ -28,7 +28,7 @@ RULE = "# " + "-" * (COLUMNS - 2)
 
 
 def render_script(
-    site: Site, plan: SwitchPlan, observed: Observed, digest: str, heading: str = ""
+    site: Site, plan: SwitchPlan, observed: SiteSnapshot, digest: str, heading: str = ""
 ) -> str:
     """Return a plan as a POSIX shell script of az commands.
 
@@ -60,7 +60,9 @@ def render_script(
     return "\n".join([*lines, *_render_tail(site, plan)])
 
 
-def _render_head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
+def _render_head(
+    site: Site, plan: SwitchPlan, observed: SiteSnapshot, digest: str
+) -> Iterator[str]:
     yield "#!/bin/sh"
     yield from _format_comment(
         PLANS[plan.purpose].format(site=subject(site), path=format_path(plan.target))
@@ -83,12 +85,12 @@ def _render_head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) 
         )
         yield "#"
     for claim in (*plan.guards, *plan.hazards):
-        if claim.verdict is not Verdict.HOLDS:
-            yield from _format_comment(f"{VERDICT_WORD[claim.verdict]}: {claim.seen}")
+        if claim.status is not ConditionStatus.HOLDS:
+            yield from _format_comment(f"{VERDICT_WORD[claim.status]}: {claim.message}")
             if claim.remedy:
                 yield from _format_comment(f"remedy: {claim.remedy}", 3)
     for name, claim in plan.left_out.items():
-        yield from _format_comment(f"Left out: {name}: {claim.seen}")
+        yield from _format_comment(f"Left out: {name}: {claim.message}")
         if claim.remedy:
             yield from _format_comment(f"remedy: {claim.remedy}", 3)
     yield "set -eu"
@@ -199,7 +201,7 @@ def _render_step(step: SwitchStep) -> Iterator[str]:
         yield _write(back, commented=True)
 
 
-def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[str]:
+def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -> Iterator[str]:
     """Yield what must hold of the arriving hub before anything is broken."""
     role = ROLE_OF_PATH[plan.target]
     gateway_id = site.build_gateway_id(site.get_hub(role).gateway)

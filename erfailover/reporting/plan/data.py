@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from erfailover.model.claims import Claim
-from erfailover.model.durations import Usual
+from erfailover.model.claims import Condition
+from erfailover.model.durations import DurationEstimate
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
 from erfailover.planning.switch.estimate import estimate_plan, estimate_step, saved_by_prestaging
@@ -62,8 +62,8 @@ def count_writes(plan: SwitchPlan) -> dict[str, int]:
     return {word: found[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
 
 
-def _build_claim_data(claim: Claim) -> dict[str, Any]:
-    return {"condition": claim.name, "verdict": str(claim.verdict), "seen": claim.seen}
+def _build_claim_data(claim: Condition) -> dict[str, Any]:
+    return {"condition": claim.name, "verdict": str(claim.status), "seen": claim.message}
 
 
 def _build_step_data(step: SwitchStep) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _build_step_data(step: SwitchStep) -> dict[str, Any]:
     }
 
 
-def _build_usual_data(usual: Usual | None) -> dict[str, float] | None:
+def _build_usual_data(usual: DurationEstimate | None) -> dict[str, float] | None:
     if usual is None:
         return None
     return {"usually_s": usual.usually_s, "one_in_ten_s": usual.one_in_ten_s}

@@ -20,9 +20,9 @@ from typing import Any
 
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model import plain_json
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.command_line import switch_to
-from erfailover.model.observed import Observed, Peering
+from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.resource_ids import get_last_name
@@ -37,7 +37,7 @@ Document = Mapping[str, Any]
 
 
 def build_document(
-    site: Site, plan: SwitchPlan, observed: Observed, version: str
+    site: Site, plan: SwitchPlan, observed: SiteSnapshot, version: str
 ) -> dict[str, Any]:
     """Return a plan as the document that is printed and kept.
 
@@ -60,7 +60,7 @@ def build_document(
     return whole
 
 
-def build_basis(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
+def build_basis(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -> dict[str, Any]:
     """Return what a plan rests on: the peerings, the VNets, the arriving hub's gateway."""
     peerings: dict[str, Any] = {}
     for spoke in site.spokes:
@@ -115,12 +115,12 @@ def _list_left_out(plan: Document) -> set[str]:
     return {each["spoke"] for each in plan.get("left_out") or ()}
 
 
-def read_left_out(saved: Document) -> dict[str, Claim]:
+def read_left_out(saved: Document) -> dict[str, Condition]:
     """Return the spokes that a saved plan leaves out: what was not reviewed is not done."""
     return {
-        each["spoke"]: Claim(
+        each["spoke"]: Condition(
             each["condition"],
-            Verdict(each["verdict"]),
+            ConditionStatus(each["verdict"]),
             f"left out of the saved plan: {each['seen']}",
             f"Make the plan anew: {format_replan_command(saved)}",
         )

@@ -17,7 +17,7 @@ NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class SimilarSpokes:
     """Spokes whose steps are the same but for the names.
 
     Attributes:
@@ -34,7 +34,7 @@ class Alike:
         return sum(step.write.change != "keep" for step in self.steps)
 
 
-def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
+def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[SimilarSpokes]:
     """Return the spokes of a plan, in groups of those that are alike; the largest first.
 
     Args:
@@ -48,7 +48,7 @@ def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
     for name in order:
         if name in steps:
             groups.setdefault(tuple(map(_build_shape, steps[name])), []).append(name)
-    found = [Alike(tuple(names), tuple(steps[names[0]])) for names in groups.values()]
+    found = [SimilarSpokes(tuple(names), tuple(steps[names[0]])) for names in groups.values()]
     return sorted(found, key=lambda each: (each.writes == 0, -len(each.names)))
 
 

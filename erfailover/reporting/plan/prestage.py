@@ -35,7 +35,7 @@ def build_data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]
         "purpose": str(plan.purpose),
         "changed": _list_changed(plan, results),
         "failed": {key: each.message for key, each in results.failures.items()},
-        "left_out": {name: claim.seen for name, claim in plan.left_out.items()},
+        "left_out": {name: claim.message for name, claim in plan.left_out.items()},
     }
 
 

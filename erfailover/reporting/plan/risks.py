@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.model.claims import Verdict
-from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, format_duration
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, DurationEstimate, format_duration
 from erfailover.model.plan import Change, Phase, StepKind, SwitchPlan
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE
-from erfailover.planning.switch.estimate import Expected
+from erfailover.planning.switch.estimate import SwitchEstimate
 from erfailover.planning.switch.procedure import RULES, format_steps
 
 
@@ -28,13 +28,13 @@ class Risk:
 
     when: str
     what: str
-    usual: Usual | None = None
+    usual: DurationEstimate | None = None
 
 
 def describe_untouched(plan: SwitchPlan) -> str:
     """Return what no step of a plan puts at risk (``procedure``, invariant 1)."""
     moved = any(
-        each.name == DEFAULT_ROUTE and each.verdict is Verdict.FAILS for each in plan.hazards
+        each.name == DEFAULT_ROUTE and each.status is ConditionStatus.FAILS for each in plan.hazards
     )
     what = "t" if moved else "Internet and NAT, and t"
     return (
@@ -43,12 +43,12 @@ def describe_untouched(plan: SwitchPlan) -> str:
     )
 
 
-def list_risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> tuple[Risk, ...]:
+def list_risks(site: Site, plan: SwitchPlan, expected: SwitchEstimate | None) -> tuple[Risk, ...]:
     """Return what is at risk while a plan is carried out, in the order of its steps."""
     return tuple(_iter_risks(site, plan, expected))
 
 
-def _iter_risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[Risk]:
+def _iter_risks(site: Site, plan: SwitchPlan, expected: SwitchEstimate | None) -> Iterator[Risk]:
     arriving, leaving = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
     hub = get_last_name(site.get_hub(arriving).virtual_network)
     added = {step.kind for step in plan.writes if step.write.change is Change.CREATE}

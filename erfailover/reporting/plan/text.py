@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
 
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Condition, ConditionStatus, Weight
 from erfailover.model.durations import describe_usual, format_duration, rough
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
@@ -20,7 +20,7 @@ from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
 from erfailover.reporting.marks import format_claim, format_verdict
 from erfailover.reporting.plan.data import count_writes
-from erfailover.reporting.plan.groups import Alike, format_ranges, group_spokes
+from erfailover.reporting.plan.groups import SimilarSpokes, format_ranges, group_spokes
 from erfailover.reporting.plan.leaving import describe_interruption
 from erfailover.reporting.plan.risks import describe_untouched, list_risks
 from erfailover.reporting.words import format_path, limit_lines, subject, wrap
@@ -95,17 +95,17 @@ def _wrap_line(line: str, first: int, rest: int) -> list[str]:
     return wrap(line, COLUMNS, " " * first, " " * rest)
 
 
-def _format_claim(claim: Claim) -> list[str]:
+def _format_claim(claim: Condition) -> list[str]:
     return _wrap_line(format_claim(claim), 2, 11)
 
 
-def _format_claims(claims: Iterable[Claim]) -> list[str]:
+def _format_claims(claims: Iterable[Condition]) -> list[str]:
     """Guards; many of one kind that hold, and very many that do not, are cut short."""
     lines = []
-    ordered = sorted(claims, key=lambda each: each.verdict is not Verdict.HOLDS)
-    for (_, verdict), members in groupby(ordered, key=lambda each: (each.name, each.verdict)):
+    ordered = sorted(claims, key=lambda each: each.status is not ConditionStatus.HOLDS)
+    for (_, verdict), members in groupby(ordered, key=lambda each: (each.name, each.status)):
         same = list(members)
-        most = FEW if verdict is Verdict.HOLDS else MANY
+        most = FEW if verdict is ConditionStatus.HOLDS else MANY
         shown = same if len(same) <= most else same[:1] if most == FEW else same[:most]
         for claim in shown:
             lines += _format_claim(claim)
@@ -118,19 +118,19 @@ def _format_claims(claims: Iterable[Claim]) -> list[str]:
 def _format_hazards(plan: SwitchPlan) -> list[str]:
     """Return the hazards of a plan with their remedies; one line if there is none."""
     lines: list[str] = []
-    told: set[tuple[Verdict, str]] = set()
+    told: set[tuple[ConditionStatus, str]] = set()
     for claim in plan.hazards:
-        key = claim.verdict, claim.seen
-        if claim.verdict is not Verdict.HOLDS and key not in told:
+        key = claim.status, claim.message
+        if claim.status is not ConditionStatus.HOLDS and key not in told:
             told.add(key)
             lines += _wrap_line(format_claim(claim), 2, 11)
             lines += _wrap_line(f"remedy: {claim.remedy}", 11, 13)
     if plan.hazards and not lines:
         nothing = "no routing hazards found"
-        lines.append("  " + format_verdict(Verdict.HOLDS, nothing))
+        lines.append("  " + format_verdict(ConditionStatus.HOLDS, nothing))
     notes = [each for each in plan.hazards if each.weight is Weight.NOTES]
     for claim in notes:
-        if claim.verdict is Verdict.HOLDS:
+        if claim.status is ConditionStatus.HOLDS:
             lines += _wrap_line(format_claim(claim), 2, 11)
     return lines
 
@@ -140,14 +140,14 @@ def _format_left_out(plan: SwitchPlan) -> list[str]:
     lines: list[str] = []
     for name, claim in list(plan.left_out.items())[:MANY]:
         lines += _wrap_line(
-            format_verdict(claim.verdict, f"leaves out {name}: {claim.seen}"), 2, 11
+            format_verdict(claim.status, f"leaves out {name}: {claim.message}"), 2, 11
         )
         if claim.remedy:
             lines += _wrap_line(f"remedy: {claim.remedy}", 11, 13)
     if len(plan.left_out) > MANY:
         names = format_ranges(list(plan.left_out)[MANY:])
         lines += _wrap_line(
-            format_verdict(Verdict.FAILS, f"leaves out {names} (-o json: why)"), 2, 11
+            format_verdict(ConditionStatus.FAILS, f"leaves out {names} (-o json: why)"), 2, 11
         )
     return lines
 
@@ -171,7 +171,7 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
 
 
 def _format_group(
-    site: Site, plan: SwitchPlan, group: Alike, told: set[StepKind], singled: bool
+    site: Site, plan: SwitchPlan, group: SimilarSpokes, told: set[StepKind], singled: bool
 ) -> Iterator[str]:
     """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
     many = len(group.names) > 1

@@ -7,12 +7,12 @@ from typing import Any
 
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
-from erfailover.planning.probes.outage import Tally
+from erfailover.planning.probes.outage import OutageMeter
 from erfailover.planning.switch.result import Outcome, is_verified
 from erfailover.reporting import probes as checks
 
 
-def build_data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[str, Any]:
+def build_data(site: Site, outcome: Outcome, tallies: Iterable[OutageMeter] = ()) -> dict[str, Any]:
     """Return what a switch has come to so far; also of one that failed or was interrupted.
 
     Args:
@@ -27,7 +27,7 @@ def build_data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> d
         "changed": outcome.written,
         "verified": bool(outcome.verified_s) and is_verified(outcome),
         "failed": {name: failure.message for name, failure in outcome.failed.items()},
-        "left_out": {name: claim.seen for name, claim in outcome.left_out.items()},
+        "left_out": {name: claim.message for name, claim in outcome.left_out.items()},
         "decision_s": round(outcome.decision_s, 1),
         "answer_s": round(outcome.answer_s, 1),
         "control_plane_s": _round_s(outcome.control_plane_s),
@@ -36,7 +36,7 @@ def build_data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> d
         "spokes_s": {name: round(at, 1) for name, at in outcome.spokes_s.items()},
         "gates_s": {name: round(at, 1) for name, at in outcome.gates_s.items()},
         "routes": [
-            {"spoke": spoke, "verdict": str(claim.verdict), "seen": claim.seen}
+            {"spoke": spoke, "verdict": str(claim.status), "seen": claim.message}
             for spoke, pair in outcome.claims.items()
             for claim in pair
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.durations import format_duration
 from erfailover.reporting.marks import format_verdict
@@ -209,10 +209,10 @@ def _format_checks(report: RunReport) -> Iterator[str]:
         return
     yield ""
     yield f"Checked in the gateways' tables{' and by probes' if probes else ''}"
-    bad = [each for each in routes if each["verdict"] != Verdict.HOLDS]
+    bad = [each for each in routes if each["verdict"] != ConditionStatus.HOLDS]
     told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
     for each in told:
-        yield _wrap_text(format_verdict(Verdict(each["verdict"]), each["seen"]), " " * 9)
+        yield _wrap_text(format_verdict(ConditionStatus(each["verdict"]), each["seen"]), " " * 9)
     yield from _format_more(len(routes) - len(told), " " * 9)
     yield from (_wrap_text(probe_line(each), " " * 9) for each in probes)
 

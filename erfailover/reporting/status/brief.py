@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.screen import PLAIN, WIDTH, Screen
@@ -88,23 +88,23 @@ def _broken(seen: Picture, screen: Screen) -> Iterator[list[str]]:
     shown: set[str] = set()
     for group in seen.groups:
         claims = [claim for claim in group.sample.health.claims if _is_bad(claim)]
-        entries = [(claim.verdict, claim.seen) for claim in claims]
-        entries += [(Verdict.FAILS, wrong.why) for wrong in beside(group)]
+        entries = [(claim.status, claim.message) for claim in claims]
+        entries += [(ConditionStatus.FAILS, wrong.why) for wrong in beside(group)]
         for verdict, seen_text in entries:
             if seen_text not in shown:
                 shown.add(seen_text)
                 more = _more(group, seen_text)
                 yield [*marked(verdict, seen_text + more, screen)]
     for claim in seen.health.readiness:
-        if _is_bad(claim) and claim.seen not in shown:
-            shown.add(claim.seen)
-            yield [*marked(claim.verdict, claim.seen, screen)]
+        if _is_bad(claim) and claim.message not in shown:
+            shown.add(claim.message)
+            yield [*marked(claim.status, claim.message, screen)]
     for name, claim in seen.health.left_out.items():
-        yield [*marked(claim.verdict, f"leaves out {name}: {claim.seen}", screen)]
+        yield [*marked(claim.status, f"leaves out {name}: {claim.message}", screen)]
 
 
-def _is_bad(claim: Claim) -> bool:
-    return claim.verdict is not Verdict.HOLDS
+def _is_bad(claim: Condition) -> bool:
+    return claim.status is not ConditionStatus.HOLDS
 
 
 def _more(group: SpokeGroup, problem: str) -> str:
@@ -112,7 +112,7 @@ def _more(group: SpokeGroup, problem: str) -> str:
     others = [
         spoke
         for spoke in group.spokes[1:]
-        if not any(claim.seen == problem for claim in spoke.health.claims)
+        if not any(claim.message == problem for claim in spoke.health.claims)
     ]
     return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
 

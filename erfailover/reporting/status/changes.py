@@ -24,7 +24,7 @@ FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class StatusChange:
     """A change.
 
     Attributes:
@@ -45,7 +45,7 @@ Key = tuple[str, str, str]
 
 def find_changes(
     before: Picture, after: Picture, notes: tuple[Sequence[str], Sequence[str]] = ((), ())
-) -> tuple[Changed, ...]:
+) -> tuple[StatusChange, ...]:
     """Return what has changed from one reading to the next.
 
     Args:
@@ -57,13 +57,13 @@ def find_changes(
     new = {**dict(_iter_facts(after)), **dict(_iter_notes(notes[1]))}
     keys = [*new, *(key for key in old if key not in new)]
     return tuple(
-        Changed(key[0], key[1], told)
+        StatusChange(key[0], key[1], told)
         for key in keys
         if (told := _describe_change(key[2], old.get(key), new.get(key)))
     )
 
 
-def format_changes(found: Sequence[Changed]) -> list[str]:
+def format_changes(found: Sequence[StatusChange]) -> list[str]:
     """Return changes in words, a line each; many of one kind in one line."""
     alike: dict[tuple[str, str], list[str]] = {}
     for each in found:
@@ -78,7 +78,7 @@ def format_changes(found: Sequence[Changed]) -> list[str]:
     return lines
 
 
-def list_parts(found: Sequence[Changed]) -> frozenset[str]:
+def list_parts(found: Sequence[StatusChange]) -> frozenset[str]:
     """Which parts of the picture have changed."""
     return frozenset(each.part for each in found)
 

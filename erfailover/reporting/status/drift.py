@@ -6,7 +6,7 @@ from typing import Any
 
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.resource_ids import get_last_name
-from erfailover.planning.iac.drift import AsCode
+from erfailover.planning.iac.drift import IacDrift
 
 NETWORK_MANAGER = "network-manager"
 TOOLS = {
@@ -16,7 +16,7 @@ TOOLS = {
 }
 
 
-def format_text(found: AsCode) -> str:
+def format_text(found: IacDrift) -> str:
     """Return the warning for people."""
     names = join_names([get_last_name(each) for each in found.differing], 4)
     count = format_count(len(found.differing), "peering")
@@ -26,7 +26,7 @@ def format_text(found: AsCode) -> str:
     )
 
 
-def build_data(found: AsCode) -> dict[str, Any]:
+def build_data(found: IacDrift) -> dict[str, Any]:
     """Return the warning as plain data."""
     return {
         "managed_by": found.managed_by,
@@ -36,13 +36,13 @@ def build_data(found: AsCode) -> dict[str, Any]:
     }
 
 
-def _format_take_over(found: AsCode) -> str:
+def _format_take_over(found: IacDrift) -> str:
     if found.managed_by == NETWORK_MANAGER:
         return ""
     return f", or take over what {_get_command(found)} prints"
 
 
-def _get_command(found: AsCode) -> str:
+def _get_command(found: IacDrift) -> str:
     """Return what prints the peerings as they are."""
     if found.managed_by == NETWORK_MANAGER:
         return "az network manager list-effective-connectivity-config"

@@ -35,8 +35,8 @@ def build_data(state: DrillState) -> dict[str, Any]:
 
 def format_circuits(circuits: Circuits, screen: Screen = PLAIN) -> str:
     """Return what a gateway hangs on, for people; empty if it has no connection."""
-    unread = [claim for claim in check_circuits(circuits) if claim.verdict == "UNKNOWN"]
-    lines = ["  " + format_verdict(claim.verdict, claim.seen) for claim in unread]
+    unread = [claim for claim in check_circuits(circuits) if claim.status == "UNKNOWN"]
+    lines = ["  " + format_verdict(claim.status, claim.message) for claim in unread]
     rows = []
     for each in circuits.connections.value or ():
         found = each.known_circuit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.planning.conditions import combine_verdicts
 from erfailover.planning.health import Health, SpokeHealth
@@ -83,12 +83,12 @@ def _describe_readiness(health: Health) -> str:
     if health.other is None:
         return ""
     other, left_out = format_path(health.other), list(health.left_out)
-    site_is_ready = combine_verdicts(health.readiness) is Verdict.HOLDS
+    site_is_ready = combine_verdicts(health.readiness) is ConditionStatus.HOLDS
     if site_is_ready and left_out and len(left_out) < len(health.spokes):
         count = f"{len(health.spokes) - len(left_out)} of {len(health.spokes)}"
         return f"{other} is ready to take over {count}, not {join_names(left_out, NAMED)}."
-    if health.ready is Verdict.HOLDS:
+    if health.ready is ConditionStatus.HOLDS:
         return f"{other} is ready to take over."
-    if health.ready is Verdict.FAILS:
+    if health.ready is ConditionStatus.FAILS:
         return f"{other} is NOT ready."
     return f"Whether {other} is ready is unknown."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import format_count
-from erfailover.model.observed import Observed
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Site
 from erfailover.planning.health import Health
 from erfailover.planning.switch import gates
@@ -15,7 +15,7 @@ from erfailover.reporting.way_back import way_back
 from erfailover.reporting.words import format_path
 
 
-def notes(site: Site, observed: Observed, health: Health) -> tuple[str, ...]:
+def notes(site: Site, observed: SiteSnapshot, health: Health) -> tuple[str, ...]:
     """Return which spokes were left unread, and how the rest of a mixed site can follow."""
     return tuple((*_unread(site), *_followers(site, observed, health)))
 
@@ -26,7 +26,7 @@ def _unread(site: Site) -> Iterator[str]:
         yield f"{len(site.spokes)} of {format_count(every, 'spoke')}; the others were not read."
 
 
-def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
+def _followers(site: Site, observed: SiteSnapshot, health: Health) -> Iterator[str]:
     counts = Counter(each.path for each in health.spokes)
     if not all(counts[path] for path in Path):
         return
@@ -37,7 +37,7 @@ def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
         yield f"To move the rest to {format_path(target)} ({spokes}): {told}"
 
 
-def next_command(site: Site, observed: Observed, health: Health) -> str:
+def next_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
     """Return the command that helps if a path does not work.
 
     It moves the spokes to the other path if that is ready; otherwise it finds what is in the way.

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from rich.text import Text
 
 from erfailover.model.durations import format_duration
-from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, Observed
+from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable, build_table, parse_route_prefix
 from erfailover.planning.conditions import CONNECTED, parse_duration_s
 from erfailover.reporting.marks import Mark
@@ -31,7 +31,7 @@ ALL = "erfailover status -o json"
 """What shows all of them."""
 
 
-def format_tables(seen: Picture, observed: Observed, screen: Screen) -> Iterator[str]:
+def format_tables(seen: Picture, observed: SiteSnapshot, screen: Screen) -> Iterator[str]:
     """Every table, a blank line between them."""
     yield format_peering_table(seen, screen)
     prefixes = [each.prefix for each in seen.remote_prefixes]

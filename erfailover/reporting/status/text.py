@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from itertools import chain, groupby
 from typing import Any
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Gateway, GatewayRoute, Observed, Peering
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Gateway, GatewayRoute, Peering, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Path, Site
 from erfailover.planning.health import HEALTHY, Health
@@ -17,7 +17,7 @@ from erfailover.reporting.marks import (
     HEALTH_WORD,
     MARK_OF_VERDICT,
     VERDICT_WORD,
-    Condition,
+    Assessment,
     Mark,
 )
 from erfailover.reporting.screen import PLAIN, Screen
@@ -38,7 +38,7 @@ GROUPS = 8
 """This many groups of spokes are shown; of more, how many."""
 
 
-def build_data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
+def build_data(site: Site, observed: SiteSnapshot, health: Health) -> dict[str, Any]:
     """Return a status as plain data; documented in ``docs/reference.md``."""
     return {
         "site": site.name,
@@ -62,7 +62,7 @@ def build_data(site: Site, observed: Observed, health: Health) -> dict[str, Any]
                 "healthy": spoke.healthy,
                 "reasons": list(spoke.reasons),
                 "prestaged": spoke.prestaged,
-                "left_out": left_out.seen
+                "left_out": left_out.message
                 if (left_out := health.left_out.get(spoke.name)) is not None
                 else None,
             }
@@ -93,12 +93,12 @@ def _build_gateway_data(gateway: Gateway) -> dict[str, Any]:
     }
 
 
-def _list_peerings(site: Site, observed: Observed) -> list[Peering]:
+def _list_peerings(site: Site, observed: SiteSnapshot) -> list[Peering]:
     ids = [peering_id for spoke in site.spokes for peering_id in site.list_peering_ids(spoke)]
     return [found for found in map(observed.get_peering, ids) if found]
 
 
-def _build_peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
+def _build_peering_data(peering: Peering, observed: SiteSnapshot) -> dict[str, Any]:
     return {
         "id": peering.id,
         "name": peering.name,
@@ -112,7 +112,7 @@ def _build_peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
 
 def details(
     seen: Picture,
-    observed: Observed,
+    observed: SiteSnapshot,
     notes: Sequence[str] = (),
     screen: Screen = PLAIN,
 ) -> str:
@@ -149,7 +149,7 @@ def format_opening(
         most: how many warnings are shown; None for all.
     """
     health = seen.health
-    good = health.healthy and health.ready is Verdict.HOLDS
+    good = health.healthy and health.ready is ConditionStatus.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
     told = "\n".join(_wrapped(format_headline(health, drill=seen.drill_runs), screen))
     yield screen.apply_style(told, "bold " + COLOUR[mark].removeprefix("bold "))
@@ -174,7 +174,7 @@ def _format_groups(seen: Picture, screen: Screen) -> Iterator[str]:
             yield from _wrapped(f"differs from the most: {difference}", screen, "  ")
         yield from format_claims(spoke.claims, screen)
         for wrong in beside(group):
-            yield from marked(Verdict.FAILS, wrong.why, screen)
+            yield from marked(ConditionStatus.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
     if len(seen.groups) > GROUPS:
@@ -195,10 +195,10 @@ def _format_left_out(health: Health, screen: Screen) -> Iterator[str]:
     """Yield the spokes that a switch would leave out, a line each."""
     for name, claim in list(health.left_out.items())[:GROUPS]:
         remedy = f" {claim.remedy}" if claim.remedy else ""
-        yield from marked(claim.verdict, f"leaves out {name}: {claim.seen}.{remedy}", screen)
+        yield from marked(claim.status, f"leaves out {name}: {claim.message}.{remedy}", screen)
     if len(health.left_out) > GROUPS:
         more = f"and {len(health.left_out) - GROUPS} more: erfailover status -o json"
-        yield from marked(Verdict.FAILS, more, screen)
+        yield from marked(ConditionStatus.FAILS, more, screen)
 
 
 def _describe_group(group: SpokeGroup) -> str:
@@ -210,28 +210,32 @@ def _describe_group(group: SpokeGroup) -> str:
     return f"{group.title}: {on}, {works} ({group.format_names()}); as {spoke.name}"
 
 
-def beside(group: SpokeGroup) -> Iterator[Condition]:
+def beside(group: SpokeGroup) -> Iterator[Assessment]:
     """Yield what is wrong with peerings that the verdict does not look at."""
-    bad = [each.seen for each in group.sample.health.claims if each.verdict is not Verdict.HOLDS]
+    bad = [
+        each.message
+        for each in group.sample.health.claims
+        if each.status is not ConditionStatus.HOLDS
+    ]
     for pair in group.sample.pairs:
         for side in pair.sides:
             if side.condition.mark is Mark.BROKEN and not any(side.name in told for told in bad):
                 yield side.condition
 
 
-def format_claims(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
+def format_claims(claims: Sequence[Condition], screen: Screen) -> Iterator[str]:
     """Claims, a line each; of many of one name that hold, the first and how many more."""
-    for (_, verdict), same in groupby(claims, key=lambda each: (each.name, each.verdict)):
+    for (_, verdict), same in groupby(claims, key=lambda each: (each.name, each.status)):
         found = list(same)
         shown = found if len(found) <= ALIKE else found[: ALIKE - 1]
         for claim in shown:
-            yield from marked(verdict, claim.seen, screen)
+            yield from marked(verdict, claim.message, screen)
         if len(found) > len(shown):
             more = f"and {len(found) - len(shown)} more like this"
             yield from marked(verdict, more, screen)
 
 
-def marked(verdict: Verdict, told: str, screen: Screen) -> Iterator[str]:
+def marked(verdict: ConditionStatus, told: str, screen: Screen) -> Iterator[str]:
     """Yield what was seen, in lines behind the word of its verdict."""
     first, *more = _wrapped(told, screen, " " * 11)
     word = screen.apply_style(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])

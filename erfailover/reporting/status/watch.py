@@ -9,7 +9,7 @@ from erfailover.model.azure_context import AzureContext
 from erfailover.model.durations import format_duration
 from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.status.changes import Changed, format_changes, list_parts
+from erfailover.reporting.status.changes import StatusChange, format_changes, list_parts
 from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.status.text import format_opening
 from erfailover.reporting.terminal.boxes import cut
@@ -51,7 +51,7 @@ class Page:
     context: AzureContext
     seen: Picture
     notes: tuple[str, ...]
-    changed: tuple[Changed, ...] = ()
+    changed: tuple[StatusChange, ...] = ()
     events: tuple[Event, ...] = ()
     took_s: float = 0.0
     failure: str | None = None
@@ -101,7 +101,7 @@ def list_first_events(shown: Page) -> list[Event]:
     return [Event(at, each) for each in told]
 
 
-def list_events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
+def list_events(before: Page, after: Page, found: Sequence[StatusChange]) -> list[Event]:
     """Return what changed since the last reading; the verdict itself last, if it is new."""
     at = after.seen.taken_at
     told = format_changes(found)

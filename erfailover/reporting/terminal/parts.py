@@ -15,7 +15,7 @@ from erfailover.reporting.marks import (
     MARK_WORD,
     SHORT_HEALTH_WORD,
     WORST_FIRST,
-    Condition,
+    Assessment,
     Mark,
     find_worst,
 )
@@ -37,7 +37,7 @@ CHANGED = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class LinkLabel:
     """The text of a line between two boxes: above it, by it, below it."""
 
     above: str
@@ -85,7 +85,7 @@ def _draw_group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]
     yield Text(f"  {NO_PATH.get(path, format_path(path))}")
 
 
-def _describe_health(healthy: bool | None, condition: Condition) -> str:
+def _describe_health(healthy: bool | None, condition: Assessment) -> str:
     return "degraded" if condition.mark is Mark.DEGRADED else SHORT_HEALTH_WORD[healthy]
 
 
@@ -183,7 +183,7 @@ def _describe_learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
         yield Mark.SOUND, f"learned {what}"
 
 
-def describe_peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
+def describe_peerings(seen: Picture, role: Role, changed: Set[str]) -> LinkLabel:
     """Return the text for the peerings between the spokes and a hub."""
     pairs = [spoke.get_pair(role) for spoke in seen.spokes]
     used = sum(pair.active for pair in pairs)
@@ -198,30 +198,30 @@ def describe_peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
     else:
         above = "peered" if len(there) == len(pairs) else f"{len(there)} peered"
     star = f" {CHANGED}" if f"peerings/{role}" in changed else ""
-    return Words(above + star, stroke, mark, _format_count(mark, [p.condition for p in pairs]))
+    return LinkLabel(above + star, stroke, mark, _format_count(mark, [p.condition for p in pairs]))
 
 
-def describe_sessions(hub: HubPicture, changed: Set[str]) -> Words:
+def describe_sessions(hub: HubPicture, changed: Set[str]) -> LinkLabel:
     """Return the text for the BGP sessions of a hub's gateway that lead out."""
     found = hub.gateway.external_sessions
     star = f" {CHANGED}" if f"sessions/{hub.role}" in changed else ""
     stroke = Stroke.STRONG if hub.active else Stroke.LIGHT
     if not found:
-        return Words(f"BGP{star}", stroke, Mark.UNKNOWN, "unknown")
+        return LinkLabel(f"BGP{star}", stroke, Mark.UNKNOWN, "unknown")
     up = sum(each.condition.mark is Mark.SOUND for each in found)
     above = "BGP" if len(found) == 1 else f"BGP {up}/{len(found)}"
     if up == len(found):
-        return Words(above + star, stroke, Mark.SOUND, "up")
+        return LinkLabel(above + star, stroke, Mark.SOUND, "up")
     if up:
-        return Words(above + star, stroke, Mark.DEGRADED, "degraded")
+        return LinkLabel(above + star, stroke, Mark.DEGRADED, "degraded")
     wrong = find_worst(each.condition for each in found)
     unknown = wrong is not None and wrong.mark is Mark.UNKNOWN
     if unknown:
-        return Words(above + star, stroke, Mark.UNKNOWN, "unknown")
-    return Words(above + star, stroke, Mark.BROKEN, "DOWN")
+        return LinkLabel(above + star, stroke, Mark.UNKNOWN, "unknown")
+    return LinkLabel(above + star, stroke, Mark.BROKEN, "DOWN")
 
 
-def _format_count(mark: Mark, of: Sequence[Condition]) -> str:
+def _format_count(mark: Mark, of: Sequence[Assessment]) -> str:
     """Return what is wrong, and with how many if there are many."""
     word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
     count = sum(each.mark is mark for each in of)

@@ -77,7 +77,7 @@ def draw_picture(
     return "\n".join(screen.render(row) for row in rows)
 
 
-def _draw_between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
+def _draw_between(words: parts.LinkLabel, row: int, width: int, screen: Screen) -> Text:
     """Return the text between two boxes in a row: a word, the line, a word, or nothing."""
     if row == LINK_AT:
         return draw_line(words.stroke, words.mark, width, screen)

@@ -13,20 +13,20 @@ from ipaddress import IPv4Network
 
 from erfailover.model.circuits import Circuits, Connection
 from erfailover.model.circuits import check_circuits as circuit_claims
-from erfailover.model.claims import Verdict
-from erfailover.model.observed import BgpPeer, Gateway, Observed, Reading
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.observed import BgpPeer, Gateway, Reading, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.drill.state import DrillState
 from erfailover.planning.health import Health
-from erfailover.reporting.marks import Condition, Mark, find_worst
+from erfailover.reporting.marks import Assessment, Mark, find_worst
 from erfailover.reporting.topology.model import (
     ConnectionPicture,
     FarEnd,
     GatewayPicture,
     HubPicture,
-    Learned,
+    LearnedPrefix,
     Picture,
     RemotePrefix,
     SessionPicture,
@@ -38,7 +38,7 @@ PATH_OF_ROLE = {role: path for path, role in ROLE_OF_PATH.items()}
 
 def build_picture(
     site: Site,
-    observed: Observed,
+    observed: SiteSnapshot,
     health: Health,
     circuits: Mapping[Role, Circuits],
     drill: DrillState | None = None,
@@ -86,15 +86,15 @@ def build_picture(
 
 
 def _build_hub(
-    site: Site, observed: Observed, role: Role, circuits: Circuits | None, *, active: bool
+    site: Site, observed: SiteSnapshot, role: Role, circuits: Circuits | None, *, active: bool
 ) -> HubPicture:
     network_id = site.build_network_id(site.get_hub(role).virtual_network)
     network = observed.get_network(network_id)
     read = conditions.check_network_read(observed, network_id)
     rest = conditions.check_network_at_rest(network, get_last_name(network_id))
-    condition = Condition.from_claim(read)
-    if read.verdict is Verdict.HOLDS and rest.verdict is not Verdict.HOLDS:
-        condition = Condition(Mark.DEGRADED, rest.seen)
+    condition = Assessment.from_claim(read)
+    if read.status is ConditionStatus.HOLDS and rest.status is not ConditionStatus.HOLDS:
+        condition = Assessment(Mark.DEGRADED, rest.message)
     return HubPicture(
         name=get_last_name(network_id),
         role=role,
@@ -107,7 +107,7 @@ def _build_hub(
 
 
 def _build_gateway(
-    site: Site, observed: Observed, role: Role, circuits: Circuits | None, *, active: bool
+    site: Site, observed: SiteSnapshot, role: Role, circuits: Circuits | None, *, active: bool
 ) -> GatewayPicture:
     gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
     found = observed.gateways.get(role)
@@ -127,23 +127,23 @@ def _build_gateway(
     )
 
 
-def _rate_gateway(site: Site, observed: Observed, role: Role, gateway_id: str) -> Condition:
+def _rate_gateway(site: Site, observed: SiteSnapshot, role: Role, gateway_id: str) -> Assessment:
     gateway = observed.gateways.get(role)
     if gateway is None:
         unread = f"{get_last_name(gateway_id)} could not be read"
-        return Condition(Mark.UNKNOWN, observed.unknown.get(gateway_id.lower(), unread))
+        return Assessment(Mark.UNKNOWN, observed.unknown.get(gateway_id.lower(), unread))
     connected = conditions.check_gateway_connected(gateway, role)
     learned = conditions.check_gateway_learned(gateway, role, site.remote_prefixes)
-    needed = find_worst(map(Condition.from_claim, (connected, learned)))
+    needed = find_worst(map(Assessment.from_claim, (connected, learned)))
     if needed is not None and needed.mark is not Mark.SOUND:
         return needed
     for claim in (
         conditions.check_gateway_provisioned(gateway, role),
         conditions.check_all_peers_connected(gateway, role),
     ):
-        if claim.verdict is Verdict.FAILS:
-            return Condition(Mark.DEGRADED, claim.seen)
-    return Condition(Mark.SOUND, learned.seen)
+        if claim.status is ConditionStatus.FAILS:
+            return Assessment(Mark.DEGRADED, claim.message)
+    return Assessment(Mark.SOUND, learned.message)
 
 
 def _build_sessions(gateway: Gateway | None, *, active: bool) -> Iterator[SessionPicture]:
@@ -158,16 +158,16 @@ def _build_sessions(gateway: Gateway | None, *, active: bool) -> Iterator[Sessio
         )
 
 
-def _rate_session(peer: BgpPeer) -> Condition:
+def _rate_session(peer: BgpPeer) -> Assessment:
     if peer.state == conditions.CONNECTED:
-        return Condition(Mark.SOUND, f"{peer.neighbor} is Connected")
+        return Assessment(Mark.SOUND, f"{peer.neighbor} is Connected")
     mark = Mark.UNKNOWN if peer.state == "Unknown" else Mark.BROKEN
-    return Condition(mark, f"{peer.neighbor} is {peer.state}; expected Connected")
+    return Assessment(mark, f"{peer.neighbor} is {peer.state}; expected Connected")
 
 
 def _build_connection(circuits: Circuits, each: Connection, *, active: bool) -> ConnectionPicture:
     told = circuit_claims(replace(circuits, connections=Reading((each,))))
-    condition = find_worst(map(Condition.from_claim, told)) or Condition(Mark.UNKNOWN, "no data")
+    condition = find_worst(map(Assessment.from_claim, told)) or Assessment(Mark.UNKNOWN, "no data")
     return ConnectionPicture(each, active, condition)
 
 
@@ -202,17 +202,17 @@ def _find_far_name(site: Site, asn: int | None) -> str | None:
     return f"AS {asn}"
 
 
-def _rate_far_end(sessions: Sequence[SessionPicture]) -> Condition:
+def _rate_far_end(sessions: Sequence[SessionPicture]) -> Assessment:
     wrong = find_worst(each.condition for each in sessions)
     if wrong is None or wrong.mark is Mark.SOUND:
-        return Condition(Mark.SOUND, f"{len(sessions)} of {len(sessions)} sessions Connected")
+        return Assessment(Mark.SOUND, f"{len(sessions)} of {len(sessions)} sessions Connected")
     up = sum(each.condition.mark is Mark.SOUND for each in sessions)
     told = f"{up} of {len(sessions)} sessions Connected; {wrong.why}"
-    return Condition(Mark.DEGRADED if up else wrong.mark, told)
+    return Assessment(Mark.DEGRADED if up else wrong.mark, told)
 
 
 def _build_remote_prefix(
-    observed: Observed, prefix: IPv4Network, name: str | None, active: Sequence[Role]
+    observed: SiteSnapshot, prefix: IPv4Network, name: str | None, active: Sequence[Role]
 ) -> RemotePrefix:
     learned = tuple(_build_learned(observed.gateways.get(role), role, prefix) for role in Role)
     counted = [each.condition for each in learned if each.role in active or not active]
@@ -225,8 +225,8 @@ def _build_remote_prefix(
     )
 
 
-def _build_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Learned:
+def _build_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> LearnedPrefix:
     claim = conditions.check_prefix_learned(gateway, role, prefix)
     routes = conditions.select_learned_routes(gateway).iter_covering(prefix) if gateway else ()
     sources = dict.fromkeys(each.source_peer for each in routes if each.source_peer)
-    return Learned(role, tuple(sources), Condition.from_claim(claim))
+    return LearnedPrefix(role, tuple(sources), Assessment.from_claim(claim))

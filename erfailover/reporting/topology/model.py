@@ -15,7 +15,7 @@ from erfailover.model.observed import BgpPeer, Gateway, Peering, VirtualNetwork
 from erfailover.model.site import Role
 from erfailover.planning.drill.state import DrillState
 from erfailover.planning.health import Health, SpokeHealth
-from erfailover.reporting.marks import Condition
+from erfailover.reporting.marks import Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SessionPicture:
     peer: BgpPeer
     external: bool
     active: bool
-    condition: Condition
+    condition: Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ConnectionPicture:
 
     found: Connection
     active: bool
-    condition: Condition
+    condition: Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class GatewayPicture:
     connections: tuple[ConnectionPicture, ...]
     connections_unknown: str | None
     active: bool
-    condition: Condition
+    condition: Assessment
 
     @property
     def external_sessions(self) -> tuple[SessionPicture, ...]:
@@ -80,7 +80,7 @@ class HubPicture:
     network: VirtualNetwork | None
     gateway: GatewayPicture
     active: bool
-    condition: Condition
+    condition: Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class PeeringSide:
     owner: str
     remote: str
     found: Peering | None
-    condition: Condition
+    condition: Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class PeeringPair:
     inward: PeeringSide
     """From the hub to the spoke."""
     active: bool
-    condition: Condition
+    condition: Assessment
 
     @property
     def sides(self) -> tuple[PeeringSide, PeeringSide]:
@@ -129,7 +129,7 @@ class SpokePicture:
     health: SpokeHealth
     pairs: tuple[PeeringPair, ...]
     """With the primary hub, then with the backup hub."""
-    condition: Condition
+    condition: Assessment
 
     def get_pair(self, role: Role) -> PeeringPair:
         """Return the peerings with one of the hubs."""
@@ -148,7 +148,7 @@ class SpokeGroup:
         return self.spokes[0]
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> Assessment:
         """Of the sample."""
         return self.sample.condition
 
@@ -178,16 +178,16 @@ class FarEnd:
     neighbors: tuple[str, ...]
     roles: tuple[Role, ...]
     active: bool
-    condition: Condition
+    condition: Assessment
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedPrefix:
     """Whether a hub's gateway has learned a remote prefix, and from which neighbors."""
 
     role: Role
     neighbors: tuple[str, ...]
-    condition: Condition
+    condition: Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +196,13 @@ class RemotePrefix:
 
     prefix: IPv4Network
     name: str | None
-    learned: tuple[Learned, ...]
+    learned: tuple[LearnedPrefix, ...]
     """By the primary hub, then by the backup hub."""
     active: bool
-    condition: Condition
+    condition: Assessment
     """As the path in use has it; if there is none, the worse of the two."""
 
-    def get_learned(self, role: Role) -> Learned:
+    def get_learned(self, role: Role) -> LearnedPrefix:
         """Whether the gateway of one of the hubs has learned it."""
         return next(each for each in self.learned if each.role is role)
 

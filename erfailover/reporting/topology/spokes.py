@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from erfailover.model.claims import Verdict
-from erfailover.model.observed import Observed, Peering
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, check_peering_ready
 from erfailover.planning.health import SpokeHealth, is_made_by_a_switch
-from erfailover.reporting.marks import MARK_OF_HEALTH, Condition, Mark, find_worst
+from erfailover.reporting.marks import MARK_OF_HEALTH, Assessment, Mark, find_worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
 UNSURE = frozenset({"Updating", "Deleting"})
@@ -20,7 +20,7 @@ UNSURE = frozenset({"Updating", "Deleting"})
 
 
 def build_spoke_picture(
-    site: Site, observed: Observed, spoke: Spoke, health: SpokeHealth
+    site: Site, observed: SiteSnapshot, spoke: Spoke, health: SpokeHealth
 ) -> SpokePicture:
     """One spoke with its peerings.
 
@@ -32,10 +32,10 @@ def build_spoke_picture(
     """
     network = observed.get_network(site.build_network_id(spoke.virtual_network))
     pairs = tuple(_build_pair(site, observed, spoke, role, health.path) for role in Role)
-    condition = Condition(MARK_OF_HEALTH[health.healthy], "; ".join(health.reasons))
+    condition = Assessment(MARK_OF_HEALTH[health.healthy], "; ".join(health.reasons))
     wrong = find_worst(side.condition for pair in pairs for side in pair.sides)
     if condition.mark is Mark.SOUND and wrong is not None and not wrong.good:
-        condition = Condition(Mark.DEGRADED, wrong.why)
+        condition = Assessment(Mark.DEGRADED, wrong.why)
     return SpokePicture(
         name=spoke.name,
         virtual_network=get_last_name(spoke.virtual_network),
@@ -68,7 +68,9 @@ def _build_likeness(spoke: SpokePicture) -> object:
     return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
 
 
-def _build_pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -> PeeringPair:
+def _build_pair(
+    site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role, path: str
+) -> PeeringPair:
     hub = site.get_hub(role).virtual_network
     wanted = spoke.to_prestaged() if site.prestaged else spoke
     outward = _build_side(
@@ -100,7 +102,7 @@ def _get_wanted(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags
 
 
 def _build_side(
-    site: Site, observed: Observed, owner: str, remote: str, wanted: tuple[str, Flags | None]
+    site: Site, observed: SiteSnapshot, owner: str, remote: str, wanted: tuple[str, Flags | None]
 ) -> PeeringSide:
     name, flags = wanted
     found = observed.get_peering(site.build_peering_id(owner, name))
@@ -108,27 +110,27 @@ def _build_side(
         why = observed.unknown.get(
             site.build_network_id(owner).lower(), f"{get_last_name(owner)} could not be read"
         )
-        condition = Condition(Mark.UNKNOWN, f"{name}: {why}")
+        condition = Assessment(Mark.UNKNOWN, f"{name}: {why}")
     elif found is None:
         mark = Mark.ABSENT if flags is None else Mark.BROKEN
-        condition = Condition(mark, f"{name} does not exist")
+        condition = Assessment(mark, f"{name} does not exist")
     else:
         condition = _rate_peering(found, flags)
     return PeeringSide(name, get_last_name(owner), get_last_name(remote), found, condition)
 
 
-def _rate_peering(found: Peering, wanted: Flags | None) -> Condition:
+def _rate_peering(found: Peering, wanted: Flags | None) -> Assessment:
     claim = check_peering_ready(found, found.name)
-    if claim.verdict is not Verdict.HOLDS:
+    if claim.status is not ConditionStatus.HOLDS:
         if found.state == CONNECTED and not found.failed:
             what = found.provisioning_state if found.provisioning_state in UNSURE else "out of sync"
-            return Condition(Mark.DEGRADED, f"{found.name} is {what}: {claim.seen}")
-        state = f"{found.name} is Failed" if found.failed else claim.seen
-        return Condition(Mark.BROKEN, state)
+            return Assessment(Mark.DEGRADED, f"{found.name} is {what}: {claim.message}")
+        state = f"{found.name} is Failed" if found.failed else claim.message
+        return Assessment(Mark.BROKEN, state)
     closed = not found.flags.allow_virtual_network_access
     if closed and (wanted is None or wanted.allow_virtual_network_access):
-        return Condition(Mark.BROKEN, f"{found.name} is closed: it allows no VNet access")
-    return Condition(Mark.SOUND, claim.seen)
+        return Assessment(Mark.BROKEN, f"{found.name} is closed: it allows no VNet access")
+    return Assessment(Mark.SOUND, claim.message)
 
 
 def _mark_missing_side(side: PeeringSide, other: PeeringSide) -> PeeringSide:
@@ -141,4 +143,4 @@ def _mark_missing_side(side: PeeringSide, other: PeeringSide) -> PeeringSide:
         why = f"{side.name} does not exist, and {other.name} does; a switch creates it"
     else:
         why = f"{side.name} is {side.found.state}; a switch completes it"
-    return replace(side, condition=Condition(Mark.ABSENT, why))
+    return replace(side, condition=Assessment(Mark.ABSENT, why))

@@ -31,7 +31,7 @@ def read_uptime_s() -> float:
     return time.monotonic()
 
 
-class HeldLease:
+class LeaseKeeper:
     """A lease that was acquired; a context manager that releases it at the end.
 
     Args:
@@ -53,7 +53,7 @@ class HeldLease:
         self._renewing = threading.Lock()
         self._ended = threading.Event()
 
-    def __enter__(self) -> HeldLease:
+    def __enter__(self) -> LeaseKeeper:
         self._confirmed_s = self._now()
         threading.Thread(target=self._keep, name="lease", daemon=True).start()
         return self

@@ -24,11 +24,11 @@ from erfailover.errors import LeaseLost, Refused, StateFailure
 from erfailover.model import journal_lines, plain_json
 from erfailover.model.lease import (
     TAKE_OVER,
+    AcquiredLease,
     Decision,
-    Held,
     Holder,
     LeaseRecord,
-    Taken,
+    LeaseState,
     decide,
     explain_refusal,
 )
@@ -126,7 +126,7 @@ class LocalStore:
         self.append(lines)
         return str(self.journal_file)
 
-    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+    def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         """Take the lease: a free, expired or orphaned one, or with ``take_over`` a live one."""
         with self._hold_lock():
             found, _ = self._read_lease(damaged_is_free=take_over)
@@ -138,13 +138,13 @@ class LocalStore:
             token = str(uuid4())
             self._write_lease(record, token)
             self._token, self._record = token, record
-        return Taken(record, decision.standing, found if decision.over else None, self.name)
+        return AcquiredLease(record, decision.standing, found if decision.over else None, self.name)
 
-    def look(self) -> Held:
+    def look(self) -> LeaseState:
         """Return the state of the lease; nothing is acquired or written."""
         with self._translate_errors():
             found, _ = self._read_lease()
-        return Held(self._decide(found, self.wall(), take_over=False).standing, found)
+        return LeaseState(self._decide(found, self.wall(), take_over=False).standing, found)
 
     def _decide(self, found: LeaseRecord | None, now: float, *, take_over: bool) -> Decision:
         if found is None:
@@ -202,7 +202,7 @@ class LocalStore:
             return LeaseRecord.from_data(data), str(data["token"])
         except FileNotFoundError:
             return None, None
-        except (ValueError, KeyError, input_file.TooLarge):
+        except (ValueError, KeyError, input_file.FileTooLarge):
             if damaged_is_free:
                 return None, None
             raise Refused(

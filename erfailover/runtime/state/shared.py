@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from erfailover.errors import StateFailure
 from erfailover.model.counting import format_count
-from erfailover.model.lease import Held, Holder, Standing, Taken
+from erfailover.model.lease import AcquiredLease, Holder, LeaseStanding, LeaseState
 from erfailover.runtime.state.local import LocalStore
 from erfailover.runtime.state.store import Store
 
@@ -86,7 +86,7 @@ class SharedStore:
         """Keep lines in this machine's own journal; the next lease merges them."""
         return self.local.keep_aside(lines)
 
-    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+    def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         """Take both leases, then merge what was recorded without the shared store."""
         own = self.local.acquire(holder, take_over=take_over)
         if self._broken:
@@ -106,10 +106,10 @@ class SharedStore:
         self._merge()
         return taken
 
-    def look(self) -> Held:
+    def look(self) -> LeaseState:
         """Return the state of the shared lease, or of this machine's if only that is held."""
         own = self.local.look()
-        if own.standing is Standing.LIVE:
+        if own.standing is LeaseStanding.LIVE:
             return own
         return self.remote.look()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from erfailover.model.lease import Held, Holder, Taken
+from erfailover.model.lease import AcquiredLease, Holder, LeaseState
 
 
 class Store(Protocol):
@@ -49,14 +49,14 @@ class Store(Protocol):
     def keep_aside(self, lines: bytes) -> str:
         """Keep lines on this machine that the journal did not take; return where they are."""
 
-    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+    def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         """Take the lease.
 
         Raises:
             Refused: another run holds it; the message says who, since when, and what they do.
         """
 
-    def look(self) -> Held:
+    def look(self) -> LeaseState:
         """Return the state of the lease; nothing is acquired or written.
 
         Raises:

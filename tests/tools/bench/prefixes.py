@@ -20,7 +20,7 @@ from erfailover.azure.client import answers
 from erfailover.azure.readers import gateway_tables, network
 from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.site import Role
@@ -93,7 +93,7 @@ def _judge(content: bytes, prefixes: list[str]) -> None:
         conditions.check_gateway_healthy_for(gateway, Role.BACKUP, wanted, 60.0),
         conditions.check_not_originated(gateway, Role.BACKUP, wanted),
     )
-    if conditions.combine_verdicts(claims) is not Verdict.HOLDS:
+    if conditions.combine_verdicts(claims) is not ConditionStatus.HOLDS:
         raise RuntimeError(f"expected every condition to hold: {claims}")
     list_carried_prefixes(gateway)
 

@@ -30,7 +30,7 @@ from erfailover.commands import state_store
 from erfailover.commands.runs import recorder
 from erfailover.errors import StateFailure
 from erfailover.runtime import files
-from erfailover.runtime.state.lease_keeper import HeldLease
+from erfailover.runtime.state.lease_keeper import LeaseKeeper
 from erfailover.runtime.state.local import LocalStore
 from tests.tools.campaign.troubles import OUTPUT, SIGNALS, STORE, Trouble
 from tests.tools.campaign.warm import Warm
@@ -75,7 +75,7 @@ class Machine:
 
     def install(self) -> None:
         """Replace what the controller meets of its machine."""
-        held = partial(HeldLease, now=self.warm.clock.now)
+        held = partial(LeaseKeeper, now=self.warm.clock.now)
         setattr(commands_lease, "HeldLease", held)  # noqa: B010 - imported there
         recorder.FLUSH_S = FLUSH_S
         recorder.INTENT_S = INTENT_S

@@ -16,15 +16,15 @@ from erfailover.azure import peerings, writer
 from erfailover.azure.client.retries import WRITE
 from erfailover.commands.runs import recorder
 from erfailover.commands.switch import crossing, gate
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model import observed as model_observed
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Change, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
 from erfailover.planning.switch import procedure, recovery
-from erfailover.planning.switch.recovery import Move, Place
+from erfailover.planning.switch.recovery import Move, PathState
 from erfailover.runtime.state import lease_keeper
 from tests.tools.campaign.mutant import Mutant, Patch
 from tests.tools.campaign.stranding import STRANDING
@@ -37,7 +37,7 @@ def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> 
         right = procedure.plan
 
         def plan(
-            site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+            site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
         ) -> SwitchPlan:
             found = right(site, observed, target, ours)
             return replace(found, steps=tuple(change(found.steps)))
@@ -74,7 +74,7 @@ def _no_contingency() -> None:
     """A make that fails is neither repeated nor taken back."""
     right = recovery.choose_move
 
-    def next_move(place: Place, *rest: Any, **more: Any) -> Move:
+    def next_move(place: PathState, *rest: Any, **more: Any) -> Move:
         found = right(place, *rest, **more)
         return Move.GIVE_UP if found in (Move.MAKE, Move.TAKE_BACK) else found
 
@@ -86,7 +86,7 @@ def _no_gate() -> None:
 
 
 def _no_lease() -> None:
-    setattr(lease_keeper.HeldLease, "check", lambda self, write=None: None)  # noqa: B010
+    setattr(lease_keeper.LeaseKeeper, "check", lambda self, write=None: None)  # noqa: B010
 
 
 def _blind() -> None:
@@ -105,7 +105,7 @@ def _blind() -> None:
     setattr(writer.Writer, "_write", write)  # noqa: B010 - of another signature
 
 
-def _unknown_is(verdict: Verdict) -> Patch:
+def _unknown_is(verdict: ConditionStatus) -> Patch:
     def apply() -> None:
         for name in ("gateway_has_a_connected_bgp_peer", "gateway_has_learned"):
             setattr(conditions, name, _forced(getattr(conditions, name), verdict))
@@ -113,10 +113,10 @@ def _unknown_is(verdict: Verdict) -> Patch:
     return apply
 
 
-def _forced(right: Callable[..., Claim], verdict: Verdict) -> Callable[..., Claim]:
-    def claimed(*arguments: Any) -> Claim:
+def _forced(right: Callable[..., Condition], verdict: ConditionStatus) -> Callable[..., Condition]:
+    def claimed(*arguments: Any) -> Condition:
         claim = right(*arguments)
-        return replace(claim, verdict=verdict) if claim.verdict is Verdict.UNKNOWN else claim
+        return replace(claim, status=verdict) if claim.status is ConditionStatus.UNKNOWN else claim
 
     return claimed
 
@@ -139,7 +139,7 @@ def _late_journal() -> None:
 
 
 def _no_patience() -> None:
-    setattr(writer, "WRITE", frozenset({Kind.THROTTLED}))  # noqa: B010 - imported there
+    setattr(writer, "WRITE", frozenset({AzureErrorKind.THROTTLED}))  # noqa: B010 - imported there
 
 
 def _failed_is_done() -> None:
@@ -171,13 +171,13 @@ MUTANTS = (
     ),
     Mutant(
         "UNKNOWN taken for HOLDS",
-        _unknown_is(Verdict.HOLDS),
+        _unknown_is(ConditionStatus.HOLDS),
         "ipsec:POST:vng2/getLearnedRoutes:1:lost:empty-reads",
         "write on an UNKNOWN reading",
     ),
     Mutant(
         "UNKNOWN taken for DOWN",
-        _unknown_is(Verdict.FAILS),
+        _unknown_is(ConditionStatus.FAILS),
         "ipsec:POST:vng2/getLearnedRoutes:1:lost:empty-read",
         "unknown is not down",
     ),

@@ -11,14 +11,20 @@ from typing import Any
 
 from erfailover.azure import peerings
 from erfailover.azure.client import write_guard
-from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.client.rate_limits import RateLimiter
 from erfailover.azure.writer import Writer
 from erfailover.cli import signals
 from erfailover.commands.runs import recorder
 from erfailover.commands.switch import crossing, execution, left_out
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.fencing import Grant, Write, may_send
-from erfailover.planning.switch.recovery import Direction, Move, OutwardPeerings, Place, choose_move
+from erfailover.planning.switch.recovery import (
+    Direction,
+    Move,
+    OutwardPeerings,
+    PathState,
+    choose_move,
+)
 from erfailover.reporting.run import report
 from erfailover.runtime import executor, streams
 from erfailover.runtime.clock import start
@@ -67,16 +73,16 @@ def _breaks_unconfirmed() -> None:
 def _not_found_ends_it() -> None:
     right = crossing.Crossing._recover
 
-    def recover(self: Any, deadline: float) -> Place:
+    def recover(self: Any, deadline: float) -> PathState:
         failure = self._failures.get(Direction.FORWARD)
-        if isinstance(failure, AzureFailure) and failure.kind is Kind.OPERATION_LOST:
-            return Place.NOWHERE
+        if isinstance(failure, AzureFailure) and failure.kind is AzureErrorKind.OPERATION_LOST:
+            return PathState.NOWHERE
         return right(self, deadline)
 
     known = AzureFailure.outcome_unknown.fget  # type: ignore[attr-defined]
 
     def outcome_unknown(self: AzureFailure) -> bool:
-        return self.kind is not Kind.OPERATION_LOST and bool(known and known(self))
+        return self.kind is not AzureErrorKind.OPERATION_LOST and bool(known and known(self))
 
     crossing.Crossing._recover = recover  # type: ignore[method-assign]
     setattr(AzureFailure, "outcome_unknown", property(outcome_unknown))  # noqa: B010
@@ -90,7 +96,7 @@ def _opposite_of_unknown() -> None:
 def _next_move(change: Any) -> None:
     right = choose_move
 
-    def changed(place: Place, last: Any, *rest: Any, **more: Any) -> Move:
+    def changed(place: PathState, last: Any, *rest: Any, **more: Any) -> Move:
         found = right(place, last, *rest, **more)
         if found in (Move.ARRIVED, Move.RETURNED):
             return found
@@ -106,7 +112,7 @@ def _make_once() -> None:
 def _take_back_once() -> None:
     taken: list[bool] = []
 
-    def change(place: Place, last: Any) -> Move:
+    def change(place: PathState, last: Any) -> Move:
         if taken:
             return Move.GIVE_UP
         taken.append(True)
@@ -127,7 +133,7 @@ def _take_back_once() -> None:
 
 
 def _refuse(*arguments: Any) -> None:
-    raise AzureFailure(Kind.REFUSED, "not sent")
+    raise AzureFailure(AzureErrorKind.REFUSED, "not sent")
 
 
 def _hang_up_kills() -> None:
@@ -160,7 +166,7 @@ def _says_still_on() -> None:
 
 
 def _make_waits_for_a_token() -> None:
-    right = Budget.take
+    right = RateLimiter.take
 
     def take(self: Any, verb: str, url: str) -> None:
         if verb == "PUT":
@@ -171,7 +177,7 @@ def _make_waits_for_a_token() -> None:
         self.until_s = self.clock.now() + retry_after_s
 
     for name, method in (("take", take), ("record_refusal", refused)):
-        setattr(Budget, name, method)
+        setattr(RateLimiter, name, method)
 
 
 def _lease_before_the_pipeline() -> None:

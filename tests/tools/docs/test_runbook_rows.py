@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.site import Path
 from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.status.headline import format_headline
@@ -33,8 +33,8 @@ def to_pattern(row: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\d+", r"\\d+", text))
 
 
-def claim(verdict: Verdict) -> Claim:
-    return Claim("ready", verdict, "seen")
+def claim(verdict: ConditionStatus) -> Condition:
+    return Condition("ready", verdict, "seen")
 
 
 def verdicts() -> Iterator[str]:
@@ -49,10 +49,10 @@ def verdicts() -> Iterator[str]:
     for group, drill in product(groups, (False, True)):
         on = {spoke.path for spoke in group} & {"expressroute", "ipsec"}
         others = [each for each in Path if len(on) == 1 and each not in on]
-        for ready in Verdict:
+        for ready in ConditionStatus:
             other = others[0] if others else None
-            left_out: dict[str, Claim] = (
-                {group[-1].name: claim(Verdict.FAILS)} if len(group) > 1 else {}
+            left_out: dict[str, Condition] = (
+                {group[-1].name: claim(ConditionStatus.FAILS)} if len(group) > 1 else {}
             )
             for left in ({}, left_out):
                 health = Health(

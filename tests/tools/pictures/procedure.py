@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from erfailover.model.claims import Claim
+from erfailover.model.claims import Condition
 from erfailover.model.plan import Change, Phase, StepKind, SwitchStep
 from erfailover.model.site import Path, Role
 from erfailover.planning.switch import gates, procedure
@@ -57,9 +57,9 @@ def drawn() -> str:
 
 def sheet(
     planned: Mapping[StepKind, SwitchStep],
-    guards: Sequence[Claim],
-    gate: Sequence[Claim],
-    outcome: Sequence[Claim],
+    guards: Sequence[Condition],
+    gate: Sequence[Condition],
+    outcome: Sequence[Condition],
 ) -> Sheet:
     """The table's rows as cards from above to below, each phase in a frame.
 
@@ -110,8 +110,8 @@ def sheet(
     )
 
 
-def _claims(name: str, row: int, heading: str, claims: Sequence[Claim]) -> Card:
-    seen = list(dict.fromkeys(claim.seen for claim in claims))
+def _claims(name: str, row: int, heading: str, claims: Sequence[Condition]) -> Card:
+    seen = list(dict.fromkeys(claim.message for claim in claims))
     return Card(name, row, tuple(Line(each, at_most=2) for each in seen), heading, kind="claims")
 
 

@@ -12,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from erfailover.azure.client.errors import translate
 from erfailover.azure.client.shared_credential import FRESH_S, SharedCredential
-from erfailover.errors import Kind
+from erfailover.errors import AzureErrorKind
 
 
 class Issuer:
@@ -125,7 +125,7 @@ def test_a_credential_that_cannot_be_set_up_is_no_bug(error: Exception) -> None:
     with pytest.raises(ClientAuthenticationError) as caught:
         SharedCredential(make).get_token("a")
     failure = translate(caught.value, "GET x")
-    assert failure.kind is Kind.AUTHENTICATION
+    assert failure.kind is AzureErrorKind.AUTHENTICATION
     assert str(error) in failure.message
 
 

@@ -16,7 +16,7 @@ from azure.storage.blob import ContainerClient
 
 from erfailover.azure.blob_store import BLOCK, LEASE_S, BlobStore
 from erfailover.errors import Refused, StateFailure
-from erfailover.model.lease import Holder, Standing
+from erfailover.model.lease import Holder, LeaseStanding
 from erfailover.model.state_location import BlobLocation
 from erfailover.runtime.clock import SystemClock
 from tests.support.stores import ANNA, BERT
@@ -111,14 +111,14 @@ def test_a_lease_that_was_given_up_is_free(storage: Storage) -> None:
     first = storage.store()
     first.acquire(ANNA, take_over=False)
     first.release()
-    assert storage.store().acquire(BERT, take_over=False).standing is Standing.FREE
+    assert storage.store().acquire(BERT, take_over=False).standing is LeaseStanding.FREE
 
 
 def test_the_lease_of_a_process_that_is_gone_is_waited_out(storage: Storage) -> None:
     storage.store().acquire(ANNA, take_over=False)
     said: list[str] = []
     taken = storage.store(lives=lambda holder: False, said=said).acquire(BERT, take_over=False)
-    assert taken.standing is Standing.ORPHANED
+    assert taken.standing is LeaseStanding.ORPHANED
     assert taken.previous is not None
     assert taken.previous.holder == ANNA
     assert "Waiting for the lease of anna@ops1" in said[0]
@@ -132,7 +132,7 @@ def test_a_live_lease_that_is_taken_over_is_broken_given_15_s_and_its_holder_sto
     began = SystemClock().now()
     taken = second.acquire(BERT, take_over=True)
     assert SystemClock().now() - began >= LEASE_S
-    assert taken.standing is Standing.LIVE
+    assert taken.standing is LeaseStanding.LIVE
     for act in (first.renew, lambda: first.append(b"one\n")):
         with pytest.raises(Refused, match="lost: it is now held by bert@ops2"):
             act()
@@ -171,12 +171,12 @@ class Hurried(SystemClock):
 
 
 def test_looking_at_the_lease_takes_nothing(storage: Storage) -> None:
-    assert storage.store().look().standing is Standing.FREE
+    assert storage.store().look().standing is LeaseStanding.FREE
     anna = storage.store()
     anna.acquire(ANNA, take_over=False)
     held = storage.store().look()
-    assert (held.standing, held.record and held.record.holder) == (Standing.LIVE, ANNA)
-    assert storage.store(lambda holder: False).look().standing is Standing.ORPHANED
+    assert (held.standing, held.record and held.record.holder) == (LeaseStanding.LIVE, ANNA)
+    assert storage.store(lambda holder: False).look().standing is LeaseStanding.ORPHANED
     anna.renew()
     anna.release()
-    assert storage.store().look().standing is Standing.FREE
+    assert storage.store().look().standing is LeaseStanding.FREE

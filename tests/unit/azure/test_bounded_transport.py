@@ -27,7 +27,7 @@ from erfailover.azure.client.bounded_transport import (
 )
 from erfailover.azure.client.clouds import resolve
 from erfailover.azure.client.errors import translate
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from tests.support.hostile_server import HostileServer, serving, slowly, whole
 
 ANSWER_S = 0.4
@@ -54,7 +54,7 @@ def send(server: HostileServer) -> Iterator[Callable[..., Any]]:
     access.close()
 
 
-def kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> AzureErrorKind:
     """What the controller makes of an error of the transport."""
     if isinstance(error, AzureFailure):
         return error.kind
@@ -118,7 +118,7 @@ def test_an_answer_that_drips_is_given_up(
     with pytest.raises((AzureError, AzureFailure)) as caught:
         send()
     assert time.monotonic() - began < 2 * ANSWER_S + 1.0
-    assert kind_of(caught.value) is Kind.CONNECTION
+    assert kind_of(caught.value) is AzureErrorKind.CONNECTION
 
 
 def packed(size: int, times: int = 1) -> bytes:
@@ -154,7 +154,7 @@ def test_an_answer_that_is_too_long_is_given_up_and_takes_little_memory(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert kind_of(caught.value) is Kind.SERVER
+    assert kind_of(caught.value) is AzureErrorKind.SERVER
     assert peak < 4 * ANSWER_BYTES
 
 
@@ -191,7 +191,7 @@ def test_a_redirect_is_refused_by_the_name_of_its_host(
     ]
     with pytest.raises(AzureFailure, match=r"redirected to evil\.example\.com") as caught:
         send()
-    assert caught.value.kind is Kind.REFUSED
+    assert caught.value.kind is AzureErrorKind.REFUSED
     assert len(server.heads) == 1
 
 
@@ -201,7 +201,7 @@ def test_a_request_to_another_host_is_not_sent(
     port = server.url.rpartition(":")[2]
     with pytest.raises(AzureFailure, match=r"127\.0\.0\.1:\d+ was not sent") as caught:
         send(f"https://127.0.0.1:{port}/x")
-    assert caught.value.kind is Kind.REFUSED
+    assert caught.value.kind is AzureErrorKind.REFUSED
     assert server.heads == []
 
 

@@ -9,18 +9,18 @@ import pytest
 
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network
-from erfailover.azure.readers.cache import LIST_FROM, Readings
-from erfailover.errors import AzureFailure, Kind
+from erfailover.azure.readers.cache import LIST_FROM, ReadingCache
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.claims import Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Role
 from erfailover.planning import conditions
 from erfailover.runtime.clock import Clock, SystemClock
 from tests.support import sites
 
 SITE = sites.site(*(f"spoke{number}" for number in range(LIST_FROM)))
-NO_LIST = AzureFailure(Kind.REFUSED, "no list")
+NO_LIST = AzureFailure(AzureErrorKind.REFUSED, "no list")
 HIDDEN, SHOWN, GONE = (SITE.build_network_id(f"spoke{number}") for number in range(3))
 
 
@@ -41,13 +41,13 @@ class Directory:
     def get(self, network_id: str, deadline_s: float = 120.0) -> dict[str, Any] | None:
         self.asked.append(network_id)
         if network_id == HIDDEN:
-            raise AzureFailure(Kind.REFUSED, "AuthorizationFailed")
+            raise AzureFailure(AzureErrorKind.REFUSED, "AuthorizationFailed")
         return None
 
 
 def test_a_network_that_a_list_leaves_out_is_read_by_itself_before_it_is_called_gone() -> None:
     azure = Directory()
-    readings = Readings(cast(Reader, azure), SITE)
+    readings = ReadingCache(cast(Reader, azure), SITE)
     assert readings.get_network_body(SHOWN, 60.0) == {"id": SHOWN}
     with pytest.raises(AzureFailure, match="AuthorizationFailed"):
         readings.get_network_body(HIDDEN, 60.0)
@@ -65,7 +65,7 @@ class Slow:
     """How long before the last of its answers the first was there."""
     read: int = 0
 
-    def observe(self, *_: object) -> Observed:
+    def observe(self, *_: object) -> SiteSnapshot:
         self.read += 1
         self.clock.sleep(self.took_s)
         gateway = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
@@ -81,7 +81,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 
 def test_the_age_of_a_reading_counts_from_its_answer(slow: Slow) -> None:
-    readings = Readings(cast(Reader, slow), SITE)
+    readings = ReadingCache(cast(Reader, slow), SITE)
     first = readings.get_gateway(Role.BACKUP, 20.0)
     slow.clock.sleep(20.0)
     assert readings.get_gateway(Role.BACKUP, 20.0) is first
@@ -92,30 +92,38 @@ def test_the_age_of_a_reading_counts_from_its_answer(slow: Slow) -> None:
 
 def test_of_several_answers_the_first_counts(slow: Slow) -> None:
     slow.apart_s = 25.0
-    readings = Readings(cast(Reader, slow), SITE)
+    readings = ReadingCache(cast(Reader, slow), SITE)
     first = readings.get_gateway(Role.BACKUP, 20.0)
     assert readings.get_gateway(Role.BACKUP, 20.0) is not first
 
 
 def test_who_takes_no_older_reading_gets_one_that_begins_now(slow: Slow) -> None:
-    readings = Readings(cast(Reader, slow), SITE)
+    readings = ReadingCache(cast(Reader, slow), SITE)
     first = readings.get_gateway(Role.BACKUP, 0.0)
     assert readings.get_gateway(Role.BACKUP, 0.0) is not first
     assert slow.read == 2
 
 
 def test_a_gateway_is_judged_by_who_reads_it(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    readings = Readings(cast(Reader, slow), SITE)
+    readings = ReadingCache(cast(Reader, slow), SITE)
     gateway = readings.get_gateway(Role.BACKUP, 20.0)
     monkeypatch.setattr(conditions, "_check_learned", None)  # nothing is worked out again
     claim = conditions.check_gateway_learned(gateway, Role.BACKUP, SITE.remote_prefixes)
-    assert claim.verdict is Verdict.HOLDS
+    assert claim.status is ConditionStatus.HOLDS
 
 
-@pytest.mark.parametrize("kind", [Kind.SERVER, Kind.CONNECTION, Kind.AUTHENTICATION, Kind.REFUSED])
-def test_after_a_list_that_fails_each_network_is_read_by_itself_once(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        AzureErrorKind.SERVER,
+        AzureErrorKind.CONNECTION,
+        AzureErrorKind.AUTHENTICATION,
+        AzureErrorKind.REFUSED,
+    ],
+)
+def test_after_a_list_that_fails_each_network_is_read_by_itself_once(kind: AzureErrorKind) -> None:
     azure = Directory(failure=AzureFailure(kind, "the list failed"))
-    observed = Readings(cast(Reader, azure), SITE).observe([HIDDEN, SHOWN, GONE])
+    observed = ReadingCache(cast(Reader, azure), SITE).observe([HIDDEN, SHOWN, GONE])
     assert observed.networks == {}
     assert observed.unknown == {
         HIDDEN.lower(): "AuthorizationFailed",
@@ -133,14 +141,16 @@ class Silent(Directory):
 
     def get(self, network_id: str, deadline_s: float = 120.0) -> dict[str, Any] | None:
         if network_id in self.silent:
-            raise AzureFailure(Kind.CONNECTION, "was not answered")
+            raise AzureFailure(AzureErrorKind.CONNECTION, "was not answered")
         return super().get(network_id, deadline_s)
 
 
 def test_a_network_that_is_not_answered_is_unknown_unless_none_is() -> None:
-    some = Readings(cast(Reader, Silent(failure=NO_LIST, silent=frozenset({SHOWN}))), SITE)
+    some = ReadingCache(cast(Reader, Silent(failure=NO_LIST, silent=frozenset({SHOWN}))), SITE)
     assert some.observe([SHOWN, GONE]).unknown[SHOWN.lower()] == "was not answered"
-    none = Readings(cast(Reader, Silent(failure=NO_LIST, silent=frozenset({SHOWN, GONE}))), SITE)
+    none = ReadingCache(
+        cast(Reader, Silent(failure=NO_LIST, silent=frozenset({SHOWN, GONE}))), SITE
+    )
     with pytest.raises(AzureFailure, match="was not answered"):
         none.observe([SHOWN, GONE])
 
@@ -152,12 +162,12 @@ class Busy(Directory):
     def get(self, network_id: str, deadline_s: float = 120.0) -> dict[str, Any] | None:
         self.asked.append(f"{deadline_s:.0f} s")
         if deadline_s < 100.0:
-            raise AzureFailure(Kind.THROTTLED, "wait 50 s", retry_after_s=50.0)
+            raise AzureFailure(AzureErrorKind.THROTTLED, "wait 50 s", retry_after_s=50.0)
         return {"id": network_id}
 
 
 def test_throttling_is_waited_out_for_longer_than_one_network_alone() -> None:
     azure = Busy(failure=NO_LIST)
-    readings = Readings(cast(Reader, azure), SITE)
+    readings = ReadingCache(cast(Reader, azure), SITE)
     assert readings.get_network_body(SHOWN, 60.0) == {"id": SHOWN}
     assert azure.asked == ["list", "40 s", "120 s"]

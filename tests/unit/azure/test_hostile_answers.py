@@ -18,7 +18,7 @@ from erfailover.azure.client.shared_credential import SharedCredential
 from erfailover.azure.reader import Reader
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.azure.writer import Writer
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model import resource_ids
 from tests.support.hostile_server import HostileServer, serving, whole
@@ -127,7 +127,7 @@ def test_a_read_of_nonsense_is_a_server_error_within_the_deadline(
     scene.replies(lambda method, path: (200, body, {"Content-Type": content_type}))
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE)
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
     assert len(scene.asked()) > 1, "it is repeated as a server error is"
     assert scene.clock.now() <= READ_DEADLINE_S
 
@@ -146,13 +146,13 @@ def test_a_table_that_is_none_is_no_empty_table(scene: Scene, body: Any) -> None
     scene.replies(lambda method, path: (200, body))
     with pytest.raises(AzureFailure) as caught:
         scene.reader.read_gateway_action(GATEWAY, "get_learned_routes")
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
     with pytest.raises(AzureFailure) as caught:
         scene.reader.list_children(GROUP, resource_ids.NETWORK)
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
     with pytest.raises(AzureFailure) as caught:
         scene.reader.ask_rows(f"{GROUP}/providers/Microsoft.Authorization/locks", "2016-09-01")
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
 
 
 @pytest.mark.parametrize("status", [203, 206, 299, 304, 305, 404, 520, 599, 999])
@@ -162,7 +162,7 @@ def test_a_status_without_a_code_of_azure_s_says_nothing_of_the_resource(
     scene.replies(lambda method, path: (status, b"<html>proxy</html>"))
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE)
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
 
 
 def page(link: Any, name: str = "vnet1") -> dict[str, Any]:
@@ -203,7 +203,7 @@ def test_a_list_that_goes_round_in_circles_is_given_up(
     scene.replies(reply)
     with pytest.raises(AzureFailure, match="names a page again") as caught:
         rows(scene)
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
 
 
 def test_a_list_without_end_is_given_up(scene: Scene) -> None:
@@ -243,7 +243,7 @@ def test_a_next_link_elsewhere_is_refused_by_the_name_of_its_host(
     scene.replies(lambda method, path: (200, page(f"{host}/page2")))
     with pytest.raises(AzureFailure, match=host.removeprefix("https://")) as caught:
         rows(scene)
-    assert caught.value.kind is Kind.REFUSED
+    assert caught.value.kind is AzureErrorKind.REFUSED
     assert scene.elsewhere.heads == []
     assert len(scene.asked()) == 1
 
@@ -314,7 +314,7 @@ def test_a_failed_operation_is_still_a_refusal(scene: Scene) -> None:
     accepted(scene, "Azure-AsyncOperation", f"{scene.azure.url}/operation", lambda: (200, body))
     with pytest.raises(AzureFailure, match="RemoteVnetHasNoGateways") as caught:
         scene.writer.write(TABLE, {"properties": {}}, 30.0)
-    assert caught.value.kind is Kind.REFUSED
+    assert caught.value.kind is AzureErrorKind.REFUSED
 
 
 @pytest.mark.parametrize("status", [200, 201])
@@ -342,7 +342,7 @@ def test_an_error_of_any_shape_is_translated(scene: Scene, code: Any, details: A
     scene.replies(lambda method, path: (403, body))
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE, 5.0)
-    kind = Kind.CONTENTION if code == "RetryableError" else Kind.SERVER
+    kind = AzureErrorKind.CONTENTION if code == "RetryableError" else AzureErrorKind.SERVER
     assert caught.value.kind is kind
     assert caught.value.code == (code if isinstance(code, str) else None)
 
@@ -351,7 +351,7 @@ def test_a_refusal_with_a_code_of_azure_s_is_one(scene: Scene) -> None:
     scene.replies(lambda method, path: (403, {"error": {"code": "Odd", "details": 3}}))
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE, 5.0)
-    assert (caught.value.kind, caught.value.code) == (Kind.REFUSED, "Odd")
+    assert (caught.value.kind, caught.value.code) == (AzureErrorKind.REFUSED, "Odd")
     assert len(scene.asked()) == 1
 
 

@@ -10,11 +10,11 @@ from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.rate_limits import (
     BUCKETS,
     NETWORK_LIMITS,
-    Budget,
     PacingPolicy,
+    RateLimiter,
     is_exhausted,
 )
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.engine.throttling import Limits, Throttling
 
@@ -25,7 +25,7 @@ MACHINE = "https://arm/subscriptions/S1/resourceGroups/g/providers/Microsoft.Com
 @pytest.mark.parametrize(("method", "count"), [("GET", 900), ("PUT", 700), ("DELETE", 700)])
 def test_a_run_that_asks_all_it_can_meets_no_limit_of_the_lab(method: str, count: int) -> None:
     clock = SteppedClock()
-    budget, limits = Budget(clock), Throttling(Limits())
+    budget, limits = RateLimiter(clock), Throttling(Limits())
     for _ in range(count):
         budget.take(method, MACHINE)
         _, refusal = limits.take(method, MACHINE, "s1", "me", clock.now())
@@ -34,7 +34,7 @@ def test_a_run_that_asks_all_it_can_meets_no_limit_of_the_lab(method: str, count
 
 def test_as_fast_as_the_bucket_grants_and_hardly_slower() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     for _ in range(700):
         budget.take("PUT", MACHINE)
     size, per_second = BUCKETS["writes"]
@@ -43,7 +43,7 @@ def test_as_fast_as_the_bucket_grants_and_hardly_slower() -> None:
 
 def test_more_writes_than_microsoft_network_takes_wait_for_its_next_five_minutes() -> None:
     clock = SteppedClock()
-    budget, limits = Budget(clock), Throttling(Limits())
+    budget, limits = RateLimiter(clock), Throttling(Limits())
     for _ in range(NETWORK_LIMITS["writes"] + 50):
         budget.take("PUT", GATEWAY)
         _, refusal = limits.take("PUT", GATEWAY, "s1", "me", clock.now())
@@ -53,7 +53,7 @@ def test_more_writes_than_microsoft_network_takes_wait_for_its_next_five_minutes
 
 def test_a_reading_does_not_wait_behind_a_thousand_writes() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     for _ in range(NETWORK_LIMITS["writes"] - 40):
         budget.take("PUT", GATEWAY)
     before = clock.now()
@@ -65,7 +65,7 @@ def test_a_reading_does_not_wait_behind_a_thousand_writes() -> None:
 
 def test_a_make_whose_token_was_taken_with_the_break_waits_for_none() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     one, two = (f"/subscriptions/S1/providers/Microsoft.Network/x/{n}" for n in "12")
     for _ in range(NETWORK_LIMITS["writes"] - 41):
         budget.take("PUT", GATEWAY)
@@ -83,7 +83,7 @@ def test_a_make_whose_token_was_taken_with_the_break_waits_for_none() -> None:
 
 def test_what_is_forgone_is_no_longer_paid_for() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
     budget.prepay((id_,))
     budget.forgo((id_,))
@@ -94,7 +94,7 @@ def test_what_is_forgone_is_no_longer_paid_for() -> None:
 
 def test_what_others_use_up_is_heeded() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     budget.record_remaining("PUT", GATEWAY, {"x-ms-ratelimit-remaining-subscription-writes": "0"})
     budget.take("PUT", GATEWAY)
     assert clock.now() > 0.0
@@ -105,7 +105,7 @@ def test_what_others_use_up_is_heeded() -> None:
 
 def test_after_a_refusal_nobody_asks_before_its_time_is_over() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     budget.record_refusal("GET", GATEWAY, 17.0)
     budget.take("GET", GATEWAY)
     assert clock.now() >= 17.0
@@ -113,7 +113,7 @@ def test_after_a_refusal_nobody_asks_before_its_time_is_over() -> None:
 
 def test_subscriptions_have_buckets_of_their_own() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     budget.record_refusal("GET", GATEWAY, 17.0)
     budget.take("GET", GATEWAY.replace("S1", "S2"))
     budget.take("GET", "https://arm/tenants")
@@ -122,7 +122,7 @@ def test_subscriptions_have_buckets_of_their_own() -> None:
 
 def test_looks_at_few_operations_need_not_keep_off_and_at_many_come_less_often() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     with budget.share_polls():
         assert budget.compute_poll_delay_s() == 0.0
     waits = []
@@ -141,14 +141,14 @@ def test_a_bucket_without_a_token_is_told_from_one_with_tokens_left() -> None:
 
 def test_a_wait_for_a_token_that_outlasts_the_deadline_is_refused_instead() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     budget.record_refusal("PUT", GATEWAY, 3600.0)
     with (
         deadlines.apply_deadline(60.0),
         pytest.raises(AzureFailure, match="leaves no room") as caught,
     ):
         budget.take("PUT", GATEWAY)
-    assert caught.value.kind is Kind.THROTTLED
+    assert caught.value.kind is AzureErrorKind.THROTTLED
     assert not caught.value.outcome_unknown
     assert clock.now() == 0.0
     with deadlines.apply_deadline(4000.0):
@@ -158,7 +158,7 @@ def test_a_wait_for_a_token_that_outlasts_the_deadline_is_refused_instead() -> N
 
 def test_who_was_refused_a_wait_keeps_nobody_waiting() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     budget.record_refusal("PUT", GATEWAY, 100.0)
     for _ in range(100):
         with deadlines.apply_deadline(1.0), pytest.raises(AzureFailure):
@@ -169,7 +169,7 @@ def test_who_was_refused_a_wait_keeps_nobody_waiting() -> None:
 
 def test_tokens_taken_ahead_are_waited_for_within_a_limit() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
     budget.record_refusal("PUT", f"https://arm{id_}", 1000.0)
     with pytest.raises(AzureFailure):
@@ -181,7 +181,7 @@ def test_tokens_taken_ahead_are_waited_for_within_a_limit() -> None:
 
 def test_the_writes_of_a_spoke_that_is_owed_a_path_never_wait() -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
     budget.record_refusal("PUT", f"https://arm{id_}", 3600.0)
     budget.exempt((id_,), True)
@@ -194,7 +194,7 @@ def test_the_writes_of_a_spoke_that_is_owed_a_path_never_wait() -> None:
 @pytest.mark.parametrize("text", ["1000000000", "nan", "inf", "-5", "soon", "9" * 400])
 def test_a_refusal_counts_until_the_deadline_of_whoever_met_it(text: str) -> None:
     clock = SteppedClock()
-    budget = Budget(clock)
+    budget = RateLimiter(clock)
     headers = {"Retry-After": text, "x-ms-ratelimit-remaining-subscription-writes": "0"}
     request = SimpleNamespace(http_request=SimpleNamespace(method="PUT", url=GATEWAY))
     answer = SimpleNamespace(http_response=SimpleNamespace(status_code=429, headers=headers))

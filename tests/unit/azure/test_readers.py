@@ -29,7 +29,7 @@ from erfailover.azure.readers import (
     routing,
 )
 from erfailover.azure.readers.adoption import discover
-from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.arm_json import list_objects, parse_bool, parse_int, parse_number, parse_text
 from erfailover.model.observed import Reading
@@ -38,7 +38,7 @@ from erfailover.model.probes import InterfaceRoute, NextHop
 from erfailover.model.resource_ids import canonicalize
 from erfailover.model.site import Hub, Role, Site
 from erfailover.planning import conditions
-from erfailover.planning.adoption.adopt import Wanted, adopt
+from erfailover.planning.adoption.adopt import AdoptionOptions, adopt
 from erfailover.planning.iac import export
 from erfailover.planning.probes import answers
 from tests.support.http_answer import Answer
@@ -146,7 +146,7 @@ def read_hub(body: Any) -> None:
     reader: Any = HubReader(body)
     gateways = {Role.PRIMARY: None, Role.BACKUP: GATEWAY}
     found = discover(reader, {Role.PRIMARY: HUB, Role.BACKUP: OTHER}, gateways)
-    assert adopt(found, Wanted(remote_prefixes=(IPv4Network("10.9.0.0/16"),))).spokes
+    assert adopt(found, AdoptionOptions(remote_prefixes=(IPv4Network("10.9.0.0/16"),))).spokes
 
 
 def hub() -> dict[str, Any]:
@@ -487,4 +487,4 @@ def test_a_classic_vnet_is_not_read_and_is_no_crash() -> None:
     for id_ in (CLASSIC, "/providers/Microsoft.Internal/things/v", "v"):
         with pytest.raises(AzureFailure, match="cannot be read") as caught:
             Reader(session).get(id_)
-        assert caught.value.kind is Kind.NOT_SUPPORTED
+        assert caught.value.kind is AzureErrorKind.NOT_SUPPORTED

@@ -12,7 +12,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestE
 from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.errors import retry_after_s, translate
 from erfailover.azure.client.retries import LEAST_S, READ, WRITE, Retries
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.lab.core.clock import SteppedClock
 from tests.support.http_answer import Answer
 
@@ -33,38 +33,43 @@ def refused(
 @pytest.mark.parametrize(
     ("status", "code", "details", "kind"),
     [
-        (429, "RetryableError", ("RetryableErrorDueToAnotherOperation",), Kind.CONTENTION),
-        (409, "AnotherOperationInProgress", (), Kind.CONTENTION),
-        (400, "ReferencedResourceNotProvisioned", (), Kind.CONTENTION),
-        (429, "SubscriptionRequestsThrottled", (), Kind.THROTTLED),
-        (401, "ExpiredAuthenticationToken", (), Kind.AUTHENTICATION),
-        (403, "AuthorizationFailed", (), Kind.REFUSED),
-        (404, "ResourceNotFound", (), Kind.NOT_FOUND),
-        (404, "NotFound", (), Kind.NOT_FOUND),
-        (404, "ParentResourceNotFound", (), Kind.NOT_FOUND),
-        (404, "SubscriptionNotFound", (), Kind.SUBSCRIPTION_NOT_FOUND),
-        (404, "ResourceGroupNotFound", (), Kind.GROUP_NOT_FOUND),
-        (404, "InvalidResourceType", (), Kind.NOT_OFFERED),
-        (400, "NoRegisteredProviderFound", (), Kind.NOT_OFFERED),
-        (400, "InvalidApiVersionParameter", (), Kind.NOT_OFFERED),
-        (404, "SomethingNewNotFound", (), Kind.REFUSED),
-        (401, "InvalidAuthenticationTokenTenant", (), Kind.OTHER_TENANT),
-        (409, "NobodyListedThisOne", (), Kind.CONTENTION),
-        (429, "NobodyListedThisOne", (), Kind.THROTTLED),
-        (400, "NobodyListedThisOne", (), Kind.REFUSED),
-        (409, "MissingSubscriptionRegistration", (), Kind.REFUSED),
-        (409, "LeaseAlreadyPresent", (), Kind.REFUSED),
-        (400, "AnotherPeeringAlreadyReferencesRemoteVnet", (), Kind.REFUSED),
-        (400, "RemoteVnetHasNoGateways", (), Kind.REFUSED),
-        (409, "ScopeLocked", (), Kind.REFUSED),
-        (500, "InternalServerError", (), Kind.SERVER),
-        (503, "ServerTimeout", (), Kind.SERVER),
-        (200, "InternalServerError", (), Kind.SERVER),
-        (200, "RemoteVnetHasNoGateways", (), Kind.REFUSED),
+        (
+            429,
+            "RetryableError",
+            ("RetryableErrorDueToAnotherOperation",),
+            AzureErrorKind.CONTENTION,
+        ),
+        (409, "AnotherOperationInProgress", (), AzureErrorKind.CONTENTION),
+        (400, "ReferencedResourceNotProvisioned", (), AzureErrorKind.CONTENTION),
+        (429, "SubscriptionRequestsThrottled", (), AzureErrorKind.THROTTLED),
+        (401, "ExpiredAuthenticationToken", (), AzureErrorKind.AUTHENTICATION),
+        (403, "AuthorizationFailed", (), AzureErrorKind.REFUSED),
+        (404, "ResourceNotFound", (), AzureErrorKind.NOT_FOUND),
+        (404, "NotFound", (), AzureErrorKind.NOT_FOUND),
+        (404, "ParentResourceNotFound", (), AzureErrorKind.NOT_FOUND),
+        (404, "SubscriptionNotFound", (), AzureErrorKind.SUBSCRIPTION_NOT_FOUND),
+        (404, "ResourceGroupNotFound", (), AzureErrorKind.GROUP_NOT_FOUND),
+        (404, "InvalidResourceType", (), AzureErrorKind.NOT_OFFERED),
+        (400, "NoRegisteredProviderFound", (), AzureErrorKind.NOT_OFFERED),
+        (400, "InvalidApiVersionParameter", (), AzureErrorKind.NOT_OFFERED),
+        (404, "SomethingNewNotFound", (), AzureErrorKind.REFUSED),
+        (401, "InvalidAuthenticationTokenTenant", (), AzureErrorKind.OTHER_TENANT),
+        (409, "NobodyListedThisOne", (), AzureErrorKind.CONTENTION),
+        (429, "NobodyListedThisOne", (), AzureErrorKind.THROTTLED),
+        (400, "NobodyListedThisOne", (), AzureErrorKind.REFUSED),
+        (409, "MissingSubscriptionRegistration", (), AzureErrorKind.REFUSED),
+        (409, "LeaseAlreadyPresent", (), AzureErrorKind.REFUSED),
+        (400, "AnotherPeeringAlreadyReferencesRemoteVnet", (), AzureErrorKind.REFUSED),
+        (400, "RemoteVnetHasNoGateways", (), AzureErrorKind.REFUSED),
+        (409, "ScopeLocked", (), AzureErrorKind.REFUSED),
+        (500, "InternalServerError", (), AzureErrorKind.SERVER),
+        (503, "ServerTimeout", (), AzureErrorKind.SERVER),
+        (200, "InternalServerError", (), AzureErrorKind.SERVER),
+        (200, "RemoteVnetHasNoGateways", (), AzureErrorKind.REFUSED),
     ],
 )
 def test_an_answer_means_what_its_code_says(
-    status: int, code: str, details: tuple[str, ...], kind: Kind
+    status: int, code: str, details: tuple[str, ...], kind: AzureErrorKind
 ) -> None:
     failure = translate(refused(status, code, *details), "PUT x")
     assert failure.kind is kind
@@ -127,7 +132,7 @@ def test_a_401_of_another_tenant_asks_for_no_new_credential() -> None:
     work, tried = attempts(refused(401, "InvalidAuthenticationTokenTenant"))
     with pytest.raises(AzureFailure) as caught:
         retries(SteppedClock(), renewed).call("x", work, READ, 100.0)
-    assert (tried, renewed, caught.value.kind) == ([1], [], Kind.OTHER_TENANT)
+    assert (tried, renewed, caught.value.kind) == ([1], [], AzureErrorKind.OTHER_TENANT)
 
 
 def test_an_unknown_409_is_waited_out_before_it_is_believed() -> None:
@@ -144,12 +149,12 @@ def test_an_unknown_refusal_gets_no_invented_advice() -> None:
 
 def test_an_answer_that_is_no_json_is_translated_too() -> None:
     error = HttpResponseError(response=Answer(502, "<html>Bad gateway</html>"))  # type: ignore[arg-type]
-    assert translate(error, "GET x").kind is Kind.SERVER
+    assert translate(error, "GET x").kind is AzureErrorKind.SERVER
 
 
 def test_a_dropped_connection_leaves_the_outcome_unknown() -> None:
     failure = translate(ServiceRequestError("reset"), "PUT x")
-    assert failure.kind is Kind.CONNECTION
+    assert failure.kind is AzureErrorKind.CONNECTION
     assert failure.outcome_unknown
 
 
@@ -223,7 +228,7 @@ def test_a_401_gets_one_fresh_credential_and_one_more_try() -> None:
     work, tried = attempts(*[refused(401, "InvalidAuthenticationToken")] * 3)
     with pytest.raises(AzureFailure) as caught:
         retries(SteppedClock(), renewed).call("x", work, READ, 100.0)
-    assert (tried, caught.value.kind) == ([2], Kind.AUTHENTICATION)
+    assert (tried, caught.value.kind) == ([2], AzureErrorKind.AUTHENTICATION)
 
 
 def test_retrying_ends_at_the_deadline() -> None:
@@ -288,7 +293,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     with pytest.raises(AzureFailure) as caught:
         retries(clock).call("x", work, WRITE, 60.0)
     assert (tried, clock.now()) == ([1], 0.0)
-    assert caught.value.kind is Kind.THROTTLED
+    assert caught.value.kind is AzureErrorKind.THROTTLED
 
 
 @pytest.mark.parametrize(
@@ -308,7 +313,7 @@ def test_an_error_of_python_in_reading_an_answer_is_a_server_error(error: Except
     tried = 0
     with pytest.raises(AzureFailure, match="not what Azure's API describes") as caught:
         retries(SteppedClock()).call("x", work, WRITE, 60.0)
-    assert caught.value.kind is Kind.SERVER
+    assert caught.value.kind is AzureErrorKind.SERVER
     assert caught.value.outcome_unknown
 
 
@@ -326,15 +331,15 @@ def test_a_call_knows_its_deadline() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (404, "<html>", Kind.SERVER),
-        (200, "<html>", Kind.SERVER),
-        (304, "", Kind.SERVER),
-        (521, "", Kind.SERVER),
-        (403, "<html>", Kind.SERVER),
-        (425, "{}", Kind.SERVER),
-        (401, "<html>", Kind.AUTHENTICATION),
-        (429, "<html>", Kind.THROTTLED),
+        (404, "<html>", AzureErrorKind.SERVER),
+        (200, "<html>", AzureErrorKind.SERVER),
+        (304, "", AzureErrorKind.SERVER),
+        (521, "", AzureErrorKind.SERVER),
+        (403, "<html>", AzureErrorKind.SERVER),
+        (425, "{}", AzureErrorKind.SERVER),
+        (401, "<html>", AzureErrorKind.AUTHENTICATION),
+        (429, "<html>", AzureErrorKind.THROTTLED),
     ],
 )
-def test_a_status_without_a_code_of_azure_s(status: int, body: str, kind: Kind) -> None:
+def test_a_status_without_a_code_of_azure_s(status: int, body: str, kind: AzureErrorKind) -> None:
     assert translate(HttpResponseError(response=Answer(status, body)), "GET x").kind is kind  # type: ignore[arg-type]

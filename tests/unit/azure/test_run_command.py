@@ -10,7 +10,7 @@ import pytest
 
 from erfailover.azure.readers import probes as readers_probes
 from erfailover.azure.run_command import _parse_result
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.probes import MachineConnect, MachinePing
 from tests.support import sites
 
@@ -51,7 +51,7 @@ class Reader:
 
     def get(self, machine_id: str) -> dict[str, Any]:
         if self.system is None:
-            raise AzureFailure(Kind.REFUSED, "AuthorizationFailed")
+            raise AzureFailure(AzureErrorKind.REFUSED, "AuthorizationFailed")
         return {"properties": {"storageProfile": {"osDisk": {"osType": self.system}}}}
 
     def run_command(self, _id: str, script: list[str], _s: float, command_id: str) -> Any:
@@ -85,7 +85,7 @@ def test_a_command_that_azure_refuses_makes_its_probes_unknown() -> None:
     reader = Reader("Linux")
 
     def refuse(*_: Any) -> Any:
-        raise AzureFailure(Kind.REFUSED, "Cannot modify extensions in the VM")
+        raise AzureFailure(AzureErrorKind.REFUSED, "Cannot modify extensions in the VM")
 
     reader.run_command = refuse  # type: ignore[assignment]
     site = replace(sites.site(), probes={"ping": PING, "tcp": TCP})

@@ -18,7 +18,7 @@ from azure.identity import (
 
 from erfailover.azure.client import sign_in
 from erfailover.azure.client.errors import translate
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 
 SCOPE = "https://management.azure.com//.default"
 CLAIMS = json.dumps({"access_token": {"acrs": {"essential": True, "values": ["p1", "x" * 900]}}})
@@ -64,7 +64,7 @@ NOT_HERE = (
 def test_a_claims_challenge_is_shown_whole_with_the_command_to_type() -> None:
     """Reproduction: it counted as "not set up", because it contains "az login"."""
     failure = failed(*NOT_HERE, AzureCliCredential(), claims=CLAIMS)
-    assert failure.kind is Kind.AUTHENTICATION
+    assert failure.kind is AzureErrorKind.AUTHENTICATION
     assert COMMAND in failure.message
     assert failure.message.endswith(
         "; not set up: EnvironmentCredential, ManagedIdentityCredential"
@@ -149,6 +149,6 @@ def test_a_401_that_repeats_its_claims_challenge_says_what_to_type() -> None:
         text=lambda encoding=None: '{"error": {"code": "InvalidAuthenticationToken"}}',
     )
     failure = translate(HttpResponseError(response=response), "PUT peering")
-    assert failure.kind is Kind.AUTHENTICATION
+    assert failure.kind is AzureErrorKind.AUTHENTICATION
     assert failure.hint is not None
     assert f"az login --tenant t1 --claims-challenge {ENCODED};" in failure.hint

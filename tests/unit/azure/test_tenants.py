@@ -19,7 +19,7 @@ from erfailover.azure.client.clouds import get_known_cloud
 from erfailover.azure.client.errors import translate
 from erfailover.azure.client.shared_credential import FRESH_S, SharedCredential
 from erfailover.azure.client.tenants import AUXILIARY, PeerTenantPolicy, Tenants
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 OF_A, ALSO_A, OF_B = ("11111111-0000-4000-8000-00000000000" + each for each in "123")
@@ -162,7 +162,7 @@ def test_a_tenant_that_gives_none_fails_that_request_and_is_named() -> None:
     scene = Scene(Issuer(refuses=True))
     with pytest.raises(AzureFailure) as caught:
         scene.header("PUT", peering(OF_A), to(OF_B))
-    assert caught.value.kind is Kind.OTHER_TENANT
+    assert caught.value.kind is AzureErrorKind.OTHER_TENANT
     assert f"no token of tenant {B} (credential default): " in caught.value.message
     assert "AADSTS700016" in caught.value.message
 
@@ -193,7 +193,7 @@ def test_an_endpoint_that_fails_is_asked_again() -> None:
     scene.answers.status = 503
     with pytest.raises(HttpResponseError) as caught:
         scene.tenants.build_credential(OF_B).get_token("s")
-    assert translate(caught.value, "GET x").kind is Kind.SERVER
+    assert translate(caught.value, "GET x").kind is AzureErrorKind.SERVER
     scene.answers.status = 401
     assert scene.tenants.build_credential(OF_B).get_token("s").token == f"of {B}"
 
@@ -231,7 +231,7 @@ def test_where_no_token_lasts_there_is_no_break() -> None:
     scene.issuer.refuses = True
     with pytest.raises(AzureFailure) as caught:
         scene.tenants.ensure([OF_B], 900.0)
-    assert caught.value.kind is Kind.OTHER_TENANT
+    assert caught.value.kind is AzureErrorKind.OTHER_TENANT
 
 
 def test_all_are_renewed() -> None:

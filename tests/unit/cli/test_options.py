@@ -15,7 +15,7 @@ from erfailover import __version__
 from erfailover.cli import version
 from erfailover.cli.examples import EXAMPLES
 from erfailover.cli.main import cli, invoke
-from erfailover.cli.options import Word
+from erfailover.cli.options import WordChoice
 from erfailover.reporting import formats
 from erfailover.reporting.formats import FORMATS
 from tests.support.commands import every
@@ -85,7 +85,7 @@ def test_every_word_to_choose_is_suggested_where_it_is_mistyped() -> None:
     for name, command in every():
         for parameter in command.params:
             if isinstance(parameter.type, click.Choice):
-                assert isinstance(parameter.type, Word), (name, parameter.name)
+                assert isinstance(parameter.type, WordChoice), (name, parameter.name)
 
 
 @pytest.mark.parametrize(

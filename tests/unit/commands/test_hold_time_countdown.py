@@ -9,13 +9,13 @@ from rich.console import Console
 
 from erfailover.commands.switch.hold_time import Countdown
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 
 SEEN = "er: every remote prefix seen for 20 s of 2 min; " + "the session is up " * 10
 
 
-def waiting(verdict: Verdict = Verdict.FAILS) -> Claim:
-    return Claim("held", verdict, SEEN)
+def waiting(verdict: ConditionStatus = ConditionStatus.FAILS) -> Condition:
+    return Condition("held", verdict, SEEN)
 
 
 def shown(*, terminal: bool) -> str:
@@ -26,7 +26,7 @@ def shown(*, terminal: bool) -> str:
         for number in range(10):
             countdown.show(100.0 - 10 * number, waiting(), restarts=int(number > 5))
             clock.sleep(10.0)
-        countdown.show(50.0, waiting(Verdict.UNKNOWN), restarts=1)
+        countdown.show(50.0, waiting(ConditionStatus.UNKNOWN), restarts=1)
     return file.getvalue()
 
 

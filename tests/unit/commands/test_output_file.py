@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.commands.output_file import PICTURE, PLAN, REPORT, SITE, Kind, check, write
+from erfailover.commands.output_file import PICTURE, PLAN, REPORT, SITE, FileKind, check, write
 from erfailover.config.loader import read_template
 from erfailover.errors import UsageFailure
 
@@ -56,7 +56,7 @@ def test_only_a_file_of_the_same_kind_is_replaced(tmp_path: Path, kind: str, con
 
 
 @pytest.mark.parametrize("kind", [PLAN, PICTURE, REPORT, SITE])
-def test_a_new_file_and_an_empty_one_are_written(tmp_path: Path, kind: Kind) -> None:
+def test_a_new_file_and_an_empty_one_are_written(tmp_path: Path, kind: FileKind) -> None:
     (tmp_path / "empty").touch()
     for name in ("empty", "new"):
         write(tmp_path / name, "content", kind)

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from erfailover.commands.probes.local import Here
+from erfailover.commands.probes.local import LocalMachine
 from erfailover.model.probes import (
     InterfaceRoute,
     LocalCommand,
@@ -34,8 +34,8 @@ SECRETS = {"AZURE_CLIENT_SECRET": "s3cr3t-value", "ERFAILOVER_SHARED_KEY": "k3y-
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Here:
-    return Here(tmp_path, {**os.environ, **SECRETS, "ERFAILOVER_SITE": "x.yaml"})
+def here(tmp_path: Path) -> LocalMachine:
+    return LocalMachine(tmp_path, {**os.environ, **SECRETS, "ERFAILOVER_SITE": "x.yaml"})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_ping_that_could_not_be_sent_is_unknown_and_not_down(
 
 
 def test_a_machine_without_ping_is_told_as_such(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    here: LocalMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nowhere(host: str, timeout_s: float, platform: str) -> list[str]:
         return ["no-such-ping", host]
@@ -102,7 +102,7 @@ def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
     ],
 )
 def test_a_program_is_judged_by_its_exit_code_and_gets_no_shell_unless_told(
-    here: Here, probe: LocalCommand | LocalShell, up: bool | None, seen: str
+    here: LocalMachine, probe: LocalCommand | LocalShell, up: bool | None, seen: str
 ) -> None:
     answer = here.ask(probe)
     assert (answer.up, answer.seen) == (up, seen)
@@ -116,7 +116,9 @@ def took(work: Callable[[], Answer]) -> tuple[Answer, float]:
 
 
 @pytest.mark.parametrize("line", ["sleep 30", "sleep 30 & sleep 30; wait", "yes"])
-def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(here: Here, line: str) -> None:
+def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(
+    here: LocalMachine, line: str
+) -> None:
     answer, seconds = took(lambda: here.ask(LocalShell(line, timeout_s=0.3)))
     assert (answer.up, answer.seen) == (False, "had not ended after 0.3 s")
     assert seconds < 5.0
@@ -135,7 +137,7 @@ def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(here: Here,
         "(setsid {} >/dev/null 2>&1 </dev/null &); exit 0",
     ],
 )
-def test_what_it_started_in_another_session_ends_with_it(here: Here, line: str) -> None:
+def test_what_it_started_in_another_session_ends_with_it(here: LocalMachine, line: str) -> None:
     seconds = f"{random.randint(10_000, 99_999)}.5"
     here.ask(LocalShell(line.format(f"sleep {seconds}"), timeout_s=0.5))
     left = [
@@ -148,7 +150,7 @@ def test_what_it_started_in_another_session_ends_with_it(here: Here, line: str) 
     assert alive == []
 
 
-def test_ending_a_program_touches_no_process_that_was_there_before(here: Here) -> None:
+def test_ending_a_program_touches_no_process_that_was_there_before(here: LocalMachine) -> None:
     mine = subprocess.Popen(["sleep", "30"])
     try:
         here.ask(LocalShell("sleep 30", timeout_s=0.2))
@@ -159,13 +161,13 @@ def test_ending_a_program_touches_no_process_that_was_there_before(here: Here) -
         mine.wait()
 
 
-def test_what_a_program_leaves_in_the_background_is_not_waited_for(here: Here) -> None:
+def test_what_a_program_leaves_in_the_background_is_not_waited_for(here: LocalMachine) -> None:
     answer, seconds = took(lambda: here.ask(LocalShell("echo up; sleep 30 &")))
     assert (answer.up, answer.output) == (True, "up\n")
     assert seconds < 5.0
 
 
-def test_a_program_is_given_no_secret_and_prints_none(here: Here, tmp_path: Path) -> None:
+def test_a_program_is_given_no_secret_and_prints_none(here: LocalMachine, tmp_path: Path) -> None:
     answer = here.ask(LocalShell("env; pwd; echo s3cr3t-value"))
     assert "AZURE_CLIENT_SECRET" not in answer.output
     assert "ERFAILOVER_SHARED_KEY" not in answer.output
@@ -174,13 +176,13 @@ def test_a_program_is_given_no_secret_and_prints_none(here: Here, tmp_path: Path
     assert str(tmp_path) in answer.output
 
 
-def test_nothing_is_started_once_it_is_over(here: Here) -> None:
+def test_nothing_is_started_once_it_is_over(here: LocalMachine) -> None:
     here.stop()
     assert here.ask(LocalShell("echo x")).output == ""
 
 
 def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    here: LocalMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from erfailover.commands.progress import Progress
-from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.durations import Usual
+from erfailover.model.durations import DurationEstimate
 from erfailover.model.outlook import Outlook, RunState, SpokeCounts
 from erfailover.model.tasks import State, Task
 from erfailover.reporting.progress import ProgressView, TaskRow, build_table
@@ -22,7 +22,7 @@ from erfailover.runtime.executor import run
 NETWORK = "/subscriptions/0/resourceGroups/g/providers/Microsoft.Network/virtualNetworks"
 HUB = frozenset({f"{NETWORK}/vnet3".lower()})
 BUSY = AzureFailure(
-    Kind.CONTENTION,
+    AzureErrorKind.CONTENTION,
     f"PUT x: Cannot proceed: resource {NETWORK}/vnet3 is not in Succeeded state",
     code="ReferencedResourceNotProvisioned",
 )
@@ -51,7 +51,7 @@ def tasks(clock: SteppedClock) -> list[Task]:
             owns=HUB,
             change="create",
             resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet1",
-            usual=Usual(3.0, 14.0),
+            usual=DurationEstimate(3.0, 14.0),
         ),
         Task(
             "vnet11/1",
@@ -91,7 +91,7 @@ def test_as_json_every_event_is_an_object_with_its_fields() -> None:
     written: list[str] = []
     logs.begin(0, as_json=True, write=written.append)
     try:
-        with Progress(Console(file=logs.ToLog()), clock, 3) as progress:
+        with Progress(Console(file=logs.LogStream()), clock, 3) as progress:
             run(tasks(clock), clock, progress.tell)
     finally:
         logs.end()
@@ -159,7 +159,10 @@ def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> N
 
 def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
     row = TaskRow(
-        "3. stop using it", 20.0, Usual(3.0, 13.0), "Azure is updating vnet1; attempt 2 in 9 s"
+        "3. stop using it",
+        20.0,
+        DurationEstimate(3.0, 13.0),
+        "Azure is updating vnet1; attempt 2 in 9 s",
     )
     lines = drawn(ProgressView(30.0, 5, 2, 0, 0, [row], []), 80)
     assert lines[1] == "       20 s (LATE, usually 3 s)  3. stop using it"
@@ -249,13 +252,13 @@ def test_quiet_progress_shows_nothing(terminal: bool) -> None:
     [
         (BUSY, "Azure is updating vnet3 (ReferencedResourceNotProvisioned)"),
         (
-            AzureFailure(Kind.CONTENTION, "x", code="RetryableError"),
+            AzureFailure(AzureErrorKind.CONTENTION, "x", code="RetryableError"),
             "Azure is at another operation (RetryableError)",
         ),
-        (AzureFailure(Kind.THROTTLED, "x"), "Azure takes no more requests for now"),
-        (AzureFailure(Kind.CONNECTION, "x"), "no answer came from Azure"),
+        (AzureFailure(AzureErrorKind.THROTTLED, "x"), "Azure takes no more requests for now"),
+        (AzureFailure(AzureErrorKind.CONNECTION, "x"), "no answer came from Azure"),
     ],
 )
 def test_a_wait_says_in_words_what_azure_said(failure: AzureFailure, why: str) -> None:
-    refused = failure.kind is not Kind.CONNECTION
+    refused = failure.kind is not AzureErrorKind.CONNECTION
     assert waits.build_wait(failure, 3.0, 2) == waits.Wait(why, 3.0, 2, refused=refused)

@@ -12,7 +12,7 @@ from erfailover.azure.client.polling import (
     QUEUED,
     TABLES,
     WRITES,
-    Cadence,
+    PollSchedule,
 )
 from erfailover.commands.switch.tasks import cadence
 from erfailover.model.plan import StepKind
@@ -24,7 +24,7 @@ ALL = (HURRIED, WRITES, BREAKS, QUEUED, TABLES, PATIENT)
 
 
 @pytest.mark.parametrize("each", ALL)
-def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(each: Cadence) -> None:
+def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(each: PollSchedule) -> None:
     at_s, pauses = 0.0, []
     while at_s < 300.0:
         pauses.append(each.before_s(at_s))
@@ -54,7 +54,7 @@ def test_a_sleep_that_falls_short_is_not_followed_by_another_for_the_rest() -> N
     ],
 )
 def test_a_write_is_polled_as_closely_as_something_waits_for_it(
-    kind: StepKind, spokes: int, expected: Cadence
+    kind: StepKind, spokes: int, expected: PollSchedule
 ) -> None:
     site = sites.site()
     state = sites.on(Path.EXPRESSROUTE, site)

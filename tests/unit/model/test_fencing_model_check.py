@@ -27,7 +27,7 @@ import pytest
 
 from erfailover.model import fencing
 from erfailover.model.fencing import Grant, Write, may_send
-from erfailover.planning.switch.recovery import Direction, Move, Place, choose_move
+from erfailover.planning.switch.recovery import Direction, Move, PathState, choose_move
 
 TICK_S = 10.0
 RELIED_ON_S, DEADLINE_S = 15.0, 100.0
@@ -75,10 +75,10 @@ class State(NamedTuple):
     ended: bool = False
 
     @property
-    def place(self) -> Place:
+    def place(self) -> PathState:
         if self.origin == self.target:
-            return Place.NOWHERE
-        return Place.TARGET if self.target else Place.ORIGIN
+            return PathState.NOWHERE
+        return PathState.TARGET if self.target else PathState.ORIGIN
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _holder(state: State, rules: Rules) -> Iterator[State]:
         if rules.holder_may(state, Write.BREAK):
             yield sent(state, BREAK)._replace(broke=True)
         return
-    for place in (state.place, Place.UNKNOWN):
+    for place in (state.place, PathState.UNKNOWN):
         move = choose_move(
             place,
             state.last,
@@ -184,15 +184,15 @@ def _successor(state: State, rules: Rules) -> Iterator[State]:
         return
     waited_s = state.acquired * TICK_S * rules.new_rate
     if state.reversing:
-        if state.place is Place.ORIGIN:
+        if state.place is PathState.ORIGIN:
             yield state._replace(ended=True)
         else:
             yield accepted(state, UNMAKE if state.target else RESTORE)
-    elif state.recorded and rules.completes and state.place is Place.NOWHERE:
+    elif state.recorded and rules.completes and state.place is PathState.NOWHERE:
         yield accepted(state, MAKE)
     elif rules.completes and waited_s < fencing.compute_arrival_limit_s(RELIED_ON_S):
         return
-    elif not rules.reverses or state.place is not Place.TARGET:
+    elif not rules.reverses or state.place is not PathState.TARGET:
         yield state._replace(ended=True)
     elif not rules.waits or waited_s >= fencing.compute_reversal_delay_s(DEADLINE_S):
         yield accepted(state, UNMAKE)._replace(reversing=True)
@@ -207,7 +207,7 @@ def opposite_writes(before: State, after: State) -> bool:
 
 def stranded(_: State, after: State) -> bool:
     """Whether the spoke has no path although the other run has done its duty."""
-    return after.ended and after.place is Place.NOWHERE
+    return after.ended and after.place is PathState.NOWHERE
 
 
 def search(rules: Rules, *bad: Callable[[State, State], bool]) -> tuple[list[State] | None, int]:

@@ -10,10 +10,16 @@ import pytest
 
 from erfailover.config.loader import load
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.observed import Gateway, Observed, Peering, Reading, VirtualNetwork
+from erfailover.model.observed import Gateway, Peering, Reading, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Role
-from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt
+from erfailover.planning.adoption.adopt import (
+    Adoption,
+    AdoptionOptions,
+    DiscoveredSite,
+    HubFacts,
+    adopt,
+)
 from erfailover.planning.adoption.names import name_spokes, propose_name
 from erfailover.reporting.adoption import render_site_file
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
@@ -39,7 +45,7 @@ def world(
     backup: tuple[str, ...] = ("10.5.0.0/16",),
     unknown: dict[str, str] | None = None,
     names: str = "{near}-to-{far}",
-) -> Found:
+) -> DiscoveredSite:
     """Two hubs and spokes by id, with their peerings to the primary and the backup hub."""
     peerings: dict[str, list[Peering]] = {PRIMARY: [], BACKUP: [], **{each: [] for each in spokes}}
 
@@ -77,7 +83,7 @@ def world(
         Role.PRIMARY: gateway(Role.PRIMARY, *map(route, primary)),
         Role.BACKUP: gateway(Role.BACKUP, *map(route, backup)),
     }
-    observed = Observed(
+    observed = SiteSnapshot(
         "2026-01-01T00:00:00Z",
         networks,
         gateways,
@@ -87,7 +93,7 @@ def world(
         HubFacts(hub, hub.replace("virtualNetworks/hub", "virtualNetworkGateways/gw"), kind)
         for hub, kind in ((PRIMARY, "ExpressRoute"), (BACKUP, "Vpn"))
     ]
-    return Found(facts[0], facts[1], observed)
+    return DiscoveredSite(facts[0], facts[1], observed)
 
 
 NONE: Sides = (None, None)
@@ -96,7 +102,7 @@ FAILED_OVER: tuple[Sides, Sides] = ((OPEN, OPEN), (SPOKE_USES, HUB_LENDS))
 SPOKE = network_id("erp")
 
 
-def loaded(found: Found, adoption: Adoption, folder: FilePath) -> None:
+def loaded(found: DiscoveredSite, adoption: Adoption, folder: FilePath) -> None:
     """The file says just what was decided."""
     file = folder / "erfailover.yaml"
     file.write_text(render_site_file(found, adoption), encoding="utf-8")
@@ -107,7 +113,7 @@ def test_a_spoke_in_normal_times_keeps_its_flags_and_gets_the_others_derived(
     tmp_path: FilePath,
 ) -> None:
     found = world({SPOKE: NORMAL})
-    adoption = adopt(found, Wanted())
+    adoption = adopt(found, AdoptionOptions())
     (spoke,) = adoption.site.spokes
     assert spoke.spoke_to_primary.on_expressroute == SPOKE_USES
     assert spoke.spoke_to_primary.on_ipsec == Flags(allow_forwarded_traffic="keep")
@@ -126,7 +132,7 @@ def test_a_spoke_in_normal_times_keeps_its_flags_and_gets_the_others_derived(
 
 def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath) -> None:
     found = world({SPOKE: FAILED_OVER})
-    adoption = adopt(found, Wanted())
+    adoption = adopt(found, AdoptionOptions())
     (spoke,) = adoption.site.spokes
     assert spoke.spoke_to_primary.on_ipsec == spoke.primary_to_spoke.on_ipsec == OPEN
     assert spoke.spoke_to_backup.on_ipsec == SPOKE_USES
@@ -145,7 +151,7 @@ def test_whatever_standby_peerings_there_are_the_file_is_a_site(
     out: Flags | None, into: Flags | None, tmp_path: FilePath
 ) -> None:
     found = world({SPOKE: ((SPOKE_USES, HUB_LENDS), (out, into))})
-    adoption = adopt(found, Wanted())
+    adoption = adopt(found, AdoptionOptions())
     (spoke,) = adoption.site.spokes
     for there, written in ((out, spoke.spoke_to_backup), (into, spoke.backup_to_spoke)):
         if there is not None:
@@ -171,11 +177,11 @@ LEFT_OUT = [
 def test_what_is_no_spoke_is_left_out_with_the_reason(
     sides: tuple[Sides, Sides], told: str
 ) -> None:
-    adoption = adopt(world({SPOKE: sides, network_id("web"): NORMAL}), Wanted())
+    adoption = adopt(world({SPOKE: sides, network_id("web"): NORMAL}), AdoptionOptions())
     assert [each.name for each in adoption.site.spokes] == ["web"]
     assert adoption.remarks[0].startswith(told)
     with pytest.raises(UsageFailure, match="no VNet peered with hub-p uses its gateway"):
-        adopt(world({SPOKE: sides}), Wanted())
+        adopt(world({SPOKE: sides}), AdoptionOptions())
 
 
 @pytest.mark.parametrize(
@@ -194,7 +200,9 @@ def test_a_vnet_that_uses_the_gateway_of_a_third_hub_is_left_out_with_its_name(
     state = "Connected", "FullyInSync", "Succeeded"
     third = Peering(id_, name, SPOKE, network_id(hub), *state, SPOKE_USES)
     networks = {**found.observed.networks, SPOKE.lower(): replace(erp, peerings=(third,))}
-    adoption = adopt(replace(found, observed=replace(found.observed, networks=networks)), Wanted())
+    adoption = adopt(
+        replace(found, observed=replace(found.observed, networks=networks)), AdoptionOptions()
+    )
     assert adoption.remarks == (f"erp uses the gateway of {told}, and Azure allows one: left out",)
 
 
@@ -214,7 +222,7 @@ def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) 
         "data",
     ]
     found = world(dict.fromkeys(ids, NORMAL))
-    adoption = adopt(found, Wanted())
+    adoption = adopt(found, AdoptionOptions())
     names = [each.backup_to_spoke.name.lower() for each in adoption.site.spokes]
     assert len(set(names)) == len(ids)
     loaded(found, adoption, tmp_path)
@@ -229,19 +237,19 @@ def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) 
     ],
 )
 def test_a_new_peering_is_named_as_the_others_are(names: str, outward: str, inward: str) -> None:
-    (spoke,) = adopt(world({SPOKE: NORMAL}, names=names), Wanted()).site.spokes
+    (spoke,) = adopt(world({SPOKE: NORMAL}, names=names), AdoptionOptions()).site.spokes
     assert (spoke.spoke_to_backup.name, spoke.backup_to_spoke.name) == (outward, inward)
 
 
 def test_a_proposed_name_is_no_longer_than_azure_allows() -> None:
     found = world({network_id("s" * 64): NORMAL}, names="{near}-to-the-other-side-{far}")
-    (spoke,) = adopt(found, Wanted()).site.spokes
+    (spoke,) = adopt(found, AdoptionOptions()).site.spokes
     assert max(len(spoke.spoke_to_backup.name), len(spoke.backup_to_spoke.name)) <= 80
 
 
 def test_a_hub_with_another_letter_case_in_a_reference_is_the_same_hub() -> None:
     uses = replace(SPOKE_USES, allow_gateway_transit=True)  # written in capitals, see world
-    adoption = adopt(world({SPOKE: ((uses, HUB_LENDS), NONE)}), Wanted())
+    adoption = adopt(world({SPOKE: ((uses, HUB_LENDS), NONE)}), AdoptionOptions())
     assert len(adoption.site.spokes) == 1
 
 
@@ -275,7 +283,7 @@ def test_the_remote_prefixes_are_what_the_primary_learns_from_beyond_azure(
 ) -> None:
     """``!`` before a note: left out of the site, and said."""
     found = world({SPOKE: NORMAL}, primary, backup)
-    adoption = adopt(found, Wanted())
+    adoption = adopt(found, AdoptionOptions())
     seen = {str(each.network): each for each in adoption.prefixes}
     for prefix, note in notes.items():
         assert note.removeprefix("!") in seen[prefix].note
@@ -294,10 +302,10 @@ def test_without_routes_of_a_connected_peer_the_prefixes_are_unknown() -> None:
     gateways = {**found.observed.gateways, Role.PRIMARY: dead}
     found = replace(found, observed=replace(found.observed, gateways=gateways))
     with pytest.raises(UnknownReading, match=r"10\.4\.0\.254 Connecting") as caught:
-        adopt(found, Wanted())
+        adopt(found, AdoptionOptions())
     assert "The backup has learned: 10.5.0.0/16" in str(caught.value.hint)
     given = (IPv4Network("10.9.0.0/16"),)
-    adoption = adopt(found, Wanted(remote_prefixes=given))
+    adoption = adopt(found, AdoptionOptions(remote_prefixes=given))
     assert adoption.site.remote_prefixes == given
 
 
@@ -307,26 +315,26 @@ def test_a_vnet_that_was_not_read_matters_where_a_hub_lends_it_a_gateway(lends: 
     found = world({SPOKE: NORMAL, network_id("x"): sides}, unknown={network_id("x"): "forbidden"})
     if lends:
         with pytest.raises(UnknownReading, match="x: forbidden"):
-            adopt(found, Wanted())
-        assert len(adopt(found, Wanted(spokes=("erp",))).site.spokes) == 1
+            adopt(found, AdoptionOptions())
+        assert len(adopt(found, AdoptionOptions(spokes=("erp",))).site.spokes) == 1
     else:
-        assert adopt(found, Wanted()).remarks == ("x, peered with hub-p: forbidden",)
+        assert adopt(found, AdoptionOptions()).remarks == ("x, peered with hub-p: forbidden",)
 
 
 def test_hubs_that_are_exchanged_are_asked_about() -> None:
     found = world({SPOKE: NORMAL})
-    assert adopt(found, Wanted()).remarks == ()
+    assert adopt(found, AdoptionOptions()).remarks == ()
     primary, backup = (
         replace(hub, kind=kind)
         for hub, kind in ((found.primary, "Vpn"), (found.backup, "ExpressRoute"))
     )
-    (told,) = adopt(replace(found, primary=primary, backup=backup), Wanted()).remarks
+    (told,) = adopt(replace(found, primary=primary, backup=backup), AdoptionOptions()).remarks
     assert "are the two hubs exchanged?" in told
 
 
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:
     found = world({network_id("on"): NORMAL, network_id("1e3"): NORMAL})
-    loaded(found, adopt(found, Wanted(name="123", cloud="usgovernment")), tmp_path)
+    loaded(found, adopt(found, AdoptionOptions(name="123", cloud="usgovernment")), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.site import ApiVersions as Pinned
 from erfailover.model.site import CloudEndpoint, NamedCloud, Site
@@ -15,7 +15,7 @@ from erfailover.planning.doctor.environment import check_api_versions
 from tests.support.doctor_facts import FAILS, HOLDS, OFFERED, SITE, UNKNOWN, facts, versions
 
 
-def said(found: ApiVersions, site: Site = SITE) -> tuple[Verdict, str]:
+def said(found: ApiVersions, site: Site = SITE) -> tuple[ConditionStatus, str]:
     (line,) = check_api_versions(site, facts(api_versions=Reading(found)))
     return line.verdict, f"{line.seen} -> {line.remedy}"
 

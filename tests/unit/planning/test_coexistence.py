@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.observed import EXPRESSROUTE, Gateway, Reading
 from erfailover.model.site import Path, Role
 from erfailover.planning.coexistence import (
@@ -20,7 +20,7 @@ from erfailover.planning.coexistence import (
 from erfailover.planning.health import judge
 from tests.support import sites
 
-HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
+HOLDS, FAILS, UNKNOWN = ConditionStatus.HOLDS, ConditionStatus.FAILS, ConditionStatus.UNKNOWN
 SITE = sites.site()
 ONE, TWO = IPv4Network("10.5.0.0/16"), IPv4Network("10.6.0.0/16")
 
@@ -38,20 +38,20 @@ def gateway(name: str, *prefixes: str, asn: int = 65020, unread: bool = False) -
 
 def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
     seen = {each: gateway(each) for each in ("a", "b")}
-    for verdicts in product(Verdict, repeat=2):
+    for verdicts in product(ConditionStatus, repeat=2):
         told = dict(zip(seen, verdicts, strict=True))
 
-        def condition(of: Gateway | None, told: dict[str, Verdict] = told) -> Claim:
+        def condition(of: Gateway | None, told: dict[str, ConditionStatus] = told) -> Condition:
             assert of is not None
-            return Claim("condition", told[of.name], of.name)
+            return Condition("condition", told[of.name], of.name)
 
         claim = check_any(tuple(seen.values()), condition)
         expected = HOLDS if HOLDS in verdicts else UNKNOWN if UNKNOWN in verdicts else FAILS
-        assert claim.verdict is expected
+        assert claim.status is expected
         if expected is HOLDS:
-            assert told[claim.seen] is HOLDS
+            assert told[claim.message] is HOLDS
         else:
-            assert claim.seen == "a; b"
+            assert claim.message == "a; b"
 
 
 @pytest.mark.parametrize(
@@ -65,18 +65,18 @@ def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
     ],
 )
 def test_a_hub_has_learned_what_its_gateways_have_between_them(
-    first: tuple[str, ...], second: tuple[str, ...], verdict: Verdict, seen: str
+    first: tuple[str, ...], second: tuple[str, ...], verdict: ConditionStatus, seen: str
 ) -> None:
     both = gateway("er", *first, asn=12076), gateway("vpn", *second)
     claim = check_hub_learned(both, Role.PRIMARY, (ONE, TWO))
-    assert claim.verdict is verdict
-    assert claim.seen.startswith(seen)
+    assert claim.status is verdict
+    assert claim.message.startswith(seen)
 
 
 def test_a_second_gateway_that_cannot_be_read_may_have_taken_over() -> None:
     both = gateway("er", "10.5.0.0/16", asn=12076), gateway("vpn", unread=True)
-    assert check_hub_learned(both, Role.PRIMARY, (ONE,)).verdict is HOLDS
-    assert check_hub_learned(both, Role.PRIMARY, (ONE, TWO)).verdict is UNKNOWN
+    assert check_hub_learned(both, Role.PRIMARY, (ONE,)).status is HOLDS
+    assert check_hub_learned(both, Role.PRIMARY, (ONE, TWO)).status is UNKNOWN
 
 
 def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
@@ -102,8 +102,8 @@ def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
     hub_id = SITE.build_network_id("vnet2").lower()
     hub = replace(seen.networks[hub_id], gateways=("/g/vng1", "/g/second"))
     (claim,) = check_coexistence(SITE, replace(seen, networks={**seen.networks, hub_id: hub}))
-    assert claim.verdict is UNKNOWN
-    assert "second" in claim.seen
+    assert claim.status is UNKNOWN
+    assert "second" in claim.message
     assert list(list_warnings(SITE, seen)) == []
     unread = sites.observed(SITE, {}, vnet2="refused")
-    assert [each.verdict for each in check_coexistence(SITE, unread)] == [UNKNOWN]
+    assert [each.status for each in check_coexistence(SITE, unread)] == [UNKNOWN]

@@ -9,7 +9,7 @@ from pathlib import Path as File
 
 import pytest
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, Reading
 from erfailover.model.site import Path, Role
 from erfailover.planning import conditions
@@ -47,28 +47,28 @@ def test_the_observed_tables_mean_what_the_proof_of_concept_read_from_them(
 ) -> None:
     gateway = observed(name)
     role = gateway.role
-    assert conditions.check_gateway_connected(gateway, role).verdict == connected
-    assert conditions.check_gateway_learned(gateway, role, OFFICE).verdict == learned
-    assert conditions.check_originated(gateway, role, SPOKE).verdict == originates
+    assert conditions.check_gateway_connected(gateway, role).status == connected
+    assert conditions.check_gateway_learned(gateway, role, OFFICE).status == learned
+    assert conditions.check_originated(gateway, role, SPOKE).status == originates
 
 
 def test_a_static_prefix_of_a_dead_gateway_is_not_learned() -> None:
     gateway = observed("vng1-expressroute-down")
     static = [IPv4Network("10.4.0.0/16")]
-    assert conditions.check_gateway_learned(gateway, Role.PRIMARY, static).verdict == "FAILS"
+    assert conditions.check_gateway_learned(gateway, Role.PRIMARY, static).status == "FAILS"
 
 
 def test_a_prefix_learned_from_the_far_end_is_not_originated() -> None:
     gateway = sites.gateway(Role.BACKUP, sites.route("10.1.0.0/16"))
-    assert conditions.check_originated(gateway, Role.BACKUP, SPOKE).verdict == "FAILS"
-    assert conditions.check_not_originated(gateway, Role.BACKUP, SPOKE).verdict == "HOLDS"
+    assert conditions.check_originated(gateway, Role.BACKUP, SPOKE).status == "FAILS"
+    assert conditions.check_not_originated(gateway, Role.BACKUP, SPOKE).status == "HOLDS"
 
 
 def test_a_covering_prefix_is_learned_but_whether_it_is_originated_is_unknown() -> None:
     own = sites.route("10.0.0.0/8", "Network", "10.3.0.254")
     gateway = sites.gateway(Role.BACKUP, own, sites.route("10.4.0.0/15"))
-    assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
-    assert conditions.check_originated(gateway, Role.BACKUP, SPOKE).verdict == "UNKNOWN"
+    assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).status == "HOLDS"
+    assert conditions.check_originated(gateway, Role.BACKUP, SPOKE).status == "UNKNOWN"
 
 
 def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
@@ -81,10 +81,10 @@ def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
         replace(full, learned_routes=Reading(None, "timed out")),
     ):
         claim = conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE)
-        assert claim.verdict is Verdict.UNKNOWN
+        assert claim.status is ConditionStatus.UNKNOWN
     nothing = replace(full, learned_routes=Reading(()))
     for ask in (conditions.check_originated, conditions.check_not_originated):
-        assert ask(nothing, Role.BACKUP, SPOKE).verdict is Verdict.UNKNOWN
+        assert ask(nothing, Role.BACKUP, SPOKE).status is ConditionStatus.UNKNOWN
 
 
 def test_a_twin_instance_is_no_peer_that_keeps_a_gateway_alive() -> None:
@@ -92,8 +92,8 @@ def test_a_twin_instance_is_no_peer_that_keeps_a_gateway_alive() -> None:
     dead = sites.peer("10.4.0.254", "Connecting")
     gateway = replace(sites.gateway(Role.BACKUP, peers=(twin, dead)), asn=65010)
     claim = conditions.check_gateway_connected(gateway, Role.BACKUP)
-    assert claim.verdict is Verdict.FAILS
-    assert claim.seen == "vng2: 10.4.0.254 Connecting; expected one Connected"
+    assert claim.status is ConditionStatus.FAILS
+    assert claim.message == "vng2: 10.4.0.254 Connecting; expected one Connected"
 
 
 def express(*states: str, routes: tuple[GatewayRoute, ...] = ()) -> Gateway:
@@ -125,17 +125,17 @@ def test_one_edge_down_is_degraded_and_both_are_dead(
     states: tuple[str, ...], alive: str, whole: str, seen: str
 ) -> None:
     gateway = express(*states)
-    assert conditions.check_gateway_connected(gateway, Role.PRIMARY).verdict == alive
+    assert conditions.check_gateway_connected(gateway, Role.PRIMARY).status == alive
     claim = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
-    assert claim.verdict == whole
-    assert seen in claim.seen
+    assert claim.status == whole
+    assert seen in claim.message
 
 
 def test_an_unread_table_of_peers_is_unknown_and_not_degraded() -> None:
     whole = express("Connected", "Connected")
     for gateway in (replace(whole, peers=Reading(())), replace(whole, peers=Reading(None, "no"))):
         claim = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
-        assert claim.verdict is Verdict.UNKNOWN
+        assert claim.status is ConditionStatus.UNKNOWN
 
 
 def test_an_active_active_gateway_names_the_instance_whose_session_is_down() -> None:
@@ -144,7 +144,7 @@ def test_an_active_active_gateway_names_the_instance_whose_session_is_down() -> 
     peers = (replace(up, local_address="10.3.0.4"), replace(down, local_address="10.3.0.5"), twin)
     gateway = replace(sites.gateway(Role.BACKUP, peers=peers), asn=65010)
     claim = conditions.check_all_peers_connected(gateway, Role.BACKUP)
-    assert claim.seen == "vng2 is degraded: 1 of 2 BGP peers Connected; " + (
+    assert claim.message == "vng2 is degraded: 1 of 2 BGP peers Connected; " + (
         "10.3.0.5 to 10.4.0.254 Connecting"
     )
 
@@ -165,7 +165,7 @@ def test_an_express_gateway_learns_from_a_connected_edge_or_its_twin_alone(
     gateway = express(
         "Connected", "Connecting", routes=(sites.route("10.5.0.0/16", origin, source),)
     )
-    assert conditions.check_gateway_learned(gateway, Role.PRIMARY, OFFICE).verdict == verdict
+    assert conditions.check_gateway_learned(gateway, Role.PRIMARY, OFFICE).status == verdict
 
 
 def beside_expressroute(tunnel: str, *routes: GatewayRoute, asn: int = 65515) -> Gateway:
@@ -204,11 +204,11 @@ def test_a_vpn_gateway_is_not_ready_on_the_routes_of_the_expressroute_gateway_be
 ) -> None:
     gateway = beside_expressroute("Connecting", route, asn=asn)
     alive = conditions.check_gateway_connected(gateway, Role.BACKUP)
-    assert (alive.verdict, alive.seen) == (
+    assert (alive.status, alive.message) == (
         "FAILS",
         "vng2: 192.168.11.88 Connecting; expected one Connected",
     )
-    assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).verdict == "FAILS"
+    assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).status == "FAILS"
 
 
 @pytest.mark.parametrize("asn", [65515, 65010])
@@ -221,10 +221,10 @@ def test_a_vpn_gateway_beside_an_expressroute_gateway_is_ready_by_its_own_tunnel
     for each in routes[1:]:
         gateway = beside_expressroute("Connected", routes[0], each, asn=asn)
         alive = conditions.check_all_peers_connected(gateway, Role.BACKUP)
-        assert (alive.verdict, alive.seen) == ("HOLDS", "vng2: 192.168.11.88 Connected")
-        assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
+        assert (alive.status, alive.message) == ("HOLDS", "vng2: 192.168.11.88 Connected")
+        assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).status == "HOLDS"
     lost = beside_expressroute("Connected", routes[0], asn=asn)
-    assert conditions.check_gateway_learned(lost, Role.BACKUP, OFFICE).verdict == "FAILS"
+    assert conditions.check_gateway_learned(lost, Role.BACKUP, OFFICE).status == "FAILS"
 
 
 def test_the_sessions_of_an_expressroute_gateway_say_nothing_of_the_hold_time() -> None:
@@ -232,7 +232,7 @@ def test_the_sessions_of_an_expressroute_gateway_say_nothing_of_the_hold_time() 
         "Connected", "Connected", routes=(sites.route("10.5.0.0/16", source="10.2.0.4"),)
     )
     claim = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
-    assert claim.verdict is Verdict.UNKNOWN
+    assert claim.status is ConditionStatus.UNKNOWN
 
 
 def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None:
@@ -274,7 +274,7 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
         sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16", source="10.4.0.254")), young, old
     )
     claim = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
-    assert claim.verdict is Verdict.FAILS
+    assert claim.status is ConditionStatus.FAILS
     both = replace(
         gateway,
         learned_routes=Reading(
@@ -285,7 +285,7 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
         ),
     )
     claim = conditions.check_gateway_healthy_for(both, Role.PRIMARY, OFFICE, 120.0)
-    assert claim.verdict is Verdict.HOLDS
+    assert claim.status is ConditionStatus.HOLDS
 
 
 def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected() -> None:
@@ -298,7 +298,7 @@ def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected
     def told(state: str = "Connected", provisioning_state: str = "Succeeded") -> tuple[str, str]:
         found = replace(peering, state=state, provisioning_state=provisioning_state)
         claim = conditions.check_peering_ready(found, found.name)
-        return str(claim.verdict), claim.seen
+        return str(claim.status), claim.message
 
     assert told() == ("HOLDS", "vnet1-to-vnet2 is Connected, FullyInSync")
     assert told(provisioning_state="Updating") == (

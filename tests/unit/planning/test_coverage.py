@@ -7,15 +7,15 @@ from ipaddress import IPv6Network
 
 import pytest
 
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Condition, ConditionStatus, Weight
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import (
     ManagedConfiguration,
     RouteTable,
-    Surrounding,
-    Surroundings,
+    RoutingEnvironment,
     UserRoute,
+    VnetRouting,
 )
 from erfailover.model.site import Path, Role
 from erfailover.planning.adoption.prefixes import find_remote_prefixes
@@ -46,11 +46,11 @@ def gateway(role: Role, *prefixes: str) -> Gateway:
 
 
 def claims(
-    surroundings: Surroundings,
+    surroundings: RoutingEnvironment,
     primary: tuple[str, ...] | None = (LEARNED,),
     backup: tuple[str, ...] | None = (LEARNED,),
     to: Path = Path.IPSEC,
-) -> dict[str, Claim]:
+) -> dict[str, Condition]:
     """The remarks by name; None for a gateway that was not read."""
     told = ((Role.PRIMARY, primary), (Role.BACKUP, backup))
     gateways = tuple(gateway(role, *found) for role, found in told if found is not None)
@@ -60,12 +60,12 @@ def claims(
 
 
 def having(
-    network: str, surroundings: Surroundings | None = None, **changes: object
-) -> Surroundings:
+    network: str, surroundings: RoutingEnvironment | None = None, **changes: object
+) -> RoutingEnvironment:
     """Surroundings in which one VNet differs."""
     base = surroundings or around()
     found = base.networks[network].value
-    assert isinstance(found, Surrounding)
+    assert isinstance(found, VnetRouting)
     changed = Reading(replace(found, **changes))  # type: ignore[arg-type]
     return replace(base, networks={**base.networks, network: changed})
 
@@ -74,7 +74,7 @@ DUAL = having(SPOKE, ipv6=(IPv6Network("fd00:11::/48"),))
 
 
 def test_nothing_of_it_ever_refuses_a_switch() -> None:
-    for surroundings in (DUAL, Surroundings()):
+    for surroundings in (DUAL, RoutingEnvironment()):
         for claim in claims(surroundings, primary=("0.0.0.0/0", "fd00:5::/48")).values():
             assert claim.weight is not Weight.REFUSES
 
@@ -83,38 +83,38 @@ def test_nothing_of_it_ever_refuses_a_switch() -> None:
 def test_a_site_of_ipv4_alone_loses_nothing(to: Path) -> None:
     found = claims(around(), to=to)
     assert list(found) == list(REMARKS)
-    assert {each.verdict for each in found.values()} == {Verdict.HOLDS}
+    assert {each.status for each in found.values()} == {ConditionStatus.HOLDS}
 
 
 def test_ipv6_of_a_spoke_and_of_the_primary_is_named() -> None:
     found = claims(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
-    assert found.verdict is Verdict.FAILS
-    assert found.seen == (
+    assert found.status is ConditionStatus.FAILS
+    assert found.message == (
         "IPv6 does not come along: fd00:5::/48 (vng1 has learned it), fd00:11::/48 (vnet1); vng2: "
         "a VPN gateway carries IPv4 only"
     )
-    assert "fd00:5::/48" in claims(around(), primary=(LEARNED, "fd00:5::/48"))[IPV6].seen
+    assert "fd00:5::/48" in claims(around(), primary=(LEARNED, "fd00:5::/48"))[IPV6].message
 
 
 def test_ipv6_that_the_backup_has_learned_as_well_comes_along() -> None:
-    assert claims(DUAL, ("fd00:5::/48",), ("fd00::/16",))[IPV6].verdict is Verdict.HOLDS
-    assert claims(DUAL, ("fd00:5::/48",), ("fd00:6::/48",))[IPV6].verdict is Verdict.FAILS
+    assert claims(DUAL, ("fd00:5::/48",), ("fd00::/16",))[IPV6].status is ConditionStatus.HOLDS
+    assert claims(DUAL, ("fd00:5::/48",), ("fd00:6::/48",))[IPV6].status is ConditionStatus.FAILS
 
 
 def test_a_gateway_or_spoke_that_was_not_read_leaves_ipv6_unknown() -> None:
     unread = claims(around(), primary=None)
     for name in (IPV6, DEFAULT_ROUTE, PREFIXES):
-        assert unread[name].verdict is Verdict.UNKNOWN
+        assert unread[name].status is ConditionStatus.UNKNOWN
         assert unread[name].remedy.startswith("Read it (getLearnedRoutes)")
-    seen = {unread[name].seen for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
+    seen = {unread[name].message for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
     assert len(seen) == 1  # told once in a plan
     blind = replace(around(), networks={})
-    assert claims(blind)[IPV6].verdict is Verdict.UNKNOWN
+    assert claims(blind)[IPV6].status is ConditionStatus.UNKNOWN
 
 
 def test_a_plan_knows_the_leaving_gateway_from_its_surroundings() -> None:
     beside = replace(around(), leaving_gateway=Reading(gateway(Role.PRIMARY, "fd00:5::/48")))
-    assert "fd00:5::/48" in claims(beside, primary=None)[IPV6].seen
+    assert "fd00:5::/48" in claims(beside, primary=None)[IPV6].message
 
 
 BOTH = ("0.0.0.0/0", LEARNED)
@@ -133,8 +133,8 @@ def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
     primary: tuple[str, ...], backup: tuple[str, ...], words: str | None
 ) -> None:
     found = claims(around(), primary, backup)[DEFAULT_ROUTE]
-    assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
-    assert words is None or words in found.seen
+    assert found.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
+    assert words is None or words in found.message
     plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(found,))
     assert describe_untouched(plan).startswith("traffic" if words else "Internet and NAT")
 
@@ -151,13 +151,13 @@ def test_a_subnet_that_follows_no_gateway_does_not_care_for_its_default_route(
     table: RouteTable,
 ) -> None:
     found = claims(around(table), BOTH, (LEARNED,))[DEFAULT_ROUTE]
-    assert found.verdict is Verdict.HOLDS
+    assert found.status is ConditionStatus.HOLDS
 
 
 def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
     rows = (LEARNED, "192.168.50.0/24", "10.2.9.0/24", "10.4.0.254/32", "172.16.5.0/24")
     found = claims(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
-    assert found.seen.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
+    assert found.message.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
 
 
 @pytest.mark.parametrize(
@@ -174,26 +174,26 @@ def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
 )
 def test_dns_servers_are_judged_by_where_they_are(server: str, words: str | None) -> None:
     found = claims(having(SPOKE, dns_servers=(server,)))[DNS_SERVERS]
-    assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
-    assert words is None or (words in found.seen and server in found.seen)
+    assert found.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
+    assert words is None or (words in found.message and server in found.message)
 
 
 def test_a_dns_server_in_the_backup_hub_is_lost_with_the_peering_on_the_way_home() -> None:
     found = claims(having(SPOKE, dns_servers=("10.3.0.4",)), to=Path.EXPRESSROUTE)[DNS_SERVERS]
-    assert "is in vnet3, and the peering with vnet3 is removed" in found.seen
+    assert "is in vnet3, and the peering with vnet3 is removed" in found.message
 
 
 def test_a_dns_server_behind_a_gateway_that_was_not_read_is_unknown() -> None:
     found = claims(having(SPOKE, dns_servers=("10.5.0.53",)), backup=None)[DNS_SERVERS]
-    assert found.verdict is Verdict.UNKNOWN
+    assert found.status is ConditionStatus.UNKNOWN
     assert "getLearnedRoutes" in found.remedy
 
 
 def test_what_is_in_the_primary_hub_is_a_note() -> None:
     inside = having(PRIMARY, residents={"network interface": 2, "DNS resolver endpoint": 1})
     found = claims(inside)[RESIDENTS]
-    assert (found.verdict, found.weight) == (Verdict.HOLDS, Weight.NOTES)
-    assert found.seen == (
+    assert (found.status, found.weight) == (ConditionStatus.HOLDS, Weight.NOTES)
+    assert found.message == (
         "vnet2 itself (10.2.0.0/16) does not move; it and the premises lose each other: 1 DNS "
         "resolver endpoint, 2 network interfaces in it"
     )
@@ -220,8 +220,8 @@ def test_tunnels_that_need_the_circuit_are_named(
     tunnel = Tunnel("to-premises", "lng", address, private)
     surroundings = around(tunnels=Reading((tunnel,)))
     found = claims(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
-    assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
-    assert words is None or words in found.seen
+    assert found.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
+    assert words is None or words in found.message
 
 
 @pytest.mark.parametrize(
@@ -242,21 +242,21 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
 @pytest.mark.parametrize(
     ("enforced", "managed_by", "refused", "warned"),
     [
-        (True, None, Verdict.FAILS, Verdict.HOLDS),
-        (True, "network-manager", Verdict.FAILS, Verdict.HOLDS),
-        (False, None, Verdict.HOLDS, Verdict.FAILS),
-        (False, "network-manager", Verdict.HOLDS, Verdict.HOLDS),
+        (True, None, ConditionStatus.FAILS, ConditionStatus.HOLDS),
+        (True, "network-manager", ConditionStatus.FAILS, ConditionStatus.HOLDS),
+        (False, None, ConditionStatus.HOLDS, ConditionStatus.FAILS),
+        (False, "network-manager", ConditionStatus.HOLDS, ConditionStatus.HOLDS),
     ],
 )
 def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_said(
-    enforced: bool, managed_by: str | None, refused: Verdict, warned: Verdict
+    enforced: bool, managed_by: str | None, refused: ConditionStatus, warned: ConditionStatus
 ) -> None:
     found = Reading((ManagedConfiguration("hub-and-spoke", enforced),))
     site = replace(SITE, managed_by=managed_by)  # type: ignore[arg-type]
     surroundings = around(managed={SPOKE: found, PRIMARY: Reading(())})
     observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
     told = {each.name: each for each in check_hazards(site, surroundings, observed, Path.IPSEC)}
-    assert (told[ENFORCED].verdict, told[MANAGED].verdict) == (refused, warned)
+    assert (told[ENFORCED].status, told[MANAGED].status) == (refused, warned)
     assert told[ENFORCED].weight is Weight.REFUSES
     assert told[MANAGED].weight is not Weight.REFUSES
 
@@ -264,6 +264,6 @@ def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_sai
 def test_a_network_manager_that_may_not_be_asked_is_unknown() -> None:
     surroundings = around(managed={PRIMARY: Reading(None, "403")})
     found = claims(surroundings)[MANAGED]
-    assert found.verdict is Verdict.UNKNOWN
-    assert found.seen.endswith("configurations of vnet2: 403")
+    assert found.status is ConditionStatus.UNKNOWN
+    assert found.message.endswith("configurations of vnet2: 403")
     assert "list-effective-connectivity-config" in found.remedy

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from erfailover.model.durations import Usual
+from erfailover.model.durations import DurationEstimate
 from erfailover.model.outlook import RunState
 from erfailover.model.tasks import State, Task
 from erfailover.planning.critical_path import UNKNOWN_S, longest_s, outlook
 
 
 def task(id_: str, usual_s: float | None = None, *needs: str, milestone: bool = False) -> Task:
-    usual = Usual(usual_s, 2 * usual_s) if usual_s is not None else None
+    usual = DurationEstimate(usual_s, 2 * usual_s) if usual_s is not None else None
     return Task(id_, id_, None if milestone else str, needs=frozenset(needs), usual=usual)
 
 

@@ -11,24 +11,24 @@ import jwt
 import pytest
 
 from erfailover.azure.client.raw_request import parse_claims
-from erfailover.model.claims import Verdict
-from erfailover.model.lease import Held, LeaseRecord, Standing
-from erfailover.model.observed import Observed, Reading
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.lease import LeaseRecord, LeaseStanding, LeaseState
+from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.doctor import environment, gateways, limits, rights, skus
-from erfailover.planning.doctor.check import Check, Group, Name, compute_verdict
+from erfailover.planning.doctor.check import Check, CheckName, Group, compute_verdict
 from erfailover.planning.doctor.checks import run_checks
 from erfailover.planning.doctor.facts import (
     EVERYBODY,
     DenyAssignment,
-    HostPath,
+    GatewayLoad,
+    HostReachability,
     Identity,
-    Load,
     Lock,
     Policies,
     SignIn,
 )
-from erfailover.planning.doctor.permissions import Grant, On, list_groups, list_resources
+from erfailover.planning.doctor.permissions import ActionScope, Grant, list_groups, list_resources
 from erfailover.planning.hazards.scene import NAMES, REMARKS
 from erfailover.reporting import doctor as told
 from tests.support import sites
@@ -58,7 +58,7 @@ HAZARDS = {each.replace("_", "-") for each in (*NAMES, *REMARKS)}
 def test_a_sound_site_passes_every_check() -> None:
     found = run_checks(SITE, facts())
     assert {each.verdict for each in found} == {HOLDS}
-    assert {each.name for each in found} == set(Name) | HAZARDS
+    assert {each.name for each in found} == set(CheckName) | HAZARDS
     assert compute_verdict(found) is HOLDS
 
 
@@ -70,10 +70,10 @@ def test_lines_stand_in_the_order_of_their_groups() -> None:
 def test_without_azure_only_what_can_be_told_is_told() -> None:
     found = run_checks(SITE, facts(unreachable="no token", remedy="Sign in."))
     told = {each.name: each for each in found}
-    assert told[Name.CREDENTIALS].verdict is FAILS
-    assert told[Name.CREDENTIALS].remedy == "Sign in."
-    here = {Name.ENDPOINT_PATH, Name.STORE_PATH, Name.LEASE, Name.JOURNAL}
-    assert set(told) == {Name.CREDENTIALS} | here
+    assert told[CheckName.CREDENTIALS].verdict is FAILS
+    assert told[CheckName.CREDENTIALS].remedy == "Sign in."
+    here = {CheckName.ENDPOINT_PATH, CheckName.STORE_PATH, CheckName.LEASE, CheckName.JOURNAL}
+    assert set(told) == {CheckName.CREDENTIALS} | here
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_without_azure_only_what_can_be_told_is_told() -> None:
     ],
 )
 def test_a_failure_counts_always_and_an_unknown_line_where_a_switch_rests_on_it(
-    verdicts: list[Verdict], required: bool, expected: Verdict
+    verdicts: list[ConditionStatus], required: bool, expected: ConditionStatus
 ) -> None:
     found = [Check("x", Group.RUN, each, "", "", required) for each in verdicts]
     assert compute_verdict(found) is expected
@@ -119,7 +119,7 @@ ACROSS = replace(SITE, tenants={"t2": "default"})
     ],
 )
 def test_every_tenant_gives_a_token_of_the_same_identity(
-    site: Site, signed: list[SignIn | None], verdict: Verdict, said: str
+    site: Site, signed: list[SignIn | None], verdict: ConditionStatus, said: str
 ) -> None:
     sign_ins = {
         f"s{number}": Reading(each, None if each else "403") for number, each in enumerate(signed)
@@ -141,7 +141,7 @@ def test_what_can_sign_in_to_a_second_tenant_is_said_of_a_managed_identity() -> 
 
 
 def test_a_missing_right_is_named_with_what_needs_it() -> None:
-    network = list_resources(SITE, On.NETWORK)[0].lower()
+    network = list_resources(SITE, ActionScope.NETWORK)[0].lower()
     grants = {**facts().grants, network: Reading((Grant(("*/read",)),))}
     (bad,) = [each for each in lines_of(rights.check_rights, grants=grants) if each[0] is FAILS]
     assert bad[1].startswith("hub and spoke networks (vnet2): missing")
@@ -235,7 +235,7 @@ def test_a_deny_assignment_is_judged_by_action_principal_and_scope(
     principals: tuple[str, ...],
     excluded: tuple[str, ...],
     scope: str,
-    expected: Verdict,
+    expected: ConditionStatus,
 ) -> None:
     found = DenyAssignment("stack", scope, (Grant(actions),), principals, excluded)
     lines = lines_of(
@@ -267,7 +267,7 @@ def test_a_deny_assignment_that_spares_child_scopes_denies_nothing_below() -> No
     ],
 )
 def test_a_sku_is_retired_from_its_day_on(
-    sku: str, type_: str, today: date, expected: Verdict, word: str
+    sku: str, type_: str, today: date, expected: ConditionStatus, word: str
 ) -> None:
     now = datetime(today.year, today.month, today.day, tzinfo=UTC)
     found = {role: Reading(detail(sku=sku, type_=type_)) for role in Role}
@@ -299,7 +299,7 @@ def test_the_throughput_is_what_is_published_and_otherwise_unknown(
 
 
 def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -> None:
-    most = Reading(Load(1e8, 651e6, "24 hours"))
+    most = Reading(GatewayLoad(1e8, 651e6, "24 hours"))
     ((verdict, seen),) = lines_of(gateways.check_throughput, load=most)
     assert verdict is FAILS
     assert "up to 651 Mbit/s" in seen
@@ -336,7 +336,7 @@ def test_throughput_says_over_how_many_tunnels_and_where_the_figure_is_published
 
 @pytest.mark.parametrize(("count", "expected"), [(498, HOLDS), (499, HOLDS), (500, FAILS)])
 def test_a_vnet_has_500_peerings_at_most_those_to_come_included(
-    count: int, expected: Verdict
+    count: int, expected: ConditionStatus
 ) -> None:
     sound = facts().observed
     hub = SITE.build_network_id("vnet3").lower()
@@ -350,7 +350,7 @@ def test_a_vnet_has_500_peerings_at_most_those_to_come_included(
 
 @pytest.mark.parametrize(("count", "expected"), [(998, HOLDS), (999, HOLDS), (1000, FAILS)])
 def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
-    count: int, expected: Verdict
+    count: int, expected: ConditionStatus
 ) -> None:
     express = replace(sites.gateway(Role.PRIMARY), type="ExpressRoute")
     observed = replace(facts().observed, gateways={Role.PRIMARY: express})
@@ -377,13 +377,13 @@ def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
     ("seconds", "expected"),
     [(0, HOLDS), (-29, HOLDS), (30, UNKNOWN), (-299, UNKNOWN), (300, FAILS), (-4000, FAILS)],
 )
-def test_a_clock_may_be_a_little_wrong(seconds: int, expected: Verdict) -> None:
+def test_a_clock_may_be_a_little_wrong(seconds: int, expected: ConditionStatus) -> None:
     found = lines_of(environment.check_clock, date=Reading(NOW - timedelta(seconds=seconds)))
     assert [verdict for verdict, _ in found] == [expected]
 
 
 def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> None:
-    def verdicts(site: Site, writes: int) -> list[Verdict]:
+    def verdicts(site: Site, writes: int) -> list[ConditionStatus]:
         left = {("s", "writes"): Reading(writes)}
         return [
             verdict for verdict, _ in lines_of(environment.check_throttling, site, remaining=left)
@@ -408,7 +408,7 @@ def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> N
         ([], UNKNOWN),
     ],
 )
-def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: Verdict) -> None:
+def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: ConditionStatus) -> None:
     learned = (sites.route("10.77.0.0/16"), sites.route("0.0.0.0/0"), sites.route("nonsense"))
     gateway = sites.gateway(Role.PRIMARY, *learned)
     observed = sites.observed(SITE, {}, (gateway,))
@@ -424,8 +424,10 @@ def test_a_proxy_is_what_is_reached_and_is_named() -> None:
 
 
 def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
-    found = HostPath(environment.STORE, "h", Reading(None, "h cannot be resolved: no such host"))
-    verdict, seen = environment.check_host_path(SITE, Observed("", {}, {}), found)
+    found = HostReachability(
+        environment.STORE, "h", Reading(None, "h cannot be resolved: no such host")
+    )
+    verdict, seen = environment.check_host_path(SITE, SiteSnapshot("", {}, {}), found)
     assert verdict is UNKNOWN
     assert "cannot be resolved" in seen
 
@@ -433,18 +435,24 @@ def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("standing", "expected"),
     [
-        (Standing.FREE, HOLDS),
-        (Standing.LIVE, FAILS),
-        (Standing.EXPIRED, HOLDS),
-        (Standing.ORPHANED, HOLDS),
+        (LeaseStanding.FREE, HOLDS),
+        (LeaseStanding.LIVE, FAILS),
+        (LeaseStanding.EXPIRED, HOLDS),
+        (LeaseStanding.ORPHANED, HOLDS),
     ],
 )
-def test_only_a_live_lease_is_in_the_way(standing: Standing, expected: Verdict) -> None:
+def test_only_a_live_lease_is_in_the_way(
+    standing: LeaseStanding, expected: ConditionStatus
+) -> None:
     record = LeaseRecord(ANNA, NOW.timestamp() - 60)
-    ((verdict, seen),) = lines_of(environment.check_lease, lease=Reading(Held(standing, record)))
+    ((verdict, seen),) = lines_of(
+        environment.check_lease, lease=Reading(LeaseState(standing, record))
+    )
     assert verdict is expected
-    assert (ANNA.name in seen) is (standing is not Standing.FREE)
-    ((verdict, _),) = lines_of(environment.check_lease, lease=Reading(Held(Standing.LIVE)))
+    assert (ANNA.name in seen) is (standing is not LeaseStanding.FREE)
+    ((verdict, _),) = lines_of(
+        environment.check_lease, lease=Reading(LeaseState(LeaseStanding.LIVE))
+    )
     assert verdict is FAILS
 
 

@@ -13,8 +13,8 @@ from erfailover.model.resource_ids import PEERING
 from erfailover.model.site import SiteFailoverTest
 from erfailover.planning.doctor.permissions import (
     NEEDS,
+    ActionScope,
     Grant,
-    On,
     RoleKind,
     build_role_definition,
     can_remove_peerings,
@@ -80,14 +80,14 @@ def test_no_action_stands_in_the_table_or_a_role_twice() -> None:
 
 
 def test_a_site_needs_only_what_it_has() -> None:
-    assert {each.on for each in list_needs(SITE)} == set(On) - {
-        On.MACHINE,
-        On.INTERFACE,
-        On.LOCAL_GATEWAY,
-        On.WATCHER,
-        On.OF_MACHINE,
+    assert {each.on for each in list_needs(SITE)} == set(ActionScope) - {
+        ActionScope.MACHINE,
+        ActionScope.INTERFACE,
+        ActionScope.LOCAL_GATEWAY,
+        ActionScope.WATCHER,
+        ActionScope.OF_MACHINE,
     }
-    assert {each.on for each in list_needs(WHOLE)} == set(On)
+    assert {each.on for each in list_needs(WHOLE)} == set(ActionScope)
     assert not any("Compute" in each.action for each in list_needs(SITE))
 
 
@@ -103,7 +103,7 @@ def test_a_next_hop_runs_nothing_in_the_machine_and_asks_a_network_watcher() -> 
     } <= actions
     assert not any("runCommand" in each for each in actions)
     group = "/subscriptions/0000/resourceGroups/NetworkWatcherRG"
-    assert list_scopes(site, On.WATCHER) == (group,)
+    assert list_scopes(site, ActionScope.WATCHER) == (group,)
     assert group in build_role_definition(site, RoleKind.SWITCH)["AssignableScopes"]
     assert group not in build_role_definition(site, RoleKind.READ)["AssignableScopes"]
     assert group not in build_role_definition(SITE, RoleKind.SWITCH)["AssignableScopes"]
@@ -130,8 +130,8 @@ def test_what_the_site_file_does_not_name_is_looked_for_beside_what_it_names() -
     )
     site = replace(SITE, backup=replace(SITE.backup, gateway=far))
     own = "/subscriptions/0000/resourceGroups/rg-we"
-    assert list_scopes(site, On.CONNECTED) == (own, "/subscriptions/1/resourceGroups/Hubs")
-    assert list_scopes(site, On.ROUTE_TABLE) == (own,)
+    assert list_scopes(site, ActionScope.CONNECTED) == (own, "/subscriptions/1/resourceGroups/Hubs")
+    assert list_scopes(site, ActionScope.ROUTE_TABLE) == (own,)
 
 
 def test_a_role_takes_further_scopes_each_once() -> None:
@@ -179,11 +179,14 @@ def test_resources_and_groups_are_named_once_whatever_their_case() -> None:
     hub = "/subscriptions/1/resourceGroups/Hubs/providers/Microsoft.Network/virtualNetworks/h"
     other = replace(SITE, primary=replace(SITE.primary, virtual_network=hub))
     other = replace(other, backup=replace(other.backup, virtual_network=hub.replace("H", "h")))
-    assert list_resources(other, On.NETWORK)[0].lower() == hub.lower()
-    assert len(list_resources(other, On.NETWORK)) == 3
+    assert list_resources(other, ActionScope.NETWORK)[0].lower() == hub.lower()
+    assert len(list_resources(other, ActionScope.NETWORK)) == 3
     assert len(list_groups(other)) == 2
-    assert [each.rsplit("/", 1)[-1] for each in list_resources(WHOLE, On.MACHINE)] == ["vm1", "vm3"]
-    assert list_resources(SITE, On.LOCAL_GATEWAY) == ()
+    assert [each.rsplit("/", 1)[-1] for each in list_resources(WHOLE, ActionScope.MACHINE)] == [
+        "vm1",
+        "vm3",
+    ]
+    assert list_resources(SITE, ActionScope.LOCAL_GATEWAY) == ()
 
 
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"

@@ -16,7 +16,7 @@ from erfailover.model.circuits import (
     check_circuits,
     find_locations,
 )
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.planning.drill.site_failover import check_start, check_stop, list_other_connections
 
@@ -75,36 +75,38 @@ def test_what_is_wrong_with_a_circuit_is_said_in_azures_words(
     wrong: dict[str, Any], told: str
 ) -> None:
     (_, claim) = check_circuits(gateway(connection(**wrong)))
-    assert claim.verdict is Verdict.FAILS
-    assert claim.seen.startswith("circuit Amsterdam (Amsterdam): ")
-    assert told in claim.seen
+    assert claim.status is ConditionStatus.FAILS
+    assert claim.message.startswith("circuit Amsterdam (Amsterdam): ")
+    assert told in claim.message
 
 
 def test_a_whole_circuit_and_its_connection_hold() -> None:
-    assert [claim.verdict for claim in check_circuits(gateway(connection()))] == [Verdict.HOLDS] * 2
+    assert [claim.status for claim in check_circuits(gateway(connection()))] == [
+        ConditionStatus.HOLDS
+    ] * 2
 
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [
-        (Reading("NotConnected"), Verdict.FAILS),
-        (Reading("Connecting"), Verdict.FAILS),
-        (Reading("Unknown"), Verdict.UNKNOWN),
-        (Reading(None, "timed out"), Verdict.UNKNOWN),
+        (Reading("NotConnected"), ConditionStatus.FAILS),
+        (Reading("Connecting"), ConditionStatus.FAILS),
+        (Reading("Unknown"), ConditionStatus.UNKNOWN),
+        (Reading(None, "timed out"), ConditionStatus.UNKNOWN),
     ],
 )
 def test_a_connection_that_azure_knows_nothing_of_is_unknown(
-    status: Reading[str], verdict: Verdict
+    status: Reading[str], verdict: ConditionStatus
 ) -> None:
     first = next(check_circuits(gateway(replace(connection(), status=status))))
-    assert first.verdict is verdict
+    assert first.status is verdict
 
 
 def test_what_cannot_be_read_is_unknown_and_an_express_gateway_without_connections_fails() -> None:
-    assert [claim.verdict for claim in check_circuits(gateway(unread()))] == ["HOLDS", "UNKNOWN"]
+    assert [claim.status for claim in check_circuits(gateway(unread()))] == ["HOLDS", "UNKNOWN"]
     lost = Circuits("/g/er", "ExpressRoute", Reading(None, "timed out"))
-    assert [claim.verdict for claim in check_circuits(lost)] == ["UNKNOWN"]
-    assert [claim.verdict for claim in check_circuits(gateway())] == ["FAILS"]
+    assert [claim.status for claim in check_circuits(lost)] == ["UNKNOWN"]
+    assert [claim.status for claim in check_circuits(gateway())] == ["FAILS"]
     assert not [*check_circuits(replace(gateway(), gateway_type="Vpn"))]
 
 

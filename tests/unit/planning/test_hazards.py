@@ -7,9 +7,15 @@ from itertools import product
 
 import pytest
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.observed import Reading
-from erfailover.model.routing import RouteServer, RouteTable, StaticPrefix, Surroundings, UserRoute
+from erfailover.model.routing import (
+    RouteServer,
+    RouteTable,
+    RoutingEnvironment,
+    StaticPrefix,
+    UserRoute,
+)
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.hazards.checks import check_hazards
 from erfailover.planning.hazards.route_selection import split_prefix
@@ -43,26 +49,28 @@ def table(*routes: UserRoute, takes: bool = True) -> RouteTable:
     return RouteTable("/g/rt1", takes, routes)
 
 
-def asked(name: str, surroundings: Surroundings, to: Path = Path.IPSEC, of: Site = SITE) -> Claim:
+def asked(
+    name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC, of: Site = SITE
+) -> Condition:
     """The one claim of a name."""
     (found,) = (
         each
         for each in check_hazards(of, surroundings, sites.observed(of, USING), to)
         if each.name == name
     )
-    assert bool(found.remedy) is (found.verdict is not Verdict.HOLDS)
+    assert bool(found.remedy) is (found.status is not ConditionStatus.HOLDS)
     return found
 
 
-def verdict(name: str, surroundings: Surroundings, to: Path = Path.IPSEC) -> str:
-    return str(asked(name, surroundings, to).verdict)
+def verdict(name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC) -> str:
+    return str(asked(name, surroundings, to).status)
 
 
 def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
     for to in Path:
         found = check_hazards(SITE, around(), sites.observed(SITE, USING), to)
         assert [each.name for each in found] == [*NAMES, *REMARKS]
-        assert {each.verdict for each in found} == {Verdict.HOLDS}
+        assert {each.status for each in found} == {ConditionStatus.HOLDS}
 
 
 def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> None:
@@ -70,26 +78,26 @@ def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> No
         found = check_hazards(
             SITE, around(table(route("8.8.4.4/32", IN_PRIMARY))), sites.observed(SITE, USING), to
         )
-        assert {each.verdict for each in found} == {Verdict.HOLDS}
+        assert {each.status for each in found} == {ConditionStatus.HOLDS}
 
 
 def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
-    claims = check_hazards(SITE, Surroundings(), sites.observed(SITE, USING), Path.IPSEC)
+    claims = check_hazards(SITE, RoutingEnvironment(), sites.observed(SITE, USING), Path.IPSEC)
     read = {DEFAULT_ROUTE, PREFIXES}  # the gateways' own tables decide these
     for name in (*NAMES, *REMARKS):
-        expected = Verdict.HOLDS if name in read else Verdict.UNKNOWN
-        assert {each.verdict for each in claims if each.name == name} == {expected}, name
+        expected = ConditionStatus.HOLDS if name in read else ConditionStatus.UNKNOWN
+        assert {each.status for each in claims if each.name == name} == {expected}, name
     unread = replace(sites.observed(SITE, USING), gateways={})
-    for claim in check_hazards(SITE, Surroundings(), unread, Path.IPSEC):
-        assert claim.verdict is Verdict.UNKNOWN, claim
+    for claim in check_hazards(SITE, RoutingEnvironment(), unread, Path.IPSEC):
+        assert claim.status is ConditionStatus.UNKNOWN, claim
 
 
 def test_a_table_that_may_not_be_read_is_unknown_with_the_reason() -> None:
     hidden = replace(around(table()), route_tables={"spoke": Reading(None, "forbidden")})
     for name in (PROPAGATION, APPLIANCES, NEXT_HOP):
         claim = asked(name, hidden)
-        assert claim.verdict is Verdict.UNKNOWN
-        assert claim.seen == "vnet1/sub1: route table spoke: forbidden"
+        assert claim.status is ConditionStatus.UNKNOWN
+        assert claim.message == "vnet1/sub1: route table spoke: forbidden"
 
 
 COVERING = ("10.5.0.0/16", "10.5.7.0/24", "10.0.0.0/8", "0.0.0.0/0", "10.6.0.0/16", "Internet")
@@ -131,7 +139,7 @@ def test_every_route_at_a_spoke_is_judged_by_whether_it_carries_a_remote_prefix(
 
 def test_a_subnet_without_gateway_routes_names_the_part_that_nothing_carries() -> None:
     claim = asked(PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False)))
-    assert claim.seen == (
+    assert claim.message == (
         "vnet1/sub1 takes no gateway's routes: route table rt1 has disableBgpRoutePropagation, "
         "and no route to 10.5.128.0/17"
     )
@@ -145,11 +153,11 @@ def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_lear
     seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: learned})
     by_primary = around(table(route(REMOTE, IN_PRIMARY)))
     found = {each.name: each for each in check_hazards(SITE, by_primary, seen, Path.IPSEC)}
-    assert found[APPLIANCES].verdict is Verdict.HOLDS
+    assert found[APPLIANCES].status is ConditionStatus.HOLDS
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
     seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: wide})
     found = {each.name: each for each in check_hazards(SITE, by_primary, seen, Path.IPSEC)}
-    assert found[APPLIANCES].verdict is Verdict.FAILS
+    assert found[APPLIANCES].status is ConditionStatus.FAILS
 
 
 @pytest.mark.parametrize("to", Path)
@@ -209,10 +217,10 @@ def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
     told = around(route_servers={Role.PRIMARY: Reading(server("192.168.0.0/16"))})
     assert verdict(ROUTE_SERVER, told) == "FAILS"
     assert verdict(ROUTE_SERVER, told, Path.EXPRESSROUTE) == "HOLDS"
-    assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, told).seen
+    assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, told).message
     unused = sites.observed(SITE, {"vnet1-to-vnet2": (sites.OPEN, "Connected")})
     claims = check_hazards(SITE, told, unused, Path.IPSEC)
-    assert all(each.verdict is Verdict.HOLDS for each in claims)
+    assert all(each.status is ConditionStatus.HOLDS for each in claims)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +300,7 @@ def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_i
     found = [
         each for each in check_hazards(SITE, around(), seen, Path.IPSEC) if each.name == ADVERTISED
     ]
-    assert [each.seen for each in found if each.verdict is Verdict.FAILS] == [
+    assert [each.message for each in found if each.status is ConditionStatus.FAILS] == [
         "vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, and not for its peering"
     ]
 

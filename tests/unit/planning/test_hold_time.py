@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, parse_uptime_s
-from erfailover.model.observed import EXPRESSROUTE, VPN, Observed, Reading
+from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, SiteSnapshot
 from erfailover.model.site import Role
 from erfailover.planning.switch import gates
 from erfailover.planning.switch.hold_time import (
     LONGEST_GAP_S,
     READING_COUNTS_S,
-    Count,
+    HoldTimeCount,
     SessionUptime,
     compute_left_s,
     describe_basis,
@@ -25,7 +25,7 @@ from erfailover.planning.switch.hold_time import (
 )
 from tests.support import sites
 
-HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
+HOLDS, FAILS, UNKNOWN = ConditionStatus.HOLDS, ConditionStatus.FAILS, ConditionStatus.UNKNOWN
 SITE = sites.site()
 HOLD_S = SITE.timing.failback_hold_time_s
 DAYS_3 = "3.03:14:13.1796961"
@@ -33,26 +33,28 @@ LONG = SessionUptime(3 * 86400.0, "circuit c1 with AS 65020")
 NOT_READ = SessionUptime(None, "", ("circuit c1: refused by Azure",))
 
 
-def learned(verdict: Verdict) -> Claim:
-    return Claim(
+def learned(verdict: ConditionStatus) -> Condition:
+    return Condition(
         "learned", verdict, {FAILS: "er has not learned 10.5.0.0/16 by BGP"}.get(verdict, "")
     )
 
 
-def counted(*readings: tuple[float, Verdict]) -> Count:
-    count = Count()
+def counted(*readings: tuple[float, ConditionStatus]) -> HoldTimeCount:
+    count = HoldTimeCount()
     for at_s, verdict in readings:
         count = count.add_reading(at_s, learned(verdict))
     return count
 
 
-def every(step_s: float, until_s: float, verdict: Verdict = HOLDS) -> list[tuple[float, Verdict]]:
+def every(
+    step_s: float, until_s: float, verdict: ConditionStatus = HOLDS
+) -> list[tuple[float, ConditionStatus]]:
     return [(step_s * number, verdict) for number in range(int(until_s / step_s) + 1)]
 
 
 def test_the_first_reading_that_shows_every_prefix_starts_the_count_at_nothing() -> None:
-    assert counted((1000.0, HOLDS)) == Count(0.0, 1000.0)
-    assert counted((0.0, FAILS), (5.0, UNKNOWN)) == Count()
+    assert counted((1000.0, HOLDS)) == HoldTimeCount(0.0, 1000.0)
+    assert counted((0.0, FAILS), (5.0, UNKNOWN)) == HoldTimeCount()
 
 
 def test_readings_ten_seconds_apart_count_in_full() -> None:
@@ -84,17 +86,17 @@ def test_an_unknown_reading_neither_counts_nor_starts_again() -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.floats(0.1, 90.0), st.sampled_from(list(Verdict))), min_size=1, max_size=40
+    st.tuples(st.floats(0.1, 90.0), st.sampled_from(list(ConditionStatus))), min_size=1, max_size=40
 )
 
 
 @given(STEPS)
 def test_the_count_never_exceeds_what_could_have_been_seen(
-    steps: list[tuple[float, Verdict]],
+    steps: list[tuple[float, ConditionStatus]],
 ) -> None:
     """Whatever is read, the count covers only time since the last reading that failed."""
     now, since, good = 0.0, None, 0
-    count = Count()
+    count = HoldTimeCount()
     for gap_s, verdict in steps:
         now += gap_s
         before, count = count, count.add_reading(now, learned(verdict))
@@ -114,7 +116,7 @@ def test_the_count_never_exceeds_what_could_have_been_seen(
 def test_every_sequence_of_four_readings_counts_what_its_definition_says() -> None:
     """The definition, written the other way round: from the end back to the last restart."""
     gaps = (5.0, 15.0, 30.0, 60.0)
-    for verdicts in product(Verdict, repeat=4):
+    for verdicts in product(ConditionStatus, repeat=4):
         for spaces in product(gaps, repeat=3):
             times = [sum(spaces[:number]) for number in range(4)]
             good: list[float] = []
@@ -217,7 +219,7 @@ def test_a_second_circuit_that_has_been_up_for_longer_counts() -> None:
     assert (found.up_s, found.circuit) == (26 * 3600.0, "circuit c2 with AS 65020")
 
 
-def express(*prefixes: str) -> Observed:
+def express(*prefixes: str) -> SiteSnapshot:
     """The review's gateway: both edge peers up for three days, whatever the circuit did."""
     edges = tuple(
         replace(sites.peer(f"10.2.0.{number}"), asn=12076, connected_duration=DAYS_3)
@@ -238,9 +240,9 @@ def express(*prefixes: str) -> Observed:
 
 
 def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers_are_old() -> None:
-    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), Count(5.0, 5.0), LONG)
-    assert claim.verdict is FAILS
-    assert claim.seen.startswith("vng1: every remote prefix seen for 5 s of 2 min")
+    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), HoldTimeCount(5.0, 5.0), LONG)
+    assert claim.status is FAILS
+    assert claim.message.startswith("vng1: every remote prefix seen for 5 s of 2 min")
 
 
 @pytest.mark.parametrize(
@@ -255,26 +257,26 @@ def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers
     ],
 )
 def test_the_shorter_of_session_and_count_decides(
-    seen_s: float, session: SessionUptime, verdict: Verdict, told: str
+    seen_s: float, session: SessionUptime, verdict: ConditionStatus, told: str
 ) -> None:
-    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), Count(seen_s, 0.0), session)
-    assert claim.verdict is verdict
-    assert told in claim.seen
-    assert (compute_left_s(Count(seen_s), session, HOLD_S) == 0) == (verdict is HOLDS)
+    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), HoldTimeCount(seen_s, 0.0), session)
+    assert claim.status is verdict
+    assert told in claim.message
+    assert (compute_left_s(HoldTimeCount(seen_s), session, HOLD_S) == 0) == (verdict is HOLDS)
 
 
 def test_a_last_reading_that_lacks_a_prefix_or_is_unknown_does_not_hold() -> None:
-    enough = Count(500.0, 0.0)
-    assert gates.check_hold_time(SITE, express("10.9.0.0/16"), enough, LONG).verdict is FAILS
+    enough = HoldTimeCount(500.0, 0.0)
+    assert gates.check_hold_time(SITE, express("10.9.0.0/16"), enough, LONG).status is FAILS
     unread = sites.observed(SITE, {}, ())
-    assert gates.check_hold_time(SITE, unread, enough, LONG).verdict is UNKNOWN
+    assert gates.check_hold_time(SITE, unread, enough, LONG).status is UNKNOWN
 
 
 def test_a_vpn_gateway_that_stands_in_is_measured_by_its_own_session() -> None:
     old = replace(sites.peer(), connected_duration="00:02:01")
     gateway = sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16"), peers=(old,))
     stand_in = sites.observed(SITE, {}, (gateway,))
-    assert gates.check_hold_time(SITE, stand_in, Count(), NOT_READ).verdict is HOLDS
+    assert gates.check_hold_time(SITE, stand_in, HoldTimeCount(), NOT_READ).status is HOLDS
 
 
 def test_what_the_hold_time_rests_on_is_said_in_words() -> None:

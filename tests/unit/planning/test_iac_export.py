@@ -11,7 +11,7 @@ import pytest
 from pycep import BicepParser
 
 from erfailover.planning.iac.export import (
-    Owned,
+    ExportedPeering,
     build_symbols,
     parse_peering,
     render_bicep,
@@ -125,7 +125,9 @@ def test_a_symbol_is_a_word_of_both_languages(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["it's", 'a "b"', "${var.x}", "%{if}", "back\\slash"])
 def test_no_text_breaks_out_of_its_quotes(text: str) -> None:
-    row = Owned(f"/x/{text}", "s", "g", "n", text, "r", parse_peering(body("n", "p", "w")).settings)
+    row = ExportedPeering(
+        f"/x/{text}", "s", "g", "n", text, "r", parse_peering(body("n", "p", "w")).settings
+    )
     assert len(resources(render_terraform([row], AT))) == 1
     for file in render_bicep([row], AT).values():
         BicepParser().parse(text=file)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.planning.other_spokes import spaces_of_others
@@ -20,7 +20,7 @@ PART = WHOLE.select_spokes(("vnet1",))
 SPACES = {"vnet1": "10.1.0.0/16", "vnet7": "10.102.0.0/16", "vnet8": "10.104.0.0/16"}
 
 
-def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) -> Observed:
+def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) -> SiteSnapshot:
     """A site whose vnet1 is on IPsec and whose other spokes are on ExpressRoute."""
     first = WHOLE.select_spokes(("vnet1",))
     rest = WHOLE.select_spokes(("vnet7", "vnet8"))
@@ -68,7 +68,7 @@ def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
 def test_a_part_that_was_moved_is_verified_although_the_others_stay() -> None:
     seen = mixed()
     arrived, left = gates.check_outcome(PART, seen, Path.IPSEC, PART.spokes[0])
-    assert (arrived.verdict, left.verdict) == (Verdict.HOLDS, Verdict.HOLDS)
+    assert (arrived.status, left.status) == (ConditionStatus.HOLDS, ConditionStatus.HOLDS)
 
 
 def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> None:

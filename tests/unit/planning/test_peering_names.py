@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.observed import Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Hub, Path, Site, SitePeering, Spoke
 from erfailover.planning.health import find_path
@@ -39,7 +39,7 @@ def peering(owner: str, name: str, remote: str, flags: Flags, state: str = "Conn
     return Peering(id_, name, f"{GROUP}/{owner}", far, state, "FullyInSync", "Succeeded", flags)
 
 
-def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> Observed:
+def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> SiteSnapshot:
     networks = {
         f"{GROUP}/{name}".lower(): VirtualNetwork(
             f"{GROUP}/{name}",
@@ -53,7 +53,7 @@ def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> Observed:
         for name in ("primary", "backup", "spoke")
         if name not in unread
     }
-    return Observed("now", networks, {})
+    return SiteSnapshot("now", networks, {})
 
 
 def test_names_that_are_right_are_kept_in_any_letter_case() -> None:

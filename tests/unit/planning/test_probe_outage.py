@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erfailover.planning.probes.outage import Tally
+from erfailover.planning.probes.outage import OutageMeter
 from erfailover.reporting.run.outage import compute_from_probes
 
 
 def counted(*answers: bool | None) -> dict[str, Any]:
     """One answer a second, from second 10 on."""
-    tally = Tally("door", "TCP x:1", 1.0)
+    tally = OutageMeter("door", "TCP x:1", 1.0)
     for number, up in enumerate(answers):
         tally.note(10.0 + number, up, "no such program")
     return tally.to_data()
@@ -45,7 +45,7 @@ def test_what_was_down_before_and_what_stays_down_is_said() -> None:
 def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
     (outage,) = compute_from_probes([counted(True, True)])
     assert outage.fine
-    tally = Tally("door", "TCP x:1", 1.0)
+    tally = OutageMeter("door", "TCP x:1", 1.0)
     for at_s in (0.0, 1.0, 84.0):
         tally.note(at_s, True)
     (outage,) = compute_from_probes([tally.to_data()])

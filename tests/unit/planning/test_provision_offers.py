@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Reading
-from erfailover.planning.provision.offers import Offers, check_offers
+from erfailover.planning.provision.offers import RegionAvailability, check_offers
 from tests.support import sites
 
 ALL = frozenset({"1", "2", "3"})
@@ -32,21 +32,25 @@ def test_every_answer_of_azure_has_its_verdict(
     size: str | None,
     image: bool | None,
 ) -> None:
-    offers = Offers(
+    offers = RegionAvailability(
         Reading(regions), Reading(zones), {"Small": Reading(size)}, {"a:b:c:d": Reading(image)}
     )
     found = {each.name: each for each in check_offers(SITE, offers)}
 
-    def wanted(holds: bool | None) -> Verdict:
-        return {True: Verdict.HOLDS, False: Verdict.FAILS, None: Verdict.UNKNOWN}[holds]
+    def wanted(holds: bool | None) -> ConditionStatus:
+        return {
+            True: ConditionStatus.HOLDS,
+            False: ConditionStatus.FAILS,
+            None: ConditionStatus.UNKNOWN,
+        }[holds]
 
     here = None if regions is None else "westeurope" in regions
-    assert found["region_has_vpn_gateways"].verdict is wanted(here)
+    assert found["region_has_vpn_gateways"].status is wanted(here)
     assert len(found) == (1 if here is False else 4)
     if here is not False:
         zoned = None if zones is None else zones == ALL
-        assert found["region_has_availability_zones"].verdict is wanted(zoned)
-        assert found["size_is_offered"].verdict is wanted(None if size is None else not size)
-        assert found["image_is_offered"].verdict is wanted(image)
+        assert found["region_has_availability_zones"].status is wanted(zoned)
+        assert found["size_is_offered"].status is wanted(None if size is None else not size)
+        assert found["image_is_offered"].status is wanted(image)
     for each in found.values():
-        assert bool(each.remedy) is (each.verdict is not Verdict.HOLDS)
+        assert bool(each.remedy) is (each.status is not ConditionStatus.HOLDS)

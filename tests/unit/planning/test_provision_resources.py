@@ -27,7 +27,7 @@ from erfailover.model.resource_ids import (
 from erfailover.model.site import Path, Site
 from erfailover.planning.provision.arm_bodies import TAG, Reference, SecretName
 from erfailover.planning.provision.nat import HOLDS, build_setups, is_holding
-from erfailover.planning.provision.resources import Desired, build_desired
+from erfailover.planning.provision.resources import DesiredResource, build_desired
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
@@ -44,7 +44,7 @@ def named(site: Site, type_: str, paths: dict[str, Path | None] | None = None) -
     return {each.name: each.body["properties"] for each in found}
 
 
-def one(site: Site, type_: str, name: str) -> Desired:
+def one(site: Site, type_: str, name: str) -> DesiredResource:
     return next(each for each in build_desired(site) if each.type == type_ and each.name == name)
 
 

@@ -13,7 +13,7 @@ import pytest
 from erfailover.azure.client import answers
 from erfailover.azure.readers import gateway_tables
 from erfailover.model import observed as observations
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Gateway, GatewayRoute, Reading
 from erfailover.model.prefix_table import LISTED, parse_route_prefix
 from erfailover.model.site import Path, Role, Site
@@ -55,7 +55,7 @@ def site(spokes: int, count: int) -> Site:
     return replace(sites.site(*names), remote_prefixes=prefixes(count))
 
 
-def judged(of: Site, seen: observations.Observed) -> None:
+def judged(of: Site, seen: observations.SiteSnapshot) -> None:
     """All that ``status`` and a switch of every spoke decide on one reading."""
     health.judge(of, seen)
     procedure.plan(of, seen, Path.IPSEC)
@@ -101,13 +101,24 @@ def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
 def test_what_was_worked_out_belongs_to_one_reading() -> None:
     wanted = prefixes(3)
     full = read(3)
-    assert conditions.check_gateway_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
+    assert (
+        conditions.check_gateway_learned(full, Role.BACKUP, wanted).status is ConditionStatus.HOLDS
+    )
     fewer = replace(full, learned_routes=Reading(full.learned_routes.value[:2]))  # type: ignore[index]
-    assert conditions.check_gateway_learned(fewer, Role.BACKUP, wanted).verdict is Verdict.FAILS
+    assert (
+        conditions.check_gateway_learned(fewer, Role.BACKUP, wanted).status is ConditionStatus.FAILS
+    )
     down = sites.with_peers(full, *(sites.peer(each, "Idle") for each in PEERS))
-    assert conditions.check_gateway_learned(down, Role.BACKUP, wanted).verdict is Verdict.FAILS
-    assert conditions.check_gateway_learned(full, Role.BACKUP, prefixes(4)).verdict is Verdict.FAILS
-    assert conditions.check_gateway_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
+    assert (
+        conditions.check_gateway_learned(down, Role.BACKUP, wanted).status is ConditionStatus.FAILS
+    )
+    assert (
+        conditions.check_gateway_learned(full, Role.BACKUP, prefixes(4)).status
+        is ConditionStatus.FAILS
+    )
+    assert (
+        conditions.check_gateway_learned(full, Role.BACKUP, wanted).status is ConditionStatus.HOLDS
+    )
     assert full == replace(full)
 
 
@@ -120,10 +131,10 @@ def test_two_gateways_that_share_the_prefixes_carry_them_together() -> None:
         )
         for part in (wanted[:10], wanted[10:])
     ]
-    assert check_hub_learned(halves, Role.PRIMARY, wanted).verdict is Verdict.HOLDS
+    assert check_hub_learned(halves, Role.PRIMARY, wanted).status is ConditionStatus.HOLDS
     lacking = check_hub_learned(halves, Role.PRIMARY, prefixes(60))
-    assert lacking.verdict is Verdict.FAILS
-    assert f"and {30 - LISTED} more" in lacking.seen
+    assert lacking.status is ConditionStatus.FAILS
+    assert f"and {30 - LISTED} more" in lacking.message
 
 
 def test_a_reading_of_a_gateway_costs_at_most_eight_times_its_json() -> None:
@@ -146,7 +157,7 @@ def test_a_reading_of_a_gateway_costs_at_most_eight_times_its_json() -> None:
             conditions.check_gateway_healthy_for(of, Role.BACKUP, wanted, 60.0),
             conditions.check_not_originated(of, Role.BACKUP, wanted),
         )
-        assert conditions.combine_verdicts(claims) is Verdict.HOLDS
+        assert conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
         list_carried_prefixes(of)
         return of
 
@@ -188,11 +199,11 @@ def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> No
     shown = [
         status_text.details(build_picture(of, seen, verdict, {}), seen),
         plan_text(of, procedure.plan(of, seen, Path.IPSEC)),
-        *(each.seen for each in verdict.readiness),
+        *(each.message for each in verdict.readiness),
     ]
     for text in shown:
         assert text.count("172.") <= 120
         assert max(map(len, text.splitlines())) <= 600
     missing = next(each for each in verdict.readiness if "learned" in each.name)
     more = 1000 - LISTED if learned == 1000 else 600 - LISTED
-    assert f"and {more} more" in missing.seen
+    assert f"and {more} more" in missing.message

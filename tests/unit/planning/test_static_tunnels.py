@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.site import Role
 from erfailover.planning import conditions
@@ -32,33 +32,35 @@ def gateway(*tunnels: Tunnel, unread: str = "", bgp: bool = False) -> Gateway:
 @pytest.mark.parametrize(
     ("found", "session", "prefixes"),
     [
-        (gateway(tunnel()), Verdict.HOLDS, Verdict.HOLDS),
-        (gateway(tunnel(), bgp=True), Verdict.HOLDS, Verdict.HOLDS),
-        (gateway(tunnel("NotConnected"), tunnel()), Verdict.HOLDS, Verdict.HOLDS),
-        (gateway(tunnel("Connected", "10.9.0.0/16")), Verdict.HOLDS, Verdict.FAILS),
-        (gateway(tunnel("Connected", "10.5.0.0/24")), Verdict.HOLDS, Verdict.FAILS),
-        (gateway(tunnel("NotConnected")), Verdict.FAILS, Verdict.FAILS),
-        (gateway(), Verdict.FAILS, Verdict.FAILS),
-        (gateway(tunnel("Unknown")), Verdict.UNKNOWN, Verdict.UNKNOWN),
-        (gateway(unread="403"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        (gateway(tunnel()), ConditionStatus.HOLDS, ConditionStatus.HOLDS),
+        (gateway(tunnel(), bgp=True), ConditionStatus.HOLDS, ConditionStatus.HOLDS),
+        (gateway(tunnel("NotConnected"), tunnel()), ConditionStatus.HOLDS, ConditionStatus.HOLDS),
+        (gateway(tunnel("Connected", "10.9.0.0/16")), ConditionStatus.HOLDS, ConditionStatus.FAILS),
+        (gateway(tunnel("Connected", "10.5.0.0/24")), ConditionStatus.HOLDS, ConditionStatus.FAILS),
+        (gateway(tunnel("NotConnected")), ConditionStatus.FAILS, ConditionStatus.FAILS),
+        (gateway(), ConditionStatus.FAILS, ConditionStatus.FAILS),
+        (gateway(tunnel("Unknown")), ConditionStatus.UNKNOWN, ConditionStatus.UNKNOWN),
+        (gateway(unread="403"), ConditionStatus.UNKNOWN, ConditionStatus.UNKNOWN),
     ],
 )
 def test_connection_state_and_address_space_decide(
-    found: Gateway, session: Verdict, prefixes: Verdict
+    found: Gateway, session: ConditionStatus, prefixes: ConditionStatus
 ) -> None:
     alive = conditions.check_gateway_connected(found, Role.BACKUP)
     learned = conditions.check_gateway_learned(found, Role.BACKUP, [OFFICE])
-    assert (alive.verdict, learned.verdict) == (session, prefixes)
+    assert (alive.status, learned.status) == (session, prefixes)
     arrived = conditions.check_originated(found, Role.BACKUP, SPOKE)
-    assert arrived.verdict is session
-    assert conditions.check_not_originated(found, Role.BACKUP, SPOKE).verdict is Verdict.HOLDS
+    assert arrived.status is session
+    assert (
+        conditions.check_not_originated(found, Role.BACKUP, SPOKE).status is ConditionStatus.HOLDS
+    )
 
 
 def test_one_of_two_tunnels_down_is_degraded() -> None:
     whole = conditions.check_all_peers_connected(gateway(tunnel()), Role.BACKUP)
     half = gateway(tunnel(), tunnel("NotConnected"))
-    assert whole.verdict is Verdict.HOLDS
-    assert conditions.check_all_peers_connected(half, Role.BACKUP).verdict is Verdict.FAILS
+    assert whole.status is ConditionStatus.HOLDS
+    assert conditions.check_all_peers_connected(half, Role.BACKUP).status is ConditionStatus.FAILS
 
 
 def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
@@ -66,8 +68,8 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
         sites.gateway(Role.BACKUP, sites.route("10.9.0.0/16")), static_tunnels=Reading((tunnel(),))
     )
     claim = conditions.check_gateway_learned(mixed, Role.BACKUP, [OFFICE])
-    assert claim.verdict is Verdict.HOLDS
-    assert claim.seen == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
+    assert claim.status is ConditionStatus.HOLDS
+    assert claim.message == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
     assert not conditions.is_static(mixed)
     assert OFFICE.supernet() in list_carried_prefixes(mixed)
 
@@ -90,4 +92,4 @@ def test_an_empty_table_of_a_gateway_with_bgp_stays_unknown() -> None:
     found = gateway(bgp=True)
     assert not conditions.is_static(found)
     claim = conditions.check_gateway_connected(found, Role.BACKUP)
-    assert claim.verdict is Verdict.UNKNOWN
+    assert claim.status is ConditionStatus.UNKNOWN

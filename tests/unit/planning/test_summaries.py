@@ -7,8 +7,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed, Reading
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Path, Role
 from erfailover.planning import health, summaries
 from erfailover.planning.switch import gates
@@ -25,7 +25,7 @@ def observed(
     summarized: tuple[str, ...] = (SUMMARY,),
     advertised: Reading[tuple[IPv4Network, ...]] | None = Reading(()),  # noqa: B008 - frozen
     network: str = SUMMARY,
-) -> Observed:
+) -> SiteSnapshot:
     """A spoke on IPsec whose backup hub advertises a summary instead of its prefix."""
     backup = sites.gateway(
         Role.BACKUP, sites.route("10.5.0.0/16"), sites.route(network, "Network", OWN)
@@ -39,7 +39,7 @@ def observed(
     )
 
 
-def asked(found: Observed, *, in_force: bool = True) -> Claim:
+def asked(found: SiteSnapshot, *, in_force: bool = True) -> Condition:
     backup = found.gateways[Role.BACKUP]
     return summaries.check_spoke_originated(
         SITE, found, backup, Role.BACKUP, SPOKE, in_force=in_force
@@ -48,9 +48,9 @@ def asked(found: Observed, *, in_force: bool = True) -> Claim:
 
 def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
     claim = asked(observed())
-    assert claim.verdict is Verdict.HOLDS
-    assert SUMMARY in claim.seen
-    assert "vng1 advertises nothing over it" in claim.seen
+    assert claim.status is ConditionStatus.HOLDS
+    assert SUMMARY in claim.message
+    assert "vng1 advertises nothing over it" in claim.message
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
     ],
 )
 def test_otherwise_it_is_unknown_and_names_what_decides(
-    found: Observed, in_force: bool, words: str
+    found: SiteSnapshot, in_force: bool, words: str
 ) -> None:
     claim = asked(found, in_force=in_force)
-    assert claim.verdict is Verdict.UNKNOWN
-    assert words in claim.seen
-    assert claim.seen.endswith("decides")
+    assert claim.status is ConditionStatus.UNKNOWN
+    assert words in claim.message
+    assert claim.message.endswith("decides")
 
 
 def test_what_the_other_gateway_advertises_elsewhere_does_not_matter() -> None:
     prefixes: tuple[IPv4Network, ...] = (IPv4Network("10.2.0.0/16"), IPv4Network("10.1.4.0/24"))
-    assert asked(observed(advertised=Reading(prefixes))).verdict is Verdict.HOLDS
+    assert asked(observed(advertised=Reading(prefixes))).status is ConditionStatus.HOLDS
 
 
 def test_a_prefix_of_its_own_and_none_at_all_are_judged_as_ever() -> None:
-    assert asked(observed(network="10.1.0.0/16", advertised=None)).verdict is Verdict.HOLDS
-    assert asked(observed(network="10.9.0.0/16")).verdict is Verdict.FAILS
+    assert asked(observed(network="10.1.0.0/16", advertised=None)).status is ConditionStatus.HOLDS
+    assert asked(observed(network="10.9.0.0/16")).status is ConditionStatus.FAILS
 
 
 def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them() -> None:
@@ -94,4 +94,4 @@ def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them(
     assert summaries.has_gateway_transit(SITE, found, spoke, Role.BACKUP)
     assert not summaries.has_gateway_transit(SITE, found, spoke, Role.PRIMARY)
     arriving, _ = gates.check_outcome(SITE, found, Path.IPSEC, spoke)
-    assert arriving.verdict is Verdict.HOLDS
+    assert arriving.status is ConditionStatus.HOLDS

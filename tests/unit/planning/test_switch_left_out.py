@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.observed import Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.plan import Change, Phase
 from erfailover.model.site import Path, Role
 from erfailover.planning.hazards.checks import add_hazards
@@ -24,13 +24,13 @@ TWO = sites.site("vnet1", "vnet4")
 
 
 def changed(
-    seen: Observed, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
-) -> Observed:
+    seen: SiteSnapshot, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
+) -> SiteSnapshot:
     key = TWO.build_network_id(name).lower()
     return replace(seen, networks={**seen.networks, key: change(seen.networks[key])})
 
 
-def peerings(seen: Observed, **fields: Any) -> Observed:
+def peerings(seen: SiteSnapshot, **fields: Any) -> SiteSnapshot:
     """The same, every peering with some fields changed."""
     networks = {
         key: replace(each, peerings=tuple(replace(one, **fields) for one in each.peerings))
@@ -52,26 +52,26 @@ def partial(network: VirtualNetwork) -> VirtualNetwork:
 @pytest.mark.parametrize(
     ("change", "condition", "verdict"),
     [
-        (state_of(provisioning_state="Updating"), gates.IN_PROGRESS, Verdict.UNKNOWN),
-        (state_of(provisioning_state="Failed"), "network_is_at_rest", Verdict.FAILS),
-        (state_of(has_gateway=True), "spoke_has_no_gateway_of_its_own", Verdict.FAILS),
-        (partial, "peering_joins_the_complete_networks", Verdict.FAILS),
+        (state_of(provisioning_state="Updating"), gates.IN_PROGRESS, ConditionStatus.UNKNOWN),
+        (state_of(provisioning_state="Failed"), "network_is_at_rest", ConditionStatus.FAILS),
+        (state_of(has_gateway=True), "spoke_has_no_gateway_of_its_own", ConditionStatus.FAILS),
+        (partial, "peering_joins_the_complete_networks", ConditionStatus.FAILS),
     ],
 )
 @pytest.mark.parametrize("target", Path)
 def test_a_spoke_that_cannot_be_moved_is_left_out_and_the_other_is_planned(
     change: Callable[[VirtualNetwork], VirtualNetwork],
     condition: str,
-    verdict: Verdict,
+    verdict: ConditionStatus,
     target: Path,
 ) -> None:
     seen = changed(sites.observed(TWO, sites.on(target.other, TWO)), "vnet1", change)
     plan = procedure.plan(TWO, seen, target)
-    assert [(name, each.name, each.verdict) for name, each in plan.left_out.items()] == [
+    assert [(name, each.name, each.status) for name, each in plan.left_out.items()] == [
         ("vnet1", condition, verdict)
     ]
     assert {step.spoke for step in plan.steps} == {"vnet4"}
-    assert {claim.verdict for claim in plan.guards} == {Verdict.HOLDS}
+    assert {claim.status for claim in plan.guards} == {ConditionStatus.HOLDS}
     health = judge(TWO, seen)
     assert health.ready is verdict
     assert health.left_out == plan.left_out
@@ -82,8 +82,8 @@ def test_a_spoke_that_cannot_be_moved_is_left_out_and_the_other_is_planned(
 def test_an_unread_spoke_is_left_out_whatever_is_known_of_the_hub() -> None:
     seen = sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO), vnet1="403")
     plan = procedure.plan(TWO, seen, Path.IPSEC)
-    assert plan.left_out["vnet1"].seen == "403"
-    assert plan.left_out["vnet1"].verdict is Verdict.UNKNOWN
+    assert plan.left_out["vnet1"].message == "403"
+    assert plan.left_out["vnet1"].status is ConditionStatus.UNKNOWN
     assert {step.spoke for step in plan.steps} == {"vnet4"}
 
 
@@ -93,15 +93,21 @@ def test_a_spoke_without_a_path_is_not_left_out_by_what_may_be_overcome() -> Non
     seen = changed(sites.observed(TWO, lost), "vnet1", state_of(provisioning_state="Updating"))
     plan = procedure.plan(TWO, seen, Path.IPSEC)
     assert plan.left_out == {}
-    hazard = Claim("subnets_take_gateway_routes", Verdict.FAILS, "a route", spoke="vnet1")
+    hazard = Condition(
+        "subnets_take_gateway_routes", ConditionStatus.FAILS, "a route", spoke="vnet1"
+    )
     assert add_hazards(plan, (hazard,), pass_by=False).left_out == {}
 
 
 def test_a_hazard_of_one_spoke_leaves_out_that_spoke_unless_it_is_overridden() -> None:
     plan = procedure.plan(TWO, sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO)), Path.IPSEC)
-    of_one = Claim("subnets_take_gateway_routes", Verdict.FAILS, "a route", spoke="vnet4")
-    of_hub = Claim("gateway_subnet_sends_nothing_astray", Verdict.FAILS, "a route")
-    unknown = Claim("subnets_take_gateway_routes", Verdict.UNKNOWN, "unread", spoke="vnet1")
+    of_one = Condition(
+        "subnets_take_gateway_routes", ConditionStatus.FAILS, "a route", spoke="vnet4"
+    )
+    of_hub = Condition("gateway_subnet_sends_nothing_astray", ConditionStatus.FAILS, "a route")
+    unknown = Condition(
+        "subnets_take_gateway_routes", ConditionStatus.UNKNOWN, "unread", spoke="vnet1"
+    )
     found = add_hazards(plan, (of_one, of_hub, unknown), pass_by=False)
     assert found.left_out == {"vnet4": of_one}
     assert found.hazards == (of_one, of_hub, unknown)
@@ -128,7 +134,7 @@ def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) 
             for name in (IN_B, OUT_B):
                 prepared[name] = (prepared[name][0], "Connected")
         claims = gates.check_gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
-        assert {claim.verdict for claim in claims} == {Verdict.HOLDS}, state
+        assert {claim.status for claim in claims} == {ConditionStatus.HOLDS}, state
     assert moved
 
 
@@ -208,12 +214,12 @@ def test_a_prefix_that_is_not_in_force_is_no_failure_of_the_switch() -> None:
     )
     stale = replace(stale, gateways={**stale.gateways, Role.BACKUP: gateway})
     arrived, _ = gates.check_outcome(SITE, stale, Path.IPSEC, SITE.spokes[0])
-    assert arrived.verdict is Verdict.HOLDS
+    assert arrived.status is ConditionStatus.HOLDS
     (warning,) = gates.find_out_of_sync(SITE, stale, Role.BACKUP, SITE.spokes[0])
-    assert "do not reach 10.115.0.0/16 of vnet1" in warning.seen
+    assert "do not reach 10.115.0.0/16 of vnet1" in warning.message
     synced = replace(grown, gateways=stale.gateways)
     arrived, _ = gates.check_outcome(SITE, synced, Path.IPSEC, SITE.spokes[0])
-    assert arrived.verdict is Verdict.FAILS
+    assert arrived.status is ConditionStatus.FAILS
 
 
 def _hub() -> str:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from erfailover.model.claims import Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.claims import ConditionStatus
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite
 from erfailover.model.site import Path
@@ -150,7 +150,7 @@ def ended(world: World, write: PeeringWrite, *, well: bool) -> World:
 DISCONNECTED = "Disconnected"
 
 
-def observed(world: World) -> Observed:
+def observed(world: World) -> SiteSnapshot:
     """What the controller reads of a world in which nothing is in flight."""
     seen = sites.observed(SITE, {name: (each.shown, each.state) for name, each in world})
     failed = {name for name, each in world if each.failed}
@@ -184,7 +184,7 @@ def needed(world: World, write: PeeringWrite) -> bool:
 
 def gate_holds(world: World, target: Path) -> bool:
     claims = gates.check_gate(SITE, observed(world), target, SITE.spokes[0])
-    return all(claim.verdict is Verdict.HOLDS for claim in claims)
+    return all(claim.status is ConditionStatus.HOLDS for claim in claims)
 
 
 def begun(world: World, todo: tuple[Todo, ...]) -> State:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.claims import Verdict
+from erfailover.model.claims import ConditionStatus
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Role, SitePeering
@@ -184,7 +184,7 @@ def test_nothing_is_planned_on_a_network_that_was_not_read() -> None:
     seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), vnet3="timed out")
     result = procedure.plan(SITE, seen, Path.IPSEC)
     assert all("virtualNetworks/vnet3/" not in step.write.peering_id for step in result.writes)
-    assert Verdict.UNKNOWN in {claim.verdict for claim in result.guards}
+    assert ConditionStatus.UNKNOWN in {claim.status for claim in result.guards}
 
 
 def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unknown() -> None:
@@ -192,27 +192,27 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
     silent = sites.gateway(Role.BACKUP, peers=())
     state = sites.on(Path.EXPRESSROUTE, SITE)
     for gateways, expected in (
-        ((down,), Verdict.FAILS),
-        ((silent,), Verdict.UNKNOWN),
-        ((), Verdict.UNKNOWN),
+        ((down,), ConditionStatus.FAILS),
+        ((silent,), ConditionStatus.UNKNOWN),
+        ((), ConditionStatus.UNKNOWN),
     ):
         guards = list(gates.check_guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
-        verdicts = {claim.verdict for claim in guards if claim.name.startswith("gateway_has")}
+        verdicts = {claim.status for claim in guards if claim.name.startswith("gateway_has")}
         assert verdicts == {expected}
 
 
 def test_the_state_of_the_hub_being_left_gates_nothing() -> None:
     backup = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
     seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
-    assert {claim.verdict for claim in gates.check_guards(SITE, seen, Path.IPSEC)} == {
-        Verdict.HOLDS
+    assert {claim.status for claim in gates.check_guards(SITE, seen, Path.IPSEC)} == {
+        ConditionStatus.HOLDS
     }
     ready = dict(sites.on(Path.EXPRESSROUTE, SITE))
     ready[OUT_B] = (SPOKE_USES.drop_remote_gateways(), "Connected")
     ready[IN_B] = (HUB_LENDS, "Connected")
     seen = sites.observed(SITE, ready, (backup,))
     gate = list(gates.check_gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
-    assert {claim.verdict for claim in gate} == {Verdict.HOLDS}
+    assert {claim.status for claim in gate} == {ConditionStatus.HOLDS}
 
 
 @pytest.mark.parametrize("state", ["Initiated", "Disconnected"])
@@ -221,7 +221,7 @@ def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None
     start[OUT_B] = (SPOKE_USES.drop_remote_gateways(), state)
     start[IN_B] = (HUB_LENDS, "Connected")
     gate = gates.check_gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
-    assert [claim.seen for claim in gate if claim.verdict is Verdict.FAILS] == [
+    assert [claim.message for claim in gate if claim.status is ConditionStatus.FAILS] == [
         f"{OUT_B} is {state}; expected Connected"
     ]
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from erfailover.model.circuits import Circuit, Circuits, Connection
-from erfailover.model.observed import BgpPeer, Gateway, Observed, Reading
+from erfailover.model.observed import BgpPeer, Gateway, Reading, SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.diagram import drawing
@@ -24,13 +24,13 @@ from tests.support.sites import OPEN, State, gateway, observed, on, peer, route,
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(of: Site, seen: Observed, circuits: dict[Role, Circuits] | None = None) -> str:
+def drawn(of: Site, seen: SiteSnapshot, circuits: dict[Role, Circuits] | None = None) -> str:
     health = judge(of, seen, circuits)
     made = build_picture(of, seen, health, circuits or {})
     return drawing.draw(diagram_site.build_sheet(made, format_headline(health)))
 
 
-def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> Observed:
+def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> SiteSnapshot:
     """All spokes on a path, whose gateway originates them."""
     plain = observed(of, {})
     prefixes = [str(each) for found in plain.networks.values() for each in found.address_space]
@@ -46,7 +46,7 @@ def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> Observed:
     return observed(of, on(path, of), gateways)
 
 
-def with_gateways(seen: Observed, *gateways: Gateway) -> Observed:
+def with_gateways(seen: SiteSnapshot, *gateways: Gateway) -> SiteSnapshot:
     return replace(seen, gateways={each.role: each for each in gateways})
 
 

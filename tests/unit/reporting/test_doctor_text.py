@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from erfailover.planning.doctor.check import Group, Line, Name
+from erfailover.planning.doctor.check import CheckBuilder, CheckName, Group
 from erfailover.reporting.doctor import build_data, format_text
 from tests.support.sites import site
 
 
 @pytest.mark.parametrize(("count", "told"), [(1, 1), (6, 6), (300, 6)])
 def test_of_many_lines_that_come_to_the_same_the_first_are_shown(count: int, told: int) -> None:
-    line = Line(Name.PEERINGS, Group.NETWORKS)
+    line = CheckBuilder(CheckName.PEERINGS, Group.NETWORKS)
     checks = [
         line.report_failure(f"vnet{number} is Disconnected", "Make it anew.")
         for number in range(count)
     ]
-    shown = format_text(site(), [*checks, Line(Name.LOCKS, Group.IDENTITY).report_ok("no lock")])
+    shown = format_text(
+        site(), [*checks, CheckBuilder(CheckName.LOCKS, Group.IDENTITY).report_ok("no lock")]
+    )
     assert sum("FAIL  peerings" in each for each in shown.splitlines()) == told
     assert ("295 more like this" in shown) is (count > told)
     assert f"{count} FAIL" in shown.splitlines()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.errors import AzureFailure, Kind, UnknownReading
+from erfailover.errors import AzureErrorKind, AzureFailure, UnknownReading
 from erfailover.model.azure_context import AzureContext, VisibleSubscription
 from erfailover.reporting.misplaced import Facts, explained, of_failure, with_missing
 
@@ -16,7 +16,7 @@ FACTS = Facts(CONTEXT, (), lambda name: ORIGINS.get(name, ""))
 
 def refused(
     name: str,
-    kind: Kind = Kind.SUBSCRIPTION_NOT_FOUND,
+    kind: AzureErrorKind = AzureErrorKind.SUBSCRIPTION_NOT_FOUND,
     code: str = "SubscriptionNotFound",
     subscription: str = WRONG,
 ) -> AzureFailure:
@@ -51,7 +51,7 @@ def test_the_visible_subscriptions_fold_and_the_wrong_one_is_not_among_them() ->
     hint = explained(refused("a"), [refused("a")], replace(FACTS, visible=many)).hint or ""
     assert "sees sub0 (id0), sub1 (id1), sub2 (id2), sub3 (id3) and 5 more." in hint
     alone = (VisibleSubscription(WRONG, "mine"),)
-    group = refused("a", Kind.GROUP_NOT_FOUND, "ResourceGroupNotFound")
+    group = refused("a", AzureErrorKind.GROUP_NOT_FOUND, "ResourceGroupNotFound")
     told = explained(group, [group], replace(FACTS, visible=alone))
     assert "This identity sees no other subscription." in (told.hint or "")
     assert f"resource group rg does not exist in subscription mine {WRONG}" in told.message
@@ -70,7 +70,7 @@ def test_the_remedy_follows_who_named_it() -> None:
 
 
 def test_what_is_not_offered_keeps_azure_s_words_and_says_whose_version_it_is() -> None:
-    old = refused("a", Kind.NOT_OFFERED, "NoRegisteredProviderFound")
+    old = refused("a", AzureErrorKind.NOT_OFFERED, "NoRegisteredProviderFound")
     told = explained(old, [old], replace(FACTS, version_from="The version is mine."))
     assert told.message == old.message
     assert told.hint == "hint. The version is mine."

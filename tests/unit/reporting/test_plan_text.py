@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from erfailover.errors import Refused
-from erfailover.model.durations import PEERING_WRITES, Usual
-from erfailover.model.observed import Observed
+from erfailover.model.durations import PEERING_WRITES, DurationEstimate
+from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.switch import procedure
@@ -27,7 +27,7 @@ MANY = tuple(f"vnet{n}" for n in range(11, 131))
 READY = replace(sites.SPOKE_USES, use_remote_gateways=False)
 
 
-def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[SwitchPlan, Observed]:
+def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[SwitchPlan, SiteSnapshot]:
     seen = sites.observed(site, sites.on(target.other, site) | state)
     return procedure.plan(site, seen, target), seen
 
@@ -137,7 +137,7 @@ def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> Non
 
 
 def test_a_quantile_goes_through_the_percentiles() -> None:
-    usual = Usual(3.0, 13.0, 2.0)
+    usual = DurationEstimate(3.0, 13.0, 2.0)
     assert [round(usual.compute_quantile(q), 6) for q in (0.1, 0.5, 0.9)] == [2.0, 3.0, 13.0]
     assert usual.compute_quantile(0.0) == usual.compute_quantile(0.01)
 
@@ -151,7 +151,7 @@ def test_colour_changes_no_letter_and_is_left_out_where_it_is_not_wanted() -> No
     assert captured.get() == text + "\n"
 
 
-def document(site: Site, seen: Observed, target: Path = Path.IPSEC) -> dict[str, Any]:
+def document(site: Site, seen: SiteSnapshot, target: Path = Path.IPSEC) -> dict[str, Any]:
     whole = plan_document.build_document(site, procedure.plan(site, seen, target), seen, "1.0")
     return plan_document.parse(plan_document.format_text(whole), "plan.json")
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from erfailover.cli.main import invoke
 from erfailover.config.loader import read_template
 from erfailover.reporting import schemas
-from erfailover.reporting.demo import STORY, Told, build_summary_data
+from erfailover.reporting.demo import STORY, StageResult, build_summary_data
 from tests.support.commands import prints_data
 from tests.support.schemas import hold, schema_of
 from tests.tools import site_schema
@@ -160,7 +160,7 @@ def test_the_list_of_schemas_fits_80_columns(capsys: pytest.CaptureFixture[str])
 def test_version_and_demo_print_what_their_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["version", "-o", "json"]) == 0
     hold("version", capsys.readouterr().out)
-    story = [Told(stage) for stage in STORY]
+    story = [StageResult(stage) for stage in STORY]
     hold("demo", json.dumps(build_summary_data(story, 1.0)))
 
 

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from erfailover.model.circuits import Circuits, Connection
-from erfailover.model.observed import Observed, Reading
+from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
@@ -31,7 +31,7 @@ STATES: list[tuple[int, int, bool, bool]] = [
 ]
 
 
-def drawn(of: Site, found: Observed) -> Picture:
+def drawn(of: Site, found: SiteSnapshot) -> Picture:
     tunnels = [
         Connection(f"/c/{n}", f"cn-{of.spokes[0].name}-{n}", "IPsec", "Succeeded", Reading(state))
         for n, state in enumerate(("Connected", "NotConnected"))
@@ -40,11 +40,11 @@ def drawn(of: Site, found: Observed) -> Picture:
     return build_picture(of, found, judge(of, found), hangs)
 
 
-def shown(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
+def shown(of: Site, found: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
     return brief(drawn(of, found), notes, screen)
 
 
-def vocabulary(whole: Picture, found: Observed) -> set[str]:
+def vocabulary(whole: Picture, found: SiteSnapshot) -> set[str]:
     """Return every word of a status that has all the room that it wants."""
     wide = Screen(4000)
     told = [brief(whole, (), wide), status_text.details(whole, found, (), wide)]

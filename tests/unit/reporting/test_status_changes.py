@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from erfailover.model.azure_context import AzureContext
-from erfailover.model.observed import Observed, Reading
+from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
@@ -18,11 +18,11 @@ from tests.support.pictures import dark, healthy, mixed
 from tests.support.sites import observed, on, peer, site
 
 
-def seen(of: Site, found: Observed) -> Picture:
+def seen(of: Site, found: SiteSnapshot) -> Picture:
     return build_picture(of, found, judge(of, found), {})
 
 
-def shown(of: Site, found: Observed) -> Page:
+def shown(of: Site, found: SiteSnapshot) -> Page:
     return Page(AzureContext("poc", lab="127.0.0.1:43587"), seen(of, found), ())
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from erfailover.model.circuits import Circuits
-from erfailover.model.observed import BgpPeer, Observed, Reading
+from erfailover.model.observed import BgpPeer, Reading, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
@@ -24,17 +24,17 @@ NARROW, WIDE, COLOURED = Screen(80), Screen(120), Screen(80, colour=True)
 ASCII = Screen(80, drawing=False)
 
 
-def text(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
+def text(of: Site, found: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
     health = judge(of, found)
     hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
     return status_text.details(build_picture(of, found, health, hangs), found, notes, screen)
 
 
-def drawn(of: Site, found: Observed, screen: Screen = NARROW) -> str:
+def drawn(of: Site, found: SiteSnapshot, screen: Screen = NARROW) -> str:
     return draw_picture(build_picture(of, found, judge(of, found), {}), screen)
 
 
-def many(count: int = 500) -> tuple[Site, Observed]:
+def many(count: int = 500) -> tuple[Site, SiteSnapshot]:
     of = site(*(f"spoke-of-a-shop-{number:03}" for number in range(count)))
     return of, healthy(of)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from erfailover.model.circuits import Circuits, Connection
-from erfailover.model.observed import Observed, Reading, VirtualNetwork
+from erfailover.model.observed import Reading, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
@@ -18,7 +18,7 @@ from tests.support.pictures import DARK, healthy
 from tests.support.sites import State, gateway, observed, on, route, site
 
 
-def sees(of: Site, found: Observed, circuits: dict[Role, Circuits] | None = None) -> Picture:
+def sees(of: Site, found: SiteSnapshot, circuits: dict[Role, Circuits] | None = None) -> Picture:
     return build_picture(of, found, judge(of, found), circuits or {})
 
 

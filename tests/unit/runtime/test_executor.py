@@ -13,7 +13,7 @@ from erfailover.errors import Failure, Interrupted
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.tasks import Event, State, Task
 from erfailover.runtime import waits
-from erfailover.runtime.executor import Width, run
+from erfailover.runtime.executor import ConcurrencyLimit, run
 
 
 def press_ctrl_c() -> None:
@@ -61,7 +61,7 @@ def test_tasks_that_only_refer_to_one_network_overlap() -> None:
 def test_no_more_than_the_limit_are_in_flight() -> None:
     clock = SteppedClock()
     tasks = [Task(str(n), str(n), sleeping(clock, 10.0)) for n in range(6)]
-    assert run(tasks, clock, width=Width(2)).elapsed_s == pytest.approx(30.0)
+    assert run(tasks, clock, width=ConcurrencyLimit(2)).elapsed_s == pytest.approx(30.0)
 
 
 def test_after_a_failure_what_needs_it_is_skipped_and_the_rest_goes_on() -> None:
@@ -265,7 +265,7 @@ def test_after_too_many_failures_nothing_new_is_begun_but_what_was_begun_is_comp
 
 def test_after_contention_one_task_at_a_time_until_all_goes_well_again() -> None:
     clock = SteppedClock()
-    width = Width()
+    width = ConcurrencyLimit()
     at_once: list[int] = []
     running = 0
 
@@ -289,7 +289,7 @@ def test_after_contention_one_task_at_a_time_until_all_goes_well_again() -> None
 
 def test_a_task_that_azure_refused_keeps_no_other_from_starting() -> None:
     """It waits with nothing under way; a make is started in any case."""
-    clock, width = SteppedClock(), Width()
+    clock, width = SteppedClock(), ConcurrencyLimit()
 
     def refused() -> None:
         for attempt in range(2, 6):

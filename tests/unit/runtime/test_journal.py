@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.model.history import collect_runs, find_last_switch
-from erfailover.model.journal_lines import MOST_BYTES, Lines, read, remove_damage
+from erfailover.model.journal_lines import MOST_BYTES, JournalLines, read, remove_damage
 from erfailover.runtime.journal import Journal, find_created_peerings, is_prestaged
 from erfailover.runtime.state.local import LocalStore
 from tests.support.stores import store
@@ -138,7 +138,7 @@ def test_a_journal_of_noise_never_fails_and_its_mended_form_is_whole() -> None:
         find_created_peerings(lines.records)
         whole = remove_damage(bytes(content))
         assert (whole is None) == (not lines.damage), seed
-        assert whole is None or read(whole) == Lines(lines.records), seed
+        assert whole is None or read(whole) == JournalLines(lines.records), seed
 
 
 def test_a_damaged_journal_is_kept_beside_and_a_fresh_one_has_its_records(tmp_path: Path) -> None:

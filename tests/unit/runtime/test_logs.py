@@ -129,7 +129,7 @@ def test_without_v_only_progress_and_warnings_are_logged() -> None:
 
 
 def test_what_is_printed_becomes_one_record_a_flush(lines: list[str]) -> None:
-    file = logs.ToLog()
+    file = logs.LogStream()
     file.write("one\n")
     file.write("two\n")
     file.flush()

@@ -20,9 +20,9 @@ import pytest
 
 from erfailover.errors import Refused, StateFailure
 from erfailover.model.journal_lines import read
-from erfailover.model.lease import LeaseRecord, Standing, decide
+from erfailover.model.lease import LeaseRecord, LeaseStanding, decide
 from erfailover.runtime import files
-from erfailover.runtime.state.lease_keeper import HeldLease
+from erfailover.runtime.state.lease_keeper import LeaseKeeper
 from erfailover.runtime.state.local import LEASE_S, LocalStore
 from erfailover.runtime.state.process import build_holder, is_alive, is_running, is_stopped
 from tests.support.stores import ANNA, BERT, NOW, Remote, Wall, store
@@ -41,8 +41,8 @@ def test_a_lease_is_taken_only_if_it_is_over_or_the_operator_says_so(
     record = LeaseRecord(ANNA, NOW - 100, None if left_s is None else NOW + left_s)
     decision = decide(record, NOW, alive_, take_over=take_over, running=running)
     expired = left_s is not None and left_s <= 0 and not running
-    standing = Standing.ORPHANED if alive_ is False else Standing.EXPIRED
-    assert decision.standing is (standing if alive_ is False or expired else Standing.LIVE)
+    standing = LeaseStanding.ORPHANED if alive_ is False else LeaseStanding.EXPIRED
+    assert decision.standing is (standing if alive_ is False or expired else LeaseStanding.LIVE)
     assert decision.take == (alive_ is False or expired or take_over)
     assert decision.over == decision.take
 
@@ -53,7 +53,7 @@ def test_where_there_is_no_lease_it_is_free_and_nobody_is_taken_over(
 ) -> None:
     decision = decide(None, NOW, alive_, take_over=take_over)
     assert decision.take
-    assert decision.standing is Standing.FREE
+    assert decision.standing is LeaseStanding.FREE
     assert not decision.over
 
 
@@ -203,7 +203,7 @@ def test_a_lease_that_was_given_up_is_free(tmp_path: Path) -> None:
     first = store(tmp_path)
     first.acquire(ANNA, take_over=False)
     first.release()
-    assert store(tmp_path).acquire(BERT, take_over=False).standing is Standing.FREE
+    assert store(tmp_path).acquire(BERT, take_over=False).standing is LeaseStanding.FREE
 
 
 def test_a_lease_that_is_renewed_does_not_expire(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_an_expired_lease_is_taken_over_and_its_holder_told(tmp_path: Path) -> N
     first.acquire(ANNA, take_over=False)
     wall.at += LEASE_S
     taken = store(tmp_path, wall).acquire(BERT, take_over=False)
-    assert taken.standing is Standing.EXPIRED
+    assert taken.standing is LeaseStanding.EXPIRED
     assert taken.previous is not None
     assert taken.previous.holder == ANNA
     with pytest.raises(Refused, match="taken over by bert@ops2"):
@@ -243,13 +243,13 @@ def test_an_expired_lease_that_nobody_took_is_still_ours(tmp_path: Path) -> None
 def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path: Path) -> None:
     store(tmp_path).acquire(ANNA, take_over=False)
     taken = store(tmp_path, lives=lambda holder: holder != ANNA).acquire(BERT, take_over=False)
-    assert taken.standing is Standing.ORPHANED
+    assert taken.standing is LeaseStanding.ORPHANED
 
 
 def test_who_lost_the_lease_cannot_give_up_the_one_of_the_next(tmp_path: Path) -> None:
     first, second = store(tmp_path), store(tmp_path)
     first.acquire(ANNA, take_over=False)
-    assert second.acquire(BERT, take_over=True).standing is Standing.LIVE
+    assert second.acquire(BERT, take_over=True).standing is LeaseStanding.LIVE
     first.release()
     second.renew()
 
@@ -301,11 +301,11 @@ def test_a_process_that_runs_keeps_its_lease_after_a_suspend_or_a_clock_that_jum
     first.acquire(ANNA, take_over=False)
     wall.at += jump_s
     running = store(tmp_path, wall, lambda _: True, lambda _: True)
-    assert running.look().standing is Standing.LIVE
+    assert running.look().standing is LeaseStanding.LIVE
     with pytest.raises(Refused, match="anna@ops1"):
         running.acquire(BERT, take_over=False)
     first.renew()
-    assert running.acquire(BERT, take_over=True).standing is Standing.LIVE
+    assert running.acquire(BERT, take_over=True).standing is LeaseStanding.LIVE
 
 
 def test_a_process_that_is_stopped_loses_its_lease_when_it_expires(tmp_path: Path) -> None:
@@ -323,9 +323,9 @@ def test_a_process_that_is_stopped_loses_its_lease_when_it_expires(tmp_path: Pat
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         assert not is_running(holder)
         wall.at -= 10 * LEASE_S
-        assert other.look().standing is Standing.LIVE
+        assert other.look().standing is LeaseStanding.LIVE
         wall.at += 10 * LEASE_S
-        assert other.acquire(BERT, take_over=False).standing is Standing.EXPIRED
+        assert other.acquire(BERT, take_over=False).standing is LeaseStanding.EXPIRED
     finally:
         process.kill()
         process.communicate()
@@ -479,7 +479,7 @@ def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path: Path) -> Non
 def test_the_check_of_a_lost_lease_refuses_now_and_ever_after(tmp_path: Path) -> None:
     first, thief = store(tmp_path), store(tmp_path)
     first.acquire(ANNA, take_over=False)
-    with HeldLease(first) as held:
+    with LeaseKeeper(first) as held:
         held.check()
         thief.acquire(BERT, take_over=True)
         with pytest.raises(Refused, match="bert@ops2"):
@@ -492,16 +492,16 @@ def test_the_check_of_a_lost_lease_refuses_now_and_ever_after(tmp_path: Path) ->
 def test_after_its_end_the_check_refuses_and_the_lease_is_free(tmp_path: Path) -> None:
     first = store(tmp_path)
     first.acquire(ANNA, take_over=False)
-    with HeldLease(first) as held:
+    with LeaseKeeper(first) as held:
         held.check()
     with pytest.raises(Refused):
         held.check()
-    assert store(tmp_path).acquire(BERT, take_over=False).standing is Standing.FREE
+    assert store(tmp_path).acquire(BERT, take_over=False).standing is LeaseStanding.FREE
 
 
 def test_a_store_that_falls_silent_is_relied_on_for_a_while_and_no_longer() -> None:
     remote, at = Remote(), Wall(0.0)
-    with HeldLease(remote, now=at) as held:
+    with LeaseKeeper(remote, now=at) as held:
         held.check()
         remote.down = True
         at.at = 9.9
@@ -518,7 +518,7 @@ def test_a_held_lease_is_renewed_in_the_background() -> None:
 
     remote, renewed = Remote(renew_every_s=0.001), threading.Event()
     remote.renew = renewed.set  # type: ignore[method-assign]
-    with HeldLease(remote):
+    with LeaseKeeper(remote):
         assert renewed.wait(10.0)
 
 
@@ -528,15 +528,15 @@ def test_a_held_lease_is_renewed_in_the_background() -> None:
 def test_looking_tells_how_a_lease_stands_and_changes_nothing(tmp_path: Path) -> None:
     wall = Wall()
     anna = store(tmp_path, wall)
-    assert anna.look().standing is Standing.FREE
+    assert anna.look().standing is LeaseStanding.FREE
     assert list(tmp_path.iterdir()) == []
     anna.acquire(ANNA, take_over=False)
     before = anna.lease_file.read_bytes()
     held = store(tmp_path, wall).look()
-    assert (held.standing, held.record and held.record.holder) == (Standing.LIVE, ANNA)
-    assert store(tmp_path, wall, lambda holder: False).look().standing is Standing.ORPHANED
+    assert (held.standing, held.record and held.record.holder) == (LeaseStanding.LIVE, ANNA)
+    assert store(tmp_path, wall, lambda holder: False).look().standing is LeaseStanding.ORPHANED
     wall.at += LEASE_S + 1
-    assert store(tmp_path, wall).look().standing is Standing.EXPIRED
+    assert store(tmp_path, wall).look().standing is LeaseStanding.EXPIRED
     assert anna.lease_file.read_bytes() == before
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import Refused, StateFailure
-from erfailover.model.lease import Standing
+from erfailover.model.lease import LeaseStanding
 from erfailover.model.state_location import BlobLocation, parse
 from erfailover.runtime.state.shared import SharedStore
 from tests.support.stores import ANNA, BERT, Remote, store
@@ -131,11 +131,11 @@ def test_looking_shows_the_shared_lease_and_whoever_holds_only_this_machines_own
     tmp_path: Path, remote: Remote
 ) -> None:
     both = shared(tmp_path, remote)
-    assert both.look().standing is Standing.FREE
+    assert both.look().standing is LeaseStanding.FREE
     assert remote.inner is not None
     remote.inner.acquire(BERT, take_over=False)
     held = both.look()
-    assert (held.standing, held.record and held.record.holder) == (Standing.LIVE, BERT)
+    assert (held.standing, held.record and held.record.holder) == (LeaseStanding.LIVE, BERT)
     store(tmp_path / "own").acquire(ANNA, take_over=False)
     own = both.look()
     assert own.record is not None
