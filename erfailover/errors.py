@@ -23,23 +23,23 @@ _UNPRINTABLE = (
 )
 """C0 without tab and line feed, DEL, C1, what changes the direction of text, line separators, and
 halves of surrogate pairs."""
-_CLEAN = {kept: re.compile(f"({kept})|{_UNPRINTABLE}") for kept in ("(?!)", STYLE, DRAWING)}
+_CLEAN = {text: re.compile(f"({text})|{_UNPRINTABLE}") for text in ("(?!)", STYLE, DRAWING)}
 
 
-def escape_controls(text: str, kept: str = "(?!)") -> str:
+def escape_controls(text: str, allowed: str = "(?!)") -> str:
     """Return a text without characters that control a terminal; escapes replace them.
 
     The one place that decides what may be printed of what Azure, a file or a program said.
 
     Args:
         text: any text.
-        kept: the sequences that are left as they are, ``STYLE`` or ``DRAWING``; none by default.
+        allowed: the sequences that are left as they are, ``STYLE`` or ``DRAWING``; none by default.
     """
     if text.isascii() and text.isprintable():
         return text
-    if kept is not DRAWING:
+    if allowed is not DRAWING:
         text = text.replace("\r\n", "\n")
-    return _CLEAN[kept].sub(lambda found: found[1] or _escape_char(found[0]), text)
+    return _CLEAN[allowed].sub(lambda match: match[1] or _escape_char(match[0]), text)
 
 
 def is_one_line(text: str) -> bool:

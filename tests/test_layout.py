@@ -52,7 +52,7 @@ LONG_FILES: dict[str, str] = {}
 def contracts() -> list[str]:
     """Return the names of all import contracts."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return [each["name"] for each in project["tool"]["importlinter"]["contracts"]]
+    return [item["name"] for item in project["tool"]["importlinter"]["contracts"]]
 
 
 def broken_contracts(folder: Path) -> list[str]:
@@ -63,8 +63,8 @@ def broken_contracts(folder: Path) -> list[str]:
     )
     lines = ended.stdout.splitlines()
     broken = [name for name in contracts() if f"{name} BROKEN" in lines]
-    kept = [name for name in contracts() if f"{name} KEPT" in lines]
-    assert sorted(broken + kept) == sorted(contracts()), ended.stdout + ended.stderr
+    rows = [name for name in contracts() if f"{name} KEPT" in lines]
+    assert sorted(broken + rows) == sorted(contracts()), ended.stdout + ended.stderr
     assert ended.returncode == bool(broken), ended.stdout + ended.stderr
     return broken
 
@@ -150,7 +150,7 @@ def floors_of(package: str) -> int:
 def entries_of(folder: Path) -> set[str]:
     """Return what a reader finds in a package's folder."""
     unseen = {"__init__.py", "__pycache__", "py.typed"}
-    return {each.name for each in folder.iterdir()} - unseen
+    return {path.name for path in folder.iterdir()} - unseen
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_the_root_and_the_lab_have_few_entries_on_few_floors(
 
 def packages() -> list[str]:
     """Return every package of the product, by its dotted name."""
-    found = sorted(each.parent.relative_to(ROOT) for each in PRODUCT.rglob("__init__.py"))
-    return [".".join(each.parts) for each in found]
+    paths = sorted(path.parent.relative_to(ROOT) for path in PRODUCT.rglob("__init__.py"))
+    return [".".join(path.parts) for path in paths]
 
 
 @pytest.mark.parametrize("package", packages())
@@ -176,7 +176,7 @@ def test_no_imports_in_a_package_form_a_circle(package: str) -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = import_graph()
-    imports = {each: graph.find_modules_directly_imported_by(each) for each in graph.modules}
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     assert len(list(TopologicalSorter(imports).static_order())) == len(graph.modules)
 
 
@@ -185,7 +185,9 @@ def test_a_package_file_holds_a_docstring_and_imports_nothing() -> None:
     for package in packages():
         file = ROOT / package.replace(".", "/") / "__init__.py"
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        imports = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
+        imports = [
+            a_s_t for a_s_t in ast.walk(tree) if isinstance(a_s_t, ast.Import | ast.ImportFrom)
+        ]
         if not ast.get_docstring(tree) or imports:
             wrong.append(package)
     assert wrong == []
@@ -193,8 +195,8 @@ def test_a_package_file_holds_a_docstring_and_imports_nothing() -> None:
 
 def test_no_file_of_the_product_is_too_long() -> None:
     lengths = {
-        str(each.relative_to(PRODUCT)): len(each.read_text(encoding="utf-8").splitlines())
-        for each in PRODUCT.rglob("*.py")
+        str(path.relative_to(PRODUCT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in PRODUCT.rglob("*.py")
     }
     assert {file: lines for file, lines in lengths.items() if lines > LINE_LIMIT} == {
         file: lengths.get(file) for file in LONG_FILES
@@ -205,13 +207,13 @@ def imported_modules(file: Path) -> Iterator[str]:
     """Yield every module that a test file imports, and everything it imports from one."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             package = file.relative_to(ROOT).with_suffix("").parts[: -node.level or None]
             module = node.module or ""
             base = ".".join([*package, module]).strip(".") if node.level else module
             yield base
-            yield from (f"{base}.{each.name}" for each in node.names)
+            yield from (f"{base}.{name.name}" for name in node.names)
 
 
 def test_nothing_is_imported_from_a_conftest_or_a_test_module() -> None:
@@ -228,6 +230,6 @@ def test_nothing_is_imported_from_a_conftest_or_a_test_module() -> None:
 
 @pytest.mark.parametrize(("tests", "package"), [("unit", ""), ("lab", "lab")])
 def test_folders_of_tests_are_named_after_packages(tests: str, package: str) -> None:
-    folders = {each.name for each in (TESTS / tests).iterdir() if each.is_dir()}
-    rooms = {each.parent.name for each in (PRODUCT / package).glob("*/__init__.py")}
+    folders = {path.name for path in (TESTS / tests).iterdir() if path.is_dir()}
+    rooms = {path.parent.name for path in (PRODUCT / package).glob("*/__init__.py")}
     assert folders - {"__pycache__"} <= rooms

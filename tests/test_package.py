@@ -48,21 +48,21 @@ class TestPackage:
     pytestmark = SLOW
 
     def test_a_registry_would_take_both_and_show_the_readme(self, built: Path) -> None:
-        told = run("twine", "check", "--strict", *(str(each) for each in built.iterdir()))
-        assert told.count("PASSED") == 2
+        text = run("twine", "check", "--strict", *(str(path) for path in built.iterdir()))
+        assert text.count("PASSED") == 2
 
     def test_they_hold_what_is_needed_and_no_more(self, built: Path) -> None:
         (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
         installed = set(zipfile.ZipFile(wheel).namelist())
-        data = {str(each.relative_to(ROOT)) for each in (ROOT / "erfailover/data").rglob("*.*")}
+        data = {str(path.relative_to(ROOT)) for path in (ROOT / "erfailover/data").rglob("*.*")}
         assert data | {"erfailover/py.typed"} <= installed
-        tops = {each.split("/")[0] for each in installed}
+        tops = {name.split("/")[0] for name in installed}
         assert tops == {"erfailover", f"erfailover-{__version__}.dist-info"}
         with tarfile.open(sdist) as archive:
-            names = {each.split("/", 1)[-1] for each in archive.getnames()}
+            names = {getname.split("/", 1)[-1] for getname in archive.getnames()}
         needed = {"LICENSE", "README.md", "CHANGELOG.md", "docs/start.md", "mkdocs.yml"}
         assert needed | {"constraints.txt", "tests/tools/docs/blocks.py", "scripts/test"} <= names
-        assert not {each for each in names if each.startswith((".cache", ".git/"))}
+        assert not {name for name in names if name.startswith((".cache", ".git/"))}
 
     def test_they_install_and_run_outside_the_source_tree(
         self, built: Path, tmp_path: Path
@@ -96,9 +96,9 @@ class TestPackage:
             done(shell, f"erfailover init && {lab} up")
             try:
                 done(shell, f'eval "$({lab} env)" && erfailover provision --yes')
-                told = done(shell, "erfailover status")
-                assert "vnet1 is on ExpressRoute" in told
-                assert "┌" in told, "the picture"
+                text = done(shell, "erfailover status")
+                assert "vnet1 is on ExpressRoute" in text
+                assert "┌" in text, "the picture"
                 refused = shell.run("erfailover diagram -f site.svg")
             finally:
                 done(shell, f"{lab} down")
@@ -119,7 +119,7 @@ def instructions(folder: Path) -> list[tuple[str, str]]:
     # The parser knows but one name for such a file.
     shutil.copy(ROOT / "Containerfile", folder / "Dockerfile")
     parser = DockerfileParser(str(folder))
-    return [(each["instruction"], each["value"]) for each in parser.structure]
+    return [(item["instruction"], item["value"]) for item in parser.structure]
 
 
 def test_the_container_file_has_no_complaint_from_its_linter() -> None:
@@ -129,9 +129,9 @@ def test_the_container_file_has_no_complaint_from_its_linter() -> None:
 def test_the_container_runs_as_somebody_else_than_root_and_begins_with_erfailover(
     tmp_path: Path,
 ) -> None:
-    found = dict(instructions(tmp_path))
-    assert int(found["USER"]) > 0
-    assert found["ENTRYPOINT"] == '["erfailover"]'
+    by_name = dict(instructions(tmp_path))
+    assert int(by_name["USER"]) > 0
+    assert by_name["ENTRYPOINT"] == '["erfailover"]'
     assert (ROOT / ".containerignore").read_text() == (ROOT / ".dockerignore").read_text()
 
 

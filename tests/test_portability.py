@@ -66,7 +66,7 @@ def elsewhere(script: str, *arguments: str) -> str:
 
 
 def test_every_module_of_the_controller_is_imported() -> None:
-    told = elsewhere(
+    text = elsewhere(
         "import erfailover\n"
         "names = [each.name for each in pkgutil.walk_packages(erfailover.__path__, 'erfailover.')\n"
         "         if not each.name.startswith(('erfailover.lab', 'erfailover.__main__'))]\n"
@@ -74,13 +74,13 @@ def test_every_module_of_the_controller_is_imported() -> None:
         "    importlib.import_module(name)\n"
         "print(len(names), *sorted(name for name in names if name.count('.') == 1))"
     )
-    count, *packages = told.split()
+    count, *packages = text.split()
     assert int(count) > 150
     assert "erfailover.runtime" in packages
 
 
 def test_every_command_explains_itself() -> None:
-    told = elsewhere(
+    text = elsewhere(
         "from erfailover.cli import main\n"
         "codes = {name: main.invoke([name, '--help']) for name in main.cli.commands"
         " if name != 'lab'}\n"
@@ -88,13 +88,13 @@ def test_every_command_explains_itself() -> None:
         "sys.argv = ['erfailover', '--help']\n"
         "main.main()"
     )
-    assert "'switch': 0" in told
-    assert "': 1" not in told
-    assert "130  interrupted" in told
+    assert "'switch': 0" in text
+    assert "': 1" not in text
+    assert "130  interrupted" in text
 
 
 def test_a_lease_of_this_machine_is_acquired_renewed_and_released(tmp_path: Path) -> None:
-    told = elsewhere(
+    text = elsewhere(
         "import getpass\n"
         "def getuser():\n"
         "    raise ModuleNotFoundError('pwd')  # as getpass does on Windows\n"
@@ -110,7 +110,7 @@ def test_a_lease_of_this_machine_is_acquired_renewed_and_released(tmp_path: Path
         "print(store.look().standing, me.user)",
         str(tmp_path / "state"),
     )
-    assert told.split() == ["free", "True", "live", "free", "an", "unknown", "user"]
+    assert text.split() == ["free", "True", "live", "free", "an", "unknown", "user"]
 
 
 def test_where_only_a_soft_lock_can_be_had_nothing_is_locked_and_nothing_taken(

@@ -140,16 +140,16 @@ class BlobStore:
     def look(self) -> LeaseState:
         """Return the lease's state: Azure says whether it is leased, the metadata by whom."""
         try:
-            found = self._read_properties()
+            properties = self._read_properties()
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
                 return LeaseState(LeaseStanding.FREE)
             raise self._build_state_failure(failure) from failure
         try:
-            record = LeaseRecord.from_data(plain_json.parse_json(found.metadata[HOLDER]))
+            record = LeaseRecord.from_data(plain_json.parse_json(properties.metadata[HOLDER]))
         except (KeyError, ValueError):
             record = None
-        if found.lease.status != "locked":
+        if properties.lease.status != "locked":
             return LeaseState(LeaseStanding.EXPIRED if record else LeaseStanding.FREE, record)
         gone = record is not None and self.lives(record.holder) is False
         return LeaseState(LeaseStanding.ORPHANED if gone else LeaseStanding.LIVE, record)
@@ -205,22 +205,22 @@ class BlobStore:
         self._token = token
         return AcquiredLease(record, standing, previous, self.name)
 
-    def _decide(self, found: LeaseRecord | None, take_over: bool) -> Decision:
+    def _decide(self, record: LeaseRecord | None, take_over: bool) -> Decision:
         now = self.wall()
-        lives = self.lives(found.holder) if found else None
+        lives = self.lives(record.holder) if record else None
         # Azure says that it is leased, so without a record it still belongs to another run.
         decision = (
-            decide(found, now, lives, take_over=take_over)
-            if found
+            decide(record, now, lives, take_over=take_over)
+            if record
             else Decision(take_over, LeaseStanding.LIVE)
         )
         if not decision.take:
-            raise Refused(*explain_refusal(self.name, found, now))
+            raise Refused(*explain_refusal(self.name, record, now))
         return decision
 
-    def _wait_out(self, standing: LeaseStanding, token: str, found: LeaseRecord | None) -> None:
+    def _wait_out(self, standing: LeaseStanding, token: str, record: LeaseRecord | None) -> None:
         """Wait until Azure gives the lease up; a live one is broken first, and given 15 s."""
-        who = found.holder.name if found else "an unknown holder"
+        who = record.holder.name if record else "an unknown holder"
         self.say(f"Waiting for the lease of {who} to run out ({LEASE_S} s at most) ...")
         began = self.clock.now()
         if standing is LeaseStanding.LIVE:
@@ -366,10 +366,10 @@ class BlobStore:
         if not _is_about_lease(failure):
             return self._build_state_failure(failure)
         try:
-            found = self._read_holder(tries=1)
+            record = self._read_holder(tries=1)
         except AzureFailure:
-            found = None
-        who = f"it is now held by {found.describe(self.wall())}" if found else "it was broken"
+            record = None
+        who = f"it is now held by {record.describe(self.wall())}" if record else "it was broken"
         return LeaseLost(
             f"the lease of the site is lost: {who}; nothing further is written",
             "See erfailover status and erfailover history before you run the command again.",

@@ -44,8 +44,8 @@ def stop_failover_test(
             ExpressRouteFailoverStopApiParameters).
     """
     details = [
-        {"failoverConnectionName": name, "failoverLocation": where, "isVerified": seen}
-        for name, where, seen in verified
+        {"failoverConnectionName": name, "failoverLocation": where, "isVerified": is_visible}
+        for name, where, is_visible in verified
     ]
     writer.change_gateway(
         gateway_id,
@@ -55,7 +55,7 @@ def stop_failover_test(
         stop_parameters={
             "peeringLocation": peering_location,
             "wasSimulationSuccessful": bool(details)
-            and all(each["isVerified"] for each in details),
+            and all(detail["isVerified"] for detail in details),
             "details": details,
         },
     )
@@ -66,6 +66,7 @@ def _is_under_way(reader: Reader, gateway_id: str, peering_location: str) -> boo
         gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
     )
     return any(
-        each.status in UNDER_WAY and each.peering_location.lower() == peering_location.lower()
-        for each in map(parse_failover_test, rows)
+        failover_test.status in UNDER_WAY
+        and failover_test.peering_location.lower() == peering_location.lower()
+        for failover_test in map(parse_failover_test, rows)
     )

@@ -49,8 +49,8 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
     def once() -> VaultKey:
         try:
             with _build_client(named, host, access) as client:
-                found = client.get_secret(named.secret, named.version)
-                version, value = found.properties.version, found.value
+                key_vault_secret = client.get_secret(named.secret, named.version)
+                version, value = key_vault_secret.properties.version, key_vault_secret.value
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             # The SDK's word for a challenge that leads elsewhere; any other answer may be quoted
             # in the exception, so that nothing of it is repeated.
@@ -115,11 +115,12 @@ class _VaultCredential:
             AzureFailure: it would be for another service.
         """
         for scope in scopes:
-            asked = str(urlsplit(scope).hostname).lower()
-            if asked != self.host and not asked.startswith("vault."):
+            requested = str(urlsplit(scope).hostname).lower()
+            if requested != self.host and not requested.startswith("vault."):
                 raise AzureFailure(
                     AzureErrorKind.REFUSED,
-                    f"{self.host} asks for a token for {asked}, which no vault needs; it was not "
+                    f"{self.host} asks for a token for {requested}, which no vault needs; it "
+                    "was not "
                     "given one",
                 )
         return self.inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)

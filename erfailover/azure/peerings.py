@@ -55,21 +55,26 @@ def write(
         AzureFailure: Azure refused.
         Refused: the existing peering differs from the one in the plan.
     """
-    found = readings.get_peering_body(change.peering_id, max_age_s)
-    seen = parse_peering(found, get_network_id(change.peering_id)) if found else None
+    existing = readings.get_peering_body(change.peering_id, max_age_s)
+    peering = parse_peering(existing, get_network_id(change.peering_id)) if existing else None
     if change.change is Change.DELETE:
-        seen = _wait_until_unused(change, seen, readings)
-        if seen is None:
+        peering = _wait_until_unused(change, peering, readings)
+        if peering is None:
             return "already gone"
     elif change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    elif seen and seen.sound and seen.flags == change.after and not _needs_sync(change, seen):
+    elif (
+        peering
+        and peering.sound
+        and peering.flags == change.after
+        and not _needs_sync(change, peering)
+    ):
         return "already so"
     try:
         if change.after is None or change.change is Change.DELETE:
             writer.delete(change.peering_id, deadline_s)
             return "removed"
-        put(writer, change, found, deadline_s, cadence, contention_s)
+        put(writer, change, existing, deadline_s, cadence, contention_s)
         return "written"
     except AzureFailure as failure:
         if not change.sync or failure.kind is AzureErrorKind.AUTHENTICATION:
@@ -84,14 +89,14 @@ def write(
     return f"{done}; not synced: {unsynced}"
 
 
-def _needs_sync(change: PeeringWrite, seen: Peering) -> bool:
-    return change.sync and seen.needs_sync
+def _needs_sync(change: PeeringWrite, peering: Peering) -> bool:
+    return change.sync and peering.needs_sync
 
 
 def put(
     writer: Writer,
     change: PeeringWrite,
-    found: dict[str, Any] | None,
+    existing: dict[str, Any] | None,
     deadline_s: float,
     cadence: PollSchedule = WRITES,
     contention_s: float = math.inf,
@@ -101,7 +106,7 @@ def put(
     Args:
         writer: sends the write.
         change: what to write; not a deletion.
-        found: the peering as ARM JSON; None if it does not exist.
+        existing: the peering as ARM JSON; None if it does not exist.
         deadline_s: how long that may take, in seconds.
         cadence: how often to poll.
         contention_s: how long another operation is waited for, in seconds.
@@ -111,37 +116,37 @@ def put(
     """
     if change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    body = _build_body(found, change.remote_virtual_network, change.after)
+    body = _build_body(existing, change.remote_virtual_network, change.after)
     arguments = {"sync_remote_address_space": "true"} if change.sync else {}
     writer.write(change.peering_id, body, deadline_s, cadence, contention_s, **arguments)
 
 
 def _wait_until_unused(
-    change: PeeringWrite, seen: Peering | None, readings: ReadingCache
+    change: PeeringWrite, peering: Peering | None, readings: ReadingCache
 ) -> Peering | None:
     """Return a peering to be removed once it carries nothing; a reading may be stale at first."""
     clock = readings.reader.clock
     deadline = clock.now() + STALE_S
-    while seen is not None and seen.flags.use_remote_gateways and clock.now() < deadline:
+    while peering is not None and peering.flags.use_remote_gateways and clock.now() < deadline:
         clock.sleep(3.0)
-        found = readings.get_peering_body(change.peering_id, 1.0)
-        seen = parse_peering(found, get_network_id(change.peering_id)) if found else None
-    if seen is not None:
-        refuse_if_in_use(seen, change.name)
-    return seen
+        existing = readings.get_peering_body(change.peering_id, 1.0)
+        peering = parse_peering(existing, get_network_id(change.peering_id)) if existing else None
+    if peering is not None:
+        refuse_if_in_use(peering, change.name)
+    return peering
 
 
-def refuse_if_in_use(seen: Peering, name: str) -> None:
+def refuse_if_in_use(peering: Peering, name: str) -> None:
     """Refuse to remove a peering that carries a path: it was changed since the plan."""
-    if seen.flags.use_remote_gateways:
+    if peering.flags.use_remote_gateways:
         raise Refused(
             f"{name} uses remote gateways; it was planned to be removed unused",
             "It has changed since. Run the command again to plan again.",
         )
 
 
-def _build_body(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:
-    properties = get_section(found, "properties")
-    known = get_section(properties, "remoteVirtualNetwork").get("id")
-    leads_to = {} if known else {"remoteVirtualNetwork": {"id": canonicalize(remote)}}
-    return {**(found or {}), "properties": {**properties, **leads_to, **flags.to_arm()}}
+def _build_body(existing: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:
+    properties = get_section(existing, "properties")
+    value = get_section(properties, "remoteVirtualNetwork").get("id")
+    leads_to = {} if value else {"remoteVirtualNetwork": {"id": canonicalize(remote)}}
+    return {**(existing or {}), "properties": {**properties, **leads_to, **flags.to_arm()}}

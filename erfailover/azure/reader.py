@@ -57,7 +57,7 @@ class Reader:
         """
         where = _place(resource_id)
         try:
-            found: Body = self._session.read(
+            body: Body = self._session.read(
                 f"GET {shorten_id(resource_id)}",
                 lambda: self._session.get_operations(where).get(
                     *where.names, cls=parse_raw_resource
@@ -69,7 +69,7 @@ class Reader:
                 self._session.missing[resource_id] = None
                 return None
             raise
-        return found
+        return body
 
     def ask(
         self,
@@ -131,15 +131,16 @@ class Reader:
         deadline = self.clock.now() + deadline_s
         began = self.clock.now()
         while True:
-            found = self.get(resource_id, min(READ_DEADLINE_S, deadline - self.clock.now()))
-            state = get_provisioning_state(get_section(found, "properties"))
-            if found is None or state in SETTLED:
-                return found
+            body = self.get(resource_id, min(READ_DEADLINE_S, deadline - self.clock.now()))
+            state = get_provisioning_state(get_section(body, "properties"))
+            if body is None or state in SETTLED:
+                return body
             now = self.clock.now()
             if now >= deadline:
                 raise AzureFailure(
                     AzureErrorKind.DEADLINE,
-                    f"{shorten_id(resource_id)} is still {state} after {format_duration(now - began)}",
+                    f"{shorten_id(resource_id)} is still {state} after "
+                    f"{format_duration(now - began)}",
                     "Another operation holds it. Wait for it, then run the same command again.",
                 )
             self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))
@@ -283,9 +284,9 @@ class Reader:
             return call(*where.names, **arguments, polling=polling)
 
         what = f"POST {shorten_id(resource_id)}/{action}"
-        found = self._session.post(what, begin, result, deadline_s, cadence)
+        value = self._session.post(what, begin, result, deadline_s, cadence)
         produced_after(begun[-1].produced_after_s)
-        return found
+        return value
 
     def run_command(
         self,

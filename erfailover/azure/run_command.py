@@ -57,7 +57,7 @@ def run_command(
     return _parse_result(list_objects(output.get("value")))
 
 
-def _parse_result(listed: Sequence[Mapping[str, Any]]) -> CommandResult:
+def _parse_result(rows: Sequence[Mapping[str, Any]]) -> CommandResult:
     """Take Run Command's answer apart.
 
     Linux: one row, its message with ``[stdout]`` and ``[stderr]`` (recorded). Windows: a row each,
@@ -66,13 +66,13 @@ def _parse_result(listed: Sequence[Mapping[str, Any]]) -> CommandResult:
     """
     windows = {
         stream: "\n".join(
-            parse_text(each.get("message"))
-            for each in listed
-            if f"/{stream}/" in parse_text(each.get("code")).lower()
+            parse_text(row.get("message"))
+            for row in rows
+            if f"/{stream}/" in parse_text(row.get("code")).lower()
         )
         for stream in ("stdout", "stderr")
     }
-    message = "\n".join(parse_text(each.get("message")) for each in listed)
+    message = "\n".join(parse_text(row.get("message")) for row in rows)
     _, _, rest = message.partition("[stdout]\n")
     stdout, _, stderr = rest.partition("[stderr]\n")
     stdout, stderr = stdout or windows["stdout"], stderr or windows["stderr"]

@@ -93,5 +93,5 @@ def _ask(access: Access, path: str, token: str) -> dict[str, Any]:
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
     )
     answer = access.build_transport(endpoint, ASK_S, ASK_S).send(request)
-    found = parse(answer.read())
-    return found if isinstance(found, dict) else {}
+    value = parse(answer.read())
+    return value if isinstance(value, dict) else {}

@@ -110,7 +110,7 @@ class Writer:
             )
 
         try:
-            self._write(what, resource_id, write, deadline, lambda found: found is None)
+            self._write(what, resource_id, write, deadline, lambda existing: existing is None)
         except AzureFailure as failure:
             if failure.kind not in (AzureErrorKind.NOT_FOUND, AzureErrorKind.GROUP_NOT_FOUND):
                 raise
@@ -177,11 +177,11 @@ class Writer:
                 clock.sleep(2.0)
                 left_s = deadline - clock.now()
                 try:
-                    found = self._reader.wait_until_settled(resource_id, left_s)
+                    existing = self._reader.wait_until_settled(resource_id, left_s)
                 except AzureFailure as unseen:
                     raise failure from unseen  # whether it was done is still unknown
                 waits.tell(waits.Wait(""))
-                if done(found):
+                if done(existing):
                     return
 
     def _run_operation(
@@ -202,18 +202,18 @@ class Writer:
 
 def _build_put_check(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
     """Whether a resource is as a body wanted it: every scalar under its properties."""
-    wanted = dict(body.get("properties") or {})
-    wanted.pop("provisioningState", None)
+    desired = dict(body.get("properties") or {})
+    desired.pop("provisioningState", None)
 
-    def done(found: Body | None) -> bool:
-        if found is None:
+    def done(existing: Body | None) -> bool:
+        if existing is None:
             return False
-        properties = get_section(found, "properties")
+        properties = get_section(existing, "properties")
         if get_provisioning_state(properties) != "Succeeded":
             return False
         return all(
             properties.get(name) == value
-            for name, value in wanted.items()
+            for name, value in desired.items()
             if isinstance(value, bool | int | str)
         )
 

@@ -29,9 +29,9 @@ RUNS = 30
 
 def build_script(root: click.Command, shell: str) -> str:
     """Return what a shell must evaluate once, to ask for completions from then on."""
-    made = get_completion_class(shell)
-    assert made is not None, shell
-    return made(root, {}, PROGRAM, VARIABLE).source()
+    completion_class = get_completion_class(shell)
+    assert completion_class is not None, shell
+    return completion_class(root, {}, PROGRAM, VARIABLE).source()
 
 
 def answer(root: click.Command) -> None:
@@ -52,11 +52,11 @@ def _hand_over_to_lab() -> None:
     counted = not os.environ[VARIABLE].startswith("fish")  # fish gives the word, not its place
     if words[1:2] != ["lab"] or at in ("1", "lab") or (counted and not at.isdigit()):
         return
-    asked = dict(os.environ)
-    asked["_ERFAILOVER LAB_COMPLETE"] = asked.pop(VARIABLE)
-    asked["COMP_WORDS"] = line.split(None, 1)[1]
-    asked["COMP_CWORD"] = str(int(at) - 1) if counted else at
-    os.execve(sys.executable, [sys.executable, "-m", "erfailover.lab"], asked)
+    requested = dict(os.environ)
+    requested["_ERFAILOVER LAB_COMPLETE"] = requested.pop(VARIABLE)
+    requested["COMP_WORDS"] = line.split(None, 1)[1]
+    requested["COMP_CWORD"] = str(int(at) - 1) if counted else at
+    os.execve(sys.executable, [sys.executable, "-m", "erfailover.lab"], requested)
 
 
 def find_items(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
@@ -78,7 +78,7 @@ def find_items(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
         items = list(sources[what](ctx, incomplete))
     except Exception:
         return []
-    return [each for each in items if each.value.startswith(incomplete)]
+    return [item for item in items if item.value.startswith(incomplete)]
 
 
 def _iter_spokes(ctx: click.Context, _: str) -> Iterator[Item]:

@@ -30,11 +30,11 @@ class CommandWithExamples(click.Command):
         try:
             return super().invoke(ctx)
         except Failure as failure:
-            told = ctx.meta.get(CONTEXT)
-            if told is None:
+            value = ctx.meta.get(CONTEXT)
+            if value is None:
                 raise
-            told.head_failure()
-            explained = told.explained(failure, str(ctx.info_name))
+            value.head_failure()
+            explained = value.explained(failure, str(ctx.info_name))
             if explained is failure:
                 raise
             raise explained from failure
@@ -98,11 +98,11 @@ def _get_option_name(word: str) -> str:
 def _write_examples(ctx: click.Context, formatter: click.HelpFormatter) -> None:
     from erfailover.cli.examples import EXAMPLES
 
-    found = EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
-    if not found:
+    items = EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
+    if not items:
         return
     formatter.write_paragraph()
     formatter.write("Examples:\n")
-    for number, (what, command) in enumerate(found):
+    for number, (what, command) in enumerate(items):
         formatter.write("\n" if number else "")
         formatter.write(f"  # {what}\n  {command}\n")

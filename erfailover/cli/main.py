@@ -50,9 +50,11 @@ def cli() -> None:
 @cli.result_callback()
 def _judge_query(_: Any) -> int:
     """Return the exit code of a command that went well: 2 if the query did not suit its result."""
-    told = click.get_current_context().meta.get(CONTEXT)
+    value = click.get_current_context().meta.get(CONTEXT)
     return (
-        UsageFailure.exit_code if told is not None and told.output.query_failure is not None else 0
+        UsageFailure.exit_code
+        if value is not None and value.output.query_failure is not None
+        else 0
     )
 
 
@@ -122,9 +124,9 @@ def _invoke(arguments: list[str], clock: Clock | None) -> int:
     except click.ClickException as error:
         if logs.is_json():
             return _report_failure(2, error.format_message(), None)
-        shown = io.StringIO()
-        error.show(shown)
-        click.echo(_fitted(escape_controls(shown.getvalue())), err=True, nl=False)
+        stream = io.StringIO()
+        error.show(stream)
+        click.echo(_fitted(escape_controls(stream.getvalue())), err=True, nl=False)
         return 2
     except Failure as failure:
         return _report_failure(failure.exit_code, failure.message, failure.hint)
@@ -135,9 +137,9 @@ def _invoke(arguments: list[str], clock: Clock | None) -> int:
             logging.getLogger("erfailover").exception("a bug in erfailover")
         elif VERBOSE.intersection(arguments):
             raise
-        told = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         return _report_failure(
-            1, f"a bug in erfailover: {told}", "Run it again with -v for the details."
+            1, f"a bug in erfailover: {text}", "Run it again with -v for the details."
         )
     finally:
         logs.end()

@@ -52,18 +52,20 @@ def completion(ctx: click.Context, shell: str) -> None:
 @click.pass_context
 def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
     """Show the help of COMMAND; without one, of erfailover."""
-    found = ctx.find_root()
+    context = ctx.find_root()
     for number, word in enumerate(command):
-        if not isinstance(found.command, click.Group):
-            if found.info_name == "lab":
-                found.invoke(found.command, arguments=(*command[number:], "--help"))
-            raise click.UsageError(f"{found.command_path} has no commands; found {word!r}.", found)
-        name, child, _ = found.command.resolve_command(found, [word])
+        if not isinstance(context.command, click.Group):
+            if context.info_name == "lab":
+                context.invoke(context.command, arguments=(*command[number:], "--help"))
+            raise click.UsageError(
+                f"{context.command_path} has no commands; found {word!r}.", context
+            )
+        name, child, _ = context.command.resolve_command(context, [word])
         if child is not None:
-            found = child.context_class(child, info_name=name, parent=found)
-    if found.info_name == "lab":
-        found.invoke(found.command, arguments=("--help",))
-    click.echo(found.command.get_help(found))
+            context = child.context_class(child, info_name=name, parent=context)
+    if context.info_name == "lab":
+        context.invoke(context.command, arguments=("--help",))
+    click.echo(context.command.get_help(context))
 
 
 ALL = (version, schema, completion, help_)

@@ -332,21 +332,21 @@ def build_context(options: dict[str, Any]) -> Context:
 
     lab = options.pop("lab")
     output = output_for(options, lab=lab)
-    told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
-    output.heading = told.heading
-    told.take_over = options.pop("take_over", False)
-    told.break_glass = options.pop("break_glass", False)
-    told.report = options.pop("report", None)
-    told.reason, told.ticket = options.pop("reason", None), options.pop("ticket", None)
-    if told.report is not None:
+    context = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
+    output.heading = context.heading
+    context.take_over = options.pop("take_over", False)
+    context.break_glass = options.pop("break_glass", False)
+    context.report = options.pop("report", None)
+    context.reason, context.ticket = options.pop("reason", None), options.pop("ticket", None)
+    if context.report is not None:
         from erfailover.commands.runs import report_file
 
-        report_file.check(told.report)
+        report_file.check(context.report)
     current = click.get_current_context()
-    current.meta[CONTEXT] = told
-    current.call_on_close(told.close)
+    current.meta[CONTEXT] = context
+    current.call_on_close(context.close)
     if current.obj is not None:
-        told.clock = current.obj
+        context.clock = current.obj
     if chosen := options.pop("spokes", ()):
-        told.choose_spokes(chosen)
-    return told
+        context.choose_spokes(chosen)
+    return context

@@ -18,11 +18,11 @@ def run(name: str | None, output: str, query: Query | None) -> None:
     """
     names = schemas.list_names()
     if name is None:
-        listed = [{"name": each, "title": schemas.load_schema(each)["title"]} for each in names]
+        rows = [{"name": text, "title": schemas.load_schema(text)["title"]} for text in names]
         width = max(map(len, names)) + 2
-        lines = [f"{each['name']:<{width}}{each['title']}" for each in listed]
+        lines = [f"{row['name']:<{width}}{row['title']}" for row in rows]
         head = f"{'NAME':<{width}}WHAT PRINTS IT AS JSON"
-        commands_output.show("\n".join([head, *lines]), listed, output, query)
+        commands_output.show("\n".join([head, *lines]), rows, output, query)
         return
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)

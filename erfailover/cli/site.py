@@ -57,22 +57,22 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
     Of the proof of concept's topology, or --from-azure of an existing network.
     """
     names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
-    told = {name: options.pop(name) for name in (*names, "tenants", "spokes", "remote_prefixes")}
+    body = {name: options.pop(name) for name in (*names, "tenants", "spokes", "remote_prefixes")}
     if not from_azure:
-        if any(told.values()):
+        if any(body.values()):
             raise click.UsageError("--primary-hub and its like need --from-azure.")
         from erfailover.commands.site import init as command
 
-        given = build_context(options)
-        given.output.heading = None
-        command.run(given.site_file, given.output, force=force)
+        context = build_context(options)
+        context.output.heading = None
+        command.run(context.site_file, context.output, force=force)
         return
-    if not told["primary_hub"] or not told["backup_hub"]:
+    if not body["primary_hub"] or not body["backup_hub"]:
         raise click.UsageError("--from-azure needs --primary-hub ID and --backup-hub ID.")
     from erfailover.commands.site import adopt
 
-    told["cloud"] = told["cloud"] or "public"
-    adopt.run(build_context(options), adopt.Options(**told, force=force))
+    body["cloud"] = body["cloud"] or "public"
+    adopt.run(build_context(options), adopt.Options(**body, force=force))
 
 
 @click.command(cls=CommandWithExamples)

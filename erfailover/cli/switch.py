@@ -105,9 +105,9 @@ def switch(
     if path is not None:
         to = f"--to {path}" if path in ("ipsec", "expressroute") else "--to ipsec|expressroute"
         raise click.UsageError(f"Got unexpected argument '{path}'. Use: erfailover switch {to}")
-    given = {"--to": target is not None, "--undo": undo, "--plan": plan_file is not None}
-    if (number := sum(given.values())) > 1:
-        names = " and ".join(name for name, is_given in given.items() if is_given)
+    by_name = {"--to": target is not None, "--undo": undo, "--plan": plan_file is not None}
+    if (number := sum(by_name.values())) > 1:
+        names = " and ".join(name for name, is_given in by_name.items() if is_given)
         raise click.UsageError(f"{names} exclude each other.")
     if number == 0:
         raise click.UsageError(
@@ -122,7 +122,7 @@ def switch(
     from erfailover.commands.switch.options import Options
     from erfailover.model.site import Path as SitePath
 
-    wanted = Options(
+    desired = Options(
         SitePath(target or "ipsec"),
         dry_run,
         force,
@@ -134,9 +134,9 @@ def switch(
         probes=probes,
     )
     if plan_file is not None:
-        command.run_saved(build_context(options), wanted, plan_file)
+        command.run_saved(build_context(options), desired, plan_file)
         return
-    (command.undo if undo else command.run)(build_context(options), wanted)
+    (command.undo if undo else command.run)(build_context(options), desired)
 
 
 def _refuse_az_output(dry_run: bool, options: dict[str, Any]) -> None:

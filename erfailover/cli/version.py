@@ -42,8 +42,8 @@ EXTRAS = {
 
 def run(output: str, query: Query | None) -> None:
     """Print the versions."""
-    found = build_data()
-    commands_output.show(format_text(found), found, output, query)
+    data = build_data()
+    commands_output.show(format_text(data), data, output, query)
 
 
 def build_data() -> dict[str, Any]:
@@ -66,14 +66,19 @@ def _find_version(name: str) -> str | None:
         return None
 
 
-def format_text(found: dict[str, Any]) -> str:
+def format_text(versions: dict[str, Any]) -> str:
     """Return the versions for people."""
-    lines = [f"erfailover {found['erfailover']}", f"Python {found['python']}, {found['platform']}"]
-    lines += [f"  {name:<24}{each or 'NOT INSTALLED'}" for name, each in found["packages"].items()]
-    for extra, names in found["extras"].items():
+    lines = [
+        f"erfailover {versions['erfailover']}",
+        f"Python {versions['python']}, {versions['platform']}",
+    ]
+    lines += [
+        f"  {name:<24}{item or 'NOT INSTALLED'}" for name, item in versions["packages"].items()
+    ]
+    for extra, names in versions["extras"].items():
         if None in names.values():
             lines.append(f"{extra}: not installed; pip install 'erfailover[{extra}]'")
         else:
             lines.append(f"{extra}: installed")
-            lines += [f"  {name:<24}{each}" for name, each in names.items()]
+            lines += [f"  {name:<24}{item}" for name, item in names.items()]
     return "\n".join(lines)

@@ -103,8 +103,8 @@ class Activities:
                 live.stop()
 
     def _drawn(self) -> Text:
-        shown = self._shown[-1:]
-        if not shown:
+        activities = self._shown[-1:]
+        if not activities:
             return Text()
-        elapsed_s = self._clock.now() - shown[0].began_s
-        return activity_line(shown[0].text, elapsed_s, int(time.monotonic() * PER_SECOND))
+        elapsed_s = self._clock.now() - activities[0].began_s
+        return activity_line(activities[0].text, elapsed_s, int(time.monotonic() * PER_SECOND))

@@ -129,7 +129,8 @@ class Context:
     def remarks(self) -> tuple[str, ...]:
         """What the site file says otherwise than Azure, with the line to change."""
         return tuple(
-            f"{self.place_of(each)}: {each.seen}: {each.remedy}" for each in self.other_names
+            f"{self.place_of(other_name)}: {other_name.seen}: {other_name.remedy}"
+            for other_name in self.other_names
         )
 
     def place_of(self, name: RenamedPeering) -> str:
@@ -207,9 +208,11 @@ class Context:
         from erfailover.azure.signed_in import visible_subscriptions
 
         session = self.session
-        found = misplaced.of_failure(failure, session.misplaced, session.subscription)
-        if found:
-            asks = any(each.kind is not AzureErrorKind.NOT_OFFERED for each in found)
+        failures = misplaced.of_failure(failure, session.misplaced, session.subscription)
+        if failures:
+            asks = any(
+                azure_failure.kind is not AzureErrorKind.NOT_OFFERED for azure_failure in failures
+            )
             facts = misplaced.Facts(
                 self.azure_context,
                 visible_subscriptions(self.access) if asks else None,
@@ -217,16 +220,20 @@ class Context:
                 self.site_file.api_versions_from,
                 self.site.topology is not None and command in SUGGEST_PROVISION,
             )
-            return misplaced.explained(failure, found, facts)
+            return misplaced.explained(failure, failures, facts)
         return misplaced.with_missing(failure, tuple(session.missing), self.site_file.origin_of)
 
     @property
     def azure_context(self) -> AzureContext:
         """Where this command works and as whom, as far as it is known by now."""
-        chosen, known, signed_in = self.site_file.subscription, self._names_in_az, self._signed_in
+        chosen, az_names, signed_in = (
+            self.site_file.subscription,
+            self._names_in_az,
+            self._signed_in,
+        )
         claims = signed_in.claims if signed_in else self._claims_at_hand()
-        tenant = one_line(claims.get("tid") or known.tenant)
-        named = known.subscription or (signed_in.subscription_name if signed_in else "")
+        tenant = one_line(claims.get("tid") or az_names.tenant)
+        named = az_names.subscription or (signed_in.subscription_name if signed_in else "")
         return AzureContext(
             site=self.site.name,
             lab=self.lab_address,
@@ -235,7 +242,7 @@ class Context:
             subscription_from=chosen.origin,
             subscription_name=one_line(named),
             tenant=tenant,
-            tenant_name=one_line(known.domain) if tenant == known.tenant else "",
+            tenant_name=one_line(az_names.domain) if tenant == az_names.tenant else "",
             cloud=self._cloud_name,
             identity=identity_of(claims),
             version=__version__,

@@ -34,26 +34,29 @@ def run(context: Context) -> None:
         facts = read(DoctorSources(reader, hosts[ENDPOINT], store, hosts), site)
     site = context.use_names_of(facts.observed)
     facts = replace(
-        facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
+        facts,
+        other_names=tuple(
+            (other_name, context.place_of(other_name)) for other_name in context.other_names
+        ),
     )
     lines = run_checks(site, facts)
     width = detect_screen(context.environment).width
     context.output.print_result(
         told.format_text(site, lines, width), told.build_data(site, lines), ROWS
     )
-    found = compute_verdict(lines)
-    if found is ConditionStatus.FAILS:
-        names = list(dict.fromkeys(each.name for each in lines if each.fails))
+    status = compute_verdict(lines)
+    if status is ConditionStatus.FAILS:
+        names = list(dict.fromkeys(line.name for line in lines if line.fails))
         verb = "fails" if len(names) == 1 else "fail"
         raise Refused(
             f"{format_count(len(names), 'check')} {verb}: {', '.join(names)}",
             "Each has its remedy above.",
         )
-    if found is ConditionStatus.UNKNOWN:
+    if status is ConditionStatus.UNKNOWN:
         unknown = (
-            each for each in lines if each.required and each.verdict is ConditionStatus.UNKNOWN
+            line for line in lines if line.required and line.verdict is ConditionStatus.UNKNOWN
         )
-        names = list(dict.fromkeys(each.name for each in unknown))
+        names = list(dict.fromkeys(check.name for check in unknown))
         raise UnknownReading(
             f"not known, and a switch rests on it: {', '.join(names)}", "See the remedies above."
         )
@@ -64,6 +67,6 @@ def _list_hosts(context: Context) -> dict[str, str]:
     cloud, state = context.access.cloud, context.site.state
     hosts: dict[str, str | None] = {ENDPOINT: cloud.endpoint, SIGN_IN: cloud.authority}
     if state is not None:
-        told = context.environment.get("ERFAILOVER_BLOB_ENDPOINT")
-        hosts[STORE] = told or cloud.build_blob_endpoint(parse(state).account)
+        text = context.environment.get("ERFAILOVER_BLOB_ENDPOINT")
+        hosts[STORE] = text or cloud.build_blob_endpoint(parse(state).account)
     return {what: url for what, url in hosts.items() if url}

@@ -59,31 +59,31 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
     session = context.session
     me = build_holder(command + spoke_options(context.site.chosen))
     with context.doing("Taking the site's lease"):
-        taken = context.store.acquire(me, take_over=context.take_over)
+        lease = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
     with LeaseKeeper(context.store, context.site.timing.step_deadline_s / speed) as held:
-        if taken.standing is not LeaseStanding.FREE:
-            _report_take_over(context, taken)
+        if lease.standing is not LeaseStanding.FREE:
+            _report_take_over(context, lease)
         _mend_journal(context)
         if not completes:
-            _refuse_if_unsettled(context, taken)
-        yield Lease(session, held, taken)
+            _refuse_if_unsettled(context, lease)
+        yield Lease(session, held, lease)
 
 
-def find_unsettled(context: Context, taken: AcquiredLease) -> OwedSpokes | None:
+def find_unsettled(context: Context, lease: AcquiredLease) -> OwedSpokes | None:
     """Return the spokes that the lost holder of a lease was moving, and may still move."""
-    if taken.standing is LeaseStanding.FREE:
+    if lease.standing is LeaseStanding.FREE:
         return None
     return find_owed(collect_runs(context.read_records()))
 
 
-def _refuse_if_unsettled(context: Context, taken: AcquiredLease) -> None:
-    found = find_unsettled(context, taken)
-    if found is not None:
+def _refuse_if_unsettled(context: Context, lease: AcquiredLease) -> None:
+    owed = find_unsettled(context, lease)
+    if owed is not None:
         raise Refused(
-            f"{join_names(found.spokes, 12)} may have NO path: run {found.run} was moving them to "
-            f"{found.target} when it lost its lease",
-            f"Complete that first: {found.to_continue}",
+            f"{join_names(owed.spokes, 12)} may have NO path: run {owed.run} was moving them to "
+            f"{owed.target} when it lost its lease",
+            f"Complete that first: {owed.to_continue}",
         )
 
 
@@ -96,26 +96,26 @@ def _mend_journal(context: Context) -> None:
     say, name = context.output.warn, context.store.name
     say(f"!! {lines.describe_damage(name)}.")
     try:
-        kept = context.store.mend()
+        names = context.store.mend()
     except StateFailure as failure:
         say(f"!! It could not be set aside: {failure.message}")
-        kept = ()
-    for each in kept:
-        say(f"!! It is kept as {each}; a fresh journal has every record that could be read.")
+        names = ()
+    for text in names:
+        say(f"!! It is kept as {text}; a fresh journal has every record that could be read.")
     say(
         "!! Going on: Azure decides what is left to do. Missing records may be those of peerings "
         "that erfailover made; it leaves such peerings in place."
     )
 
 
-def _report_take_over(context: Context, taken: AcquiredLease) -> None:
+def _report_take_over(context: Context, lease: AcquiredLease) -> None:
     """Say, and record, whose lease was taken over."""
-    previous = taken.previous
-    who = previous.describe(taken.record.since) if previous else "an unknown holder"
-    context.output.warn(f"Took over the {taken.standing} lease of {who}")
+    previous = lease.previous
+    who = previous.describe(lease.record.since) if previous else "an unknown holder"
+    context.output.warn(f"Took over the {lease.standing} lease of {who}")
     context.journal.write(
         "took-over",
-        standing=str(taken.standing),
+        standing=str(lease.standing),
         holder=previous.holder.name if previous else "an unknown holder",
         command=previous.holder.command if previous else None,
         since=previous.since_text if previous else None,

@@ -98,16 +98,16 @@ class Output:
             self.console.print(subject, markup=False)
 
     def _show_subject(self) -> None:
-        for each in self._unshown:
-            self.console.print(each, markup=False)
+        for item in self._unshown:
+            self.console.print(item, markup=False)
         self._unshown.clear()
 
     def head(self) -> None:
         """Say where the command works, before the first message on standard error."""
         if self.heading is not None and not self._is_headed:
             self._is_headed = True
-            told = self.heading(detect_screen(os.environ, sys.stderr))
-            self.console.print(told, markup=False)
+            text = self.heading(detect_screen(os.environ, sys.stderr))
+            self.console.print(text, markup=False)
 
     def headed(self, text: str) -> str:
         """Return a result for people whose first line says where the command works.
@@ -216,19 +216,19 @@ class Output:
             "To leave a healthy path without a prompt, use --yes --planned.",
         )
 
-    def confirm_by_name(self, question: str, name: str, given: str | None, hint: str) -> None:
+    def confirm_by_name(self, question: str, name: str, typed: str | None, hint: str) -> None:
         """Have a name typed: of what cannot be taken back, a yes would be too easy.
 
         Args:
             question: what is about to be done.
             name: what must be typed.
-            given: what was typed on the command line; None for nothing.
+            typed: what was typed on the command line; None for nothing.
             hint: how to go ahead without a prompt.
 
         Raises:
             Refused: another name was typed, or the command cannot prompt.
         """
-        if given is None:
+        if typed is None:
             import click
 
             _insist_on_terminal(
@@ -239,10 +239,10 @@ class Output:
             self._show_subject()
             self.warn(question)
             ask = partial(click.prompt, err=True, default="", show_default=False)
-            given = _prompt(partial(ask, f"To go ahead, type {name}")).strip()
-        if given != name:
+            typed = _prompt(partial(ask, f"To go ahead, type {name}")).strip()
+        if typed != name:
             raise Refused(
-                f"expected the name {name}, found {given!r}. Nothing was changed.",
+                f"expected the name {name}, found {typed!r}. Nothing was changed.",
                 "Type the name exactly as it is shown.",
             )
 
@@ -292,8 +292,8 @@ def show(text: str, data: Any, format_: str, query: Query | None = None, rows: s
     on = _detect_screen()
     of_query = on if format_ == formats.TABLE and query is not None else None
     try:
-        told = formats.format_result(text, data, format_, query, of_query, rows)
-        sys.stdout.write(escape_controls(told, STYLE) if on.colour else escape_controls(told))
+        message = formats.format_result(text, data, format_, query, of_query, rows)
+        sys.stdout.write(escape_controls(message, STYLE) if on.colour else escape_controls(message))
     except formats.QueryProblem as problem:
         raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
     sys.stdout.flush()
@@ -301,8 +301,8 @@ def show(text: str, data: Any, format_: str, query: Query | None = None, rows: s
 
 def _detect_screen() -> Screen:
     """Return what a result is shown on; what is piped is not folded."""
-    found = detect_screen(os.environ)
-    return found if sys.stdout.isatty() else replace(found, width=UNFOLDED)
+    screen = detect_screen(os.environ)
+    return screen if sys.stdout.isatty() else replace(screen, width=UNFOLDED)
 
 
 def detect_screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:

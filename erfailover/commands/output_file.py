@@ -66,28 +66,28 @@ def check(file: Path, kind: FileKind, option: str = "") -> None:
         UsageFailure: the message names the file and says what it is.
     """
     hint = "Name another file."
-    told = f"{option} {file}".lstrip()
+    text = f"{option} {file}".lstrip()
     try:
         content = input_file.read(file, MOST_BYTES)
     except FileNotFoundError:
         folder = file.parent
         if not folder.is_dir():
             raise UsageFailure(
-                f"{told} cannot be written: the folder {folder} does not exist",
+                f"{text} cannot be written: the folder {folder} does not exist",
                 f"mkdir -p {folder}",
             ) from None
         if not os.access(folder, os.W_OK):
-            raise UsageFailure(f"{told} cannot be written: {folder} is read-only", hint) from None
+            raise UsageFailure(f"{text} cannot be written: {folder} is read-only", hint) from None
         return
     except IsADirectoryError:
-        raise UsageFailure(f"{told} is a folder; expected a file", hint) from None
+        raise UsageFailure(f"{text} is a folder; expected a file", hint) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise UsageFailure(f"{told} cannot be written: {why}", hint) from None
+        raise UsageFailure(f"{text} cannot be written: {why}", hint) from None
     if content and not kind.is_one(content):
         what = "a site file" if SITE.is_one(content) else "something else"
         raise UsageFailure(
-            f"{told} already exists and is {what}, not {kind.name}: it is not overwritten",
+            f"{text} already exists and is {what}, not {kind.name}: it is not overwritten",
             "Name another file, or remove this one first.",
         )
 

@@ -46,7 +46,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
     site_file, output = context.site_file, context.output
     site = site_file.site
     if site.subscription is None and any(
-        "/None/" in each for each in permissions.list_groups(site)
+        "/None/" in group for group in permissions.list_groups(site)
     ):
         raise UsageFailure(
             f"{site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
@@ -70,22 +70,28 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
             f"Not seen published: {', '.join(checked.unconfirmed)}. If Azure answers "
             "InvalidActionOrNotAction, take them out; only drill needs them."
         )
-    more = [each.rstrip("/") for each in scopes]
-    found = permissions.build_role_definition(site, kind, more, checked.actions)
+    more = [name.rstrip("/") for name in scopes]
+    role_definition = permissions.build_role_definition(site, kind, more, checked.actions)
     output.head()
-    output.print_result(json.dumps(found, indent=2), found, heads=False, as_it_is=True)
+    output.print_result(
+        json.dumps(role_definition, indent=2), role_definition, heads=False, as_it_is=True
+    )
 
 
 def _read_operations(context: Context) -> dict[str, frozenset[str]]:
     """Return what the providers publish; nothing of those that could not be asked."""
     try:
         with context.doing("Asking Azure which actions it knows"):
-            found = read_operations(context.reader, permissions.list_providers(context.site))
+            operations = read_operations(context.reader, permissions.list_providers(context.site))
     except Failure as failure:
         context.output.print_info(f"Azure was not asked which actions it knows: {failure.message}")
         return {}
-    unread = {name: each.unknown for name, each in found.items() if each.value is None}
+    unread = {
+        name: reading.unknown for name, reading in operations.items() if reading.value is None
+    }
     if unread:
         names, why = ", ".join(unread), next(iter(unread.values()))
         context.output.print_info(f"Azure was not asked which actions {names} knows: {why}")
-    return {name: each.value for name, each in found.items() if each.value is not None}
+    return {
+        name: reading.value for name, reading in operations.items() if reading.value is not None
+    }

@@ -51,8 +51,8 @@ def show(
         and context.output.query is None
         and sys.stdout.isatty()
     ):
-        shown = context.output.headed(fitted(text, err=False))
-        CleanConsole(highlight=False, soft_wrap=True).print(apply_style(shown))
+        detail = context.output.headed(fitted(text, err=False))
+        CleanConsole(highlight=False, soft_wrap=True).print(apply_style(detail))
     else:
         context.output.print_result(text, whole)
     if out is not None:

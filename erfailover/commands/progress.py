@@ -111,8 +111,8 @@ class Progress:
                 self._held_up.pop(event.task.id, None)
                 self._in_flight[event.task.id] = _InFlight(event.task, self._clock.now())
         else:
-            known = self._in_flight.pop(event.task.id, None)
-            attempts = known.attempts if known else 1
+            in_flight = self._in_flight.pop(event.task.id, None)
+            attempts = in_flight.attempts if in_flight else 1
             self._held_up.pop(event.task.id, None)
             self._ended[event.task.id] = event.state
             self._counts[event.state] += 1
@@ -121,13 +121,15 @@ class Progress:
 
     def _note_wait(self, event: Event) -> bool:
         """Note why a task waits; tells whether that is news."""
-        known = self._in_flight.get(event.task.id)
-        if known is None:
+        in_flight = self._in_flight.get(event.task.id)
+        if in_flight is None:
             self._held_up[event.task.id] = event.task.title, event.note or ""
             return True
-        news = (bool(event.note) and known.why != event.note) or known.attempts < event.attempt
-        known.why, known.attempts = event.note or "", max(known.attempts, event.attempt)
-        known.until_s = None if event.wait_s is None else self._clock.now() + event.wait_s
+        news = (
+            bool(event.note) and in_flight.why != event.note
+        ) or in_flight.attempts < event.attempt
+        in_flight.why, in_flight.attempts = event.note or "", max(in_flight.attempts, event.attempt)
+        in_flight.until_s = None if event.wait_s is None else self._clock.now() + event.wait_s
         return news
 
     def _has_own_line(self, event: Event) -> bool:
@@ -154,27 +156,30 @@ class Progress:
             note = describe_wait(event.note or "", event.wait_s, event.attempt)
         elif event.state is not State.SKIPPED:
             detail = format_took(event.elapsed_s, attempts)
-        told = format_line(WORD[event.state], event.at_s, event.task.title, detail, note)
+        text = format_line(WORD[event.state], event.at_s, event.task.title, detail, note)
         if event.state is State.STARTED and note:
-            told = format_line("stopping", event.at_s, note)
+            text = format_line("stopping", event.at_s, note)
         if logs.is_json():
             fields = _build_fields(event, max(attempts, event.attempt))
-            logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
+            logging.getLogger(logs.PROGRESS).info("%s", text.strip(), extra={"fields": fields})
         elif self._live:
             width = max(self._console.width, 40)
-            for each in wrap(told, width, rest=" " * 24, cut_words=True):
-                self._console.print(each, markup=False)
+            for name in wrap(text, width, rest=" " * 24, cut_words=True):
+                self._console.print(name, markup=False)
         else:  # rich takes as long for a line as the whole step takes otherwise
-            self._console.file.write(told + "\n")
+            self._console.file.write(text + "\n")
             self._console.file.flush()
 
     def _render(self) -> RenderableType:
         now = self._clock.now()
         rows = [
             TaskRow(
-                each.task.title, now - each.began_s, each.task.usual, self._describe_wait(each, now)
+                in_flight.task.title,
+                now - in_flight.began_s,
+                in_flight.task.usual,
+                self._describe_wait(in_flight, now),
             )
-            for each in list(self._in_flight.values())
+            for in_flight in list(self._in_flight.values())
         ]
         ended = self._counts
         return build_table(
@@ -194,17 +199,17 @@ class Progress:
         """Return what is left; of many tasks once a second, because it looks at every one."""
         due_s = LOOK_AHEAD_S if self._is_long else 0.0
         if self._foresee is not None and time.monotonic() - self._foreseen_s >= due_s:
-            in_flight = {id_: now - each.began_s for id_, each in list(self._in_flight.items())}
+            in_flight = {id_: now - flight.began_s for id_, flight in list(self._in_flight.items())}
             state = RunState(now - self._began_s, dict(self._ended), in_flight)
             self._outlook = self._foresee(state)
             self._foreseen_s = time.monotonic()
         return self._outlook
 
-    def _describe_wait(self, each: _InFlight, now: float) -> str:
+    def _describe_wait(self, in_flight: _InFlight, now: float) -> str:
         """Why a task waits, counting down; nothing once that is over."""
-        if each.until_s is None or each.until_s <= now:
-            return each.why if each.until_s is None else ""
-        return describe_wait(each.why, each.until_s - now, each.attempts)
+        if in_flight.until_s is None or in_flight.until_s <= now:
+            return in_flight.why if in_flight.until_s is None else ""
+        return describe_wait(in_flight.why, in_flight.until_s - now, in_flight.attempts)
 
 
 def _build_fields(event: Event, attempts: int) -> dict[str, object]:

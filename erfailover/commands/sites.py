@@ -106,9 +106,9 @@ def _site_files(folder: Path, output: Output) -> Iterator[Path]:
 def _read_all(files: list[Path], clock: Clock | None, *, lab: bool) -> list[SiteLine]:
     """Read every site, several at once; the lines are in the order of the files."""
     clock = clock or SystemClock(read_clock_speed(os.environ))
-    contexts = [Context(SiteFile(each, os.environ, lab), _Silent(), clock=clock) for each in files]
+    contexts = [Context(SiteFile(file, os.environ, lab), _Silent(), clock=clock) for file in files]
     accesses = _Accesses()
-    pending, found = deque(contexts), dict[Path, SiteLine]()
+    pending, site_lines = deque(contexts), dict[Path, SiteLine]()
 
     def work() -> None:
         while True:
@@ -116,14 +116,14 @@ def _read_all(files: list[Path], clock: Clock | None, *, lab: bool) -> list[Site
                 context = pending.popleft()
             except IndexError:
                 return
-            found[context.site_file.path] = _line(context, accesses)
+            site_lines[context.site_file.path] = _line(context, accesses)
 
     try:
         run_all(clock, [work for _ in range(min(AT_ONCE, len(contexts)))])
     finally:
         for context in contexts:
             context.close()
-    return [found[each] for each in files]
+    return [site_lines[file] for file in files]
 
 
 class _Accesses:
@@ -153,24 +153,24 @@ def _line(context: Context, accesses: _Accesses) -> SiteLine:
     try:
         name = context.site_file.described.name
         accesses.share(context)
-        found = snapshot.read(context)
+        reading = snapshot.read(context)
     except SiteFileError as failure:
         return SiteLine(file, None, failure.exit_code, problem=_first_problem(failure))
     except Failure as failure:
         return SiteLine(file, name, failure.exit_code, problem=failure.message.splitlines()[0])
     except Exception as error:
-        told = escape_controls(f"a bug in erfailover: {type(error).__name__}: {error}")
-        return SiteLine(file, name, Failure.exit_code, problem=told.splitlines()[0])
+        text = escape_controls(f"a bug in erfailover: {type(error).__name__}: {error}")
+        return SiteLine(file, name, Failure.exit_code, problem=text.splitlines()[0])
     last, problem = _last_run(context)
-    if found.health.healthy is None:
-        problem = next(iter(found.observed.unknown.values()), problem)
+    if reading.health.healthy is None:
+        problem = next(iter(reading.observed.unknown.values()), problem)
     codes = {True: 0, False: VerificationFailed.exit_code, None: UnknownReading.exit_code}
     return SiteLine(
         file,
         name,
-        codes[found.health.healthy],
-        found.health,
-        found.picture.drill_runs,
+        codes[reading.health.healthy],
+        reading.health,
+        reading.picture.drill_runs,
         last,
         problem,
     )
@@ -201,7 +201,8 @@ def _raise_worst(lines: list[SiteLine]) -> None:
     named = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
     verb = "is" if len(bad) == 1 else "are"
     failure = Failure(
-        f"{len(bad)} of {format_count(len(lines), 'site')} {verb} not healthy or could not be read: "
+        f"{len(bad)} of {format_count(len(lines), 'site')} {verb} not healthy or could not be "
+        "read: "
         f"{named}",
         "For the details of one: erfailover status --site FILE",
     )

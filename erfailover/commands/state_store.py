@@ -57,25 +57,25 @@ def open_store(
             f"{site_file} keeps its state in {state}, and the package for that is not installed",
             "Install it: pip install 'erfailover[blob]'",
         ) from None
-    given = access()
+    result = access()
     location = parse(state)
-    endpoint = _read_blob_endpoint(site_file.environment) or given.cloud.build_blob_endpoint(
+    endpoint = _read_blob_endpoint(site_file.environment) or result.cloud.build_blob_endpoint(
         location.account
     )
     if endpoint is None:
         raise UsageFailure(
             f"{site_file} keeps its state in {location}, and the endpoint of storage accounts in "
-            f"the cloud {given.cloud.name} is unknown",
+            f"the cloud {result.cloud.name} is unknown",
             "Set ERFAILOVER_BLOB_ENDPOINT to the account's blob endpoint.",
         )
     remote = BlobStore(
         location,
         endpoint,
         say=say,
-        make_credential=lambda: given.credential,
-        renew_credential=given.credential.renew,
-        transport=given.build_transport,
-        agent=given.agent,
+        make_credential=lambda: result.credential,
+        renew_credential=result.credential.renew,
+        transport=result.build_transport,
+        agent=result.agent,
     )
     return SharedStore(remote, local, break_glass, say)
 

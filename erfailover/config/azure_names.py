@@ -23,7 +23,7 @@ def is_group(name: str) -> bool:
     return (
         1 <= len(name) <= LONGEST_GROUP
         and not name.endswith(".")
-        and all(each in "_-.()" or category(each) in _OF_GROUPS for each in name)
+        and all(text in "_-.()" or category(text) in _OF_GROUPS for text in name)
     )
 
 

@@ -48,7 +48,7 @@ class SiteFileError(UsageFailure):
     """
 
     def __init__(self, file: str, problems: list[Problem], hint: str | None = None) -> None:
-        self.problems = tuple(sorted(problems, key=lambda each: each.line or 0))
+        self.problems = tuple(sorted(problems, key=lambda item: item.line or 0))
         lines = [problem.format_line(file) for problem in self.problems[:MOST_TOLD]]
         if (more := len(self.problems) - MOST_TOLD) > 0:
             lines.append(f"{file}: and {more} more")
@@ -76,7 +76,10 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
         raise SiteFileError(file, unreadable.problems) from unreadable
     site, problems = _build_site(source)
     if site is not None:
-        problems = [replace(each, line=source.find_line(each.keys)) for each in cross_checks(site)]
+        problems = [
+            replace(cross_check, line=source.find_line(cross_check.keys))
+            for cross_check in cross_checks(site)
+        ]
     if problems or site is None:
         raise SiteFileError(file, problems)
     return replace(site, subscription=site.subscription or environment.get(SUBSCRIPTION_VARIABLE))
@@ -110,22 +113,22 @@ def _read_content(path: FilePath) -> bytes:
             file, [Problem((), "a site file", "a directory", "name the file in it")]
         ) from None
     except (OSError, ValueError) as error:
-        found = getattr(error, "strerror", None) or "a name that no file can have"
-        raise SiteFileError(file, [Problem((), "a readable file", found)]) from None
+        result = getattr(error, "strerror", None) or "a name that no file can have"
+        raise SiteFileError(file, [Problem((), "a readable file", result)]) from None
 
 
 def _build_site(source: Source) -> tuple[Site | None, list[Problem]]:
     """Return the site that the values make, and what is wrong with them."""
     if not isinstance(source.values, dict):
-        found = "nothing" if source.values is None else _describe_value(source.values)
+        actual = "nothing" if source.values is None else _describe_value(source.values)
         remedy = "'erfailover init' writes a complete one"
-        return None, [Problem((), "a site: keys and their values", found, remedy, 1)]
+        return None, [Problem((), "a site: keys and their values", actual, remedy, 1)]
     try:
         return _build_adapter().validate_python(source.values), []
     except ValidationError as error:
         of_place: dict[Keys, Problem] = {}
-        for each in error.errors(include_url=False, include_input=False)[: MOST_TOLD + 1]:
-            problem = _to_problem(each, source)
+        for item in error.errors(include_url=False, include_input=False)[: MOST_TOLD + 1]:
+            problem = _to_problem(item, source)
             of_place.setdefault(problem.keys, problem)
         return None, list(of_place.values())
 
@@ -156,14 +159,14 @@ def _to_problem(error: ErrorDetails, source: Source) -> Problem:
     if type_ is None:
         return _report_unknown_key(keys, [field.name for field in fields(above)], line)
     # A shared key itself may be written where only its place belongs.
-    found = "something else" if keys[:2] == ("topology", "shared_keys") else _describe_value(value)
-    return Problem(keys, _describe_type(type_), found, _suggest_remedy(type_, value), line)
+    actual = "something else" if keys[:2] == ("topology", "shared_keys") else _describe_value(value)
+    return Problem(keys, _describe_type(type_), actual, _suggest_remedy(type_, value), line)
 
 
 def _get_item(value: Any, part: str | int) -> Any:
     """Return what a key or position of a value leads to; pydantic writes most keys as text."""
     if isinstance(value, dict):
-        return next((each for key, each in value.items() if str(key) == str(part)), None)
+        return next((item for key, item in value.items() if str(key) == str(part)), None)
     return value[part]
 
 
@@ -190,12 +193,12 @@ def _list_members(type_: Any) -> tuple[Any, ...]:
     """Return the members of a union other than None; none for any other type."""
     if get_origin(type_) not in (Union, UnionType):
         return ()
-    return tuple(each for each in get_args(type_) if each is not NoneType)
+    return tuple(arg for arg in get_args(type_) if arg is not NoneType)
 
 
 def _find_member(union: Any, tag: str | int) -> Any:
     """Return the class that pydantic chose of a union; the whole union if it chose none."""
-    return next((each for each in list_classes(union) if each.__name__ == tag), union)
+    return next((class_ for class_ in list_classes(union) if class_.__name__ == tag), union)
 
 
 def _report_unknown_key(keys: Keys, allowed: list[str], line: int | None) -> Problem:
@@ -203,8 +206,8 @@ def _report_unknown_key(keys: Keys, allowed: list[str], line: int | None) -> Pro
     close = difflib.get_close_matches(key, allowed, 1, 0.6)
     remedy = f"did you mean {close[0]!r}?" if close else "remove it"
     where = f" under {format_keys(keys[:-1])}" if keys[:-1] else ""
-    found = f"the unknown key {shorten(key)!r}{where}"
-    return Problem(keys, f"one of {', '.join(allowed)}", found, remedy, line)
+    actual = f"the unknown key {shorten(key)!r}{where}"
+    return Problem(keys, f"one of {', '.join(allowed)}", actual, remedy, line)
 
 
 def _suggest_remedy(type_: Any, value: Any) -> str | None:
@@ -225,9 +228,9 @@ def _suggest_remedy(type_: Any, value: Any) -> str | None:
 def _describe_type(type_: Any) -> str:
     """Return a type in words."""
     if get_origin(type_) is Literal:
-        return " or ".join(repr(each) for each in get_args(type_))
+        return " or ".join(repr(arg) for arg in get_args(type_))
     if members := _list_members(type_):
-        return " or ".join(_describe_type(each) for each in members)
+        return " or ".join(_describe_type(member) for member in members)
     simple = {
         str: "text",
         bool: "true or false",
@@ -239,8 +242,8 @@ def _describe_type(type_: Any) -> str:
     if type_ in simple:
         return simple[type_]
     if is_dataclass(type_):
-        required = [each.name for each in fields(type_) if is_required(each)]
-        return f"keys and values ({', '.join(required or [each.name for each in fields(type_)])})"
+        required = [field.name for field in fields(type_) if is_required(field)]
+        return f"keys and values ({', '.join(required or [field.name for field in fields(type_)])})"
     if get_origin(type_) is tuple:
         return "a list"
     return "keys and values"

@@ -18,8 +18,8 @@ def line_that_names(path: Path, name: str) -> int | None:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError):
         return None
-    found = (number for number, line in enumerate(lines, 1) if whole.search(_code(line)))
-    return next(found, None)
+    rows = (number for number, line in enumerate(lines, 1) if whole.search(_code(line)))
+    return next(rows, None)
 
 
 def _code(line: str) -> str:

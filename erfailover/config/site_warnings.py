@@ -20,7 +20,7 @@ def warnings(site: Site) -> Iterator[str]:
         )
     if not site.probes:
         yield "no probes: a switch is verified by routes alone; add probes"
-    elif not any(getattr(each, "continuous", False) for each in site.probes.values()):
+    elif not any(getattr(probe, "continuous", False) for probe in site.probes.values()):
         yield (
             "no continuous probe: the outage of a switch is estimated, not measured; set "
             "continuous: true on a probe that runs on this machine"

@@ -85,9 +85,9 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
                 "'az account show --query id -o tsv' prints it.",
             )
         return Subscription(named, VARIABLE)
-    found, why_not = read_az_default(site, environment)
-    if found is not None:
-        return Subscription(found, AZ)
+    actual, why_not = read_az_default(site, environment)
+    if actual is not None:
+        return Subscription(actual, AZ)
     raise UsageFailure(
         f"no subscription: {file} has no subscription:, {VARIABLE} is not set, and {why_not}",
         f"Add subscription: <id> to the site file, or export {VARIABLE}=<id>, or run az login "
@@ -116,7 +116,7 @@ def names_in_az(subscription: str, environment: Mapping[str, str]) -> AzNames:
         rows = _profile(_folder_of_az(environment))
     except (OSError, ValueError, KeyError, TypeError):
         return AzNames()
-    row = next((each for each in rows if str(each.get("id")).lower() == subscription.lower()), {})
+    row = next((body for body in rows if str(body.get("id")).lower() == subscription.lower()), {})
     keys = ("name", "tenantId", "tenantDefaultDomain")
     return AzNames(*(str(row.get(key) or "") for key in keys))
 
@@ -133,7 +133,7 @@ def _profile(folder: str) -> list[dict[str, Any]]:
         OSError, ValueError, KeyError, TypeError: there is no profile, or it cannot be read.
     """
     read: Any = json.loads((Path(folder) / "azureProfile.json").read_text("utf-8-sig"))
-    return [each for each in read["subscriptions"] if isinstance(each, dict)]
+    return [item for item in read["subscriptions"] if isinstance(item, dict)]
 
 
 def read_az_default(site: Site, environment: Mapping[str, str]) -> tuple[str | None, str]:
@@ -149,7 +149,7 @@ def read_az_default(site: Site, environment: Mapping[str, str]) -> tuple[str | N
         return None, f"az is not signed in (nothing in {folder})"
     except (OSError, ValueError, KeyError, TypeError):
         return None, f"az's profile in {folder} cannot be read"
-    row = next((each for each in rows if each.get("isDefault")), None)
+    row = next((body for body in rows if body.get("isDefault")), None)
     if row is None:
         return None, "az has no default subscription"
     # az stores a tenant without subscriptions as one, under the tenant's id.
@@ -157,7 +157,7 @@ def read_az_default(site: Site, environment: Mapping[str, str]) -> tuple[str | N
     if not GUID.fullmatch(str(row.get("id"))) or name.startswith("N/A(tenant level"):
         return None, "az's default is an account without a subscription"
     cloud = str(row.get("environmentName") or "")
-    wanted = AZ_CLOUDS.get(site.cloud_name) if site.cloud_name else None
-    if not environment.get("ERFAILOVER_ENDPOINT") and wanted and cloud and cloud != wanted:
-        return None, f"az's default is in the cloud {cloud}, the site in {wanted}"
+    desired = AZ_CLOUDS.get(site.cloud_name) if site.cloud_name else None
+    if not environment.get("ERFAILOVER_ENDPOINT") and desired and cloud and cloud != desired:
+        return None, f"az's default is in the cloud {cloud}, the site in {desired}"
     return str(row["id"]), ""

@@ -34,8 +34,8 @@ def find_problems(site: Site) -> Iterator[Problem]:
             needed = True
             yield _build_group_problem(keys, value)
     if site.topology is not None and site.resource_group is None and not needed:
-        found = "no such key"
-        yield Problem(("resource_group",), "text", found, "provision makes the topology in it")
+        actual = "no such key"
+        yield Problem(("resource_group",), "text", actual, "provision makes the topology in it")
 
 
 def _build_group_problem(keys: Keys, value: str) -> Problem:

@@ -35,11 +35,11 @@ def check_shared_keys(keys: Keys, named: TopologySharedKeys | None) -> Iterator[
         yield Problem((*keys, "key_vault"), expected, "something else", remedy)
     if not SECRET_NAME.fullmatch(named.secret):
         remedy = "its name, not the shared key itself: no secret belongs in a site file"
-        expected, found = "a secret's name: 1 to 127 letters, digits and hyphens", "something else"
-        yield Problem((*keys, "secret"), expected, found, remedy)
+        expected, actual = "a secret's name: 1 to 127 letters, digits and hyphens", "something else"
+        yield Problem((*keys, "secret"), expected, actual, remedy)
     if named.version is not None and not SECRET_VERSION.fullmatch(named.version):
-        expected, found = "a version of the secret: 32 hexadecimal digits", "something else"
-        yield Problem((*keys, "version"), expected, found, "leave it out for the newest")
+        expected, actual = "a version of the secret: 32 hexadecimal digits", "something else"
+        yield Problem((*keys, "version"), expected, actual, "leave it out for the newest")
 
 
 def _is_vault(url: str) -> bool:

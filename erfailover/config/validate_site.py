@@ -53,9 +53,9 @@ def find_problems(site: Site) -> list[Problem]:
         *_check_prefixes_and_times(site),
         *probe_problems(site),
         *(
-            each
+            problem
             for i, spoke in enumerate(site.spokes)
-            for each in _check_spoke(("spokes", i), spoke)
+            for problem in _check_spoke(("spokes", i), spoke)
         ),
         *_check_peering_names(site),
         *check_topology(site),
@@ -82,8 +82,8 @@ def _check_names(site: Site) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(("state",), FORM, f"{site.state!r}", str(error))
     if not re.fullmatch(r"[a-z0-9]+", site.location):
-        found, remedy = repr(site.location), "'az account list-locations' lists them"
-        yield Problem(("location",), "a region's name like westeurope", found, remedy)
+        actual, remedy = repr(site.location), "'az account list-locations' lists them"
+        yield Problem(("location",), "a region's name like westeurope", actual, remedy)
 
 
 def _check_peering_location(site: Site) -> Iterator[Problem]:
@@ -126,15 +126,15 @@ def check_tenants(site: Site) -> Iterator[Problem]:
         if not GUID.fullmatch(tenant):
             remedy = "'az account show --query tenantId -o tsv' prints it"
             yield Problem(("tenants", tenant), "a tenant's id (a GUID)", repr(tenant), remedy)
-    known = [tenant.lower() for tenant in site.tenants]
+    lines = [tenant.lower() for tenant in site.tenants]
     for tenant in site.tenants:
-        if known.count(tenant.lower()) > 1 and tenant != tenant.lower():
+        if lines.count(tenant.lower()) > 1 and tenant != tenant.lower():
             yield Problem(("tenants", tenant), "each tenant once", repr(tenant))
-    if len(known) > MOST_TENANTS:
+    if len(lines) > MOST_TENANTS:
         yield Problem(
             ("tenants",),
             f"at most {MOST_TENANTS} tenants",
-            str(len(known)),
+            str(len(lines)),
             "Azure takes no more auxiliary tokens; the tenant that you sign in to needs no entry, "
             "and a separate site serves the spokes of the others",
         )
@@ -154,30 +154,30 @@ def _check_hubs_and_spokes(site: Site) -> Iterator[Problem]:
             ("backup", "gateway"), "another gateway than the primary's", repr(site.backup.gateway)
         )
     hubs = {site.get_hub(role).virtual_network.lower() for role in Role}
-    seen: set[str] = set()
+    names: set[str] = set()
     for i, spoke in enumerate(site.spokes):
         name = spoke.virtual_network.lower()
-        if name in hubs or name in seen:
+        if name in hubs or name in names:
             expected = "a VNet that is no hub and no other spoke"
             yield Problem(("spokes", i, "virtual_network"), expected, repr(spoke.virtual_network))
-        seen.add(name)
+        names.add(name)
 
 
 def _check_spoke_names(site: Site) -> Iterator[Problem]:
     """Plans, journals and reports tell spokes apart by their names."""
-    seen: set[str] = set()
+    names: set[str] = set()
     for i, spoke in enumerate(site.spokes):
         if not SPOKE_NAME.fullmatch(spoke.name):
             expected = "letters, digits and ._-()/, a letter or digit first"
             yield Problem(("spokes", i, "name"), expected, repr(spoke.name))
-        if spoke.name.lower() in seen:
+        if spoke.name.lower() in names:
             yield Problem(
                 ("spokes", i, "name"),
                 "a name that no other spoke has",
                 repr(spoke.name),
                 "two VNets may have the same name; give this spoke its own name:",
             )
-        seen.add(spoke.name.lower())
+        names.add(spoke.name.lower())
 
 
 def _check_prefixes_and_times(site: Site) -> Iterator[Problem]:
@@ -188,7 +188,7 @@ def _check_prefixes_and_times(site: Site) -> Iterator[Problem]:
             "none",
             "name the prefixes of the far end: they decide whether a path is healthy",
         )
-    for name in (each.name for each in fields(site.timing)):
+    for name in (field.name for field in fields(site.timing)):
         value = getattr(site.timing, name)
         if not 0 <= value < float("inf") or (value == 0 and name != "failback_hold_time_s"):
             yield Problem(("timing", name), "seconds, above 0", f"{value:g}")
@@ -234,13 +234,13 @@ def _check_keep_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
     home, away = peering.on_expressroute, peering.on_ipsec
     if home == "absent" or away == "absent":
         return
-    kept = [flags.allow_forwarded_traffic == "keep" for flags in (home, away)]
-    if kept == [True, False]:
-        found = "true" if away.allow_forwarded_traffic else "false"
+    rows = [flags.allow_forwarded_traffic == "keep" for flags in (home, away)]
+    if rows == [True, False]:
+        actual = "true" if away.allow_forwarded_traffic else "false"
         yield Problem(
             (*keys, "on_ipsec", "allow_forwarded_traffic"),
             "keep, as on_expressroute has",
-            found,
+            actual,
             "or say true or false on either path: a switch back could not know what was before",
         )
 
@@ -276,9 +276,9 @@ def _check_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Prob
         flags = spoke.get_outward(role).get_flags(path) or Flags()
         place = (*keys, f"spoke_to_{role}", f"on_{path}")
         if role is serving and not flags.use_remote_gateways:
-            found = "'absent'" if spoke.get_outward(role).get_flags(path) is None else "false"
+            actual = "'absent'" if spoke.get_outward(role).get_flags(path) is None else "false"
             remedy = f"on the path {path} the spoke uses the gateway of the {role} hub"
-            yield Problem((*place, "use_remote_gateways"), "true", found, remedy)
+            yield Problem((*place, "use_remote_gateways"), "true", actual, remedy)
         if role is not serving and flags.use_remote_gateways:
             yield Problem(
                 (*place, "use_remote_gateways"),

@@ -77,11 +77,11 @@ def check_topology(site: Site) -> list[Problem]:
     ]
 
 
-def _check_known(keys: Keys, kind: str, name: str, known: Mapping[str, Any]) -> Iterator[Problem]:
-    if name not in known:
-        listed = ", ".join(islice(known, MOST_LISTED)) or "none"
-        listed += ", ..." if len(known) > MOST_LISTED else ""
-        yield Problem(keys, f"a {kind} of the topology ({listed})", repr(name))
+def _check_known(keys: Keys, kind: str, name: str, defined: Mapping[str, Any]) -> Iterator[Problem]:
+    if name not in defined:
+        text = ", ".join(islice(defined, MOST_LISTED)) or "none"
+        text += ", ..." if len(defined) > MOST_LISTED else ""
+        yield Problem(keys, f"a {kind} of the topology ({text})", repr(name))
 
 
 def _check_names(topology: Topology) -> Iterator[Problem]:
@@ -112,9 +112,9 @@ def _check_hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
         yield from _check_known((role, "gateway"), "gateway", hub.gateway, gateways)
         gateway = gateways.get(hub.gateway)
         if gateway and gateway.virtual_network != hub.virtual_network:
-            found = f"one in {gateway.virtual_network}"
-            yield Problem((role, "gateway"), f"a gateway in {hub.virtual_network}", found)
-    with_gateway = {each.virtual_network for each in gateways.values()}
+            actual = f"one in {gateway.virtual_network}"
+            yield Problem((role, "gateway"), f"a gateway in {hub.virtual_network}", actual)
+    with_gateway = {topology_gateway.virtual_network for topology_gateway in gateways.values()}
     for i, spoke in enumerate(site.spokes):
         keys: Keys = ("spokes", i, "virtual_network")
         yield from _check_known(keys, "VNet", spoke.virtual_network, networks)
@@ -133,12 +133,12 @@ class _Prefixes:
     def add(self, prefix: IPv4Network, owner: str) -> None:
         """Add a prefix."""
         self._own.setdefault(prefix, (owner, prefix))
-        for each in _iter_with_supernets(prefix):
-            self._above.setdefault(each, (owner, prefix))
+        for with_supernet in _iter_with_supernets(prefix):
+            self._above.setdefault(with_supernet, (owner, prefix))
 
     def has_one_above(self, prefix: IPv4Network) -> bool:
         """Return whether a prefix lies in one of these, or is one."""
-        return any(each in self._own for each in _iter_with_supernets(prefix))
+        return any(with_supernet in self._own for with_supernet in _iter_with_supernets(prefix))
 
     def find_overlap(self, prefix: IPv4Network) -> tuple[str, IPv4Network] | None:
         """Return one of these that overlaps a prefix, with its owner; None if none does."""
@@ -175,17 +175,17 @@ def _check_networks(topology: Topology) -> Iterator[Problem]:
 
 
 def _check_overlaps(topology: Topology) -> Iterator[Problem]:
-    seen = _Prefixes()
+    prefixes = _Prefixes()
     for name, network in topology.virtual_networks.items():
         for prefix in network.address_space:
-            if clash := seen.find_overlap(prefix):
+            if clash := prefixes.find_overlap(prefix):
                 yield Problem(
                     (*ROOT, "virtual_networks", name, "address_space"),
                     f"prefixes apart from {clash[0]}'s {clash[1]}",
                     str(prefix),
                     "Azure refuses to peer VNets that overlap, and BGP cannot tell them apart",
                 )
-            seen.add(prefix, name)
+            prefixes.add(prefix, name)
 
 
 def _check_gateways(topology: Topology) -> Iterator[Problem]:
@@ -200,8 +200,8 @@ def _check_gateways(topology: Topology) -> Iterator[Problem]:
             remedy = f"add a subnet of that name to {network_name}, a /27 or larger"
             yield Problem(place, f"a VNet with a {GATEWAY_SUBNET}", repr(network_name), remedy)
         if network_name in placed:
-            found = f"{network_name} again, as for {placed[network_name]}"
-            yield Problem(place, "one gateway in a VNet", found)
+            actual = f"{network_name} again, as for {placed[network_name]}"
+            yield Problem(place, "one gateway in a VNet", actual)
         placed.setdefault(network_name, name)
         yield from _check_asn((*keys, "asn"), name, gateway.asn, asns)
         if not SKU.fullmatch(gateway.sku) or not gateway.sku.endswith("AZ"):
@@ -213,20 +213,23 @@ def _check_gateways(topology: Topology) -> Iterator[Problem]:
             )
 
 
-def _check_asn(keys: Keys, name: str, asn: int, seen: dict[int, str]) -> Iterator[Problem]:
+def _check_asn(keys: Keys, name: str, asn: int, owners: dict[int, str]) -> Iterator[Problem]:
     if asn in RESERVED_ASNS or not 0 < asn < 2**32 - 1:
         owner = RESERVED_ASNS.get(asn, "outside the range of ASNs")
         remedy = "take a private one, such as 65000 to 65010"
         yield Problem(keys, "an ASN that a gateway may have", f"{asn} ({owner})", remedy)
-    if asn in seen:
-        yield Problem(keys, "a different ASN for each", f"{asn}, as {seen[asn]} has")
-    seen.setdefault(asn, name)
+    if asn in owners:
+        yield Problem(keys, "a different ASN for each", f"{asn}, as {owners[asn]} has")
+    owners.setdefault(asn, name)
 
 
 def _check_connections(topology: Topology) -> Iterator[Problem]:
-    directions = {(each.gateway, each.far_gateway) for each in topology.connections.values()}
+    directions = {
+        (topology_connection.gateway, topology_connection.far_gateway)
+        for topology_connection in topology.connections.values()
+    }
     stands_for: dict[str, str] = {}
-    seen: set[tuple[str, str]] = set()
+    visited: set[tuple[str, str]] = set()
     for name, connection in topology.connections.items():
         keys: Keys = (*ROOT, "connections", name)
         near, far = connection.gateway, connection.far_gateway
@@ -237,14 +240,14 @@ def _check_connections(topology: Topology) -> Iterator[Problem]:
         if (far, near) not in directions:
             remedy = "a tunnel needs a connection at both ends; add the other"
             yield Problem(keys, f"a connection from {far} to {near} too", "none", remedy)
-        if (near, far) in seen:
+        if (near, far) in visited:
             yield Problem(keys, f"one connection from {near} to {far}", "another")
-        seen.add((near, far))
+        visited.add((near, far))
         local = connection.local_network_gateway
         if stands_for.setdefault(local, far) != far:
             expected = f"a local network gateway that represents only {far}"
-            found = f"{local!r}, which represents {stands_for[local]}"
-            yield Problem((*keys, "local_network_gateway"), expected, found)
+            actual = f"{local!r}, which represents {stands_for[local]}"
+            yield Problem((*keys, "local_network_gateway"), expected, actual)
         if not is_name(LOCAL_GATEWAY, local):
             place = (*keys, "local_network_gateway")
             yield Problem(place, azure_names.describe_expected(LOCAL_GATEWAY), repr(local))
@@ -282,25 +285,25 @@ def _check_peerings(site: Site, topology: Topology) -> Iterator[Problem]:
         if peering.flags.allow_forwarded_traffic == "keep":
             place = (*keys, "flags", "allow_forwarded_traffic")
             yield Problem(place, "true or false", "'keep'", "there is nothing yet to keep")
-    with_gateway = {each.virtual_network for each in topology.gateways.values()}
-    told: set[Keys] = set()
+    with_gateway = {gateway.virtual_network for gateway in topology.gateways.values()}
+    visited: set[Keys] = set()
     for path in Path:
         for problem in _check_peerings_on_path(
             list(_iter_peerings(site, topology, path)), with_gateway
         ):
-            if problem.keys not in told:
-                told.add(problem.keys)
+            if problem.keys not in visited:
+                visited.add(problem.keys)
                 yield problem
 
 
 def _check_peerings_on_path(all_: list[Directed], with_gateway: set[str]) -> Iterator[Problem]:
     flags_of = {(network, remote): flags for _, network, remote, flags in all_}
-    seen: set[tuple[str, str]] = set()
+    visited: set[tuple[str, str]] = set()
     users: dict[str, str] = {}
     for keys, network, remote, flags in all_:
         if network == remote:
             yield Problem((*keys, "remote_virtual_network"), "another VNet", repr(remote))
-        elif (network, remote) in seen:
+        elif (network, remote) in visited:
             yield Problem(keys, f"one peering from {network} to {remote}", "another")
         elif (remote, network) not in flags_of:
             remedy = "a peering stays Initiated until its opposite exists; add it"
@@ -309,7 +312,7 @@ def _check_peerings_on_path(all_: list[Directed], with_gateway: set[str]) -> Ite
             yield from _check_remote_gateways(
                 keys, network, remote, flags_of[remote, network], with_gateway, users
             )
-        seen.add((network, remote))
+        visited.add((network, remote))
 
 
 def _check_remote_gateways(
@@ -340,19 +343,22 @@ def _check_machines(topology: Topology) -> Iterator[Problem]:
     for name, machine in topology.machines.items():
         keys: Keys = (*ROOT, "machines", name)
         yield from _check_machine(keys, machine)
-        networks = {each.subnet.split("/")[0] for each in machine.interfaces.values()}
+        networks = {
+            topology_interface.subnet.split("/")[0]
+            for topology_interface in machine.interfaces.values()
+        }
         if len(networks) > 1:
-            found = join_names(sorted(networks), MOST_LISTED)
-            yield Problem((*keys, "interfaces"), "interfaces in one VNet", found)
+            actual = join_names(sorted(networks), MOST_LISTED)
+            yield Problem((*keys, "interfaces"), "interfaces in one VNet", actual)
         for interface_name, interface in machine.interfaces.items():
             place: Keys = (*keys, "interfaces", interface_name)
             if interface_name in interfaces:
-                found = f"{interface_name!r}, as {interfaces[interface_name]} has"
-                yield Problem(place, "a name no other interface has", found)
+                actual = f"{interface_name!r}, as {interfaces[interface_name]} has"
+                yield Problem(place, "a name no other interface has", actual)
             interfaces.setdefault(interface_name, name)
             if interface.address in addresses:
-                found = f"{interface.address}, as {addresses[interface.address]} has"
-                yield Problem((*place, "address"), "an unused address", found)
+                actual = f"{interface.address}, as {addresses[interface.address]} has"
+                yield Problem((*place, "address"), "an unused address", actual)
             addresses.setdefault(interface.address, interface_name)
             yield from _check_interface(place, interface.subnet, interface.address, topology)
 
@@ -362,16 +368,16 @@ def _check_interface(
 ) -> Iterator[Problem]:
     network_name, _, subnet_name = subnet.partition("/")
     network = topology.virtual_networks.get(network_name, TopologyNetwork(()))
-    found = network.subnets.get(subnet_name)
-    if found is None:
+    topology_subnet = network.subnets.get(subnet_name)
+    if topology_subnet is None:
         remedy = "write <virtual network>/<subnet>, as in vnet1/vnet1-sub1"
         yield Problem((*keys, "subnet"), "a subnet of the topology", repr(subnet), remedy)
         return
     if subnet_name == GATEWAY_SUBNET:
         yield Problem((*keys, "subnet"), f"a subnet other than {GATEWAY_SUBNET}", repr(subnet))
-    if found.prefix.prefixlen > SMALLEST_SUBNET:
+    if topology_subnet.prefix.prefixlen > SMALLEST_SUBNET:
         return
-    first, last = found.prefix[4], found.prefix[-2]
+    first, last = topology_subnet.prefix[4], topology_subnet.prefix[-2]
     if not first <= address <= last:
         remedy = "Azure keeps the first four addresses of a subnet and the last"
         yield Problem((*keys, "address"), f"one from {first} to {last}", str(address), remedy)
@@ -385,16 +391,16 @@ def _check_machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
     if not ADMIN_NAME.fullmatch(machine.admin_username) or (
         machine.admin_username in FORBIDDEN_ADMINS
     ):
-        found = repr(machine.admin_username)
-        yield Problem((*keys, "admin_username"), "a user name that Azure allows", found)
+        actual = repr(machine.admin_username)
+        yield Problem((*keys, "admin_username"), "a user name that Azure allows", actual)
     yield from check_ssh_key(keys, machine)
     interfaces = list(machine.interfaces.values())
     if not interfaces:
         yield Problem((*keys, "interfaces"), "at least one interface", "none")
     if machine.nat_for is None:
         return
-    fits = [each.public for each in interfaces[:1]] == [True] and len(interfaces[1:]) == 1
-    if not fits or not all(each.forwarding for each in interfaces):
+    fits = [interface.public for interface in interfaces[:1]] == [True] and len(interfaces[1:]) == 1
+    if not fits or not all(interface.forwarding for interface in interfaces):
         yield Problem(
             (*keys, "nat_for"),
             "a machine with two interfaces that forward, the first of them public",
@@ -424,13 +430,13 @@ def _check_routes(topology: Topology) -> Iterator[Problem]:
 
 
 def _check_probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
-    known = {each: None for machine in topology.machines.values() for each in machine.interfaces}
+    by_name = {text: None for machine in topology.machines.values() for text in machine.interfaces}
     for name, probe in site.probes.items():
         keys: Keys = ("probes", name)
         for key, machine in zip(("machine", "through"), list_machines(probe), strict=False):
             yield from _check_known((*keys, key), "machine", machine, topology.machines)
         for interface in list_interfaces(probe):
-            yield from _check_known((*keys, "interface"), "network interface", interface, known)
+            yield from _check_known((*keys, "interface"), "network interface", interface, by_name)
     if isinstance(site.drill, SiteFailoverTest):
         place: Keys = ("drill", "peering_location")
         expected = "no site failover test: provision makes a VPN gateway of the primary"
@@ -439,13 +445,13 @@ def _check_probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]
     if not isinstance(site.drill, Drill):
         return
     if site.drill.bgp_peering_address == site.drill.unused_bgp_peering_address:
-        unused, found = ("drill", "unused_bgp_peering_address"), site.drill.bgp_peering_address
-        yield Problem(unused, "an unused address", f"{found}, the gateway's own")
+        unused, address = ("drill", "unused_bgp_peering_address"), site.drill.bgp_peering_address
+        yield Problem(unused, "an unused address", f"{address}, the gateway's own")
     primary = site.get_hub(ROLE_OF_PATH[Path.EXPRESSROUTE]).gateway
     of_primary = {
-        each.local_network_gateway: each
-        for each in topology.connections.values()
-        if each.gateway == primary
+        connection.local_network_gateway: connection
+        for connection in topology.connections.values()
+        if connection.gateway == primary
     }
     if site.drill.local_network_gateway not in of_primary:
         yield Problem(

@@ -123,9 +123,9 @@ def parse(content: bytes) -> Source:
         raise UnreadableYaml([_to_problem(error, text)]) from error
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        found = f"the character U+{error.character:04X}"
+        actual = f"the character U+{error.character:04X}"
         remedy = "remove it; a text in double quotes can have it as an escape"
-        raise UnreadableYaml([Problem((), "printable text", found, remedy, line)]) from error
+        raise UnreadableYaml([Problem((), "printable text", actual, remedy, line)]) from error
     except (yaml.YAMLError, ValueError) as error:
         raise UnreadableYaml([Problem((), "YAML", str(error).splitlines()[0])]) from error
     finally:
@@ -175,9 +175,9 @@ class _Loader(_Base):  # type: ignore[misc]
     def _compute_size(self, node: Node) -> tuple[int, int]:
         """Return the values in a node, and how deep they are nested; 1 of one still composed."""
         inner = [
-            self._sizes.get(id(each), (1, 1))
+            self._sizes.get(id(value), (1, 1))
             for item in (node.value if isinstance(node, CollectionNode) else ())
-            for each in (item if isinstance(item, tuple) else (item,))
+            for value in (item if isinstance(item, tuple) else (item,))
         ]
         return 1 + sum(size for size, _ in inner), 1 + max((depth for _, depth in inner), default=0)
 
@@ -212,7 +212,7 @@ class _Reader:
         if isinstance(node, MappingNode):
             return self._read_mapping(node, keys, above)
         if isinstance(node, SequenceNode):
-            return [self.read_value(each, (*keys, i), above) for i, each in enumerate(node.value)]
+            return [self.read_value(item, (*keys, i), above) for i, item in enumerate(node.value)]
         if isinstance(node, ScalarNode):
             return self._read_scalar(node, keys)
         raise ValueError(f"a node of an unknown kind in line {line}")
@@ -221,8 +221,8 @@ class _Reader:
         """Return the value of a scalar; None, with a problem, if no site could have it."""
         line, text = node.start_mark.line + 1, node.value
         if len(text) > MOST_CHARACTERS:
-            expected, found = f"at most {MOST_CHARACTERS} characters", str(len(text))
-            self.problems.append(Problem(keys, expected, found, None, line))
+            expected, actual = f"at most {MOST_CHARACTERS} characters", str(len(text))
+            self.problems.append(Problem(keys, expected, actual, None, line))
             return None
         try:
             value = self.loader.construct_object(node)
@@ -237,8 +237,8 @@ class _Reader:
             remedy = "put it in quotes if it is a name"
             problem = Problem(keys, "a number of at most 18 digits", _quote(text), remedy, line)
         elif isinstance(value, str) and (bad := UNPRINTABLE.search(value)):
-            found = f"the character U+{ord(bad[0]):04X}"
-            problem = Problem(keys, "printable text", found, "remove it", line)
+            actual = f"the character U+{ord(bad[0]):04X}"
+            problem = Problem(keys, "printable text", actual, "remove it", line)
         else:
             return value
         self.problems.append(problem)
@@ -296,8 +296,8 @@ def _decode(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        found = f"the byte 0x{content[error.start]:02x}"
-        problem = Problem((), "UTF-8 text", found, "save the file as UTF-8", line)
+        actual = f"the byte 0x{content[error.start]:02x}"
+        problem = Problem((), "UTF-8 text", actual, "save the file as UTF-8", line)
         raise UnreadableYaml([problem]) from error
 
 
@@ -308,6 +308,6 @@ def _to_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     written = lines[line - 1] if line and line <= len(lines) else ""
     if "\t" in written:
         return Problem((), "spaces", "a tab", "YAML allows no tabs: indent with spaces", line)
-    found = " ".join(part for part in (error.context, error.problem) if part)
+    actual = " ".join(part for part in (error.context, error.problem) if part)
     remedy = "check the indentation, the colons and the quotes there and in the line before"
-    return Problem((), "YAML", found, remedy, line)
+    return Problem((), "YAML", actual, remedy, line)

@@ -23,28 +23,28 @@ def get_section(value: Any, *names: str) -> Body:
 
 def list_objects(value: Any) -> list[Body]:
     """Return the objects of a list; rows that are none are left out."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def list_texts(value: Any) -> list[str]:
     """Return the texts of a list; what is none is left out."""
-    found = (parse_text(each) for each in value) if isinstance(value, list) else ()
-    return [each for each in found if each]
+    result = (parse_text(item) for item in value) if isinstance(value, list) else ()
+    return [name for name in result if name]
 
 
-def parse_text(value: Any, known: Collection[str] = ()) -> str:
+def parse_text(value: Any, names: Collection[str] = ()) -> str:
     """Return a text, or a number as text; empty for anything else.
 
     Args:
         value: what was read.
-        known: values of an enumeration, in the letter case to return them in.
+        names: values of an enumeration, in the letter case to return them in.
     """
-    if type(value) is str and (not known or value in known):
+    if type(value) is str and (not names or value in names):
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    found = str(value)
-    return next((each for each in known if each.lower() == found.lower()), found)
+    actual = str(value)
+    return next((name for name in names if name.lower() == actual.lower()), actual)
 
 
 def parse_number(value: Any) -> float | None:
@@ -52,18 +52,18 @@ def parse_number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        found = float(value)
+        seconds = float(value)
     except (OverflowError, ValueError):
         return None
-    return found if math.isfinite(found) else None
+    return seconds if math.isfinite(seconds) else None
 
 
 def parse_int(value: Any) -> int | None:
     """Return a whole number, also one that is written as text; None for anything else."""
     if type(value) is int:
         return value
-    found = parse_number(value)
-    return None if found is None else int(found)
+    number = parse_number(value)
+    return None if number is None else int(number)
 
 
 def is_truth(value: Any) -> bool:
@@ -81,10 +81,10 @@ def parse_bool(value: Any, *, default: bool = False) -> bool:
 def parse_ipv4_prefix(value: Any) -> IPv4Network | None:
     """Return an IPv4 prefix, whatever its host bits; None for IPv6 and anything else."""
     try:
-        found = ip_network(value, strict=False) if isinstance(value, str) else None
+        prefix = ip_network(value, strict=False) if isinstance(value, str) else None
     except ValueError:
         return None
-    return found if isinstance(found, IPv4Network) else None
+    return prefix if isinstance(prefix, IPv4Network) else None
 
 
 def parse_ipv6_prefix(value: Any) -> IPv6Network | None:
@@ -97,8 +97,8 @@ def parse_ipv6_prefix(value: Any) -> IPv6Network | None:
 
 def parse_ipv4_prefixes(value: Any) -> tuple[IPv4Network, ...]:
     """Return the IPv4 prefixes of a list."""
-    found = map(parse_ipv4_prefix, value) if isinstance(value, list) else ()
-    return tuple(each for each in found if each is not None)
+    result = map(parse_ipv4_prefix, value) if isinstance(value, list) else ()
+    return tuple(prefix for prefix in result if prefix is not None)
 
 
 UNDER_WAY = ("Updating", "Deleting", "Creating")
@@ -108,5 +108,5 @@ PROVISIONING_STATES = ("Succeeded", "Failed", "Canceled", *UNDER_WAY)
 
 def get_provisioning_state(properties: Any) -> str:
     """Return the provisioning state among a resource's properties; settled if it has none."""
-    found = get_section(properties).get("provisioningState")
-    return parse_text(found, PROVISIONING_STATES) or "Succeeded"
+    value = get_section(properties).get("provisioningState")
+    return parse_text(value, PROVISIONING_STATES) or "Succeeded"

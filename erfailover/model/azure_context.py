@@ -53,18 +53,18 @@ class VisibleSubscription:
     name: str = ""
 
 
-def from_data(told: Any) -> AzureContext | None:
+def from_data(value: Any) -> AzureContext | None:
     """Return the context that a record of the journal holds; None if it holds none."""
-    if not isinstance(told, Mapping):
+    if not isinstance(value, Mapping):
         return None
-    known = {
-        each.name: escape_controls(str(told[each.name]))
-        for each in fields(AzureContext)
-        if each.name != "speed" and told.get(each.name) is not None
+    by_name = {
+        field.name: escape_controls(str(value[field.name]))
+        for field in fields(AzureContext)
+        if field.name != "speed" and value.get(field.name) is not None
     }
-    told_speed = told.get("speed")
+    told_speed = value.get("speed")
     speed = float(told_speed) if isinstance(told_speed, int | float) else 1.0
-    return AzureContext(**{"site": "", **known}, speed=speed if isfinite(speed) else 1.0)
+    return AzureContext(**{"site": "", **by_name}, speed=speed if isfinite(speed) else 1.0)
 
 
 def identity_of(claims: Mapping[str, Any]) -> str:

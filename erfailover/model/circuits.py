@@ -91,8 +91,12 @@ class Circuits:
     @property
     def running(self) -> FailoverTest | None:
         """The site failover test that is under way, if one is known to be."""
-        found = [each for each in (self.tests.value or () if self.tests else ()) if each.under_way]
-        return found[-1] if found else None
+        failover_tests = [
+            failover_test
+            for failover_test in (self.tests.value or () if self.tests else ())
+            if failover_test.under_way
+        ]
+        return failover_tests[-1] if failover_tests else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,44 +113,44 @@ class Locations:
 
     def find_spelling(self, location: str) -> str | None:
         """Return a location as Azure spells it; None if no circuit is there."""
-        return next((each for each in self.known if each.lower() == location.lower()), None)
+        return next((name for name in self.known if name.lower() == location.lower()), None)
 
 
 def find_locations(circuits: Circuits) -> Locations:
     """Where a gateway's circuits meet Microsoft's network."""
-    known: dict[str, tuple[Connection, ...]] = {}
+    by_name: dict[str, tuple[Connection, ...]] = {}
     unknown: list[str] = []
     if circuits.connections.value is None:
         unknown.append(circuits.connections.unknown or "the connections could not be read")
-    for each in circuits.connections.value or ():
-        if each.circuit is None:
+    for connection in circuits.connections.value or ():
+        if connection.circuit is None:
             continue
-        found = each.circuit.value
-        if found is None or not found.peering_location:
-            why = each.circuit.unknown or "its circuit names no peering location"
-            unknown.append(f"{each.name}: {why}")
+        circuit = connection.circuit.value
+        if circuit is None or not circuit.peering_location:
+            why = connection.circuit.unknown or "its circuit names no peering location"
+            unknown.append(f"{connection.name}: {why}")
             continue
-        key = next((k for k in known if k.lower() == found.peering_location.lower()), None)
-        key = key or found.peering_location
-        known[key] = (*known.get(key, ()), each)
-    return Locations(known, tuple(unknown))
+        key = next((k for k in by_name if k.lower() == circuit.peering_location.lower()), None)
+        key = key or circuit.peering_location
+        by_name[key] = (*by_name.get(key, ()), connection)
+    return Locations(by_name, tuple(unknown))
 
 
 def check_circuits(circuits: Circuits) -> Iterator[Condition]:
     """Yield what should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
-    found = circuits.connections.value
-    if found is None:
+    connections = circuits.connections.value
+    if connections is None:
         why = circuits.connections.unknown or "they could not be read"
-        seen = f"connections of {circuits.gateway_name}: {why}"
-        yield Condition("connections_were_read", ConditionStatus.UNKNOWN, seen)
+        message = f"connections of {circuits.gateway_name}: {why}"
+        yield Condition("connections_were_read", ConditionStatus.UNKNOWN, message)
         return
-    if not found and circuits.gateway_type == EXPRESSROUTE:
-        seen = f"{circuits.gateway_name} has no connection to a circuit"
-        yield Condition("connections_were_read", ConditionStatus.FAILS, seen)
-    for each in found:
-        yield _check_connection(each)
-        if each.circuit is not None:
-            yield _check_circuit(each, each.circuit)
+    if not connections and circuits.gateway_type == EXPRESSROUTE:
+        message = f"{circuits.gateway_name} has no connection to a circuit"
+        yield Condition("connections_were_read", ConditionStatus.FAILS, message)
+    for connection in connections:
+        yield _check_connection(connection)
+        if connection.circuit is not None:
+            yield _check_circuit(connection, connection.circuit)
 
 
 def _check_connection(connection: Connection) -> Condition:
@@ -156,12 +160,12 @@ def _check_connection(connection: Connection) -> Condition:
         return Condition(name, ConditionStatus.UNKNOWN, f"connection {connection.name}: {why}")
     if connection.provisioning_state != "Succeeded":
         state = connection.provisioning_state
-        seen = f"connection {connection.name} is {state}; expected Succeeded"
-        return Condition(name, ConditionStatus.FAILS, seen)
-    seen = f"connection {connection.name} is {status}"
+        message = f"connection {connection.name} is {state}; expected Succeeded"
+        return Condition(name, ConditionStatus.FAILS, message)
+    message = f"connection {connection.name} is {status}"
     if status == "Connected":
-        return Condition(name, ConditionStatus.HOLDS, seen)
-    return Condition(name, ConditionStatus.FAILS, f"{seen}; expected Connected")
+        return Condition(name, ConditionStatus.HOLDS, message)
+    return Condition(name, ConditionStatus.FAILS, f"{message}; expected Connected")
 
 
 def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Condition:
@@ -170,15 +174,15 @@ def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Conditi
         why = reading.unknown or "it could not be read"
         return Condition(name, ConditionStatus.UNKNOWN, f"circuit of {connection.name}: {why}")
     wrong = [
-        f"{what} is {state or 'not there'}; expected {wanted}"
-        for what, state, wanted in (
+        f"{what} is {state or 'not there'}; expected {desired}"
+        for what, state, desired in (
             ("it", circuit.provisioning_state, "Succeeded"),
             ("Microsoft's side", circuit.circuit_state, "Enabled"),
             ("the provider's side", circuit.provider_state, "Provisioned"),
             ("its private peering", circuit.peering_state, "Enabled"),
             ("its private peering", circuit.peering_provisioning_state or "Succeeded", "Succeeded"),
         )
-        if state != wanted
+        if state != desired
     ]
     where = f"circuit {circuit.name} ({circuit.peering_location or 'Direct'})"
     if wrong:

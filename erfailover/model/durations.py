@@ -37,7 +37,7 @@ class DurationEstimate:
         """Return the duration at a quantile: log-linear through the three, and on beyond them."""
         q = min(max(quantile, 0.01), 0.99)
         figures = (self.quick_s or self.usually_s, self.usually_s, self.one_in_ten_s)
-        low, middle, high = (math.log(max(each, 0.1)) for each in figures)
+        low, middle, high = (math.log(max(figure, 0.1)) for figure in figures)
         if q < MEDIAN:
             return math.exp(low + (middle - low) * (q - 0.1) / 0.4)
         return math.exp(middle + (high - middle) * (q - 0.5) / 0.4)
@@ -68,8 +68,8 @@ def format_duration(seconds: float) -> str:
     for unit, length in UNITS:
         count, rest = divmod(rest, length)
         counts.append((count, unit))
-    shown = [f"{count} {unit}" for count, unit in counts if count]
-    return " ".join(shown[:2]) or "0 s"
+    lines = [f"{count} {unit}" for count, unit in counts if count]
+    return " ".join(lines[:2]) or "0 s"
 
 
 def rough(seconds: float) -> str:

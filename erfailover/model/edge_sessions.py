@@ -72,12 +72,12 @@ def parse_uptime_s(text: str) -> float | None:
     cloudtrooper.net 2021/07 has the first, azure-docs "Verify ExpressRoute connectivity" the
     third; the REST examples have ``never``); others that name their units are parsed too.
     """
-    found = _UPTIME.fullmatch(text.strip())
-    if found is None or not found[0]:
+    match = _UPTIME.fullmatch(text.strip())
+    if match is None or not match[0]:
         return None
-    parts = re.findall(r"(\d+)([ywdh])", found["units"] or "")
+    parts = re.findall(r"(\d+)([ywdh])", match["units"] or "")
     total = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if found["hours"] is not None:
-        total += int(found["days"] or 0) * 86400
-        total += int(found["hours"]) * 3600 + int(found["minutes"]) * 60 + int(found["seconds"])
+    if match["hours"] is not None:
+        total += int(match["days"] or 0) * 86400
+        total += int(match["hours"]) * 3600 + int(match["minutes"]) * 60 + int(match["seconds"])
     return float(total)

@@ -132,21 +132,21 @@ class RunRecord:
 
 def collect_runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
     """Return the runs that a journal tells of, oldest first."""
-    found: dict[str, RunRecord] = {}
+    runs: dict[str, RunRecord] = {}
     took_over: dict[str, str] = {}
     for record in records:
         if record.get("event") == "begun":
             run = _build_run(record)
             run.took_over = took_over.get(run.id)
-            found[run.id] = run
+            runs[run.id] = run
             continue
         if record.get("event") == "took-over":
             what = f"the {record.get('standing')} lease of {record.get('holder')}"
             took_over[str(record.get("run"))] = f"{what} ({record.get('command')})"
             continue
-        if (known := found.get(str(record.get("run")))) is not None:
-            _add(known, record)
-    return list(found.values())
+        if (run_record := runs.get(str(record.get("run")))) is not None:
+            _add(run_record, record)
+    return list(runs.values())
 
 
 def _build_run(record: Mapping[str, Any]) -> RunRecord:
@@ -182,13 +182,13 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
     elif event == "crossing":
         run.places |= dict.fromkeys(map(str, record.get("spokes") or ()), "moving")
     elif event == "states":
-        run.before, run.after = (_mapping(record.get(each)) for each in ("before", "after"))
+        run.before, run.after = (_mapping(record.get(name)) for name in ("before", "after"))
     elif event in ("done", "failed", "skipped"):
-        known = [step for step in run.steps if step.task == record.get("task")]
-        if not known and event != "done" and record.get("title"):
-            known = [_build_step(record)]
-            run.steps += known
-        for step in known:
+        steps = [step for step in run.steps if step.task == record.get("task")]
+        if not steps and event != "done" and record.get("title"):
+            steps = [_build_step(record)]
+            run.steps += steps
+        for step in steps:
             if step.outcome == OPEN:
                 step.outcome, step.ended = str(event), _read_text(record, "at")
                 step.note, step.ended_s = _read_text(record, "note") or None, record.get("at_s")
@@ -333,11 +333,11 @@ def every_owed(all_runs: Iterable[RunRecord]) -> tuple[OwedSpokes, ...]:
         last |= dict.fromkeys(run.places, run)
         if run.outcome == "done":
             last = {name: by for name, by in last.items() if run.spokes and name not in run.spokes}
-    found = [
+    oweds = [
         _owed_by(run, {name: run.places[name] for name, by in last.items() if by is run})
-        for run in {id(each): each for each in last.values()}.values()
+        for run in {id(run_record): run_record for run_record in last.values()}.values()
     ]
-    return tuple(each for each in found if each is not None)
+    return tuple(owed for owed in oweds if owed is not None)
 
 
 def _owed_by(run: RunRecord, places: Mapping[str, str]) -> OwedSpokes | None:

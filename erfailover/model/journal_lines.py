@@ -108,7 +108,7 @@ def _is_cut_off(line: bytes) -> bool:
     if not line.startswith(b"{") or not line.isascii() or len(line) > MOST_BYTES:
         return False
     outside, quote, _ = _TEXT.sub(b"", line).partition(b'"')
-    opened, closed = (sum(map(outside.count, each)) for each in ((b"{", b"["), (b"}", b"]")))
+    opened, closed = (sum(map(outside.count, pair)) for pair in ((b"{", b"["), (b"}", b"]")))
     return bool(quote) or opened > closed
 
 
@@ -125,7 +125,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 TEXTS = (

@@ -99,9 +99,9 @@ class LeaseRecord:
             raise ValueError(f"this is no record of a lease: {error!r}") from None
         times = [since] if expires is None else [since, expires]
         if (
-            not all(isinstance(each, str) and len(each) <= MOST_CHARACTERS for each in texts)
+            not all(isinstance(text, str) and len(text) <= MOST_CHARACTERS for text in texts)
             or type(pid) is not int
-            or not all(type(each) in (int, float) and 0 <= each < LAST_TIME for each in times)
+            or not all(type(time) in (int, float) and 0 <= time < LAST_TIME for time in times)
         ):
             raise ValueError("this is no record of a lease: a value is odd")
         user, host, command, machine, started = map(escape_controls, texts)

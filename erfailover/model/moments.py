@@ -41,7 +41,7 @@ def since(text: str, now: datetime) -> datetime:
 def is_before(text: str, moment: datetime) -> bool:
     """Return whether a time of the journal precedes a moment; one that cannot be read does not."""
     try:
-        found = datetime.fromisoformat(text)
+        result = datetime.fromisoformat(text)
     except ValueError:
         return False
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)) < moment
+    return (result if result.tzinfo else result.replace(tzinfo=UTC)) < moment

@@ -154,15 +154,15 @@ class Peering:
     @property
     def needs_sync(self) -> bool:
         """Whether a sync of this side changes something: the other one may be the stale side."""
-        known, now = self.known_space, self.remote_space
-        stale = known is None or now is None or set(known) != set(now)
+        names, now = self.known_space, self.remote_space
+        stale = names is None or now is None or set(names) != set(now)
         return self.is_out_of_sync and self.state in ("Connected", "Initiated") and stale
 
     @property
     def unknown_space(self) -> tuple[str, ...]:
         """The remote VNet's prefixes that are not in force on the peering."""
-        known = self.known_space or ()
-        return tuple(each for each in self.remote_space or () if each not in known)
+        names = self.known_space or ()
+        return tuple(name for name in self.remote_space or () if name not in names)
 
     @property
     def failed(self) -> bool:
@@ -215,7 +215,7 @@ class SiteSnapshot:
         One beside it without BGP and without a tunnel, for point-to-site alone, is left out.
         """
         named = self.gateways.get(role)
-        beside = (each for each in self.beside.get(role, ()) if each.has_far_end)
+        beside = (gateway for gateway in self.beside.get(role, ()) if gateway.has_far_end)
         return (*((named,) if named else ()), *beside)
 
     def get_network(self, network_id: str) -> VirtualNetwork | None:

@@ -36,13 +36,13 @@ class Flags(Section):
         Raises:
             ValueError: one is no truth value: what a spoke's path depends on is not guessed.
         """
-        found = []
+        rows = []
         for name, default in cls().to_arm().items():
             value = properties.get(name)
             if value is not None and not is_truth(value):
                 raise ValueError(f"expected true or false under {name!r}")
-            found.append(parse_bool(value, default=default))
-        return cls(*found)
+            rows.append(parse_bool(value, default=default))
+        return cls(*rows)
 
     def to_arm(self) -> dict[str, Any]:
         """Return the flags as properties of a peering's ARM JSON."""
@@ -52,12 +52,12 @@ class Flags(Section):
         """Return the same flags, with ``use_remote_gateways`` off."""
         return replace(self, use_remote_gateways=False)
 
-    def resolve_kept(self, found: Flags | None) -> Flags:
+    def resolve_kept(self, flags: Flags | None) -> Flags:
         """Return the same flags, with what is kept as it was found; off if nothing was."""
         if self.allow_forwarded_traffic != "keep":
             return self
-        kept = found is not None and found.allow_forwarded_traffic
-        return replace(self, allow_forwarded_traffic=kept)
+        result = flags is not None and flags.allow_forwarded_traffic
+        return replace(self, allow_forwarded_traffic=result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
     level = [value]
     for _ in range(MOST_DEPTH):
-        level = [inner for each in level for inner in _iter_containers(each)]
+        level = [inner for item in level for inner in _iter_containers(item)]
         if not level:
             return value
     raise ValueError("it is nested too deeply")
@@ -40,9 +40,9 @@ def _iter_containers(value: Any) -> Iterator[Any]:
         value = value.values()
     elif not isinstance(value, list):
         return
-    for each in value:
-        if isinstance(each, dict | list):
-            yield each
+    for item in value:
+        if isinstance(item, dict | list):
+            yield item
 
 
 def _parse_finite(text: str) -> float:

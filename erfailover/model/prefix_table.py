@@ -36,7 +36,7 @@ def parse_route_prefix(network: str) -> IPv4Network | None:
 
 def format_prefixes(prefixes: Iterable[IPv4Network | str], comma: str = ", ") -> str:
     """Return prefixes in words; of many the first ones, and how many more there are."""
-    names = [str(each) for each in prefixes]
+    names = [str(prefix) for prefix in prefixes]
     more = len(names) - LISTED
     return comma.join(names) if more <= 1 else f"{comma.join(names[:LISTED])} and {more} more"
 
@@ -97,4 +97,4 @@ class PrefixTable(Generic[Prefix, T]):
 
 def build_table(prefixes: Iterable[Prefix]) -> PrefixTable[Prefix, Prefix]:
     """Return a table whose values are the prefixes themselves."""
-    return PrefixTable((each, each) for each in prefixes)
+    return PrefixTable((prefix, prefix) for prefix in prefixes)

@@ -94,27 +94,27 @@ def parse(resource_id: str) -> ResourceId:
     Raises:
         ValueError: the text is no id of a subscription, a resource group or a resource in one.
     """
-    found = _FORM.fullmatch(resource_id)
-    if found is None:
+    match = _FORM.fullmatch(resource_id)
+    if match is None:
         raise ValueError(f"{resource_id!r} is not a resource id")
-    subscription, group = found["subscription"], found["group"]
+    subscription, group = match["subscription"], match["group"]
     if group is None:
         return ResourceId(subscription, SUBSCRIPTION, ())
-    if found["path"] is None:
+    if match["path"] is None:
         return ResourceId(subscription, GROUP, (group,))
-    parts = found["path"].split("/")
-    type_ = "/".join((found["provider"], *parts[::2]))
+    parts = match["path"].split("/")
+    type_ = "/".join((match["provider"], *parts[::2]))
     return ResourceId(subscription, type_, (group, *parts[1::2]))
 
 
 _SEGMENTS = {
-    each.lower(): each
+    part.lower(): part
     for type_ in (
         *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE_TABLE, PUBLIC_IP, SECURITY_GROUP),
         *(GATEWAY, LOCAL_GATEWAY, CONNECTION, CIRCUIT, HUB, HUB_PEER, HUB_ADDRESS, INTERFACE),
         *(MACHINE, "Microsoft.ClassicNetwork", "providers", "ipConfigurations"),
     )
-    for each in type_.split("/")
+    for part in type_.split("/")
 }
 
 

@@ -38,10 +38,10 @@ class UserRoute:
     def address(self) -> IPv4Address | None:
         """The appliance's address; None if the next hop is none."""
         try:
-            found = ip_address(self.next_hop or "")
+            address = ip_address(self.next_hop or "")
         except ValueError:
             return None
-        return found if isinstance(found, IPv4Address) else None
+        return address if isinstance(address, IPv4Address) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ class VnetRouting:
 
     def get_subnet(self, name: str) -> Subnet | None:
         """Return a subnet by its name, in any letter case."""
-        return next((each for each in self.subnets if each.name.lower() == name.lower()), None)
+        return next(
+            (subnet for subnet in self.subnets if subnet.name.lower() == name.lower()), None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,15 +60,15 @@ class SitePeering(Section):
     on_ipsec: FlagsOrAbsent
     """Its flags while the spoke is on IPsec."""
 
-    def get_flags(self, path: Path, found: Flags | None = None) -> Flags | None:
+    def get_flags(self, path: Path, existing: Flags | None = None) -> Flags | None:
         """Return the flags while the spoke is on a path; None if there is then no peering.
 
         Args:
             path: which of the two.
-            found: the flags as they are, for what the site file keeps.
+            existing: the flags as they are, for what the site file keeps.
         """
         flags = self.on_expressroute if path is Path.EXPRESSROUTE else self.on_ipsec
-        return None if flags == "absent" else flags.resolve_kept(found)
+        return None if flags == "absent" else flags.resolve_kept(existing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,8 @@ class ApiVersions(Section):
 
     def to_dict(self) -> dict[str, str]:
         """Return those that are set, by their keys."""
-        both = {"network": self.network, "compute": self.compute}
-        return {key: version for key, version in both.items() if version}
+        by_name = {"network": self.network, "compute": self.compute}
+        return {key: version for key, version in by_name.items() if version}
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +289,7 @@ class Site(Section):
             names += [*list_machines(probe), *list_interfaces(probe)]
         if isinstance(self.drill, Drill):
             names.append(self.drill.local_network_gateway)
-        return self.topology is not None or not all(each.startswith("/") for each in names)
+        return self.topology is not None or not all(name.startswith("/") for name in names)
 
     def build_group_id(self) -> str:
         """Return the id of the site's resource group."""
@@ -304,7 +304,7 @@ class Site(Section):
             return name
         provider, *types = type_.split("/")
         pairs = "/".join(
-            f"{each}/{part}" for each, part in zip(types, name.split("/"), strict=True)
+            f"{text}/{part}" for text, part in zip(types, name.split("/"), strict=True)
         )
         return f"{self.build_group_id()}/providers/{provider}/{pairs}"
 
@@ -351,11 +351,11 @@ class Site(Section):
         Args:
             names: of spokes of the site; others are ignored.
         """
-        selected = tuple(each for each in self.spokes if each.name in names)
+        selected = tuple(spoke for spoke in self.spokes if spoke.name in names)
         if len(selected) == len(self.spokes):
             return self
-        rest = tuple(each for each in self.spokes if each.name not in names)
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        rest = tuple(spoke for spoke in self.spokes if spoke.name not in names)
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
         return PartOfSite(**{**values, "spokes": selected, "others": (*rest, *self.others)})
 
     def list_network_names(self) -> tuple[str, ...]:
@@ -373,7 +373,7 @@ class PartOfSite(Site):
     @property
     def chosen(self) -> tuple[str, ...]:
         """The names of the spokes that were chosen."""
-        return tuple(each.name for each in self.spokes)
+        return tuple(spoke.name for spoke in self.spokes)
 
 
 ROLE_OF_PATH = {Path.EXPRESSROUTE: Role.PRIMARY, Path.IPSEC: Role.BACKUP}

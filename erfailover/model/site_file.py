@@ -78,7 +78,7 @@ Prefix = Annotated[IPv4Network, WithLength()]
 def list_classes(union: Any) -> list[type]:
     """Return the members of a union that are written as keys and values."""
     members = get_args(union)
-    return [each for each in members if isinstance(each, type) and is_dataclass(each)]
+    return [member for member in members if isinstance(member, type) and is_dataclass(member)]
 
 
 def is_required(field: Field[Any]) -> bool:

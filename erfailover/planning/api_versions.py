@@ -77,9 +77,9 @@ class ApiVersions:
         """Return the version to use of each provider; without one that has no tested version."""
         best = {}
         for provider in self.offers:
-            known = [each for each in TESTED[provider] if each in self._list_offered(provider)]
-            if known and not any(self._iter_missing(provider)):
-                best[provider] = max(known)
+            lines = [name for name in TESTED[provider] if name in self._list_offered(provider)]
+            if lines and not any(self._iter_missing(provider)):
+                best[provider] = max(lines)
         return best
 
     def find_problem(self, provider: str) -> str | None:
@@ -94,10 +94,12 @@ class ApiVersions:
 
     def _list_offered(self, provider: str) -> frozenset[str]:
         """Return the versions that every type has in every subscription."""
-        found = [
-            frozenset(each.versions) for _, each in self._iter_types(provider) if each is not None
+        rows = [
+            frozenset(offer.versions)
+            for _, offer in self._iter_types(provider)
+            if offer is not None
         ]
-        return frozenset.intersection(*found) if found else frozenset()
+        return frozenset.intersection(*rows) if rows else frozenset()
 
     def _iter_missing(self, provider: str) -> Iterator[str]:
         """Return the types that a region of the site lacks, in words."""
@@ -105,7 +107,7 @@ class ApiVersions:
             if offer is None:
                 yield f"{PROVIDERS[provider]}/{type_} is not listed"
                 continue
-            there = {normalize_region(each) for each in offer.locations}
+            there = {normalize_region(location) for location in offer.locations}
             for region in self.regions:
                 if there and "global" not in there and normalize_region(region) not in there:
                     yield f"{PROVIDERS[provider]}/{type_} is not offered in {region}"
@@ -120,6 +122,6 @@ class ApiVersions:
 
 def format_yaml(cloud: str | None, versions: Mapping[str, str]) -> str:
     """Return the key of the site file; of a cloud by its URLs, what to add to ``cloud``."""
-    listed = ", ".join(f"{provider}: {each}" for provider, each in versions.items())
-    pinned = f"api_versions: {{{listed}}}"
+    text = ", ".join(f"{provider}: {version}" for provider, version in versions.items())
+    pinned = f"api_versions: {{{text}}}"
     return f"cloud: {{name: {cloud}, {pinned}}}" if cloud else f"{pinned} (below cloud:)"

@@ -15,9 +15,13 @@ from erfailover.planning.static_tunnels import list_connected_tunnels
 @once_per_reading
 def list_carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
     """Return the IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
-    static = {prefix for each in list_connected_tunnels(gateway) for prefix in each.prefixes}
-    found = {*select_learned_routes(gateway).prefixes, *static}
-    return tuple(sorted(found, key=lambda each: (int(each.network_address), each.prefixlen)))
+    static = {
+        prefix
+        for connected_tunnel in list_connected_tunnels(gateway)
+        for prefix in connected_tunnel.prefixes
+    }
+    prefixes = {*select_learned_routes(gateway).prefixes, *static}
+    return tuple(sorted(prefixes, key=lambda item: (int(item.network_address), item.prefixlen)))
 
 
 @once_per_reading
@@ -48,7 +52,7 @@ def list_beyond_azure(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[I
         gateway: which has learned it.
         spaces: address spaces of VNets: what lies within them is Azure's own.
     """
-    peers = {f"{each.neighbor}/32" for each in list_peers(gateway)}
+    peers = {f"{peer.neighbor}/32" for peer in list_peers(gateway)}
     own = build_table(spaces)
     return [
         network

@@ -32,20 +32,22 @@ def check_any(gateways: Sequence[Gateway], condition: ConditionCheck) -> Conditi
 
     Of none: UNKNOWN if it is unknown of one of them, otherwise FAILS, and what was seen of each.
     """
-    claims = [condition(each) for each in gateways] or [condition(None)]
-    for each in claims:
-        if each.status is ConditionStatus.HOLDS:
-            return each
-    unknown = any(each.status is ConditionStatus.UNKNOWN for each in claims)
+    checks = [condition(gateway) for gateway in gateways] or [condition(None)]
+    for item in checks:
+        if item.status is ConditionStatus.HOLDS:
+            return item
+    unknown = any(each.status is ConditionStatus.UNKNOWN for each in checks)
     verdict = ConditionStatus.UNKNOWN if unknown else ConditionStatus.FAILS
-    return Condition(claims[0].name, verdict, "; ".join(each.message for each in claims))
+    return Condition(checks[0].name, verdict, "; ".join(each.message for each in checks))
 
 
 def check_hub_learned(
     gateways: Sequence[Gateway], role: Role, prefixes: Sequence[IPv4Network]
 ) -> Condition:
     """Return whether the gateways of a hub have learned every prefix between them."""
-    whole = check_any(gateways, lambda each: conditions.check_gateway_learned(each, role, prefixes))
+    whole = check_any(
+        gateways, lambda gateway: conditions.check_gateway_learned(gateway, role, prefixes)
+    )
     if whole.status is ConditionStatus.HOLDS or not gateways[1:]:
         return whole
     return _check_learned_between(gateways[0], role, prefixes, *gateways[1:])
@@ -59,13 +61,13 @@ def _check_learned_between(
 
     def check_learned(prefix: IPv4Network) -> Condition:
         return check_any(
-            (first, *others), lambda each: conditions.check_prefix_learned(each, role, prefix)
+            (first, *others), lambda gateway: conditions.check_prefix_learned(gateway, role, prefix)
         )
 
     parts = [check_learned(prefix) for prefix in prefixes]
-    missing = [each for each in parts if each.status is not ConditionStatus.HOLDS]
-    seen = format_prefixes((each.message for each in missing or parts), "; ")
-    return Condition(parts[0].name, conditions.combine_verdicts(parts), seen)
+    missing = [part for part in parts if part.status is not ConditionStatus.HOLDS]
+    message = format_prefixes((part.message for part in missing or parts), "; ")
+    return Condition(parts[0].name, conditions.combine_verdicts(parts), message)
 
 
 def list_warnings(site: Site, observed: SiteSnapshot) -> Iterator[str]:
@@ -92,12 +94,13 @@ def describe_second_gateway(
         beside: the name and type of each other gateway in the hub.
         role: what the hub is to the site.
     """
-    listed = " and ".join(f"{name} ({type_})" for name, type_ in beside)
-    told = f"{hub} has {listed} beside {gateway} ({kind})"
+    text = " and ".join(f"{name} ({type_})" for name, type_ in beside)
+    message = f"{hub} has {text} beside {gateway} ({kind})"
     if role is Role.PRIMARY and EXPRESSROUTE in {kind, *(type_ for _, type_ in beside)}:
-        return f"{told}: {NATIVE}"
+        return f"{message}: {NATIVE}"
     return (
-        f"{told}: the backup is judged by the tunnels of {gateway} alone. If both hubs are on the "
+        f"{message}: the backup is judged by the tunnels of {gateway} alone. If both hubs are "
+        "on the "
         "same circuit, they lose it together"
     )
 
@@ -109,31 +112,32 @@ def check_coexistence(site: Site, observed: SiteSnapshot) -> Iterator[Condition]
         hub_id = site.build_network_id(site.get_hub(role).virtual_network)
         hub, named = observed.get_network(hub_id), observed.gateways.get(role)
         if hub is None:
-            seen = f"{get_last_name(hub_id)} could not be read: whether it has a second gateway is unknown"
-            yield Condition(name, ConditionStatus.UNKNOWN, seen)
+            hub_name = get_last_name(hub_id)
+            message = f"{hub_name} could not be read: whether it has a second gateway is unknown"
+            yield Condition(name, ConditionStatus.UNKNOWN, message)
             continue
         own = site.build_gateway_id(site.get_hub(role).gateway).lower()
-        ids = [each for each in hub.gateways if each.lower() != own]
+        ids = [gateway for gateway in hub.gateways if gateway.lower() != own]
         beside = observed.beside.get(role, ())
         if len(beside) < len(ids) or (ids and named is None):
-            listed = ", ".join(map(get_last_name, ids))
-            seen = f"{hub.name} has a second gateway ({listed}), which could not be read"
-            yield Condition(name, ConditionStatus.UNKNOWN, seen)
+            text = ", ".join(map(get_last_name, ids))
+            message = f"{hub.name} has a second gateway ({text}), which could not be read"
+            yield Condition(name, ConditionStatus.UNKNOWN, message)
         elif beside and named is not None:
-            pairs = [(each.name, each.type) for each in beside]
-            seen = describe_second_gateway(hub.name, named.name, named.type, pairs, role)
+            pairs = [(gateway.name, gateway.type) for gateway in beside]
+            message = describe_second_gateway(hub.name, named.name, named.type, pairs, role)
             if role is Role.PRIMARY:
-                seen += "".join(f". {each}" for each in _describe_standby(site, beside))
-            yield Condition(name, ConditionStatus.HOLDS, seen)
+                message += "".join(f". {item}" for item in _describe_standby(site, beside))
+            yield Condition(name, ConditionStatus.HOLDS, message)
 
 
 def _describe_standby(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
     """Say whether the gateways beside the primary's could take over now."""
-    for each in beside:
-        if not each.has_far_end:
-            yield f"{each.name} could not take over: it has no tunnel to the premises"
+    for gateway in beside:
+        if not gateway.has_far_end:
+            yield f"{gateway.name} could not take over: it has no tunnel to the premises"
             continue
-        learned = conditions.check_gateway_learned(each, Role.PRIMARY, site.remote_prefixes)
+        learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, site.remote_prefixes)
         could = {ConditionStatus.HOLDS: "could", ConditionStatus.FAILS: "could not"}
-        told = could.get(learned.status, "may or may not")
-        yield f"{each.name} {told} take over now: {learned.message}"
+        text = could.get(learned.status, "may or may not")
+        yield f"{gateway.name} {text} take over now: {learned.message}"

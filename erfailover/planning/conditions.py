@@ -54,9 +54,9 @@ Published: both are reserved, and a local network gateway may have neither.
 """
 
 
-def combine_verdicts(claims: Iterable[Condition]) -> ConditionStatus:
+def combine_verdicts(conditions: Iterable[Condition]) -> ConditionStatus:
     """Return HOLDS if all hold, FAILS if one fails, and UNKNOWN otherwise."""
-    verdicts = {claim.status for claim in claims}
+    verdicts = {condition.status for condition in conditions}
     if ConditionStatus.FAILS in verdicts:
         return ConditionStatus.FAILS
     return ConditionStatus.UNKNOWN if ConditionStatus.UNKNOWN in verdicts else ConditionStatus.HOLDS
@@ -64,10 +64,10 @@ def combine_verdicts(claims: Iterable[Condition]) -> ConditionStatus:
 
 def parse_duration_s(text: str | None) -> float | None:
     """Convert a ``connectedDuration`` to seconds: ``00:01:14.8269278``, ``3.03:14:13.18``."""
-    found = re.fullmatch(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)", text or "")
-    if not found:
+    match = re.fullmatch(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)", text or "")
+    if not match:
         return None
-    days, hours, minutes, seconds = found.groups()
+    days, hours, minutes, seconds = match.groups()
     return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
@@ -127,8 +127,8 @@ def is_static(gateway: Gateway | None) -> bool:
 @lru_cache(KEPT)
 def parse_first_asn(as_path: str | None) -> int | None:
     """Return the neighboring AS of a path: 12076 of ``12076-65020``; None without a path."""
-    found = re.match(r"\s*(\d+)", as_path or "")
-    return int(found[1]) if found else None
+    match = re.match(r"\s*(\d+)", as_path or "")
+    return int(match[1]) if match else None
 
 
 @once_per_reading
@@ -152,12 +152,12 @@ def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Condition:
         )
     state = gateway.provisioning_state
     holds = state == "Succeeded"
-    seen = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
+    message = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
     remedy = "Maintenance and edits leave its tunnels up: then --force is right."
     return Condition(
         name,
         ConditionStatus.HOLDS if holds else ConditionStatus.FAILS,
-        seen,
+        message,
         remedy if state in UNDER_WAY else "",
     )
 
@@ -175,12 +175,10 @@ def check_gateway_connected(gateway: Gateway | None, role: Role) -> Condition:
         why = gateway.peers.unknown or "Azure listed no BGP peer"
         return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name}: {why}")
     others = select_external_peers(gateway)
-    listed = _format_peers(others) or _describe_no_peer(gateway)
+    text = _format_peers(others) or _describe_no_peer(gateway)
     if any(peer.state == CONNECTED for peer in others):
-        return Condition(name, ConditionStatus.HOLDS, f"{gateway.name}: {listed}")
-    return Condition(
-        name, ConditionStatus.FAILS, f"{gateway.name}: {listed}; expected one Connected"
-    )
+        return Condition(name, ConditionStatus.HOLDS, f"{gateway.name}: {text}")
+    return Condition(name, ConditionStatus.FAILS, f"{gateway.name}: {text}; expected one Connected")
 
 
 def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Condition:
@@ -194,7 +192,11 @@ def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Condition:
     if gateway is None or alive.status is not ConditionStatus.HOLDS:
         return Condition(name, alive.status, alive.message)
     if is_static(gateway):
-        down_tunnels = [each for each in list_static_tunnels(gateway) if each.status != CONNECTED]
+        down_tunnels = [
+            static_tunnel
+            for static_tunnel in list_static_tunnels(gateway)
+            if static_tunnel.status != CONNECTED
+        ]
         verdict = ConditionStatus.FAILS if down_tunnels else ConditionStatus.HOLDS
         return Condition(name, verdict, f"{gateway.name} is degraded: {alive.message}")
     others = select_external_peers(gateway)
@@ -202,18 +204,18 @@ def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Condition:
     what = "edge peers" if gateway.type == EXPRESSROUTE else "BGP peers"
     if down:
         up = len(others) - len(down)
-        seen = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
-        return Condition(name, ConditionStatus.FAILS, f"{seen}; {_format_peers(down, others)}")
+        message = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
+        return Condition(name, ConditionStatus.FAILS, f"{message}; {_format_peers(down, others)}")
     if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) <= 1:
-        seen = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
-        return Condition(name, ConditionStatus.FAILS, f"{seen}; {_format_peers(others)}")
+        message = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
+        return Condition(name, ConditionStatus.FAILS, f"{message}; {_format_peers(others)}")
     return Condition(name, ConditionStatus.HOLDS, f"{gateway.name}: {_format_peers(others)}")
 
 
 def _format_peers(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
     """Peers and their states; with the local address if one is listed at two instances."""
-    known = among or peers
-    twice = len({peer.neighbor for peer in known}) < len(known)
+    rows = among or peers
+    twice = len({peer.neighbor for peer in rows}) < len(rows)
     return ", ".join(
         f"{peer.local_address} to {peer.neighbor} {peer.state}"
         if twice and peer.local_address
@@ -260,11 +262,11 @@ def _check_learned(
     static = find_tunnels(gateway, missing)
     missing = [prefix for prefix in missing if prefix not in static]
     if static and not missing:
-        seen = f"{gateway.name} reaches without BGP: {describe_tunnels(static)}"
-        return Condition(name, ConditionStatus.HOLDS, seen)
+        message = f"{gateway.name} reaches without BGP: {describe_tunnels(static)}"
+        return Condition(name, ConditionStatus.HOLDS, message)
     if missing:
-        seen = f"{gateway.name} has not learned {format_prefixes(missing)} by BGP"
-        return Condition(name, ConditionStatus.FAILS, seen)
+        message = f"{gateway.name} has not learned {format_prefixes(missing)} by BGP"
+        return Condition(name, ConditionStatus.FAILS, message)
     return Condition(
         name, ConditionStatus.HOLDS, f"{gateway.name} has learned {format_prefixes(prefixes)}"
     )
@@ -283,8 +285,10 @@ def check_gateway_healthy_for(
     if healthy.status is not ConditionStatus.HOLDS or gateway is None:
         return Condition(name, healthy.status, healthy.message)
     if gateway.type == EXPRESSROUTE:
-        seen = f"{gateway.name}'s BGP sessions end at Microsoft's edge and do not show the circuit"
-        return Condition(name, ConditionStatus.UNKNOWN, seen)
+        message = (
+            f"{gateway.name}'s BGP sessions end at Microsoft's edge and do not show the circuit"
+        )
+        return Condition(name, ConditionStatus.UNKNOWN, message)
     held = compute_held_s(gateway, prefixes)
     if held is None:
         return Condition(
@@ -312,16 +316,16 @@ def compute_held_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float |
     longest = [
         max(
             (
-                held[each.source_peer]
-                for each in learned.iter_covering(prefix)
-                if each.source_peer in held
+                held[route.source_peer]
+                for route in learned.iter_covering(prefix)
+                if route.source_peer in held
             ),
             default=None,
         )
         for prefix in prefixes
     ]
-    known = [each for each in longest if each is not None]
-    return min(known) if known and len(known) == len(longest) else None
+    rows = [value for value in longest if value is not None]
+    return min(rows) if rows and len(rows) == len(longest) else None
 
 
 def check_originated(
@@ -336,14 +340,14 @@ def check_originated(
         return Condition(name, ConditionStatus.UNKNOWN, _explain_unread(gateway, role))
     routes = select_originated(gateway)
     missing = [prefix for prefix in prefixes if str(prefix) not in routes.networks]
-    wanted = format_prefixes(missing or prefixes)
+    desired = format_prefixes(missing or prefixes)
     if not missing:
-        return Condition(name, ConditionStatus.HOLDS, f"{gateway.name} originates {wanted}")
+        return Condition(name, ConditionStatus.HOLDS, f"{gateway.name} originates {desired}")
     if all(map(routes.has_covering, missing)):
         return Condition(
-            name, ConditionStatus.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}"
+            name, ConditionStatus.UNKNOWN, f"{gateway.name} originates a prefix over {desired}"
         )
-    return Condition(name, ConditionStatus.FAILS, f"{gateway.name} does not originate {wanted}")
+    return Condition(name, ConditionStatus.FAILS, f"{gateway.name} does not originate {desired}")
 
 
 def check_not_originated(
@@ -393,12 +397,12 @@ def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Conditio
     state = network.provisioning_state
     if state == "Succeeded":
         return Condition(claim, ConditionStatus.HOLDS, f"{network.name} is Succeeded")
-    seen = f"{network.name} is {state}; expected Succeeded"
+    message = f"{network.name} is {state}; expected Succeeded"
     if state in UNDER_WAY:
         remedy = "Wait until the operation that changes it has ended."
-        return Condition(claim, ConditionStatus.UNKNOWN, seen, remedy)
+        return Condition(claim, ConditionStatus.UNKNOWN, message, remedy)
     again = f"az network vnet update --ids {network.id}"
-    return Condition(claim, ConditionStatus.FAILS, seen, f"Write it again as it is: {again}")
+    return Condition(claim, ConditionStatus.FAILS, message, f"Write it again as it is: {again}")
 
 
 def check_no_own_gateway(network: VirtualNetwork | None, name: str) -> Condition:
@@ -419,13 +423,13 @@ def check_peering_connected(peering: Peering | None, name: str) -> Condition:
     state = peering.provisioning_state
     if peering.state == CONNECTED and state == "Succeeded":
         return Condition(claim, ConditionStatus.HOLDS, f"{name} is {CONNECTED}")
-    seen = f"{name} is {peering.state}"
+    message = f"{name} is {peering.state}"
     if state != "Succeeded":
-        seen += f", and its last operation is {state}, not Succeeded"
+        message += f", and its last operation is {state}, not Succeeded"
     if peering.state != CONNECTED:
-        seen += f"; expected {CONNECTED}"
+        message += f"; expected {CONNECTED}"
     verdict = ConditionStatus.UNKNOWN if state in UNDER_WAY else ConditionStatus.FAILS
-    return Condition(claim, verdict, seen)
+    return Condition(claim, verdict, message)
 
 
 def check_peering_complete(peering: Peering) -> Condition:
@@ -447,16 +451,16 @@ def check_peering_in_sync(peering: Peering) -> Condition:
     claim = "peering_is_in_sync"
     if not peering.is_out_of_sync:
         return Condition(claim, ConditionStatus.HOLDS, f"{peering.name} is in sync")
-    seen = f"{peering.name} is {peering.sync_level}"
+    message = f"{peering.name} is {peering.sync_level}"
     missing = format_prefixes(peering.unknown_space)
     owner, remote = (
         get_last_name(peering.virtual_network),
         get_last_name(peering.remote_virtual_network),
     )
     if missing:
-        seen += f": {owner} and what is behind it do not reach {missing} of {remote}"
+        message += f": {owner} and what is behind it do not reach {missing} of {remote}"
     return Condition(
-        claim, ConditionStatus.FAILS, seen, f"az network vnet peering sync --ids {peering.id}"
+        claim, ConditionStatus.FAILS, message, f"az network vnet peering sync --ids {peering.id}"
     )
 
 
@@ -465,13 +469,13 @@ def check_peering_ready(peering: Peering | None, name: str) -> Condition:
     claim = "peering_is_connected_and_in_sync"
     if peering is None:
         return Condition(claim, ConditionStatus.FAILS, f"{name} does not exist")
-    seen = f"{name} is {peering.state}, {peering.sync_level or 'sync level unknown'}"
+    message = f"{name} is {peering.state}, {peering.sync_level or 'sync level unknown'}"
     settled = peering.provisioning_state == "Succeeded"
     synced = peering.sync_level in (None, "FullyInSync")
     if peering.state == CONNECTED and synced and settled:
-        return Condition(claim, ConditionStatus.HOLDS, seen)
+        return Condition(claim, ConditionStatus.HOLDS, message)
     if not settled:
-        seen += f", and its last operation is {peering.provisioning_state}, not Succeeded"
+        message += f", and its last operation is {peering.provisioning_state}, not Succeeded"
     if peering.state != CONNECTED or not synced:
-        seen += "; expected Connected, FullyInSync"
-    return Condition(claim, ConditionStatus.FAILS, seen)
+        message += "; expected Connected, FullyInSync"
+    return Condition(claim, ConditionStatus.FAILS, message)

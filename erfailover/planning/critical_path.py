@@ -22,10 +22,10 @@ def longest_s(needs: Mapping[str, Iterable[str]], takes_s: Mapping[str, float]) 
         needs: what must be done before each thing; what is not a key of it is done.
         takes_s: how long each thing takes, in seconds.
     """
-    known = {key: [each for each in before if each in needs] for key, before in needs.items()}
+    by_name = {key: [name for name in before if name in needs] for key, before in needs.items()}
     ends: dict[str, float] = {}
-    for key in TopologicalSorter(known).static_order():
-        ends[key] = takes_s[key] + max((ends[each] for each in known[key]), default=0.0)
+    for key in TopologicalSorter(by_name).static_order():
+        ends[key] = takes_s[key] + max((ends[name] for name in by_name[key]), default=0.0)
     return max(ends.values(), default=0.0)
 
 

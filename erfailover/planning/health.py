@@ -41,9 +41,11 @@ class SpokeHealth:
     def reasons(self) -> tuple[str, ...]:
         """What does not hold, in words; if all holds, what was seen."""
         bad = tuple(
-            each.message for each in self.claims if each.status is not ConditionStatus.HOLDS
+            condition.message
+            for condition in self.claims
+            if condition.status is not ConditionStatus.HOLDS
         )
-        return bad or tuple(each.message for each in self.claims)
+        return bad or tuple(condition.message for condition in self.claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,10 @@ def judge(
         *coexistence.list_warnings(site, observed),
         *_list_out_of_sync(site, observed, spokes),
     )
-    known = [each for each in {spoke.path for spoke in spokes} if each != "unknown"]
-    if len(known) != 1 or known[0] not in tuple(Path):
+    lines = [name for name in {spoke.path for spoke in spokes} if name != "unknown"]
+    if len(lines) != 1 or lines[0] not in tuple(Path):
         return Health(path, healthy, spokes, None, (), warnings)
-    plan = procedure.plan(site, observed, Path(known[0]).other)
+    plan = procedure.plan(site, observed, Path(lines[0]).other)
     readiness = (*plan.guards, *plan.left_out.values())
     primary = observed.gateways.get(Role.PRIMARY)
     back = plan.target is Path.EXPRESSROUTE and primary is not None
@@ -119,21 +121,23 @@ def _list_warnings(observed: SiteSnapshot, circuits: Mapping[Role, Circuits]) ->
         whole = conditions.check_all_peers_connected(gateway, role)
         if alive.status is ConditionStatus.HOLDS and whole.status is ConditionStatus.FAILS:
             yield whole.message
-    for found in circuits.values():
-        for claim in circuit_claims(found):
-            if claim.status is ConditionStatus.FAILS:
-                yield claim.message
+    for circuit in circuits.values():
+        for condition in circuit_claims(circuit):
+            if condition.status is ConditionStatus.FAILS:
+                yield condition.message
 
 
 def _list_out_of_sync(
     site: Site, observed: SiteSnapshot, spokes: Iterable[SpokeHealth]
 ) -> Iterator[str]:
     """Yield what the path in use does not carry because a peering of it is out of sync."""
-    paths = {each.name: each.path for each in spokes}
+    paths = {spoke_health.name: spoke_health.path for spoke_health in spokes}
     for spoke in site.spokes:
         if (path := paths[spoke.name]) in tuple(Path):
-            for claim in gates.find_out_of_sync(site, observed, ROLE_OF_PATH[Path(path)], spoke):
-                yield f"{claim.message}. To sync it: {claim.remedy}"
+            for condition in gates.find_out_of_sync(
+                site, observed, ROLE_OF_PATH[Path(path)], spoke
+            ):
+                yield f"{condition.message}. To sync it: {condition.remedy}"
 
 
 def find_leaving_healthy(site: Site, observed: SiteSnapshot, plan: SwitchPlan) -> tuple[str, ...]:
@@ -158,10 +162,10 @@ def find_path(site: Site, observed: SiteSnapshot, spoke: Spoke) -> str:
     if observed.get_network(site.build_network_id(spoke.virtual_network)) is None:
         return "unknown"
     for path, role in ROLE_OF_PATH.items():
-        found = observed.get_peering(
+        peering = observed.get_peering(
             site.build_peering_id(spoke.virtual_network, spoke.get_outward(role).name)
         )
-        if found is not None and found.flags.use_remote_gateways:
+        if peering is not None and peering.flags.use_remote_gateways:
             used.append(path)
     return used[0] if used else "none"
 
@@ -179,26 +183,26 @@ def _judge_spoke(site: Site, observed: SiteSnapshot, spoke: Spoke) -> SpokeHealt
             (Condition("spoke_was_read", ConditionStatus.UNKNOWN, why),),
         )
     if path == "none":
-        claim = Condition(
+        condition = Condition(
             "spoke_uses_a_remote_gateway",
             ConditionStatus.FAILS,
             f"no peering of {spoke.name} uses remote gateways",
         )
-        return SpokeHealth(spoke.name, "none", False, (claim,))
+        return SpokeHealth(spoke.name, "none", False, (condition,))
     role = ROLE_OF_PATH[Path(path)]
-    claims = tuple(_check_path(site, observed, spoke, role))
-    healthy = HEALTHY[conditions.combine_verdicts(claims)]
-    return SpokeHealth(spoke.name, path, healthy, claims, is_prestaged(site, observed, spoke))
+    checks = tuple(_check_path(site, observed, spoke, role))
+    healthy = HEALTHY[conditions.combine_verdicts(checks)]
+    return SpokeHealth(spoke.name, path, healthy, checks, is_prestaged(site, observed, spoke))
 
 
-def is_made_by_a_switch(mine: Peering | None, other: Peering | None) -> bool:
+def is_made_by_a_switch(peering: Peering | None, other: Peering | None) -> bool:
     """Whether a switch to IPsec makes or completes one side of a backup peering.
 
     Args:
-        mine: that side; None if it does not exist.
+        peering: that side; None if it does not exist.
         other: the side that the peered VNet owns.
     """
-    return mine is None or (mine.state == "Initiated" and other is None)
+    return peering is None or (peering.state == "Initiated" and other is None)
 
 
 def is_prestaged(site: Site, observed: SiteSnapshot, spoke: Spoke) -> bool:
@@ -213,7 +217,9 @@ def is_prestaged(site: Site, observed: SiteSnapshot, spoke: Spoke) -> bool:
         inward is not None
         and outward is not None
         and inward.flags.allow_gateway_transit
-        and all(each.sound and each.state == conditions.CONNECTED for each in (inward, outward))
+        and all(
+            peering.sound and peering.state == conditions.CONNECTED for peering in (inward, outward)
+        )
         and not (inward.needs_sync or outward.needs_sync)
     )
 
@@ -226,12 +232,12 @@ def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) ->
     prefixes = gates.list_prefixes_in_force(site, observed, role, spoke)
     in_force = summaries.has_gateway_transit(site, observed, spoke, role)
     return [
-        check_any(gateways, lambda each: conditions.check_gateway_connected(each, role)),
+        check_any(gateways, lambda gateway: conditions.check_gateway_connected(gateway, role)),
         check_hub_learned(gateways, role, site.remote_prefixes),
         check_any(
             gateways,
-            lambda each: summaries.check_spoke_originated(
-                site, observed, each, role, prefixes, in_force=in_force
+            lambda item: summaries.check_spoke_originated(
+                site, observed, item, role, prefixes, in_force=in_force
             ),
         ),
         conditions.check_peering_connected(peering, spoke.get_outward(role).name),

@@ -30,7 +30,7 @@ def once_per_reading(work: Callable[[G, *Inputs], T]) -> Callable[[G, *Inputs], 
         key = work, *map(id, inputs)
         if key not in gateway.derived:
             gateway.derived[key] = inputs, work(gateway, *inputs)
-        found: T = gateway.derived[key][1]
-        return found
+        result: T = gateway.derived[key][1]
+        return result
 
     return compute_once

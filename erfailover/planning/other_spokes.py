@@ -14,13 +14,13 @@ from erfailover.model.site import Role, Site
 
 def spaces_of_others(site: Site, observed: SiteSnapshot) -> dict[str, tuple[IPv4Network, ...]]:
     """Return the address spaces of the spokes that were not chosen, by name."""
-    found: dict[str, tuple[IPv4Network, ...]] = {}
+    by_name: dict[str, tuple[IPv4Network, ...]] = {}
     for spoke in site.others:
         for role in Role:
             hub = site.get_hub(role).virtual_network
             peering = observed.get_peering(site.build_peering_id(hub, spoke.get_inward(role).name))
             if peering is not None and (texts := peering.remote_space or peering.known_space):
-                prefixes = (parse_ipv4_prefix(each) for each in texts)
-                found[spoke.name] = tuple(each for each in prefixes if each is not None)
+                prefixes = (parse_ipv4_prefix(text) for text in texts)
+                by_name[spoke.name] = tuple(prefix for prefix in prefixes if prefix is not None)
                 break
-    return found
+    return by_name

@@ -84,11 +84,11 @@ _ByRemote = Callable[[VirtualNetwork, str], list[Peering]]
 
 def _index_by_remote(observed: SiteSnapshot) -> _ByRemote:
     """Return what finds the peerings of a VNet that lead to another one."""
-    found: dict[tuple[str, str], list[Peering]] = defaultdict(list)
+    by_name: dict[tuple[str, str], list[Peering]] = defaultdict(list)
     for network in observed.networks.values():
-        for each in network.peerings:
-            found[network.id.lower(), each.remote_virtual_network.lower()].append(each)
-    return lambda network, remote: found.get((network.id.lower(), remote.lower()), [])
+        for peering in network.peerings:
+            by_name[network.id.lower(), peering.remote_virtual_network.lower()].append(peering)
+    return lambda network, remote: by_name.get((network.id.lower(), remote.lower()), [])
 
 
 def _resolve_spoke(
@@ -110,14 +110,14 @@ def _resolve_spoke(
             network = observed.get_network(site.build_network_id(owner))
             if network is None:
                 continue
-            wanted: SitePeering = getattr(spoke, key)
+            desired: SitePeering = getattr(spoke, key)
             remote_id = canonicalize(site.build_network_id(remote))
-            used, elsewhere = _resolve_name(wanted.name, network, peerings(network, remote_id))
-            if used != wanted.name:
-                changed[key] = replace(wanted, name=used)
+            used, elsewhere = _resolve_name(desired.name, network, peerings(network, remote_id))
+            if used != desired.name:
+                changed[key] = replace(desired, name=used)
                 keys = ("spokes", number, key, "name")
                 names = get_last_name(owner), get_last_name(remote)
-                differing.append(RenamedPeering(keys, *names, wanted.name, used, elsewhere))
+                differing.append(RenamedPeering(keys, *names, desired.name, used, elsewhere))
     return replace(spoke, **changed) if changed else spoke
 
 
@@ -131,15 +131,15 @@ def _resolve_name(
         network: the VNet that owns the peering.
         leading: its peerings that lead where this one should.
     """
-    if any(each.name.lower() == written.lower() for each in leading):
+    if any(peering.name.lower() == written.lower() for peering in leading):
         return written, None
     if leading:
-        return max(leading, key=lambda each: each.state == "Connected").name, None
-    taken = {each.name.lower(): each for each in network.peerings}
-    if written.lower() not in taken:
+        return max(leading, key=lambda item: item.state == "Connected").name, None
+    peerings = {peering.name.lower(): peering for peering in network.peerings}
+    if written.lower() not in peerings:
         return written, None
-    leads_to = get_last_name(taken[written.lower()].remote_virtual_network) or "an unknown VNet"
+    leads_to = get_last_name(peerings[written.lower()].remote_virtual_network) or "an unknown VNet"
     number = 2
-    while (free := f"{written[: LONGEST_NAME - 4]}-{number}").lower() in taken:
+    while (free := f"{written[: LONGEST_NAME - 4]}-{number}").lower() in peerings:
         number += 1
     return free, leads_to

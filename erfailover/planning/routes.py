@@ -21,8 +21,8 @@ class Routes:
 
     def __init__(self, rows: Iterable[GatewayRoute]) -> None:
         self.networks: dict[str, list[GatewayRoute]] = {}
-        for each in rows:
-            self.networks.setdefault(each.network, []).append(each)
+        for row in rows:
+            self.networks.setdefault(row.network, []).append(row)
 
     @cached_property
     def prefixes(self) -> dict[IPv4Network, list[GatewayRoute]]:
@@ -41,5 +41,5 @@ class Routes:
 
     def iter_covering(self, prefix: IPv4Network) -> Iterator[GatewayRoute]:
         """Return the routes to a prefix, and to those that cover it, the narrowest first."""
-        for each in self.table.iter_covering(prefix):
-            yield from self.prefixes[each]
+        for item in self.table.iter_covering(prefix):
+            yield from self.prefixes[item]

@@ -27,7 +27,11 @@ def list_static_tunnels(gateway: Gateway | None) -> tuple[Tunnel, ...]:
 
 def list_connected_tunnels(gateway: Gateway) -> list[Tunnel]:
     """Return the gateway's connections without BGP that are up."""
-    return [each for each in list_static_tunnels(gateway) if each.status == UP]
+    return [
+        static_tunnel
+        for static_tunnel in list_static_tunnels(gateway)
+        if static_tunnel.status == UP
+    ]
 
 
 def check_tunnel_up(gateway: Gateway, name: str) -> Condition:
@@ -36,22 +40,22 @@ def check_tunnel_up(gateway: Gateway, name: str) -> Condition:
     if reading is None or reading.value is None:
         why = (reading.unknown if reading else None) or "its connections were not read"
         return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name} has no BGP, and: {why}")
-    states = ", ".join(f"connection {each.name} {each.status}" for each in reading.value)
-    seen = f"{gateway.name} has no BGP; {states or 'it has no connection'}"
+    states = ", ".join(f"connection {tunnel.name} {tunnel.status}" for tunnel in reading.value)
+    message = f"{gateway.name} has no BGP; {states or 'it has no connection'}"
     if list_connected_tunnels(gateway):
-        return Condition(name, ConditionStatus.HOLDS, seen)
-    if any(each.status == "Unknown" for each in reading.value):
+        return Condition(name, ConditionStatus.HOLDS, message)
+    if any(tunnel.status == "Unknown" for tunnel in reading.value):
         return Condition(
-            name, ConditionStatus.UNKNOWN, f"{seen}: Azure does not know whether it is up"
+            name, ConditionStatus.UNKNOWN, f"{message}: Azure does not know whether it is up"
         )
-    return Condition(name, ConditionStatus.FAILS, f"{seen}; expected one Connected")
+    return Condition(name, ConditionStatus.FAILS, f"{message}; expected one Connected")
 
 
 def find_tunnels(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
     """Return the connected static tunnel that leads to each prefix, by name."""
     table = _build_prefix_table(gateway)
-    found = ((prefix, next(table.iter_covering(prefix), None)) for prefix in prefixes)
-    return {prefix: name for prefix, name in found if name is not None}
+    rows = ((prefix, next(table.iter_covering(prefix), None)) for prefix in prefixes)
+    return {prefix: name for prefix, name in rows if name is not None}
 
 
 @once_per_reading
@@ -75,7 +79,7 @@ def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Netw
     if up.status is not ConditionStatus.HOLDS:
         return up
     static = find_tunnels(gateway, prefixes)
-    missing = [each for each in prefixes if each not in static]
+    missing = [prefix for prefix in prefixes if prefix not in static]
     if missing:
         return Condition(
             name,
@@ -83,5 +87,5 @@ def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Netw
             f"{gateway.name} has no BGP, and no connected tunnel whose local network gateway has "
             f"{format_prefixes(missing)}",
         )
-    seen = f"{gateway.name} has no BGP; it reaches {describe_tunnels(static)}"
-    return Condition(name, ConditionStatus.HOLDS, seen)
+    message = f"{gateway.name} has no BGP; it reaches {describe_tunnels(static)}"
+    return Condition(name, ConditionStatus.HOLDS, message)

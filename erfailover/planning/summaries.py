@@ -41,45 +41,47 @@ def check_spoke_originated(
         in_force: whether the spoke's peerings with the hub lend and use its gateway.
     """
     other = observed.gateways.get(_get_other_role(role))
-    claim = check_originated(gateway, role, prefixes)
+    condition = check_originated(gateway, role, prefixes)
     if (
-        claim.status is not ConditionStatus.UNKNOWN
+        condition.status is not ConditionStatus.UNKNOWN
         or gateway is None
         or not gateway.learned_routes.value
     ):
-        return claim
+        return condition
     exact = select_originated(gateway).networks
-    missing = [each for each in prefixes if str(each) not in exact]
+    missing = [prefix for prefix in prefixes if str(prefix) not in exact]
     hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
-    summaries = [each for each in (hub.summarized if hub else ()) if str(each) in exact]
-    if not all(any(each.subnet_of(whole) for whole in summaries) for each in missing):
+    summaries = [prefix for prefix in (hub.summarized if hub else ()) if str(prefix) in exact]
+    if not all(any(prefix.subnet_of(whole) for whole in summaries) for prefix in missing):
         name = get_last_name(site.get_hub(role).virtual_network)
         return _append_reason(
-            claim, f"it is no summarizedGatewayPrefixes of {name}: a probe decides"
+            condition, f"it is no summarizedGatewayPrefixes of {name}: a probe decides"
         )
     if not in_force:
         return _append_reason(
-            claim, "the spoke's peerings do not use that gateway: a probe decides"
+            condition, "the spoke's peerings do not use that gateway: a probe decides"
         )
     name = get_last_name(site.get_hub(_get_other_role(role)).gateway)
     rival = _describe_rival(other, name, missing)
     if rival:
-        return _append_reason(claim, rival)
-    told = format_prefixes(each for each in summaries if any(p.subnet_of(each) for p in missing))
-    seen = f"{gateway.name} originates {told}, its hub's summary, for {format_prefixes(missing)}"
+        return _append_reason(condition, rival)
+    text = format_prefixes(
+        summary for summary in summaries if any(p.subnet_of(summary) for p in missing)
+    )
+    message = f"{gateway.name} originates {text}, its hub's summary, for {format_prefixes(missing)}"
     return Condition(
-        claim.name, ConditionStatus.HOLDS, f"{seen}; {name} advertises nothing over it"
+        condition.name, ConditionStatus.HOLDS, f"{message}; {name} advertises nothing over it"
     )
 
 
 def _describe_rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
     """Return what the other gateway tells its peers over the prefixes, or why that is not known."""
-    told = other.advertised if other else None
-    if other is None or told is None or told.value is None:
-        why = (told.unknown if told else None) or "it was not read"
+    reading = other.advertised if other else None
+    if other is None or reading is None or reading.value is None:
+        why = (reading.unknown if reading else None) or "it was not read"
         return f"what {name} advertises: {why}; getAdvertisedRoutes of {name} or a probe decides"
     advertised = _build_advertised_table(other)
-    over = dict.fromkeys(each for prefix in prefixes for each in advertised.iter_covering(prefix))
+    over = dict.fromkeys(item for prefix in prefixes for item in advertised.iter_covering(prefix))
     if over:
         return f"{name} advertises {format_prefixes(sorted(over))} over it as well: a probe decides"
     return ""
@@ -103,12 +105,12 @@ def has_gateway_transit(site: Site, observed: SiteSnapshot, spoke: Spoke, role: 
         and outward is not None
         and inward.flags.allow_gateway_transit
         and outward.flags.use_remote_gateways
-        and all(each.sound and each.state == CONNECTED for each in (inward, outward))
+        and all(peering.sound and peering.state == CONNECTED for peering in (inward, outward))
     )
 
 
-def _append_reason(claim: Condition, why: str) -> Condition:
-    return replace(claim, message=f"{claim.message}; {why}")
+def _append_reason(condition: Condition, why: str) -> Condition:
+    return replace(condition, message=f"{condition.message}; {why}")
 
 
 def _get_other_role(role: Role) -> Role:

@@ -28,22 +28,23 @@ NOTE_AT = 34
 """The column at which a note beside a value begins."""
 
 
-def render_site_file(found: DiscoveredSite, adoption: Adoption) -> str:
+def render_site_file(discovered: DiscoveredSite, adoption: Adoption) -> str:
     """Return the text of the site file; ``config.loader.load`` takes it."""
     sections = (
-        _render_head(found, adoption),
+        _render_head(discovered, adoption),
         _render_site(adoption),
-        _render_hubs(found),
+        _render_hubs(discovered),
         _render_prefixes(adoption),
         _render_spokes(adoption),
-        _render_rest(found, adoption),
+        _render_rest(discovered, adoption),
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
-def _render_head(found: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
+def _render_head(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
-        f"A site of erfailover: what existed in Azure at {found.observed.taken_at}, as read by "
+        f"A site of erfailover: what existed in Azure at {discovered.observed.taken_at}, as "
+        "read by "
         '"erfailover init --from-azure", which changed nothing there. Everything is named by its '
         "full resource id, so subscriptions, groups and regions may differ."
     )
@@ -90,9 +91,9 @@ def _render_site(adoption: Adoption) -> Iterator[str]:
     yield "# managed_by: terraform"
 
 
-def _render_hubs(found: DiscoveredSite) -> Iterator[str]:
+def _render_hubs(discovered: DiscoveredSite) -> Iterator[str]:
     for role, word in ((Role.PRIMARY, "in normal times"), (Role.BACKUP, "while it is down")):
-        hub = found.get_hub(role)
+        hub = discovered.get_hub(role)
         yield from _format_comment(f"{role}, the path {word}: {_describe_hub(hub)}")
         yield f"{role}:"
         yield f"  virtual_network: {_format_scalar(hub.hub)}"
@@ -108,7 +109,7 @@ def _describe_hub(hub: HubFacts) -> str:
 
 def _describe_paths(spokes: Iterable[AdoptedSpoke]) -> str:
     """On which path how many spokes are, in words."""
-    counted = Counter(each.path for each in spokes)
+    counted = Counter(spoke.path for spoke in spokes)
     return ", ".join(f"{counted[path]} on {format_path(path)}" for path in Path if counted[path])
 
 
@@ -118,8 +119,8 @@ def _render_prefixes(adoption: Adoption) -> Iterator[str]:
         "learned these by BGP."
     )
     yield "remote_prefixes:"
-    for each in adoption.prefixes:
-        yield _render_prefix(each)
+    for prefix in adoption.prefixes:
+        yield _render_prefix(prefix)
 
 
 def _render_prefix(prefix: Prefix) -> str:
@@ -134,10 +135,10 @@ def _render_spokes(adoption: Adoption) -> Iterator[str]:
         "allow_virtual_network_access true, all else false. keep: as it is found."
     )
     yield "spokes:"
-    for number, each in enumerate(adoption.spokes):
+    for number, spoke in enumerate(adoption.spokes):
         if number:
             yield ""
-        yield from _render_spoke(each)
+        yield from _render_spoke(spoke)
 
 
 def _render_spoke(adopted: AdoptedSpoke) -> Iterator[str]:
@@ -169,9 +170,9 @@ def _format_flags(flags: FlagsOrAbsent) -> str:
         return "absent"
     defaults = Flags()
     written = [
-        f"{each.name}: {_format_value(getattr(flags, each.name))}"
-        for each in fields(flags)
-        if getattr(flags, each.name) != getattr(defaults, each.name)
+        f"{field.name}: {_format_value(getattr(flags, field.name))}"
+        for field in fields(flags)
+        if getattr(flags, field.name) != getattr(defaults, field.name)
     ]
     return f"{{{', '.join(written)}}}"
 
@@ -180,7 +181,7 @@ def _format_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _render_rest(found: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
+def _render_rest(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
         "Checks of connectivity from machines of the spokes, by Run Command; they decide where "
         "routes alone cannot."
@@ -188,13 +189,14 @@ def _render_rest(found: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield "# probes:"
     yield "#   office: {machine: /subscriptions/.../virtualMachines/NAME, ping: 10.0.0.4}"
     yield ""
-    if found.primary.kind == "ExpressRoute":
+    if discovered.primary.kind == "ExpressRoute":
         yield from _format_comment(
             '"erfailover drill start" takes one peering location of the primary down until "drill '
             "stop\" (Azure's site failover test); it needs circuits at two."
         )
         if isinstance(adoption.site.drill, SiteFailoverTest):
-            yield f"drill: {{peering_location: {_format_scalar(adoption.site.drill.peering_location)}}}"
+            location = _format_scalar(adoption.site.drill.peering_location)
+            yield f"drill: {{peering_location: {location}}}"
         else:
             yield "# drill: {peering_location: Amsterdam}"
     else:
@@ -226,16 +228,17 @@ def _format_scalar(text: str) -> str:
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
 
 
-def format_text(site_file: FilePath, found: DiscoveredSite, adoption: Adoption) -> str:
+def format_text(site_file: FilePath, discovered: DiscoveredSite, adoption: Adoption) -> str:
     """Return what ``init --from-azure`` has written, for people."""
-    active = [str(each.network) for each in adoption.prefixes if each.active]
+    active = [str(prefix.network) for prefix in adoption.prefixes if prefix.active]
     lines = [
-        f"Wrote {site_file}: site {adoption.site.name}, {format_count(len(adoption.spokes), 'spoke')}, "
+        f"Wrote {site_file}: site {adoption.site.name}, "
+        f"{format_count(len(adoption.spokes), 'spoke')}, "
         f"{_describe_paths(adoption.spokes)}.",
-        f"  primary  {found.primary.name}: {_describe_hub(found.primary)}",
-        f"  backup   {found.backup.name}: {_describe_hub(found.backup)}",
+        f"  primary  {discovered.primary.name}: {_describe_hub(discovered.primary)}",
+        f"  backup   {discovered.backup.name}: {_describe_hub(discovered.backup)}",
         f"  remote   {format_prefixes(active)}",
-        f"  spokes   {join_names((each.spoke.name for each in adoption.spokes), 12)}",
+        f"  spokes   {join_names((spoke.spoke.name for spoke in adoption.spokes), 12)}",
     ]
     if adoption.remarks:
         lines.append(
@@ -246,26 +249,29 @@ def format_text(site_file: FilePath, found: DiscoveredSite, adoption: Adoption) 
 
 
 def build_data(
-    site_file: FilePath, found: DiscoveredSite, adoption: Adoption, schema: str | None
+    site_file: FilePath, discovered: DiscoveredSite, adoption: Adoption, schema: str | None
 ) -> dict[str, Any]:
     """Return the same as plain data; ``schema`` is the file with the schema of the site file."""
     return {
         "site_file": str(site_file),
         "schema_file": schema,
         "site": adoption.site.name,
-        "primary": {"virtual_network": found.primary.hub, "gateway": found.primary.gateway},
-        "backup": {"virtual_network": found.backup.hub, "gateway": found.backup.gateway},
+        "primary": {
+            "virtual_network": discovered.primary.hub,
+            "gateway": discovered.primary.gateway,
+        },
+        "backup": {"virtual_network": discovered.backup.hub, "gateway": discovered.backup.gateway},
         "remote_prefixes": [
-            {"prefix": str(each.network), "adopted": each.active, "note": each.note}
-            for each in adoption.prefixes
+            {"prefix": str(prefix.network), "adopted": prefix.active, "note": prefix.note}
+            for prefix in adoption.prefixes
         ],
         "spokes": [
             {
-                "name": each.spoke.name,
-                "virtual_network": each.spoke.virtual_network,
-                "path": str(each.path),
+                "name": spoke.spoke.name,
+                "virtual_network": spoke.spoke.virtual_network,
+                "path": str(spoke.path),
             }
-            for each in adoption.spokes
+            for spoke in adoption.spokes
         ],
         "remarks": list(adoption.remarks),
     }

@@ -22,12 +22,12 @@ def heading(context: AzureContext, screen: Screen = PLAIN) -> str:
     separator = SEPARATOR if screen.drawing else ASCII_SEPARATOR
     lines = [separator.join(_site_and_place(context, screen.width - len(separator), screen))]
     for value in _others(context):
-        shown = shortened(value, screen.width - len(INDENT), screen)
-        joined = f"{lines[-1]}{separator}{shown}"
+        text = shortened(value, screen.width - len(INDENT), screen)
+        joined = f"{lines[-1]}{separator}{text}"
         if len(joined) <= screen.width:
             lines[-1] = joined
         else:
-            lines.append(INDENT + shown)
+            lines.append(INDENT + text)
     return "\n".join(lines)
 
 
@@ -48,8 +48,8 @@ def shortened(text: str, width: int, screen: Screen = PLAIN) -> str:
     mark = "…" if screen.drawing else "..."
     if len(text) <= width:
         return text
-    kept = max(width - len(mark), 2)
-    return text[: (kept + 1) // 2] + mark + text[len(text) - kept // 2 :]
+    count = max(width - len(mark), 2)
+    return text[: (count + 1) // 2] + mark + text[len(text) - count // 2 :]
 
 
 def _site_and_place(context: AzureContext, width: int, screen: Screen) -> tuple[str, str]:
@@ -73,7 +73,7 @@ def _others(context: AzureContext) -> list[str]:
     az = ["the default of az"] if context.subscription_from == "az" else []
     named = [f"tenant {tenant}" if tenant else "", context.cloud, context.identity]
     clock = f"clock {_speed(context).strip(' ()')}" if context.speed != 1.0 else ""
-    return [each for each in (*az, *named, clock) if each]
+    return [name for name in (*az, *named, clock) if name]
 
 
 def _speed(context: AzureContext) -> str:

@@ -70,14 +70,14 @@ class _Bounded(TreeInterpreter):
             return 1 + len(value), 0
         if not isinstance(value, list | dict):
             return 1, 0
-        known = self._known.get(id(value))
-        if known is None:
+        items = self._known.get(id(value))
+        if items is None:
             keys = sum(map(len, value)) if isinstance(value, dict) else 0
             inner = list(value.values() if isinstance(value, dict) else value)
-            if not all(isinstance(each, PLAIN) for each in inner):
+            if not all(isinstance(item, PLAIN) for item in inner):
                 raise ValueError(NO_VALUE)
-            found = [self._measure(each) for each in inner]
-            size = 1 + keys + sum(size for size, _ in found)
-            depth = 1 + max((depth for _, depth in found), default=0)
-            known = self._known[id(value)] = value, size, depth
-        return known[1:]
+            rows = [self._measure(item) for item in inner]
+            size = 1 + keys + sum(size for size, _ in rows)
+            depth = 1 + max((depth for _, depth in rows), default=0)
+            items = self._known[id(value)] = value, size, depth
+        return items[1:]

@@ -69,61 +69,65 @@ class StageResult:
             return False
         if self.stage.path is None:
             return self.gone is True
-        found = (self.path, self.office, self.internet)
-        return found == (self.stage.path, self.stage.office, self.stage.internet)
+        items = (self.path, self.office, self.internet)
+        return items == (self.stage.path, self.stage.office, self.stage.internet)
 
 
 def format_summary(story: list[StageResult], total_s: float) -> str:
     """Return the summary for people."""
     rows = [
         (
-            told.stage.command.removesuffix(" --yes").replace(" --to ", " "),
-            _describe_path(told),
-            _describe_probe(told.office, told.stage.office, told.stage.path),
-            _describe_probe(told.internet, told.stage.internet, told.stage.path),
-            "yes" if told.as_told else f"NO {told.error or ''}",
-            f"{told.seconds:.0f}",
+            stage_result.stage.command.removesuffix(" --yes").replace(" --to ", " "),
+            _describe_path(stage_result),
+            _describe_probe(
+                stage_result.office, stage_result.stage.office, stage_result.stage.path
+            ),
+            _describe_probe(
+                stage_result.internet, stage_result.stage.internet, stage_result.stage.path
+            ),
+            "yes" if stage_result.as_told else f"NO {stage_result.error or ''}",
+            f"{stage_result.seconds:.0f}",
         )
-        for told in story
+        for stage_result in story
     ]
     table = tables.format_table(
         "The story, as it came out (seconds: modelled, Azure's time)",
         ("stage", "path", "office", "Internet", "as expected", "seconds"),
         rows,
     )
-    good = all(told.as_told for told in story) and len(story) == len(STORY)
+    good = all(stage_result.as_told for stage_result in story) and len(story) == len(STORY)
     end = "All as the proof of concept says." if good else "NOT as the proof of concept says."
     return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
 
 
-def _describe_path(told: StageResult) -> str:
-    if told.stage.path is None:
-        return "all gone" if told.gone else "NOT all gone"
-    return told.path or "unknown"
+def _describe_path(stage_result: StageResult) -> str:
+    if stage_result.stage.path is None:
+        return "all gone" if stage_result.gone else "NOT all gone"
+    return stage_result.path or "unknown"
 
 
-def _describe_probe(found: bool | None, expected: bool, path: str | None) -> str:
+def _describe_probe(is_up: bool | None, expected: bool, path: str | None) -> str:
     if path is None:
         return "-"
-    word = {True: "reachable", False: "cut off", None: "unknown"}[found]
-    return f"{word}, {'expected' if found is expected else 'NOT EXPECTED'}"
+    word = {True: "reachable", False: "cut off", None: "unknown"}[is_up]
+    return f"{word}, {'expected' if is_up is expected else 'NOT EXPECTED'}"
 
 
 def build_summary_data(story: list[StageResult], total_s: float) -> dict[str, Any]:
     """Return the summary as plain data."""
     return {
-        "as_told": all(told.as_told for told in story) and len(story) == len(STORY),
+        "as_told": all(stage_result.as_told for stage_result in story) and len(story) == len(STORY),
         "modelled_s": round(total_s, 1),
         "stages": [
             {
-                "command": told.stage.command,
-                "path": told.path,
-                "office": told.office,
-                "internet": told.internet,
-                "as_told": told.as_told,
-                "modelled_s": round(told.seconds, 1),
-                "error": told.error,
+                "command": stage_result.stage.command,
+                "path": stage_result.path,
+                "office": stage_result.office,
+                "internet": stage_result.internet,
+                "as_told": stage_result.as_told,
+                "modelled_s": round(stage_result.seconds, 1),
+                "error": stage_result.error,
             }
-            for told in story
+            for stage_result in story
         ],
     }

@@ -22,13 +22,13 @@ def format_plan(plan: DestroyPlan) -> str:
     """Return a plan for people: what goes, in order, and what stays."""
     lines = [f"Plan: destroy {plan.site}"]
     lines += [""] if plan.deletions else []
-    lines += [f"- {each.title}" for each in plan.deletions]
-    lines += ["", "Kept:", *(f"  {each}" for each in plan.kept)] if plan.kept else []
+    lines += [f"- {deletion.title}" for deletion in plan.deletions]
+    lines += ["", "Kept:", *(f"  {name}" for name in plan.kept)] if plan.kept else []
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {join_names(plan.disconnected, NAMED)}"]
     if plan.deletions:
         lines += ["", f"Takes about {format_duration(_longest_s(plan))}."]
-        lines += usual_lines(notable((each.type, Change.DELETE) for each in plan.deletions))
+        lines += usual_lines(notable((deletion.type, Change.DELETE) for deletion in plan.deletions))
     count = len(plan.deletions)
     return "\n".join(
         [*lines, "", format_summary_line(0, 0, count) if count else "Nothing to delete."]
@@ -37,9 +37,11 @@ def format_plan(plan: DestroyPlan) -> str:
 
 def _longest_s(plan: DestroyPlan) -> float:
     """Return how long the longest chain of deletions usually takes."""
-    usual = {each.id: usual_of(each.type, Change.DELETE) for each in plan.deletions}
-    takes_s = {id_: found.usually_s if found else UNKNOWN_S for id_, found in usual.items()}
-    return longest_s({each.id: each.needs for each in plan.deletions}, takes_s)
+    usual = {deletion.id: usual_of(deletion.type, Change.DELETE) for deletion in plan.deletions}
+    takes_s = {
+        id_: estimate.usually_s if estimate else UNKNOWN_S for id_, estimate in usual.items()
+    }
+    return longest_s({deletion.id: deletion.needs for deletion in plan.deletions}, takes_s)
 
 
 def build_plan_data(plan: DestroyPlan) -> dict[str, Any]:
@@ -48,8 +50,8 @@ def build_plan_data(plan: DestroyPlan) -> dict[str, Any]:
         "site": plan.site,
         "changes": len(plan.deletions),
         "delete": [
-            {"type": each.type, "name": each.title.split(" ")[-1], "id": each.id}
-            for each in plan.deletions
+            {"type": deletion.type, "name": deletion.title.split(" ")[-1], "id": deletion.id}
+            for deletion in plan.deletions
         ],
         "kept": list(plan.kept),
     }
@@ -59,8 +61,8 @@ def format_outcome(plan: DestroyPlan, results: Results) -> str:
     """Return what was deleted and what was not, for people."""
     done, took = len(results.list_tasks(State.DONE)), format_duration(results.elapsed_s)
     if not results.failures:
-        kept = f" Kept: {join_names(plan.kept, NAMED, '; ')}." if plan.kept else ""
-        return f"{plan.site} is deleted: {format_count(done, 'resource')} deleted in {took}.{kept}"
+        text = f" Kept: {join_names(plan.kept, NAMED, '; ')}." if plan.kept else ""
+        return f"{plan.site} is deleted: {format_count(done, 'resource')} deleted in {took}.{text}"
     failed = join_names((task.title for task in results.list_tasks(State.FAILED)), NAMED)
     lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
     lines.append(

@@ -28,11 +28,11 @@ def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
     """Return the lines for people, grouped; each that does not hold with its remedy."""
     parts = [_format_headline(site, lines)]
     for group in Group:
-        found = [each for each in lines if each.group is group]
-        if found:
+        checks = [line for line in lines if line.group is group]
+        if checks:
             parts += ["", f"{group.value}:"]
-            parts += [row for line in _with_few_alike(found) for row in _format_rows(line, width)]
-    if any(each.verdict is ConditionStatus.UNKNOWN and not each.required for each in lines):
+            parts += [row for line in _with_few_alike(checks) for row in _format_rows(line, width)]
+    if any(line.verdict is ConditionStatus.UNKNOWN and not line.required for line in lines):
         parts += ["", "* no switch rests on it; it does not change the exit code"]
     return "\n".join(parts)
 
@@ -40,12 +40,12 @@ def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
 def _with_few_alike(lines: Iterable[Check]) -> Iterator[Check]:
     """Yield the lines; of many of one check that come to the same, the first and how many more."""
     for _, same in groupby(lines, key=lambda line: (line.name, _get_word(line), line.required)):
-        found = list(same)
-        shown = found if len(found) <= MANY + 1 else found[:MANY]
-        yield from shown
-        if len(found) > len(shown):
-            more = f"{len(found) - len(shown)} more like this (-o json has all)"
-            yield replace(found[-1], seen=more, remedy="")
+        checks = list(same)
+        rows = checks if len(checks) <= MANY + 1 else checks[:MANY]
+        yield from rows
+        if len(checks) > len(rows):
+            more = f"{len(checks) - len(rows)} more like this (-o json has all)"
+            yield replace(checks[-1], seen=more, remedy="")
 
 
 def _get_word(line: Check) -> str:
@@ -54,21 +54,21 @@ def _get_word(line: Check) -> str:
 
 
 def _format_headline(site: Site, lines: Iterable[Check]) -> str:
-    found = list(lines)
-    counts = Counter(map(_get_word, found))
+    checks = list(lines)
+    counts = Counter(map(_get_word, checks))
     order = (
         WORD[ConditionStatus.HOLDS],
         WORD[ConditionStatus.FAILS],
         WARNING,
         WORD[ConditionStatus.UNKNOWN],
     )
-    told = ", ".join(f"{counts[each]} {each}" for each in order if counts[each])
+    text = ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
     word = {
         ConditionStatus.HOLDS: "nothing found that would keep a switch from working",
         ConditionStatus.FAILS: "NOT ready for a switch",
         ConditionStatus.UNKNOWN: "whether a switch would work is not known",
-    }[compute_verdict(found)]
-    return f"{subject(site)}: {word} ({told})."
+    }[compute_verdict(checks)]
+    return f"{subject(site)}: {word} ({text})."
 
 
 def _format_rows(line: Check, width: int) -> list[str]:
@@ -87,14 +87,14 @@ def build_data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
         "verdict": WORD[compute_verdict(lines)],
         "checks": [
             {
-                "name": str(each.name),
-                "group": each.group.value,
-                "verdict": _get_word(each),
-                "required": each.required,
-                "seen": each.seen,
-                "remedy": each.remedy or None,
+                "name": str(line.name),
+                "group": line.group.value,
+                "verdict": _get_word(line),
+                "required": line.required,
+                "seen": line.seen,
+                "remedy": line.remedy or None,
             }
-            for each in lines
+            for line in lines
         ],
     }
 

@@ -109,8 +109,8 @@ def _iter_functions(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         if node.get("type") == "function_expression":
             yield str(node["value"])
-        for each in node.get("children", ()):
-            yield from _iter_functions(each)
+        for item in node.get("children", ()):
+            yield from _iter_functions(item)
 
 
 def format_result(

@@ -70,9 +70,9 @@ class Assessment:
     why: str
 
     @classmethod
-    def from_claim(cls, claim: Condition) -> Assessment:
+    def from_claim(cls, condition: Condition) -> Assessment:
         """Return a claim as a mark and its reason."""
-        return cls(MARK_OF_VERDICT[claim.status], claim.message)
+        return cls(MARK_OF_VERDICT[condition.status], condition.message)
 
     @property
     def rank(self) -> int:
@@ -87,19 +87,19 @@ class Assessment:
 
 def find_worst(of: Iterable[Assessment]) -> Assessment | None:
     """Return the worst of several conditions, the first of its kind; None if there are none."""
-    return min(of, key=lambda each: each.rank, default=None)
+    return min(of, key=lambda assessment: assessment.rank, default=None)
 
 
-def format_claim(claim: Condition) -> str:
+def format_claim(condition: Condition) -> str:
     """Return a claim behind the word of its verdict; a mere warning and a note have their own."""
-    word = VERDICT_WORD[claim.status]
-    if claim.status is ConditionStatus.FAILS and claim.weight is Weight.WARNS:
+    word = VERDICT_WORD[condition.status]
+    if condition.status is ConditionStatus.FAILS and condition.weight is Weight.WARNS:
         word = "warning"
-    elif claim.status is ConditionStatus.HOLDS and claim.weight is Weight.NOTES:
+    elif condition.status is ConditionStatus.HOLDS and condition.weight is Weight.NOTES:
         word = "note"
-    return f"{word:>7}  {claim.message}"
+    return f"{word:>7}  {condition.message}"
 
 
-def format_verdict(verdict: ConditionStatus, seen: str) -> str:
+def format_verdict(verdict: ConditionStatus, message: str) -> str:
     """Return what was seen behind the word of its verdict, in a column: ``  FAILS  ...``."""
-    return f"{VERDICT_WORD[verdict]:>7}  {seen}"
+    return f"{VERDICT_WORD[verdict]:>7}  {message}"

@@ -43,24 +43,24 @@ class Facts:
     may_provision: bool = False
 
 
-def explained(failure: Failure, found: Sequence[AzureFailure], facts: Facts) -> Failure:
+def explained(failure: Failure, failures: Sequence[AzureFailure], facts: Facts) -> Failure:
     """Return a failure in words that name the place that was wrong.
 
     Args:
         failure: how the command failed.
-        found: the requests that did not reach a resource.
+        failures: the requests that did not reach a resource.
         facts: what is known besides.
     """
     message = failure.message
-    for each in sorted(found, key=lambda each: -len(each.message)):
-        message = message.replace(each.message, _seen(each, facts))
-    for seen in dict.fromkeys(_seen(each, facts) for each in found):
-        if seen in message:
-            before, _, after = message.partition(seen)
-            message = before + seen + after.replace(f"; {seen}", "")
+    for azure_failure in sorted(failures, key=lambda item: -len(item.message)):
+        message = message.replace(azure_failure.message, _seen(azure_failure, facts))
+    for fromkey in dict.fromkeys(_seen(each, facts) for each in failures):
+        if fromkey in message:
+            before, _, after = message.partition(fromkey)
+            message = before + fromkey + after.replace(f"; {fromkey}", "")
         else:
-            message = f"{message}: {seen}"
-    hints = [*dict.fromkeys(_hint(each, facts) for each in found), _own_hint(failure)]
+            message = f"{message}: {fromkey}"
+    hints = [*dict.fromkeys(_hint(each, facts) for each in failures), _own_hint(failure)]
     return failure.reword(message, " ".join(filter(None, hints)))
 
 
@@ -74,12 +74,14 @@ def of_failure(
     failure: Failure, all_found: Sequence[AzureFailure], subscription: str
 ) -> list[AzureFailure]:
     """Return the requests that a failure is due to: those it quotes, or the site's subscription."""
-    quoted = [each for each in all_found if each.message in failure.message]
+    quoted = [
+        azure_failure for azure_failure in all_found if azure_failure.message in failure.message
+    ]
     whole = (AzureErrorKind.SUBSCRIPTION_NOT_FOUND, AzureErrorKind.OTHER_TENANT)
     of_site = (
-        each
-        for each in all_found
-        if each.kind in whole and _place(each)[0].lower() == subscription.lower()
+        azure_failure
+        for azure_failure in all_found
+        if azure_failure.kind in whole and _place(azure_failure)[0].lower() == subscription.lower()
     )
     return quoted or list(of_site)[:1]
 
@@ -92,11 +94,11 @@ def with_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) 
         missing: the ids of what does not exist.
         origin_of: who named something.
     """
-    named = [each for each in missing if f"{get_last_name(each)} does not exist" in failure.message]
+    named = [name for name in missing if f"{get_last_name(name)} does not exist" in failure.message]
     if not named:
         return failure
-    told = [f"{each}{_by(origin_of(get_last_name(each)))}" for each in named]
-    hint = f"Looked for {join_names(told, MOST_MISSING)}."
+    lines = [f"{name}{_by(origin_of(get_last_name(name)))}" for name in named]
+    hint = f"Looked for {join_names(lines, MOST_MISSING)}."
     return failure.reword(failure.message, " ".join(filter(None, (hint, failure.hint))))
 
 
@@ -105,7 +107,14 @@ def _seen(failure: AzureFailure, facts: Facts) -> str:
     if failure.kind is AzureErrorKind.NOT_OFFERED or not subscription:
         return failure.message
     code = f" ({failure.code})" if failure.code else ""
-    name = next((each.name for each in facts.visible or () if each.id == subscription), "")
+    name = next(
+        (
+            visible_subscription.name
+            for visible_subscription in facts.visible or ()
+            if visible_subscription.id == subscription
+        ),
+        "",
+    )
     called = f"subscription {name} {subscription}" if name else f"subscription {subscription}"
     named = f"{called}{_by(facts.origin_of(subscription))}"
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and group:
@@ -125,7 +134,11 @@ def _hint(failure: AzureFailure, facts: Facts) -> str:
         return f"{(failure.hint or '').rstrip('.')}. {facts.version_from}"
     if not subscription:
         return failure.hint or ""
-    others = [each for each in facts.visible or () if each.id.lower() != subscription.lower()]
+    others = [
+        visible_subscription
+        for visible_subscription in facts.visible or ()
+        if visible_subscription.id.lower() != subscription.lower()
+    ]
     parts = [_visible(facts.visible, others), _remedy(failure, subscription, facts)]
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and facts.may_provision:
         parts.append("If the network is yet to be created there: erfailover provision.")
@@ -143,7 +156,7 @@ def _visible(
         return "This identity sees no subscription."
     if not others:
         return "This identity sees no other subscription."
-    named = [f"{each.name} ({each.id})" if each.name else each.id for each in others]
+    named = [f"{other.name} ({other.id})" if other.name else other.id for other in others]
     also = "also " if len(others) < len(visible) else ""
     return f"This identity {also}sees {join_names(named, MOST)}."
 

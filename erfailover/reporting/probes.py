@@ -17,16 +17,16 @@ from erfailover.reporting.tables import format_table
 
 def build_data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
     """Probe results as plain data."""
-    return [{**asdict(each), "as_expected": each.as_expected} for each in results]
+    return [{**asdict(result), "as_expected": result.as_expected} for result in results]
 
 
 def format_line(probe: Mapping[str, Any]) -> str:
     """One probe's result, as plain data, in one line for people."""
-    seen = f" ({probe['seen']})" if probe.get("seen") and not probe["as_expected"] else ""
+    message = f" ({probe['seen']})" if probe.get("seen") and not probe["as_expected"] else ""
     return format_verdict(
         _compute_verdict(probe["up"], probe["as_expected"]),
         f"{probe['name']}: {probe['check']}: expected {_format_up(probe['expected'])}, "
-        f"is {_format_up(probe['up'])}{seen}",
+        f"is {_format_up(probe['up'])}{message}",
     )
 
 
@@ -34,24 +34,26 @@ def format_text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     """Probe results for people: a table, then what came back if it was not as expected."""
     rows = [
         (
-            VERDICT_WORD[_compute_verdict(each.up, each.as_expected)],
-            each.name,
-            _shorten(each.what),
-            each.where,
-            _format_up(each.expected),
-            _format_up(each.up),
-            "-" if each.took_s is None else _format_elapsed(each.took_s),
+            VERDICT_WORD[_compute_verdict(result.up, result.as_expected)],
+            result.name,
+            _shorten(result.what),
+            result.where,
+            _format_up(result.expected),
+            _format_up(result.up),
+            "-" if result.took_s is None else _format_elapsed(result.took_s),
         )
-        for each in results
+        for result in results
     ]
     headings = ("", "probe", "what", "from", "expected", "seen", "took")
     lines = [format_table("", headings, rows, screen, ("probe", "what", "from")).lstrip("\n")]
-    for each in results:
-        if not each.as_expected:
-            verdict = _compute_verdict(each.up, each.as_expected)
-            lines += ["", format_verdict(verdict, f"{each.name}: {each.seen}")]
-            lines += [f"           | {part}" for part in each.output.splitlines() if part.strip()]
-    right = sum(each.as_expected for each in results)
+    for probe_result in results:
+        if not probe_result.as_expected:
+            verdict = _compute_verdict(probe_result.up, probe_result.as_expected)
+            lines += ["", format_verdict(verdict, f"{probe_result.name}: {probe_result.seen}")]
+            lines += [
+                f"           | {part}" for part in probe_result.output.splitlines() if part.strip()
+            ]
+    right = sum(result.as_expected for result in results)
     lines += ["", f"{right} of {format_count(len(results), 'probe')} as expected."]
     return "\n".join(lines)
 

@@ -27,10 +27,10 @@ def format_line(
     word: str, at_s: float, title: str, detail: str = "", note: str | None = None
 ) -> str:
     """One event: ``     done          5 s  1. allow ...  (5 s): written``."""
-    told = f"{word:>9}  {format_duration(at_s):>11}  {title}"
+    text = f"{word:>9}  {format_duration(at_s):>11}  {title}"
     if detail:
-        told += f"  ({detail})"
-    return f"{told}: {note}" if note else told
+        text += f"  ({detail})"
+    return f"{text}: {note}" if note else text
 
 
 def format_took(elapsed_s: float, attempts: int) -> str:
@@ -87,9 +87,9 @@ def build_table(view: ProgressView) -> RenderableType:
     """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
     lines = [Text(f"{format_duration(view.elapsed_s):>11}  {_format_counts(view)}", style="bold")]
-    left = _left(view)
-    if left:
-        lines.append(Text(f"{'':13}{left}"))
+    remaining = _left(view)
+    if remaining:
+        lines.append(Text(f"{'':13}{remaining}"))
     for row in rows[:ROWS]:
         late = row.usual is not None and row.elapsed_s > row.usual.one_in_ten_s
         lines.append(
@@ -99,9 +99,9 @@ def build_table(view: ProgressView) -> RenderableType:
             lines.append(Text(f"{'':13}{row.why}", style="yellow"))
     if len(rows) > ROWS:
         lines.append(Text(f"{'':13}... and {len(rows) - ROWS} more in flight"))
-    lines += [Text(f"{'turn':>11}  {each}", style="dim") for each in _turns(view.held_up)]
-    for each in lines:
-        each.no_wrap, each.overflow = True, "ellipsis"
+    lines += [Text(f"{'turn':>11}  {turn}", style="dim") for turn in _turns(view.held_up)]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
 
 
@@ -155,7 +155,7 @@ def activity_line(text: str, elapsed_s: float, frame: int) -> Text:
 
 def _format_elapsed(row: TaskRow, *, late: bool) -> str:
     """How long a task is in flight, against what is usual."""
-    told = f"{format_duration(row.elapsed_s):>11}"
+    text = f"{format_duration(row.elapsed_s):>11}"
     if row.usual is None:
-        return told
-    return f"{told} ({'LATE, ' if late else ''}usually {format_duration(row.usual.usually_s)})"
+        return text
+    return f"{text} ({'LATE, ' if late else ''}usually {format_duration(row.usual.usually_s)})"

@@ -29,11 +29,11 @@ TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 def format_plan(plan: ProvisionPlan) -> str:
     """Return a plan for people: what is made and updated, and how many are kept."""
     every = plan.every
-    counts = Counter(each.change for each in every)
+    counts = Counter(item.change for item in every)
     lines = [f"Plan: provision {plan.site}"]
     lines += ["", LEGEND, ""] if plan.changes else []
-    for each in plan.changes:
-        lines += _format_action(each)
+    for change in plan.changes:
+        lines += _format_action(change)
     lines += [""] if plan.changes else []
     for name in plan.held:
         lines.append(f"{name} is between two paths; its peerings are left to erfailover switch.")
@@ -48,8 +48,8 @@ def format_plan(plan: ProvisionPlan) -> str:
             ]
         )
     summary = format_summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)
-    kept = f"{counts[Change.KEEP]} unchanged."
-    return "\n".join([*lines, *_format_estimate(plan), "", kept, summary])
+    text = f"{counts[Change.KEEP]} unchanged."
+    return "\n".join([*lines, *_format_estimate(plan), "", text, summary])
 
 
 def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
@@ -58,7 +58,9 @@ def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
     slow = "; a gateway alone may take 45 min" if expected.duration_s > SLOW_S else ""
     yield f"Takes about {format_duration(expected.duration_s)}{slow}."
     written = [
-        (each.desired.type, each.change) for each in plan.changes if isinstance(each, Action)
+        (change.desired.type, change.change)
+        for change in plan.changes
+        if isinstance(change, Action)
     ]
     yield from usual_lines(notable(written))
     if expected.hourly_usd or expected.unpriced:
@@ -69,9 +71,9 @@ def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
         )
 
 
-def usual_lines(found: Mapping[str, DurationEstimate]) -> Iterator[str]:
+def usual_lines(estimates: Mapping[str, DurationEstimate]) -> Iterator[str]:
     """Yield how long each type of resource usually takes, if that is long."""
-    for type_, usual in found.items():
+    for type_, usual in estimates.items():
         yield f"  a {WORDS[type_]}: {describe_usual(usual)}"
 
 
@@ -87,7 +89,7 @@ def _format_action(action: Action | SetupAction) -> Iterator[str]:
 
 def build_plan_data(plan: ProvisionPlan) -> dict[str, Any]:
     """Return a plan as plain data. Secrets are named, never shown."""
-    counts = Counter(each.change for each in plan.every)
+    counts = Counter(item.change for item in plan.every)
     expected = estimate(plan)
     return {
         "site": plan.site,
@@ -96,8 +98,8 @@ def build_plan_data(plan: ProvisionPlan) -> dict[str, Any]:
         **{str(change): counts[change] for change in TOLD},
         "between_paths": list(plan.held),
         "actions": [
-            *(_build_action_data(each) for each in plan.actions),
-            *(_build_setup_data(each) for each in plan.setups),
+            *(_build_action_data(action) for action in plan.actions),
+            *(_build_setup_data(setup) for setup in plan.setups),
         ],
     }
 
@@ -108,7 +110,7 @@ def _build_action_data(action: Action) -> dict[str, Any]:
         "type": action.desired.type,
         "name": action.desired.name,
         "id": action.desired.id,
-        "differences": [asdict(each) for each in action.differences],
+        "differences": [asdict(difference) for difference in action.differences],
         "note": action.note,
     }
 
@@ -132,9 +134,9 @@ def format_outcome(plan: ProvisionPlan, results: Results) -> str:
     if not failed:
         changes = format_count(len(done), "change")
         return f"{plan.site} is provisioned: {changes} in {took}. Next: erfailover status"
-    lines = [f"Failed: {join_names((each.title for each in failed), NAMED)}"]
+    lines = [f"Failed: {join_names((task.title for task in failed), NAMED)}"]
     if skipped:
-        lines.append(f"Not begun: {join_names((each.title for each in skipped), NAMED)}")
+        lines.append(f"Not begun: {join_names((task.title for task in skipped), NAMED)}")
     lines.append("Run the command again to resume.")
     lines.append(
         f"{plan.site} is only partly provisioned: {format_count(len(done), 'change')} in {took}."

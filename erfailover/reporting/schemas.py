@@ -18,20 +18,20 @@ ID = "urn:erfailover:schema:"
 
 def list_names() -> list[str]:
     """Return the names of all schemas, in order."""
-    found = (each.name for each in _get_folder().iterdir())
-    return sorted(each.removesuffix(".json") for each in found if each.endswith(".json"))
+    rows = (item.name for item in _get_folder().iterdir())
+    return sorted(item.removesuffix(".json") for item in rows if item.endswith(".json"))
 
 
 def read_text(name: str) -> str:
     """Return the text of a schema; raises ``FileNotFoundError`` for no such schema."""
-    found: str = (_get_folder() / f"{name}.json").read_text("utf-8")
-    return found
+    text: str = (_get_folder() / f"{name}.json").read_text("utf-8")
+    return text
 
 
 def load_schema(name: str) -> dict[str, Any]:
     """Return a schema as plain data."""
-    found: dict[str, Any] = json.loads(read_text(name))
-    return found
+    body: dict[str, Any] = json.loads(read_text(name))
+    return body
 
 
 def _get_folder() -> Any:

@@ -54,21 +54,21 @@ def text(lines: Sequence[SiteLine], alive: Alive, width: int | None = None) -> s
         width: after how many columns a line is cut; None for never.
     """
     heading = ("SITE", "VERDICT", "BACKUP", "LAST RUN")
-    rows = [_row(each, alive) for each in lines]
+    rows = [_row(site_line, alive) for site_line in lines]
     whole = [row for row in rows if len(row) == len(heading)]
     widths = [max(len(row[number]) for row in [heading, *whole]) for number in range(len(heading))]
     widths[0] = max(widths[0], *(len(row[0]) for row in rows))
-    shown = []
+    items = []
     for row in [heading, *rows]:
         padded = [f"{cell:<{wide}}" for cell, wide in zip(row[:-1], widths, strict=False)]
         line = "  ".join([*padded, row[-1]])
-        shown.append(line if width is None or len(line) <= width else f"{line[: width - 3]}...")
-    return "\n".join(shown)
+        items.append(line if width is None or len(line) <= width else f"{line[: width - 3]}...")
+    return "\n".join(items)
 
 
 def data(lines: Sequence[SiteLine], alive: Alive) -> list[dict[str, Any]]:
     """Return the sites as plain data."""
-    return [_data(each, alive) for each in lines]
+    return [_data(line, alive) for line in lines]
 
 
 def _row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
@@ -78,13 +78,13 @@ def _row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
     if line.health.healthy is None and line.problem:
         return name, f"{_verdict(line.health)}: {line.problem}"
     run = line.last_run
-    told = "none from here"
+    message = "none from here"
     if run is not None:
-        told = f"{describe_outcome(run, alive)} {run.began[:16].replace('T', ' ')} {run.typed}"
+        message = f"{describe_outcome(run, alive)} {run.began[:16].replace('T', ' ')} {run.typed}"
     elif line.problem:
-        told = f"unknown: {line.problem}"
+        message = f"unknown: {line.problem}"
     drill = "DRILL: " if line.drill else ""
-    return name, f"{drill}{_verdict(line.health)}", _backup(line.health), told
+    return name, f"{drill}{_verdict(line.health)}", _backup(line.health), message
 
 
 def _verdict(health: Health) -> str:

@@ -33,27 +33,27 @@ def build_element(
     tag: str, children: Iterable[Element] = (), /, **attributes: Attribute
 ) -> Element:
     """Return an element."""
-    made = Element(tag)
+    element = Element(tag)
     for name, value in attributes.items():
         if value is not None:
             text = clean(value) if isinstance(value, str) else format_number(value)
-            made.set(name.rstrip("_").replace("_", "-"), text)
-    made.extend(children)
-    return made
+            element.set(name.rstrip("_").replace("_", "-"), text)
+    element.extend(children)
+    return element
 
 
 def build_text_element(tag: str, text: str, /, **attributes: Attribute) -> Element:
     """Return an element that holds a text: ``title``, ``desc``, ``style``."""
-    made = build_element(tag, **attributes)
-    made.text = clean(text)
-    return made
+    element = build_element(tag, **attributes)
+    element.text = clean(text)
+    return element
 
 
-def add_title(title: str, made: Element) -> Element:
+def add_title(title: str, element: Element) -> Element:
     """Give an element a title, if any: a viewer shows it when the pointer rests on it."""
     if title:
-        made.insert(0, build_text_element("title", title))
-    return made
+        element.insert(0, build_text_element("title", title))
+    return element
 
 
 def draw_text(x: float, y: float, line: str, /, **style: Attribute) -> Element:

@@ -74,20 +74,20 @@ def fit(
     columns = list(range(len(headings)))
     for count in range(len(spare) + 1):
         columns = [index for index in columns if headings[index] not in spare[:count]]
-        wanted = [needed[index] for index in columns]
+        desired = [needed[index] for index in columns]
         for gap in GAPS:
-            if sum(wanted) <= _room(columns, gap, width):
-                return Fitted(tuple(columns), tuple(wanted), gap)
+            if sum(desired) <= _room(columns, gap, width):
+                return Fitted(tuple(columns), tuple(desired), gap)
     gap = GAPS[-1]
     room = _room(columns, gap, width)
     floors: list[int] = []
-    for floors in _floors(headings, cells, columns, wanted, names):
+    for floors in _floors(headings, cells, columns, desired, names):
         if sum(floors) <= room:
             break
     while len(columns) > 1 and sum(floors[: len(columns)]) > _room(columns, gap, width):
         columns.pop()
     room = _room(columns, gap, width)
-    widths = _shrunk(wanted[: len(columns)], floors[: len(columns)], room)
+    widths = _shrunk(desired[: len(columns)], floors[: len(columns)], room)
     return Fitted(tuple(columns), tuple(widths), gap)
 
 
@@ -95,20 +95,20 @@ def _floors(
     headings: Sequence[str],
     cells: Sequence[Sequence[Text]],
     columns: Sequence[int],
-    wanted: Sequence[int],
+    desired: Sequence[int],
     names: Sequence[str],
 ) -> Iterator[list[int]]:
     """Yield to what each column may be narrowed, the mildest first."""
     some = [headings[index] in names for index in columns]
     words = [_longest_word(headings[index], (row[index] for row in cells)) for index in columns]
-    pairs = list(zip(wanted, some, strict=True))
+    pairs = list(zip(desired, some, strict=True))
     yield [min(most, SHORT) if gives else most for most, gives in pairs]
     yield [
         min(most, SHORT if gives else word)
         for (most, gives), word in zip(pairs, words, strict=True)
     ]
-    yield [min(most, SHORTER) for most in wanted]
-    yield [min(most, SHORTEST) for most in wanted]
+    yield [min(most, SHORTER) for most in desired]
+    yield [min(most, SHORTEST) for most in desired]
 
 
 def _longest_word(heading: str, cells: Iterable[Text]) -> int:
@@ -120,13 +120,13 @@ def _room(columns: Sequence[int], gap: int, width: int) -> int:
     return width - EDGES - gap * (len(columns) - 1)
 
 
-def _shrunk(wanted: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
+def _shrunk(desired: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
     """Return the widths with the widest columns made narrower, none below its floor."""
 
     def at_most(limit: int) -> list[int]:
-        return [max(floor, min(most, limit)) for most, floor in zip(wanted, floors, strict=True)]
+        return [max(floor, min(most, limit)) for most, floor in zip(desired, floors, strict=True)]
 
-    limits = range(max(wanted) + 1)
+    limits = range(max(desired) + 1)
     return at_most(max(bisect_right(limits, room, key=lambda limit: sum(at_most(limit))) - 1, 0))
 
 
@@ -150,8 +150,8 @@ def draw(
         heading = _shortened(Text(headings[index]), width, screen)
         drawn.add_column(heading, width=width, no_wrap=True, overflow="crop")
     for row in cells:
-        shown = zip(fitted.columns, fitted.widths, strict=True)
-        drawn.add_row(*(_shortened(row[index], width, screen) for index, width in shown))
+        result = zip(fitted.columns, fitted.widths, strict=True)
+        drawn.add_row(*(_shortened(row[index], width, screen) for index, width in result))
     return screen.render(drawn)
 
 

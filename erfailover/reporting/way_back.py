@@ -32,10 +32,10 @@ def why_refused(target: str, refusals: Sequence[Condition]) -> str:
     """Return why a switch to a path would be refused: ``ExpressRoute is not ready: ...``."""
     if not refusals:
         return ""
-    fails = any(claim.status is ConditionStatus.FAILS for claim in refusals)
+    fails = any(condition.status is ConditionStatus.FAILS for condition in refusals)
     is_ready = (
         f"{format_path(target)} is not ready"
         if fails
         else (f"it is not known if {format_path(target)} is ready")
     )
-    return f"{is_ready}: {'; '.join(dict.fromkeys(claim.message for claim in refusals))}"
+    return f"{is_ready}: {'; '.join(dict.fromkeys(condition.message for condition in refusals))}"

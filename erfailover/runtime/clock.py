@@ -98,7 +98,7 @@ def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T
 
 def run_all(clock: Clock, work: Sequence[Callable[[], T]]) -> list[T]:
     """Do several things at once and wait for all; the first error is raised after that."""
-    futures = [start(clock, each) for each in work]
+    futures = [start(clock, function) for function in work]
     while not clock.wait_for(lambda: all(future.done() for future in futures), 3600.0):
         continue
     return [future.result() for future in futures]

@@ -6,8 +6,8 @@ order they matter, comes from pure functions; nothing is decided about networks 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
 refers to, or refers to what it owns; two that only refer to the same resource may overlap. If
-Azure refuses one all the same, the run goes on one at a time (``ConcurrencyLimit``); the one that was refused
-counts for nothing until it is sent again, so that the others do not wait for what holds it.
+Azure refuses one all the same, the run goes on one at a time (``ConcurrencyLimit``). The refused
+task counts for nothing until it is sent again, so that the others do not wait for what holds it.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ class _Run:
     def _has_conflict(self, task: Task) -> bool:
         if self.owned & task.owns or self.owned & task.refers:
             return True
-        return any(self.referred[each] for each in task.owns)
+        return any(self.referred[own] for own in task.owns)
 
     def _has_news(self) -> bool:
         if self.interrupted and not self.told_interruption:
@@ -315,9 +315,9 @@ class _Run:
             return
         self.held_up.add(task.id)
         for other, _ in self.in_flight.values():
-            both = other.owns & (task.owns | task.refers) or other.refers & task.owns
-            if both:
-                self._tell_wait(task, waits.Wait(_describe_turn(task, other, min(both))))
+            names = other.owns & (task.owns | task.refers) or other.refers & task.owns
+            if names:
+                self._tell_wait(task, waits.Wait(_describe_turn(task, other, min(names))))
                 return
 
     def _build_interruption(self) -> Interrupted:
@@ -360,10 +360,10 @@ def build_sorter(tasks: Iterable[Task]) -> TopologicalSorter[str]:
         if ids - before.keys():
             unknown = sorted(ids - before.keys())
             raise ValueError(f"{id_} needs {unknown}, which is no task of the run")
-    found = TopologicalSorter(before)
+    topological_sorter = TopologicalSorter(before)
     try:
-        found.prepare()
+        topological_sorter.prepare()
     except CycleError as error:
         circle = sorted(set(error.args[1]))
         raise ValueError(f"these tasks need one another in a circle: {circle}") from None
-    return found
+    return topological_sorter

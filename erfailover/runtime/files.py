@@ -51,7 +51,7 @@ def make_private_folder(path: Path) -> None:
     except that those of the folder itself are reduced to the owner's.
     """
     missing = [path, *path.parents]
-    missing = missing[: next((i for i, each in enumerate(missing) if each.exists()), None)]
+    missing = missing[: next((i for i, item in enumerate(missing) if item.exists()), None)]
     for each in reversed(missing):
         each.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         each.chmod(PRIVATE_FOLDER)
@@ -59,14 +59,14 @@ def make_private_folder(path: Path) -> None:
         _make_private(path, path.stat())
 
 
-def _make_private(path: Path, found: os.stat_result) -> None:
+def _make_private(path: Path, status: os.stat_result) -> None:
     """Take from a file or folder of ours the permissions that others have."""
-    wanted = PRIVATE_FOLDER if stat.S_ISDIR(found.st_mode) else PRIVATE
-    if stat.S_IMODE(found.st_mode) != wanted and (
-        not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    desired = PRIVATE_FOLDER if stat.S_ISDIR(status.st_mode) else PRIVATE
+    if stat.S_IMODE(status.st_mode) != desired and (
+        not hasattr(os, "getuid") or status.st_uid == os.getuid()
     ):
         with suppress(OSError):
-            path.chmod(wanted)
+            path.chmod(desired)
 
 
 def write(path: Path, content: str | bytes, mode: int = PRIVATE) -> None:

@@ -80,18 +80,18 @@ class Journal:
         """Append one record as soon as that is possible; never fails."""
         record = {"at": _format_now(), "run": self.run, "event": event, **fields}
         line = (json.dumps(record, sort_keys=True, default=str) + "\n").encode("ascii")
-        kept: Future[None] = Future()
+        future: Future[None] = Future()
         with self._changed:
             self.written.append(record)
             if self._lost is not None:
-                kept.set_exception(self._lost)
-                return kept
-            self._pending.append((line, kept))
+                future.set_exception(self._lost)
+                return future
+            self._pending.append((line, future))
             if self._appender is None:
                 self._appender = threading.Thread(target=self._append, name="journal", daemon=True)
                 self._appender.start()
             self._changed.notify_all()
-        return kept
+        return future
 
     def flush(self, timeout_s: float) -> bytes:
         """Wait until every record is kept; return the lines that are not by then.
@@ -148,13 +148,13 @@ class Journal:
 
 def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None) -> None:
     """Report to the waiting threads what became of their records; a later success is ignored."""
-    for _, kept in batch:
-        if kept.done():
+    for _, future in batch:
+        if future.done():
             continue
         if error is None:
-            kept.set_result(None)
+            future.set_result(None)
         else:
-            kept.set_exception(error)
+            future.set_exception(error)
 
 
 def _format_now() -> str:
@@ -163,16 +163,16 @@ def _format_now() -> str:
 
 def find_created_peerings(records: Iterable[Record]) -> frozenset[str]:
     """Return the ids (lower case) of the peerings that were created and not deleted since."""
-    made: set[str] = set()
+    names: set[str] = set()
     for record in records:
         resource = str(record.get("resource", "")).lower()
         if "/virtualnetworkpeerings/" not in resource:
             continue
         if record.get("event") == "intent" and record.get("change") == "create":
-            made.add(resource)
+            names.add(resource)
         elif record.get("event") == "done" and record.get("change") == "delete":
-            made.discard(resource)
-    return frozenset(made)
+            names.discard(resource)
+    return frozenset(names)
 
 
 def is_prestaged(records: Iterable[Record], spokes: Iterable[str]) -> frozenset[str]:
@@ -182,9 +182,9 @@ def is_prestaged(records: Iterable[Record], spokes: Iterable[str]) -> frozenset[
         records: the journal.
         spokes: the names of the site's spokes: a run without ``--spoke`` is for all of them.
     """
-    names, found = frozenset(spokes), frozenset[str]()
+    names, items = frozenset(spokes), frozenset[str]()
     for record in records:
         if record.get("event") == "begun" and record.get("command") in ("prestage", "unprestage"):
             chosen = names & frozenset(record.get("spokes") or names)
-            found = found | chosen if record["command"] == "prestage" else found - chosen
-    return found
+            items = items | chosen if record["command"] == "prestage" else items - chosen
+    return items

@@ -64,17 +64,17 @@ class JsonFormat(logging.Formatter):
         """Return the record as JSON, in one line."""
         import json  # not for the sake of --help
 
-        said: dict[str, object] = {
+        by_name: dict[str, object] = {
             "time": _format_time(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redact(record.getMessage()),
         }
         for name, value in getattr(record, "fields", {}).items():
-            said[name] = redact(value) if isinstance(value, str) else value
+            by_name[name] = redact(value) if isinstance(value, str) else value
         if record.exc_info:
-            said["trace"] = redact(_format_trace(self, record).strip())
-        return json.dumps(said, default=str)
+            by_name["trace"] = redact(_format_trace(self, record).strip())
+        return json.dumps(by_name, default=str)
 
 
 def _format_time(record: logging.LogRecord, form: str) -> str:
@@ -112,11 +112,11 @@ class LogStream(io.StringIO):
 
     def flush(self) -> None:
         """Log what was kept, unless it is blank."""
-        kept = self.getvalue().strip("\n")
+        text = self.getvalue().strip("\n")
         self.seek(0)
         self.truncate()
-        if kept.strip():
-            self._log.info("%s", kept)
+        if text.strip():
+            self._log.info("%s", text)
 
 
 def to_stderr(line: str) -> None:
@@ -148,7 +148,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
 def end() -> None:
     """Log no longer; nothing happens if nothing was begun."""
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if isinstance(each, LineHandler)]:
+    for handler in [item for item in root.handlers if isinstance(item, LineHandler)]:
         root.removeHandler(handler)
         logging.captureWarnings(False)
     for name in ("erfailover", PROGRESS, "azure.identity"):
@@ -164,5 +164,6 @@ def silence_libraries() -> None:
 def is_json() -> bool:
     """Whether the log is JSON, so that nothing else may be written to standard error."""
     return any(
-        isinstance(each, LineHandler) and each.as_json for each in logging.getLogger().handlers
+        isinstance(handler, LineHandler) and handler.as_json
+        for handler in logging.getLogger().handlers
     )

@@ -75,8 +75,8 @@ class Secrets:
             UsageFailure: a given value is none that Azure takes.
             UnknownReading: the file is damaged or may not be read.
         """
-        kept, written = _read(folder / FILE)
-        return cls(folder, _read_given(environment), vault_id, None, kept, written)
+        by_name, written = _read(folder / FILE)
+        return cls(folder, _read_given(environment), vault_id, None, by_name, written)
 
     @property
     def to_be_read(self) -> bool:
@@ -107,9 +107,9 @@ class Secrets:
     def get_value(self, name: str) -> str:
         """Return a secret; generated, and kept before it is used if there is none."""
         with self._lock:
-            given = self._get_given(name)
-            if given is not None:
-                return given
+            value = self._get_given(name)
+            if value is not None:
+                return value
             if self._is_in_vault(name):
                 if self._vault_key is None:
                     raise LookupError(f"{self.vault_id} has not been read")
@@ -168,7 +168,7 @@ class Secrets:
 
 
 def _read_given(environment: Mapping[str, str]) -> dict[str, str]:
-    given: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     key = environment.get(SHARED_KEY_VARIABLE)
     if key is not None:
         if not _is_shared_key(key):
@@ -176,7 +176,7 @@ def _read_given(environment: Mapping[str, str]) -> dict[str, str]:
                 f"{SHARED_KEY_VARIABLE} is no shared key that Azure takes",
                 "Give 1 to 128 printable ASCII characters, or unset it to have one generated.",
             )
-        given[SHARED_KEY] = key
+        by_name[SHARED_KEY] = key
     password = environment.get(PASSWORD_VARIABLE)
     if password is not None:
         if not SHORTEST <= len(password) <= LONGEST or _count_classes(password) < KINDS:
@@ -185,8 +185,8 @@ def _read_given(environment: Mapping[str, str]) -> dict[str, str]:
                 "Give 12 to 72 characters with three of: lower case, upper case, digit, other. "
                 "Or unset it to have one generated.",
             )
-        given[ADMIN_PASSWORD] = password
-    return given
+        by_name[ADMIN_PASSWORD] = password
+    return by_name
 
 
 def _is_shared_key(key: str) -> bool:
@@ -196,8 +196,8 @@ def _is_shared_key(key: str) -> bool:
 
 def _count_classes(password: str) -> int:
     """How many of Azure's four kinds of characters a password has (documented: three needed)."""
-    known = sum(any(each in kind for each in password) for kind in CLASSES)
-    return known + any(all(each not in kind for kind in CLASSES) for each in password)
+    count = sum(any(name in kind for name in password) for kind in CLASSES)
+    return count + any(all(name not in kind for kind in CLASSES) for name in password)
 
 
 def _generate(name: str) -> str:
@@ -211,10 +211,10 @@ def _generate(name: str) -> str:
 def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
         content = plain_json.parse_json(input_file.read(file, MOST_BYTES))
-        kept, written = content["secrets"], content["written"]
-        if not all(isinstance(each, str) for part in (kept, written) for each in part.values()):
+        value, written = content["secrets"], content["written"]
+        if not all(isinstance(item, str) for part in (value, written) for item in part.values()):
             raise TypeError
-        return dict(kept), dict(written)
+        return dict(value), dict(written)
     except FileNotFoundError:
         return {}, {}
     except PermissionError:

@@ -66,7 +66,7 @@ def protect_streams() -> Iterator[LastingStream]:
     """Make standard output and error outlast their readers; yield standard output."""
     before = sys.stdout, sys.stderr
     streams = LastingStream(sys.stdout), LastingStream(sys.stderr)
-    sys.stdout, sys.stderr = (cast(TextIO, each) for each in streams)
+    sys.stdout, sys.stderr = (cast(TextIO, lasting_stream) for lasting_stream in streams)
     try:
         yield streams[0]
     finally:

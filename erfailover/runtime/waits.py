@@ -76,10 +76,10 @@ def build_wait(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
         named = RESOURCE.search(failure.message)
         what = f"Azure is updating {named[1]}" if named else "Azure is at another operation"
         return Wait(f"{what}{code}", seconds, attempt, refused=True)
-    said = {
+    by_name = {
         AzureErrorKind.THROTTLED: f"Azure takes no more requests for now{code}",
         AzureErrorKind.SERVER: f"Azure failed by itself{code}",
         AzureErrorKind.CONNECTION: "no answer came from Azure",
     }
-    why = said.get(failure.kind, f"{failure.kind}{code}")
+    why = by_name.get(failure.kind, f"{failure.kind}{code}")
     return Wait(why, seconds, attempt, refused=failure.may_pass)

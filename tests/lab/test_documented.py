@@ -25,14 +25,14 @@ def named() -> set[str]:
     return {name.lower() for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
-@pytest.mark.parametrize("found", list(PROVIDERS), ids=lambda found: found.type)
-def test_every_type_and_action_is_documented(found: rt.ResourceType) -> None:
+@pytest.mark.parametrize("found", list(PROVIDERS), ids=lambda value: value.type)
+def test_every_type_and_action_is_documented(resource_type: rt.ResourceType) -> None:
     names = named()
-    tails = {found.type.lower(), found.type.split("/", 1)[1].lower()}
-    assert tails & names, f"{found.type} is missing"
-    last = found.type.rsplit("/", 1)[1].lower()
-    for action in found.actions:
-        assert {action, f"{last}/{action}"} & names, f"{found.type}/{action} is missing"
+    tails = {resource_type.type.lower(), resource_type.type.split("/", 1)[1].lower()}
+    assert tails & names, f"{resource_type.type} is missing"
+    last = resource_type.type.rsplit("/", 1)[1].lower()
+    for action in resource_type.actions:
+        assert {action, f"{last}/{action}"} & names, f"{resource_type.type}/{action} is missing"
 
 
 def test_every_variable_is_documented(server: LabServer, lab: Lab) -> None:
@@ -44,9 +44,9 @@ def test_every_variable_is_documented(server: LabServer, lab: Lab) -> None:
 
 def test_the_commands_that_are_named_are_modelled() -> None:
     (row,) = re.findall(r"^\| `virtualMachines/runCommand` .*$", DOCUMENT, re.MULTILINE)
-    listed = re.findall(r"`([a-z]+)`", row.split("4 KB:")[1].split("|")[0])
-    assert len(listed) > 5
-    assert set(listed) <= set(make_machine_programs().by_name)
+    rows = re.findall(r"`([a-z]+)`", row.split("4 KB:")[1].split("|")[0])
+    assert len(rows) > 5
+    assert set(rows) <= set(make_machine_programs().by_name)
 
 
 def test_the_faults_of_the_example_can_be_read() -> None:

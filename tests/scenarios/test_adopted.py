@@ -49,29 +49,31 @@ def test_a_network_that_is_there_becomes_a_site_by_reading_alone(adopted: Adopte
     assert f"# - {OVER_EXPRESSROUTE_ONLY}" in (stage.folder / "erfailover.yaml").read_text()
     assert f"{OVER_EXPRESSROUTE_ONLY}: NOT learned by the backup" in stage.err
 
-    by_id = {each.virtual_network: each for each in site.spokes}
-    assert by_id.keys() == {world.spoke(each) for each in SPOKES}
-    for each in SPOKES:
-        spoke = by_id[world.spoke(each)]
+    by_id = {item.virtual_network: item for item in site.spokes}
+    assert by_id.keys() == {world.spoke(spoke_network) for spoke_network in SPOKES}
+    for network in SPOKES:
+        spoke = by_id[world.spoke(network)]
         assert (spoke.spoke_to_primary.name, spoke.primary_to_spoke.name) == (
-            each.to_hub,
-            each.from_hub,
+            network.to_hub,
+            network.from_hub,
         )
-        uses = Flags(allow_forwarded_traffic=each.forwarded, use_remote_gateways=True)
-        lends = Flags(allow_forwarded_traffic=each.forwarded, allow_gateway_transit=True)
+        uses = Flags(allow_forwarded_traffic=network.forwarded, use_remote_gateways=True)
+        lends = Flags(allow_forwarded_traffic=network.forwarded, allow_gateway_transit=True)
         assert spoke.spoke_to_primary.on_expressroute == uses
         assert spoke.primary_to_spoke.on_expressroute == lends
         assert (spoke.spoke_to_backup.on_expressroute == "absent") is (
-            not each.backup.hub_side and not each.backup.spoke_side
+            not network.backup.hub_side and not network.backup.spoke_side
         )
-    names = {each.name for each in site.spokes}
+    names = {item.name for item in site.spokes}
     assert {"rg-web/vnet-web", "rg-shop/vnet-web", "vnet-erp"} <= names
     assert "vnet-shared is peered with hub-weu and does not use its gateway" in stage.err
     assert "vnet-dr-tools uses the gateway of hub-neu" in stage.err
 
 
 def touched(site: Site) -> set[str]:
-    return {each.lower() for spoke in site.spokes for each in site.list_peering_ids(spoke)}
+    return {
+        peering_id_.lower() for spoke in site.spokes for peering_id_ in site.list_peering_ids(spoke)
+    }
 
 
 def without(text: str, site: Site, *names: str) -> Any:
@@ -80,14 +82,14 @@ def without(text: str, site: Site, *names: str) -> Any:
 
     def cut(value: Any) -> Any:
         if isinstance(value, list):
-            return [cut(each) for each in value if not gone(each)]
+            return [cut(item) for item in value if not gone(item)]
         if not isinstance(value, dict):
             return value
-        found = {key: cut(each) for key, each in value.items()}
-        if str(found.get("id", "")).lower() in ours:
-            kept = {key: each for key, each in found["properties"].items() if key not in names}
-            found["properties"] = kept
-        return found
+        body = {key: cut(item) for key, item in value.items()}
+        if str(body.get("id", "")).lower() in ours:
+            document = {key: item for key, item in body["properties"].items() if key not in names}
+            body["properties"] = document
+        return body
 
     def gone(value: Any) -> bool:
         return not names and isinstance(value, dict) and str(value.get("id", "")).lower() in ours
@@ -121,19 +123,21 @@ def test_a_switch_touches_its_peerings_alone_and_gives_all_back(adopted: Adopted
 
     first = file.read_text()
     stage.do(*adopted.init, "--force")
-    assert [each.name for each in site_of(adopted).spokes] == [each.name for each in site.spokes]
+    assert [spoke.name for spoke in site_of(adopted).spokes] == [
+        spoke.name for spoke in site.spokes
+    ]
     assert "on IPsec now, their flags on ExpressRoute are derived: vnet-data, " in stage.err
 
     file.write_text(first)
     assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True
     after = adopted.everything()
     # One spoke had half of a standby peering: the other half stays, as its site file says.
-    made = {each for each in after if each not in before}
-    assert {each.rsplit("/", 1)[-1] for each in made} == {"vnet-iot-to-hub-neu"}
+    names = {name for name in after if name not in before}
+    assert {name.rsplit("/", 1)[-1] for name in names} == {"vnet-iot-to-hub-neu"}
     half = ("vnet-iot", "standby-vnet-iot", "hub-neu")
-    for each in before:
-        if each.rsplit("/", 1)[-1] not in half:
-            assert after[each] == before[each]
+    for text in before:
+        if text.rsplit("/", 1)[-1] not in half:
+            assert after[text] == before[text]
 
 
 def check_untouched(
@@ -141,15 +145,15 @@ def check_untouched(
 ) -> None:
     """Nothing differs but the flags of the site's peerings, and the peerings that were made."""
     ours = touched(site)
-    primary = [each for each in before if each.lower() in ours and "standby" not in each]
+    primary = [name for name in before if name.lower() in ours and "standby" not in name]
     assert len(primary) == 24
-    for each in primary:
-        assert without(during[each], site, *FLAGS) == without(before[each], site, *FLAGS)
-        assert json.loads(during[each])["properties"]["futureRouting"] == KEPT_FUTURE
-    elsewhere = [each for each in before if each.lower() not in ours]
+    for text in primary:
+        assert without(during[text], site, *FLAGS) == without(before[text], site, *FLAGS)
+        assert json.loads(during[text])["properties"]["futureRouting"] == KEPT_FUTURE
+    elsewhere = [name for name in before if name.lower() not in ours]
     assert len(elsewhere) > 60
-    for each in elsewhere:
-        assert without(during[each], site) == without(before[each], site)
+    for text in elsewhere:
+        assert without(during[text], site) == without(before[text], site)
     for spoke in SPOKES:
         there = json.loads(during[adopted.world.spoke(spoke)])
         assert there["properties"]["futureIsolation"] == KEPT_FUTURE
@@ -161,7 +165,7 @@ def check_terraform(text: str, site: Site) -> None:
     parsed: Any = hcl2.loads(text)
     assert len(parsed["resource"]) == len(parsed["import"]) == 48
     assert len(parsed["provider"]) == 3
-    imported = {json.loads(each["id"]).lower() for each in parsed["import"]}
+    imported = {json.loads(item["id"]).lower() for item in parsed["import"]}
     assert imported == touched(site)
 
 
@@ -173,8 +177,8 @@ def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> N
     stage.do(*adopted.init, *FEW)
     manage_by_code(adopted)
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    told = stage.json("status")["as_code"]
-    assert (told["managed_by"], told["command"]) == ("terraform", "erfailover export terraform")
+    value = stage.json("status")["as_code"]
+    assert (value["managed_by"], value["command"]) == ("terraform", "erfailover export terraform")
     assert (
         below_heading(stage.do("status"))
         .splitlines()[1]
@@ -184,7 +188,7 @@ def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> N
     before = len(stage.lab.trace)
     data = stage.json("export", "bicep")
     stage.do("export", "bicep", "--split", "code")
-    found: dict[tuple[str, str], Any] = {}
+    body: dict[tuple[str, str], Any] = {}
     for name, text in data["files"].items():
         written = (stage.folder / "code" / name).read_text()
         assert written.splitlines()[1:] == text.splitlines()[1:]  # but for the time
@@ -193,9 +197,9 @@ def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> N
             properties = resource["config"].get("properties")
             if properties:
                 remote = properties["remoteVirtualNetwork"]["id"]
-                found[resource["config"]["name"], remote] = properties
-    assert len(found) == 8
-    used = found["peer-vnet-erp-to-hub-neu", adopted.world.backup_hub]
+                body[resource["config"]["name"], remote] = properties
+    assert len(body) == 8
+    used = body["peer-vnet-erp-to-hub-neu", adopted.world.backup_hub]
     assert (used["useRemoteGateways"], used["allowForwardedTraffic"]) == (True, True)
     assert stage.run("export", "bicep", "--split", "code") == 2
     assert adopted.reads_only(before)
@@ -216,8 +220,8 @@ def test_a_site_that_is_failed_over_is_recognised(adopted: Adopted) -> None:
                 (one.get_outward(role), other.get_outward(role)),
                 (one.get_inward(role), other.get_inward(role)),
             ):
-                found = now.get_flags(Path.IPSEC)
-                assert (was.name, was.get_flags(Path.IPSEC, found)) == (now.name, found)
+                flags = now.get_flags(Path.IPSEC)
+                assert (was.name, was.get_flags(Path.IPSEC, flags)) == (now.name, flags)
         home = other.spoke_to_primary.get_flags(Path.EXPRESSROUTE)
         assert home is not None
         assert home.use_remote_gateways
@@ -268,14 +272,14 @@ def test_a_vnet_that_may_not_be_read_stops_the_adoption_unless_the_spokes_are_na
     assert "Unknown whether these are spokes: vnet-ml" in stage.err
     assert not (stage.folder / "erfailover.yaml").exists()
     stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", adopted.world.spoke(SPOKES[6]))
-    assert [each.name for each in site_of(adopted).spokes] == ["vnet-erp", "vnet-web"]
+    assert [spoke.name for spoke in site_of(adopted).spokes] == ["vnet-erp", "vnet-web"]
 
 
 def test_a_right_that_lacks_on_the_other_side_is_told_as_such(adopted: Adopted) -> None:
     """Azure's text as users report it of peerings across subscriptions."""
     stage = adopted.stage
     stage.do(*adopted.init, "--spoke", "vnet-shop")
-    told = (
+    text = (
         "The client has permission to perform action 'Microsoft.Network/virtualNetworks/"
         "virtualNetworkPeerings/write' on scope 'x'; however, it does not have permission to "
         "perform action 'peer/action' on the linked scope(s) 'y'."
@@ -287,7 +291,7 @@ def test_a_right_that_lacks_on_the_other_side_is_told_as_such(adopted: Adopted) 
         times=0,
         status=403,
         code="LinkedAuthorizationFailed",
-        message=told,
+        message=text,
     )
     stage.lab.add_faults(refusal)
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 5
@@ -324,13 +328,13 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
         ),
     ],
 )
-def test_a_wrong_option_is_told_in_words(adopted: Adopted, words: list[str], told: str) -> None:
+def test_a_wrong_option_is_told_in_words(adopted: Adopted, words: list[str], text: str) -> None:
     vnet = adopted.world.spoke(SPOKES[0])
     virtual = f"{vnet.rpartition('/virtualNetworks/')[0]}/virtualHubs/wan-weu"
     names = {"world": adopted.world, "vnet": vnet, "virtual_hub": virtual}
-    spelled = [each.format(**names) for each in words]
+    spelled = [word.format(**names) for word in words]
     assert adopted.stage.run(*adopted.init, *spelled) == 2
-    assert told in adopted.stage.err
+    assert text in adopted.stage.err
     assert not (adopted.stage.folder / "erfailover.yaml").exists()
 
 
@@ -347,10 +351,10 @@ def test_the_adoption_as_data_says_the_same(adopted: Adopted) -> None:
     data = adopted.stage.json(*adopted.init)
     file = yaml.safe_load((adopted.stage.folder / "erfailover.yaml").read_text())
     assert data["site"] == file["site"]
-    adopted_ = [each["prefix"] for each in data["remote_prefixes"] if each["adopted"]]
+    adopted_ = [item["prefix"] for item in data["remote_prefixes"] if item["adopted"]]
     assert adopted_ == file["remote_prefixes"]
-    assert [each["virtual_network"] for each in data["spokes"]] == [
-        each["virtual_network"] for each in file["spokes"]
+    assert [item["virtual_network"] for item in data["spokes"]] == [
+        item["virtual_network"] for item in file["spokes"]
     ]
 
 
@@ -377,13 +381,13 @@ def test_what_does_not_come_along_is_said_by_init_doctor_and_plan_alike(adopted:
         assert word in stage.err.replace("\n", " "), word
         assert word in head.replace("# ", ""), word
     doctor = stage.json("doctor")
-    warned = " ".join(each["seen"] for each in doctor["checks"] if each["verdict"] == "warning")
+    warned = " ".join(item["seen"] for item in doctor["checks"] if item["verdict"] == "warning")
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
-    told = [each for each in plan["hazards"] if each["verdict"] == "FAILS"]
+    rows = [item for item in plan["hazards"] if item["verdict"] == "FAILS"]
     for word in words:
         assert word in warned, word
-        assert word in " ".join(each["seen"] for each in told), word
-    assert {each["weight"] for each in told} == {"warns"}
+        assert word in " ".join(item["seen"] for item in rows), word
+    assert {item["weight"] for item in rows} == {"warns"}
     assert plan["not_at_risk"].startswith("traffic between peered VNets")
     assert "warning  ergw-weu has learned 0.0.0.0/0 and vpngw-neu has not" in stage.do(
         "switch", "--to", "ipsec", "--dry-run"
@@ -400,8 +404,8 @@ def test_a_leaving_gateway_that_does_not_answer_is_unknown_and_holds_nothing_up(
     began = stage.clock.now()
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
     assert stage.clock.now() - began < 30.0
-    unknown = [each for each in plan["hazards"] if each["verdict"] == "UNKNOWN"]
-    assert len({each["seen"] for each in unknown}) == 1
+    unknown = [item for item in plan["hazards"] if item["verdict"] == "UNKNOWN"]
+    assert len({item["seen"] for item in unknown}) == 1
     assert unknown[0]["seen"].startswith("what ergw-weu has learned:")
     assert "getLearnedRoutes" in unknown[0]["remedy"]
     assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
@@ -429,7 +433,7 @@ def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: 
     assert "vnet-erp: left out, peer-vnet-erp-to-hub-weu joins some subnets only" in " ".join(
         stage.err.split()
     )
-    assert erp not in {each.virtual_network for each in site_of(adopted).spokes}
+    assert erp not in {spoke.virtual_network for spoke in site_of(adopted).spokes}
     assert stage.run(*adopted.init, "--force", "--spoke", "vnet-erp") == 2
     assert "no spoke is left to adopt" in stage.err
 
@@ -442,7 +446,7 @@ def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
     stage.do(*adopted.init)
     assert tuple(map(str, site_of(adopted).remote_prefixes)) == OVER_BOTH
     assert "IPsec is ready to take over" in stage.do("status")
-    checks = {each["name"]: each for each in stage.json("doctor")["checks"]}
+    checks = {item["name"]: item for item in stage.json("doctor")["checks"]}
     assert checks["backup-bgp-session"]["verdict"] == "ok"
     assert (
         "vpngw-neu has no BGP; connection to-premises Connected"
@@ -457,7 +461,7 @@ def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
 def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: Adopted) -> None:
     stage = adopted.stage
     without_bgp(adopted, OVER_BOTH[0])
-    stage.do(*adopted.init, *(word for each in OVER_BOTH for word in ("--remote-prefix", each)))
+    stage.do(*adopted.init, *(word for name in OVER_BOTH for word in ("--remote-prefix", name)))
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert f"no connected tunnel whose local network gateway has {OVER_BOTH[1]}" in " ".join(
         stage.err.split()
@@ -471,8 +475,8 @@ def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: A
     arm.pool.clear()
     stage.pass_time(300.0)
     assert stage.run("doctor") == 3
-    told = " ".join(stage.out.split())
-    assert "vpngw-neu has no BGP; connection to-premises NotConnected; expected one" in told
+    text = " ".join(stage.out.split())
+    assert "vpngw-neu has no BGP; connection to-premises NotConnected; expected one" in text
 
 
 def test_a_spoke_that_the_backup_advertises_by_a_summary_is_verified_without_probes(
@@ -483,8 +487,12 @@ def test_a_spoke_that_the_backup_advertises_by_a_summary_is_verified_without_pro
     stage.do(*adopted.init, "--spoke", "vnet-erp")
     assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
     assert "vnet-erp is on IPsec; healthy" in stage.do("status")
-    asked = [each.path for each in stage.lab.trace if "getadvertisedroutes" in each.path.lower()]
-    assert asked
+    lines = [
+        trace_entry.path
+        for trace_entry in stage.lab.trace
+        if "getadvertisedroutes" in trace_entry.path.lower()
+    ]
+    assert lines
     summarize(adopted, world.primary_hub, "10.0.0.0/8")
     assert stage.run("status") == 4
     assert "ergw-weu advertises 10.0.0.0/8 over it as well" in " ".join(stage.out.split())

@@ -14,8 +14,8 @@ from tests.support.stage import Stage
 
 def pin(**versions: str) -> None:
     file = Path("erfailover.yaml")
-    listed = ", ".join(f"{key}: {version}" for key, version in versions.items())
-    cloud = f"cloud: {{name: public, api_versions: {{{listed}}}}}"
+    text = ", ".join(f"{key}: {version}" for key, version in versions.items())
+    cloud = f"cloud: {{name: public, api_versions: {{{text}}}}}"
     file.write_text(file.read_text().replace("\nlocation:", f"\n{cloud}\nlocation:", 1))
 
 
@@ -25,7 +25,7 @@ def test_a_switch_and_its_probes_carry_the_versions_of_the_site_file(
 ) -> None:
     stage = provisioned
     at = 0 if oldest else -2
-    versions = {provider: known[at] for provider, known in TESTED.items()}
+    versions = {provider: names[at] for provider, names in TESTED.items()}
     stage.lab.newest_api_version = max(versions.values())
     pin(**versions)
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
@@ -45,7 +45,7 @@ def test_status_is_read_with_every_version_that_counts_as_tested(
 def test_without_the_key_doctor_names_the_version_that_is_not_offered(provisioned: Stage) -> None:
     stage = provisioned
     stage.lab.newest_api_version = "2025-05-01"
-    checks = {each["name"]: each for each in reversed(stage.json("doctor")["checks"])}
+    checks = {item["name"]: item for item in reversed(stage.json("doctor")["checks"])}
     line = checks["api-versions"]
     assert line["verdict"] == "FAIL"
     assert line["seen"].startswith("Microsoft.Network 2026-03-01: not offered")

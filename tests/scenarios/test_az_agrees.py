@@ -79,7 +79,7 @@ def test_az_prints_the_same_as_status(
         routes = az("network", "vnet-gateway", "list-learned-routes", *where)["value"]
         assert theirs(routes, ROUTE) == ours(gateway["learned_routes"], ROUTE)
     for network in ("vnet1", "vnet2", "vnet3"):
-        found = az("network", "vnet", "peering", "list", "-g", "rg-we", "--vnet-name", network)
-        wanted = [each for each in status["peerings"] if each["virtual_network"] == network]
-        assert theirs(found, PEERING) == ours(wanted, PEERING)
-        assert found
+        value = az("network", "vnet", "peering", "list", "-g", "rg-we", "--vnet-name", network)
+        desired = [item for item in status["peerings"] if item["virtual_network"] == network]
+        assert theirs(value, PEERING) == ours(desired, PEERING)
+        assert value

@@ -70,4 +70,4 @@ def test_the_walk_through_refuses_another_cloud(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "AzureCloud" in done.stderr
     calls = Path(f"{fake}.calls").read_text().splitlines()
-    assert [each.split(" --")[0] for each in calls] == ["account show"]
+    assert [call.split(" --")[0] for call in calls] == ["account show"]

@@ -94,7 +94,7 @@ def test_a_token_that_the_endpoint_does_not_accept_is_told_after_one_fresh_try(
 
     class Wrong:
         def __init__(self, **_: object) -> None:
-            made.append(1)
+            rows.append(1)
 
         def get_token(self, *_: str, **__: object) -> AccessToken:
             return AccessToken("wrong", int(time.time()) + 3600)
@@ -102,13 +102,13 @@ def test_a_token_that_the_endpoint_does_not_accept_is_told_after_one_fresh_try(
         def close(self) -> None:
             pass
 
-    made: list[int] = []
+    rows: list[int] = []
     stage.do("init")
     monkeypatch.setattr("erfailover.azure.client.access.DefaultAzureCredential", Wrong)
     assert stage.run("status") == 5
     assert "InvalidAuthenticationToken" in stage.err
     assert "Sign in again" in stage.err
-    assert len(made) > 1
+    assert len(rows) > 1
 
 
 def test_a_target_that_is_not_ready_is_refused_and_what_is_missing_is_said(
@@ -121,7 +121,7 @@ def test_a_target_that_is_not_ready_is_refused_and_what_is_missing_is_said(
     assert stage.run("switch", "--to", "expressroute", "--yes") == 3
     assert "vng1" in stage.err
     assert "expected one Connected" in stage.err
-    assert [each for each in stage.writes()[before:] if each.startswith("PUT")] == []
+    assert [write for write in stage.writes()[before:] if write.startswith("PUT")] == []
 
 
 def test_force_says_what_it_overrides(provisioned: Stage) -> None:
@@ -150,7 +150,7 @@ def test_nobody_to_answer_is_a_no(provisioned: Stage, monkeypatch: pytest.Monkey
     for command in (["switch", "--to", "ipsec"], ["drill", "start"], ["destroy"]):
         assert stage.run(*command) == 3
         assert "--yes" in stage.err
-    assert [each for each in stage.writes()[before:] if not each.startswith("POST")] == []
+    assert [write for write in stage.writes()[before:] if not write.startswith("POST")] == []
 
 
 @pytest.mark.parametrize("expect", ["office=sideways", "nothing=up", "office"])

@@ -44,8 +44,8 @@ class Machines:
 def azurite(tmp_path: Path) -> Iterator[Azurite]:
     folder = tmp_path / "azurite"
     folder.mkdir()
-    with running(folder) as found:
-        yield found
+    with running(folder) as result:
+        yield result
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def shared(stage: Stage, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> M
 
 
 def outcomes(stage: Stage) -> list[tuple[str, str]]:
-    return [(each["command"], each["outcome"]) for each in stage.json("history")]
+    return [(item["command"], item["outcome"]) for item in stage.json("history")]
 
 
 def test_what_one_machine_did_the_other_knows_and_takes_back(machines: Machines) -> None:

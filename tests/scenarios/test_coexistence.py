@@ -52,15 +52,15 @@ def beside_backup(maker: Maker, circuit: str = "c1") -> None:
 
 
 def cut_tunnels(maker: Maker) -> None:
-    found: Any = maker.ask("GET", "connections/there").body
-    maker.put("connections/there", {**found["properties"], "sharedKey": "another"})
+    value: Any = maker.ask("GET", "connections/there").body
+    maker.put("connections/there", {**value["properties"], "sharedKey": "another"})
     maker.settle()
     maker.wait(600)
 
 
 def lines(stage: Stage, name: str) -> list[tuple[str, str]]:
     checks = stage.json("doctor")["checks"]
-    return [(each["verdict"], each["seen"]) for each in checks if each["name"] == name]
+    return [(check["verdict"], check["seen"]) for check in checks if check["name"] == name]
 
 
 def test_a_backup_whose_tunnels_are_down_is_not_ready_on_the_routes_beside_it(
@@ -71,10 +71,10 @@ def test_a_backup_whose_tunnels_are_down_is_not_ready_on_the_routes_beside_it(
     assert stage.json("status")["ready"] is True
     cut_tunnels(maker)
     status = stage.json("status")
-    (backup,) = [each for each in status["gateways"] if each["name"] == "vpn"]
-    assert {(each["asn"], each["state"]) for each in backup["peers"]} >= {(12076, "Connected")}
+    (backup,) = [item for item in status["gateways"] if item["name"] == "vpn"]
+    assert {(item["asn"], item["state"]) for item in backup["peers"]} >= {(12076, "Connected")}
     paths = {
-        each["as_path"] for each in backup["learned_routes"] if each["network"] == "10.5.0.0/16"
+        item["as_path"] for item in backup["learned_routes"] if item["network"] == "10.5.0.0/16"
     }
     assert paths == {"12076-65020"}
     assert (status["healthy"], status["ready"]) == (True, False)
@@ -90,7 +90,7 @@ def test_a_primary_hub_that_fails_over_by_itself_is_healthy_and_says_so(
 ) -> None:
     status = stage.json("status")
     assert (status["healthy"], status["warnings"]) == (True, [])
-    assert [each["name"] for each in status["gateways"]] == ["er", "vpn", "vpn-er"]
+    assert [item["name"] for item in status["gateways"]] == ["er", "vpn", "vpn-er"]
     lose_circuit(stage)
     status = stage.json("status")
     assert (status["path"], status["healthy"]) == ("expressroute", True)
@@ -106,13 +106,13 @@ def test_a_primary_hub_that_has_lost_both_gateways_paths_is_not_healthy(
     stage: Stage, native: Maker
 ) -> None:
     lose_circuit(stage)
-    found: Any = native.ask("GET", "connections/er-there").body
-    native.put("connections/er-there", {**found["properties"], "sharedKey": "another"})
+    value: Any = native.ask("GET", "connections/er-there").body
+    native.put("connections/er-there", {**value["properties"], "sharedKey": "another"})
     native.settle()
     native.wait(600)
     assert stage.run("status") == 6
-    told = " ".join(stage.out.split())
-    assert "er has not learned 10.5.0.0/16 by BGP; vpn-er has not learned 10.5.0.0/16 by" in told
+    text = " ".join(stage.out.split())
+    assert "er has not learned 10.5.0.0/16 by BGP; vpn-er has not learned 10.5.0.0/16 by" in text
 
 
 def test_a_second_gateway_that_cannot_be_read_leaves_an_outage_unknown(
@@ -129,10 +129,10 @@ def test_a_gateway_for_point_to_site_takes_nothing_over(stage: Stage) -> None:
     maker = make(stage, "Amsterdam", drill="")
     maker.gateway("p2s", "hub-er", 1, enableBgp=False)
     maker.settle()
-    ((verdict, seen),) = lines(stage, "second-gateways")
+    ((verdict, message),) = lines(stage, "second-gateways")
     assert (
         verdict,
-        seen.endswith("p2s could not take over: it has no tunnel to the premises"),
+        message.endswith("p2s could not take over: it has no tunnel to the premises"),
     ) == ("ok", True)
     lose_circuit(stage)
     assert stage.run("status") == 6
@@ -154,14 +154,14 @@ def test_a_site_without_second_gateways_says_so_and_what_its_hold_time_rests_on(
 ) -> None:
     make(stage, "Amsterdam")
     assert lines(stage, "second-gateways") == [("ok", "neither hub has a second gateway")]
-    ((verdict, seen),) = lines(stage, "hold-time")
+    ((verdict, message),) = lines(stage, "hold-time")
     assert verdict == "ok"
-    assert "(circuit c1 with AS 65020: up for " in seen
+    assert "(circuit c1 with AS 65020: up for " in message
     path = "expressRouteCircuits/*/routeTablesSummary/*"
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "POST", path, times=0))
-    ((verdict, seen),) = lines(stage, "hold-time")
+    ((verdict, message),) = lines(stage, "hold-time")
     assert verdict == "unknown"
-    assert "so only what erfailover sees counts" in seen
+    assert "so only what erfailover sees counts" in message
 
 
 def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(
@@ -172,8 +172,8 @@ def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(
     hubs = (native.id("virtualNetworks/hub-er"), native.id("virtualNetworks/hub-vpn"))
     words = ("init", "--from-azure", "--primary-hub", hubs[0], "--backup-hub", hubs[1])
     remarks = stage.json(*words, "--site", "adopted.yaml", "--name", "adopted")["remarks"]
-    told = [each for each in remarks if "beside" in each]
-    assert told[0].startswith("hub-er has vpn-er (Vpn) beside er (ExpressRoute): " + NATIVE)
-    assert told[1].startswith("hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): the backup is")
+    rows = [remark for remark in remarks if "beside" in remark]
+    assert rows[0].startswith("hub-er has vpn-er (Vpn) beside er (ExpressRoute): " + NATIVE)
+    assert rows[1].startswith("hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): the backup is")
     text = (stage.folder / "adopted.yaml").read_text()
     assert "of use only if the" in text

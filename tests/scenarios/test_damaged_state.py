@@ -55,11 +55,11 @@ def test_damage_is_shown_by_status_and_doctor_and_the_next_switch_sets_it_aside(
 
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "!! the journal" in stage.err
-    (kept,) = journal(stage).parent.glob("journal.damaged-*.jsonl")
-    assert kept.read_bytes() == damaged
-    assert str(kept) in stage.err
+    (path,) = journal(stage).parent.glob("journal.damaged-*.jsonl")
+    assert path.read_bytes() == damaged
+    assert str(path) in stage.err
     assert stage.json("status")["state_problems"] == []
-    assert [each["command"] for each in stage.json("history")] == ["provision", "switch"]
+    assert [item["command"] for item in stage.json("history")] == ["provision", "switch"]
     stage.do("switch", "--undo", "--yes", "--force")
     assert "!!" not in stage.err
     assert stage.json("status")["path"] == "expressroute"

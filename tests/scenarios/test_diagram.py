@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def classes(svg: str) -> dict[str, set[str]]:
     """What each card is, by its id."""
     groups = ElementTree.fromstring(svg).iter(f"{SVG}g")
-    return {each.get("id", ""): set(each.get("class", "").split()) for each in groups}
+    return {group.get("id", ""): set(group.get("class", "").split()) for group in groups}
 
 
 def test_it_draws_the_site_before_in_and_after_a_failure_and_changes_nothing(
@@ -65,12 +65,12 @@ def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None
     ],
 )
 def test_what_cannot_be_written_is_said_before_azure_is_asked(
-    provisioned: Stage, arguments: tuple[str, ...], said: str
+    provisioned: Stage, arguments: tuple[str, ...], message: str
 ) -> None:
-    asked = len(provisioned.lab.trace)
+    requested = len(provisioned.lab.trace)
     assert provisioned.run("diagram", *arguments) == 2
-    assert said in provisioned.err
-    assert len(provisioned.lab.trace) == asked
+    assert message in provisioned.err
+    assert len(provisioned.lab.trace) == requested
 
 
 @pytest.mark.parametrize("arguments", [(), ("-o", "svg"), ("-f", "site.svg"), ("-f", "site.png")])
@@ -78,10 +78,10 @@ def test_without_what_lays_it_out_it_says_so_before_azure_is_asked(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    asked = len(provisioned.lab.trace)
+    requested = len(provisioned.lab.trace)
     assert provisioned.run("diagram", *arguments) == 2
     assert "pip install 'erfailover[diagram]'" in provisioned.err
-    assert len(provisioned.lab.trace) == asked
+    assert len(provisioned.lab.trace) == requested
 
 
 def test_the_picture_in_the_terminal_needs_nothing_that_lays_it_out(

@@ -29,9 +29,9 @@ from tests.support.stores import ANNA
 
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 AUTHORIZATION = "providers/Microsoft.Authorization"
-HAZARDS = tuple(each.replace("_", "-") for each in NAMES)
+HAZARDS = tuple(name.replace("_", "-") for name in NAMES)
 IPV6_, DEFAULT_, PREFIXES_, DNS_, RESIDENTS_, MANAGED_, TUNNELS_ = REMARKED = tuple(
-    each.replace("_", "-") for each in REMARKS
+    name.replace("_", "-") for name in REMARKS
 )
 EVERY = {*CheckName, *HAZARDS, *REMARKED}
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
@@ -94,9 +94,9 @@ def changed(type_: str, name: str, change: Callable[[dict[str, Any]], None]) -> 
     return begin
 
 
-def fault(found: Fault) -> Begin:
+def fault(result: Fault) -> Begin:
     def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
-        stage.lab.add_faults(found)
+        stage.lab.add_faults(result)
 
     return begin
 
@@ -252,8 +252,8 @@ def deployed_by_a_manager(body: dict[str, Any]) -> None:
 
 
 def a_deployment_stack(stage: Stage, _: pytest.MonkeyPatch) -> None:
-    found = next(each for each in stage.lab.world.resources.values() if each.id.name == "rg-we")
-    found.body.setdefault("tags", {})["lab:deny"] = f"{PEERING}/write"
+    resource = next(item for item in stage.lab.world.resources.values() if item.id.name == "rg-we")
+    resource.body.setdefault("tags", {})["lab:deny"] = f"{PEERING}/write"
 
 
 def over_the_circuit(body: dict[str, Any]) -> None:
@@ -278,8 +278,8 @@ def many_peerings(stage: Stage, _: pytest.MonkeyPatch) -> None:
                 "properties": {"remoteVirtualNetwork": {"id": remote}},
             }
         )
-    found = Fault(FaultKind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
-    stage.lab.add_faults(found)
+    result = Fault(FaultKind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
+    stage.lab.add_faults(result)
 
 
 def announced_to_the_primary_alone(stage: Stage, _: pytest.MonkeyPatch) -> None:
@@ -519,7 +519,7 @@ NEVER_FAILS = {CheckName.SECOND_GATEWAYS, CheckName.HOLD_TIME}
 """These say what a switch back rests on, and who else fails over: nothing that keeps one back."""
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.what)
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda item: item.what)
 def test_every_trouble_is_told_with_its_remedy_and_nothing_is_written(
     trouble: Trouble, provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -528,21 +528,21 @@ def test_every_trouble_is_told_with_its_remedy_and_nothing_is_written(
         begin(stage, monkeypatch)
     before = stage.writes()
     code = stage.run("doctor", "-o", "json")
-    told = json.loads(stage.out)
+    value = json.loads(stage.out)
     verdicts: dict[str, set[str]] = {}
-    for line in told["checks"]:
+    for line in value["checks"]:
         verdicts.setdefault(line["name"], set()).add(line["verdict"])
         assert (line["remedy"] is None) is (line["verdict"] == "ok"), line
     for name in trouble.fails:
-        assert "FAIL" in verdicts[name], (name, told)
+        assert "FAIL" in verdicts[name], (name, value)
     for name in trouble.warns:
-        assert "warning" in verdicts[name], (name, told)
+        assert "warning" in verdicts[name], (name, value)
         assert "FAIL" not in verdicts[name]
     for name in trouble.unknown:
-        assert "unknown" in verdicts[name], (name, told)
-    required = [line for line in told["checks"] if line["required"]]
+        assert "unknown" in verdicts[name], (name, value)
+    required = [line for line in value["checks"] if line["required"]]
     unknown = any(line["verdict"] == "unknown" for line in required)
-    fails = any("FAIL" in found for found in verdicts.values())
+    fails = any("FAIL" in verdict for verdict in verdicts.values())
     assert code == (3 if fails else 4 if unknown else 0)
     if trouble.fails:
         assert code == 3
@@ -555,9 +555,9 @@ NOTES = {RESIDENTS_}
 
 
 def test_every_check_was_provoked() -> None:
-    provoked = {name for each in TROUBLES for name in (*each.fails, *each.warns)}
+    provoked = {name for trouble in TROUBLES for name in (*trouble.fails, *trouble.warns)}
     assert provoked | NEVER_FAILS == EVERY - NOTES
-    unknown = {name for each in TROUBLES for name in each.unknown}
+    unknown = {name for trouble in TROUBLES for name in trouble.unknown}
     assert unknown | NEVER_UNKNOWN_HERE == EVERY
 
 
@@ -569,9 +569,9 @@ def test_a_sound_site_passes_every_check(provisioned: Stage) -> None:
     site.write_text(site.read_text().replace("\nlocation:", f"\n{cloud}\nlocation:", 1))
     gateway = network(stage, "virtualNetworkGateways/vng1")
     stage.lab.metrics.set(gateway, "AverageBandwidth", 1e6)
-    told = stage.json("doctor")
-    assert {each["verdict"] for each in told["checks"]} == {"ok"}
-    assert {each["name"] for each in told["checks"]} == EVERY
+    value = stage.json("doctor")
+    assert {item["verdict"] for item in value["checks"]} == {"ok"}
+    assert {item["name"] for item in value["checks"]} == EVERY
     text = stage.do("doctor")
     assert below_heading(text).startswith(
         "poc: nothing found that would keep a switch from working"
@@ -597,9 +597,9 @@ def test_a_role_that_is_eligible_and_not_active_is_told_with_what_to_do(
 
     def told(access: Access) -> dict[str, Any]:
         stage.lab.access = access
-        lines = {each["name"]: each for each in stage.json("doctor")["checks"]}
-        found: dict[str, Any] = lines[CheckName.ELIGIBLE_ROLES]
-        return found
+        lines = {item["name"]: item for item in stage.json("doctor")["checks"]}
+        body: dict[str, Any] = lines[CheckName.ELIGIBLE_ROLES]
+        return body
 
     inactive = told(Access(limited, (row,)))
     assert inactive["verdict"] == "FAIL"
@@ -616,12 +616,12 @@ def test_the_policys_question_is_of_the_version_that_is_written_with(
     version: str, provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SDK's version, or the one in the site file; the lab's cloud has none newer."""
-    stage, asked = provisioned, []
+    stage, requested = provisioned, []
     ask = Reader.ask
 
     def listening(reader: Reader, method: str, path: str, *rest: Any, **more: Any) -> Any:
         if method == "POST":
-            asked.append(rest[1]["resourceDetails"]["apiVersion"])
+            requested.append(rest[1]["resourceDetails"]["apiVersion"])
         return ask(reader, method, path, *rest, **more)
 
     monkeypatch.setattr(Reader, "ask", listening)
@@ -629,7 +629,7 @@ def test_the_policys_question_is_of_the_version_that_is_written_with(
         pinned(version)(stage, monkeypatch)
     stage.lab.newest_api_version = max(version, "2025-11-01")
     checks = stage.json("doctor")["checks"]
-    assert {each["verdict"] for each in checks if each["name"] == CheckName.POLICIES} == {"ok"}
-    versions = [each["seen"] for each in checks if each["name"] == CheckName.API_VERSIONS]
+    assert {check["verdict"] for check in checks if check["name"] == CheckName.POLICIES} == {"ok"}
+    versions = [check["seen"] for check in checks if check["name"] == CheckName.API_VERSIONS]
     assert versions[0].startswith(f"Microsoft.Network {version}")
-    assert set(asked) == {version}
+    assert set(requested) == {version}

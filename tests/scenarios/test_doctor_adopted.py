@@ -11,27 +11,31 @@ from tests.support.adopted_world import SPOKES
 
 __all__ = ["Made", "adopted", "made_once"]
 
-SHOP_WEB = next(each for each in SPOKES if (each.group, each.name) == ("rg-shop", "vnet-web"))
+SHOP_WEB = next(
+    spoke_network
+    for spoke_network in SPOKES
+    if (spoke_network.group, spoke_network.name) == ("rg-shop", "vnet-web")
+)
 
 
 def told(adopted: Adopted, code: int) -> dict[str, list[dict[str, Any]]]:
     """The lines of ``doctor`` by check; it must end with an exit code and have written nothing."""
     before = len(adopted.stage.lab.trace)
     assert adopted.stage.run("doctor", "-o", "json") == code, adopted.stage.out
-    found = json.loads(adopted.stage.out)
+    value = json.loads(adopted.stage.out)
     assert adopted.reads_only(before)
     lines: dict[str, list[dict[str, Any]]] = {}
-    for each in found["checks"]:
-        lines.setdefault(each["name"], []).append(each)
+    for item in value["checks"]:
+        lines.setdefault(item["name"], []).append(item)
     return lines
 
 
 def failing(lines: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
     """What fails, by check, as seen."""
     return {
-        name: "; ".join(each["seen"] for each in found if each["verdict"] == "FAIL")
-        for name, found in lines.items()
-        if any(each["verdict"] == "FAIL" for each in found)
+        name: "; ".join(row["seen"] for row in line if row["verdict"] == "FAIL")
+        for name, line in lines.items()
+        if any(row["verdict"] == "FAIL" for row in line)
     }
 
 
@@ -41,7 +45,7 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     adopted.stage.do(*adopted.init)
     lines = told(adopted, 0)
     assert failing(lines) == {}
-    unknown = {each["name"] for rows in lines.values() for each in rows if each["verdict"] != "ok"}
+    unknown = {row["name"] for rows in lines.values() for row in rows if row["verdict"] != "ok"}
     # Nobody measures in a lab; and one prefix of the premises is announced to the primary alone.
     assert unknown == {"throughput", "all-that-is-learned-comes-along"}
     (lacked,) = lines["all-that-is-learned-comes-along"]
@@ -55,7 +59,7 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     assert peerings["seen"].startswith("28 peerings Connected and in sync; a switch creates")
     assert "completes 20: " in peerings["seen"]
     assert lines["prestaged"][0]["seen"] == "2 of 12 spokes prestaged (vnet-data, rg-web/vnet-web)"
-    assert [each["seen"] for each in lines["connections"]] == [
+    assert [line["seen"] for line in lines["connections"]] == [
         "2 connections of ergw-weu, nothing wrong with them",
         "1 connection of vpngw-neu, nothing wrong with them",
     ]
@@ -77,32 +81,35 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     arm.pool.clear()
     stage.do("drill", "start", "--gateway", "ergw-weu")
     most = Assignment("/", ("*",), ("*/virtualNetworkPeerings/write",))
-    elsewhere = [Assignment(f"/subscriptions/{each}", ("*",)) for each in world.subscriptions[:2]]
+    elsewhere = [
+        Assignment(f"/subscriptions/{subscription}", ("*",))
+        for subscription in world.subscriptions[:2]
+    ]
     stage.lab.access = Access((most, *elsewhere))
 
     lines = told(adopted, 3)
-    found = failing(lines)
-    stale = [each for each in lines["peerings"] if each["verdict"] == "unknown"]
+    by_name = failing(lines)
+    stale = [line for line in lines["peerings"] if line["verdict"] == "unknown"]
     assert len(stale) == 1
     assert "LocalNotInSync" in stale[0]["seen"]
     assert "do not reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
     assert "az network vnet peering sync --ids" in stale[0]["remedy"]
-    assert set(found) == {
+    assert set(by_name) == {
         "permissions",
         "locks",
         "prestaged",
         "address-overlaps",
         "drill",
     }
-    assert "rg-shop/vnet-web" in found["permissions"]
-    assert "vnet-erp" not in found["permissions"]
-    assert "refuses writes and POSTs to vnet-erp" in found["locks"]
-    assert found["prestaged"].endswith(
+    assert "rg-shop/vnet-web" in by_name["permissions"]
+    assert "vnet-erp" not in by_name["permissions"]
+    assert "refuses writes and POSTs to vnet-erp" in by_name["locks"]
+    assert by_name["prestaged"].endswith(
         "vnet-monitoring, vnet-shop, vnet-warehouse, rg-shop/vnet-web"
     )
-    overlap = found["address-overlaps"]
+    overlap = by_name["address-overlaps"]
     assert "rg-shop/vnet-web (10.13.128.0/17) overlaps rg-web/vnet-web (10.13.0.0/16)" in overlap
-    assert "A SITE FAILOVER TEST OF ergw-weu IS RUNNING" in found["drill"]
+    assert "A SITE FAILOVER TEST OF ergw-weu IS RUNNING" in by_name["drill"]
 
 
 def test_a_primary_that_is_out_of_service_keeps_nobody_from_leaving_it(adopted: Adopted) -> None:

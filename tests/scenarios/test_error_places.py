@@ -16,8 +16,8 @@ TO_IPSEC = ("switch", "--to", "ipsec", "--yes", "--planned")
 
 
 def network(adopted: Adopted, name: str) -> str:
-    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
-    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
+    ids = [str(resource.id) for resource in adopted.stage.lab.world.resources.values()]
+    return next(id_ for id_ in ids if id_.endswith(f"/virtualNetworks/{name}"))
 
 
 def answers(path: str, status: int, code: str, message: str = "m", times: int = 0) -> Fault:
@@ -70,9 +70,9 @@ def test_a_request_that_did_not_reach_a_vnet_says_nothing_of_it(
     stage.do(*adopted.init, *ERP, "--spoke", "vnet-shop")
     stage.lab.add_faults(answers(network(adopted, "vnet-erp"), status, code))
     assert stage.run("status") == 4
-    said = " ".join(f"{stage.out} {stage.err}".split())
-    assert words in said
-    assert "vnet-erp does not exist" not in said
+    message = " ".join(f"{stage.out} {stage.err}".split())
+    assert words in message
+    assert "vnet-erp does not exist" not in message
 
 
 @pytest.mark.parametrize("nth", [3, 4, 5, 6])
@@ -86,8 +86,8 @@ def test_a_look_at_an_operation_that_answers_404_is_no_failure_of_the_write(
     stage.do(*TO_IPSEC)
     assert "taken back: " not in stage.err
     assert "FAILED" not in f"{stage.out} {stage.err}"
-    breaks = [each for each in stage.writes() if each.endswith("/peer-vnet-erp-to-hub-weu")]
-    assert len([each for each in breaks if each.startswith("PUT")]) == 1
+    breaks = [write for write in stage.writes() if write.endswith("/peer-vnet-erp-to-hub-weu")]
+    assert len([break_ for break_ in breaks if break_.startswith("PUT")]) == 1
 
 
 def test_a_look_that_answers_server_errors_for_ever_is_given_up_for_the_resource(
@@ -99,7 +99,7 @@ def test_a_look_that_answers_server_errors_for_ever_is_given_up_for_the_resource
     before = stage.clock.now()
     assert stage.json(*TO_IPSEC)["verified"] is True
     assert stage.clock.now() - before < 400, "30 s for each of five writes, no ten minutes"
-    writes = [each for each in stage.writes() if "/vnet-erp/virtualNetworkPeerings/" in each]
+    writes = [write for write in stage.writes() if "/vnet-erp/virtualNetworkPeerings/" in write]
     assert len(writes) == 3, "each was written once"
 
 

@@ -16,7 +16,7 @@ START = ("drill", "start", "--gateway", "er")
 
 def posts(stage: Stage) -> list[str]:
     """The failover actions that the lab has seen."""
-    return [each.rsplit("/", 1)[-1] for each in stage.writes() if "SiteFailoverTest" in each]
+    return [write.rsplit("/", 1)[-1] for write in stage.writes() if "SiteFailoverTest" in write]
 
 
 def test_a_whole_site_is_healthy_and_its_connections_and_circuits_are_told(stage: Stage) -> None:
@@ -24,17 +24,17 @@ def test_a_whole_site_is_healthy_and_its_connections_and_circuits_are_told(stage
     status = stage.json("status")
     assert (status["path"], status["healthy"], status["ready"]) == ("expressroute", True, True)
     assert status["warnings"] == []
-    assert [(each["type"], each["sku"]) for each in status["gateways"]] == [
+    assert [(item["type"], item["sku"]) for item in status["gateways"]] == [
         ("ExpressRoute", "ErGw1AZ"),
         ("Vpn", "VpnGw1AZ"),
     ]
-    assert [each["active_active"] for each in status["gateways"]] == [False, True]
-    found = {
-        each["name"]: (each["status"], each["circuit"]["peering_location"])
-        for each in status["connections"]["primary"]
+    assert [item["active_active"] for item in status["gateways"]] == [False, True]
+    body = {
+        item["name"]: (item["status"], item["circuit"]["peering_location"])
+        for item in status["connections"]["primary"]
     }
-    assert found == {"to-c1": ("Connected", "Amsterdam"), "to-c2": ("Connected", "Dublin")}
-    assert [each["type"] for each in status["connections"]["backup"]] == ["IPsec"]
+    assert body == {"to-c1": ("Connected", "Amsterdam"), "to-c2": ("Connected", "Dublin")}
+    assert [item["type"] for item in status["connections"]["backup"]] == ["IPsec"]
     assert (status["drill"]["running"], status["drill"]["to_stop"]) == (False, None)
 
 
@@ -71,12 +71,12 @@ def test_a_switch_there_and_back_with_an_active_active_backup(stage: Stage) -> N
 
 def test_a_switch_reads_no_circuit_and_the_connections_it_leaves_once(stage: Stage) -> None:
     make(stage, "Amsterdam")
-    seen = len(stage.lab.trace)
+    count = len(stage.lab.trace)
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    asked = [each.path.lower() for each in list(stage.lab.trace)[seen:]]
-    assert [each for each in asked if "circuits" in each] == []
+    lines = [trace_entry.path.lower() for trace_entry in list(stage.lab.trace)[count:]]
+    assert [name for name in lines if "circuits" in name] == []
     connections = [
-        each.partition("microsoft.network/")[2] for each in asked if "connections" in each
+        name.partition("microsoft.network/")[2] for name in lines if "connections" in name
     ]
     assert sorted(connections) == [
         "connections/there",
@@ -118,7 +118,7 @@ def test_the_drill_cuts_one_location_off_until_it_is_stopped(stage: Stage) -> No
     assert stage.json("drill", "stop", "--yes")["changed"] is False
     assert posts(stage) == ["startSiteFailoverTest", "stopSiteFailoverTest"]
     runs = stage.json("history")
-    assert [(each["command"], each["outcome"]) for each in runs] == [
+    assert [(run["command"], run["outcome"]) for run in runs] == [
         ("drill start", "done"),
         ("drill stop", "done"),
     ]

@@ -46,8 +46,8 @@ def takes_a_site(command: click.Command) -> bool:
 
 
 def test_no_command_that_takes_a_site_is_forgotten() -> None:
-    found = {name for name, command in every() if takes_a_site(command)}
-    assert found == set(COMMANDS)
+    names = {name for name, command in every() if takes_a_site(command)}
+    assert names == set(COMMANDS)
 
 
 def place(stage: Stage) -> str:
@@ -61,7 +61,7 @@ def first_line(stage: Stage) -> str:
 
 
 @pytest.mark.parametrize(
-    ("command", "options"), [(name, each) for name, all_ in COMMANDS.items() for each in all_]
+    ("command", "options"), [(name, text) for name, all_ in COMMANDS.items() for text in all_]
 )
 def test_the_first_line_names_the_lab(provisioned: Stage, command: str, options: str) -> None:
     stage = provisioned
@@ -70,11 +70,11 @@ def test_the_first_line_names_the_lab(provisioned: Stage, command: str, options:
     site = "vnet2" if command == "init" else "poc"
     separators = {f"{site}  ·  {place(stage)}", f"# {site}  |  {place(stage)}"}
     assert first_line(stage) in separators
-    streams = [each for each in (stage.out, stage.err) if each]
+    streams = [name for name in (stage.out, stage.err) if name]
     is_document = command == "export" and "--split" not in words
     is_document |= words[:1] == ["diagram"] or "--role-definition" in words
     if stage.out and not is_document:
-        assert all(place(stage) in "".join(each.splitlines()[:2]) for each in streams)
+        assert all(place(stage) in "".join(stream.splitlines()[:2]) for stream in streams)
 
 
 def test_a_failure_names_the_lab_too(provisioned: Stage) -> None:
@@ -115,8 +115,8 @@ def test_the_line_above_a_question_names_the_lab(
     before = stage.writes()
     assert stage.run(*words.split()) == 3
     lines = stage.err.splitlines()
-    [asked] = [number for number, line in enumerate(lines) if line.startswith(question)]
-    assert lines[asked - 1] == f"poc  ·  {place(stage)}"
+    [requested] = [number for number, line in enumerate(lines) if line.startswith(question)]
+    assert lines[requested - 1] == f"poc  ·  {place(stage)}"
     assert stage.writes() == before
     assert "Nothing was changed." in stage.err
 
@@ -157,9 +157,9 @@ def test_the_report_and_the_history_say_what_the_run_recorded(provisioned: Stage
 
 def test_the_picture_says_it_in_its_title_and_at_its_head(provisioned: Stage) -> None:
     stage = provisioned
-    told = stage.do("diagram")
-    assert f"<title>poc  ·  {place(stage)}: vnet1 is on ExpressRoute" in told
-    assert re.search(f"<text [^>]*>poc · {place(stage)}</text>", told)
+    text = stage.do("diagram")
+    assert f"<title>poc  ·  {place(stage)}: vnet1 is on ExpressRoute" in text
+    assert re.search(f"<text [^>]*>poc · {place(stage)}</text>", text)
 
 
 @pytest.fixture
@@ -170,7 +170,9 @@ def as_azure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def subscription_reads(stage: Stage) -> list[str]:
     return [
-        each.path for each in stage.lab.trace if re.fullmatch(r"/subscriptions/[^/]+", each.path)
+        trace_entry.path
+        for trace_entry in stage.lab.trace
+        if re.fullmatch(r"/subscriptions/[^/]+", trace_entry.path)
     ]
 
 
@@ -178,12 +180,12 @@ def test_on_azure_it_names_subscription_tenant_cloud_and_identity_for_one_reques
     provisioned: Stage, as_azure: None
 ) -> None:
     stage = provisioned
-    known = stage.lab.identity
+    identity = stage.lab.identity
     before = len(subscription_reads(stage))
-    told = stage.do("status").splitlines()[0]
-    assert f"({known.subscription})  ·  tenant {known.tenant}  ·  " in told
-    assert not told.startswith(f"poc  ·  subscription {known.subscription}")
-    assert told.endswith(f"  ·  {known.client_id}")
+    text = stage.do("status").splitlines()[0]
+    assert f"({identity.subscription})  ·  tenant {identity.tenant}  ·  " in text
+    assert not text.startswith(f"poc  ·  subscription {identity.subscription}")
+    assert text.endswith(f"  ·  {identity.client_id}")
     assert len(subscription_reads(stage)) == before + 1
 
 
@@ -194,9 +196,9 @@ def test_names_in_az_s_profile_need_no_request(
     from erfailover.commands.context import Context
     from erfailover.config.subscription import AzNames
 
-    known = AzNames("sub-prod-net", stage.lab.identity.tenant, "contoso.com")
-    monkeypatch.setattr(Context, "_names_in_az", known)
-    told = stage.do("status").splitlines()[0]
-    assert f"poc  ·  sub-prod-net ({stage.lab.identity.subscription})" in told
-    assert "  ·  tenant contoso.com  ·  " in told
+    az_names = AzNames("sub-prod-net", stage.lab.identity.tenant, "contoso.com")
+    monkeypatch.setattr(Context, "_names_in_az", az_names)
+    text = stage.do("status").splitlines()[0]
+    assert f"poc  ·  sub-prod-net ({stage.lab.identity.subscription})" in text
+    assert "  ·  tenant contoso.com  ·  " in text
     assert subscription_reads(stage) == []

@@ -43,7 +43,7 @@ COMMANDS = [
 
 def test_every_command_that_prints_data_is_among_them() -> None:
     elsewhere = {"demo", "version", "schema"}
-    typed = {" ".join(each[:2]) if each[0] == "drill" else each[0] for each in COMMANDS}
+    typed = {" ".join(lines[:2]) if lines[0] == "drill" else lines[0] for lines in COMMANDS}
     assert typed == set(prints_data()) - elsewhere
 
 

@@ -30,8 +30,8 @@ def test_a_hazard_is_told_refused_and_forced(provisioned: Stage, name: str) -> N
     provoke(arm, stage)
     stage.pass_time(60.0)
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
-    failing = [each for each in plan["hazards"] if each["verdict"] != "HOLDS"]
-    assert [(each["condition"], each["verdict"]) for each in failing] == [(name, "FAILS")]
+    failing = [item for item in plan["hazards"] if item["verdict"] != "HOLDS"]
+    assert [(item["condition"], item["verdict"]) for item in failing] == [(name, "FAILS")]
     assert words in failing[0]["seen"]
     assert failing[0]["remedy"]
     before = writes(stage)
@@ -49,7 +49,7 @@ def test_a_hazard_is_told_refused_and_forced(provisioned: Stage, name: str) -> N
 
 
 def writes(stage: Stage) -> list[str]:
-    return [each for each in stage.writes() if not each.startswith("POST")]
+    return [write for write in stage.writes() if not write.startswith("POST")]
 
 
 def verify_briefly() -> None:
@@ -87,12 +87,15 @@ def test_a_plan_costs_few_requests_and_one_read_of_each_table(provisioned: Stage
     stage = provisioned
     before = len(stage.lab.trace)
     stage.do("switch", "--to", "ipsec", "--dry-run")
-    seen = [each.path.rsplit("/providers/", 1)[-1] for each in list(stage.lab.trace)[before:]]
-    assert sum("routeTables" in each for each in seen) == 1
+    lines = [
+        trace_entry.path.rsplit("/providers/", 1)[-1]
+        for trace_entry in list(stage.lab.trace)[before:]
+    ]
+    assert sum("routeTables" in name for name in lines) == 1
     around = ("routeTables", "localNetworkGateways", "/connections")
     # One table; both gateways' connections and their far ends; the backup's connection itself.
-    assert sum(any(word in each for word in around) for each in seen) == 6
-    assert sum(each.startswith("Microsoft.Network/virtualNetworks/") for each in seen) == 3
+    assert sum(any(word in name for word in around) for name in lines) == 6
+    assert sum(name.startswith("Microsoft.Network/virtualNetworks/") for name in lines) == 3
 
 
 def test_doctor_finds_a_hazard_before_anybody_switches(provisioned: Stage) -> None:
@@ -102,9 +105,9 @@ def test_doctor_finds_a_hazard_before_anybody_switches(provisioned: Stage) -> No
     arm.pool.clear()
     lines = stage.json("doctor")["checks"]
     names = {name.replace("_", "-") for name in NAMES}
-    found = {each["name"]: each for each in lines if each["name"] in names}
-    assert set(found) == names
-    failing = [name for name, each in found.items() if each["verdict"] != "ok"]
+    body = {line["name"]: line for line in lines if line["name"] in names}
+    assert set(body) == names
+    failing = [name for name, item in body.items() if item["verdict"] != "ok"]
     assert failing == ["no-user-route-leads-to-the-hub-being-left"]
-    assert "10.2.2.4 in vnet2" in found[failing[0]]["seen"]
-    assert found[failing[0]]["remedy"].startswith("Remove the route")
+    assert "10.2.2.4 in vnet2" in body[failing[0]]["seen"]
+    assert body[failing[0]]["remedy"].startswith("Remove the route")

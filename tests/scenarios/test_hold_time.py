@@ -19,8 +19,8 @@ SUMMARY = "expressRouteCircuits/*/routeTablesSummary/*"
 
 def lose(stage: Stage, *paths: str, circuit: str = "c1", **more: float) -> None:
     stage.lab.catch_up()
-    found = customer_edges.find_circuit(stage.lab, circuit)
-    customer_edges.lose_sessions(stage.lab, found, SessionLoss(paths, **more))  # type: ignore[arg-type]
+    resource = customer_edges.find_circuit(stage.lab, circuit)
+    customer_edges.lose_sessions(stage.lab, resource, SessionLoss(paths, **more))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def away(stage: Stage) -> Maker:
 
 
 def asked(stage: Stage, since: int) -> list[str]:
-    return [each.path.rsplit("/", 1)[-1] for each in list(stage.lab.trace)[since:]]
+    return [trace_entry.path.rsplit("/", 1)[-1] for trace_entry in list(stage.lab.trace)[since:]]
 
 
 def test_a_prefix_that_is_back_for_seconds_does_not_hold_although_the_gateways_peers_are_old(
@@ -44,8 +44,8 @@ def test_a_prefix_that_is_back_for_seconds_does_not_hold_although_the_gateways_p
     lose(stage)
     away.wait(15)
     peers = stage.json("status")["gateways"][0]["peers"]
-    assert {each["state"] for each in peers} == {"Connected"}
-    assert all(each["connected_duration"] > "01:00:00" for each in peers)
+    assert {peer["state"] for peer in peers} == {"Connected"}
+    assert all(peer["connected_duration"] > "01:00:00" for peer in peers)
     assert stage.run(*BACK, "--no-hold-wait") == 3
     assert "er: every remote prefix seen for 0 s of 2 min" in stage.err
     assert re.search(r"session of circuit c1 with AS 65020 is up for [234]\d s", stage.err)
@@ -66,8 +66,8 @@ def test_a_circuit_that_flaps_is_not_gone_back_to(stage: Stage, away: Maker) -> 
     assert "er has not learned 10.5.0.0/16 by BGP" in stage.err
     session = re.findall(r"AS 65020 is (?:up for (\d+) s|down)", stage.err)
     assert session
-    assert all(int(each or 0) <= 60 for each in session)
-    lines = [each for each in stage.err.splitlines() if each.startswith("Waiting for the hold")]
+    assert all(int(item or 0) <= 60 for item in session)
+    lines = [line for line in stage.err.splitlines() if line.startswith("Waiting for the hold")]
     assert 2 <= len(lines) <= 12
     assert stage.json("status")["path"] == "ipsec"
 
@@ -152,9 +152,11 @@ def test_the_plan_and_the_question_say_what_the_hold_time_rests_on(
 
 def test_a_switch_to_ipsec_asks_no_circuit_and_names_no_hold_time(stage: Stage) -> None:
     make(stage, "Amsterdam")
-    seen = len(stage.lab.trace)
+    count = len(stage.lab.trace)
     assert stage.json("switch", "--to", "ipsec", "--dry-run")["hold_time"] is None
-    assert not any("circuits" in each.path.lower() for each in list(stage.lab.trace)[seen:])
+    assert not any(
+        "circuits" in trace_entry.path.lower() for trace_entry in list(stage.lab.trace)[count:]
+    )
 
 
 def test_the_role_grants_the_summary_by_its_published_name(stage: Stage, away: Maker) -> None:
@@ -163,7 +165,7 @@ def test_the_role_grants_the_summary_by_its_published_name(stage: Stage, away: M
     assert name in role["Actions"]
     stage.lab.access = Access((Assignment(away.group, tuple(role["Actions"]), ()),))
     assert "up for 1 h" in stage.json("switch", "--to", "expressroute", "--dry-run")["hold_time"]
-    less = tuple(each for each in role["Actions"] if each != name)
+    less = tuple(item for item in role["Actions"] if item != name)
     stage.lab.access = Access((Assignment(away.group, less, ()),))
-    found = stage.json("switch", "--to", "expressroute", "--dry-run")["hold_time"]
-    assert "AuthorizationFailed" in found
+    value = stage.json("switch", "--to", "expressroute", "--dry-run")["hold_time"]
+    assert "AuthorizationFailed" in value

@@ -29,12 +29,12 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    told = check_page(Path("stopped.html").read_text("utf-8"))
+    text = check_page(Path("stopped.html").read_text("utf-8"))
     first = "poc was NOT switched to IPsec; 1 not begun. INTERRUPTED."
     assert below_heading(out).splitlines()[0] == (
         first if write == 1 else "poc is on IPsec, NOT verified. INTERRUPTED."
     )
-    assert below_heading(out).splitlines()[0] in told
+    assert below_heading(out).splitlines()[0] in text
     assert "Traceback" not in out + err
     done = 4 if write == 3 else write  # the make of what was broken is done all the same
     assert f"interrupted: {done} done, {5 - done} not begun" in err

@@ -28,9 +28,9 @@ def installed() -> Path:
     lock = (SOURCE / "package-lock.json").read_bytes()
     folder = CACHE / f"js-{hashlib.sha256(lock).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    for each in SOURCE.iterdir():
-        if each.is_file():
-            shutil.copy(each, folder)
+    for path in SOURCE.iterdir():
+        if path.is_file():
+            shutil.copy(path, folder)
     mark = folder / ".installed"
     if not mark.exists():
         npm = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
@@ -47,11 +47,11 @@ def test_the_javascript_sdk_lists_creates_and_polls() -> None:
         arm = Arm(lab, SteppedClock(), server.endpoint, str(server.ca_file))
         arm.make_group()
         arm.pool.clear()
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        by_name = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         done = subprocess.run(
             ["node", "client.mjs", arm.group],
             cwd=folder,
-            env=kept | server.build_environment(),
+            env=by_name | server.build_environment(),
             capture_output=True,
             text=True,
             timeout=300,

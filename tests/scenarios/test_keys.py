@@ -35,10 +35,10 @@ def vault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
     """A vault that is found under its name in Azure, as behind a proxy."""
     tenant = stage.lab.identity.tenant
     authority = f"{stage.environment['AZURE_AUTHORITY_HOST']}/{tenant}"
-    made = Vault(authority, {"tunnels": {FIRST: KEY}})
+    result = Vault(authority, {"tunnels": {FIRST: KEY}})
     ca_file = Path(stage.environment["REQUESTS_CA_BUNDLE"])
-    with vaults.running(made, ca_file) as served, connect_proxy.running() as proxy:
-        proxy.instead[f"{made.host}:443"] = f"127.0.0.1:{served.port}"
+    with vaults.running(result, ca_file) as served, connect_proxy.running() as proxy:
+        proxy.instead[f"{result.host}:443"] = f"127.0.0.1:{served.port}"
         for name in ("no_proxy", "https_proxy"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
@@ -49,7 +49,7 @@ def vault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
 def name_keys(url: str, secret: str = "tunnels", more: str = "") -> None:
     """Let the site file name a vault."""
     file = Path("erfailover.yaml")
-    lines = [each for each in file.read_text().splitlines() if "shared_keys: {key" not in each]
+    lines = [name for name in file.read_text().splitlines() if "shared_keys: {key" not in name]
     line = f"  shared_keys: {{key_vault: '{url}', secret: {secret}{more}}}"
     at = lines.index("topology:") + 1
     file.write_text("\n".join([*lines[:at], line, *lines[at:]]) + "\n")
@@ -58,9 +58,9 @@ def name_keys(url: str, secret: str = "tunnels", more: str = "") -> None:
 def everything_kept(stage: Stage) -> str:
     """What stands in any file of the folder: state, journal, site file."""
     return "".join(
-        each.read_text(encoding="utf-8", errors="replace")
-        for each in stage.folder.rglob("*")
-        if each.is_file()
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in stage.folder.rglob("*")
+        if path.is_file()
     )
 
 
@@ -70,19 +70,19 @@ def test_the_vault_s_key_goes_to_both_ends_of_every_tunnel_and_nowhere_else(
     stage.do("init")
     name_keys(f"{vault.address}/")
     stage.do("provision", "--dry-run", "-o", "json", "-vv")
-    seen = stage.out + stage.err
+    message = stage.out + stage.err
     stage.do("provision", "--yes", "-vv", "--log-format", "json")
-    seen += stage.out + stage.err
+    message += stage.out + stage.err
     assert set(shared_keys(stage).values()) == {KEY}
     assert set(vault.read) == {"/secrets/tunnels/"}
-    assert f"{vault.host}/secrets/tunnels" in seen
-    everything = seen + everything_kept(stage) + " ".join(sys.argv)
+    assert f"{vault.host}/secrets/tunnels" in message
+    everything = message + everything_kept(stage) + " ".join(sys.argv)
     assert KEY not in everything + decoded(everything)
     [file] = (stage.folder / "state").rglob("secrets.json")
     assert list(json.loads(file.read_text())["secrets"]) == ["admin-password"]
-    asked = len(vault.asked)
+    requested = len(vault.asked)
     assert "Nothing to change" in stage.do("provision", "--yes")
-    assert len(vault.asked) == asked
+    assert len(vault.asked) == requested
 
 
 def test_a_newer_version_goes_to_every_end_when_the_site_file_names_it(
@@ -95,7 +95,7 @@ def test_a_newer_version_goes_to_every_end_when_the_site_file_names_it(
     assert plan["changes"] == 4
     assert set(shared_keys(stage).values()) == {KEY}
     [file] = (stage.folder / "state").rglob("secrets.json")
-    old = [each for each in json.loads(file.read_text())["secrets"] if "shared-key" in each]
+    old = [load for load in json.loads(file.read_text())["secrets"] if "shared-key" in load]
     assert "shared-key/" in generated
     assert old == []
     vault.secrets["tunnels"][SECOND] = NEWER
@@ -220,7 +220,7 @@ def test_a_secret_that_is_no_shared_key_is_refused_without_showing_it(
     assert stage.run("provision", "--yes") == 2
     assert f"found {len(KEY) + 1} characters, the last of them blank" in stage.err
     assert KEY not in stage.err
-    assert not [each for each in stage.writes()[before:] if each.startswith("PUT")]
+    assert not [write for write in stage.writes()[before:] if write.startswith("PUT")]
 
 
 def test_without_the_package_the_command_that_installs_it_is_told(

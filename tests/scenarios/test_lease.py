@@ -41,12 +41,12 @@ def test_of_two_controllers_started_together_one_writes_and_one_is_told_who(
     stage = provisioned
     before = puts(stage)
     stage.lab.clock = ResumedClock(SLOW, stage.clock.now())
-    both = [command(*SWITCH, speed=SLOW) for _ in range(2)]
-    told = {process.pid: process.communicate(timeout=120)[1] for process in both}
-    assert sorted(process.returncode for process in both) == [0, 3], told
-    winner, loser = sorted(both, key=lambda process: process.returncode)
-    assert f"process {winner.pid}: erfailover switch --to ipsec, since" in told[loser.pid]
-    assert "--take-over" in told[loser.pid]
+    popens = [command(*SWITCH, speed=SLOW) for _ in range(2)]
+    by_name = {process.pid: process.communicate(timeout=120)[1] for process in popens}
+    assert sorted(process.returncode for process in popens) == [0, 3], by_name
+    winner, loser = sorted(popens, key=lambda process: process.returncode)
+    assert f"process {winner.pid}: erfailover switch --to ipsec, since" in by_name[loser.pid]
+    assert "--take-over" in by_name[loser.pid]
     assert puts(stage) == before + 5
 
 

@@ -61,15 +61,15 @@ def failing_within_azure(adopted: Adopted) -> None:
 
 
 def being_created(adopted: Adopted) -> None:
-    answered(adopted, "vnet-erp", lambda found: found.update(provisioningState="Creating"))
+    answered(adopted, "vnet-erp", lambda value: value.update(provisioningState="Creating"))
 
 
 def busy(adopted: Adopted) -> None:
-    answered(adopted, "vnet-erp", lambda found: found.update(provisioningState="Updating"))
+    answered(adopted, "vnet-erp", lambda value: value.update(provisioningState="Updating"))
 
 
 def failed(adopted: Adopted) -> None:
-    answered(adopted, "vnet-erp", lambda found: found.update(provisioningState="Failed"))
+    answered(adopted, "vnet-erp", lambda value: value.update(provisioningState="Failed"))
 
 
 def routed_by_the_hub(adopted: Adopted) -> None:
@@ -91,7 +91,7 @@ TROUBLES: dict[Callable[[Adopted], None], tuple[int, str]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda item: item.__name__)
 def test_one_spoke_in_trouble_is_left_out_and_the_others_are_moved(
     adopted: Adopted, trouble: Callable[[Adopted], None]
 ) -> None:
@@ -100,7 +100,7 @@ def test_one_spoke_in_trouble_is_left_out_and_the_others_are_moved(
     trouble(adopted)
 
     plan = stage.json(*TO_IPSEC, "--dry-run")
-    assert [each["spoke"] for each in plan["left_out"]] == ["vnet-erp"]
+    assert [item["spoke"] for item in plan["left_out"]] == ["vnet-erp"]
     assert why in plan["left_out"][0]["seen"]
     assert {step["spoke"] for step in plan["steps"]} == {"vnet-data", "vnet-shop"}
     assert stage.run(*TO_IPSEC, "--dry-run") == 0
@@ -123,9 +123,9 @@ def test_one_spoke_in_trouble_is_left_out_and_the_others_are_moved(
     assert why in stage.err.replace("\n", " ")
     assert "The same command again takes them" in stage.err
     assert "use --force to override" not in stage.err or trouble is routed_by_the_hub
-    found = paths(adopted)
-    assert (found["vnet-data"], found["vnet-shop"]) == ("hub-neu", "hub-neu")
-    assert found.get("vnet-erp", "hub-weu") == "hub-weu", "it is left as it was"
+    by_name = paths(adopted)
+    assert (by_name["vnet-data"], by_name["vnet-shop"]) == ("hub-neu", "hub-neu")
+    assert by_name.get("vnet-erp", "hub-weu") == "hub-weu", "it is left as it was"
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ def test_a_hub_that_is_busy_is_waited_for_as_long_as_a_step_may_take(adopted: Ad
     arm.pool.clear()
     body["properties"]["provisioningState"] = "Updating"
     writes = Fault(FaultKind.ANSWER, "PUT", f"{hub}/*", times=9, status=409, code="NotOnAnyList")
-    shown = Fault(FaultKind.ANSWER, "GET", hub, nth=2, times=3, status=200, body=body)
-    stage.lab.add_faults(writes, shown)
+    fault = Fault(FaultKind.ANSWER, "GET", hub, nth=2, times=3, status=200, body=body)
+    stage.lab.add_faults(writes, fault)
     report = stage.json(*TO_IPSEC, "--yes")
     assert report["verified"] is True
     assert len(report["spokes_s"]) == 3
@@ -193,7 +193,7 @@ def test_where_every_spoke_is_left_out_the_switch_is_refused(adopted: Adopted) -
     assert "refusing to switch to ipsec: vnet-erp is Failed" in stage.err
     assert "--force does not override it" in stage.err
     assert "az network vnet update --ids" in stage.err
-    assert [each for each in stage.writes()[before:] if "POST" not in each] == []
+    assert [write for write in stage.writes()[before:] if "POST" not in write] == []
 
 
 def test_a_canary_that_is_left_out_keeps_the_others_where_they_are(adopted: Adopted) -> None:
@@ -202,8 +202,8 @@ def test_a_canary_that_is_left_out_keeps_the_others_where_they_are(adopted: Adop
     failed(adopted)
     assert stage.run(*TO_IPSEC, "--yes", "--canary", "vnet-erp") == 3
     assert "refusing to switch the canary vnet-erp to ipsec: vnet-erp is Failed" in stage.err
-    found = paths(adopted)
-    assert (found["vnet-data"], found["vnet-shop"]) == ("hub-weu", "hub-weu")
+    by_name = paths(adopted)
+    assert (by_name["vnet-data"], by_name["vnet-shop"]) == ("hub-weu", "hub-weu")
 
 
 def test_a_spoke_whose_operation_ends_meanwhile_is_moved_after_the_others(
@@ -219,7 +219,7 @@ def test_a_spoke_whose_operation_ends_meanwhile_is_moved_after_the_others(
     report = stage.json(*TO_IPSEC, "--yes")
     assert report["left_out"] == {}
     assert report["verified"] is True
-    ends = {each["name"]: each["make_s"] for each in report["spokes"]}
+    ends = {item["name"]: item["make_s"] for item in report["spokes"]}
     assert max(ends["vnet-data"], ends["vnet-shop"]) < 200 < ends["vnet-erp"]
     assert {name: paths(adopted)[name] for name in ends} == dict.fromkeys(ends, "hub-neu")
 
@@ -230,9 +230,9 @@ def test_the_way_back_and_prestage_leave_it_out_too(adopted: Adopted) -> None:
     stage.do(*TO_IPSEC, "--yes")
     forbidden(adopted)
     assert stage.run("switch", "--undo", "--yes") == 4
-    found = paths(adopted)
-    assert (found["vnet-data"], found["vnet-shop"]) == ("hub-weu", "hub-weu")
-    assert found["vnet-erp"] == "hub-neu"
+    by_name = paths(adopted)
+    assert (by_name["vnet-data"], by_name["vnet-shop"]) == ("hub-weu", "hub-weu")
+    assert by_name["vnet-erp"] == "hub-neu"
     report = stage.json("prestage", "--yes")
     assert list(report["left_out"]) == ["vnet-erp"]
     assert stage.run("prestage", "--yes") == 4
@@ -257,5 +257,5 @@ def test_a_saved_plan_does_not_move_what_it_left_out(adopted: Adopted) -> None:
     stage.lab.clear_faults()
     assert stage.run("switch", "--plan", "plan.json", "--yes", "--planned") == 3
     assert "left out of the saved plan" in stage.err
-    found = paths(adopted)
-    assert (found["vnet-data"], found["vnet-erp"]) == ("hub-neu", "hub-weu")
+    by_name = paths(adopted)
+    assert (by_name["vnet-data"], by_name["vnet-erp"]) == ("hub-neu", "hub-weu")

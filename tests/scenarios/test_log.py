@@ -21,8 +21,8 @@ def records(stage: Stage) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stage.err.splitlines()]
 
 
-def requests(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each for each in found if each["logger"] == REQUESTS]
+def requests(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["logger"] == REQUESTS]
 
 
 def test_every_request_of_a_provision_and_a_switch_is_logged_and_no_secret(
@@ -42,19 +42,20 @@ def test_every_request_of_a_provision_and_a_switch_is_logged_and_no_secret(
         logged += records(stage)
         stage.pass_time(60.0)
     sent = requests(logged)
-    to_arm = [each for each in sent if each["path"].startswith("/subscriptions/")]
-    assert Counter((each["method"], each["path"], each["status"]) for each in to_arm) == Counter(
-        (each.method, each.path, each.status) for each in stage.lab.trace
+    to_arm = [row for row in sent if row["path"].startswith("/subscriptions/")]
+    assert Counter((row["method"], row["path"], row["status"]) for row in to_arm) == Counter(
+        (trace_entry.method, trace_entry.path, trace_entry.status)
+        for trace_entry in stage.lab.trace
     )
-    assert all(each["correlation_id"] and each["duration_ms"] >= 0 for each in to_arm)
-    assert any(each["remaining"] for each in to_arm)
-    tokens = [each for each in sent if each["path"].endswith("/oauth2/v2.0/token")]
+    assert all(row["correlation_id"] and row["duration_ms"] >= 0 for row in to_arm)
+    assert any(row["remaining"] for row in to_arm)
+    tokens = [row for row in sent if row["path"].endswith("/oauth2/v2.0/token")]
     assert len(tokens) == 2, "one token a run, whatever the number of clients"
     token = Path(stage.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()
     for secret in (*secrets.values(), token, stage.lab.identity.client_secret, "Bearer "):
         assert secret not in printed + decoded(printed)
-    progress = [each["message"] for each in logged if each["logger"] == "erfailover.progress"]
-    assert any("4. connect vnet1 to the gateway in vnet3" in each for each in progress)
+    progress = [row["message"] for row in logged if row["logger"] == "erfailover.progress"]
+    assert any("4. connect vnet1 to the gateway in vnet3" in item for item in progress)
 
 
 def test_v_logs_each_request_in_a_line_and_what_is_chosen_first(provisioned: Stage) -> None:
@@ -63,7 +64,7 @@ def test_v_logs_each_request_in_a_line_and_what_is_chosen_first(provisioned: Sta
     first, *rest = stage.err.splitlines()
     assert f"Subscription {stage.lab.identity.subscription} (from AZURE_SUBSCRIPTION_ID)" in first
     assert stage.environment["ERFAILOVER_ENDPOINT"] in first
-    [line] = [each for each in rest if " GET rg-we/virtualNetworks/vnet1 200, " in each]
+    [line] = [name for name in rest if " GET rg-we/virtualNetworks/vnet1 200, " in name]
     assert " ms, correlation id " in line
     stage.do("status")
     assert stage.err == ""
@@ -73,12 +74,14 @@ def test_retries_and_waits_are_in_the_log(provisioned: Stage) -> None:
     stage = provisioned
     stage.lab.faults.add(Fault(FaultKind.ANSWER, path="virtualNetworks/vnet1", status=500))
     stage.do("status", "-vv", "--log-format", "json")
-    [retry] = [each for each in records(stage) if each["logger"] == "erfailover.azure.retrying"]
+    [retry] = [
+        record for record in records(stage) if record["logger"] == "erfailover.azure.retrying"
+    ]
     assert (retry["level"], retry["attempt"]) == ("debug", 1)
     assert retry["wait_s"] >= 2.0
     assert retry["correlation_id"]
-    looks = [each for each in records(stage) if each["logger"] == "erfailover.azure.polling"]
-    assert all(each["wait_s"] > 0 for each in looks)
+    looks = [record for record in records(stage) if record["logger"] == "erfailover.azure.polling"]
+    assert all(look["wait_s"] > 0 for look in looks)
 
 
 def test_an_error_is_a_record_too_with_its_exit_code_and_hint(stage: Stage) -> None:
@@ -96,7 +99,7 @@ def test_a_token_that_runs_out_while_an_operation_is_watched_is_replaced(
     stage.lab.faults.add(Fault(FaultKind.EXPIRED_TOKEN, path="operations/*", nth=2))
     stage.do("switch", "--to", "ipsec", "--yes", "--planned", "-v", "--log-format", "json")
     sent = requests(records(stage))
-    refused = [each for each in sent if each["status"] == 401]
+    refused = [row for row in sent if row["status"] == 401]
     assert len(refused) == 1
     assert "/operations/" in refused[0]["path"]
-    assert len([each for each in sent if each["path"].endswith("/oauth2/v2.0/token")]) == 2
+    assert len([row for row in sent if row["path"].endswith("/oauth2/v2.0/token")]) == 2

@@ -14,14 +14,14 @@ MACHINE = "Microsoft.Compute/virtualMachines"
 
 
 def verified(stage: Stage, *options: str) -> dict[str, dict[str, Any]]:
-    return {each["name"]: each for each in stage.json("verify", *options)}
+    return {item["name"]: item for item in stage.json("verify", *options)}
 
 
 def run_commands(stage: Stage) -> list[str]:
     return [
-        each.path.split("/")[-2]
-        for each in stage.lab.trace
-        if each.path.lower().endswith("/runcommand") and each.status == 202
+        trace_entry.path.split("/")[-2]
+        for trace_entry in stage.lab.trace
+        if trace_entry.path.lower().endswith("/runcommand") and trace_entry.status == 202
     ]
 
 
@@ -32,14 +32,14 @@ def test_a_machine_opens_tcp_connections(provisioned: Stage) -> None:
         "refused: {machine: vm1, address: 10.5.0.4, tcp: 443}",
         "nobody: {machine: vm1, address: 10.5.0.99, tcp: 22}",
     )
-    found = verified(stage)
-    assert found["ssh"]["up"] is True
-    assert found["ssh"]["seen"] == "connected"
-    assert found["ssh"]["kind"] == "machine connect"
-    assert found["refused"]["up"] is False
-    assert "refused" in found["refused"]["seen"]
-    assert found["nobody"]["up"] is False
-    assert found["nobody"]["seen"] == "no answer within 5 s"
+    body = verified(stage)
+    assert body["ssh"]["up"] is True
+    assert body["ssh"]["seen"] == "connected"
+    assert body["ssh"]["kind"] == "machine connect"
+    assert body["refused"]["up"] is False
+    assert "refused" in body["refused"]["seen"]
+    assert body["nobody"]["up"] is False
+    assert body["nobody"]["seen"] == "no answer within 5 s"
 
 
 def test_many_probes_of_a_machine_share_commands_and_keep_their_own_answers(
@@ -50,9 +50,9 @@ def test_many_probes_of_a_machine_share_commands_and_keep_their_own_answers(
     up = {f"up{n}": "10.5.0.4" for n in range(12)}
     down = {f"down{n}": f"10.5.0.{100 + n}" for n in range(12)}
     add_probes(*[f"{name}: {{machine: vm1, ping: {to}}}" for name, to in (down | up).items()])
-    found = verified(stage)
-    assert {name: found[name]["up"] for name in down} == dict.fromkeys(down, False)
-    assert {name: found[name]["up"] for name in up} == dict.fromkeys(up, True)
+    body = verified(stage)
+    assert {name: body[name]["up"] for name in down} == dict.fromkeys(down, False)
+    assert {name: body[name]["up"] for name in up} == dict.fromkeys(up, True)
     assert run_commands(stage).count("vm1") == 2
     assert run_commands(stage).count("vm3") == 1
 
@@ -62,11 +62,15 @@ def test_a_command_in_progress_on_the_machine_is_waited_out(provisioned: Stage) 
     stage = provisioned
     dead = {f"nat{n}": "down" for n in range(10)}
     add_probes(*[f"{name}: {{machine: vm3, ping: 10.5.0.99}}" for name in dead])
-    found = verified(stage, "--expect", ",".join(f"{name}=down" for name in dead))
-    refused = [each.code for each in stage.lab.trace if each.path.lower().endswith("/runcommand")]
+    body = verified(stage, "--expect", ",".join(f"{name}=down" for name in dead))
+    refused = [
+        trace_entry.code
+        for trace_entry in stage.lab.trace
+        if trace_entry.path.lower().endswith("/runcommand")
+    ]
     assert "Conflict" in refused
-    assert {each["as_expected"] for each in found.values()} == {True}
-    assert found["internet"]["seen"] == "3 of 3 answered, in the NAT table"
+    assert {row["as_expected"] for row in body.values()} == {True}
+    assert body["internet"]["seen"] == "3 of 3 answered, in the NAT table"
 
 
 def watcher_in(stage: Stage, region: str) -> None:
@@ -91,14 +95,14 @@ def test_the_next_hop_is_told_by_network_watcher(provisioned: Stage, running: bo
     )
     if not running:
         stage.resource(MACHINE, "vm1").hidden["powerState"] = "deallocated"
-    found = verified(stage)
+    body = verified(stage)
     names = ("hop", "hub", "own", "nat", "wrong", "other")
-    wanted = [True, True, True, True, False, False] if running else [None] * 6
-    assert [found[name]["up"] for name in names] == wanted
+    desired = [True, True, True, True, False, False] if running else [None] * 6
+    assert [body[name]["up"] for name in names] == desired
     if running:
-        assert found["nat"]["seen"] == "8.8.4.4 by VirtualAppliance 10.2.2.4"
-        assert "routeTables/" in found["nat"]["output"]
-        assert found["own"]["output"] == "route table: System Route"
+        assert body["nat"]["seen"] == "8.8.4.4 by VirtualAppliance 10.2.2.4"
+        assert "routeTables/" in body["nat"]["output"]
+        assert body["own"]["output"] == "route table: System Route"
 
 
 @pytest.mark.parametrize("region", [None, "northeurope"])
@@ -109,9 +113,9 @@ def test_without_a_network_watcher_in_the_region_a_next_hop_is_unknown(
     if region:
         watcher_in(stage, region)
     add_probes("hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}")
-    found = verified(stage)
-    assert found["hop"]["up"] is None
-    assert "there is no Network Watcher of westeurope" in found["hop"]["seen"]
+    body = verified(stage)
+    assert body["hop"]["up"] is None
+    assert "there is no Network Watcher of westeurope" in body["hop"]["seen"]
     stage.run("doctor")
     assert "FAIL  network-watcher: none" in stage.out
     assert "az network watcher configure --locations westeurope --enabled" in " ".join(

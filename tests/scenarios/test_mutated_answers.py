@@ -62,20 +62,20 @@ class Mutator:
         chance = random.Random(f"{self.seed} {request.method} {request.path}")
         if chance.random() > 0.15:
             return answer
-        told, body = mutant(answer.body, chance, chance.choice((1, 1, 3)))
-        self.told.append(f"{request.method} {request.path}: {told}")
+        text, body = mutant(answer.body, chance, chance.choice((1, 1, 3)))
+        self.told.append(f"{request.method} {request.path}: {text}")
         return replace(answer, body=body)
 
 
 @pytest.fixture
 def mutator(monkeypatch: pytest.MonkeyPatch) -> Mutator:
-    made, handle = Mutator(), service.handle
+    result, handle = Mutator(), service.handle
 
     def mutated(lab: Any, request: Request) -> Answer:
-        return made.answer(request, handle(lab, request))
+        return result.answer(request, handle(lab, request))
 
     monkeypatch.setattr(service, "handle", mutated)
-    return made
+    return result
 
 
 def run(stage: Stage, mutator: Mutator, seed: int, command: tuple[str, ...]) -> None:

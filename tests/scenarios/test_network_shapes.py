@@ -33,7 +33,7 @@ def table() -> dict[str, str]:
     """The rows of the table: what is said of each network."""
     part = PAGE.read_text().split("## Does it fit your network?")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", part, re.MULTILINE)
-    return {shape: told for shape, told in rows if shape != "network"}
+    return {shape: value for shape, value in rows if shape != "network"}
 
 
 def as_it_is(_: Adopted) -> None:
@@ -45,8 +45,8 @@ def static(adopted: Adopted) -> None:
 
 
 def dual_stack(adopted: Adopted) -> None:
-    found = adopted.stage.resource(NETWORK, "vnet-erp").body["properties"]
-    found["addressSpace"]["addressPrefixes"].append("fd00:11::/48")
+    value = adopted.stage.resource(NETWORK, "vnet-erp").body["properties"]
+    value["addressSpace"]["addressPrefixes"].append("fd00:11::/48")
 
 
 def forced_tunnelling(adopted: Adopted) -> None:
@@ -54,8 +54,8 @@ def forced_tunnelling(adopted: Adopted) -> None:
 
 
 def dns_in_the_hub(adopted: Adopted) -> None:
-    found = adopted.stage.resource(NETWORK, "vnet-erp").body["properties"]
-    found["dhcpOptions"] = {"dnsServers": ["10.100.0.4"]}
+    value = adopted.stage.resource(NETWORK, "vnet-erp").body["properties"]
+    value["dhcpOptions"] = {"dnsServers": ["10.100.0.4"]}
     arm, hub = adopted.arm(), adopted.world.primary_hub
     subnet = f"{hub}/subnets/dns"
     arm.put(subnet, {"addressPrefix": "10.100.200.0/28"})
@@ -70,8 +70,8 @@ def by_a_firewall(adopted: Adopted) -> None:
 
 
 def over_the_circuit(adopted: Adopted) -> None:
-    found = adopted.stage.resource("Microsoft.Network/connections", "to-premises")
-    found.body["properties"]["useLocalAzureIpAddress"] = True
+    resource = adopted.stage.resource("Microsoft.Network/connections", "to-premises")
+    resource.body["properties"]["useLocalAzureIpAddress"] = True
 
 
 def managed(name: str, enforcement: str) -> Callable[[Adopted], None]:
@@ -88,8 +88,8 @@ def summarized(adopted: Adopted) -> None:
 
 def without_remote_gateways(adopted: Adopted) -> None:
     summarize(adopted, adopted.world.primary_hub, "10.0.0.0/8")
-    for each in adopted.stage.lab.world.iter_by_type(f"{NETWORK}/virtualNetworkPeerings"):
-        each.body["properties"]["useRemoteGateways"] = False
+    for resource in adopted.stage.lab.world.iter_by_type(f"{NETWORK}/virtualNetworkPeerings"):
+        resource.body["properties"]["useRemoteGateways"] = False
 
 
 def virtual_wan(adopted: Adopted) -> None:
@@ -127,21 +127,21 @@ ELSEWHERE = (
 
 
 def told_of(shape: str) -> str:
-    (told,) = [told for name, told in table().items() if name.startswith(shape)]
-    return told
+    (text,) = [message for name, message in table().items() if name.startswith(shape)]
+    return text
 
 
 def test_every_row_of_the_table_is_shown() -> None:
-    known = (*SHAPES, *ELSEWHERE)
-    assert [name for name in table() if not name.startswith(known)] == []
-    assert all(told_of(shape).startswith(("works", "refused", "left out")) for shape in known)
+    names = (*SHAPES, *ELSEWHERE)
+    assert [name for name in table() if not name.startswith(names)] == []
+    assert all(told_of(shape).startswith(("works", "refused", "left out")) for shape in names)
     assert f'"{NATIVE}"' in told_of(ELSEWHERE[0])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_network_works_or_is_refused_as_the_page_says(adopted: Adopted, shape: str) -> None:
-    stage, told, printed = adopted.stage, told_of(shape), []
-    quoted = re.findall(r'"([^"]+)"', told)
+    stage, message, printed = adopted.stage, told_of(shape), []
+    quoted = re.findall(r'"([^"]+)"', message)
 
     def run(*words: str) -> int:
         code = stage.run(*words)
@@ -161,14 +161,14 @@ def test_a_network_works_or_is_refused_as_the_page_says(adopted: Adopted, shape:
         if SHAPES[shape] is not subnet_peered:
             run(*adopted.init, "--spoke", "vnet-erp")
         doctor = run("doctor")
-        assert ("`doctor` fails" in told or told.startswith("refused")) is (doctor == 3)
+        assert ("`doctor` fails" in message or message.startswith("refused")) is (doctor == 3)
         run("switch", "--to", "ipsec", "--dry-run", "-o", "json")
         code = run("switch", "--to", "ipsec", "--yes", "--planned")
         run("status", "-o", "json")
         moved = paths(adopted)["vnet-erp"] == "hub-neu"
-        assert moved is told.startswith("works"), stage.err[-900:] + printed[-3][-1500:]
-    assert (code == 0) is told.startswith("works"), printed
+        assert moved is message.startswith("works"), stage.err[-900:] + printed[-3][-1500:]
+    assert (code == 0) is message.startswith("works"), printed
     text = " ".join(" ".join(printed).split())
     for words in quoted:
         assert words in text, words
-    assert quoted or not told.startswith(("works with remarks", "refused"))
+    assert quoted or not message.startswith(("works with remarks", "refused"))

@@ -214,7 +214,7 @@ def test_a_break_whose_record_is_not_confirmed_is_not_sent(
 
     monkeypatch.setattr(local.LocalStore, "append", append)
     assert provisioned.run(*SWITCH) == 5
-    assert not [each for each in provisioned.writes() if each.endswith("vnet1-to-vnet2")]
+    assert not [write for write in provisioned.writes() if write.endswith("vnet1-to-vnet2")]
     assert "NO path" not in provisioned.err + provisioned.out
     assert "Traceback" not in provisioned.err
     assert "still on ExpressRoute" in provisioned.out
@@ -230,8 +230,8 @@ def test_a_break_that_is_refused_is_followed_by_no_make_although_nothing_can_be_
     assert provisioned.run(*SWITCH) == 5
     assert provisioned.clock.now() - began_s < 120.0
     assert "NO path" not in provisioned.err
-    made = [each for each in provisioned.writes() if each.endswith("vnet1-to-vnet3")]
-    assert len(made) == 1  # its creation, with remote gateways off
+    lines = [write for write in provisioned.writes() if write.endswith("vnet1-to-vnet3")]
+    assert len(lines) == 1  # its creation, with remote gateways off
     assert path(provisioned) == "expressroute"
 
 

@@ -18,8 +18,8 @@ ERP = ("--spoke", "vnet-erp")
 
 
 def network(adopted: Adopted, name: str) -> str:
-    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
-    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
+    ids = [str(resource.id) for resource in adopted.stage.lab.world.resources.values()]
+    return next(id_ for id_ in ids if id_.endswith(f"/virtualNetworks/{name}"))
 
 
 def renamed(adopted: Adopted) -> None:
@@ -52,12 +52,12 @@ def test_a_peering_under_another_name_is_judged_and_switched_as_what_it_is(
     stage.do(*adopted.init, *ERP)
     renamed(adopted)
 
-    found = stage.json("status")
-    assert (found["path"], found["healthy"]) == ("expressroute", True)
-    assert {"erp-to-hub-v2", "hub-to-erp-v2"} <= {each["name"] for each in found["peerings"]}
+    value = stage.json("status")
+    assert (value["path"], value["healthy"]) == ("expressroute", True)
+    assert {"erp-to-hub-v2", "hub-to-erp-v2"} <= {item["name"] for item in value["peerings"]}
     lines = (stage.folder / "erfailover.yaml").read_text().splitlines()
     for remark, old, new in zip(
-        found["remarks"],
+        value["remarks"],
         ("peer-vnet-erp-to-hub-weu", "peer-hub-weu-to-vnet-erp"),
         ("erp-to-hub-v2", "hub-to-erp-v2"),
         strict=True,
@@ -69,20 +69,20 @@ def test_a_peering_under_another_name_is_judged_and_switched_as_what_it_is(
     assert "is called erp-to-hub-v2 in Azure" in " ".join(stage.do("status").split())
 
     stage.run("doctor", "-o", "json")
-    checks = [each for each in stage.json("doctor")["checks"] if each["name"] == "peering-names"]
-    assert [each["verdict"] for each in checks] == ["warning", "warning"]
+    checks = [item for item in stage.json("doctor")["checks"] if item["name"] == "peering-names"]
+    assert [check["verdict"] for check in checks] == ["warning", "warning"]
     assert "a switch uses erp-to-hub-v2" in checks[0]["seen"]
     assert "write name: erp-to-hub-v2" in checks[0]["remedy"]
 
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
-    written = {each["write"]["peering"].rpartition("/")[2]: each for each in plan["steps"]}
+    written = {item["write"]["peering"].rpartition("/")[2]: item for item in plan["steps"]}
     assert written["erp-to-hub-v2"]["write"]["change"] == "update"
     assert "peer-vnet-erp-to-hub-weu" not in written
-    assert plan["remarks"] == found["remarks"]
+    assert plan["remarks"] == value["remarks"]
 
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.json("status")["path"] == "ipsec"
-    assert not [each for each in stage.writes() if "peer-vnet-erp-to-hub-weu" in each][1:]
+    assert not [write for write in stage.writes() if "peer-vnet-erp-to-hub-weu" in write][1:]
     assert 'name                         = "erp-to-hub-v2"' in stage.do("export", "terraform")
 
     text = (stage.folder / "erfailover.yaml").read_text()
@@ -103,15 +103,15 @@ def test_a_standby_peering_under_another_name_is_used_and_no_second_one_made(
     file.write_text(text.replace("name: standby\n", "name: my-standby\n"))
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "is called standby in Azure" in " ".join(stage.err.split())
-    assert not [each for each in stage.writes() if each.endswith("/my-standby")]
+    assert not [write for write in stage.writes() if write.endswith("/my-standby")]
 
 
 def test_names_of_a_vnet_that_was_not_read_are_unknown_to_doctor(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0))
-    checks = [each for each in stage.json("doctor")["checks"] if each["name"] == "peering-names"]
-    assert [(each["verdict"], each["seen"]) for each in checks] == [
+    checks = [item for item in stage.json("doctor")["checks"] if item["name"] == "peering-names"]
+    assert [(check["verdict"], check["seen"]) for check in checks] == [
         ("unknown", "not known of vnet-erp")
     ]
 
@@ -134,7 +134,7 @@ def test_a_resource_group_may_have_any_name_that_azure_allows(adopted: Adopted, 
     arm.pool.clear()
     stage.pass_time(120.0)
     stage.do(*adopted.init)
-    assert f"{group}/vnet-web" in [each["name"] for each in stage.json("status")["spokes"]]
+    assert f"{group}/vnet-web" in [item["name"] for item in stage.json("status")["spokes"]]
     stage.do(*adopted.init, "--spoke", spoke, "--force")
     assert spoke in (stage.folder / "erfailover.yaml").read_text("utf-8")
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")

@@ -22,8 +22,8 @@ TWO = ("--spoke", "vnet-data", "--spoke", "vnet-erp")
 def grown(adopted: Adopted) -> None:
     """Give vnet-data, which is prestaged, a further prefix; its peerings are not synced."""
     arm = adopted.arm()
-    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
-    id_ = next(each for each in ids if each.endswith("/virtualNetworks/vnet-data"))
+    ids = [str(resource.id) for resource in adopted.stage.lab.world.resources.values()]
+    id_ = next(name for name in ids if name.endswith("/virtualNetworks/vnet-data"))
     body = arm.get(id_)
     body["properties"]["addressSpace"]["addressPrefixes"].append(NEW)
     arm.finish([arm.begin(id_, body)])
@@ -32,17 +32,17 @@ def grown(adopted: Adopted) -> None:
 
 def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the peerings whose writes ask for a sync, from now on."""
-    found: list[str] = []
+    lines: list[str] = []
     around = fault_injection.answer_with_faults
 
     def noted(lab: Any, request: Request, judge: Any) -> Any:
         if request.method == "PUT" and "syncremoteaddressspace" in request.query:
             assert request.query["syncremoteaddressspace"] == "true"
-            found.append(request.path.rsplit("/", 1)[-1])
+            lines.append(request.path.rsplit("/", 1)[-1])
         return around(lab, request, judge)
 
     monkeypatch.setattr(fault_injection, "answer_with_faults", noted)
-    return found
+    return lines
 
 
 def known(stage: Stage, name: str) -> list[str]:
@@ -59,25 +59,27 @@ def test_a_prestaged_peering_out_of_sync_is_synced_before_the_gate(
     grown(adopted)
     status = stage.json("status")
     assert status["ready"] is True
-    assert [each["prestaged"] for each in status["spokes"]] == [False, False]
-    assert any(f"do not reach {NEW} of vnet-data" in each for each in status["warnings"])
+    assert [item["prestaged"] for item in status["spokes"]] == [False, False]
+    assert any(f"do not reach {NEW} of vnet-data" in item for item in status["warnings"])
 
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
-    asked = [step for step in plan["steps"] if step["write"]["sync"]]
-    assert [(step["spoke"], step["write"]["change"]) for step in asked] == [("vnet-data", "update")]
-    assert asked[0]["write"]["before"] == asked[0]["write"]["after"]
-    assert asked[0]["number"] == 1
-    assert not any(each["sync"] for step in plan["steps"] for each in step["contingency"])
+    requested = [step for step in plan["steps"] if step["write"]["sync"]]
+    assert [(step["spoke"], step["write"]["change"]) for step in requested] == [
+        ("vnet-data", "update")
+    ]
+    assert requested[0]["write"]["before"] == requested[0]["write"]["after"]
+    assert requested[0]["number"] == 1
+    assert not any(item["sync"] for step in plan["steps"] for item in step["contingency"])
     assert "syncs the address space with vnet-data" in stage.do(
         "switch", "--to", "ipsec", "--dry-run"
     )
 
-    found = syncs(monkeypatch)
+    lines = syncs(monkeypatch)
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
-    assert found == ["standby-vnet-data"], "no write but the plan's asks for a sync"
+    assert lines == ["standby-vnet-data"], "no write but the plan's asks for a sync"
     assert NEW in known(stage, "standby-vnet-data")
-    assert NEW in next(each["seen"] for each in report["routes"] if each["spoke"] == "vnet-data")
+    assert NEW in next(item["seen"] for item in report["routes"] if item["spoke"] == "vnet-data")
     assert "do not reach" not in stage.err, "what was synced is not warned of"
 
 
@@ -88,9 +90,9 @@ def test_prestage_syncs_it_on_a_quiet_day(
     stage.do(*adopted.init, "--spoke", "vnet-data")
     grown(adopted)
     assert "erfailover prestage" in stage.do("doctor")
-    found = syncs(monkeypatch)
+    lines = syncs(monkeypatch)
     assert stage.json("prestage", "--yes")["changed"] == ["standby-vnet-data"]
-    assert found == ["standby-vnet-data"]
+    assert lines == ["standby-vnet-data"]
     assert stage.json("status")["spokes"][0]["prestaged"] is True
 
 
@@ -106,10 +108,10 @@ def test_one_that_stays_out_of_sync_is_a_warning_that_names_the_prefix(adopted: 
     assert "az network vnet peering sync --ids" in stage.err.replace("\n", " ")
     status = stage.json("status")
     assert (status["path"], status["healthy"]) == ("ipsec", True)
-    assert any(f"do not reach {NEW} of vnet-data" in each for each in status["warnings"])
+    assert any(f"do not reach {NEW} of vnet-data" in item for item in status["warnings"])
     before = len(stage.writes())
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    assert [each for each in stage.writes()[before:] if "POST" not in each] == []
+    assert [write for write in stage.writes()[before:] if "POST" not in write] == []
 
 
 def test_a_sync_that_azure_refuses_does_not_keep_the_spoke(adopted: Adopted) -> None:
@@ -131,7 +133,7 @@ def test_a_sync_that_azure_refuses_does_not_keep_the_spoke(adopted: Adopted) -> 
     assert NEW not in known(stage, "standby-vnet-data")
     assert f"do not reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
     note = next(
-        each["note"] for each in report["steps"] if each["resource"].endswith("/standby-vnet-data")
+        item["note"] for item in report["steps"] if item["resource"].endswith("/standby-vnet-data")
     )
     assert "not synced" in note
     assert "VnetAddressSpacesOverlap" in note

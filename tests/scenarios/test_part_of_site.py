@@ -32,15 +32,15 @@ def site(adopted: Adopted) -> Adopted:
 
 def on(adopted: Adopted) -> list[str]:
     """The hub whose gateway each spoke uses, in the order of ``SPOKES``."""
-    found = paths(adopted)
-    return [found.get(name, "none") for name in SPOKES]
+    by_name = paths(adopted)
+    return [by_name.get(name, "none") for name in SPOKES]
 
 
 def written(adopted: Adopted, since: int) -> set[str]:
     """The spokes that writes named since some: a write that names none is a failure."""
-    changes = [each for each in adopted.stage.writes()[since:] if not each.startswith("POST")]
-    named = [{name for name in SPOKES if name in each} for each in changes]
-    assert all(len(each) == 1 for each in named), changes
+    changes = [write for write in adopted.stage.writes()[since:] if not write.startswith("POST")]
+    named = [{name for name in SPOKES if name in change} for change in changes]
+    assert all(len(names) == 1 for names in named), changes
     return set().union(*named)
 
 
@@ -51,7 +51,7 @@ def count(adopted: Adopted) -> int:
 def ready(adopted: Adopted) -> dict[str, bool]:
     """Which spokes are prestaged."""
     spokes = adopted.stage.json("status")["spokes"]
-    return {each["name"]: each["prestaged"] for each in spokes}
+    return {spoke["name"]: spoke["prestaged"] for spoke in spokes}
 
 
 def make_is_refused(adopted: Adopted, spoke: str) -> None:
@@ -78,10 +78,10 @@ def test_one_spoke_moves_alone_and_the_rest_follows(site: Adopted) -> None:
     assert on(site) == [BACKUP, PRIMARY, PRIMARY]
 
     stage.do("status")
-    told = " ".join(stage.out.split())
-    assert "are on ExpressRoute; healthy. 1 is on IPsec (vnet-erp); healthy." in told
-    assert "To move the rest to IPsec (2 spokes): erfailover switch --to ipsec" in told
-    assert "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute" in told
+    text = " ".join(stage.out.split())
+    assert "are on ExpressRoute; healthy. 1 is on IPsec (vnet-erp); healthy." in text
+    assert "To move the rest to IPsec (2 spokes): erfailover switch --to ipsec" in text
+    assert "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute" in text
     assert stage.json("status")["path"] == "mixed"
     part = stage.json("status", "--spoke", "vnet-erp")
     assert (part["path"], part["healthy"]) == ("ipsec", True)
@@ -125,10 +125,10 @@ def test_a_spoke_that_was_left_without_a_path_is_not_forgotten(site: Adopted) ->
     for words in (("--yes", "--planned"), ("--dry-run",)):
         assert stage.run("switch", "--to", "ipsec", "--spoke", "vnet-data", *words) == 3
         assert "vnet-erp has NO path since run " in stage.err
-        told = " ".join(stage.err.split())
+        text = " ".join(stage.err.split())
         assert (
             "Complete that first: erfailover switch --to ipsec --spoke vnet-erp, "
-            "or add --spoke vnet-erp to this command." in told
+            "or add --spoke vnet-erp to this command." in text
         )
     path = "*/virtualNetworks/vnet-erp"
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", path, times=FOREVER))
@@ -187,8 +187,8 @@ def test_a_killed_part_is_completed_whatever_is_chosen_next(
     process.communicate()
     stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
     stage.lab.clock = stage.clock
-    told = stage.json("status")["unfinished"]
-    assert told["to_continue"] == "erfailover switch --to ipsec --spoke vnet-erp"
+    value = stage.json("status")["unfinished"]
+    assert value["to_continue"] == "erfailover switch --to ipsec --spoke vnet-erp"
 
     stage.do(*TO_IPSEC, "--spoke", "vnet-data")
     assert on(site) == [place, BACKUP, PRIMARY]
@@ -199,10 +199,10 @@ def test_a_killed_part_is_completed_whatever_is_chosen_next(
 def test_an_unreadable_spoke_that_was_not_chosen_holds_up_nothing(site: Adopted) -> None:
     path = "*/virtualNetworks/vnet-shop"
     site.stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", path, times=FOREVER))
-    asked = len(site.stage.lab.trace)
+    requested = len(site.stage.lab.trace)
     assert site.stage.json(*TO_IPSEC, "--spoke", "vnet-erp")["verified"] is True
-    paths_asked = [each.path for each in list(site.stage.lab.trace)[asked:]]
-    assert not [each for each in paths_asked if "/virtualNetworks/vnet-shop" in each]
+    paths_asked = [trace_entry.path for trace_entry in list(site.stage.lab.trace)[requested:]]
+    assert not [name for name in paths_asked if "/virtualNetworks/vnet-shop" in name]
 
 
 def test_a_saved_plan_has_its_spokes(site: Adopted) -> None:
@@ -240,9 +240,9 @@ def test_prestage_of_a_part_keeps_that_part_ready(site: Adopted) -> None:
 
 def test_doctor_looks_at_the_chosen_spokes(site: Adopted) -> None:
     lines: Any = site.stage.json("doctor", "--spoke", "vnet-erp")
-    told = str(lines)
-    assert "vnet-erp" in told
-    assert "vnet-shop" not in told
+    text = str(lines)
+    assert "vnet-erp" in text
+    assert "vnet-shop" not in text
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_doctor_looks_at_the_chosen_spokes(site: Adopted) -> None:
 def test_a_name_of_no_spoke_is_answered_with_those_there_are(
     site: Adopted, words: tuple[str, ...]
 ) -> None:
-    asked = len(site.stage.lab.trace)
+    requested = len(site.stage.lab.trace)
     assert site.stage.run(*words, "--spoke", "vnet-epr") == 2
     assert "--spoke vnet-epr: no spoke of hub-weu" in site.stage.err
     assert "Did you mean vnet-erp? The spokes of hub-weu: " in site.stage.err
-    assert len(site.stage.lab.trace) == asked
+    assert len(site.stage.lab.trace) == requested
 
 
 def test_a_canary_must_be_among_the_chosen(site: Adopted) -> None:

@@ -50,12 +50,12 @@ def played(script: str, folder: Path, silent: str = "no-such", refused: str = "n
 
 def writes(calls: list[str]) -> list[str]:
     """``create vnet3-to-vnet1``, in order."""
-    found = []
+    lines = []
     for call in calls:
         words = call.split()
         if words[2] == "peering" and words[3] != "show":
-            found.append(f"{words[3]} {words[words.index('--name') + 1]}")
-    return found
+            lines.append(f"{words[3]} {words[words.index('--name') + 1]}")
+    return lines
 
 
 ALL = [
@@ -100,12 +100,12 @@ def test_the_script_writes_what_the_plan_says_in_its_order(provisioned: Stage) -
         ("peeringState", "STOP: vnet3-to-vnet1 is not Connected and Succeeded"),
     ],
 )
-def test_the_script_stops_at_the_gate(provisioned: Stage, silent: str, said: str) -> None:
+def test_the_script_stops_at_the_gate(provisioned: Stage, silent: str, message: str) -> None:
     stage = provisioned
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
     done, calls = played(script, stage.folder, silent=silent)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
     assert writes(calls) == ALL[:2], "nothing is broken"
 
 
@@ -121,7 +121,7 @@ def test_the_routes_are_read_once_for_all_prefixes(provisioned: Stage) -> None:
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
     done, calls = played(script, stage.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert sum("list-learned-routes" in each for each in calls) == 1
+    assert sum("list-learned-routes" in call for call in calls) == 1
     lacking = script.replace("-e 10.5.1.0/24 -e 10.5.0.0/16", "-e 10.5.1.0/24")
     assert lacking != script
     done, calls = played(lacking, stage.folder)
@@ -141,8 +141,8 @@ def test_where_the_make_is_refused_the_script_says_how_to_take_the_break_back(
     assert writes(calls) == ALL[:4]
     after = script[script.index("If step 4 is refused") :]
     back = after[: after.index("# 5.")].replace("# az", "az").replace("#     ", "    ")
-    taken, calls = played("\n".join(back.splitlines()[1:]), stage.folder)
-    assert taken.returncode == 0
+    value, calls = played("\n".join(back.splitlines()[1:]), stage.folder)
+    assert value.returncode == 0
     assert writes(calls) == ["update vnet1-to-vnet3", "update vnet1-to-vnet2"]
     assert "useRemoteGateways=true" in calls[-1]
 
@@ -154,8 +154,8 @@ def peerings(stage: Stage) -> dict[str, Any]:
     """Every peering there is, as the lab has it, without what is its own and not of the write."""
     stage.lab.catch_up()
     return {
-        str(each.id): {key: value for key, value in each.properties.items() if key in TOLD}
-        for each in stage.lab.world.iter_by_type(KIND)
+        str(resource.id): {key: value for key, value in resource.properties.items() if key in TOLD}
+        for resource in stage.lab.world.iter_by_type(KIND)
     }
 
 
@@ -192,9 +192,9 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does(
     script = stage.do("switch", "--to", way, "--dry-run", "-o", "az")
     before = stage.lab.snapshot()
     stage.do("switch", "--to", way, "--yes", "--planned")
-    wanted = peerings(stage)
+    desired = peerings(stage)
     stage.lab.restore(before)
-    assert peerings(stage) != wanted
+    assert peerings(stage) != desired
 
     endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
     folder = write_configuration(stage.folder / "az", stage.lab.identity, endpoint)
@@ -205,4 +205,4 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does(
     file.write_text(script)
     done = subprocess.run(["/bin/sh", str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert peerings(stage) == wanted
+    assert peerings(stage) == desired

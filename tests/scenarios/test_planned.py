@@ -29,8 +29,8 @@ def test_a_healthy_path_is_left_only_as_planned(provisioned: Stage) -> None:
 
 def test_the_first_line_of_the_plan_says_it_and_the_next_for_how_long(provisioned: Stage) -> None:
     stage = provisioned
-    told = below_heading(stage.do("switch", "--to", "ipsec", "--dry-run"))
-    title, interrupted, *_ = told.splitlines()
+    text = below_heading(stage.do("switch", "--to", "ipsec", "--dry-run"))
+    title, interrupted, *_ = text.splitlines()
     assert title == "Plan: switch poc to IPsec, leaving a HEALTHY path"
     assert interrupted.startswith(
         "vnet1 is healthy on ExpressRoute. It is cut off from 10.5.0.0/16"

@@ -8,11 +8,11 @@ BACKUP = {"vnet3-to-vnet1", "vnet1-to-vnet3"}
 
 
 def peerings(stage: Stage) -> dict[str, dict[str, object]]:
-    return {each["name"]: each for each in stage.json("status")["peerings"] if each["state"]}
+    return {item["name"]: item for item in stage.json("status")["peerings"] if item["state"]}
 
 
 def written(stage: Stage, before: int) -> list[str]:
-    return [each.rsplit("/", 1)[-1] for each in stage.writes()[before:] if "POST" not in each]
+    return [write.rsplit("/", 1)[-1] for write in stage.writes()[before:] if "POST" not in write]
 
 
 def test_a_prestaged_site_is_switched_by_two_writes_and_goes_back_prestaged(

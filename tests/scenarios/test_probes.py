@@ -24,8 +24,8 @@ NIC = "Microsoft.Network/networkInterfaces"
 def without_pings() -> None:
     """Take the pings of Run Command out of the site file."""
     file = Path("erfailover.yaml")
-    kept = [each for each in file.read_text().splitlines(True) if "machine: vm1" not in each]
-    file.write_text("".join(kept))
+    lines = [line for line in file.read_text().splitlines(True) if "machine: vm1" not in line]
+    file.write_text("".join(lines))
 
 
 @contextmanager
@@ -136,18 +136,18 @@ def test_a_probe_that_cannot_be_asked_neither_stops_a_switch_nor_is_an_outage(
     stage.run(
         "switch", "--to", "ipsec", "--yes", "--planned", "--probe", "door", "--report", "night.json"
     )
-    told = report()
-    assert [each["how"] for each in told["outages"]] == ["probe", "steps"]
-    assert "not measured: no-such-program was not found" in told["outages"][0]["told"]
-    assert told["spokes"][0]["state"] == "on IPsec"
+    value = report()
+    assert [item["how"] for item in value["outages"]] == ["probe", "steps"]
+    assert "not measured: no-such-program was not found" in value["outages"][0]["told"]
+    assert value["spokes"][0]["state"] == "on IPsec"
     assert "cannot be asked: no-such-program" in stage.err
 
 
 def test_a_probe_that_azure_answers_cannot_be_asked_every_second(provisioned: Stage) -> None:
     stage = provisioned
-    for name, said in (("office", "is asked through Azure"), ("nothing", "no such probe")):
+    for name, message in (("office", "is asked through Azure"), ("nothing", "no such probe")):
         assert stage.run("switch", "--to", "ipsec", "--probe", name, "--dry-run") == 2
-        assert said in stage.err
+        assert message in stage.err
 
 
 def test_verify_asks_every_kind_at_once_and_tells_each_in_a_table(provisioned: Stage) -> None:
@@ -165,12 +165,12 @@ def test_verify_asks_every_kind_at_once_and_tells_each_in_a_table(provisioned: S
         began = stage.clock.now()
         assert stage.run("verify", "--expect", "closed=down,elsewhere=down") == 0, stage.err
         took_s = stage.clock.now() - began
-        found = {each["name"]: each for each in stage.json("verify")}
-    assert all(each["took_s"] is not None for each in found.values())
-    assert took_s < 1.5 * max(found["internet"]["took_s"], found["route"]["took_s"])
-    assert found["route"]["seen"].startswith("10.5.0.0/16 by VirtualNetworkGateway")
-    assert found["closed"]["seen"] == "refused: the port is closed"
-    assert found["check"]["output"] == "tried\n"
+        body = {item["name"]: item for item in stage.json("verify")}
+    assert all(item["took_s"] is not None for item in body.values())
+    assert took_s < 1.5 * max(body["internet"]["took_s"], body["route"]["took_s"])
+    assert body["route"]["seen"].startswith("10.5.0.0/16 by VirtualNetworkGateway")
+    assert body["closed"]["seen"] == "refused: the port is closed"
+    assert body["check"]["output"] == "tried\n"
     assert stage.run("verify") == 6
     assert "closed" in stage.err
     assert "FAILS  elsewhere: 10.5.0.0/16 by VirtualNetworkGateway" in stage.out

@@ -45,24 +45,26 @@ def local_gateway(stage: Stage, name: str) -> Any:
 def test_the_whole_topology_is_made_in_the_time_of_its_slowest_chain(stage: Stage) -> None:
     stage.do("init")
     result = stage.json("provision", "--yes")
-    took = {each["title"]: each["elapsed_s"] for each in result["actions"]}
+    took = {item["title"]: item["elapsed_s"] for item in result["actions"]}
     assert result["failed"] == 0
     assert len(took) == 39
-    assert {state for each in result["actions"] for state in [each["state"]]} == {"done"}
+    assert {state for item in result["actions"] for state in [item["state"]]} == {"done"}
     one_gateway = max(took["gateway vng1"], took["gateway vng2"], took["gateway vng3"])
     assert result["elapsed_s"] < one_gateway + 60.0
     assert min(took["gateway vng1"], took["gateway vng2"], took["gateway vng3"]) > 900.0
 
 
 def test_nothing_is_written_where_azure_would_refuse_it(provisioned: Stage) -> None:
-    refused = [each for each in provisioned.lab.trace if each.status in CONTENTION]
+    refused = [
+        trace_entry for trace_entry in provisioned.lab.trace if trace_entry.status in CONTENTION
+    ]
     assert refused == []
 
 
 def test_a_second_run_changes_nothing_and_says_so(provisioned: Stage) -> None:
     before = provisioned.writes()
     assert "Nothing to change" in provisioned.do("provision", "--yes")
-    after = [each for each in provisioned.writes()[len(before) :] if "runCommand" not in each]
+    after = [write for write in provisioned.writes()[len(before) :] if "runCommand" not in write]
     assert after == []
 
 
@@ -85,10 +87,10 @@ def test_without_yes_and_without_anybody_to_ask_nothing_is_written(
 def test_an_interrupted_run_continues_and_makes_nothing_twice(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = Progress.tell
+    function = Progress.tell
 
     def interrupt(progress: Progress, event: Event) -> None:
-        told(progress, event)
+        function(progress, event)
         if event.state is State.DONE and event.task.title == "machine vm3":
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)  # the main thread hears it
@@ -96,11 +98,11 @@ def test_an_interrupted_run_continues_and_makes_nothing_twice(
     stage.do("init")
     monkeypatch.setattr(Progress, "tell", interrupt)
     assert stage.run("provision", "--yes") == 130
-    monkeypatch.setattr(Progress, "tell", told)
+    monkeypatch.setattr(Progress, "tell", function)
     plan = stage.json("provision", "--dry-run")
     assert 0 < plan["create"] < 39
     stage.do("provision", "--yes")
-    puts = Counter(each for each in stage.writes() if each.startswith("PUT"))
+    puts = Counter(write for write in stage.writes() if write.startswith("PUT"))
     assert set(puts.values()) == {1}
     assert "Nothing to change" in stage.do("provision", "--yes")
 
@@ -108,29 +110,29 @@ def test_an_interrupted_run_continues_and_makes_nothing_twice(
 def test_a_gateway_that_is_still_being_made_is_waited_for(stage: Stage, sdk: Any) -> None:
     stage.do("init")
     site = load("erfailover.yaml", os.environ)
-    wanted = {each.name: each.body for each in build_desired(site)}
+    desired = {resource.name: resource.body for resource in build_desired(site)}
     group = sdk.resource.resource_groups
-    group.create_or_update("rg-we", wanted["rg-we"])
+    group.create_or_update("rg-we", desired["rg-we"])
     network = sdk.network
     for operations, name in (
         (network.virtual_networks, "vnet2"),
         (network.public_ip_addresses, "vng1-public-ip1"),
         (network.virtual_network_gateways, "vng1"),
     ):
-        operations.begin_create_or_update("rg-we", name, wanted[name], polling=False)
+        operations.begin_create_or_update("rg-we", name, desired[name], polling=False)
         stage.pass_time(20.0)
     [plan] = [
-        each
-        for each in stage.json("provision", "--dry-run")["actions"]
-        if each["name"] == "vng1" and each["change"] == "update"
+        item
+        for item in stage.json("provision", "--dry-run")["actions"]
+        if item["name"] == "vng1" and item["change"] == "update"
     ]
     assert plan["note"].startswith("Updating now: waited for")
     result = stage.json("provision", "--yes")
     assert result["failed"] == 0
-    [vng1] = [each for each in result["actions"] if each["title"] == "gateway vng1"]
+    [vng1] = [item for item in result["actions"] if item["title"] == "gateway vng1"]
     assert vng1["note"] == "there already"
     assert vng1["elapsed_s"] > 900.0
-    puts = [each for each in stage.writes() if each.endswith("virtualNetworkGateways/vng1")]
+    puts = [write for write in stage.writes() if write.endswith("virtualNetworkGateways/vng1")]
     assert len(puts) == 1
 
 
@@ -139,7 +141,7 @@ def test_what_differs_is_shown_and_put_right_alone(provisioned: Stage) -> None:
     stage.do("drill", "start", "--yes")
     assert local_gateway(stage, "lng1")["bgpSettings"]["bgpPeeringAddress"] == "10.4.0.253"
     [change] = [
-        each for each in stage.json("provision", "--dry-run")["actions"] if each["change"] != "keep"
+        item for item in stage.json("provision", "--dry-run")["actions"] if item["change"] != "keep"
     ]
     assert change["name"] == "lng1"
     assert change["differences"] == [
@@ -151,7 +153,7 @@ def test_what_differs_is_shown_and_put_right_alone(provisioned: Stage) -> None:
     ]
     before = len(stage.writes())
     stage.do("provision", "--yes")
-    written = [each for each in stage.writes()[before:] if each.startswith("PUT")]
+    written = [write for write in stage.writes()[before:] if write.startswith("PUT")]
     assert len(written) == 1
     assert local_gateway(stage, "lng1")["bgpSettings"]["bgpPeeringAddress"] == "10.4.0.254"
 
@@ -166,10 +168,10 @@ def test_a_peering_that_somebody_deleted_is_put_back_and_connected(
     sdk.network.virtual_network_peerings.begin_delete("rg-we", network, peering, polling=False)
     stage.pass_time(30.0)
     assert stage.json("provision", "--yes")["failed"] == 0
-    found = {each["name"]: each for each in stage.json("status")["peerings"]}
-    assert {each["state"] for each in found.values()} == {"Connected"}
-    assert found["vnet1-to-vnet2"]["use_remote_gateways"] is True
-    assert found["vnet2-to-vnet1"]["allow_gateway_transit"] is True
+    body = {item["name"]: item for item in stage.json("status")["peerings"]}
+    assert {item["state"] for item in body.values()} == {"Connected"}
+    assert body["vnet1-to-vnet2"]["use_remote_gateways"] is True
+    assert body["vnet2-to-vnet1"]["allow_gateway_transit"] is True
 
 
 def test_the_nat_set_up_outlives_a_restart_for_what_it_keeps_on_the_disk(
@@ -190,7 +192,7 @@ def test_the_nat_set_up_outlives_a_restart_for_what_it_keeps_on_the_disk(
     restart()
     assert not stage.reaches("vm1-nic1", "8.8.4.4")
     result = stage.json("provision", "--yes")
-    assert [each["title"] for each in result["actions"]] == ["NAT set-up of vm3"]
+    assert [item["title"] for item in result["actions"]] == ["NAT set-up of vm3"]
     assert stage.reaches("vm1-nic1", "8.8.4.4")
 
 
@@ -198,7 +200,7 @@ def test_a_site_on_its_backup_is_not_moved(provisioned: Stage) -> None:
     provisioned.do("switch", "--to", "ipsec", "--yes", "--planned")
     before = len(provisioned.writes())
     assert "Nothing to change" in provisioned.do("provision", "--yes")
-    assert not [each for each in provisioned.writes()[before:] if "Peerings" in each]
+    assert not [write for write in provisioned.writes()[before:] if "Peerings" in write]
     assert provisioned.json("status")["path"] == "ipsec"
 
 
@@ -208,7 +210,7 @@ def test_secrets_are_written_to_azure_and_nowhere_a_person_sees(
     monkeypatch.setenv("ERFAILOVER_SHARED_KEY", KEY)
     monkeypatch.setenv("ERFAILOVER_ADMIN_PASSWORD", PASSWORD)
     stage.do("init")
-    seen = ""
+    message = ""
     for command in (
         ("provision", "--dry-run", "-o", "json"),
         ("provision", "--yes", "-v"),
@@ -216,14 +218,14 @@ def test_secrets_are_written_to_azure_and_nowhere_a_person_sees(
         ("destroy", "--dry-run", "-v"),
     ):
         stage.do(*command)
-        seen += stage.out + stage.err
+        message += stage.out + stage.err
     assert set(shared_keys(stage).values()) == {KEY}
     for folder in (stage.folder / "state", stage.folder):
         for file in folder.rglob("*"):
             if file.is_file() and file.name != "secrets.json":
-                seen += file.read_text(encoding="utf-8", errors="replace")
-    assert KEY not in seen
-    assert PASSWORD not in seen
+                message += file.read_text(encoding="utf-8", errors="replace")
+    assert KEY not in message
+    assert PASSWORD not in message
 
 
 def test_generated_keys_are_kept_and_are_the_same_at_both_ends(provisioned: Stage) -> None:
@@ -261,7 +263,9 @@ def test_destroy_leaves_nothing_and_says_so_the_second_time(provisioned: Stage) 
     plan = stage.json("destroy", "--dry-run")
     assert plan["kept"] == []
     assert stage.json("destroy", "--yes")["changes"] == plan["changes"]
-    assert [each for each in stage.lab.trace if each.status in CONTENTION] == []
+    assert [
+        trace_entry for trace_entry in stage.lab.trace if trace_entry.status in CONTENTION
+    ] == []
     assert list(stage.lab.world.iter_by_type("Microsoft.Network/virtualNetworks")) == []
     assert not list((stage.folder / "state").rglob("secrets.json"))
     before = len(stage.writes())

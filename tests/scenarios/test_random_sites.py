@@ -22,11 +22,11 @@ def check(stage: Stage, drawn: Drawn, on: str, *, primary_up: bool) -> None:
     stage.pass_time(HELD)
     subscription = os.environ["AZURE_SUBSCRIPTION_ID"]
     group = f"/subscriptions/{subscription}/resourceGroups/{drawn.data['resource_group']}"
-    wanted = tables(drawn.routers(on, primary_up=primary_up))
+    desired = tables(drawn.routers(on, primary_up=primary_up))
     with azure.reader(stage.clock) as reader:
-        for gateway, rows in wanted.items():
+        for gateway, rows in desired.items():
             gateway_id = f"{group}/providers/Microsoft.Network/virtualNetworkGateways/{gateway}"
-            found = {
+            names = {
                 (
                     row["network"],
                     row.get("nextHop") or None,
@@ -36,7 +36,7 @@ def check(stage: Stage, drawn: Drawn, on: str, *, primary_up: bool) -> None:
                 )
                 for row in reader.read_gateway_action(gateway_id, "get_learned_routes")
             }
-            assert found == rows, f"{gateway} on {on}, primary {'up' if primary_up else 'down'}"
+            assert names == rows, f"{gateway} on {on}, primary {'up' if primary_up else 'down'}"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -35,16 +35,16 @@ def test_a_ticket_goes_from_the_command_line_to_journal_history_report_and_azure
     provisioned: Stage, sent: list[Any]
 ) -> None:
     stage = provisioned
-    given = ("--ticket", "INC-2231", "--reason", REASON, "--report", "night.html")
-    out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", *given)
+    items = ("--ticket", "INC-2231", "--reason", REASON, "--report", "night.html")
+    out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", *items)
     assert "Ticket INC-2231" in out
     assert f"Reason: {REASON}" in out
 
-    of_arm = [each for each in sent if "/providers/" in each.url]
-    assert {each.method for each in of_arm} >= {"GET", "PUT", "POST"}
-    for each in of_arm:
-        assert re.match(r"erfailover/\S+ ticket/INC-2231 azsdk-", each.headers["User-Agent"])
-        assert GUID.fullmatch(each.headers["x-ms-client-request-id"])
+    of_arm = [item for item in sent if "/providers/" in item.url]
+    assert {item.method for item in of_arm} >= {"GET", "PUT", "POST"}
+    for value in of_arm:
+        assert re.match(r"erfailover/\S+ ticket/INC-2231 azsdk-", value.headers["User-Agent"])
+        assert GUID.fullmatch(value.headers["x-ms-client-request-id"])
 
     page = (stage.folder / "night.html").read_text("utf-8")
     assert "<b>bridge</b>" not in page
@@ -58,25 +58,25 @@ def test_a_ticket_goes_from_the_command_line_to_journal_history_report_and_azure
     last = stage.json("history")[-1]
     assert (last["ticket"], last["reason"]) == ("INC-2231", REASON)
     assert "INC-2231" in stage.do("history")
-    told = stage.do("history", last["id"])
-    assert "ticket INC-2231" in told
-    assert f"reason: {REASON}" in told
+    message = stage.do("history", last["id"])
+    assert "ticket INC-2231" in message
+    assert f"reason: {REASON}" in message
 
 
 def test_a_run_without_a_ticket_names_the_program_alone(
     provisioned: Stage, sent: list[Any]
 ) -> None:
     provisioned.do("status")
-    agents = {each.headers["User-Agent"] for each in sent if "/providers/" in each.url}
+    agents = {item.headers["User-Agent"] for item in sent if "/providers/" in item.url}
     assert agents
-    assert all(re.match(r"erfailover/\S+ azsdk-", each) for each in agents)
+    assert all(re.match(r"erfailover/\S+ azsdk-", agent) for agent in agents)
 
 
 def test_every_command_that_writes_draws_the_site_in_its_report(provisioned: Stage) -> None:
     stage = provisioned
     for command in (["drill", "start"], ["drill", "stop"], ["prestage"], ["unprestage"]):
-        given = ("--ticket", "CHG-7", "--report", "run.json")
-        stage.do(*command, "--yes", *given)
+        items = ("--ticket", "CHG-7", "--report", "run.json")
+        stage.do(*command, "--yes", *items)
         stage.pass_time(60.0)
         report = json.loads((stage.folder / "run.json").read_text("utf-8"))
         hold("run-report", json.dumps(report))
@@ -124,8 +124,8 @@ def test_a_state_that_cannot_be_read_costs_no_run_and_no_report(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(snapshot, "read", interrupted)
-    given = ("--report", "night.json")
-    provisioned.do("switch", "--to", "ipsec", "--yes", "--planned", *given)
+    items = ("--report", "night.json")
+    provisioned.do("switch", "--to", "ipsec", "--yes", "--planned", *items)
     assert "The report has no state after the run: skipped" in provisioned.err
     report = json.loads((provisioned.folder / "night.json").read_text("utf-8"))
     hold("report", json.dumps(report))

@@ -39,9 +39,9 @@ def test_a_switch_is_told_outcome_first_with_its_timeline_and_the_way_back(
     report = report_in(stage.folder / "later.json")
     assert report["format"] == "erfailover-report/1"
     assert (report["verified"], report["outcome"], report["to"]) == (True, "done", "ipsec")
-    steps = {each["step"]: each for each in report["steps"]}
-    assert [each["part"] for each in report["steps"]][2:] == ["break", "make", "afterwards"]
-    assert all(len(each["correlation_ids"]) == 1 for each in report["steps"])
+    steps = {item["step"]: item for item in report["steps"]}
+    assert [item["part"] for item in report["steps"]][2:] == ["break", "make", "afterwards"]
+    assert all(len(item["correlation_ids"]) == 1 for item in report["steps"])
     (spoke,) = report["spokes"]
     assert steps["2"]["ended_s"] <= spoke["off_s"] < steps["3"]["ended_s"] < spoke["make_s"]
     assert spoke["without_s"] == pytest.approx(spoke["shown_s"] - spoke["off_s"])
@@ -53,10 +53,10 @@ def test_json_on_standard_output_is_the_report_that_the_journal_gives_afterwards
     provisioned: Stage,
 ) -> None:
     stage = provisioned
-    shown = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
-    stage.do("history", shown["run"][:6], "--report", "later.json")
-    assert report_in(stage.folder / "later.json") == shown
-    assert {"site", "changed", "decision_s", "spokes_s", "routes", "probes"} <= shown.keys()
+    value = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
+    stage.do("history", value["run"][:6], "--report", "later.json")
+    assert report_in(stage.folder / "later.json") == value
+    assert {"site", "changed", "decision_s", "spokes_s", "routes", "probes"} <= value.keys()
 
 
 def test_provision_and_drill_report_their_steps_as_well(provisioned: Stage) -> None:
@@ -64,7 +64,7 @@ def test_provision_and_drill_report_their_steps_as_well(provisioned: Stage) -> N
     stage.do("drill", "start", "--yes", "--report", "drill.json")
     report = report_in(stage.folder / "drill.json")
     assert report["headline"] == "drill start of poc: done."
-    assert [each["outcome"] for each in report["steps"]] == ["done"]
+    assert [item["outcome"] for item in report["steps"]] == ["done"]
     assert report["to_go_back"] == "erfailover drill stop"
 
 
@@ -115,10 +115,10 @@ def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) ->
     assert report["hint"].startswith("The spoke is on the path it was on before.")
     (spoke,) = report["spokes"]
     assert spoke["state"] == "taken back to ExpressRoute"
-    back = [each for each in report["steps"] if each["part"] == "take back"]
+    back = [item for item in report["steps"] if item["part"] == "take back"]
     assert back
-    assert all(each["outcome"] == "done" for each in back)
-    assert spoke["back_s"] == max(each["ended_s"] for each in back)
+    assert all(item["outcome"] == "done" for item in back)
+    assert spoke["back_s"] == max(item["ended_s"] for item in back)
 
 
 def test_what_was_tried_again_is_told_with_its_attempts(provisioned: Stage) -> None:
@@ -126,4 +126,4 @@ def test_what_was_tried_again_is_told_with_its_attempts(provisioned: Stage) -> N
     busy = Fault(FaultKind.ANSWER, "PUT", "*/vnet3-to-vnet1", status=409, code="RetryableError")
     stage.lab.add_faults(busy)
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
-    assert [each["attempts"] for each in report["steps"]] == [2, 1, 1, 1, 1]
+    assert [item["attempts"] for item in report["steps"]] == [2, 1, 1, 1, 1]

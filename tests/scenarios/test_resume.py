@@ -36,10 +36,10 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     stage.watch("vm1-nic1", "8.8.4.4")
     before = puts(stage)
     killed(stage, write)
-    told = stage.json("status")["unfinished"]
-    assert told["outcome"] == "died"
-    assert told["to_continue"] == "erfailover switch --to ipsec"
-    assert told["to_go_back"] == "erfailover switch --undo"
+    value = stage.json("status")["unfinished"]
+    assert value["outcome"] == "died"
+    assert value["to_continue"] == "erfailover switch --to ipsec"
+    assert value["to_go_back"] == "erfailover switch --undo"
     stage.run("status")
     assert below_heading(stage.out).splitlines()[1].startswith("INCOMPLETE: switch --to ipsec died")
 
@@ -64,15 +64,15 @@ def test_a_killed_switch_is_taken_back(provisioned: Stage, write: int) -> None:
 def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     stage = provisioned
     journal = next(Path("state").rglob("journal.jsonl"))
-    known = len(journal.read_text().splitlines())
+    count = len(journal.read_text().splitlines())
     stage.lab.clock = ResumedClock(10.0, stage.clock.now())
     process = command("switch", "--to", "ipsec", "--yes", "--planned", speed=10.0)
     accepted: dict[str, str] | None = None
     while accepted is None:
         assert process.poll() is None
         whole, _, _ = journal.read_text().rpartition("\n")  # the last line may be half written
-        records = [json.loads(line) for line in whole.splitlines()[known:]]
-        accepted = next((each for each in records if each["event"] == "accepted"), None)
+        records = [json.loads(line) for line in whole.splitlines()[count:]]
+        accepted = next((record for record in records if record["event"] == "accepted"), None)
     process.kill()
     process.communicate()
     stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
@@ -83,7 +83,7 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
         in stage.err
     )
     assert "allow vnet1 to use the gateway in vnet3: Succeeded" in stage.err
-    watched = [each.path for each in stage.lab.trace if each.method == "GET"]
+    watched = [trace_entry.path for trace_entry in stage.lab.trace if trace_entry.method == "GET"]
     operation = re.search(r"/operations/([0-9a-f-]+)", accepted["operation"])
     assert operation
     assert any(operation.group(1) in path for path in watched)
@@ -98,16 +98,16 @@ def test_history_tells_each_run_with_steps_and_correlation_ids(provisioned: Stag
     stage = provisioned
     stage.do("drill", "start", "--yes")
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    found = stage.json("history")
-    assert [(each["command"], each["outcome"]) for each in found] == [
+    value = stage.json("history")
+    assert [(item["command"], item["outcome"]) for item in value] == [
         ("provision", "done"),
         ("drill start", "done"),
         ("switch", "done"),
     ]
-    steps = found[-1]["steps"]
+    steps = value[-1]["steps"]
     assert [step["outcome"] for step in steps] == ["done"] * 5
     assert all(step["correlation_ids"] and step["operation"] for step in steps)
-    text = stage.do("history", found[-1]["id"][:6])
+    text = stage.do("history", value[-1]["id"][:6])
     assert "switch --to ipsec: done" in text
     assert steps[0]["correlation_ids"][0] in text
     assert stage.run("history", "nothing") == 2
@@ -148,5 +148,5 @@ def test_a_peering_with_the_primary_that_another_client_deleted_is_created_again
     changes = {step["number"]: step["write"]["change"] for step in plan["steps"]}
     assert (changes[3], changes[5], changes[8]) == ("keep", "update", "create")
     assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
-    peerings = {each["name"]: each["state"] for each in stage.json("status")["peerings"]}
+    peerings = {item["name"]: item["state"] for item in stage.json("status")["peerings"]}
     assert peerings["vnet1-to-vnet2"] == peerings["vnet2-to-vnet1"] == "Connected"

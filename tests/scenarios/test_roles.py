@@ -37,7 +37,7 @@ def limited_to(stage: Stage, role: str, *more: str) -> set[str]:
     """Give the lab's client a printed role and nothing else; the role's actions, in lower case."""
     printed = json.loads(stage.do("permissions", "--role-definition", role, *more))
     stage.lab.access = Access(read_roles(printed))
-    return {each.lower() for each in printed["Actions"]}
+    return {item.lower() for item in printed["Actions"]}
 
 
 def route_server(arm: Arm, hub: str) -> None:
@@ -67,26 +67,26 @@ def route_server(arm: Arm, hub: str) -> None:
 
 def asked(stage: Stage, trace: list[TraceEntry]) -> set[str]:
     """The actions of the requests that the lab has seen; polls under their documented names."""
-    found = set()
-    for each in trace:
-        target = parse(each.path, PROVIDERS)
-        polled = POLLED.search(each.path)
+    names = set()
+    for trace_entry in trace:
+        target = parse(trace_entry.path, PROVIDERS)
+        polled = POLLED.search(trace_entry.path)
         if polled and target.kind in (Asked.OPERATION, Asked.OPERATION_RESULT):
-            found.add(f"{polled[1]}/locations/{polled[2]}/read")
+            names.add(f"{polled[1]}/locations/{polled[2]}/read")
             continue
-        action = find_required_action(each.method, target)
+        action = find_required_action(trace_entry.method, target)
         if target.kind is Asked.PROVIDER:
             continue  # the offer of a provider, which the lab leaves open: assumed
         if action is None:  # a list of a subscription: what may be read is shown
-            assert target.kind is Asked.COLLECTION, each
+            assert target.kind is Asked.COLLECTION, trace_entry
             assert target.type is not None
-            found.add(f"{target.type.type}/read")
+            names.add(f"{target.type.type}/read")
             continue
-        found.add(action.action)
-        if each.method == "PUT" and target.type is not None:
+        names.add(action.action)
+        if trace_entry.method == "PUT" and target.type is not None:
             remote = {"properties": {"remoteVirtualNetwork": {"id": "/"}}}
-            found |= {other.action for other in find_linked_actions(target.type, remote)}
-    return {each.lower() for each in found}
+            names |= {other.action for other in find_linked_actions(target.type, remote)}
+    return {name.lower() for name in names}
 
 
 def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Stage) -> None:
@@ -105,7 +105,11 @@ def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Sta
     stage.do("drill", "stop", "--yes")
     stage.do("switch", "--to", "expressroute", "--yes")
     trace = list(stage.lab.trace)[before:]
-    assert [f"{each.method} {each.path}" for each in trace if each.status == 403] == []
+    assert [
+        f"{trace_entry.method} {trace_entry.path}"
+        for trace_entry in trace
+        if trace_entry.status == 403
+    ] == []
     assert asked(stage, trace) == role
 
 
@@ -118,7 +122,11 @@ def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> N
     assert stage.run("doctor") == 3
     assert "virtualNetworkPeerings/write" in stage.out
     trace = list(stage.lab.trace)[before:]
-    assert [f"{each.method} {each.path}" for each in trace if each.status == 403] == []
+    assert [
+        f"{trace_entry.method} {trace_entry.path}"
+        for trace_entry in trace
+        if trace_entry.status == 403
+    ] == []
     assert asked(stage, trace) == role
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 5
     assert "AuthorizationFailed" in stage.err
@@ -127,7 +135,7 @@ def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> N
 
 def expressroute(adopted: Adopted) -> str:
     """Adopt a site of three subscriptions; the resource group of its circuits."""
-    adopted.stage.do(*adopted.init, *(word for each in THREE for word in ("--spoke", each)))
+    adopted.stage.do(*adopted.init, *(word for name in THREE for word in ("--spoke", name)))
     return adopted.world.circuit("circuit-ams").rsplit("/providers/", 1)[0]
 
 
@@ -146,7 +154,11 @@ def test_the_roles_of_an_expressroute_site_in_three_subscriptions_are_what_is_us
     stage.do("drill", "stop", "--yes")
     stage.do("switch", "--to", "expressroute", "--yes")
     trace = list(stage.lab.trace)[before:]
-    assert [f"{each.method} {each.path}" for each in trace if each.status == 403] == []
+    assert [
+        f"{trace_entry.method} {trace_entry.path}"
+        for trace_entry in trace
+        if trace_entry.status == 403
+    ] == []
     assert asked(stage, trace) == role
 
     role = limited_to(stage, "read", "--scope", circuits)
@@ -154,7 +166,11 @@ def test_the_roles_of_an_expressroute_site_in_three_subscriptions_are_what_is_us
     stage.do("status")
     assert stage.run("doctor") == 3
     trace = list(stage.lab.trace)[before:]
-    assert [f"{each.method} {each.path}" for each in trace if each.status == 403] == []
+    assert [
+        f"{trace_entry.method} {trace_entry.path}"
+        for trace_entry in trace
+        if trace_entry.status == 403
+    ] == []
     assert asked(stage, trace) == role
 
 
@@ -164,16 +180,16 @@ def test_circuits_elsewhere_are_told_with_the_scope_that_reading_them_takes(
     stage = adopted.stage
     circuits = expressroute(adopted)
     scopes = json.loads(stage.do("permissions", "--role-definition", "read"))["AssignableScopes"]
-    assert {each.split("/")[2] for each in scopes} == set(adopted.world.subscriptions)
+    assert {scope.split("/")[2] for scope in scopes} == set(adopted.world.subscriptions)
     assert circuits not in scopes
     limited_to(stage, "switch")
-    told = stage.json("doctor")
-    assert told["verdict"] == "ok"
-    unknown = [each for each in told["checks"] if each["verdict"] == "unknown"]
-    assert {each["name"] for each in unknown} == {"connections", "hold-time", "throughput"}
-    remedies = {each["remedy"] for each in unknown if each["name"] != "throughput"}
+    value = stage.json("doctor")
+    assert value["verdict"] == "ok"
+    unknown = [item for item in value["checks"] if item["verdict"] == "unknown"]
+    assert {item["name"] for item in unknown} == {"connections", "hold-time", "throughput"}
+    remedies = {item["remedy"] for item in unknown if item["name"] != "throughput"}
     assert len(remedies) == 2
-    assert all(each.endswith(f"--role-definition read --scope {circuits}") for each in remedies)
+    assert all(remedy.endswith(f"--role-definition read --scope {circuits}") for remedy in remedies)
 
 
 def test_a_scope_that_is_none_is_told_in_words(provisioned: Stage) -> None:
@@ -190,14 +206,14 @@ def test_a_role_is_assignable_to_the_resource_groups_of_the_site(provisioned: St
     text = text.replace("  gateway: vng2", f"  gateway: {other}/virtualNetworkGateways/vng2")
     site.write_text(text)
     printed = json.loads(stage.do("permissions", "--role-definition", "read"))
-    scopes = [each.rsplit("/", 1)[-1] for each in printed["AssignableScopes"]]
+    scopes = [item.rsplit("/", 1)[-1] for item in printed["AssignableScopes"]]
     assert scopes == ["rg-we", "hubs"]
 
 
 def test_the_list_of_rights_names_who_needs_each(provisioned: Stage) -> None:
     rows = provisioned.json("permissions")["permissions"]
-    assert all(each["on"] and each["needed_by"] for each in rows)
-    assert {each["role"] for each in rows} == {"read", "switch"}
+    assert all(row["on"] and row["needed_by"] for row in rows)
+    assert {row["role"] for row in rows} == {"read", "switch"}
     text = provisioned.do("permissions")
     assert "on the machines of the probes (2), for verify, switch: probes" in text
 
@@ -212,7 +228,7 @@ def test_a_role_names_what_the_providers_publish(adopted: Adopted) -> None:
     assert FAILOVER_TESTS in printed["Actions"]
     assert "Left out" not in stage.err
     path = "/providers/Microsoft.Authorization/providerOperations/Microsoft.Network"
-    rows = [{"name": each} for each in printed["Actions"] if each != FAILOVER_TESTS]
+    rows = [{"name": item} for item in printed["Actions"] if item != FAILOVER_TESTS]
     body = {"name": "Microsoft.Network", "operations": rows}
     stage.lab.add_faults(Fault(FaultKind.ANSWER, "GET", path, status=200, body=body))
     printed = json.loads(stage.do("permissions", "--role-definition", "read"))
@@ -236,6 +252,6 @@ def test_a_role_is_printed_without_azure_and_then_leaves_out_what_may_not_exist(
     assert "Not seen published: " in " ".join(stage.err.split())
     stage.lab.access = Access(read_roles(printed))
     assert stage.run("doctor", "-o", "json") == 3  # a role that reads may not switch
-    lines = [each for each in json.loads(stage.out)["checks"] if each["name"] == "permissions"]
-    told = [each for each in lines if "not seen published" in each["seen"]]
-    assert [(each["verdict"], each["required"]) for each in told] == [("unknown", False)]
+    lines = [load for load in json.loads(stage.out)["checks"] if load["name"] == "permissions"]
+    rows = [line for line in lines if "not seen published" in line["seen"]]
+    assert [(item["verdict"], item["required"]) for item in rows] == [("unknown", False)]

@@ -15,7 +15,7 @@ PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 
 
 def written(stage: Stage, before: int) -> list[str]:
-    return [each for each in stage.writes()[before:] if not each.startswith("POST")]
+    return [write for write in stage.writes()[before:] if not write.startswith("POST")]
 
 
 def changed_by_hand(stage: Stage, **flags: bool) -> None:
@@ -41,7 +41,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
         step["write"]["peering"].rsplit("/", 1)[-1] for step in saved["steps"]
     ]
     journal = next(stage.folder.glob("state/sites/*/journal.jsonl")).read_text()
-    begun = [each for line in journal.splitlines() if (each := json.loads(line)).get("digest")]
+    begun = [item for line in journal.splitlines() if (item := json.loads(line)).get("digest")]
     assert begun[-1]["digest"] == saved["digest"], "history ties the run to what was reviewed"
 
     before = len(stage.writes())
@@ -116,14 +116,14 @@ def gone(stage: Stage) -> None:
     ],
 )
 def test_a_file_that_is_no_plan_of_this_site_is_said_to_be_none(
-    provisioned: Stage, spoil: Any, said: str
+    provisioned: Stage, spoil: Any, message: str
 ) -> None:
     stage = provisioned
     stage.do(*SAVE)
     spoil(stage)
     before = len(stage.writes())
     assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 2
-    assert said in stage.err
+    assert message in stage.err
     assert stage.writes()[before:] == []
 
 

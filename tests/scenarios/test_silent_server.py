@@ -51,7 +51,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str], list[str]]]:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: each[0])
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda item: item[0])
 def test_a_command_that_waits_for_a_silent_authority_ends_on_the_first_signal(
     site: tuple[Path, dict[str, str], list[str]], arguments: tuple[str, ...], sent: signal.Signals
 ) -> None:
@@ -82,5 +82,5 @@ def test_a_command_that_waits_for_a_silent_authority_ends_on_the_first_signal(
 
 
 def _heed_signals() -> None:
-    for each in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(each, signal.SIG_DFL)
+    for signals in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(signals, signal.SIG_DFL)

@@ -22,14 +22,14 @@ ELSEWHERE = VALID.replace("site: poc", "site: elsewhere", 1).replace("rg-we", "r
 @pytest.fixture
 def folder(provisioned: Stage) -> Path:
     """A folder with a good site file, a broken one, one of nothing, and a file of another kind."""
-    made = provisioned.folder / "sites"
-    made.mkdir()
+    path = provisioned.folder / "sites"
+    path.mkdir()
     for name, content in (
         *(("poc.yaml", VALID), ("broken.yaml", BROKEN), ("elsewhere.yml", ELSEWHERE)),
         *(("notes.yaml", "a: 1\n"), ("README.md", "site: none"), (".hidden.yaml", VALID)),
     ):
-        (made / name).write_text(content)
-    return made
+        (path / name).write_text(content)
+    return path
 
 
 def test_each_site_file_has_a_line_and_the_exit_code_is_the_highest(
@@ -47,7 +47,7 @@ def test_each_site_file_has_a_line_and_the_exit_code_is_the_highest(
     assert " provision" in poc
     assert "No site files, since they have no key site: notes.yaml" in stage.err
     assert "2 of 3 sites are not healthy or could not be read: broken.yaml, elsewhere" in stage.err
-    rows = {each["file"]: each for each in stage.json("sites", str(folder))}
+    rows = {item["file"]: item for item in stage.json("sites", str(folder))}
     assert {name: row["exit_code"] for name, row in rows.items()} == {
         "broken.yaml": 2,
         "elsewhere.yml": 4,
@@ -120,9 +120,9 @@ def test_a_site_file_is_validated_without_azure(
     assert stage.out == ""
     assert "spokes: expected a list" in stage.err
     assert stage.run("validate", "--site", "broken.yaml", "-o", "json") == 2
-    told = json.loads(stage.out)
-    assert told["valid"] is False
-    assert [each["key"] for each in told["problems"]] == ["spokes", "spoke"]
+    value = json.loads(stage.out)
+    assert value["valid"] is False
+    assert [item["key"] for item in value["problems"]] == ["spokes", "spoke"]
     assert stage.run("validate", "--site", "nowhere.yaml") == 2
     assert "no such file" in stage.err
 

@@ -145,14 +145,14 @@ def test_a_watch_tells_each_change_once_and_ctrl_c_is_no_error(provisioned: Stag
         assert invoke(["drill", "start", "--yes"], stage.clock) == 0
 
     assert watch(stage, lambda: None, drill, lambda: None) == 0
-    told = [
+    lines = [
         line.split("  ", 1)[1]
         for line in below_heading(stage.out).splitlines()
         if line.startswith("20")
     ]
-    assert told[0] == "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over."
-    assert told.count("vng1: BGP session with 10.4.0.253: Connecting (new)") == 1
-    assert told[-1] == "DRILL: vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
+    assert lines[0] == "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over."
+    assert lines.count("vng1: BGP session with 10.4.0.253: Connecting (new)") == 1
+    assert lines[-1] == "DRILL: vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
     assert "interrupted" not in stage.err
 
 
@@ -166,10 +166,10 @@ def test_a_reading_that_fails_does_not_end_a_watch(provisioned: Stage) -> None:
         stage.lab.clear_faults()
 
     assert watch(stage, cut, lambda: None, mend) == 0
-    told = [line.split("  ", 1)[1] for line in below_heading(stage.out).splitlines()]
-    failed = [each for each in told if each.startswith("the reading failed: ")]
+    lines = [line.split("  ", 1)[1] for line in below_heading(stage.out).splitlines()]
+    failed = [name for name in lines if name.startswith("the reading failed: ")]
     assert len(failed) == 1, "the same failure is told once"
-    assert told[-1] == "readings succeed again"
+    assert lines[-1] == "readings succeed again"
 
 
 def test_a_watch_whose_first_reading_fails_ends_with_its_exit_code(provisioned: Stage) -> None:

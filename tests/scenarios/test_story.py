@@ -27,11 +27,11 @@ def rows(table: list[dict[str, Any]]) -> set[str]:
 def check_tables(status: Any, name: str) -> None:
     """A gateway's tables are exactly those that the real one reported."""
     observations = json.loads(OBSERVED.read_text())["observations"]
-    wanted = next(each for each in observations if each["name"] == name)
-    found = next(each for each in status["gateways"] if each["name"] == wanted["gateway"])
-    assert rows(found["peers"]) == rows(wanted["peers"])
-    assert rows(found["learned_routes"]) == rows(wanted["routes"])
-    for peer in found["peers"]:
+    desired = next(observation for observation in observations if observation["name"] == name)
+    value = next(item for item in status["gateways"] if item["name"] == desired["gateway"])
+    assert rows(value["peers"]) == rows(desired["peers"])
+    assert rows(value["learned_routes"]) == rows(desired["routes"])
+    for peer in value["peers"]:
         assert (peer["connected_duration"] is None) is (peer["state"] != "Connected")
 
 
@@ -70,8 +70,8 @@ def test_the_story_with_the_four_observed_tables(provisioned: Stage) -> None:
     stage.do("verify")
 
     assert stage.cuts == []
-    deleted = [each for each in stage.writes() if each.startswith("DELETE")]
-    assert [each for each in deleted if "vnet1-to-vnet2" in each or "vnet2-to-vnet1" in each] == []
+    deleted = [write for write in stage.writes() if write.startswith("DELETE")]
+    assert [name for name in deleted if "vnet1-to-vnet2" in name or "vnet2-to-vnet1" in name] == []
     stage.do("destroy", "--yes")
 
 
@@ -96,11 +96,11 @@ def test_a_switch_there_and_back_never_cuts_the_internet_path(
 def test_a_switch_with_nothing_to_do_writes_nothing_and_succeeds(provisioned: Stage) -> None:
     stage = provisioned
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    before = [each for each in stage.writes() if not each.startswith("POST")]
+    before = [write for write in stage.writes() if not write.startswith("POST")]
     report = stage.json("switch", "--to", "ipsec")
     assert report["changed"] == []
     assert report["verified"] is True
-    assert [each for each in stage.writes() if not each.startswith("POST")] == before
+    assert [write for write in stage.writes() if not write.startswith("POST")] == before
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(provisioned: Stage) -> None:
@@ -109,5 +109,5 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(provisioned: Stage) -> None
     out = stage.do("switch", "--to", "ipsec", "--dry-run")
     assert "3. disconnect vnet1 from the gateway in vnet2" in out
     assert "if refused: vnet1-to-vnet2" in out
-    assert [each for each in stage.writes()[before:] if not each.startswith("POST")] == []
+    assert [write for write in stage.writes()[before:] if not write.startswith("POST")] == []
     assert flags(stage.json("status")) == ON_EXPRESSROUTE

@@ -38,8 +38,10 @@ def lost(provisioned: Stage) -> Stage:
 
 def written(stage: Stage, since: int) -> list[tuple[str, float]]:
     """Every PUT from one on: the resource's name, and when it was sent in modelled seconds."""
-    found = [each for each in stage.lab.trace if each.method == "PUT"]
-    return [(Path(each.path).name, each.at_s) for each in found[since:]]
+    trace_entries = [trace_entry for trace_entry in stage.lab.trace if trace_entry.method == "PUT"]
+    return [
+        (Path(trace_entry.path).name, trace_entry.at_s) for trace_entry in trace_entries[since:]
+    ]
 
 
 def test_the_same_direction_is_completed_at_once_and_made_sure_of(lost: Stage) -> None:
@@ -63,8 +65,8 @@ def test_the_other_direction_waits_until_nothing_of_the_lost_holder_can_arrive(
     assert first == MAKE
     assert at_s - began_s < 30.0
     assert rest[0][1] - began_s > compute_reversal_delay_s(600.0)
-    seen = flags(lost.json("status"))
-    assert {name: seen[name] for name in ON_EXPRESSROUTE} == ON_EXPRESSROUTE
+    by_name = flags(lost.json("status"))
+    assert {name: by_name[name] for name in ON_EXPRESSROUTE} == ON_EXPRESSROUTE
 
 
 @pytest.mark.parametrize(

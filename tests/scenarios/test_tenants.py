@@ -37,7 +37,7 @@ class Across(Adopted):
     @property
     def away(self) -> str:
         """The tenant that the credential does not sign in to."""
-        return next(each.id for each in self.known.tenants if each.id != self.home)
+        return next(tenant.id for tenant in self.known.tenants if tenant.id != self.home)
 
     def site(self, *lines: str) -> None:
         """Put lines at the end of the site file."""
@@ -53,7 +53,7 @@ class Across(Adopted):
         self.stage.run("doctor", "-o", "json")
         assert self.stage.out, self.stage.err
         rows = json.loads(self.stage.out)["checks"]
-        return [each for each in rows if each["name"] == "tenants"]
+        return [row for row in rows if row["name"] == "tenants"]
 
     def said(self) -> str:
         """What the last command printed, on one line."""
@@ -61,13 +61,13 @@ class Across(Adopted):
 
     def paths(self) -> dict[str, str]:
         """The hub whose gateway each of the three spokes uses."""
-        found = {}
+        body = {}
         self.stage.lab.catch_up()
-        for each in self.stage.lab.world.iter_by_type(PEERING):
-            if each.properties.get("useRemoteGateways") and each.id.parent is not None:
-                remote = each.properties["remoteVirtualNetwork"]["id"]
-                found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
-        return {name: found.get(name, "") for name in ("vnet-erp", "vnet-data", "vnet-shop")}
+        for resource in self.stage.lab.world.iter_by_type(PEERING):
+            if resource.properties.get("useRemoteGateways") and resource.id.parent is not None:
+                remote = resource.properties["remoteVirtualNetwork"]["id"]
+                body[resource.id.parent.name] = remote.rsplit("/", 1)[-1]
+        return {name: body.get(name, "") for name in ("vnet-erp", "vnet-data", "vnet-shop")}
 
 
 @pytest.fixture(params=["the hubs' tenant", "the spoke's tenant"])
@@ -80,22 +80,24 @@ def across(
 ) -> Iterator[Across]:
     """The site adopted while all was one tenant's; now vnet-shop's subscription is another's."""
     first, second, third = made_once.tenant.subscriptions[:3]
-    mine, apart = (third, second) if request.param == BACKUP_APART else (second, third)
-    known = replace(
+    text, apart = (third, second) if request.param == BACKUP_APART else (second, third)
+    identity = replace(
         made_once.tenant,
         subscription=first,
-        further=(mine,),
+        further=(text,),
         others=(Tenant(OTHER, "3c8d2f5e-91f4-4ad2-8a55-2b7a1a0f4d10", (apart,)),),
     )
     with lab_in(tmp_path, made_once.tenant, monkeypatch) as (lab, clock, environment):
         lab.restore(made_once.snapshot)
         adopted = Adopted(Stage(lab, clock, tmp_path, capsys, environment), made_once.world)
         adopted.stage.do(*adopted.init, *THREE)
-    with lab_in(tmp_path, known, monkeypatch) as (lab, clock, environment):
+    with lab_in(tmp_path, identity, monkeypatch) as (lab, clock, environment):
         lab.restore(made_once.snapshot)
-        home = OTHER if request.param == "the spoke's tenant" else known.tenant
+        home = OTHER if request.param == "the spoke's tenant" else identity.tenant
         monkeypatch.setenv("AZURE_TENANT_ID", home)
-        yield Across(Stage(lab, clock, tmp_path, capsys, environment), made_once.world, known, home)
+        yield Across(
+            Stage(lab, clock, tmp_path, capsys, environment), made_once.world, identity, home
+        )
 
 
 def test_all_move_there_and_back_whichever_tenant_is_the_home(across: Across) -> None:
@@ -110,9 +112,13 @@ def test_all_move_there_and_back_whichever_tenant_is_the_home(across: Across) ->
     assert set(across.paths().values()) == {"hub-neu"}
     stage.do("switch", "--to", "expressroute", "--yes")
     assert set(across.paths().values()) == {"hub-weu"}
-    assert not [each for each in stage.lab.trace if each.status in (401, 403) and each.write]
-    refused = [each.path for each in stage.lab.trace if each.status == 401]
-    assert all(each.count("/") == 2 for each in refused), "asked of whom a subscription is"
+    assert not [
+        trace_entry
+        for trace_entry in stage.lab.trace
+        if trace_entry.status in (401, 403) and trace_entry.write
+    ]
+    refused = [trace_entry.path for trace_entry in stage.lab.trace if trace_entry.status == 401]
+    assert all(name.count("/") == 2 for name in refused), "asked of whom a subscription is"
 
 
 def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_can(
@@ -120,8 +126,8 @@ def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_
 ) -> None:
     stage, shop = across.stage, across.world.subscriptions[2]
     checks = across.checks()
-    assert {each["verdict"] for each in checks} == {"FAIL"}
-    assert all("in another tenant than this sign-in" in each["seen"] for each in checks)
+    assert {check["verdict"] for check in checks} == {"FAIL"}
+    assert all("in another tenant than this sign-in" in check["seen"] for check in checks)
     if across.home == OTHER:
         assert stage.run(*TO_IPSEC, "--yes") == 4
         assert "in another tenant than this sign-in" in across.said()
@@ -132,7 +138,7 @@ def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_
     for words in ("tenants:", "managed identity cannot", "multi-tenant application", "guest user"):
         assert words in checks[0]["remedy"]
     plan = stage.json(*TO_IPSEC, "--dry-run")
-    assert [each["spoke"] for each in plan["left_out"]] == ["vnet-shop"]
+    assert [item["spoke"] for item in plan["left_out"]] == ["vnet-shop"]
     assert stage.json("status")["ready"] is not True
     assert stage.run(*TO_IPSEC, "--yes") == 4
     assert "1 spoke was not switched to ipsec: vnet-shop: " in across.said()
@@ -142,11 +148,11 @@ def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_
 def test_doctor_says_of_which_tenants_there_are_tokens(across: Across) -> None:
     across.name_the_other()
     checks = across.checks()
-    assert [each["verdict"] for each in checks] == ["ok"]
-    assert all(each.id in checks[0]["seen"] for each in across.known.tenants)
+    assert [check["verdict"] for check in checks] == ["ok"]
+    assert all(tenant.id in checks[0]["seen"] for tenant in across.known.tenants)
     across.stage.lab.tokens.without_client.add(across.away)
     checks = across.checks()
-    assert {each["verdict"] for each in checks} == {"FAIL"}
+    assert {check["verdict"] for check in checks} == {"FAIL"}
     assert f"no token of tenant {across.away} (credential default): " in checks[0]["seen"]
     assert "AADSTS700016" in checks[0]["seen"]
 
@@ -161,7 +167,7 @@ def test_a_tenant_without_a_token_leaves_out_its_own_spokes(across: Across) -> N
         assert set(across.paths().values()) == {"hub-weu"}
         return
     plan = stage.json(*TO_IPSEC, "--dry-run")
-    assert [each["spoke"] for each in plan["left_out"]] == ["vnet-shop"]
+    assert [item["spoke"] for item in plan["left_out"]] == ["vnet-shop"]
     assert f"no token of tenant {OTHER}" in plan["left_out"][0]["seen"]
     assert stage.run(*TO_IPSEC, "--yes") == 4
     assert f"vnet-shop: no token of tenant {OTHER}" in across.said()
@@ -186,10 +192,10 @@ def test_a_tenant_that_refuses_at_the_gate_keeps_its_spokes_where_they_are(acros
     assert stage.run(*TO_IPSEC, "--yes") == 5
     assert f"no token of tenant {across.away}" in across.said()
     assert "NO path" not in across.said()
-    found = across.paths()
-    assert found["vnet-shop"] == "hub-weu"
+    by_name = across.paths()
+    assert by_name["vnet-shop"] == "hub-weu"
     others = "hub-neu" if across.away == OTHER else "hub-weu"
-    assert (found["vnet-erp"], found["vnet-data"]) == (others, others)
+    assert (by_name["vnet-erp"], by_name["vnet-data"]) == (others, others)
 
 
 def test_the_make_waits_for_no_token(across: Across) -> None:
@@ -208,14 +214,14 @@ def test_the_make_waits_for_no_token(across: Across) -> None:
         if "" in across.paths().values():
             given_at_break.append(len(tokens.granted))
             if across.paths()["vnet-shop"] == "":
-                tokens.without_client.update(each.id for each in across.known.tenants)
+                tokens.without_client.update(tenant.id for tenant in across.known.tenants)
 
     stage.lab.listen(look)
     stage.do(*TO_IPSEC, "--yes")
     assert tokens.without_client, "vnet-shop was taken off its path"
     assert set(across.paths().values()) == {"hub-neu"}
     assert set(tokens.granted[planned[0] : given_at_break[-1]]) == {
-        each.id for each in across.known.tenants
+        tenant.id for tenant in across.known.tenants
     }
     assert len(tokens.granted) == given_at_break[-1]
 
@@ -226,7 +232,7 @@ def test_a_token_that_azure_no_longer_takes_at_the_make_is_replaced(across: Acro
     make = "*/vnet-shop/virtualNetworkPeerings/*neu*"
     stage.lab.add_faults(Fault(FaultKind.EXPIRED_TOKEN, "PUT", make, nth=2))
     stage.do(*TO_IPSEC, "--yes")
-    assert [each for each in stage.lab.trace if each.faults]
+    assert [trace_entry for trace_entry in stage.lab.trace if trace_entry.faults]
     assert set(across.paths().values()) == {"hub-neu"}
 
 
@@ -257,13 +263,13 @@ def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> 
         "utf-8"
     )
     assert stage.json("status")["ready"] is True
-    for wrong, said in (
+    for wrong, message in (
         ("contoso.com", "expected a tenant's id (a GUID), found 'contoso.com'"),
         (f"{across.away}=managed-identity", "gives tokens for its home tenant only"),
         (f"{across.away}=x", "found 'x'"),
     ):
         assert stage.run(*across.init, "--force", "--tenant", wrong) == 2
-        assert said in across.said()
+        assert message in across.said()
 
 
 def test_an_application_with_a_secret_signs_in_to_both(
@@ -284,10 +290,10 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     assert across.stage.run(*TO_IPSEC, "--dry-run") == 0
     assert "leaves out vnet-shop" in across.said()
     assert "from the wrong issuer" in across.said()
-    told = [f"{each['seen']} {each['remedy']}" for each in across.checks()]
+    lines = [f"{check['seen']} {check['remedy']}" for check in across.checks()]
     assert any(
-        "a managed identity is of one tenant" in each and "multi-tenant application" in each
-        for each in told
+        "a managed identity is of one tenant" in name and "multi-tenant application" in name
+        for name in lines
     )
 
 

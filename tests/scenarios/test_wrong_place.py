@@ -54,7 +54,7 @@ def test_a_wrong_subscription_is_named_with_its_origin_and_what_is_visible(
     assert f"This identity sees erfailover lab ({stage.lab.identity.subscription})." in message
     assert "Set AZURE_SUBSCRIPTION_ID to another one" in message
     assert "erfailover provision" not in message
-    assert [each for each in stage.writes() if not each.endswith("/runCommand")] == []
+    assert [write for write in stage.writes() if not write.endswith("/runCommand")] == []
 
 
 def test_what_is_visible_is_asked_for_once_and_only_after_a_failure(
@@ -62,10 +62,17 @@ def test_what_is_visible_is_asked_for_once_and_only_after_a_failure(
 ) -> None:
     stage = provisioned
     stage.do("status")
-    assert not [each for each in stage.lab.trace if each.path == "/subscriptions"]
+    assert not [
+        trace_entry for trace_entry in stage.lab.trace if trace_entry.path == "/subscriptions"
+    ]
     monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", WRONG)
     assert stage.run("status") == 4
-    assert len([each for each in stage.lab.trace if each.path == "/subscriptions"]) == 1
+    assert (
+        len(
+            [trace_entry for trace_entry in stage.lab.trace if trace_entry.path == "/subscriptions"]
+        )
+        == 1
+    )
 
 
 def test_the_line_of_the_site_file_is_named(provisioned: Stage) -> None:
@@ -108,9 +115,9 @@ def test_the_code_of_azure_decides_what_is_said(
     stage = provisioned
     path = re.compile("vnet1")
     network = next(
-        str(each.id)
-        for each in stage.lab.world.resources.values()
-        if path.fullmatch(each.id.name) and str(each.id).endswith("/virtualNetworks/vnet1")
+        str(resource.id)
+        for resource in stage.lab.world.resources.values()
+        if path.fullmatch(resource.id.name) and str(resource.id).endswith("/virtualNetworks/vnet1")
     )
     stage.lab.add_faults(
         Fault(FaultKind.ANSWER, "GET", network, times=0, status=status, code=code, message="m")
@@ -136,9 +143,9 @@ def test_an_adoption_names_the_option(provisioned: Stage, role: str) -> None:
     group = "resourceGroups/rg-we/providers/Microsoft.Network/virtualNetworks"
     hubs = {"primary": "vnet2", "backup": "vnet3"}
     words = ["init", "--from-azure", "--force"]
-    for each, name in hubs.items():
-        subscription = WRONG if each == role else stage.lab.identity.subscription
-        words += [f"--{each}-hub", f"/subscriptions/{subscription}/{group}/{name}"]
+    for text, name in hubs.items():
+        subscription = WRONG if text == role else stage.lab.identity.subscription
+        words += [f"--{text}-hub", f"/subscriptions/{subscription}/{group}/{name}"]
     assert stage.run(*words) == 5
     assert f"subscription {WRONG} (from --{role}-hub) does not exist" in said(stage)
     assert f"Correct it in --{role}-hub" in said(stage)

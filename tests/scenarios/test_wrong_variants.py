@@ -24,16 +24,20 @@ def faults(stage: Stage) -> list[str]:
     stage.watch("vm1-nic1", "8.8.4.4")
     before = len(stage.lab.trace)
     code = stage.run("switch", "--to", "ipsec", "--yes", "--planned")
-    seen = list(stage.lab.trace)[before:]
-    found = [f"exit code {code}"] if code else []
-    found += [f"internet path cut at {cut}" for cut in stage.cuts[:1]]
-    found += [
-        f"deleted {each.path.rsplit('/', 1)[-1]}"
-        for each in seen
-        if each.method == "DELETE" and "vnet2" in each.path.rsplit("/", 1)[-1]
+    trace_entries = list(stage.lab.trace)[before:]
+    lines = [f"exit code {code}"] if code else []
+    lines += [f"internet path cut at {cut}" for cut in stage.cuts[:1]]
+    lines += [
+        f"deleted {trace_entry.path.rsplit('/', 1)[-1]}"
+        for trace_entry in trace_entries
+        if trace_entry.method == "DELETE" and "vnet2" in trace_entry.path.rsplit("/", 1)[-1]
     ]
-    found += [f"refused: {each.code}" for each in seen if each.write and each.status >= 400]
-    return found
+    lines += [
+        f"refused: {trace_entry.code}"
+        for trace_entry in trace_entries
+        if trace_entry.write and trace_entry.status >= 400
+    ]
+    return lines
 
 
 def test_the_procedure_as_it_is_does_nothing_wrong(provisioned: Stage) -> None:
@@ -57,9 +61,9 @@ def test_break_and_make_swapped_is_caught(
 
     monkeypatch.setattr(procedure, "plan", swapped)
     provisioned.do("drill", "start", "--yes")
-    found = faults(provisioned)
-    assert any(each.startswith("refused: ") for each in found)
-    assert "exit code 5" in found
+    lines = faults(provisioned)
+    assert any(name.startswith("refused: ") for name in lines)
+    assert "exit code 5" in lines
 
 
 def test_deleting_the_peering_instead_of_changing_it_is_caught(
@@ -80,11 +84,11 @@ def test_deleting_the_peering_instead_of_changing_it_is_caught(
 
     monkeypatch.setattr(procedure, "plan", deleting)
     monkeypatch.setattr(procedure, "find_breaches", lambda site, plan: [])
-    monkeypatch.setattr("erfailover.azure.peerings.refuse_if_in_use", lambda seen, name: None)
+    monkeypatch.setattr("erfailover.azure.peerings.refuse_if_in_use", lambda result, name: None)
     provisioned.do("drill", "start", "--yes")
-    found = faults(provisioned)
-    assert "deleted vnet1-to-vnet2" in found
-    assert any(each.startswith("internet path cut") for each in found)
+    lines = faults(provisioned)
+    assert "deleted vnet1-to-vnet2" in lines
+    assert any(name.startswith("internet path cut") for name in lines)
 
 
 def test_such_a_plan_is_refused_before_anything_is_written(
@@ -94,4 +98,4 @@ def test_such_a_plan_is_refused_before_anything_is_written(
     before = len(provisioned.writes())
     assert provisioned.run("switch", "--to", "ipsec", "--yes", "--planned") == 1
     assert "step 3 deletes x" in provisioned.err
-    assert [each for each in provisioned.writes()[before:] if not each.startswith("POST")] == []
+    assert [write for write in provisioned.writes()[before:] if not write.startswith("POST")] == []

@@ -50,20 +50,22 @@ class Adopted:
     def everything(self) -> dict[str, str]:
         """What a GET answers for every resource there is, but for ETags, as text by id."""
         arm = self.arm()
-        ids = [each.body["id"] for each in self.stage.lab.world.resources.values()]
-        found = {each: json.dumps(_without_etags(arm.get(each)), indent=1) for each in ids}
+        ids = [resource.body["id"] for resource in self.stage.lab.world.resources.values()]
+        by_name = {id_: json.dumps(_without_etags(arm.get(id_)), indent=1) for id_ in ids}
         arm.pool.clear()
-        return found
+        return by_name
 
     def reads_only(self, before: int) -> bool:
         """Whether nothing was written since so many requests."""
-        return not [each for each in list(self.stage.lab.trace)[before:] if each.write]
+        return not [
+            trace_entry for trace_entry in list(self.stage.lab.trace)[before:] if trace_entry.write
+        ]
 
 
 def _without_etags(value: Json) -> Json:
     if isinstance(value, dict):
-        return {key: _without_etags(each) for key, each in value.items() if key != "etag"}
-    return [_without_etags(each) for each in value] if isinstance(value, list) else value
+        return {key: _without_etags(item) for key, item in value.items() if key != "etag"}
+    return [_without_etags(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="session")

@@ -67,8 +67,8 @@ def summarize(adopted: Adopted, hub: str, *prefixes: str) -> None:
 
 
 def network(adopted: Adopted, name: str) -> str:
-    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
-    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
+    ids = [str(resource.id) for resource in adopted.stage.lab.world.resources.values()]
+    return next(id_ for id_ in ids if id_.endswith(f"/virtualNetworks/{name}"))
 
 
 def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None:
@@ -85,7 +85,7 @@ def subnet_peered(adopted: Adopted) -> None:
     answered(
         adopted,
         "vnet-erp",
-        lambda found: found["virtualNetworkPeerings"][0]["properties"].update(
+        lambda value: value["virtualNetworkPeerings"][0]["properties"].update(
             peerCompleteVnets=False, localSubnetNames=["apps"]
         ),
     )
@@ -93,14 +93,14 @@ def subnet_peered(adopted: Adopted) -> None:
 
 def paths(adopted: Adopted) -> dict[str, str]:
     """The path of each spoke, as the lab has its peerings."""
-    found = {}
+    body = {}
     adopted.stage.lab.catch_up()
     kind = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
-    for each in adopted.stage.lab.world.iter_by_type(kind):
-        if each.properties.get("useRemoteGateways") and each.id.parent is not None:
-            remote = each.properties["remoteVirtualNetwork"]["id"]
-            found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
-    return found
+    for resource in adopted.stage.lab.world.iter_by_type(kind):
+        if resource.properties.get("useRemoteGateways") and resource.id.parent is not None:
+            remote = resource.properties["remoteVirtualNetwork"]["id"]
+            body[resource.id.parent.name] = remote.rsplit("/", 1)[-1]
+    return body
 
 
 def route_by_appliance(adopted: Adopted, network_id: str, appliance: str) -> None:

@@ -55,10 +55,10 @@ class Arm:
         data = None if body is None else json.dumps(body).encode()
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         answer = self.pool.request(method, url, body=data, headers=sent)
-        found = json.loads(answer.data) if answer.data else None
-        reply = Reply(answer.status, found, dict(answer.headers.items()))
+        value = json.loads(answer.data) if answer.data else None
+        reply = Reply(answer.status, value, dict(answer.headers.items()))
         if reply.status >= 400:
-            raise RuntimeError(f"{method} {path}: {reply.status}: {json.dumps(found)}")
+            raise RuntimeError(f"{method} {path}: {reply.status}: {json.dumps(value)}")
         return reply
 
     def get(self, path: str) -> Json:
@@ -185,10 +185,10 @@ class AdoptedWorld:
 
 def build(arm: Arm, say: Callable[[str], None] = lambda text: None) -> AdoptedWorld:
     """Make the world in an empty lab that has three subscriptions."""
-    listed = [each["subscriptionId"] for each in arm.get("/subscriptions")["value"]]
-    if len(listed) < 3:
+    rows = [item["subscriptionId"] for item in arm.get("/subscriptions")["value"]]
+    if len(rows) < 3:
         raise RuntimeError("three subscriptions are needed: erfailover lab up --subscriptions 3")
-    return _Maker(arm, AdoptedWorld(tuple(listed[:3])), say).make()
+    return _Maker(arm, AdoptedWorld(tuple(rows[:3])), say).make()
 
 
 @dataclass
@@ -222,12 +222,15 @@ class _Maker:
             (0, "rg-shared", WEST),
             (1, "rg-hub-neu", NORTH),
             (1, "rg-premises", NORTH),
-            *((each.subscription, each.group, each.location) for each in SPOKES),
+            *(
+                (spoke_network.subscription, spoke_network.group, spoke_network.location)
+                for spoke_network in SPOKES
+            ),
         }
-        made: set[tuple[int, str]] = set()
+        names: set[tuple[int, str]] = set()
         for subscription, group, location in sorted(groups):
-            if (subscription, group) not in made:
-                made.add((subscription, group))
+            if (subscription, group) not in names:
+                names.add((subscription, group))
                 path = f"/subscriptions/{self.world.subscriptions[subscription]}"
                 self.arm.call("PUT", f"{path}/resourceGroups/{group}", {"location": location})
 
@@ -301,7 +304,7 @@ class _Maker:
         self, id_: str, location: str, vnet: str, sku: str, addresses: Sequence[str], **more: Json
     ) -> Reply:
         subnet = {"id": f"{vnet}/subnets/GatewaySubnet"}
-        inners = [{"subnet": subnet, "publicIPAddress": {"id": each}} for each in addresses]
+        inners = [{"subnet": subnet, "publicIPAddress": {"id": address}} for address in addresses]
         properties = {
             "gatewayType": "Vpn",
             "vpnType": "RouteBased",
@@ -420,15 +423,15 @@ class _Maker:
     def _peerings(self) -> None:
         world = self.world
         for spoke in SPOKES:
-            mine, flags = world.spoke(spoke), {"forwarded": spoke.forwarded}
-            self._peer(world.primary_hub, spoke.from_hub, mine, **flags, transit=True)
-            self._peer(mine, spoke.to_hub, world.primary_hub, **flags, remote=True)
+            text, flags = world.spoke(spoke), {"forwarded": spoke.forwarded}
+            self._peer(world.primary_hub, spoke.from_hub, text, **flags, transit=True)
+            self._peer(text, spoke.to_hub, world.primary_hub, **flags, remote=True)
             ready = {"forwarded": spoke.backup.forwarded}
             if spoke.backup.hub_side:
                 name = f"standby-{spoke.name}"
-                self._peer(world.backup_hub, name, mine, **ready, transit=spoke.backup.spoke_side)
+                self._peer(world.backup_hub, name, text, **ready, transit=spoke.backup.spoke_side)
             if spoke.backup.spoke_side:
-                self._peer(mine, "standby", world.backup_hub, **ready)
+                self._peer(text, "standby", world.backup_hub, **ready)
         premises = world.id(1, "rg-premises", "virtualNetworks/premises")
         office = world.id(1, "rg-premises", "virtualNetworks/office")
         shared = world.id(0, "rg-shared", "virtualNetworks/vnet-shared")

@@ -46,14 +46,14 @@ class Arm:
 
     def __post_init__(self) -> None:
         self.pool = urllib3.PoolManager(ca_certs=self.ca_file, retries=False)
-        known = self.lab.identity
+        identity = self.lab.identity
         answer = self.pool.request(
             "POST",
-            f"{self.endpoint}/{known.tenant}/oauth2/v2.0/token",
+            f"{self.endpoint}/{identity.tenant}/oauth2/v2.0/token",
             fields={
                 "grant_type": "client_credentials",
-                "client_id": known.client_id,
-                "client_secret": known.client_secret,
+                "client_id": identity.client_id,
+                "client_secret": identity.client_secret,
                 "scope": f"{self.endpoint}/.default",
             },
             encode_multipart=False,
@@ -85,8 +85,8 @@ class Arm:
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         answer = self.pool.request(method, url, body=data, headers=sent | (headers or {}))
-        found = json.loads(answer.data) if answer.data else None
-        return Reply(answer.status, found, dict(answer.headers.items()))
+        value = json.loads(answer.data) if answer.data else None
+        return Reply(answer.status, value, dict(answer.headers.items()))
 
     def get(self, path: str) -> Json:
         reply = self.call("GET", path)
@@ -141,8 +141,8 @@ class Arm:
             {
                 "addressSpace": {"addressPrefixes": [prefix]},
                 "subnets": [
-                    {"name": each, "properties": {"addressPrefix": subnet}}
-                    for each, subnet in subnets.items()
+                    {"name": text, "properties": {"addressPrefix": subnet}}
+                    for text, subnet in subnets.items()
                 ],
             },
         )
@@ -187,8 +187,8 @@ class Arm:
             "transit": "allowGatewayTransit",
             "remote": "useRemoteGateways",
         }
-        found: Json = {names[key]: value for key, value in flags.items()}
-        return {**found, "remoteVirtualNetwork": {"id": self.id(f"virtualNetworks/{other}")}}
+        body: Json = {names[key]: value for key, value in flags.items()}
+        return {**body, "remoteVirtualNetwork": {"id": self.id(f"virtualNetworks/{other}")}}
 
     def peering(self, local: str, other: str, **flags: bool) -> Json:
         return self.put(

@@ -17,16 +17,16 @@ from erfailover.runtime.clock import Clock
 def session(clock: Clock) -> Iterator[Session]:
     """Connections to the endpoint and the subscription that the environment names."""
     access = Access(resolve("public", os.environ))
-    found = Session(clock, os.environ["AZURE_SUBSCRIPTION_ID"], access)
+    result = Session(clock, os.environ["AZURE_SUBSCRIPTION_ID"], access)
     try:
-        yield found
+        yield result
     finally:
-        found.close()
+        result.close()
         access.close()
 
 
 @contextmanager
 def reader(clock: Clock) -> Iterator[Reader]:
     """A reader on connections of its own."""
-    with session(clock) as found:
-        yield Reader(found)
+    with session(clock) as result:
+        yield Reader(result)

@@ -34,7 +34,9 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOLDS, FAILS, UNKNOWN = ConditionStatus.HOLDS, ConditionStatus.FAILS, ConditionStatus.UNKNOWN
 OWNER = (Grant(("*",)),)
 GROUP = list_groups(SITE)[0].lower()
-PLACES = [each for on in ActionScope for each in list_resources(SITE, on)] + [*list_groups(SITE)]
+PLACES = [resource for on in ActionScope for resource in list_resources(SITE, on)] + [
+    *list_groups(SITE)
+]
 
 DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
 
@@ -48,7 +50,7 @@ def connected(
 ) -> Circuits:
     """A gateway whose connections have a status each; None for one that could not be read."""
     group = "/subscriptions/s/resourceGroups/rg-circuits"
-    found = tuple(
+    connections = tuple(
         Connection(
             f"{group}/providers/Microsoft.Network/connections/to-{number}",
             f"to-{number}",
@@ -58,9 +60,9 @@ def connected(
         )
         for number, status in enumerate(statuses or ("Connected",))
     )
-    told = Reading(tests) if type_ == EXPRESSROUTE else None
+    reading = Reading(tests) if type_ == EXPRESSROUTE else None
     return Circuits(
-        f"/subscriptions/s/resourceGroups/rg/x/y/z/{gateway}", type_, Reading(found), told
+        f"/subscriptions/s/resourceGroups/rg/x/y/z/{gateway}", type_, Reading(connections), reading
     )
 
 
@@ -79,7 +81,7 @@ def versions(
     pinned: bool = True,
 ) -> ApiVersions:
     """The versions of Microsoft.Network, offered for all types."""
-    offers = {each.lower(): Offer(offered, locations) for each in TYPES["network"]}
+    offers = {name.lower(): Offer(offered, locations) for name in TYPES["network"]}
     pin = {"network": used} if pinned else {}
     return ApiVersions({"network": (offers,)}, ("westeurope",), {"network": used}, pin)
 
@@ -92,7 +94,7 @@ def facts(**changes: Any) -> DoctorFacts:
         Reading(Identity("anna@example.org", "user", "1", "2")),
         sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE)),
         date=Reading(NOW),
-        grants={each.lower(): Reading(OWNER) for each in PLACES},
+        grants={name.lower(): Reading(OWNER) for name in PLACES},
         locks={GROUP: Reading(())},
         denials={GROUP: Reading(())},
         policies={GROUP: Reading(Policies(()))},
@@ -113,7 +115,7 @@ def facts(**changes: Any) -> DoctorFacts:
 def lines_of(
     check: Callable[[Site, DoctorFacts], Iterator[Check]], site: Site = SITE, **changes: Any
 ) -> list[tuple[ConditionStatus, str]]:
-    return [(each.verdict, each.seen) for each in check(site, facts(**changes))]
+    return [(item.verdict, item.seen) for item in check(site, facts(**changes))]
 
 
 def prestaged(site: Site) -> Site:
@@ -124,10 +126,10 @@ def prestaged(site: Site) -> Site:
 
     spokes = tuple(
         replace(
-            each,
-            spoke_to_backup=always(each.spoke_to_backup),
-            backup_to_spoke=always(each.backup_to_spoke),
+            spoke,
+            spoke_to_backup=always(spoke.spoke_to_backup),
+            backup_to_spoke=always(spoke.backup_to_spoke),
         )
-        for each in site.spokes
+        for spoke in site.spokes
     )
     return replace(site, spokes=spokes)

@@ -165,9 +165,9 @@ class Maker(Direct):
 
     def tag(self, circuit: str, **tags: str) -> None:
         """Change a circuit's tags, which stand for what is no part of ARM."""
-        told = {f"lab:{name.replace('_', '-')}": value for name, value in tags.items()}
-        wanted = {"lab:on-premises": OFFICE, **told}
-        assert self.ask("PATCH", f"expressRouteCircuits/{circuit}", {"tags": wanted}).status == 200
+        by_name = {f"lab:{name.replace('_', '-')}": value for name, value in tags.items()}
+        desired = {"lab:on-premises": OFFICE, **by_name}
+        assert self.ask("PATCH", f"expressRouteCircuits/{circuit}", {"tags": desired}).status == 200
         self.wait(60)
 
 

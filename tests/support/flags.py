@@ -26,6 +26,6 @@ def flags(status: Any) -> dict[str, str]:
         "use_remote_gateways",
     )
     return {
-        each["name"]: "/".join("yes" if each[name] else "no" for name in names)
-        for each in status["peerings"]
+        item["name"]: "/".join("yes" if item[name] else "no" for name in names)
+        for item in status["peerings"]
     }

@@ -190,8 +190,8 @@ def table(rows: list[dict[str, Any]], fields: dict[str, str]) -> set[tuple[Any, 
 
 def assert_observed(arm: Arm, name: str) -> None:
     """The gateway's two tables are those that the real gateway showed."""
-    seen = {each["name"]: each for each in json.loads(OBSERVED.read_text())["observations"]}[name]
-    at = f"virtualNetworkGateways/{seen['gateway']}"
+    value = {load["name"]: load for load in json.loads(OBSERVED.read_text())["observations"]}[name]
+    at = f"virtualNetworkGateways/{value['gateway']}"
     route = {
         "network": "network",
         "next_hop": "nextHop",
@@ -208,7 +208,7 @@ def assert_observed(arm: Arm, name: str) -> None:
         "state": "state",
         "routes_received": "routesReceived",
     }
-    expected = {tuple(row[name] or None for name in route) for row in seen["routes"]}
+    expected = {tuple(row[name] or None for name in route) for row in value["routes"]}
     assert table(act(arm, f"{at}/getLearnedRoutes"), route) == expected
-    expected = {tuple(row[name] or None for name in peer) for row in seen["peers"]}
+    expected = {tuple(row[name] or None for name in peer) for row in value["peers"]}
     assert table(act(arm, f"{at}/getBgpPeerStatus"), peer) == expected

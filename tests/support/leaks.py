@@ -8,12 +8,12 @@ import re
 
 def decoded(*texts: str) -> str:
     """Whatever in some texts is base64 of text, decoded."""
-    found = ""
+    actual = ""
     for text in texts:
         for word in re.findall(r"[A-Za-z0-9+/=_-]{16,}", text):
             for decode in (base64.b64decode, base64.urlsafe_b64decode):
                 try:
-                    found += decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore")
+                    actual += decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore")
                 except ValueError:
                     continue
-    return found
+    return actual

@@ -61,7 +61,7 @@ def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False)
         missing: whether of the last spoke the hub's peering is gone.
     """
     hub = of.primary.virtual_network
-    owned: dict[str, list[Peering]] = {each: [] for each in of.list_network_names()}
+    owned: dict[str, list[Peering]] = {network_name: [] for network_name in of.list_network_names()}
     for number, spoke in enumerate(of.spokes):
         outward, inward = spoke.spoke_to_primary, spoke.primary_to_spoke
         uses, lends = outward.get_flags(Path.EXPRESSROUTE), inward.get_flags(Path.EXPRESSROUTE)
@@ -84,20 +84,20 @@ def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False)
                 _peering(of, spoke, backup, half, OPEN, "Initiated")
             )
     networks = {
-        of.build_network_id(each).lower(): VirtualNetwork(
-            of.build_network_id(each),
-            each,
+        of.build_network_id(text).lower(): VirtualNetwork(
+            of.build_network_id(text),
+            text,
             "Succeeded",
             (IPv4Network(f"10.{100 + number // 200}.{number % 200}.0/24"),),
             False,
             {},
             tuple(peerings),
         )
-        for number, (each, peerings) in enumerate(owned.items())
+        for number, (text, peerings) in enumerate(owned.items())
     }
     gateways = (_gateway(of, Role.PRIMARY, networks, dark=dark), _gateway(of, Role.BACKUP, {}))
     return SiteSnapshot(
-        "2026-01-01T00:00:00Z", networks, {each.role: each for each in gateways}, {}
+        "2026-01-01T00:00:00Z", networks, {item.role: item for item in gateways}, {}
     )
 
 
@@ -121,7 +121,7 @@ def _gateway(
     of: Site, role: Role, networks: dict[str, VirtualNetwork], *, dark: bool = False
 ) -> Gateway:
     own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
-    learned = [] if dark else [route(str(each)) for each in of.remote_prefixes]
+    learned = [] if dark else [route(str(remote_prefix)) for remote_prefix in of.remote_prefixes]
     spokes = {of.build_network_id(spoke.virtual_network).lower() for spoke in of.spokes}
     served = [
         route(str(prefix), "Network", own)
@@ -132,10 +132,10 @@ def _gateway(
     peers: tuple[BgpPeer, ...]
     peers = (peer("10.4.0.253", "Connecting"),) if dark else (peer(), peer("10.4.0.252"))
     if role is Role.PRIMARY:
-        peers = tuple(replace(each, asn=12076) for each in peers)
-    found = gateway(role, *learned, *served, peers=peers)
+        peers = tuple(replace(bgp_peer, asn=12076) for bgp_peer in peers)
+    result = gateway(role, *learned, *served, peers=peers)
     return replace(
-        found,
+        result,
         name=of.get_hub(role).gateway,
         type="ExpressRoute" if role is Role.PRIMARY else "Vpn",
         sku="ErGw1AZ" if role is Role.PRIMARY else "VpnGw2AZ",

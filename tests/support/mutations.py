@@ -24,17 +24,17 @@ def places(body: Any, at: Place = ()) -> Iterator[Place]:
 
 def variants(value: Any) -> list[Any]:
     """What may stand in the place of a value."""
-    found = list(OTHERS)
+    rows = list(OTHERS)
     if isinstance(value, str):
-        found += [value.upper(), value.lower(), f"{value}/", [value]]
+        rows += [value.upper(), value.lower(), f"{value}/", [value]]
     elif isinstance(value, int | float):
-        found += [str(value), str(value).lower(), value * 10**30]
+        rows += [str(value), str(value).lower(), value * 10**30]
     elif isinstance(value, list):
-        found += [[None, *value, "x"], value * 2, dict(enumerate(value))]
+        rows += [[None, *value, "x"], value * 2, dict(enumerate(value))]
     elif isinstance(value, dict):
-        found += [{**value, "unheardOf": {"of": [1]}}]
-        found += [{str(key).upper(): each for key, each in value.items()}]
-    return found
+        rows += [{**value, "unheardOf": {"of": [1]}}]
+        rows += [{str(key).upper(): item for key, item in value.items()}]
+    return rows
 
 
 def changed(body: Any, at: Place, value: Any) -> Any:
@@ -61,19 +61,19 @@ def mutants(body: Any) -> Iterator[tuple[str, Any]]:
     """Every copy of a body with one thing changed, and what that is."""
     for at in list(places(body)):
         for value in variants(value_at(body, at)):
-            told = "missing" if value is MISSING else repr(value)[:60]
-            yield f"{'.'.join(map(str, at))} is {told}", changed(body, at, value)
+            text = "missing" if value is MISSING else repr(value)[:60]
+            yield f"{'.'.join(map(str, at))} is {text}", changed(body, at, value)
 
 
 def mutant(body: Any, chance: random.Random, times: int = 1) -> tuple[str, Any]:
     """A copy of a body with some things changed by chance, and what they are."""
-    told = []
+    lines = []
     for _ in range(times):
-        found = list(places(body))
-        if not found:
+        rows = list(places(body))
+        if not rows:
             break
-        at = chance.choice(found)
+        at = chance.choice(rows)
         value = chance.choice(variants(value_at(body, at)))
-        told.append(f"{'.'.join(map(str, at))} is {'missing' if value is MISSING else value!r}")
+        lines.append(f"{'.'.join(map(str, at))} is {'missing' if value is MISSING else value!r}")
         body = changed(body, at, value)
-    return "; ".join(told)[:300], body
+    return "; ".join(lines)[:300], body

@@ -39,7 +39,10 @@ class Router:
     @property
     def originated(self) -> set[str]:
         """What it originates and may tell."""
-        return {*self.own, *(prefix for each in self.neighbours for prefix in each.prefixes)}
+        return {
+            *self.own,
+            *(prefix for neighbour in self.neighbours for prefix in neighbour.prefixes),
+        }
 
 
 Offer = tuple[str, str, tuple[int, ...]]
@@ -72,15 +75,15 @@ def _hears(router: Router, routers: list[Router], held: dict[str, set[Offer]]) -
 
 def _best(router: Router, offers: set[Offer]) -> list[Offer]:
     """One offer a prefix, none where the router originates it."""
-    found = []
+    rows = []
     for prefix in {offer[0] for offer in offers} - router.originated:
-        found.append(
+        rows.append(
             min(
                 (offer for offer in offers if offer[0] == prefix),
                 key=lambda offer: (len(offer[2]), ipaddress.ip_address(offer[1])),
             )
         )
-    return found
+    return rows
 
 
 def _rows(router: Router, offers: set[Offer]) -> set[Row]:
@@ -88,7 +91,7 @@ def _rows(router: Router, offers: set[Offer]) -> set[Row]:
         (prefix, None, router.address, "Network", None)
         for prefix in {
             *router.originated,
-            *(f"{each.address}/32" for each in router.neighbours),
+            *(f"{neighbour.address}/32" for neighbour in router.neighbours),
         }
     }
     for prefix, source, path in offers:

@@ -37,12 +37,12 @@ def legal_states() -> Iterator[State]:
         state: State = {OUT_P: (out_p, "Connected"), IN_P: (in_p, "Connected")}
         alone = ("Initiated", "Disconnected") if (out_b is None) != (in_b is None) else ()
         for lonely in alone or ("Connected",):
-            both = dict(state)
+            by_name = dict(state)
             if out_b:
-                both[OUT_B] = (out_b, lonely)
+                by_name[OUT_B] = (out_b, lonely)
             if in_b:
-                both[IN_B] = (in_b, lonely)
-            yield both
+                by_name[IN_B] = (in_b, lonely)
+            yield by_name
 
 
 STATES = list(legal_states())

@@ -15,14 +15,14 @@ def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
     """A hub's gateway, healthy, that originates these spokes."""
     networks = observed(of, {}, ()).networks
     ids = [of.build_network_id(name).lower() for name in spokes]
-    prefixes = [str(prefix) for each in ids for prefix in networks[each].address_space]
+    prefixes = [str(prefix) for id_ in ids for prefix in networks[id_].address_space]
     own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
-    routes = [route("10.5.0.0/16"), *(route(each, "Network", own) for each in prefixes)]
+    routes = [route("10.5.0.0/16"), *(route(prefix, "Network", own) for prefix in prefixes)]
     return replace(gateway(role, *routes), asn=65010, **more)  # type: ignore[arg-type]
 
 
 def healthy(of: Site) -> SiteSnapshot:
-    names = [each.virtual_network for each in of.spokes]
+    names = [spoke.virtual_network for spoke in of.spokes]
     gateways = (serving(of, Role.PRIMARY, names), serving(of, Role.BACKUP, []))
     return observed(of, on(Path.EXPRESSROUTE, of), gateways)
 
@@ -34,7 +34,7 @@ def dark(of: Site) -> SiteSnapshot:
 
 def mixed(of: Site, moved: int) -> SiteSnapshot:
     """So many of the spokes, the last ones, are on IPsec; the others on ExpressRoute."""
-    names = [each.virtual_network for each in of.spokes]
+    names = [spoke.virtual_network for spoke in of.spokes]
     before, after = on(Path.EXPRESSROUTE, of), on(Path.IPSEC, of)
     gone = names[-moved:]
     state: State = {

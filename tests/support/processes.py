@@ -39,7 +39,7 @@ def _heed_signals() -> None:
 
 
 def puts(stage: Stage) -> int:
-    return sum(each.startswith("PUT") for each in stage.writes())
+    return sum(write.startswith("PUT") for write in stage.writes())
 
 
 def wait_for_puts(stage: Stage, process: subprocess.Popen[str], more: int) -> None:

@@ -28,8 +28,8 @@ def arm_of(stage: Stage) -> Arm:
 
 
 def route(prefix: str, type_: str = "VirtualAppliance", hop: str | None = None) -> Any:
-    found = {"addressPrefix": prefix, "nextHopType": type_}
-    return found | ({"nextHopIpAddress": hop} if hop else {})
+    by_name = {"addressPrefix": prefix, "nextHopType": type_}
+    return by_name | ({"nextHopIpAddress": hop} if hop else {})
 
 
 def appliance(arm: Arm, stage: Stage) -> None:
@@ -71,9 +71,9 @@ def route_server(arm: Arm, stage: Stage) -> None:
 
 
 def static_prefix(arm: Arm, stage: Stage) -> None:
-    found = arm.get("localNetworkGateways/lng1")["properties"]
-    found["localNetworkAddressSpace"]["addressPrefixes"].append("10.1.4.0/24")
-    arm.put("localNetworkGateways/lng1", found)
+    value = arm.get("localNetworkGateways/lng1")["properties"]
+    value["localNetworkAddressSpace"]["addressPrefixes"].append("10.1.4.0/24")
+    arm.put("localNetworkGateways/lng1", value)
 
 
 def network_manager(arm: Arm, stage: Stage) -> None:

@@ -7,7 +7,7 @@ import base64
 
 def encoded(type_: bytes, *parts: bytes) -> str:
     """A key as OpenSSH writes it: the type, then each part with its length (RFC 4253)."""
-    blob = b"".join(len(each).to_bytes(4, "big") + each for each in (type_, *parts))
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (type_, *parts))
     return f"{type_.decode()} {base64.b64encode(blob).decode()}"
 
 

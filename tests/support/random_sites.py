@@ -129,8 +129,8 @@ def draw(seed: int) -> Drawn:
                 },
             },
             "gateways": {
-                each.gateway: {"virtual_network": each.network, "asn": each.asn}
-                for each in (primary, backup, far)
+                item.gateway: {"virtual_network": item.network, "asn": item.asn}
+                for item in (primary, backup, far)
             },
             "connections": {
                 "c-pf": _tunnel(primary, far, "l-pf"),

@@ -15,5 +15,5 @@ def network(stage: Stage, path: str) -> str:
 
 def shared_keys(stage: Stage) -> dict[str, str]:
     names = ("vng1-to-vng3", "vng2-to-vng3", "vng3-to-vng1", "vng3-to-vng2")
-    found = {name: stage.resource("Microsoft.Network/connections", name) for name in names}
-    return {name: str(each.hidden["sharedKey"]) for name, each in found.items()}
+    resources = {name: stage.resource("Microsoft.Network/connections", name) for name in names}
+    return {name: str(resource.hidden["sharedKey"]) for name, resource in resources.items()}

@@ -47,8 +47,8 @@ def schema_of(arguments: Sequence[str]) -> str:
 def prints_json(arguments: Sequence[str]) -> bool:
     """Whether a command line prints its whole result as JSON."""
     words = list(arguments)
-    asked = any(pair in pairwise(words) for pair in PAIRS)
-    return asked and "--query" not in words and words[0] not in ("schema", "lab")
+    requested = any(pair in pairwise(words) for pair in PAIRS)
+    return requested and "--query" not in words and words[0] not in ("schema", "lab")
 
 
 PAIRS = (("-o", "json"), ("--output", "json"))
@@ -64,8 +64,8 @@ def _validator(name: str) -> Draft202012Validator:
 def hold(name: str, printed: str) -> None:
     """Fail where what was printed is not as its schema says."""
     problems = [
-        f"{'/'.join(map(str, each.absolute_path)) or 'the whole'}: {each.message[:300]}"
-        for each in _validator(name).iter_errors(json.loads(printed))
+        f"{'/'.join(map(str, error.absolute_path)) or 'the whole'}: {error.message[:300]}"
+        for error in _validator(name).iter_errors(json.loads(printed))
     ]
     assert not problems, f"not as erfailover/data/schemas/{name}.json says: " + "\n".join(
         problems[:8]

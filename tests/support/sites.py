@@ -71,8 +71,8 @@ def observed(
     """What one would read of a site whose peerings are in a state; unknown VNets by name."""
     prefixes = {"vnet1": "10.1.0.0/16", "vnet2": "10.2.0.0/16", "vnet3": "10.3.0.0/16"}
     owned: dict[str, list[str]] = {}
-    for each in state:
-        owned.setdefault(each.split("-to-")[0], []).append(each)
+    for text in state:
+        owned.setdefault(text.split("-to-")[0], []).append(text)
     networks = {}
     for number, name in enumerate(of.list_network_names()):
         if name in unknown:
@@ -80,17 +80,17 @@ def observed(
         network_id = of.build_network_id(name)
         peerings = tuple(
             Peering(
-                id=f"{network_id}/virtualNetworkPeerings/{each}",
-                name=each,
+                id=f"{network_id}/virtualNetworkPeerings/{item}",
+                name=item,
                 virtual_network=network_id,
-                remote_virtual_network=of.build_network_id(each.split("-to-")[1]),
+                remote_virtual_network=of.build_network_id(item.split("-to-")[1]),
                 state=peering_state,
                 sync_level="FullyInSync",
                 provisioning_state="Succeeded",
                 flags=flags,
             )
-            for each in owned.get(name, ())
-            for flags, peering_state in (state[each],)
+            for item in owned.get(name, ())
+            for flags, peering_state in (state[item],)
         )
         spare = (
             f"10.{100 + number}.0.0/16"
@@ -109,7 +109,7 @@ def observed(
     return SiteSnapshot(
         "2026-01-01T00:00:00Z",
         networks,
-        {each.role: each for each in gateways},
+        {item.role: item for item in gateways},
         {of.build_network_id(name).lower(): why for name, why in unknown.items()},
     )
 
@@ -117,12 +117,12 @@ def observed(
 def on(path: Path, of: Site) -> State:
     """The peerings of a site whose spokes are all on a path."""
     state: State = {}
-    for each in of.spokes:
+    for item in of.spokes:
         for peering in (
-            each.spoke_to_primary,
-            each.primary_to_spoke,
-            each.spoke_to_backup,
-            each.backup_to_spoke,
+            item.spoke_to_primary,
+            item.primary_to_spoke,
+            item.spoke_to_backup,
+            item.backup_to_spoke,
         ):
             flags = peering.get_flags(path)
             if flags is not None:

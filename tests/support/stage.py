@@ -64,9 +64,9 @@ class Stage:
     def resource(self, type_: str, name: str) -> Resource:
         """A resource of the lab's world."""
         self.lab.catch_up()
-        for found in self.lab.world.iter_by_type(type_):
-            if found.id.name == name:
-                return found
+        for resource in self.lab.world.iter_by_type(type_):
+            if resource.id.name == name:
+                return resource
         raise AssertionError(f"no {type_} {name}")
 
     def reaches(self, nic: str, destination: str) -> bool:
@@ -99,7 +99,11 @@ class Stage:
 
     def writes(self) -> list[str]:
         """Every write that the lab has seen: ``PUT .../vnet1``."""
-        return [f"{each.method} {each.path}" for each in self.lab.trace if each.write]
+        return [
+            f"{trace_entry.method} {trace_entry.path}"
+            for trace_entry in self.lab.trace
+            if trace_entry.write
+        ]
 
 
 def below_heading(text: str) -> str:
@@ -111,14 +115,14 @@ def below_heading(text: str) -> str:
 
 @contextmanager
 def lab_in(
-    folder: Path, known: Identity, patch: pytest.MonkeyPatch
+    folder: Path, identity: Identity, patch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Lab, SteppedClock, dict[str, str]]]:
     """An empty lab, and this process pointed at it and at a folder by ``patch``.
 
     The lab's own paths are refused: the controller knows nothing but ARM.
     """
     clock = SteppedClock()
-    lab = Lab(clock, identity_=known, seed=1, refuse_lab_paths=True)
+    lab = Lab(clock, identity_=identity, seed=1, refuse_lab_paths=True)
     with LabServer(lab) as server:
         for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
             patch.delenv(name)

@@ -111,8 +111,8 @@ def running(vault: Vault, ca_file: Path) -> Iterator[Vault]:
             content = json.dumps(body).encode()
             self.send_response(status)
             if status == 401:
-                told = f'Bearer authorization="{vault.authority}", resource="{vault.resource}"'
-                self.send_header("WWW-Authenticate", told)
+                text = f'Bearer authorization="{vault.authority}", resource="{vault.resource}"'
+                self.send_header("WWW-Authenticate", text)
             self.send_header("Content-Type", "application/json; charset=utf-8")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

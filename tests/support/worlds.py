@@ -48,31 +48,31 @@ class Builder:
         """Create a resource, or replace its properties; done and active at once."""
         id_ = resource_id(type_, *names, provider=provider)
         body = {"id": str(id_), "name": id_.name, "type": id_.type, "properties": properties}
-        found = self.world.get(id_)
-        if found is None:
-            found = Resource(id_, body)
-            self.world.add(found)
-        found.body = body
-        found.active = copy.deepcopy(body)
-        found.hidden.update(hidden or {})
+        resource = self.world.get(id_)
+        if resource is None:
+            resource = Resource(id_, body)
+            self.world.add(resource)
+        resource.body = body
+        resource.active = copy.deepcopy(body)
+        resource.hidden.update(hidden or {})
         self.world.notify_listeners()
-        return found
+        return resource
 
     def patch(self, type_: str, *names: str, **properties: Any) -> Resource:
         """Change some properties of a resource."""
-        found = self.get(type_, *names)
-        return self.put(type_, *names, **(found.active_properties | properties))
+        resource = self.get(type_, *names)
+        return self.put(type_, *names, **(resource.active_properties | properties))
 
     def get(self, type_: str, *names: str, provider: str = NETWORK) -> Resource:
         """A resource that is there."""
-        found = self.world.get(resource_id(type_, *names, provider=provider))
-        assert found is not None, f"no {type_} {names}"
-        return found
+        resource = self.world.get(resource_id(type_, *names, provider=provider))
+        assert resource is not None, f"no {type_} {names}"
+        return resource
 
     def delete(self, type_: str, *names: str) -> None:
         """Take a resource away, with its children; peerings to a VNet become Disconnected."""
         id_ = resource_id(type_, *names)
-        found = self.get(type_, *names)
+        resource = self.get(type_, *names)
         if type_ == "virtualNetworks":
             gone = {ids.to_key(id_)}
             for peering in list(self.world.iter_by_type(f"{NETWORK}/{PEERINGS}")):
@@ -80,7 +80,7 @@ class Builder:
                 if ids.to_key(remote) in gone:
                     peering.active_properties["peeringState"] = "Disconnected"
         elif type_ == PEERINGS:
-            opposite = self._opposite(found)
+            opposite = self._opposite(resource)
             if opposite is not None:
                 opposite.active_properties["peeringState"] = "Disconnected"
         self.world.remove(id_)
@@ -200,12 +200,12 @@ class Builder:
 
     def machine(self, name: str, *nics: str) -> Resource:
         """A virtual machine."""
-        found = [reference("networkInterfaces", nic) for nic in nics]
+        rows = [reference("networkInterfaces", nic) for nic in nics]
         return self.put(
             "virtualMachines",
             name,
             provider="Microsoft.Compute",
-            networkProfile={"networkInterfaces": found},
+            networkProfile={"networkInterfaces": rows},
             osProfile={"computerName": name},
         )
 
@@ -243,9 +243,9 @@ class Builder:
     def _opposite(self, peering: Resource) -> Resource | None:
         own = ids.to_key(peering.id.parent or "")
         remote = peering.active_properties["remoteVirtualNetwork"]["id"]
-        for each in self.world.list_children(remote, "virtualNetworkPeerings"):
-            if ids.to_key(each.active_properties["remoteVirtualNetwork"]["id"]) == own:
-                return each
+        for child in self.world.list_children(remote, "virtualNetworkPeerings"):
+            if ids.to_key(child.active_properties["remoteVirtualNetwork"]["id"]) == own:
+                return child
         return None
 
 

@@ -154,15 +154,15 @@ def main() -> int:
     loaded = Direct()
     seconds = timed(lambda: build(loaded)) / 1000
     counts: dict[str, int] = {}
-    for each in loaded.lab.world.resources.values():
-        counts[each.id.type] = counts.get(each.id.type, 0) + 1
+    for item in loaded.lab.world.resources.values():
+        counts[item.id.type] = counts.get(item.id.type, 0) + 1
     print(f"built in {seconds:.1f} s: " + ", ".join(f"{n} {t}" for t, n in sorted(counts.items())))
     gc.collect()
-    found = sorted(reads(loaded))
-    p99 = found[int(len(found) * 0.99)]
+    items = sorted(reads(loaded))
+    p99 = items[int(len(items) * 0.99)]
     print(
-        f"GET: {len(found)} reads, median {statistics.median(found):.3f} ms, "
-        f"99th percentile {p99:.3f} ms, slowest {found[-1]:.2f} ms (limit {GET_MS:g} ms)"
+        f"GET: {len(items)} reads, median {statistics.median(items):.3f} ms, "
+        f"99th percentile {p99:.3f} ms, slowest {items[-1]:.2f} ms (limit {GET_MS:g} ms)"
     )
     slowest = 0.0
     for number in (1, 2):

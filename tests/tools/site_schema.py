@@ -33,24 +33,24 @@ PATTERNS = {
 
 def schema() -> dict[str, Any]:
     """The schema, with a description of every key."""
-    made = TypeAdapter(site.Site).json_schema(schema_generator=GenerateJsonSchema)
-    classes, defs = _docstrings(), made.pop("$defs")
-    made = {
+    body = TypeAdapter(site.Site).json_schema(schema_generator=GenerateJsonSchema)
+    classes, defs = _docstrings(), body.pop("$defs")
+    body = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"{schemas.ID}{schemas.SITE}",
         "title": "The site file of erfailover",
-        **{key: value for key, value in made.items() if key != "title"},
+        **{key: value for key, value in body.items() if key != "title"},
         "$defs": defs,
     }
-    for name, each in {"Site": made, **defs}.items():
-        each["description"] = classes[name][""]
-        for key, value in each.get("properties", {}).items():
+    for name, item in {"Site": body, **defs}.items():
+        item["description"] = classes[name][""]
+        for key, value in item.get("properties", {}).items():
             value.pop("title", None)
             assert key in classes[name], f"site.py: no text stands below {name}.{key}"
             value["description"] = classes[name][key]
-    _name_formats(made)
-    _leave_null_out(made)
-    return made
+    _name_formats(body)
+    _leave_null_out(body)
+    return body
 
 
 def text() -> str:
@@ -60,17 +60,17 @@ def text() -> str:
 
 def _docstrings() -> dict[str, dict[str, str]]:
     """By class, its own text (under the empty name) and that of each field."""
-    found: dict[str, dict[str, str]] = {}
-    nodes = [each for module in MODULES for each in ast.parse(inspect.getsource(module)).body]
+    by_name: dict[str, dict[str, str]] = {}
+    nodes = [stmt for module in MODULES for stmt in ast.parse(inspect.getsource(module)).body]
     for node in nodes:
         if isinstance(node, ast.ClassDef):
-            told = found.setdefault(node.name, {"": _plain(ast.get_docstring(node) or "")})
+            mapping = by_name.setdefault(node.name, {"": _plain(ast.get_docstring(node) or "")})
             for field, after in zip(node.body, node.body[1:], strict=False):
                 if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
                     assert isinstance(field.target, ast.Name)
                     assert isinstance(after.value, ast.Constant)
-                    told[field.target.id] = _plain(str(after.value.value))
-    return found
+                    mapping[field.target.id] = _plain(str(after.value.value))
+    return by_name
 
 
 def _plain(docstring: str) -> str:
@@ -84,11 +84,11 @@ def _name_formats(node: Any) -> None:
         if isinstance(format_, str) and format_ in PATTERNS:
             node.pop("format")
             node.update(PATTERNS[format_])
-        for each in node.values():
-            _name_formats(each)
+        for item in node.values():
+            _name_formats(item)
     elif isinstance(node, list):
-        for each in node:
-            _name_formats(each)
+        for item in node:
+            _name_formats(item)
 
 
 def _leave_null_out(node: Any) -> None:
@@ -96,16 +96,16 @@ def _leave_null_out(node: Any) -> None:
     if isinstance(node, dict):
         if node.get("default", "") is None:
             del node["default"]
-            left = [each for each in node["anyOf"] if each != {"type": "null"}]
-            node["anyOf"] = left
-            if len(left) == 1:
+            remaining = [item for item in node["anyOf"] if item != {"type": "null"}]
+            node["anyOf"] = remaining
+            if len(remaining) == 1:
                 del node["anyOf"]
-                node.update(left[0])
-        for each in node.values():
-            _leave_null_out(each)
+                node.update(remaining[0])
+        for value in node.values():
+            _leave_null_out(value)
     elif isinstance(node, list):
-        for each in node:
-            _leave_null_out(each)
+        for value in node:
+            _leave_null_out(value)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ def test_rich_shows_none_of_what_it_is_given(is_terminal: bool) -> None:
     table = Table(title=HOSTILE)
     table.add_column(Text(HOSTILE))
     table.add_row(Text(HOSTILE, style="red"))
-    for each in (HOSTILE, Text(HOSTILE, style="bold"), table):
-        console.print(each, markup=False)
+    for item in (HOSTILE, Text(HOSTILE, style="bold"), table):
+        console.print(item, markup=False)
     assert CONTROLS.search(re.sub(STYLE, "", out.getvalue())) is None
     assert "owned" in out.getvalue()
     drawn = Screen(colour=True).render(Text(HOSTILE, style="red"))
@@ -77,8 +77,8 @@ def test_no_result_has_any(capsys: pytest.CaptureFixture[str], form: str) -> Non
     output = Output(form)
     output.print_result(HOSTILE, {"name": HOSTILE})
     output.print_info(HOSTILE)
-    told = capsys.readouterr()
-    assert CONTROLS.search(told.out + told.err) is None
+    items = capsys.readouterr()
+    assert CONTROLS.search(items.out + items.err) is None
 
 
 def test_what_is_wrong_with_the_command_line_or_the_site_file_repeats_none(
@@ -97,8 +97,8 @@ def test_what_is_wrong_with_the_command_line_or_the_site_file_repeats_none(
         ["status", "--watch", "\x1b[31m5"],
     ):
         assert invoke(words) == 2
-        told = capsys.readouterr()
-        assert CONTROLS.search(told.out + told.err) is None, words
+        items = capsys.readouterr()
+        assert CONTROLS.search(items.out + items.err) is None, words
     assert sys.stdout.isatty() is False
 
 

@@ -79,8 +79,8 @@ class OneContextAdapter(HTTPAdapter):
         """As requests does, with the context instead of the authorities' file."""
         host, pool = super().build_connection_pool_key_attributes(request, True, cert)
         if host["scheme"] == "https":
-            told = verify if isinstance(verify, str) else certifi.where()
-            where = str(self._authorities or told)
+            text = verify if isinstance(verify, str) else certifi.where()
+            where = str(self._authorities or text)
             if where not in self._contexts:
                 self._contexts[where] = _build_tls_context(where)
             pool["ssl_context"] = self._contexts[where]

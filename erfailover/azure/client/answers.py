@@ -38,10 +38,10 @@ def wrap_parse_errors(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         log.debug("%s: not understood", what, exc_info=True)
-        said = redact(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        message = redact(f"{type(error).__name__}: {error}".splitlines()[0][:200])
         raise AzureFailure(
             AzureErrorKind.SERVER,
-            f"{what}: the answer is not what Azure's API describes ({said})",
+            f"{what}: the answer is not what Azure's API describes ({message})",
             "Something between here and Azure may have answered instead (a proxy, a sign-in page), "
             "or Azure failed. Run the same command again.",
         ) from error
@@ -54,10 +54,10 @@ def parse(content: bytes) -> Any:
         ValueError: it is no JSON, holds a number that is not finite or text that is not Unicode.
         RecursionError: it is nested too deeply.
     """
-    found = json.loads(content, parse_constant=_refuse, parse_float=_parse_finite)
+    value = json.loads(content, parse_constant=_refuse, parse_float=_parse_finite)
     if b"\\ud" in content.lower():  # half of a surrogate pair could not be printed
-        json.dumps(found, ensure_ascii=False).encode()
-    return found
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def parse_object(response: Any) -> dict[str, Any]:
@@ -69,15 +69,15 @@ def parse_object(response: Any) -> dict[str, Any]:
     return require_object(parse_body(response))
 
 
-def require_object(found: Any) -> dict[str, Any]:
+def require_object(value: Any) -> dict[str, Any]:
     """Return JSON that is an object.
 
     Raises:
         ValueError: it is none.
     """
-    if not isinstance(found, dict):
-        raise ValueError(f"expected an object, found {type(found).__name__}")
-    return found
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object, found {type(value).__name__}")
+    return value
 
 
 def parse_resource(response: Any) -> dict[str, Any]:
@@ -86,13 +86,13 @@ def parse_resource(response: Any) -> dict[str, Any]:
     Raises:
         ValueError: it has no id, no name, or no object of properties.
     """
-    found = parse_object(response)
-    texts = found.get("id"), found.get("name")
-    if not all(isinstance(each, str) and each for each in texts):
+    body = parse_object(response)
+    texts = body.get("id"), body.get("name")
+    if not all(isinstance(text, str) and text for text in texts):
         raise ValueError("expected a resource with an id and a name")
-    if not isinstance(found.get("properties", {}), dict):
+    if not isinstance(body.get("properties", {}), dict):
         raise ValueError("expected an object under 'properties'")
-    return found
+    return body
 
 
 def parse_page(response: Any) -> list[dict[str, Any]]:
@@ -104,14 +104,14 @@ def parse_page(response: Any) -> list[dict[str, Any]]:
     return parse_rows(parse_body(response))
 
 
-def parse_rows(found: Any) -> list[dict[str, Any]]:
+def parse_rows(value: Any) -> list[dict[str, Any]]:
     """Return the rows of JSON: an array, or what an object has under ``value``.
 
     Raises:
         ValueError: there is no array of objects in it.
     """
-    rows = found.get("value") if isinstance(found, dict) else found
-    if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+    rows = value.get("value") if isinstance(value, dict) else value
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("expected an array of objects")
     return rows
 
@@ -123,10 +123,10 @@ def parse_body(response: Any) -> Any:
         ValueError: it holds something else.
     """
     content: bytes = response.content
-    found = parse(content) if content.strip() else {}
-    if not isinstance(found, dict | list):
-        raise ValueError(f"expected an object, found {type(found).__name__}")
-    return found
+    result = parse(content) if content.strip() else {}
+    if not isinstance(result, dict | list):
+        raise ValueError(f"expected an object, found {type(result).__name__}")
+    return result
 
 
 def _refuse(name: str) -> float:

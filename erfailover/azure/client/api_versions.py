@@ -65,5 +65,5 @@ def find_version(call: Callable[..., Any]) -> str:
 
     with suppress(_NotSent):
         call("group", "name", **{STOP: stop})
-    found = _VERSION.search(urls[0])
-    return found.group() if found else ""
+    match = _VERSION.search(urls[0])
+    return match.group() if match else ""

@@ -65,7 +65,8 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
         if self._base is not None and not is_below(request.url, self._base):
             raise AzureFailure(
                 AzureErrorKind.REFUSED,
-                f"a {request.method} to {format_host(request.url)} was not sent: the address is none "
+                f"a {request.method} to {format_host(request.url)} was not sent: the address "
+                "is none "
                 f"of {format_host(self._base)}",
                 "An answer named that address. If a proxy rewrites answers, go around it.",
             )
@@ -84,7 +85,8 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
             raise AzureFailure(
                 AzureErrorKind.REFUSED,
                 f"a {request.method} to {format_host(request.url)} was redirected to "
-                f"{format_host(target) if '://' in target else target[:100]}, which is not followed",
+                f"{format_host(target) if '://' in target else target[:100]}, which is not "
+                "followed",
                 "Azure redirects nothing: look for a proxy or a sign-in page in between.",
                 status=received.status_code,
             )
@@ -108,8 +110,8 @@ def is_below(url: str, base: str) -> bool:
         return False
     if one.auth or one.scheme != other.scheme or _get_port(one) != _get_port(other):
         return False
-    host, wanted = _normalize_host(one), _normalize_host(other)
-    return bool(wanted) and (host == wanted or host.endswith(f".{wanted}"))
+    host, desired = _normalize_host(one), _normalize_host(other)
+    return bool(desired) and (host == desired or host.endswith(f".{desired}"))
 
 
 def format_host(url: str) -> str:

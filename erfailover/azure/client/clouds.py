@@ -93,18 +93,18 @@ def get_known_cloud(name: CloudName) -> Cloud:
             "core.chinacloudapi.cn",
         ),
     }[name]
-    found = get_arm_endpoints(setting)
+    arm_endpoints = get_arm_endpoints(setting)
     return Cloud(
         name,
-        found["resource_manager"].rstrip("/"),
-        found["credential_scopes"][0],
+        arm_endpoints["resource_manager"].rstrip("/"),
+        arm_endpoints["credential_scopes"][0],
         f"https://{authority}",
         suffix,
     )
 
 
 def resolve(
-    asked: CloudName | NamedCloud | CloudEndpoint,
+    requested: CloudName | NamedCloud | CloudEndpoint,
     environment: Mapping[str, str],
     folder: Path = Path(),
 ) -> Cloud:
@@ -115,7 +115,7 @@ def resolve(
     certificate authorities.
 
     Args:
-        asked: the site file's ``cloud``.
+        requested: the site file's ``cloud``.
         environment: variables.
         folder: what a relative path of ``ca`` starts from: the site file's.
 
@@ -123,14 +123,14 @@ def resolve(
         UsageFailure: a URL without https, or a file without certificate authorities.
     """
     ca: Path | None = None
-    if isinstance(asked, CloudEndpoint):
-        cloud = get_cloud_at(asked.endpoint, get_known_cloud("public"))
-        cloud = replace(cloud, authority=asked.authority.rstrip("/"))
+    if isinstance(requested, CloudEndpoint):
+        cloud = get_cloud_at(requested.endpoint, get_known_cloud("public"))
+        cloud = replace(cloud, authority=requested.authority.rstrip("/"))
         if cloud.name not in ("public", "usgovernment", "china"):
             cloud = replace(cloud, storage_suffix=None)
-        ca = folder / Path(asked.ca).expanduser() if asked.ca else None
+        ca = folder / Path(requested.ca).expanduser() if requested.ca else None
     else:
-        cloud = get_known_cloud(asked if isinstance(asked, str) else asked.name)
+        cloud = get_known_cloud(requested if isinstance(requested, str) else requested.name)
     endpoint = environment.get(ENDPOINT_VARIABLE)
     if endpoint:
         _check_https(ENDPOINT_VARIABLE, endpoint, "Set it to the management endpoint of your cloud")
@@ -142,8 +142,8 @@ def resolve(
             AUTHORITY_VARIABLE, authority, "Set it to the host that issues your cloud's tokens"
         )
         cloud = replace(cloud, authority=authority.rstrip("/"))
-    if not isinstance(asked, str):
-        cloud = replace(cloud, api_versions=asked.api_versions.to_dict())
+    if not isinstance(requested, str):
+        cloud = replace(cloud, api_versions=requested.api_versions.to_dict())
     for variable in CA_VARIABLES:
         if environment.get(variable):
             check_ca(Path(environment[variable]), variable)
@@ -185,8 +185,8 @@ def check_ca(file: Path, named_by: str) -> None:
             "openssl x509 -inform der -in FILE -out FILE.pem",
         ) from None
     except OSError as error:
-        found = (error.strerror or type(error).__name__).lower()
-        raise UsageFailure(f"{expected}, found: {found}", "Make it readable to you.") from None
+        actual = (error.strerror or type(error).__name__).lower()
+        raise UsageFailure(f"{expected}, found: {actual}", "Make it readable to you.") from None
 
 
 def _check_https(variable: str, url: str, remedy: str) -> None:

@@ -109,35 +109,45 @@ SEEN = {
     AzureErrorKind.OTHER_TENANT: "the subscription is in another tenant than this sign-in",
     AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "this identity does not see the subscription",
     AzureErrorKind.GROUP_NOT_FOUND: "the resource group does not exist",
-    AzureErrorKind.NOT_OFFERED: "this cloud or region does not offer the resource type or the API version",
+    AzureErrorKind.NOT_OFFERED: (
+        "this cloud or region does not offer the resource type or the API version"
+    ),
 }
 """What the kinds of ``PLACES`` mean, in words."""
 
 NOT_OFFERED_HINTS = {
-    "InvalidResourceType": "Azure does not know the resource type in this API version. Compare "
-    "with the versions that 'az provider show --namespace Microsoft.Network' lists",
-    "NoRegisteredProviderFound": "Either the subscription has not registered the resource "
-    "provider (az provider register --namespace Microsoft.Network), or the region does not offer "
-    "the API version yet: run the command again, then compare with the versions that 'az provider "
-    "show --namespace Microsoft.Network' lists",
-    "InvalidApiVersionParameter": "Azure does not know the API version; its message lists those "
-    "that it supports",
+    AzureErrorKind.InvalidResourceType: (
+        "Azure does not know the resource type in this API version. Compare with the versions"
+        " that 'az provider show --namespace Microsoft.Network' lists"
+    ),
+    AzureErrorKind.NoRegisteredProviderFound: (
+        "Either the subscription has not registered the resource provider (az provider "
+        "register --namespace Microsoft.Network), or the region does not offer the API "
+        "version yet: run the command again, then compare with the versions that 'az provider"
+        " show --namespace Microsoft.Network' lists"
+    ),
+    AzureErrorKind.InvalidApiVersionParameter: "Azure does not know the API version; its message lists those that it supports",
 }
 """What to do next about what is not offered, by code."""
 
 HINTS = {
-    AzureErrorKind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
+    AzureErrorKind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock "
+    "of this "
     "machine.",
-    AzureErrorKind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login --tenant ID). "
+    AzureErrorKind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login "
+    "--tenant ID). "
     "Otherwise name the tenant under tenants: in the site file (init: --tenant ID); a managed "
     "identity cannot sign in to it, a multi-tenant application or a guest user can.",
-    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the sign-in (az "
+    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the "
+    "sign-in (az "
     "account show), and whether the identity has a role in that subscription.",
     AzureErrorKind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
-    AzureErrorKind.NOT_OFFERED: "This says nothing about the resource. New versions reach regions one after "
+    AzureErrorKind.NOT_OFFERED: "This says nothing about the resource. New versions reach regions "
+    "one after "
     "another: run the command again, then compare with the versions that 'az provider show "
     "--namespace Microsoft.Network' lists.",
-    AzureErrorKind.CONTENTION: "Another operation holds it, or Azure gave a reason that is not known to "
+    AzureErrorKind.CONTENTION: "Another operation holds it, or Azure gave a reason that is not "
+    "known to "
     "pass or to stay. Run the same command again.",
     AzureErrorKind.SERVER: "Azure failed by itself; the same command can be run again.",
 }
@@ -248,14 +258,14 @@ def _translate_response(error: HttpResponseError, what: str) -> AzureFailure:
     code = code or headers.get("x-ms-error-code")  # Azure Storage says it here (documented)
     ended = isinstance(error.__cause__, OperationFailed)  # the status is that of a look at it
     kind = _classify(200 if ended else status, code, details)
-    said = f"{code or status}: {message}"
+    text = f"{code or status}: {message}"
     if kind is AzureErrorKind.REFUSED:
-        said = f"{what} was refused by Azure: {said}"
+        text = f"{what} was refused by Azure: {text}"
     else:
-        said = f"{what}: {SEEN[kind]} ({said})" if kind in SEEN else f"{what}: {said}"
+        text = f"{what}: {SEEN[kind]} ({text})" if kind in SEEN else f"{what}: {text}"
     return AzureFailure(
         kind,
-        said,
+        text,
         sign_in.explain_challenge(headers.get("WWW-Authenticate"))
         or NOT_OFFERED_HINTS.get(code or "", HINTS.get(kind))
         or find_advice(code, message),
@@ -275,9 +285,9 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     for name, unit_s in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
         if (seconds := _parse_seconds(headers.get(name), unit_s)) is not None:
             return seconds
-    told = headers.get("Retry-After")
-    seconds = _parse_seconds(told, 1.0)
-    return _parse_http_date_s(told) if seconds is None and told else seconds
+    text = headers.get("Retry-After")
+    seconds = _parse_seconds(text, 1.0)
+    return _parse_http_date_s(text) if seconds is None and text else seconds
 
 
 def _parse_seconds(text: str | None, unit_s: float) -> float | None:
@@ -335,14 +345,14 @@ def _parse_body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
         parsed: Any = parse(error.response.text().encode())  # type: ignore[union-attr]
     except Exception:
         parsed = {}
-    found = _lower_keys(parsed)
-    found = _lower_keys(found.get("error")) or found
-    listed = found.get("details")
-    rows = [_lower_keys(each) for each in (listed if isinstance(listed, list) else ())]
-    codes = [each["code"] for each in rows if isinstance(each.get("code"), str)]
-    detail_text = "; ".join(str(each["message"]) for each in rows if each.get("message"))
-    message = str(found.get("message") or sign_in.get_first_line(error))
-    code = found.get("code")
+    body = _lower_keys(parsed)
+    body = _lower_keys(body.get("error")) or body
+    value = body.get("details")
+    rows = [_lower_keys(item) for item in (value if isinstance(value, list) else ())]
+    codes = [row["code"] for row in rows if isinstance(row.get("code"), str)]
+    detail_text = "; ".join(str(row["message"]) for row in rows if row.get("message"))
+    message = str(body.get("message") or sign_in.get_first_line(error))
+    code = body.get("code")
     return (
         code if isinstance(code, str) and code else None,
         f"{message} ({detail_text})" if detail_text else message,
@@ -353,7 +363,7 @@ def _parse_body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
 def _lower_keys(value: Any) -> Mapping[str, Any]:
     """Lower the names in a JSON object (recorded: ``{"Error": {"Code": ...}}``)."""
     return (
-        {str(key).lower(): each for key, each in value.items()} if isinstance(value, dict) else {}
+        {str(key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
     )
 
 

@@ -63,10 +63,10 @@ def get_client_name(type_: str) -> str:
     Raises:
         ValueError: a type that erfailover has no business with.
     """
-    found = _CLIENTS.get(type_.lower())
-    if found is None:
+    actual = _CLIENTS.get(type_.lower())
+    if actual is None:
         raise ValueError(f"no client for resources of type {type_}")
-    return found
+    return actual
 
 
 def get_operations(clients: Clients, type_: str) -> Any:

@@ -241,7 +241,7 @@ class CadencePolling(ARMPolling):
             return answer
 
         try:
-            found = self._look(look)
+            value = self._look(look)
         except AzureFailure as failure:
             raise AzureFailure(
                 AzureErrorKind.OPERATION_LOST,
@@ -251,10 +251,10 @@ class CadencePolling(ARMPolling):
                 status=failure.status,
                 correlation_id=failure.correlation_id,
             ) from failure
-        if self._is_ending(found):
-            self._pipeline_response = found
+        if self._is_ending(value):
+            self._pipeline_response = value
             raise OperationFailed("Operation failed or canceled")
-        return found
+        return value
 
     def _look(self, look: Callable[[], Any]) -> Any:
         """Look, for ``LOOK_S`` at most while Azure fails by itself: the resource may tell more."""

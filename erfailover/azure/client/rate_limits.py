@@ -117,9 +117,9 @@ class RateLimiter:
         """
         ids = list(resource_ids)
         with deadlines.apply_deadline(self.clock.now() + within_s):
-            for subscription in {parse_subscription(each) for each in ids} - {None}:
-                mine = [each for each in ids if parse_subscription(each) == subscription]
-                self._wait_for("PUT", str(subscription), is_network(mine[0]), len(mine))
+            for subscription in {parse_subscription(id_) for id_ in ids} - {None}:
+                lines = [id_ for id_ in ids if parse_subscription(id_) == subscription]
+                self._wait_for("PUT", str(subscription), is_network(lines[0]), len(lines))
         with self._lock:
             self._prepaid.update(map(parse_path, ids))
 
@@ -158,7 +158,8 @@ class RateLimiter:
                 if self.clock.now() + wait_s > deadlines.get_deadline():
                     raise AzureFailure(
                         AzureErrorKind.THROTTLED,
-                        f"Azure's limit on {kind} leaves no room for another {format_duration(wait_s)}, "
+                        f"Azure's limit on {kind} leaves no room for another "
+                        f"{format_duration(wait_s)}, "
                         "which is longer than this request may wait",
                         "Run the same command again later; whoever else uses this identity shares "
                         "the limit.",
@@ -217,12 +218,12 @@ class RateLimiter:
         """Apply what a response reports as left: other clients use the same bucket."""
         subscription = parse_subscription(url)
         kind = KINDS.get(method, WRITES)
-        left = headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}")
-        if subscription is None or left is None or not left.isdecimal():
+        remaining = headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}")
+        if subscription is None or remaining is None or not remaining.isdecimal():
             return
         with self._lock:
             bucket = self._get_bucket(kind, subscription, self.clock.now())
-            bucket.tokens = min(bucket.tokens, float(left))
+            bucket.tokens = min(bucket.tokens, float(remaining))
 
     def record_refusal(self, method: str, url: str, wait_s: float) -> None:
         """Record that Azure throttled a request: this run sends none before its time is up.
@@ -266,14 +267,14 @@ def is_network(url: str) -> bool:
 
 def parse_path(url: str) -> str:
     """Return what a URL names, in lower case: a resource id."""
-    found = url.lower().partition("?")[0]
-    return found[found.find("/subscriptions/") :]
+    actual = url.lower().partition("?")[0]
+    return actual[actual.find("/subscriptions/") :]
 
 
 def parse_subscription(url: str) -> str | None:
     """Return the subscription that a URL names, in lower case."""
-    _, found, rest = url.lower().partition("/subscriptions/")
-    return rest.split("/", 1)[0].split("?", 1)[0] or None if found else None
+    _, actual, rest = url.lower().partition("/subscriptions/")
+    return rest.split("/", 1)[0].split("?", 1)[0] or None if actual else None
 
 
 def is_exhausted(headers: Mapping[str, str]) -> bool:

@@ -49,7 +49,7 @@ class LoggedTransport(BoundedTransport):
 def _log_answer(request: Any, began: float, status: int, headers: Mapping[str, str]) -> None:
     fields = _build_fields(request, began)
     correlation = next((headers[name] for name in CORRELATION if headers.get(name)), None)
-    left = {
+    remaining = {
         name.lower().removeprefix(REMAINING): value
         for name, value in headers.items()
         if name.lower().startswith(REMAINING)
@@ -63,7 +63,7 @@ def _log_answer(request: Any, began: float, status: int, headers: Mapping[str, s
         correlation or "none",
         extra={
             "fields": fields
-            | {"status": status, "correlation_id": correlation, "remaining": left}
+            | {"status": status, "correlation_id": correlation, "remaining": remaining}
             | ({"retry_after": headers["Retry-After"]} if headers.get("Retry-After") else {})
         },
     )
@@ -101,7 +101,7 @@ def shorten_url(url: str) -> str:
     """
     parts = urlsplit(url)
     pieces = unquote(parts.path).strip("/").split("/")
-    lower = [each.lower() for each in pieces]
+    lower = [piece.lower() for piece in pieces]
     if lower[:1] == ["subscriptions"] and lower[2:3] == ["resourcegroups"]:
         named = pieces[3:4] + (pieces[6:] if lower[4:5] == ["providers"] else pieces[4:])
         where = "/".join(named)
@@ -110,7 +110,7 @@ def shorten_url(url: str) -> str:
     else:
         where = f"{parts.netloc.rpartition('@')[2]}/{'/'.join(pieces)}"
     rest = "&".join(
-        each for each in query(parts.query).split("&") if not each.startswith("api-version=")
+        part for part in query(parts.query).split("&") if not part.startswith("api-version=")
     )
     return f"{where}?{rest}" if rest else where
 

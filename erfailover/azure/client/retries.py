@@ -161,11 +161,11 @@ class Retries:
         failure = state.outcome.exception() if state.outcome else None
         if not isinstance(failure, AzureFailure):
             return 0.0
-        told = failure.retry_after_s
-        if told is not None and failure.kind is not AzureErrorKind.CONTENTION:
-            return max(told, LEAST_S) + self.jitter()
+        value = failure.retry_after_s
+        if value is not None and failure.kind is not AzureErrorKind.CONTENTION:
+            return max(value, LEAST_S) + self.jitter()
         grown = WAIT_S.get(failure.kind, 2.0) * 2.0 ** (state.attempt_number - 1)
-        return min(grown, told or MOST_S, MOST_S) + self.jitter()
+        return min(grown, value or MOST_S, MOST_S) + self.jitter()
 
     def _tell(self, state: RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome else None

@@ -56,23 +56,23 @@ class SharedCredential:
         """
         key = (scopes, tenant_id, tuple(sorted(kwargs.items())))
         with self._lock:
-            kept = self._tokens.get(key)
-            left_s = kept.expires_on - time.time() if kept else 0.0
-            if kept and not claims and (left_s > FRESH_S or _is_fresh(left_s, self._again_at)):
-                return kept
-            if self._failed and time.monotonic() - self._failed[0] < FAILED_S and not kept:
+            items = self._tokens.get(key)
+            left_s = items.expires_on - time.time() if items else 0.0
+            if items and not claims and (left_s > FRESH_S or _is_fresh(left_s, self._again_at)):
+                return items
+            if self._failed and time.monotonic() - self._failed[0] < FAILED_S and not items:
                 raise ClientAuthenticationError(message=str(self._failed[1]))
             try:
                 token = self._get_credential().get_token(
                     *scopes, claims=claims, tenant_id=tenant_id, **kwargs
                 )
             except AzureError as error:
-                if kept is None or claims or left_s <= AGAIN_S:
+                if items is None or claims or left_s <= AGAIN_S:
                     self._failed = (time.monotonic(), error)
                     raise
                 self._again_at = time.monotonic() + AGAIN_S
                 log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
-                return kept
+                return items
             self._tokens[key] = token
             self._failed = None
             return token
@@ -95,7 +95,7 @@ class SharedCredential:
         if left_s >= lasts_s:
             return
         with self._lock:
-            kept = dict(self._tokens)
+            by_name = dict(self._tokens)
             self._forget()
         try:
             self.get_token(scope)
@@ -104,7 +104,7 @@ class SharedCredential:
                 raise
             log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
             with self._lock:
-                self._tokens = {**kept, **self._tokens}
+                self._tokens = {**by_name, **self._tokens}
                 self._failed = None
 
     def renew(self) -> None:

@@ -37,15 +37,15 @@ def format_attempts(error: Exception) -> str:
     several lines. A credential that has worked before fails without the chain around it.
     """
     text = str(error)
-    tried = [_join_lines(each) for each in re.split(r"\n\t", text)[1:]]
+    tried = [_join_lines(part) for part in re.split(r"\n\t", text)[1:]]
     if not tried:
         return _join_lines(text) if _is_telling(text) else get_first_line(error)
-    telling = [each for each in tried if _is_telling(each) or not _is_not_set_up(each)]
-    others = [each.partition(":")[0] for each in tried if each not in telling]
-    said = [each if _is_telling(each) else each[:LONGEST] for each in telling]
+    telling = [name for name in tried if _is_telling(name) or not _is_not_set_up(name)]
+    others = [name.partition(":")[0] for name in tried if name not in telling]
+    lines = [name if _is_telling(name) else name[:LONGEST] for name in telling]
     if others:
-        said.append(f"not set up: {', '.join(others)}")
-    return "; ".join(said)
+        lines.append(f"not set up: {', '.join(others)}")
+    return "; ".join(lines)
 
 
 def suggest_remedy(text: str) -> str | None:

@@ -64,10 +64,10 @@ class OneTenant(SharedCredential):
         try:
             return super().get_token(*scopes, claims=claims, tenant_id=self.tenant, **kwargs)
         except ClientAuthenticationError as error:
-            said = sign_in.format_attempts(error).partition(" Content: {")[
+            message = sign_in.format_attempts(error).partition(" Content: {")[
                 0
             ]  # repeats the same as JSON
-            why = redact(strip_queries(said))
+            why = redact(strip_queries(message))
             raise AzureFailure(
                 AzureErrorKind.OTHER_TENANT,
                 f"no token of tenant {self.tenant} (credential {self.kind}): {why}",

@@ -61,10 +61,12 @@ def discover(
         role: _read_hub(reader, role, hubs[role], body or {}, gateways[role])
         for role, body in zip(Role, bodies, strict=True)
     }
-    remotes = {each.lower(): each for body in bodies for each in _list_remotes(body or {})}
+    remotes = {remote.lower(): remote for body in bodies for remote in _list_remotes(body or {})}
     own = [facts[role].hub for role in Role]
-    hub_keys = {each.lower() for each in own}
-    others = [each for key, each in remotes.items() if key not in hub_keys and is_network(each)]
+    hub_keys = {name.lower() for name in own}
+    others = [
+        remote for key, remote in remotes.items() if key not in hub_keys and is_network(remote)
+    ]
     stub = Site(
         site="adopting",
         primary=Hub(own[0], facts[Role.PRIMARY].gateway),
@@ -79,26 +81,32 @@ def discover(
 def _list_remotes(hub: Body) -> list[str]:
     """Return the ids of the VNets that a hub is peered with."""
     peerings = list_objects(get_section(hub, "properties").get("virtualNetworkPeerings"))
-    return [_reference(each, "remoteVirtualNetwork") for each in peerings]
+    return [_reference(peering, "remoteVirtualNetwork") for peering in peerings]
 
 
 def _read_hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | None) -> HubFacts:
     """Return a hub's gateway: the one named, or the one that fits its role; and those beside it."""
-    ids = list({each.lower(): each for each in (*list_gateway_ids(body), gateway) if each}.values())
-    read = run_all(reader.clock, [partial(reader.get, each) for each in ids])
-    known = [(id_, each) for id_, each in zip(ids, read, strict=True) if each is not None]
-    found = known
+    ids = list(
+        {
+            gateway_id_.lower(): gateway_id_
+            for gateway_id_ in (*list_gateway_ids(body), gateway)
+            if gateway_id_
+        }.values()
+    )
+    read = run_all(reader.clock, [partial(reader.get, id_) for id_ in ids])
+    rows = [(id_, row) for id_, row in zip(ids, read, strict=True) if row is not None]
+    items = rows
     if gateway:
-        found = [pair for pair in known if pair[0].lower() == gateway.lower()]
-    elif len(found) > 1:
-        found = [pair for pair in found if _get_gateway_type(pair[1]) == USUAL[role]]
-    if len(found) != 1:
-        listed = ", ".join(get_last_name(each) for each in ids) or "none"
+        items = [pair for pair in rows if pair[0].lower() == gateway.lower()]
+    elif len(items) > 1:
+        items = [pair for pair in items if _get_gateway_type(pair[1]) == USUAL[role]]
+    if len(items) != 1:
+        text = ", ".join(get_last_name(id_) for id_ in ids) or "none"
         raise UsageFailure(
-            f"{get_last_name(hub)}: expected one gateway that serves the {role} path, found {listed}",
+            f"{get_last_name(hub)}: expected one gateway that serves the {role} path, found {text}",
             f"Name it: --{role}-gateway ID.",
         )
-    gateway_id, whole_body = canonicalize(found[0][0]), found[0][1]
+    gateway_id, whole_body = canonicalize(items[0][0]), items[0][1]
     properties = get_section(whole_body, "properties")
     traits = [parse_text(get_section(properties, "sku").get("name")) or "SKU unknown"]
     if parse_bool(properties.get("activeActive")):
@@ -107,9 +115,7 @@ def _read_hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | N
     traits += [f"AS {asn}"] if asn else []
     kind = _get_gateway_type(whole_body)
     beside = tuple(
-        (get_last_name(id_), _get_gateway_type(each))
-        for id_, each in known
-        if each is not whole_body
+        (get_last_name(id_), _get_gateway_type(row)) for id_, row in rows if row is not whole_body
     )
     places, unread = _read_locations(reader, gateway_id) if kind == EXPRESSROUTE else ((), ())
     hub_id = select_id(body, hub)
@@ -117,8 +123,8 @@ def _read_hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | N
 
 
 def _get_gateway_type(gateway: Body) -> str:
-    found = get_section(gateway, "properties").get("gatewayType")
-    return parse_text(found, GATEWAY_TYPES) or VPN
+    value = get_section(gateway, "properties").get("gatewayType")
+    return parse_text(value, GATEWAY_TYPES) or VPN
 
 
 def _read_locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -129,28 +135,28 @@ def _read_locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], t
     """
     group = get_group_id(gateway_id)
     try:
-        listed = reader.list_group_resources(group) or []
+        rows = reader.list_group_resources(group) or []
         ids = [
-            parse_text(each.get("id"))
-            for each in listed
-            if parse_text(each.get("type")).lower() == CONNECTION.lower() and each.get("id")
+            parse_text(row.get("id"))
+            for row in rows
+            if parse_text(row.get("type")).lower() == CONNECTION.lower() and row.get("id")
         ]
-        connections = run_all(reader.clock, [partial(reader.get, each) for each in ids])
+        connections = run_all(reader.clock, [partial(reader.get, id_) for id_ in ids])
         circuits = sorted(
             circuit
-            for each in connections
-            if each is not None
-            and _reference(each, "virtualNetworkGateway1").lower() == gateway_id.lower()
-            and (circuit := _reference(each, "peer"))
+            for connection in connections
+            if connection is not None
+            and _reference(connection, "virtualNetworkGateway1").lower() == gateway_id.lower()
+            and (circuit := _reference(connection, "peer"))
         )
-        places = run_all(reader.clock, [partial(_place, reader, each) for each in circuits])
+        places = run_all(reader.clock, [partial(_place, reader, name) for name in circuits])
     except AzureFailure as failure:
         return (), (f"an unknown location ({failure.message})",)
-    known = {each for each in places if each is not None}
+    names = {place for place in places if place is not None}
     unread = [
-        get_last_name(id_) for id_, each in zip(circuits, places, strict=True) if each is None
+        get_last_name(id_) for id_, place in zip(circuits, places, strict=True) if place is None
     ]
-    return tuple(sorted(known)), tuple(f"an unknown location ({each})" for each in sorted(unread))
+    return tuple(sorted(names)), tuple(f"an unknown location ({name})" for name in sorted(unread))
 
 
 def _place(reader: Reader, circuit_id: str) -> str | None:

@@ -34,22 +34,22 @@ def read(
     Raises:
         AzureFailure: as for any read.
     """
-    wanted = [each for each in PROVIDERS if each == "network" or machines or each in pinned]
-    asked = [(provider, each) for provider in wanted for each in subscriptions]
-    found = run_all(reader.clock, [partial(_read_offers, reader, *each) for each in asked])
+    desired = [name for name in PROVIDERS if name == "network" or machines or name in pinned]
+    requested = [(provider, subscription) for provider in desired for subscription in subscriptions]
+    rows = run_all(reader.clock, [partial(_read_offers, reader, *pair) for pair in requested])
     offers: dict[str, tuple[Offers, ...]] = {}
-    for (provider, _), listed in zip(asked, found, strict=True):
-        offers[provider] = (*offers.get(provider, ()), listed)
-    used = {each: reader.get_api_version(each) for each in wanted}
+    for (provider, _), body in zip(requested, rows, strict=True):
+        offers[provider] = (*offers.get(provider, ()), body)
+    used = {name: reader.get_api_version(name) for name in desired}
     return ApiVersions(offers, tuple(dict.fromkeys(regions)), used, pinned)
 
 
 def _read_offers(reader: Reader, provider: str, subscription: str) -> Offers:
     path = f"/subscriptions/{subscription}/providers/{PROVIDERS[provider]}"
-    found = reader.ask("GET", path, PROVIDER_API).body.get("resourceTypes")
+    value = reader.ask("GET", path, PROVIDER_API).body.get("resourceTypes")
     return {
-        parse_text(each.get("resourceType")).lower(): Offer(
-            tuple(list_texts(each.get("apiVersions"))), tuple(list_texts(each.get("locations")))
+        parse_text(row.get("resourceType")).lower(): Offer(
+            tuple(list_texts(row.get("apiVersions"))), tuple(list_texts(row.get("locations")))
         )
-        for each in list_objects(found)
+        for row in list_objects(value)
     }

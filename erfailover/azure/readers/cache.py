@@ -92,8 +92,8 @@ class ReadingCache:
     def invalidate(self, *resource_ids: str) -> None:
         """Discard what was read of resources that this run has written to."""
         with self._lock:
-            for each in resource_ids:
-                self._changed[each.lower()] = next(self._numbers)
+            for resource_id_ in resource_ids:
+                self._changed[resource_id_.lower()] = next(self._numbers)
 
     def get_network_body(self, network_id: str, max_age_s: float) -> Body | None:
         """Return a VNet as ARM JSON, its peerings included; None if there is none.
@@ -110,10 +110,10 @@ class ReadingCache:
         subscription = get_subscription(key)
         if subscription in self._many:
             read = partial(self._list, subscription)
-            listed = self._get_shared(f"list {subscription}", max_age_s, read, of)
-            if listed is not None and key in listed:
-                found: Body = listed[key]
-                return found
+            shared = self._get_shared(f"list {subscription}", max_age_s, read, of)
+            if shared is not None and key in shared:
+                document: Body = shared[key]
+                return document
         body: Body | None = self._get_shared(key, max_age_s, partial(self._get, network_id), of)
         return body
 
@@ -180,9 +180,9 @@ class ReadingCache:
 
         What it is besides does not change within a command, and is not read again.
         """
-        known = self._known.get(role)
-        if known is not None and known.bgp:
-            return gateways.with_routes(self.reader, known, READ_DEADLINE_S, cadence)
+        gateway = self._known.get(role)
+        if gateway is not None and gateway.bgp:
+            return gateways.with_routes(self.reader, gateway, READ_DEADLINE_S, cadence)
         tables = ("get_learned_routes",)
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
@@ -213,94 +213,98 @@ class ReadingCache:
         """
         since = self.reader.clock.now() - max_age_s
         ids = [self.site.build_network_id(name) for name in networks]
-        listed = [each for each in ids if get_subscription(each).lower() in self._many]
-        by_list = set(listed)
+        lines = [id_ for id_ in ids if get_subscription(id_).lower() in self._many]
+        by_list = set(lines)
         work: list[Callable[[], _Found]] = [
-            partial(self._get_networks, [each], since, of) for each in ids if each not in by_list
+            partial(self._get_networks, [id_], since, of) for id_ in ids if id_ not in by_list
         ]
-        work.append(partial(self._get_networks, listed, since, of))
+        work.append(partial(self._get_networks, lines, since, of))
         gateways: dict[Role, Gateway] = {}
 
         def read_gateway(of: Role) -> _Found:
-            found = read_outcome(partial(self.get_gateway, of, gateway_age_s))
-            if isinstance(found, Reading) and found.value is not None:
-                gateways[of] = found.value
-            return {f"gateway {of}": found}
+            outcome = read_outcome(partial(self.get_gateway, of, gateway_age_s))
+            if isinstance(outcome, Reading) and outcome.value is not None:
+                gateways[of] = outcome.value
+            return {f"gateway {of}": outcome}
 
         if role is not None:
             work.append(partial(read_gateway, role))
-        made: _Found = {}
+        by_name: _Found = {}
         for part in run_all(self.reader.clock, work):
-            made |= part
-        found = readings_of(made)
-        found.pop(f"gateway {role}", None)
+            by_name |= part
+        readings = readings_of(by_name)
+        readings.pop(f"gateway {role}", None)
         return SiteSnapshot(
             readers_network.format_utc_now(),
-            {id_: each.value for id_, each in found.items() if each.value is not None},
+            {id_: reading.value for id_, reading in readings.items() if reading.value is not None},
             gateways,
-            {id_: str(each.unknown) for id_, each in found.items() if each.value is None},
+            {
+                id_: str(reading.unknown)
+                for id_, reading in readings.items()
+                if reading.value is None
+            },
         )
 
     def _get_networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
         """Return some VNets, read since a moment: one list serves all that are listed."""
-        listed, clock = list(ids), self.reader.clock
+        lines, clock = list(ids), self.reader.clock
 
         def read(network_id: str) -> Outcome:
             return self._get_network(network_id, clock.now() - since, of or network_id)
 
-        found = {each.lower(): read(each) for each in listed[:1]}
-        if all(get_subscription(each).lower() in self._many for each in listed):
-            return found | {each.lower(): read(each) for each in listed[1:]}
-        alone = run_all(clock, [partial(read, each) for each in listed[1:]])
-        return found | {key.lower(): each for key, each in zip(listed[1:], alone, strict=True)}
+        by_name = {name.lower(): read(name) for name in lines[:1]}
+        if all(get_subscription(name).lower() in self._many for name in lines):
+            return by_name | {name.lower(): read(name) for name in lines[1:]}
+        alone = run_all(clock, [partial(read, name) for name in lines[1:]])
+        return by_name | {key.lower(): item for key, item in zip(lines[1:], alone, strict=True)}
 
     def _get_network(self, network_id: str, max_age_s: float, of: str) -> Outcome:
-        found = read_outcome(partial(self._get_network_body, network_id, max_age_s, of))
-        if isinstance(found, AzureFailure):
-            return found
-        body: Body | None = found.value
+        outcome = read_outcome(partial(self._get_network_body, network_id, max_age_s, of))
+        if isinstance(outcome, AzureFailure):
+            return outcome
+        body: Body | None = outcome.value
         if body is None:
             return Reading(None, readers_network.explain_missing(network_id))
         return attempt(partial(self._parse, network_id.lower(), body))
 
     def _parse(self, key: str, body: Body) -> VirtualNetwork:
         """Return a VNet from its body; a hub's, with hundreds of peerings, once a reading."""
-        known = self._parsed.get(key)
-        if known is None or known[0] is not body:
-            known = self._parsed[key] = body, readers_network.parse_network(body, key)
-        return known[1]
+        items = self._parsed.get(key)
+        if items is None or items[0] is not body:
+            items = self._parsed[key] = body, readers_network.parse_network(body, key)
+        return items[1]
 
     def _get_shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
         """Return a reading that is young enough, made now if there is none."""
         clock = self.reader.clock
         with self._lock:
-            made, now = self._made.get(key), clock.now()
+            entry, now = self._made.get(key), clock.now()
             changed = self._changed.get(of.lower(), -1)
 
-            def serves(found: _Entry | None) -> bool:
-                if found is None or found.number < changed or _has_failed(found):
+            def serves(result: _Entry | None) -> bool:
+                if result is None or result.number < changed or _has_failed(result):
                     return False
-                return not found.is_older(max_age_s, now)
+                return not result.is_older(max_age_s, now)
 
-            mine = not serves(made)
-            if made is None or mine:
-                finished = made if made is not None and made.future.done() else None
-                made = self._made[key] = _Entry(now, next(self._numbers), Future(), finished)
-            elif not made.future.done() and max_age_s > 0 and serves(made.earlier):
-                made = made.earlier or made
-        if mine:
+            is_own = not serves(entry)
+            if entry is None or is_own:
+                finished = entry if entry is not None and entry.future.done() else None
+                entry = self._made[key] = _Entry(now, next(self._numbers), Future(), finished)
+            elif not entry.future.done() and max_age_s > 0 and serves(entry.earlier):
+                entry = entry.earlier or entry
+        if is_own:
             try:
-                found = read()
-                made.answered = found.answered_s if isinstance(found, Gateway) else clock.now()
-                made.future.set_result(found)
+                value = read()
+                entry.answered = value.answered_s if isinstance(value, Gateway) else clock.now()
+                entry.future.set_result(value)
             except BaseException as error:
-                made.future.set_exception(error)
-            made.earlier = None
+                entry.future.set_exception(error)
+            entry.earlier = None
             clock.notify()
-        while not clock.wait_for(made.future.done, 3600.0):
+        while not clock.wait_for(entry.future.done, 3600.0):
             continue
-        return made.future.result()
+        return entry.future.result()
 
 
-def _has_failed(made: _Entry) -> bool:
-    return made.future.done() and made.future.exception() is not None
+def _has_failed(entry: _Entry) -> bool:
+    return entry.future.done() and entry.future.exception() is not None

@@ -50,22 +50,22 @@ def read_circuits(reader: Reader, gateway_id: str, gateway_type: str | None = No
         gateway_id: the gateway.
         gateway_type: ``Vpn`` or ``ExpressRoute``; None if it is to be read as well.
     """
-    listed, told = _read_all(
+    value, body = _read_all(
         reader,
         [
             lambda: attempt(lambda: reader.list_connections(gateway_id)),
             lambda: _read_type(reader, gateway_id, gateway_type),
         ],
     )
-    bodies: list[Body] = listed.value or []
-    reads: list[Callable[[], Any]] = [partial(_read_connection, reader, each) for each in bodies]
-    express = told == EXPRESSROUTE
+    bodies: list[Body] = value.value or []
+    reads: list[Callable[[], Any]] = [partial(_read_connection, reader, row) for row in bodies]
+    express = body == EXPRESSROUTE
     if express:
         reads.append(partial(read_failover_tests, reader, gateway_id))
-    found = _read_all(reader, reads)
-    tests = found.pop() if express else None
-    connections = Reading(None if listed.value is None else tuple(found), listed.unknown)
-    return Circuits(gateway_id, told, connections, tests)
+    rows = _read_all(reader, reads)
+    tests = rows.pop() if express else None
+    connections = Reading(None if value.value is None else tuple(rows), value.unknown)
+    return Circuits(gateway_id, body, connections, tests)
 
 
 def read_circuits_by_role(reader: Reader, site: Site) -> dict[Role, Circuits]:
@@ -74,7 +74,7 @@ def read_circuits_by_role(reader: Reader, site: Site) -> dict[Role, Circuits]:
     return dict(
         zip(
             Role,
-            _read_all(reader, [partial(read_circuits, reader, each) for each in ids]),
+            _read_all(reader, [partial(read_circuits, reader, id_) for id_ in ids]),
             strict=True,
         )
     )
@@ -87,10 +87,10 @@ def read_stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     if not isinstance(drill, Drill):
         return None
     place = site.build_resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
-    found = attempt(lambda: reader.get(place))
-    if found.value is None:
-        return Reading(None, found.unknown or "it does not exist in Azure")
-    settings = get_section(found.value, "properties", "bgpSettings")
+    reading = attempt(lambda: reader.get(place))
+    if reading.value is None:
+        return Reading(None, reading.unknown or "it does not exist in Azure")
+    settings = get_section(reading.value, "properties", "bgpSettings")
     return Reading(parse_text(settings.get("bgpPeeringAddress")))
 
 
@@ -99,13 +99,13 @@ def read_edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, .
 
     None of a circuit that could not be read, and of a VPN gateway, which has no circuit.
     """
-    listed = attempt(lambda: reader.list_connections(gateway_id))
-    if listed.value is None:
-        return (EdgeSessions(f"of {get_last_name(gateway_id)}", None, {}, listed.unknown),)
-    peers = (parse_text(get_section(each, "properties", "peer").get("id")) for each in listed.value)
-    ids = {each.lower(): canonicalize(each) for each in peers if each}
+    reading = attempt(lambda: reader.list_connections(gateway_id))
+    if reading.value is None:
+        return (EdgeSessions(f"of {get_last_name(gateway_id)}", None, {}, reading.unknown),)
+    peers = (parse_text(get_section(row, "properties", "peer").get("id")) for row in reading.value)
+    ids = {peer.lower(): canonicalize(peer) for peer in peers if peer}
     return tuple(
-        _read_all(reader, [partial(_read_circuit_sessions, reader, each) for each in ids.values()])
+        _read_all(reader, [partial(_read_circuit_sessions, reader, id_) for id_ in ids.values()])
     )
 
 
@@ -166,47 +166,52 @@ def read_failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[Failov
 
     Published: getFailoverAllTestsDetails of virtualNetworkGateways, REST 2024-05-01.
     """
-    told = attempt(
+    reading = attempt(
         lambda: reader.read_gateway_action(
             gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
         )
     )
-    if told.value is None:
-        return Reading(None, told.unknown)
+    if reading.value is None:
+        return Reading(None, reading.unknown)
     return Reading(
-        tuple(sorted(map(parse_failover_test, told.value), key=lambda each: each.started))
+        tuple(
+            sorted(
+                map(parse_failover_test, reading.value),
+                key=lambda failover_test: failover_test.started,
+            )
+        )
     )
 
 
-def _read_type(reader: Reader, gateway_id: str, known: str | None) -> str:
-    if known is not None:
-        return known
+def _read_type(reader: Reader, gateway_id: str, known_type: str | None) -> str:
+    if known_type is not None:
+        return known_type
     body = attempt(lambda: reader.get(gateway_id)).value or {}
     return (
         parse_text(get_section(body, "properties").get("gatewayType"), (VPN, EXPRESSROUTE)) or VPN
     )
 
 
-def _read_connection(reader: Reader, listed: Body) -> Connection:
+def _read_connection(reader: Reader, row: Body) -> Connection:
     """One connection: its circuit at the same time, since the list names it already."""
-    properties = get_section(listed, "properties")
-    connection_id = canonicalize(parse_text(listed.get("id")))
+    properties = get_section(row, "properties")
+    connection_id = canonicalize(parse_text(row.get("id")))
     circuit_id = canonicalize(parse_text(get_section(properties, "peer").get("id"))) or None
-    found, circuit = _read_all(
+    value, circuit = _read_all(
         reader,
         [
             lambda: attempt(lambda: reader.get(connection_id)),
             lambda: _read_circuit(reader, circuit_id) if circuit_id else None,
         ],
     )
-    now = get_section(found.value or listed, "properties")
-    status = parse_text(now.get("connectionStatus"), CONNECTION_STATES) if found.value else ""
+    now = get_section(value.value or row, "properties")
+    status = parse_text(now.get("connectionStatus"), CONNECTION_STATES) if value.value else ""
     return Connection(
         id=connection_id,
-        name=parse_text(listed.get("name")) or get_last_name(connection_id),
+        name=parse_text(row.get("name")) or get_last_name(connection_id),
         type=parse_text(properties.get("connectionType"), CONNECTION_TYPES),
         provisioning_state=get_provisioning_state(now),
-        status=Reading(status or None, None if status else found.unknown),
+        status=Reading(status or None, None if status else value.unknown),
         circuit_id=circuit_id,
         circuit=circuit,
     )
@@ -242,12 +247,12 @@ def _read_circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
 
 def _find_private_peering(circuit: Body | None) -> Body:
     """Return the properties of a circuit's private peering; empty without one."""
-    found = (
-        get_section(each, "properties")
-        for each in list_objects(get_section(circuit, "properties").get("peerings"))
+    rows = (
+        get_section(row, "properties")
+        for row in list_objects(get_section(circuit, "properties").get("peerings"))
     )
-    kinds = ((parse_text(each.get("peeringType"), [PRIVATE_PEERING]), each) for each in found)
-    return next((each for kind, each in kinds if kind == PRIVATE_PEERING), {})
+    kinds = ((parse_text(row.get("peeringType"), [PRIVATE_PEERING]), row) for row in rows)
+    return next((row for kind, row in kinds if kind == PRIVATE_PEERING), {})
 
 
 @wrap_parse_errors("a site failover test")

@@ -86,21 +86,21 @@ class DoctorSources:
 
 
 def read(
-    asked: DoctorSources, site: Site, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sources: DoctorSources, site: Site, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> DoctorFacts:
     """Everything that ``doctor`` judges, at this moment."""
-    reader = asked.reader
+    reader = sources.reader
     outside = DoctorFacts(
         now(),
-        asked.endpoint,
+        sources.endpoint,
         Reading(None, "Azure was not reached"),
         SiteSnapshot(now().isoformat(), {}, {}),
-        lease=attempt(asked.store.look),
-        journal=attempt(partial(_describe_damage, asked.store)),
+        lease=attempt(sources.store.look),
+        journal=attempt(partial(_describe_damage, sources.store)),
         hosts=tuple(
             run_all(
                 reader.clock,
-                [partial(_resolve_host, what, url) for what, url in asked.hosts.items()],
+                [partial(_resolve_host, what, url) for what, url in sources.hosts.items()],
             )
         ),
     )
@@ -111,7 +111,7 @@ def read(
         first = reader.ask("GET", path, PERMISSIONS_API)
     except AzureFailure as failure:
         only = (
-            len({get_subscription(each) for each in permissions.list_groups(site)}) == 1
+            len({get_subscription(group) for group in permissions.list_groups(site)}) == 1
             and not site.tenants
         )
         if failure.kind in CONCERNS_ALL or (only and failure.kind in CONCERNS_SUBSCRIPTION):
@@ -134,11 +134,11 @@ def _describe_damage(store: Store) -> str:
 def _read_facts(reader: Reader, site: Site, met: DoctorFacts) -> DoctorFacts:
     """Return what Azure says, all of it asked at once."""
     groups = permissions.list_groups(site)
-    named = [each for on in ActionScope for each in permissions.list_resources(site, on)]
-    places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
+    named = [resource for on in ActionScope for resource in permissions.list_resources(site, on)]
+    places = tuple(dict.fromkeys(group.lower() for group in (*groups, *named)))
     probes = site.probes.values()
     asking = tuple(
-        site.build_machine_id(each.machine) for each in probes if isinstance(each, NextHop)
+        site.build_machine_id(probe.machine) for probe in probes if isinstance(probe, NextHop)
     )
     parts: Mapping[str, Callable[[], Any]] = {
         "observed": partial(network.observe, reader, site),
@@ -160,40 +160,40 @@ def _read_facts(reader: Reader, site: Site, met: DoctorFacts) -> DoctorFacts:
         ),
     }
     values = run_all(reader.clock, list(parts.values()))
-    found = dict(zip(parts, values, strict=True))
-    found["api_versions"] = attempt(partial(_read_api_versions, reader, site, found["observed"]))
-    found["observed"] = network.add_other_gateways(reader, site, found["observed"])
-    gateways = found["observed"].gateways
-    found["circuits"] = {role: each for role, each in found["circuits"].items() if role in gateways}
-    return replace(met, **found)
+    body = dict(zip(parts, values, strict=True))
+    body["api_versions"] = attempt(partial(_read_api_versions, reader, site, body["observed"]))
+    body["observed"] = network.add_other_gateways(reader, site, body["observed"])
+    gateways = body["observed"].gateways
+    body["circuits"] = {role: item for role, item in body["circuits"].items() if role in gateways}
+    return replace(met, **body)
 
 
 def _read_each(reader: Reader, keys: Sequence[K], read_: Callable[[K], T]) -> dict[K, Reading[T]]:
     """One reading for each of several keys, at once; ids as keys are put in lower case."""
-    found = run_all(reader.clock, [partial(attempt, partial(read_, key)) for key in keys])
-    return {type(key)(key.lower()): each for key, each in zip(keys, found, strict=True)}
+    readings = run_all(reader.clock, [partial(attempt, partial(read_, key)) for key in keys])
+    return {type(key)(key.lower()): reading for key, reading in zip(keys, readings, strict=True)}
 
 
 def _parse_identity(answer: Answer | None) -> Reading[Identity]:
-    told = answer.claims if answer else {}
-    if not told:
+    body = answer.claims if answer else {}
+    if not body:
         return Reading(None, "it cannot be read")
-    user = told.get("upn") or told.get("unique_name") or told.get("preferred_username")
-    application = told.get("appid") or told.get("azp") or "unknown"
-    kind = "user" if user and told.get("idtyp") != "app" else "application"
+    user = body.get("upn") or body.get("unique_name") or body.get("preferred_username")
+    application = body.get("appid") or body.get("azp") or "unknown"
+    kind = "user" if user and body.get("idtyp") != "app" else "application"
     name = user if kind == "user" else application
-    managed = "xms_mirid" in told  # the resource id of the managed identity (seen in public)
-    object_id, tenant = str(told.get("oid", "")), str(told.get("tid", ""))
+    managed = "xms_mirid" in body  # the resource id of the managed identity (seen in public)
+    object_id, tenant = str(body.get("oid", "")), str(body.get("tid", ""))
     return Reading(Identity(str(name), kind, object_id, tenant, managed))
 
 
 def _sign_ins(reader: Reader, site: Site) -> dict[str, Reading[SignIn]]:
     """How each subscription is signed in to; nothing if there is one, and one tenant."""
-    groups = {get_subscription(each): each for each in permissions.list_groups(site)}
+    groups = {get_subscription(group): group for group in permissions.list_groups(site)}
     if not site.tenants and len(groups) == 1:
         return {}
-    found = _read_each(reader, tuple(groups.values()), partial(_sign_in, reader))
-    return {subscription: found[group.lower()] for subscription, group in groups.items()}
+    readings = _read_each(reader, tuple(groups.values()), partial(_sign_in, reader))
+    return {subscription: readings[group.lower()] for subscription, group in groups.items()}
 
 
 def _sign_in(reader: Reader, group: str) -> SignIn:
@@ -220,42 +220,42 @@ def _parse_date(answer: Answer | None) -> Reading[datetime]:
 
 @wrap_parse_errors("list of permissions")
 def _read_grants(reader: Reader, place: str) -> tuple[permissions.Grant, ...]:
-    listed = reader.ask_rows(f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
+    rows = reader.ask_rows(f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     return tuple(
         permissions.Grant(
-            tuple(list_texts(each.get("actions"))), tuple(list_texts(each.get("notActions")))
+            tuple(list_texts(row.get("actions"))), tuple(list_texts(row.get("notActions")))
         )
-        for each in listed
+        for row in rows
     )
 
 
 @wrap_parse_errors("list of locks")
 def _read_locks(reader: Reader, group: str) -> tuple[Lock, ...]:
-    listed = reader.ask_rows(f"{group}{AUTHORIZATION}/locks", LOCKS_API)
+    rows = reader.ask_rows(f"{group}{AUTHORIZATION}/locks", LOCKS_API)
     return tuple(
         Lock(
-            parse_text(each.get("name")),
-            parse_text(each.get("id")).rsplit("/providers/Microsoft.Authorization/locks/", 1)[0],
-            parse_text(get_section(each, "properties").get("level")),
+            parse_text(row.get("name")),
+            parse_text(row.get("id")).rsplit("/providers/Microsoft.Authorization/locks/", 1)[0],
+            parse_text(get_section(row, "properties").get("level")),
         )
-        for each in listed
+        for row in rows
     )
 
 
 @wrap_parse_errors("check of eligible roles")
 def _read_eligible_roles(reader: Reader, group: str) -> tuple[EligibleRole, ...]:
     """Return the roles that the identity may activate at a group or above, and which it has."""
-    mine, path = {"$filter": "asTarget()"}, f"{group}{AUTHORIZATION}/role"
+    by_name, path = {"$filter": "asTarget()"}, f"{group}{AUTHORIZATION}/role"
     active = {
-        _parse_assignment(each)
-        for each in reader.ask_rows(f"{path}AssignmentScheduleInstances", PIM_API, mine)
+        _parse_assignment(ask_row)
+        for ask_row in reader.ask_rows(f"{path}AssignmentScheduleInstances", PIM_API, by_name)
     }
-    found = reader.ask_rows(f"{path}EligibilityScheduleInstances", PIM_API, mine)
+    rows = reader.ask_rows(f"{path}EligibilityScheduleInstances", PIM_API, by_name)
     return tuple(
         EligibleRole(
-            _get_role_name(each), _parse_assignment(each)[1], _parse_assignment(each) in active
+            _get_role_name(row), _parse_assignment(row)[1], _parse_assignment(row) in active
         )
-        for each in found
+        for row in rows
     )
 
 
@@ -278,8 +278,14 @@ def _find_watcher(reader: Reader, machine_id: str) -> Watcher:
 
 @wrap_parse_errors("check of api-versions")
 def _read_api_versions(reader: Reader, site: Site, observed: SiteSnapshot) -> ApiVersions:
-    subscriptions = dict.fromkeys(get_subscription(each) for each in permissions.list_groups(site))
-    regions = [each.location for each in observed.networks.values() if each.location]
+    subscriptions = dict.fromkeys(
+        get_subscription(group) for group in permissions.list_groups(site)
+    )
+    regions = [
+        virtual_network.location
+        for virtual_network in observed.networks.values()
+        if virtual_network.location
+    ]
     machines = bool(permissions.list_resources(site, ActionScope.MACHINE))
     return api_versions.read(
         reader, list(subscriptions), regions, site.api_versions, machines=machines
@@ -288,23 +294,23 @@ def _read_api_versions(reader: Reader, site: Site, observed: SiteSnapshot) -> Ap
 
 @wrap_parse_errors("list of deny assignments")
 def _read_denials(reader: Reader, group: str) -> tuple[DenyAssignment, ...]:
-    found = reader.ask_rows(f"{group}{AUTHORIZATION}/denyAssignments", DENIALS_API)
-    return tuple(map(_parse_denial, found))
+    rows = reader.ask_rows(f"{group}{AUTHORIZATION}/denyAssignments", DENIALS_API)
+    return tuple(map(_parse_denial, rows))
 
 
 def _parse_denial(row: dict[str, Any]) -> DenyAssignment:
     properties = get_section(row, "properties")
     grants = (
         permissions.Grant(
-            tuple(list_texts(each.get("actions"))), tuple(list_texts(each.get("notActions")))
+            tuple(list_texts(body.get("actions"))), tuple(list_texts(body.get("notActions")))
         )
-        for each in list_objects(properties.get("permissions"))
+        for body in list_objects(properties.get("permissions"))
     )
     principals, excluded = (
         tuple(
             id_
-            for each in list_objects(properties.get(name))
-            if (id_ := parse_text(each.get("id")).lower())
+            for body in list_objects(properties.get(name))
+            if (id_ := parse_text(body.get("id")).lower())
         )
         for name in ("principals", "excludePrincipals")
     )
@@ -336,27 +342,27 @@ def _check_policies(reader: Reader, site: Site, group: str) -> Policies:
         details = {"resourceContent": content, "apiVersion": version, "scope": owner}
         question = {"resourceDetails": details}
         answer = reader.ask("POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question)
-        found = get_section(answer.body, "contentEvaluationResult")
-        for each in list_objects(found.get("policyEvaluations")):
-            effect = parse_text(get_section(each, "effectDetails").get("policyEffect")) or "deny"
-            verdict = parse_text(each.get("evaluationResult"))
+        section = get_section(answer.body, "contentEvaluationResult")
+        for row in list_objects(section.get("policyEvaluations")):
+            effect = parse_text(get_section(row, "effectDetails").get("policyEffect")) or "deny"
+            verdict = parse_text(row.get("evaluationResult"))
             if verdict.lower() == "noncompliant" and effect.lower() == "deny":
-                assignment = parse_text(get_section(each, "policyInfo").get("policyAssignmentId"))
+                assignment = parse_text(get_section(row, "policyInfo").get("policyAssignmentId"))
                 denials.append((peering.name, assignment))
     path = f"{group}{AUTHORIZATION}/policyAssignments"
     assigned = reader.ask_rows(path, ASSIGNMENTS_API, {"$filter": "atScope()"})
     above = [
-        parse_text(get_section(each, "properties").get("displayName"))
-        or parse_text(each.get("name"))
-        for each in assigned
-        if "/managementgroups/" in parse_text(each.get("id")).lower()
+        parse_text(get_section(body, "properties").get("displayName"))
+        or parse_text(body.get("name"))
+        for body in assigned
+        if "/managementgroups/" in parse_text(body.get("id")).lower()
     ]
     return Policies(tuple(denials), tuple(above))
 
 
 def _iter_peerings(site: Site, group: str) -> Iterator[tuple[str, SitePeering, str]]:
     """One peering of each kind whose network is in a group: the network, it, the other one."""
-    seen = set()
+    visited = set()
     for spoke in site.spokes:
         for role in Role:
             hub = site.build_network_id(site.get_hub(role).virtual_network)
@@ -366,8 +372,8 @@ def _iter_peerings(site: Site, group: str) -> Iterator[tuple[str, SitePeering, s
                 ("inward", hub, spoke.get_inward(role), own),
             ):
                 inside = resource_ids.get_group_id(owner).lower() == group.lower()
-                if inside and (kind, role) not in seen:
-                    seen.add((kind, role))
+                if inside and (kind, role) not in visited:
+                    visited.add((kind, role))
                     yield owner, peering, remote
 
 
@@ -379,12 +385,12 @@ def _read_gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
         raise Failure(f"{get_last_name(gateway_id)} does not exist in Azure")
     properties = get_section(body, "properties")
     addresses = []
-    for each in list_objects(properties.get("ipConfigurations")):
-        address = parse_text(get_section(each, "properties", "publicIPAddress").get("id"))
+    for row in list_objects(properties.get("ipConfigurations")):
+        address = parse_text(get_section(row, "properties", "publicIPAddress").get("id"))
         if address:
-            found = attempt(partial(reader.get, address)).value
+            document = attempt(partial(reader.get, address)).value
             addresses.append(
-                (get_last_name(address), parse_text(get_section(found, "sku").get("name")))
+                (get_last_name(address), parse_text(get_section(document, "sku").get("name")))
             )
     return GatewayDetail(
         name=parse_text(body.get("name")) or get_last_name(gateway_id),
@@ -442,7 +448,7 @@ def _load(reader: Reader, site: Site, now: datetime) -> GatewayLoad:
 
 def _read_remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]]:
     """Return what is left of Azure's limits, from the headers of a GET and of a POST."""
-    groups = {get_subscription(each): each for each in permissions.list_groups(site)}
+    groups = {get_subscription(name): name for name in permissions.list_groups(site)}
     asks: dict[tuple[str, str], Callable[[], Answer]] = {}
     version = reader.get_api_version("network")
     for subscription, group in groups.items():
@@ -460,10 +466,10 @@ def _read_remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading
 
 @wrap_parse_errors("headers of an answer")
 def _ask_remaining(ask: Callable[[], Answer], kind: str) -> int:
-    told = ask().headers.get(f"{LEFT}{kind}", "")
-    if not told.isdecimal():
+    text = ask().headers.get(f"{LEFT}{kind}", "")
+    if not text.isdecimal():
         raise Failure("Azure did not say")
-    return int(told)
+    return int(text)
 
 
 def _resolve_host(what: str, url: str) -> HostReachability:
@@ -478,7 +484,7 @@ def _resolve_host(what: str, url: str) -> HostReachability:
 
 def _resolve_addresses(host: str) -> tuple[IPv4Address, ...]:
     try:
-        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        rows = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
         raise Failure(f"{host} cannot be resolved: {error.strerror or error}") from None
-    return tuple({IPv4Address(each[4][0]): None for each in found})
+    return tuple({IPv4Address(pair[4][0]): None for pair in rows})

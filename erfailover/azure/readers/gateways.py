@@ -33,22 +33,22 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
         Failure: it could not be read.
     """
     observed = observe(reader, site, [role], [], [ROUTES], DEADLINE_S)
-    found = observed.gateways.get(role)
-    if found is None:
+    gateway = observed.gateways.get(role)
+    if gateway is None:
         raise Failure("; ".join(observed.unknown.values()) or "it could not be read")
-    rows = found.learned_routes.value
-    if found.bgp and (not rows or any(row.origin in conditions.EXTERNAL for row in rows)):
-        peers = attempt(lambda: read_table(reader, found.id, PEERS, DEADLINE_S))
-        return with_static_tunnels(reader, site, replace(found, peers=peers), DEADLINE_S)
-    if found.static_tunnels is not None:
-        return found
+    rows = gateway.learned_routes.value
+    if gateway.bgp and (not rows or any(row.origin in conditions.EXTERNAL for row in rows)):
+        peers = attempt(lambda: read_table(reader, gateway.id, PEERS, DEADLINE_S))
+        return with_static_tunnels(reader, site, replace(gateway, peers=peers), DEADLINE_S)
+    if gateway.static_tunnels is not None:
+        return gateway
     # Without routes by BGP, connections without it may carry something, whatever the peers are.
-    alone = with_static_tunnels(reader, site, replace(found, peers=Reading(())), DEADLINE_S)
-    return replace(found, static_tunnels=alone.static_tunnels)
+    alone = with_static_tunnels(reader, site, replace(gateway, peers=Reading(())), DEADLINE_S)
+    return replace(gateway, static_tunnels=alone.static_tunnels)
 
 
 def with_routes(
-    reader: Reader, known: Gateway, deadline_s: float, cadence: PollSchedule
+    reader: Reader, gateway: Gateway, deadline_s: float, cadence: PollSchedule
 ) -> Gateway:
     """Return a gateway that was read before with its learned routes alone, read now.
 
@@ -57,11 +57,11 @@ def with_routes(
     """
     answered: list[float] = []
     read = read_outcome(
-        lambda: read_table(reader, known.id, ROUTES, deadline_s, answered.append, cadence)
+        lambda: read_table(reader, gateway.id, ROUTES, deadline_s, answered.append, cadence)
     )
     routes = build_readings({ROUTES: read})[ROUTES]
     return replace(
-        known,
+        gateway,
         peers=NOT_ASKED,
         learned_routes=routes,
         static_tunnels=None,

@@ -103,14 +103,14 @@ def observe(
             note = partial(answered.__setitem__, f"{role}/{action}")
             table = partial(read_table, reader, gateway_id, action, deadline_s, note)
             reads.append(_bind_key(f"{role}/{action}", table))
-    found = build_readings(dict(run_all(reader.clock, reads)))
-    observed = _build_observed(site, network_ids, roles, found)
+    readings = build_readings(dict(run_all(reader.clock, reads)))
+    observed = _build_observed(site, network_ids, roles, readings)
     if not tables:
         return observed
     gateways = {}
-    for role, each in observed.gateways.items():
+    for role, gateway in observed.gateways.items():
         first_s = min(at for key, at in answered.items() if key.startswith(f"{role}/"))
-        timely = replace(each, answered_s=first_s)
+        timely = replace(gateway, answered_s=first_s)
         gateways[role] = with_static_tunnels(reader, site, timely, deadline_s)
     return add_advertised_if_needed(reader, replace(observed, gateways=gateways), deadline_s)
 
@@ -119,7 +119,7 @@ def add_advertised_if_needed(
     reader: Reader, observed: SiteSnapshot, deadline_s: float = READ_DEADLINE_S
 ) -> SiteSnapshot:
     """Return a picture with what the gateways advertise, if a hub's summaries make it matter."""
-    if not any(each.summarized for each in observed.networks.values()):
+    if not any(network.summarized for network in observed.networks.values()):
         return observed
     return replace(observed, gateways=add_advertised(reader, observed.gateways, deadline_s))
 
@@ -129,50 +129,52 @@ def add_advertised(
 ) -> dict[Role, Gateway]:
     """Gateways with what they advertise to their Connected peers."""
     reads = [
-        partial(attempt, partial(_read_advertised, reader, each, deadline_s))
-        for each in gateways.values()
+        partial(attempt, partial(_read_advertised, reader, gateway, deadline_s))
+        for gateway in gateways.values()
     ]
-    found = run_all(reader.clock, reads)
+    readings = run_all(reader.clock, reads)
     return {
-        role: replace(each, advertised=told)
-        for (role, each), told in zip(gateways.items(), found, strict=True)
+        role: replace(gateway, advertised=reading)
+        for (role, gateway), reading in zip(gateways.items(), readings, strict=True)
     }
 
 
-def _read_advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4Network, ...]:
-    if found.peers.value is None:
-        raise AzureFailure(AzureErrorKind.SERVER, found.peers.unknown or "its peers are unknown")
-    peers = conditions.select_external_peers(found)
-    names = {each.neighbor for each in peers if each.state == conditions.CONNECTED}
+def _read_advertised(
+    reader: Reader, gateway: Gateway, deadline_s: float
+) -> tuple[IPv4Network, ...]:
+    if gateway.peers.value is None:
+        raise AzureFailure(AzureErrorKind.SERVER, gateway.peers.unknown or "its peers are unknown")
+    peers = conditions.select_external_peers(gateway)
+    names = {peer.neighbor for peer in peers if peer.state == conditions.CONNECTED}
     action = "get_advertised_routes"
     reads = [
-        partial(reader.read_gateway_action, found.id, action, deadline_s, peer=each)
-        for each in sorted(names)
+        partial(reader.read_gateway_action, gateway.id, action, deadline_s, peer=name)
+        for name in sorted(names)
     ]
     answers = run_all(reader.clock, reads)
-    with wrap_parse_errors(f"POST {shorten_id(found.id)}/{action}"):
+    with wrap_parse_errors(f"POST {shorten_id(gateway.id)}/{action}"):
         return tuple(
             sorted(
                 {
-                    each
+                    ipv4_prefix
                     for answer in answers
                     for row in answer
-                    for each in parse_ipv4_prefixes([row["network"]])
+                    for ipv4_prefix in parse_ipv4_prefixes([row["network"]])
                 }
             )
         )
 
 
-def with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
+def with_static_tunnels(reader: Reader, site: Site, gateway: Gateway, deadline_s: float) -> Gateway:
     """Return a gateway with its connections without BGP, if its BGP tables do not tell all."""
-    if found.type != VPN or not needs_static_tunnels(found, site.remote_prefixes):
-        return found
+    if gateway.type != VPN or not needs_static_tunnels(gateway, site.remote_prefixes):
+        return gateway
 
-    def is_static(listed: dict[str, Any]) -> bool:
-        return not found.bgp or not parse_bool(get_section(listed, "properties").get("enableBgp"))
+    def is_static(body: dict[str, Any]) -> bool:
+        return not gateway.bgp or not parse_bool(get_section(body, "properties").get("enableBgp"))
 
-    read = partial(read_tunnels, reader, found.id, deadline_s, is_static)
-    return replace(found, static_tunnels=attempt(read))
+    read = partial(read_tunnels, reader, gateway.id, deadline_s, is_static)
+    return replace(gateway, static_tunnels=attempt(read))
 
 
 def _bind_key(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
@@ -187,9 +189,9 @@ def _read_network(reader: Reader, network_id: str) -> VirtualNetwork | None:
 def _read_body(
     reader: Reader, resource_id: str, deadline_s: float, answered: Callable[[float], None]
 ) -> Body | None:
-    found = reader.get(resource_id, deadline_s)
+    body = reader.get(resource_id, deadline_s)
     answered(reader.clock.now())
-    return found
+    return body
 
 
 def read_table(
@@ -207,22 +209,22 @@ def read_table(
 
 
 def _build_observed(
-    site: Site, network_ids: Iterable[str], roles: Iterable[Role], found: dict[str, Reading[Any]]
+    site: Site, network_ids: Iterable[str], roles: Iterable[Role], readings: dict[str, Reading[Any]]
 ) -> SiteSnapshot:
     networks, unknown, gateways = {}, {}, {}
     for network_id in network_ids:
-        reading = found[network_id.lower()]
+        reading = readings[network_id.lower()]
         if reading.value is None:
             unknown[network_id.lower()] = reading.unknown or explain_missing(network_id)
         else:
             networks[network_id.lower()] = reading.value
     for role in roles:
         gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
-        body = found[f"{role}/gateway"]
+        body = readings[f"{role}/gateway"]
         if body.value is None:
             unknown[gateway_id.lower()] = body.unknown or explain_missing(gateway_id)
             continue
-        peers, routes = (found.get(f"{role}/{table}", NOT_ASKED) for table in TABLES)
+        peers, routes = (readings.get(f"{role}/{table}", NOT_ASKED) for table in TABLES)
         try:
             gateways[role] = parse_gateway(role, body.value, peers, routes, gateway_id)
         except AzureFailure as failure:
@@ -235,20 +237,22 @@ def add_other_gateways(reader: Reader, site: Site, observed: SiteSnapshot) -> Si
 
     Nothing is asked if there are none, which the VNets of the picture tell.
     """
-    found: dict[Role, list[str]] = {}
+    by_name: dict[Role, list[str]] = {}
     for role in Role:
         hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
         own = site.build_gateway_id(site.get_hub(role).gateway).lower()
-        found[role] = [each for each in (hub.gateways if hub else ()) if each.lower() != own]
+        by_name[role] = [
+            gateway for gateway in (hub.gateways if hub else ()) if gateway.lower() != own
+        ]
     reads = [
-        partial(_read_other_gateway, reader, site, role, each)
-        for role, ids in found.items()
-        for each in ids
+        partial(_read_other_gateway, reader, site, role, id_)
+        for role, ids in by_name.items()
+        for id_ in ids
     ]
     if not reads:
         return observed
-    read = [each for each in run_all(reader.clock, reads) if each is not None]
-    beside = {role: tuple(each for each in read if each.role is role) for role in Role}
+    read = [gateway for gateway in run_all(reader.clock, reads) if gateway is not None]
+    beside = {role: tuple(gateway for gateway in read if gateway.role is role) for role in Role}
     return replace(observed, beside=beside)
 
 
@@ -257,15 +261,15 @@ def _read_other_gateway(reader: Reader, site: Site, role: Role, gateway_id: str)
     reads = [
         _bind_key("body", partial(reader.get, gateway_id, within_s)),
         *(
-            _bind_key(each, partial(read_table, reader, gateway_id, each, within_s))
-            for each in TABLES
+            _bind_key(name, partial(read_table, reader, gateway_id, name, within_s))
+            for name in TABLES
         ),
     ]
-    found = build_readings(dict(run_all(reader.clock, reads)))
-    if not (body := found["body"].value):
+    readings = build_readings(dict(run_all(reader.clock, reads)))
+    if not (body := readings["body"].value):
         return None
     try:
-        peers, routes = (found[table] for table in TABLES)
+        peers, routes = (readings[table] for table in TABLES)
         read = parse_gateway(role, body, peers, routes, gateway_id)
     except AzureFailure:
         return None
@@ -274,15 +278,15 @@ def _read_other_gateway(reader: Reader, site: Site, role: Role, gateway_id: str)
 
 def list_gateway_ids(network: Body) -> list[str]:
     """Return the ids of the gateways in a VNet: the GatewaySubnet lists their configurations."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for subnet in list_objects(get_section(network, "properties").get("subnets")):
         if parse_text(subnet.get("name")).lower() != GATEWAY_SUBNET.lower():
             continue
-        for each in list_objects(get_section(subnet, "properties").get("ipConfigurations")):
-            gateway, _, _ = canonicalize(parse_text(each.get("id"))).partition("/ipConfigurations/")
+        for row in list_objects(get_section(subnet, "properties").get("ipConfigurations")):
+            gateway, _, _ = canonicalize(parse_text(row.get("id"))).partition("/ipConfigurations/")
             if "/virtualNetworkGateways/" in gateway:
-                found.setdefault(gateway.lower(), gateway)
-    return list(found.values())
+                by_name.setdefault(gateway.lower(), gateway)
+    return list(by_name.values())
 
 
 def format_utc_now() -> str:
@@ -321,7 +325,9 @@ def parse_network(body: Body, network_id: str = "") -> VirtualNetwork:
         gateways=tuple(list_gateway_ids(body)),
         tags={str(key): parse_text(value) for key, value in get_section(body, "tags").items()},
         peerings=tuple(
-            parse_peering(each, id_) for each in _list_peering_rows(properties) if _name(each)
+            parse_peering(peering_row, id_)
+            for peering_row in _list_peering_rows(properties)
+            if _name(peering_row)
         ),
         summarized=parse_ipv4_prefixes(
             get_section(properties, "summarizedGatewayPrefixes").get("addressPrefixes")
@@ -353,15 +359,15 @@ def parse_peering(body: Body, network_id: str) -> Peering:
 
 
 def _parse_space(properties: Body, name: str) -> tuple[str, ...] | None:
-    found = get_section(properties, name).get("addressPrefixes")
-    return None if found is None else tuple(list_texts(found))
+    value = get_section(properties, name).get("addressPrefixes")
+    return None if value is None else tuple(list_texts(value))
 
 
 def find_peering_row(network: Body | None, peering_id: str) -> Body | None:
     """Return a peering's ARM JSON in that of its VNet; None if there is none."""
-    wanted = canonicalize(peering_id).lower()
+    desired = canonicalize(peering_id).lower()
     for row in list_objects(get_section(network, "properties").get("virtualNetworkPeerings")):
-        if _build_peering_id(row, get_network_id(peering_id)).lower() == wanted:
+        if _build_peering_id(row, get_network_id(peering_id)).lower() == desired:
             return row
     return None
 
@@ -372,19 +378,19 @@ def _list_peering_rows(properties: Body) -> list[Body]:
     Raises:
         ValueError: something else: a VNet with peerings must not pass for one without.
     """
-    found = properties.get("virtualNetworkPeerings")
-    if found is not None and not isinstance(found, list):
+    value = properties.get("virtualNetworkPeerings")
+    if value is not None and not isinstance(value, list):
         raise ValueError("expected an array under 'virtualNetworkPeerings'")
-    return list_objects(found)
+    return list_objects(value)
 
 
-def select_id(body: Body, asked: str) -> str:
+def select_id(body: Body, requested: str) -> str:
     """Return the id of a resource: Azure's spelling of the one that was asked for, if there is one.
 
     Writes go to this id, so nothing else that the body says of itself counts.
     """
-    given = canonicalize(parse_text(body.get("id")))
-    return given if not asked or given.lower() == asked.lower() else canonicalize(asked)
+    value = canonicalize(parse_text(body.get("id")))
+    return value if not requested or value.lower() == requested.lower() else canonicalize(requested)
 
 
 def _name(body: Body) -> str:
@@ -432,8 +438,8 @@ def _list_bgp_addresses(settings: Body) -> tuple[str, ...]:
     169.254.22.255) are listed with each IP configuration (published: Set-AzVirtualNetworkGateway,
     example of a custom BGP address).
     """
-    found = [part.strip() for part in parse_text(settings.get("bgpPeeringAddress")).split(",")]
-    for each in list_objects(settings.get("bgpPeeringAddresses")):
-        found += list_texts(each.get("defaultBgpIpAddresses"))
-        found += list_texts(each.get("customBgpIpAddresses"))
-    return tuple(dict.fromkeys(filter(None, found)))
+    lines = [part.strip() for part in parse_text(settings.get("bgpPeeringAddress")).split(",")]
+    for row in list_objects(settings.get("bgpPeeringAddresses")):
+        lines += list_texts(row.get("defaultBgpIpAddresses"))
+        lines += list_texts(row.get("customBgpIpAddresses"))
+    return tuple(dict.fromkeys(filter(None, lines)))

@@ -42,45 +42,45 @@ def read_next_hop(
     interface = reader.get(interface_id) if interface_id else None
     if interface is None:
         raise Failure(f"{get_last_name(machine_id)} has no network interface that can be read")
-    asked = {
+    requested = {
         "targetResourceId": machine_id,
         "sourceIPAddress": _get_address(interface),
         "destinationIPAddress": str(address),
         "targetNicResourceId": interface_id,
     }
-    answer = reader.read_action(watcher, "get_next_hop", deadline_s, parameters=asked)
+    answer = reader.read_action(watcher, "get_next_hop", deadline_s, parameters=requested)
     return answer if isinstance(answer, dict) else {}
 
 
 def _read_machine(reader: Reader, machine_id: str) -> Body:
-    found = reader.get(machine_id)
-    if found is None:
+    body = reader.get(machine_id)
+    if body is None:
         raise Failure(f"{get_last_name(machine_id)} does not exist in Azure")
-    return found
+    return body
 
 
 def _find_watcher(reader: Reader, machine_id: str, machine: Body) -> tuple[str, str | None]:
     region = normalize_region(parse_text(machine.get("location")))
     scope = f"/subscriptions/{get_subscription(machine_id)}"
-    for each in reader.list_children(scope, NETWORK_WATCHER, "list_all"):
-        if normalize_region(parse_text(each.get("location"))) == region and each.get("id"):
-            return region, parse_text(each.get("id"))
+    for child in reader.list_children(scope, NETWORK_WATCHER, "list_all"):
+        if normalize_region(parse_text(child.get("location"))) == region and child.get("id"):
+            return region, parse_text(child.get("id"))
     return region, None
 
 
 def primary_interface(machine: Body) -> str | None:
     """Return the id of a machine's primary network interface; None if it has none."""
-    listed = list_objects(
+    objects = list_objects(
         get_section(machine, "properties", "networkProfile").get("networkInterfaces")
     )
-    first = [each for each in listed if get_section(each, "properties").get("primary")]
-    return next((id_ for each in (*first, *listed) if (id_ := parse_text(each.get("id")))), None)
+    first = [row for row in objects if get_section(row, "properties").get("primary")]
+    return next((id_ for row in (*first, *objects) if (id_ := parse_text(row.get("id")))), None)
 
 
 def _get_address(interface: Body) -> str:
-    listed = list_objects(get_section(interface, "properties").get("ipConfigurations"))
-    found = [get_section(each, "properties") for each in listed]
-    first = [each for each in found if each.get("primary")] or found
+    objects = list_objects(get_section(interface, "properties").get("ipConfigurations"))
+    rows = [get_section(row, "properties") for row in objects]
+    first = [row for row in rows if row.get("primary")] or rows
     address = parse_text(first[0].get("privateIPAddress")) if first else ""
     if not address:
         raise Failure(f"{interface.get('name')} has no private IPv4 address")

@@ -31,18 +31,18 @@ def ask(reader: Reader, site: Site) -> RegionAvailability:
     """
     place = normalize_region(site.location)
     machines = site.topology.machines.values() if site.topology else ()
-    sizes = sorted({each.size for each in machines})
-    images = sorted({each.image for each in machines})
+    sizes = sorted({machine.size for machine in machines})
+    images = sorted({machine.image for machine in machines})
     questions: list[Callable[[], Any]] = [partial(_read_provider, reader)]
     questions += [partial(_read_sizes, reader, place)] if sizes else []
-    questions += [partial(_has_image, reader, place, each) for each in images]
-    found = run_all(reader.clock, [partial(attempt, each) for each in questions])
-    provider, offered = found[0], found[1] if sizes else Reading({})
+    questions += [partial(_has_image, reader, place, image) for image in images]
+    readings = run_all(reader.clock, [partial(attempt, question) for question in questions])
+    provider, offered = readings[0], readings[1] if sizes else Reading({})
     return RegionAvailability(
         _map_reading(provider, _list_regions),
         _map_reading(provider, partial(_list_zones, place)),
         {size: _map_reading(offered, partial(_explain_unavailable, size)) for size in sizes},
-        dict(zip(images, found[1 + bool(sizes) :], strict=True)),
+        dict(zip(images, readings[1 + bool(sizes) :], strict=True)),
     )
 
 
@@ -52,16 +52,16 @@ def _map_reading(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
 
 def _read_provider(reader: Reader) -> dict[str, Any]:
     def call(clients: Clients) -> dict[str, Any]:
-        found = clients.resource.providers.get(NETWORK_PROVIDER).as_dict()
-        listed = list_objects(found.get("resourceTypes"))
-        return {parse_text(each.get("resourceType")).lower(): each for each in listed}
+        value = clients.resource.providers.get(NETWORK_PROVIDER).as_dict()
+        objects = list_objects(value.get("resourceTypes"))
+        return {parse_text(row.get("resourceType")).lower(): row for row in objects}
 
     return reader.call_clients(f"GET provider {NETWORK_PROVIDER}", call)
 
 
 def _list_regions(types: dict[str, Any]) -> frozenset[str]:
-    found = get_section(types, "virtualnetworkgateways")
-    return frozenset(map(normalize_region, list_texts(found.get("locations"))))
+    section = get_section(types, "virtualnetworkgateways")
+    return frozenset(map(normalize_region, list_texts(section.get("locations"))))
 
 
 def _list_zones(place: str, types: dict[str, Any]) -> frozenset[str]:
@@ -77,13 +77,13 @@ def _read_sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
     """Return the sizes of a region, in lower case, each with its restrictions."""
 
     def call(clients: Clients) -> dict[str, Iterable[Any]]:
-        listed = (
-            each.as_dict()
-            for each in clients.compute.resource_skus.list(filter=f"location eq '{place}'")
+        rows = (
+            item.as_dict()
+            for item in clients.compute.resource_skus.list(filter=f"location eq '{place}'")
         )
         return {
             parse_text(row.get("name")).lower(): list_objects(row.get("restrictions"))
-            for row in listed
+            for row in rows
             if row.get("resourceType") == "virtualMachines"
         }
 
@@ -94,9 +94,9 @@ def _explain_unavailable(size: str, offered: dict[str, Iterable[Any]]) -> str:
     """Why a size is not to be had; empty if it is. One that lacks a zone still is."""
     if size.lower() not in offered:
         return "is not offered in this region"
-    for each in offered[size.lower()]:
-        if each.get("type") == "Location":
-            return f"is restricted for this subscription: {each.get('reasonCode')}"
+    for item in offered[size.lower()]:
+        if item.get("type") == "Location":
+            return f"is restricted for this subscription: {item.get('reasonCode')}"
     return ""
 
 
@@ -104,8 +104,8 @@ def _has_image(reader: Reader, place: str, image: str) -> bool:
     publisher, offer, sku, version = image.split(":")
 
     def call(clients: Clients) -> bool:
-        listed = clients.compute.virtual_machine_images.list(place, publisher, offer, sku)
-        names = {str(each.name) for each in listed}
+        value = clients.compute.virtual_machine_images.list(place, publisher, offer, sku)
+        names = {str(item.name) for item in value}
         return bool(names) if version == "latest" else version in names
 
     try:

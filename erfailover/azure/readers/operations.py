@@ -22,7 +22,7 @@ DEADLINE_S = 15.0
 def read_operations(reader: Reader, providers: Iterable[str]) -> dict[str, Reading[frozenset[str]]]:
     """Return the actions that each resource provider publishes, in lower case."""
     names = list(providers)
-    reads = [partial(attempt, partial(_read, reader, each)) for each in names]
+    reads = [partial(attempt, partial(_read, reader, name)) for name in names]
     return dict(zip(names, run_all(reader.clock, reads), strict=True))
 
 
@@ -38,7 +38,7 @@ def _read(reader: Reader, provider: str) -> frozenset[str]:
 
 
 def _iter_names(body: dict[str, Any]) -> Iterator[str]:
-    listed = list_objects(body.get("operations"))
-    for each in list_objects(body.get("resourceTypes")):
-        listed += list_objects(each.get("operations"))
-    yield from (name.lower() for row in listed if (name := parse_text(row.get("name"))))
+    objects = list_objects(body.get("operations"))
+    for item in list_objects(body.get("resourceTypes")):
+        objects += list_objects(item.get("operations"))
+    yield from (name.lower() for row in objects if (name := parse_text(row.get("name"))))

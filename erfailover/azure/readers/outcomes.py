@@ -34,11 +34,11 @@ def build_readings(outcomes: Mapping[str, Outcome]) -> dict[str, Reading[Any]]:
     Raises:
         AzureFailure: no read had an answer, or none was signed in.
     """
-    failures = [each for each in outcomes.values() if isinstance(each, AzureFailure)]
-    common = [each for each in failures if each.kind in CONCERNS_ALL]
+    failures = [outcome for outcome in outcomes.values() if isinstance(outcome, AzureFailure)]
+    common = [failure for failure in failures if failure.kind in CONCERNS_ALL]
     if common and len(common) == len(outcomes):
         raise common[0]
     return {
-        key: Reading(None, each.message) if isinstance(each, AzureFailure) else each
-        for key, each in outcomes.items()
+        key: Reading(None, outcome.message) if isinstance(outcome, AzureFailure) else outcome
+        for key, outcome in outcomes.items()
     }

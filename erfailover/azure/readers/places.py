@@ -29,8 +29,8 @@ def networks_of(reader: Reader, site: Site, probes: dict[str, Probe]) -> dict[st
         partial(attempt, partial(_network_of, reader, site, source, is_interface=is_interface))
         for source, is_interface in sources.items()
     ]
-    found = run_all(reader.clock, reads)
-    return {source: each.value for source, each in zip(sources, found, strict=True)}
+    readings = run_all(reader.clock, reads)
+    return {source: reading.value for source, reading in zip(sources, readings, strict=True)}
 
 
 def _network_of(reader: Reader, site: Site, source: str, *, is_interface: bool) -> str | None:
@@ -41,8 +41,8 @@ def _network_of(reader: Reader, site: Site, source: str, *, is_interface: bool) 
     interface = reader.get(interface_id) if interface_id else None
     if interface is None:
         return None
-    for each in list_objects(get_section(interface, "properties").get("ipConfigurations")):
-        subnet_id = parse_text(get_section(each, "properties", "subnet").get("id"))
+    for row in list_objects(get_section(interface, "properties").get("ipConfigurations")):
+        subnet_id = parse_text(get_section(row, "properties", "subnet").get("id"))
         if subnet_id:
             return get_network_id(subnet_id)
     return None

@@ -37,12 +37,12 @@ Work = Callable[[], list[ProbeResult]]
 
 
 def build_work(
-    reader: Reader, site: Site, wanted: Mapping[str, Probe], expected: Expected
+    reader: Reader, site: Site, selected: Mapping[str, Probe], expected: Expected
 ) -> list[Work]:
     """Return what asks the probes that Azure answers, to be done all at once."""
     by_machine: dict[str, dict[str, MachineProbe]] = {}
     asks: list[Work] = []
-    for name, probe in wanted.items():
+    for name, probe in selected.items():
         if isinstance(probe, RUN_COMMAND):
             by_machine.setdefault(site.build_machine_id(probe.machine).lower(), {})[name] = probe
         elif isinstance(probe, InterfaceRoute):
@@ -80,13 +80,13 @@ def _ask_next_hop(
 ) -> list[ProbeResult]:
     began = reader.clock.now()
     machine = site.build_machine_id(probe.machine)
-    asked = attempt(
+    reading = attempt(
         partial(network_watcher.read_next_hop, reader, machine, probe.address, probe.timeout_s)
     )
     answer = (
-        Answer(None, asked.unknown or "no answer")
-        if asked.value is None
-        else judge_next_hop(asked.value, probe)
+        Answer(None, reading.unknown or "no answer")
+        if reading.value is None
+        else judge_next_hop(reading.value, probe)
     )
     return [results.build_result(name, probe, _set_duration(reader, answer, began), expected)]
 
@@ -97,21 +97,21 @@ def _ask_machine(
     """Ask the probes of one machine, in as few commands as their output allows."""
     machine = next(iter(probes.values())).machine
     system = _read_system(reader, site.build_machine_id(machine))
-    found = []
+    rows = []
     for names in machine_scripts.group_names(probes):
         began = reader.clock.now()
-        asked = [probes[name] for name in names]
-        output = _run_script(reader, site, machine, asked, system)
+        requested = [probes[name] for name in names]
+        output = _run_script(reader, site, machine, requested, system)
         took_s = round(reader.clock.now() - began, 1)
         for name, probe, answer in zip(
-            names, asked, machine_scripts.parse_answers(output, asked, took_s), strict=True
+            names, requested, machine_scripts.parse_answers(output, requested, took_s), strict=True
         ):
             if isinstance(probe, MachinePing) and probe.through and answer.up and expected[name]:
                 answer = _set_duration(
                     reader, _check_nat(reader, site, probe, system, answer), began
                 )
-            found.append(results.build_result(name, probe, answer, expected[name]))
-    return found
+            rows.append(results.build_result(name, probe, answer, expected[name]))
+    return rows
 
 
 def _check_nat(
@@ -125,10 +125,12 @@ def _check_nat(
         if tried:
             _run_script(reader, site, probe.machine, [probe], system)
         try:
-            said = reader.run_command(
+            command_result = reader.run_command(
                 nat, machine_scripts.build_nat_script(probe.ping), probe.timeout_s
             )
-            looked = machine_scripts.parse_nat_answer(said.stdout or said.stderr, probe)
+            looked = machine_scripts.parse_nat_answer(
+                command_result.stdout or command_result.stderr, probe
+            )
         except AzureFailure as failure:
             looked = Answer(None, failure.message)
         if looked.up is not False:
@@ -152,16 +154,16 @@ def _read_system(reader: Reader, machine_id: str) -> System:
 def _run_script(
     reader: Reader, site: Site, machine: str, probes: Iterable[MachineProbe], system: System
 ) -> str:
-    asked = list(probes)
-    deadline_s = max(each.timeout_s for each in asked)
-    lines = machine_scripts.build_script(asked, system)
+    requested = list(probes)
+    deadline_s = max(item.timeout_s for item in requested)
+    lines = machine_scripts.build_script(requested, system)
     try:
-        said = reader.run_command(
+        command_result = reader.run_command(
             site.build_machine_id(machine), lines, deadline_s, system.command_id
         )
     except AzureFailure as failure:
         return failure.message
-    return said.stdout or said.stderr
+    return command_result.stdout or command_result.stderr
 
 
 def _set_duration(reader: Reader, answer: Answer, began: float) -> Answer:

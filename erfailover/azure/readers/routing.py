@@ -91,10 +91,10 @@ def read(
         return body
 
     ids = [site.build_network_id(name) for name in dict.fromkeys(site.list_network_names())]
-    wanted: list[Callable[[], Any]] = [partial(_read_network, look, each) for each in ids]
-    wanted += [partial(_read_static_prefixes, reader, site, role) for role in roles]
+    desired: list[Callable[[], Any]] = [partial(_read_network, look, id_) for id_ in ids]
+    desired += [partial(_read_static_prefixes, reader, site, role) for role in roles]
     gateway_id = site.build_gateway_id(site.backup.gateway)
-    wanted += [
+    desired += [
         partial(read_tunnels, reader, gateway_id, DEADLINE_S),
         partial(
             _read_leaving_gateway,
@@ -102,7 +102,9 @@ def read(
             leaving_gateway or partial(gateways.leaving, reader, site),
         ),
     ]
-    *first, around, left = run_all(reader.clock, [partial(attempt, each) for each in wanted])
+    *first, around, remaining = run_all(
+        reader.clock, [partial(attempt, function) for function in desired]
+    )
     networks: dict[str, Reading[VnetRouting]] = {
         id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
     }
@@ -112,12 +114,12 @@ def read(
     tables, servers = _read_referenced(reader, site, networks)
     kinds = _read_gateway_types(reader, site, tables)
     hubs = [site.build_network_id(site.get_hub(role).virtual_network).lower() for role in Role]
-    asked = [each for each in networks if leaving is None or each in (*hubs, *hinted)]
+    lines = [network for network in networks if leaving is None or network in (*hubs, *hinted)]
     managed = run_all(
-        reader.clock, [partial(attempt, partial(_read_managed, reader, each)) for each in asked]
+        reader.clock, [partial(attempt, partial(_read_managed, reader, name)) for name in lines]
     )
-    by_id = dict(zip(asked, managed, strict=True))
-    return RoutingEnvironment(networks, tables, kinds, servers, static, around, left, by_id)
+    by_id = dict(zip(lines, managed, strict=True))
+    return RoutingEnvironment(networks, tables, kinds, servers, static, around, remaining, by_id)
 
 
 def _read_referenced(
@@ -133,15 +135,15 @@ def _read_referenced(
         for role, id_ in hubs.items()
         if (hub := networks[id_].value) is not None and hub.get_subnet(ROUTE_SERVER_SUBNET)
     ]
-    found: list[Reading[Any]] = run_all(
+    readings: list[Reading[Any]] = run_all(
         reader.clock,
         [
-            *(partial(attempt, partial(_read_table, reader, each)) for each in keys),
+            *(partial(attempt, partial(_read_table, reader, key)) for key in keys),
             *(partial(attempt, partial(_list_route_servers, reader, hubs[role])) for role in hosts),
         ],
     )
-    tables = dict(zip(keys, found, strict=False))
-    return tables, dict(zip(hosts, found[len(keys) :], strict=True))
+    tables = dict(zip(keys, readings, strict=False))
+    return tables, dict(zip(hosts, readings[len(keys) :], strict=True))
 
 
 def _iter_table_ids(
@@ -167,19 +169,19 @@ def _read_gateway_types(
     if not any(named):
         return {}
     ids = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
-    found = run_all(
+    readings = run_all(
         reader.clock,
-        [partial(attempt, partial(_read_gateway_type, reader, each)) for each in ids],
+        [partial(attempt, partial(_read_gateway_type, reader, id_)) for id_ in ids],
     )
-    return dict(zip(Role, found, strict=True))
+    return dict(zip(Role, readings, strict=True))
 
 
 @wrap_parse_errors("GET of a gateway")
 def _read_gateway_type(reader: Reader, gateway_id: str) -> str:
-    found = get_section(read_required(reader, gateway_id, DEADLINE_S), "properties").get(
+    value = get_section(read_required(reader, gateway_id, DEADLINE_S), "properties").get(
         "gatewayType"
     )
-    return parse_text(found, (VPN, EXPRESSROUTE)) or VPN
+    return parse_text(value, (VPN, EXPRESSROUTE)) or VPN
 
 
 @wrap_parse_errors("GET of a VNet")
@@ -198,7 +200,9 @@ def _read_network(look: Callable[[str], Body | None], network_id: str) -> VnetRo
         tuple(_iter_ipv6(properties.get("addressSpace"))),
         tuple(list_texts(get_section(properties, "dhcpOptions").get("dnsServers"))),
         Counter(
-            each for row in list_objects(properties.get("subnets")) for each in _iter_residents(row)
+            resident
+            for row in list_objects(properties.get("subnets"))
+            for resident in _iter_residents(row)
         ),
     )
 
@@ -209,13 +213,13 @@ def _iter_residents(subnet: Body) -> Iterator[str]:
     An IP configuration's id names what has it; that of a private endpoint is its interface's.
     """
     properties = get_section(subnet, "properties")
-    for each in list_objects(properties.get("ipConfigurations")):
-        owner = parse_text(each.get("id")).lower().partition("/providers/microsoft.network/")[2]
+    for row in list_objects(properties.get("ipConfigurations")):
+        owner = parse_text(row.get("id")).lower().partition("/providers/microsoft.network/")[2]
         kind = owner.partition("/")[0]
         if kind not in ("virtualnetworkgateways", "virtualhubs"):
             yield RESIDENTS.get(kind, "other resource")
-    for each in list_objects(properties.get("serviceAssociationLinks")):
-        linked = parse_text(get_section(each, "properties").get("linkedResourceType")).lower()
+    for row in list_objects(properties.get("serviceAssociationLinks")):
+        linked = parse_text(get_section(row, "properties").get("linkedResourceType")).lower()
         yield RESIDENTS.get(linked.rpartition("/")[2], "other resource")
 
 
@@ -233,7 +237,7 @@ RESIDENTS = {
 def _has_manager_peering(network: Body) -> bool:
     """Whether a peering is called as those of a Virtual Network Manager are (seen in public)."""
     peerings = list_objects(get_section(network, "properties").get("virtualNetworkPeerings"))
-    return any(parse_text(each.get("name")).upper().startswith("ANM_") for each in peerings)
+    return any(parse_text(peering.get("name")).upper().startswith("ANM_") for peering in peerings)
 
 
 @wrap_parse_errors("Network Manager's effective configurations")
@@ -247,15 +251,13 @@ def _read_managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration
     answer = reader.ask("POST", path, MANAGER_API, {}, deadline_s=DEADLINE_S)
     return tuple(
         ManagedConfiguration(
-            get_last_name(parse_text(each.get("id"))),
+            get_last_name(parse_text(row.get("id"))),
             parse_text(
-                get_section(each, "properties", "connectivityCapabilities").get(
-                    "peeringEnforcement"
-                )
+                get_section(row, "properties", "connectivityCapabilities").get("peeringEnforcement")
             ).lower()
             == "enforced",
         )
-        for each in list_objects(answer.body.get("value"))
+        for row in list_objects(answer.body.get("value"))
     )
 
 
@@ -285,17 +287,15 @@ def _parse_subnet(body: Body) -> Subnet:
 def _read_table(reader: Reader, table_id: str) -> RouteTable:
     body = read_required(reader, table_id, DEADLINE_S)
     properties = get_section(body, "properties")
-    found = (
-        (each, get_section(each, "properties")) for each in list_objects(properties.get("routes"))
-    )
+    rows = ((row, get_section(row, "properties")) for row in list_objects(properties.get("routes")))
     routes = tuple(
         UserRoute(
-            parse_text(each.get("name")) or get_last_name(parse_text(each.get("id"))),
+            parse_text(row.get("name")) or get_last_name(parse_text(row.get("id"))),
             parse_text(route.get("addressPrefix")),
             parse_text(route.get("nextHopType"), NEXT_HOPS),
             parse_text(route.get("nextHopIpAddress")) or None,
         )
-        for each, route in found
+        for row, route in rows
     )
     takes = not parse_bool(properties.get("disableBgpRoutePropagation"))
     return RouteTable(select_id(body, table_id), takes, routes)
@@ -307,9 +307,7 @@ def _read_static_prefixes(reader: Reader, site: Site, role: Role) -> tuple[Stati
     gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
     far = map(get_local_gateway_id, reader.list_connections(gateway_id, DEADLINE_S))
     ids = list(dict.fromkeys(filter(None, far)))
-    bodies = run_all(
-        reader.clock, [partial(read_required, reader, each, DEADLINE_S) for each in ids]
-    )
+    bodies = run_all(reader.clock, [partial(read_required, reader, id_, DEADLINE_S) for id_ in ids])
     return tuple(
         StaticPrefix(prefix, parse_text(body.get("name")) or get_last_name(id_))
         for id_, body in zip(ids, bodies, strict=True)
@@ -331,9 +329,9 @@ def _list_route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, .
         hub_id = parse_text(body.get("id"))
         parts = reader.list_children(hub_id, HUB_ADDRESS, deadline_s=DEADLINE_S) if hub_id else []
         subnets = (
-            parse_text(get_section(each, "properties", "subnet").get("id")) for each in parts
+            parse_text(get_section(part, "properties", "subnet").get("id")) for part in parts
         )
-        if any(each.lower().startswith(f"{network_id}/subnets/") for each in subnets):
+        if any(subnet.lower().startswith(f"{network_id}/subnets/") for subnet in subnets):
             return (_read_route_server(reader, body),)
     name = get_last_name(network_id)
     raise AzureFailure(
@@ -346,16 +344,16 @@ def _read_route_server(reader: Reader, body: Body) -> RouteServer:
     id_ = canonicalize(parse_text(body.get("id")))
     peers = [
         peer
-        for each in reader.list_children(id_, HUB_PEER, deadline_s=DEADLINE_S)
-        if (peer := parse_text(each.get("id")))
+        for child in reader.list_children(id_, HUB_PEER, deadline_s=DEADLINE_S)
+        if (peer := parse_text(child.get("id")))
     ]
-    told = run_all(
+    readings = run_all(
         reader.clock,
-        [partial(attempt, partial(_read_learned, reader, each)) for each in peers],
+        [partial(attempt, partial(_read_learned, reader, text)) for text in peers],
     )
-    unknown = next((each.unknown for each in told if each.value is None), None)
-    found = dict.fromkeys(prefix for each in told for prefix in each.value or ())
-    learned = Reading(None, unknown) if unknown else Reading(tuple(found))
+    unknown = next((reading.unknown for reading in readings if reading.value is None), None)
+    by_name = dict.fromkeys(prefix for reading in readings for prefix in reading.value or ())
+    learned = Reading(None, unknown) if unknown else Reading(tuple(by_name))
     name = parse_text(body.get("name")) or get_last_name(id_)
     return RouteServer(id_, name, tuple(map(get_last_name, peers)), learned)
 
@@ -364,11 +362,11 @@ def _read_route_server(reader: Reader, body: Body) -> RouteServer:
 def _read_learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
     """Return the prefixes of a peer; each instance lists its own (recorded: ``..._IN_0``)."""
     answer = get_section(reader.read_action(connection_id, "list_learned_routes", DEADLINE_S))
-    found = (
+    rows = (
         row for key, part in answer.items() if key.startswith("Route") for row in list_objects(part)
     )
     return tuple(
-        dict.fromkeys(parse_text(row.get("network")) for row in found if row.get("network"))
+        dict.fromkeys(parse_text(row.get("network")) for row in rows if row.get("network"))
     )
 
 
@@ -377,6 +375,6 @@ def _parse_prefixes(space: Any) -> tuple[IPv4Network, ...]:
 
 
 def _iter_ipv6(space: Any) -> Iterator[IPv6Network]:
-    for each in list_texts(get_section(space).get("addressPrefixes")):
-        if (found := parse_ipv6_prefix(each)) is not None:
-            yield found
+    for text in list_texts(get_section(space).get("addressPrefixes")):
+        if (prefix := parse_ipv6_prefix(text)) is not None:
+            yield prefix

@@ -21,7 +21,7 @@ def read_tunnels(
     reader: Reader,
     gateway_id: str,
     deadline_s: float,
-    wanted: Callable[[Body], bool] = lambda listed: True,
+    predicate: Callable[[Body], bool] = lambda body: True,
 ) -> tuple[Tunnel, ...]:
     """Return a gateway's connections to local network gateways.
 
@@ -32,25 +32,23 @@ def read_tunnels(
         reader: where to read.
         gateway_id: the gateway.
         deadline_s: how long each read may take, in seconds.
-        wanted: which of the listed connections are read.
+        predicate: which of the listed connections are read.
 
     Raises:
         AzureFailure: one of them could not be read.
     """
-    listed = [
-        each
-        for each in reader.list_connections(gateway_id, deadline_s)
-        if get_local_gateway_id(each)
+    rows = [
+        connection
+        for connection in reader.list_connections(gateway_id, deadline_s)
+        if get_local_gateway_id(connection)
     ]
-    listed = [each for each in listed if wanted(each) and parse_text(each.get("id"))]
-    far = list(dict.fromkeys(map(get_local_gateway_id, listed)))
-    ids = [*(parse_text(each.get("id")) for each in listed), *far]
-    found = run_all(
-        reader.clock, [partial(read_required, reader, each, deadline_s) for each in ids]
-    )
-    local = dict(zip(far, found[len(listed) :], strict=True))
+    rows = [row for row in rows if predicate(row) and parse_text(row.get("id"))]
+    far = list(dict.fromkeys(map(get_local_gateway_id, rows)))
+    ids = [*(parse_text(row.get("id")) for row in rows), *far]
+    items = run_all(reader.clock, [partial(read_required, reader, id_, deadline_s) for id_ in ids])
+    local = dict(zip(far, items[len(rows) :], strict=True))
     return tuple(
-        _parse_tunnel(found[n], local[get_local_gateway_id(each)]) for n, each in enumerate(listed)
+        _parse_tunnel(items[n], local[get_local_gateway_id(row)]) for n, row in enumerate(rows)
     )
 
 
@@ -67,12 +65,12 @@ def read_required(reader: Reader, resource_id: str, deadline_s: float) -> Body:
     Raises:
         AzureFailure: it does not exist, or could not be read.
     """
-    found = reader.get(resource_id, deadline_s)
-    if found is None:
+    body = reader.get(resource_id, deadline_s)
+    if body is None:
         raise AzureFailure(
             AzureErrorKind.NOT_FOUND, f"{get_last_name(resource_id)} does not exist in Azure"
         )
-    return found
+    return body
 
 
 @wrap_parse_errors("GET of a connection")

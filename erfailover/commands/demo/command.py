@@ -57,8 +57,8 @@ class _Demo:
     def tell(self) -> None:
         for number, stage in enumerate(STORY, 1):
             print(f"\n== {number}. {stage.told}\n\n$ erfailover {stage.command}", flush=True)
-            told = StageResult(stage)
-            self.told.append(told)
+            stage_result = StageResult(stage)
+            self.told.append(stage_result)
             self.context.close()
             before = self.context
             self.context = _build_context(before.site_file.path, replace(before.output))
@@ -66,28 +66,28 @@ class _Demo:
             try:
                 ACTS[stage.command](self.context)
             except Failure as failure:
-                told.error = failure.message
+                stage_result.error = failure.message
                 print(f"erfailover: {failure.message}", flush=True)
-            told.seconds = self.context.clock.now() - began
-            self._look(told)
-            if not told.as_told:
+            stage_result.seconds = self.context.clock.now() - began
+            self._look(stage_result)
+            if not stage_result.as_told:
                 return
 
-    def _look(self, told: StageResult) -> None:
+    def _look(self, stage_result: StageResult) -> None:
         """Check what the stage should have come to."""
-        site, reader, stage = self.context.site, self.context.reader, told.stage
+        site, reader, stage = self.context.site, self.context.reader, stage_result.stage
         if stage.path is None:
-            told.gone = reader.list_group_resources(site.build_group_id()) is None
+            stage_result.gone = reader.list_group_resources(site.build_group_id()) is None
             return
         observed = observe(reader, site)
-        told.path = judge(site, observed).path
+        stage_result.path = judge(site, observed).path
         expected = {"office": stage.office, "internet": stage.internet}
         words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
         print(f"\n$ erfailover verify --expect {words}", flush=True)
         results = runner.run(self.context, expected)
         print(checks.format_text(results), flush=True)
-        found = {each.name: each.up for each in results}
-        told.office, told.internet = found["office"], found["internet"]
+        by_name = {result.name: result.up for result in results}
+        stage_result.office, stage_result.internet = by_name["office"], by_name["internet"]
         if stage.command.startswith(("provision", "switch")):
             print("\n$ erfailover status", flush=True)
             with contextlib.suppress(Failure):
@@ -120,7 +120,9 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
             print()
         summary = Output(output, query, json_log=json_log)
         summary.print_result(format_summary(demo.told, total), build_summary_data(demo.told, total))
-        wrong = [told.stage.command for told in demo.told if not told.as_told]
+        wrong = [
+            stage_result.stage.command for stage_result in demo.told if not stage_result.as_told
+        ]
         if wrong or len(demo.told) < len(STORY):
             raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
         if summary.query_failure is not None:

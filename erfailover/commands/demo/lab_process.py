@@ -15,11 +15,13 @@ def start(options: Sequence[str] = ()) -> dict[str, str]:
     started = _run_lab("up", *options)
     if started.returncode:
         raise UsageFailure(f"the lab did not start: {_get_last_line(started)}")
-    told = _run_lab("env", "--json", *options)
+    completed_process = _run_lab("env", "--json", *options)
     try:
-        environment = json.loads(told.stdout)["environment"]
+        environment = json.loads(completed_process.stdout)["environment"]
     except (ValueError, KeyError):
-        raise UsageFailure(f"the lab did not tell its variables: {_get_last_line(told)}") from None
+        raise UsageFailure(
+            f"the lab did not tell its variables: {_get_last_line(completed_process)}"
+        ) from None
     return {str(name): str(value) for name, value in environment.items()}
 
 

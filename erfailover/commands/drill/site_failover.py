@@ -52,10 +52,10 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
     """
     with hold_lease(context, "drill start") as lease:
         settle(context)
-        gateway, found = _read(context)
-        place, running = check_start(found, drill.peering_location)
+        gateway, circuits = _read(context)
+        place, running = check_start(circuits, drill.peering_location)
         if running is None:
-            name = found.gateway_name
+            name = circuits.gateway_name
             context.output.present(_describe_prefixes(context, gateway))
             context.output.confirm_by_name(
                 f"This cuts {name} off its circuits at {place}, for real, until erfailover drill "
@@ -66,20 +66,21 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
             )
 
             def act(writer: Writer) -> None:
-                start_failover_test(writer, context.reader, found.gateway_id, place, DEADLINE_S)
+                start_failover_test(writer, context.reader, circuits.gateway_id, place, DEADLINE_S)
 
-            _write(context, lease, found, "start", place, act)
-        test = _wait(context, found, place, under_way=True)
-        told = _wait_for_peers(context, found.gateway_name, some_down=True)
+            _write(context, lease, circuits, "start", place, act)
+        test = _wait(context, circuits, place, under_way=True)
+        text = _wait_for_peers(context, circuits.gateway_name, some_down=True)
         context.output.print_result(
-            f"{told}\nTo stop it: erfailover drill stop\n"
-            f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}.",
+            f"{text}\nTo stop it: erfailover drill stop\n"
+            f"The drill has begun: a site failover test of {circuits.gateway_name} cuts off "
+            f"{place}.",
             {
                 "drill": "started",
-                "gateway": found.gateway_name,
+                "gateway": circuits.gateway_name,
                 "peering_location": place,
                 "status": test.status if test else None,
-                "peers": told,
+                "peers": text,
                 "changed": running is None,
             },
         )
@@ -95,13 +96,13 @@ def stop(context: Context) -> None:
     """
     with hold_lease(context, "drill stop") as lease:
         settle(context)
-        gateway, found = _read(context)
-        if context.site.drill is None and found.gateway_type != EXPRESSROUTE:
+        gateway, circuits = _read(context)
+        if context.site.drill is None and circuits.gateway_type != EXPRESSROUTE:
             raise UsageFailure(
                 f"{context.site_file} describes no drill",
                 "Add a drill: section; see docs/reference.md, or what erfailover init writes.",
             )
-        name, test = found.gateway_name, check_stop(found)
+        name, test = circuits.gateway_name, check_stop(circuits)
         if test is None:
             context.output.print_result(
                 f"No site failover test of {name} is running.",
@@ -112,34 +113,34 @@ def stop(context: Context) -> None:
         learned = conditions.check_gateway_learned(
             gateway, Role.PRIMARY, context.site.remote_prefixes
         )
-        verified = list_other_connections(found, place, learned.status is ConditionStatus.HOLDS)
+        verified = list_other_connections(circuits, place, learned.status is ConditionStatus.HOLDS)
         if test.status != "Stopping":
             if test.status == "Starting":
-                _wait(context, found, place, under_way=True)
+                _wait(context, circuits, place, under_way=True)
             context.output.confirm(f"Stop the site failover test of {name} at {place}?")
 
             def act(writer: Writer) -> None:
                 stop_failover_test(
-                    writer, context.reader, found.gateway_id, place, DEADLINE_S, verified
+                    writer, context.reader, circuits.gateway_id, place, DEADLINE_S, verified
                 )
 
-            _write(context, lease, found, "stop", place, act)
-        _wait(context, found, place, under_way=False)
-        told = _wait_for_peers(context, found.gateway_name, some_down=False)
-        withstood = bool(verified) and all(each[2] for each in verified)
+            _write(context, lease, circuits, "stop", place, act)
+        _wait(context, circuits, place, under_way=False)
+        text = _wait_for_peers(context, circuits.gateway_name, some_down=False)
+        withstood = bool(verified) and all(pair[2] for pair in verified)
         outcome = "withstood" if withstood else "was NOT seen to withstand"
         context.output.print_result(
-            f"Drill stopped: {name} {outcome} the loss of {place} ({learned.message}). {told}",
+            f"Drill stopped: {name} {outcome} the loss of {place} ({learned.message}). {text}",
             {
                 "drill": "stopped",
                 "gateway": name,
                 "peering_location": place,
                 "successful": withstood,
                 "connections": [
-                    {"name": each, "peering_location": where, "verified": seen}
-                    for each, where, seen in verified
+                    {"name": item, "peering_location": where, "verified": is_visible}
+                    for item, where, is_visible in verified
                 ],
-                "peers": told,
+                "peers": text,
                 "changed": test.status != "Stopping",
             },
         )
@@ -154,12 +155,12 @@ def _read(context: Context) -> tuple[Gateway, Circuits]:
         partial(read_circuits, reader, gateway_id),
     ]
     with context.doing(f"Reading {get_last_name(gateway_id)}, its peers and its circuits"):
-        observed, found = run_all(context.clock, reads)
+        observed, value = run_all(context.clock, reads)
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
         why = join_names(observed.unknown.values(), comma="; ")
         raise UnknownReading(why or f"{gateway_id} could not be read")
-    return gateway, found
+    return gateway, value
 
 
 def _describe_prefixes(context: Context, gateway: Gateway) -> str:
@@ -171,44 +172,48 @@ def _describe_prefixes(context: Context, gateway: Gateway) -> str:
 def _write(
     context: Context,
     lease: Lease,
-    found: Circuits,
+    circuits: Circuits,
     verb: str,
     place: str,
     act: Callable[[Writer], None],
 ) -> None:
-    plan = {"resource": found.gateway_id, "peeringLocation": place, "siteFailoverTest": verb}
+    plan = {"resource": circuits.gateway_id, "peeringLocation": place, "siteFailoverTest": verb}
     with record_run(context, f"drill {verb}", plan) as recorder:
         task = Task(
             "drill",
-            f"{verb} the site failover test of {found.gateway_name} at {place}",
+            f"{verb} the site failover test of {circuits.gateway_name} at {place}",
             partial(act, lease.build_writer(recorder.record_accepted)),
             change="update",
-            resource=found.gateway_id,
+            resource=circuits.gateway_id,
         )
         run_tasks(context, recorder, [task]).raise_first()
 
 
-def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> FailoverTest | None:
+def _wait(
+    context: Context, circuits: Circuits, place: str, *, under_way: bool
+) -> FailoverTest | None:
     """Wait until the test at a location is Running, or has come to its end."""
     with context.doing(f"Reading the site failover test at {place}") as activity:
-        return _follow(context, found, place, activity, under_way=under_way)
+        return _follow(context, circuits, place, activity, under_way=under_way)
 
 
 def _follow(
-    context: Context, found: Circuits, place: str, activity: Activity, *, under_way: bool
+    context: Context, circuits: Circuits, place: str, activity: Activity, *, under_way: bool
 ) -> FailoverTest | None:
     deadline = context.clock.now() + DEADLINE_S
-    seen = "nothing was read"
+    message = "nothing was read"
     while True:
-        tests = read_failover_tests(context.reader, found.gateway_id)
+        tests = read_failover_tests(context.reader, circuits.gateway_id)
         here = [
-            each for each in tests.value or () if each.peering_location.lower() == place.lower()
+            failover_test
+            for failover_test in tests.value or ()
+            if failover_test.peering_location.lower() == place.lower()
         ]
         test = here[-1] if here else None
         if tests.value is None:
-            seen = tests.unknown or seen
+            message = tests.unknown or message
         else:
-            seen = f"the test at {place} is {test.status if test else 'not listed'}"
+            message = f"the test at {place} is {test.status if test else 'not listed'}"
             ended = test is None or not test.under_way
             if not under_way and ended:
                 return test
@@ -218,11 +223,11 @@ def _follow(
                 break
         if context.clock.now() >= deadline:
             break
-        activity.say(f"Waiting for Azure: {seen}")
+        activity.say(f"Waiting for Azure: {message}")
         context.clock.sleep(10.0)
-    wanted = "Running" if under_way else "no longer under way"
+    desired = "Running" if under_way else "no longer under way"
     raise VerificationFailed(
-        f"{found.gateway_name}: {seen}; expected {wanted}", "Look at erfailover status."
+        f"{circuits.gateway_name}: {message}; expected {desired}", "Look at erfailover status."
     )
 
 
@@ -245,5 +250,5 @@ def _wait_for_peers(context: Context, gateway_name: str, *, some_down: bool) -> 
             context.clock.sleep(5.0)
     if not peers:
         return "The gateway's peers could not be read."
-    listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in peers)
-    return f"{len(up)} of {len(peers)} edge peers are Connected: {listed}."
+    text = ", ".join(f"{peer.neighbor} {peer.state}" for peer in peers)
+    return f"{len(up)} of {len(peers)} edge peers are Connected: {text}."

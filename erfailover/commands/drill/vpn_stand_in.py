@@ -43,21 +43,21 @@ def _build_gateway_id(context: Context, drill: Drill) -> str:
 
 def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start: bool) -> None:
     settle(context)
-    found = context.reader.get(gateway_id)
-    if found is None:
+    body = context.reader.get(gateway_id)
+    if body is None:
         raise UnknownReading(
             f"{drill.local_network_gateway} does not exist in Azure",
             "Check the subscription and the names in the site file: erfailover doctor",
         )
     address = drill.unused_bgp_peering_address if start else drill.bgp_peering_address
-    now = get_section(found, "properties", "bgpSettings").get("bgpPeeringAddress")
+    now = get_section(body, "properties", "bgpSettings").get("bgpPeeringAddress")
     if now != str(address):
         what = "Cut" if start else "Repair"
         context.output.confirm(
             f"{what} the primary path: set the BGP peering address of "
             f"{drill.local_network_gateway} from {now} to {address}?"
         )
-        _write(context, lease, gateway_id, found, str(address), start=start)
+        _write(context, lease, gateway_id, body, str(address), start=start)
     peer = _wait(context, drill, start=start)
     word = "has begun" if start else "is over"
     text = f"The drill {word}: {_get_gateway_name(context)} shows {peer.neighbor} {peer.state}."
@@ -80,14 +80,14 @@ def _write(
     context: Context,
     lease: Lease,
     gateway_id: str,
-    found: dict[str, Any],
+    document: dict[str, Any],
     address: str,
     *,
     start: bool,
 ) -> None:
-    body = {**found, "properties": {**get_section(found, "properties")}}
+    body = {**document, "properties": {**get_section(document, "properties")}}
     body["properties"]["bgpSettings"] = {
-        **get_section(found, "properties", "bgpSettings"),
+        **get_section(document, "properties", "bgpSettings"),
         "bgpPeeringAddress": address,
     }
     name = get_last_name(gateway_id)
@@ -113,18 +113,18 @@ def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
 def _follow(context: Context, drill: Drill, activity: Activity, *, start: bool) -> BgpPeer:
     address = str(drill.unused_bgp_peering_address if start else drill.bgp_peering_address)
     deadline = context.clock.now() + DEADLINE_S
-    seen = "nothing was read"
+    message = "nothing was read"
     while context.clock.now() < deadline:
         observed = observe(context.reader, context.site, [Role.PRIMARY], [])
         gateway = observed.gateways.get(Role.PRIMARY)
         peers = gateway.peers.value if gateway else None
         for peer in peers or ():
-            seen = f"{peer.neighbor} {peer.state}"
+            message = f"{peer.neighbor} {peer.state}"
             if peer.neighbor == address and (peer.state == CONNECTED) is not start:
                 return peer
-        activity.say(f"Waiting for the BGP session: {seen}")
+        activity.say(f"Waiting for the BGP session: {message}")
         context.clock.sleep(10.0)
     raise VerificationFailed(
-        f"{_get_gateway_name(context)} does not show the drill: {seen}",
+        f"{_get_gateway_name(context)} does not show the drill: {message}",
         "Look at erfailover status.",
     )

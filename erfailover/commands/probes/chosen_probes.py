@@ -33,16 +33,16 @@ def selected(
     if not site.chosen or not site.probes:
         return dict(site.probes)
     networks = networks_of(context.reader, site, dict(site.probes))
-    kept = {
+    by_name = {
         name: probe
         for name, probe in site.probes.items()
         if name in named or concerns(site, observed, probe, networks)
     }
-    if rest := [name for name in site.probes if name not in kept]:
+    if rest := [name for name in site.probes if name not in by_name]:
         context.output.print_info(
             f"Not run, because they do not concern the chosen spokes: {join_names(rest, NAMED)}"
         )
-    return kept
+    return by_name
 
 
 def continuous_of(

@@ -31,7 +31,7 @@ def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
     Raises:
         UsageFailure: a name is of no probe, or of one that cannot be asked every second.
     """
-    found: dict[str, LocalProbe] = {}
+    by_name: dict[str, LocalProbe] = {}
     for name in names:
         probe = site.probes.get(name)
         if probe is None:
@@ -42,11 +42,11 @@ def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
                 f"--probe {name}: it is asked through Azure, which takes half a minute each time",
                 "Name one that is asked from here: ping, connect, command or shell.",
             )
-        found[name] = probe
+        by_name[name] = probe
     for name, probe in site.probes.items():
         if isinstance(probe, LOCAL) and probe.continuous:
-            found[name] = probe
-    return found
+            by_name[name] = probe
+    return by_name
 
 
 @contextmanager
@@ -71,16 +71,16 @@ def ask_probes(
         )
         for name, probe in probes.items()
     ]
-    threads = [start(context.clock, each.run, f"probe {each.tally.name}") for each in loops]
+    threads = [start(context.clock, loop.run, f"probe {loop.tally.name}") for loop in loops]
     try:
-        yield tuple(each.tally for each in loops)
-        for each in loops:
-            each.closing = True
+        yield tuple(loop.tally for loop in loops)
+        for item in loops:
+            item.closing = True
         context.clock.notify()
-        wait(threads, max((each.probe.timeout_s for each in loops), default=0.0) + 1.0)
+        wait(threads, max((loop.probe.timeout_s for loop in loops), default=0.0) + 1.0)
     finally:
-        for each in loops:
-            each.closing = each.over = True
+        for item in loops:
+            item.closing = item.over = True
         local.stop()
         context.clock.notify()
 
@@ -122,17 +122,17 @@ class _Loop:
     def _is_closing(self) -> bool:
         return self.closing
 
-    def _note(self, at_s: float, up: bool | None, seen: str) -> None:
+    def _note(self, at_s: float, up: bool | None, message: str) -> None:
         """Count an answer, and say so if it is another than before."""
         tally, before = self.tally, self.tally.down
         unknown = tally.unknown
-        tally.note(at_s, up, seen)
+        tally.note(at_s, up, message)
         say = self.context.output.print_info
         if tally.down and not before:
-            say(f"Probe {tally.name}: {seen}")
+            say(f"Probe {tally.name}: {message}")
         elif before and not tally.down:
             last = tally.intervals[-1]
             took = format_duration((last.ended_s or at_s) - last.began_s)
             say(f"Probe {tally.name}: answers again, after {took} without")
         elif up is None and not unknown:
-            say(f"Probe {tally.name} cannot be asked: {seen}")
+            say(f"Probe {tally.name} cannot be asked: {message}")

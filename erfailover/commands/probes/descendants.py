@@ -46,33 +46,35 @@ class Family:
             return
         was_empty = False
         for _ in range(ROUNDS):
-            found = self._find_alive()
+            alive = self._find_alive()
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-            for process in found:
+            for process in alive:
                 with suppress(psutil.Error):
                     process.kill()
-            if not found and was_empty:
+            if not alive and was_empty:
                 return
-            was_empty = not found
+            was_empty = not alive
             time.sleep(PAUSE_S)
 
     def _find_alive(self) -> list[psutil.Process]:
         """Return those that live, the program itself and its process group aside."""
-        found: dict[int, psutil.Process] = {}
+        processes: dict[int, psutil.Process] = {}
         for pid in set(psutil.pids()) - self.before - {self.pid, os.getpid()}:
             with suppress(psutil.Error, OSError):
                 process = psutil.Process(pid)
                 if process.status() != psutil.STATUS_ZOMBIE and self._is_own(process):
-                    found[pid] = process
-        roots = list(found.values())
+                    processes[pid] = process
+        roots = list(processes.values())
         with suppress(psutil.Error):
             roots.append(psutil.Process(self.pid))
         for root in roots:
             with suppress(psutil.Error):
                 children = root.children(recursive=True)
-                found |= {each.pid: each for each in children if each.pid not in self.before}
-        return [each for each in found.values() if _is_alive(each)]
+                processes |= {
+                    child.pid: child for child in children if child.pid not in self.before
+                }
+        return [item for item in processes.values() if _is_alive(item)]
 
     def _is_own(self, process: psutil.Process) -> bool:
         return process.environ().get(MARK) == self.mark

@@ -120,7 +120,7 @@ class LocalMachine:
 def _read_tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
     """Return the end of what a program prints until it ends, or the deadline."""
     assert process.stdout is not None
-    kept = b""
+    content = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while (left := deadline - time.monotonic()) > 0:
@@ -133,8 +133,8 @@ def _read_tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(max(deadline - time.monotonic(), 0.0))
                 break
-            kept = (kept + read)[-4 * KEPT :]
-    return kept
+            content = (content + read)[-4 * KEPT :]
+    return content
 
 
 def _connect(probe: LocalConnect) -> Answer:

@@ -34,8 +34,8 @@ def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
         done = run_all(context.clock, work)
     finally:
         local.stop()
-    found = {each.name: each for results in done for each in results}
-    return [found[name] for name in expected]
+    by_name = {result.name: result for results in done for result in results}
+    return [by_name[name] for name in expected]
 
 
 def _ask_here(

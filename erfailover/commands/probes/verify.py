@@ -38,20 +38,20 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         expected = parse_expectations(expect, list(site.probes))
     except ValueError as error:
         raise UsageFailure(f"--expect: {error}") from None
-    if not all(isinstance(each, LOCAL) for each in site.probes.values()):
+    if not all(isinstance(probe, LOCAL) for probe in site.probes.values()):
         context.connect()
     probes = _chosen(context, expect)
     expected = {name: up for name, up in expected.items() if name in probes}
-    by_azure = any(isinstance(each, RUN_COMMAND) for each in probes.values())
+    by_azure = any(isinstance(probe, RUN_COMMAND) for probe in probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
     running = f"Running {format_count(len(expected), 'probe')} at once{how}"
     with context.doing(running, announced=True):
         results = runner.run(context, expected)
     text = told.format_text(results, detect_screen(context.environment))
     context.output.print_result(text, told.build_data(results), ROWS)
-    wrong = [each for each in results if not each.as_expected]
-    unknown = [each.name for each in wrong if each.up is None]
-    failed = [each.name for each in wrong if each.up is not None]
+    wrong = [result for result in results if not result.as_expected]
+    unknown = [result.name for result in wrong if result.up is None]
+    failed = [result.name for result in wrong if result.up is not None]
     if unknown:
         also = f"; not as expected: {join_names(failed)}" if failed else ""
         raise UnknownReading(f"Unknown result of {join_names(unknown)}{also}")
@@ -71,7 +71,7 @@ def _chosen(context: Context, expect: str | None) -> Mapping[str, Probe]:
         return site.probes
     networks = [spoke.virtual_network for spoke in site.spokes]
     observed = observe(context.reader, site, [], networks)
-    named = {each.partition("=")[0].strip() for each in (expect or "").split(",")}
+    named = {part.partition("=")[0].strip() for part in (expect or "").split(",")}
     probes = chosen_probes.selected(context, observed, named)
     if not probes:
         raise UsageFailure(

@@ -121,7 +121,7 @@ def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> Pro
     setups = [
         setup for setup in build_setups(site) if _is_at_rest(existing.get(setup.machine_id.lower()))
     ]
-    held = run_all(context.clock, [partial(_is_nat_set_up, reader, each) for each in setups])
+    held = run_all(context.clock, [partial(_is_nat_set_up, reader, setup) for setup in setups])
     nat = {setup.id: holds_ for setup, holds_ in zip(setups, held, strict=True)}
     plan = provision_plan.plan(site, existing, nat, _find_unsettled(secrets, site))
     if secrets.to_be_read and plan.has_writes(CONNECTION):
@@ -133,12 +133,14 @@ def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> Pro
 
 def _use_existing_names(context: Context, site: Site, existing: Mapping[str, Body | None]) -> Site:
     """Return a site with the names that its peerings have; one that exists is not made again."""
-    found = {
+    networks = {
         id_.lower(): readers_network.parse_network(body, id_)
         for id_ in provision_plan.list_networks(site)
         if (body := existing.get(id_.lower())) is not None
     }
-    spokes = context.use_names_of(SiteSnapshot(readers_network.format_utc_now(), found, {})).spokes
+    spokes = context.use_names_of(
+        SiteSnapshot(readers_network.format_utc_now(), networks, {})
+    ).spokes
     for remark in limit_lines(context.remarks):
         context.output.print_info(remark)
     return replace(site, spokes=spokes)
@@ -147,17 +149,17 @@ def _use_existing_names(context: Context, site: Site, existing: Mapping[str, Bod
 def _find_unsettled(secrets: Secrets, site: Site) -> set[str]:
     """Return the connections that may have another shared key than they should."""
     return {
-        each.id.lower()
-        for each in provision_plan.list_desired(site)
-        if not _is_settled(secrets, each)
+        resource.id.lower()
+        for resource in provision_plan.list_desired(site)
+        if not _is_settled(secrets, resource)
     }
 
 
-def _is_settled(secrets: Secrets, wanted: DesiredResource) -> bool:
+def _is_settled(secrets: Secrets, resource: DesiredResource) -> bool:
     """Whether a connection has the shared key that it should."""
     return all(
-        secrets.has_current_value(wanted.id, name)
-        for name in provision_plan.list_secret_names(wanted.body)
+        secrets.has_current_value(resource.id, name)
+        for name in provision_plan.list_secret_names(resource.body)
     )
 
 
@@ -168,15 +170,15 @@ def read(context: Context, reader: Reader, site: Site) -> dict[str, Body | None]
     ids = provision_plan.list_reads(site) if group is not None else ()
     for i in range(0, len(ids), READS_AT_ONCE):
         some = ids[i : i + READS_AT_ONCE]
-        found = run_all(context.clock, [partial(reader.get, each) for each in some])
-        existing |= {id_.lower(): body for id_, body in zip(some, found, strict=True)}
+        rows = run_all(context.clock, [partial(reader.get, name) for name in some])
+        existing |= {id_.lower(): body for id_, body in zip(some, rows, strict=True)}
     for id_ in provision_plan.list_networks(site):
         existing |= dict(provision_plan.iter_peerings(id_, existing.get(id_.lower())))
     return existing
 
 
-def _is_at_rest(found: Body | None) -> bool:
-    properties = get_section(found, "properties")
+def _is_at_rest(existing: Body | None) -> bool:
+    properties = get_section(existing, "properties")
     return "provisioningState" in properties and get_provisioning_state(properties) == "Succeeded"
 
 
@@ -204,18 +206,18 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
     Raises:
         Refused: it does not.
     """
-    made = {each.desired.type for each in plan.actions if each.change is Change.CREATE}
-    if not made & {GATEWAY, MACHINE, PUBLIC_IP}:
+    names = {action.desired.type for action in plan.actions if action.change is Change.CREATE}
+    if not names & {GATEWAY, MACHINE, PUBLIC_IP}:
         return
-    found = list(offers.check_offers(context.site, ask(context.reader, context.site)))
-    for claim in found:
-        if claim.status is ConditionStatus.UNKNOWN:
-            context.output.print_info(f"Not checked: {claim.name}: {claim.message}")
-    bad = [claim for claim in found if claim.status is ConditionStatus.FAILS]
+    conditions = list(offers.check_offers(context.site, ask(context.reader, context.site)))
+    for condition in conditions:
+        if condition.status is ConditionStatus.UNKNOWN:
+            context.output.print_info(f"Not checked: {condition.name}: {condition.message}")
+    bad = [checked for checked in conditions if checked.status is ConditionStatus.FAILS]
     if bad:
-        seen = join_names((claim.message for claim in bad), 6, "; ")
-        remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad))
-        raise Refused(f"not available in this region: {seen}", remedies)
+        message = join_names((checked.message for checked in bad), 6, "; ")
+        remedies = " ".join(dict.fromkeys(checked.remedy for checked in bad))
+        raise Refused(f"not available in this region: {message}", remedies)
 
 
 @dataclass
@@ -227,24 +229,26 @@ class _Provision:
     def build_tasks(self, plan: ProvisionPlan) -> list[Task]:
         """One task for every change of a plan."""
         changes = plan.changes
-        ids = {_get_id(each) for each in changes}
+        ids = {_get_id(change) for change in changes}
         return [
-            self._setup(each, ids) if isinstance(each, SetupAction) else self._write(each, ids)
-            for each in changes
+            self._setup(change, ids)
+            if isinstance(change, SetupAction)
+            else self._write(change, ids)
+            for change in changes
         ]
 
     def _write(self, action: Action, ids: set[str]) -> Task:
-        wanted = action.desired
+        resource = action.desired
         return Task(
-            id=wanted.key,
-            title=wanted.title,
+            id=resource.key,
+            title=resource.title,
             run=partial(self._apply, action),
-            needs=wanted.needs & ids,
-            owns=wanted.owns,
-            refers=wanted.refers,
+            needs=resource.needs & ids,
+            owns=resource.owns,
+            refers=resource.refers,
             change=str(action.change),
-            resource=wanted.id,
-            usual=usual_of(wanted.type, action.change),
+            resource=resource.id,
+            usual=usual_of(resource.type, action.change),
         )
 
     def _setup(self, action: SetupAction, ids: set[str]) -> Task:
@@ -260,18 +264,18 @@ class _Provision:
 
     def _apply(self, action: Action) -> str | None:
         """Write one resource, unless it has become what it should be."""
-        wanted = action.desired
-        deadline_s = DEADLINE_S.get(wanted.type, OTHER_DEADLINE_S)
-        found = self.reader.wait_until_settled(wanted.id, deadline_s)
-        body = self._resolve(wanted)
-        if found is not None and not self._to_write(action, body, found):
+        resource = action.desired
+        deadline_s = DEADLINE_S.get(resource.type, OTHER_DEADLINE_S)
+        existing = self.reader.wait_until_settled(resource.id, deadline_s)
+        body = self._resolve(resource)
+        if existing is not None and not self._to_write(action, body, existing):
             return "there already"
-        self.writer.write(wanted.id, self._build_whole_body(wanted, body, found), deadline_s)
-        for name in provision_plan.list_secret_names(wanted.body):
-            self.secrets.note_written(wanted.id, name)
-        return "made" if found is None else "updated"
+        self.writer.write(resource.id, self._build_whole_body(resource, body, existing), deadline_s)
+        for name in provision_plan.list_secret_names(resource.body):
+            self.secrets.note_written(resource.id, name)
+        return "made" if existing is None else "updated"
 
-    def _resolve(self, wanted: DesiredResource) -> Body:
+    def _resolve(self, resource: DesiredResource) -> Body:
         """Fill in what Azure has given to other resources by now; secrets stay named."""
         read: dict[str, Body | None] = {}
 
@@ -282,27 +286,29 @@ class _Provision:
             return diff.build_lookup(read)(reference)
 
         try:
-            return diff.resolve_body(wanted.body, look)
+            return diff.resolve_body(resource.body, look)
         except LookupError as missing:
             raise AzureFailure(
                 AzureErrorKind.REFUSED,
-                f"{wanted.title} cannot be written: Azure has not given {missing.args[0]}",
+                f"{resource.title} cannot be written: Azure has not given {missing.args[0]}",
                 "Check that resource in the portal; provision resumes from here.",
             ) from None
 
-    def _to_write(self, action: Action, body: Body, found: Body) -> bool:
-        properties = get_section(found, "properties")
+    def _to_write(self, action: Action, body: Body, existing: Body) -> bool:
+        properties = get_section(existing, "properties")
         if get_provisioning_state(properties) in provision_plan.FAILED:
             return True
         if properties.get("peeringState") == "Disconnected":
             return True
-        differing = diff.list_differences(body, found, diff.build_lookup({}))
+        differing = diff.list_differences(body, existing, diff.build_lookup({}))
         return bool(differing) or not _is_settled(self.secrets, action.desired)
 
-    def _build_whole_body(self, wanted: DesiredResource, body: Body, found: Body | None) -> Body:
+    def _build_whole_body(
+        self, resource: DesiredResource, body: Body, existing: Body | None
+    ) -> Body:
         """Return the body to put, secrets and all; it goes nowhere but to Azure."""
-        whole = diff.merge_body(body, found)
-        if found is not None and wanted.type == MACHINE:
+        whole = diff.merge_body(body, existing)
+        if existing is not None and resource.type == MACHINE:
             # Azure refuses to change a machine's password this way; it keeps the one it has.
             whole["properties"]["osProfile"].pop("adminPassword", None)
             whole.pop("resources", None)
@@ -313,9 +319,9 @@ class _Provision:
         result = self.writer.run_command(setup.machine_id, setup.script, RUN_COMMAND_DEADLINE_S)
         if is_holding(result.stdout):
             return "set up"
-        said = (result.stderr or result.stdout).strip().splitlines()
+        lines = (result.stderr or result.stdout).strip().splitlines()
         raise VerificationFailed(
-            f"the NAT set-up of {setup.name} did not complete: {said[-1] if said else '-'}",
+            f"the NAT set-up of {setup.name} did not complete: {lines[-1] if lines else '-'}",
             f"Look at {setup.name} with 'az vm run-command invoke'; provision tries it again.",
         )
 

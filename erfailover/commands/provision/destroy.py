@@ -85,7 +85,7 @@ def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
     )
     with record_run(context, "destroy", report.build_plan_data(plan)) as recorder:
         writer = lease.build_writer(recorder.record_accepted)
-        tasks = [_build_task(context, writer, each) for each in plan.deletions]
+        tasks = [_build_task(context, writer, deletion) for deletion in plan.deletions]
         results = run_tasks(context, recorder, tasks, ConcurrencyLimit(DELETIONS_AT_ONCE))
         if not results.failures:
             _forget(context)
@@ -106,18 +106,18 @@ def _plan(context: Context) -> DestroyPlan:
 
 def _read_plan(site: Site, reader: Reader, clock: Clock) -> DestroyPlan:
     group = reader.get(site.build_group_id())
-    listed = (reader.list_group_resources(site.build_group_id()) or []) if group is not None else []
+    rows = (reader.list_group_resources(site.build_group_id()) or []) if group is not None else []
     whole = [
         id_
-        for each in listed
-        if TYPES.get(parse_text(each.get("type")).lower()) in (NETWORK, CONNECTION)
-        and (id_ := parse_text(each.get("id")))
+        for row in rows
+        if TYPES.get(parse_text(row.get("type")).lower()) in (NETWORK, CONNECTION)
+        and (id_ := parse_text(row.get("id")))
     ]
-    found = run_all(clock, [partial(reader.get, id_) for id_ in whole])
+    items = run_all(clock, [partial(reader.get, id_) for id_ in whole])
     bodies: dict[str, Body] = {
-        id_.lower(): body for id_, body in zip(whole, found, strict=True) if body is not None
+        id_.lower(): body for id_, body in zip(whole, items, strict=True) if body is not None
     }
-    return provision_destroy.plan(site.name, group, listed, bodies)
+    return provision_destroy.plan(site.name, group, rows, bodies)
 
 
 def _build_task(context: Context, writer: Writer, deletion: Deletion) -> Task:
@@ -144,9 +144,9 @@ def _build_task(context: Context, writer: Writer, deletion: Deletion) -> Task:
 def _insist_on_empty(context: Context, reader: Reader, site: Site) -> None:
     """Check once more that a group is empty: deleting it deletes everything in it."""
     deadline = context.clock.now() + LISTING_LAG_S
-    while left := reader.list_group_resources(site.build_group_id()):
+    while group_resources := reader.list_group_resources(site.build_group_id()):
         if context.clock.now() >= deadline:
-            names = join_names(each.get("name") for each in left)
+            names = join_names(row.get("name") for row in group_resources)
             raise Refused(
                 f"{site.resource_group} is kept: {names} is in it, and was not in the plan",
                 "Run erfailover destroy again: it shows what is left.",

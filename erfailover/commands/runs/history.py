@@ -21,7 +21,7 @@ NOTHING = "Nothing was ever run on this site from here."
 
 def run(
     context: Context,
-    wanted: str | None,
+    run_id: str | None,
     since: datetime | None = None,
     *,
     lines: bool = False,
@@ -31,7 +31,7 @@ def run(
 
     Args:
         context: the invocation; if it names a report file, the report is written there.
-        wanted: the id of a run or its first characters; None for the list, or for the report of
+        run_id: the id of a run or its first characters; None for the list, or for the report of
             the last run.
         since: list only runs that began since then; None for all.
         lines: print each run in full, one JSON object a line.
@@ -40,23 +40,23 @@ def run(
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
     """
-    found = collect_runs(context.read_records())
+    runs = collect_runs(context.read_records())
     if since is not None:
-        found = [each for each in found if not is_before(each.began, since)]
+        runs = [run_record for run_record in runs if not is_before(run_record.began, since)]
     if context.report is not None:
-        _report(context, _find_run(context, found, wanted), context.report)
+        _report(context, _find_run(context, runs, run_id), context.report)
     elif lines:
-        whole = found if wanted is None else [_find_run(context, found, wanted)]
-        context.output.print_lines(run_whole(each, is_alive) for each in whole)
-    elif wanted is None:
-        data = [build_run_data(each, is_alive) for each in found]
+        whole = runs if run_id is None else [_find_run(context, runs, run_id)]
+        context.output.print_lines(run_whole(run_record, is_alive) for run_record in whole)
+    elif run_id is None:
+        data = [build_run_data(run_record, is_alive) for run_record in runs]
         nothing = NOTHING if since is None else f"No run began since {since:%Y-%m-%d %H:%M} UTC."
-        text = format_list(found, is_alive, detect_screen(context.environment)) or nothing
+        text = format_list(runs, is_alive, detect_screen(context.environment)) or nothing
         context.output.print_result(text, data, ROWS)
     else:
-        each = _find_run(context, found, wanted)
-        text = format_run(each, is_alive, detect_screen(context.environment), details=details)
-        context.output.print_result(text, run_whole(each, is_alive), heads=each.context is None)
+        record = _find_run(context, runs, run_id)
+        text = format_run(record, is_alive, detect_screen(context.environment), details=details)
+        context.output.print_result(text, run_whole(record, is_alive), heads=record.context is None)
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:
@@ -76,16 +76,16 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
     context.output.print_info(f"Report of run {run.id} ({run.to_continue}) written: {file}")
 
 
-def _find_run(context: Context, found: list[RunRecord], wanted: str | None) -> RunRecord:
-    if wanted is None:
-        if not found:
+def _find_run(context: Context, runs: list[RunRecord], run_id: str | None) -> RunRecord:
+    if run_id is None:
+        if not runs:
             raise UsageFailure(f"nothing was ever run on {context.site.name} from here")
-        return found[-1]
-    matches = [each for each in found if each.id.startswith(wanted)]
+        return runs[-1]
+    matches = [run_record for run_record in runs if run_record.id.startswith(run_id)]
     if len(matches) != 1:
         what = "no run" if not matches else f"{len(matches)} runs"
         raise UsageFailure(
-            f"{what} of {context.site.name} begins with {wanted!r}",
+            f"{what} of {context.site.name} begins with {run_id!r}",
             "erfailover history lists them.",
         )
     return matches[0]

@@ -84,9 +84,11 @@ class Recorder:
 
     def record_intent_later(self, task: str, title: str, change: str, resource: str) -> None:
         """Record what is about to be done; do not wait for a store that is slow or silent."""
-        kept = self.record_later("intent", task=task, title=title, change=change, resource=resource)
+        future = self.record_later(
+            "intent", task=task, title=title, change=change, resource=resource
+        )
         with suppress(Exception):
-            kept.result(INTENT_S)
+            future.result(INTENT_S)
 
     def record_accepted(self, resource_id: str, answer: AcceptedOperation) -> None:
         """Record what Azure answered to a write. Never fails: the write was accepted."""
@@ -186,17 +188,17 @@ def record_run(
 
 def _flush(context: Context, journal: Journal) -> None:
     """Wait for the last records; say what could not be kept, and keep it on this machine."""
-    left = journal.flush(FLUSH_S)
-    if not left:
+    remaining = journal.flush(FLUSH_S)
+    if not remaining:
         return
-    count = left.count(b"\n")
+    count = remaining.count(b"\n")
     try:
-        kept = context.store.keep_aside(left)
+        text = context.store.keep_aside(remaining)
     except Failure as failure:
         context.output.warn(f"!! {count} records of this run are lost: {failure.message}")
     else:
         context.output.warn(
-            f"!! {journal.log.name} did not take {count} records of this run; they are in {kept}."
+            f"!! {journal.log.name} did not take {count} records of this run; they are in {text}."
         )
 
 
@@ -213,11 +215,15 @@ def settle(context: Context) -> None:
     What they came to is for the world to tell: the command observes it afterwards.
     """
     records = context.read_records()
-    settled = {str(each.get("of")) for each in records if each.get("event") == "settled"}
+    settled = {str(record.get("of")) for record in records if record.get("event") == "settled"}
     for run in collect_runs(records):
         if run.outcome == "done" or run.id in settled or run.id == context.journal.run:
             continue
-        steps = [each for each in run.steps if each.outcome == OPEN and each.resource]
+        steps = [
+            step_record
+            for step_record in run.steps
+            if step_record.outcome == OPEN and step_record.resource
+        ]
         for step in steps:
             if not is_resource_id(step.resource):
                 context.output.print_info(

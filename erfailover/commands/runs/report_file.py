@@ -60,8 +60,8 @@ def save(content: str, file: Path) -> None:
 
 def find_record(journal: Journal) -> RunRecord | None:
     """Return what this run has recorded of itself; None if it has not begun."""
-    found = [each for each in collect_runs(journal.written) if each.id == journal.run]
-    return found[-1] if found else None
+    runs = [run for run in collect_runs(journal.written) if run.id == journal.run]
+    return runs[-1] if runs else None
 
 
 def write(context: Context, journal: Journal) -> None:

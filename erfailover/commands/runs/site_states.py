@@ -47,16 +47,16 @@ class SiteStates:
         """Record the state before the run, and the one that is read now. Never fails."""
         if not self._is_wanted:
             return
-        kept = {"before": self._drawn(self._before_run), "after": self._drawn(self._after_run)}
-        journal.record_later("states", **kept)
+        body = {"before": self._drawn(self._before_run), "after": self._drawn(self._after_run)}
+        journal.record_later("states", **body)
 
     def _before_run(self) -> Picture | None:
         if self.observed is None:
             return self._before
         site = self.context.site
-        found = build_picture(site, self.observed, judge(site, self.observed), {})
-        hubs = tuple(map(_without_connections, found.hubs))
-        return replace(found, hubs=hubs)
+        picture = build_picture(site, self.observed, judge(site, self.observed), {})
+        hubs = tuple(map(_without_connections, picture.hubs))
+        return replace(picture, hubs=hubs)
 
     def _after_run(self) -> Picture | None:
         return self._read("after")
@@ -65,8 +65,8 @@ class SiteStates:
         from erfailover.reporting.run import site_state
 
         try:
-            found = read()
-            return None if found is None else site_state.record(found)
+            value = read()
+            return None if value is None else site_state.record(value)
         except Exception:  # a run is not lost for want of a picture of it
             log.debug("the state of the site could not be drawn", exc_info=True)
             return None
@@ -78,14 +78,14 @@ class SiteStates:
         say = self.context.output.print_info
         say(f"Reading the state {when} the run for its report (Ctrl-C skips it) ...")
         try:
-            found = snapshot.read(self.context)
+            reading = snapshot.read(self.context)
         except (Failure, KeyboardInterrupt) as problem:
             why = problem.message if isinstance(problem, Failure) else "skipped"
             say(f"The report has no state {when} the run: {why}")
             return None
-        if not found.observed.networks and not found.observed.gateways:
+        if not reading.observed.networks and not reading.observed.gateways:
             return None
-        return found.picture
+        return reading.picture
 
 
 def _without_connections(hub: HubPicture) -> HubPicture:

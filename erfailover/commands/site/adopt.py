@@ -73,7 +73,7 @@ def run(context: Context, options: Options) -> None:
     if options.name and not NAME.fullmatch(options.name):
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
-    wanted = AdoptionOptions(
+    desired = AdoptionOptions(
         options.name, options.spokes, _parse_networks(options.remote_prefixes), options.cloud
     )
     path = context.site_file.path
@@ -84,21 +84,21 @@ def run(context: Context, options: Options) -> None:
     context.connect()
     reading = "Reading both hubs, their gateways and every VNet peered with them"
     with context.doing(reading, announced=True):
-        found = discover(context.reader, hubs, gateways)
-        adoption = adopt(found, wanted)
+        discovered = discover(context.reader, hubs, gateways)
+        adoption = adopt(discovered, desired)
         adoption = replace(adoption, site=replace(adoption.site, tenants=stub.tenants))
-        adoption = _add_api_versions(context.reader, found.observed, adoption)
+        adoption = _add_api_versions(context.reader, discovered.observed, adoption)
         around = routing.read(context.reader, adoption.site)
-    adoption = add_remarks(adoption, check_left_behind(adoption.site, around, found.observed))
+    adoption = add_remarks(adoption, check_left_behind(adoption.site, around, discovered.observed))
     schema = init.write(
-        path, adoption_report.render_site_file(found, adoption), force=options.force
+        path, adoption_report.render_site_file(discovered, adoption), force=options.force
     )
     loader.load(path, context.environment)
     for remark in adoption.remarks:
         context.output.print_info(f"To look at: {remark}")
     context.output.print_result(
-        adoption_report.format_text(path, found, adoption) + init.describe_schema(schema),
-        adoption_report.build_data(path, found, adoption, schema),
+        adoption_report.format_text(path, discovered, adoption) + init.describe_schema(schema),
+        adoption_report.build_data(path, discovered, adoption, schema),
     )
 
 
@@ -106,13 +106,13 @@ def _add_api_versions(reader: Reader, observed: SiteSnapshot, adoption: Adoption
     """Add the api-versions that Azure offers for the site, or a remark that they are not known."""
     site = adoption.site
     spaces = [site.build_network_id(name) for name in site.list_network_names()]
-    networks = [observed.get_network(each) for each in spaces]
-    regions = [each.location for each in networks if each is not None and each.location]
-    subscriptions = list(dict.fromkeys(get_subscription(each) for each in spaces))
-    asked = attempt(partial(api_versions.read, reader, subscriptions, regions, {}, machines=True))
-    chosen = asked.value.choose_versions() if asked.value else {}
+    networks = [observed.get_network(space) for space in spaces]
+    regions = [network.location for network in networks if network is not None and network.location]
+    subscriptions = list(dict.fromkeys(get_subscription(space) for space in spaces))
+    reading = attempt(partial(api_versions.read, reader, subscriptions, regions, {}, machines=True))
+    chosen = reading.value.choose_versions() if reading.value else {}
     if not chosen or site.cloud_name is None:
-        why = asked.unknown or "none with which erfailover was tested is offered"
+        why = reading.unknown or "none with which erfailover was tested is offered"
         remark = f"api-versions: {why}; the SDK's own are used (erfailover doctor checks them)"
         return replace(adoption, remarks=(*adoption.remarks, remark))
     cloud = NamedCloud(site.cloud_name, ApiVersions(**chosen))
@@ -132,8 +132,8 @@ def _build_stub(options: Options) -> Site:
         tenants=dict(map(_parse_tenant, options.tenants)),
     )
     for problem in check_tenants(site):
-        found = f"--tenant: expected {problem.expected}, found {problem.found}"
-        raise UsageFailure(found, problem.remedy)
+        actual = f"--tenant: expected {problem.expected}, found {problem.found}"
+        raise UsageFailure(actual, problem.remedy)
     return site
 
 
@@ -141,7 +141,7 @@ def _parse_tenant(text: str) -> tuple[str, TenantCredential]:
     """Return a tenant's id and the credential behind ``=``; without one, azure-identity's chain."""
     tenant, _, word = text.partition("=")
     kinds: tuple[TenantCredential, ...] = get_args(TenantCredential)
-    kind = next((each for each in kinds if each == (word or "default").lower()), None)
+    kind = next((name for name in kinds if name == (word or "default").lower()), None)
     if kind is None:
         raise UsageFailure(
             f"--tenant: expected one of {', '.join(kinds)} after '=', found {word!r}",
@@ -155,7 +155,8 @@ def _parse_tenant(text: str) -> tuple[str, TenantCredential]:
 def _insist_on_id(option: str, value: str, type_: str) -> None:
     if is_id(value, HUB):
         raise UsageFailure(
-            f"{option}: {get_last_name(value)} is a Virtual WAN hub, whose connections are no peerings: "
+            f"{option}: {get_last_name(value)} is a Virtual WAN hub, whose connections are no "
+            "peerings: "
             "it is not supported",
             "erfailover moves spokes between hubs that are VNets: name such a hub.",
         )
@@ -170,13 +171,13 @@ def _insist_on_id(option: str, value: str, type_: str) -> None:
 
 
 def _parse_networks(texts: Sequence[str]) -> tuple[IPv4Network, ...]:
-    found = []
+    prefixes = []
     for text in texts:
         try:
             if "/" not in text:
                 raise ValueError
-            found.append(IPv4Network(text))
+            prefixes.append(IPv4Network(text))
         except ValueError:
             expected = "an IPv4 prefix like 10.5.0.0/16"
             raise UsageFailure(f"--remote-prefix: expected {expected}, found {text!r}") from None
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(prefixes))

@@ -47,14 +47,14 @@ def run(context: Context, language: str, split: Path | None) -> None:
         files = export.render_bicep(peerings, taken_at)
     data = {
         "language": language,
-        "peerings": [each.id for each in peerings],
+        "peerings": [peering.id for peering in peerings],
         "files": files,
     }
     if split is not None:
         _write(split, files)
-        listed = "\n".join(f"  {split / name}" for name in files)
+        detail = "\n".join(f"  {split / name}" for name in files)
         context.output.print_result(
-            f"Wrote {format_count(len(peerings), 'peering')}:\n{listed}", data
+            f"Wrote {format_count(len(peerings), 'peering')}:\n{detail}", data
         )
         return
     if len(files) > 1:
@@ -70,8 +70,8 @@ def _read(context: Context) -> list[ExportedPeering]:
     site, reader = context.site, context.reader
     ids = [site.build_network_id(name) for name in site.list_network_names()]
     with context.doing(f"Reading the peerings of {site.name}"):
-        bodies = run_all(context.clock, [partial(reader.get, each) for each in ids])
-    missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
+        bodies = run_all(context.clock, [partial(reader.get, id_) for id_ in ids])
+    missing = [id_ for id_, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(
             f"{get_last_name(missing[0])} does not exist in Azure",

@@ -27,12 +27,12 @@ def run(path: Path, output: Output) -> None:
         site = load(path, {})
     except SiteFileError as error:
         if output.shows_data:
-            problems = [each.data() for each in error.problems]
+            problems = [problem.data() for problem in error.problems]
             output.print_result("", site_file.invalid_data(str(path), problems))
         raise
-    told = [*warnings(site), *_missing_files(path, site)]
+    lines = [*warnings(site), *_missing_files(path, site)]
     output.print_result(
-        site_file.text(str(path), site, told), site_file.data(str(path), site, told)
+        site_file.text(str(path), site, lines), site_file.data(str(path), site, lines)
     )
 
 

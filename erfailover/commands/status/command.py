@@ -24,23 +24,23 @@ def run(context: Context, *, details: bool = False) -> None:
         VerificationFailed: the active path is unhealthy.
         UnknownReading: what decides it could not be read.
     """
-    found = snapshot.read_visibly(context)
-    text = snapshot.format_text(found, detect_screen(context.environment), details=details)
-    data = snapshot.build_data(context, found) if context.output.shows_data else None
+    reading = snapshot.read_visibly(context)
+    text = snapshot.format_text(reading, detect_screen(context.environment), details=details)
+    data = snapshot.build_data(context, reading) if context.output.shows_data else None
     context.output.print_result(text, data, ROWS)
-    health = found.health
+    health = reading.health
     if health.healthy is None:
         raise UnknownReading(
-            "the state of the active path is unknown: " + _format_reasons(found),
-            None if found.observed.networks else explain_not_found(context.site),
+            "the state of the active path is unknown: " + _format_reasons(reading),
+            None if reading.observed.networks else explain_not_found(context.site),
         )
     if not health.healthy:
-        command = next_command(context.site, found.observed, health)
+        command = next_command(context.site, reading.observed, health)
         raise VerificationFailed("the active path is not healthy", command)
 
 
-def _format_reasons(found: snapshot.StatusReading) -> str:
+def _format_reasons(reading: snapshot.StatusReading) -> str:
     """Why, for a group of spokes each; of many groups the first."""
-    unsure = [each for each in found.picture.groups if each.sample.health.healthy is None]
-    reasons = dict.fromkeys(each.condition.why.split("; ")[0] for each in unsure[:3])
+    unsure = [group for group in reading.picture.groups if group.sample.health.healthy is None]
+    reasons = dict.fromkeys(group.condition.why.split("; ")[0] for group in unsure[:3])
     return "; ".join(reasons)

@@ -39,9 +39,9 @@ def find_renderer() -> Renderer:
         ("rsvg-convert", ("--format", "png", "--zoom", str(SCALE))),
         ("inkscape", ("--pipe", "--export-type=png", f"--export-dpi={96 * SCALE}", "-o", "-")),
     ):
-        found = which(name)
-        if found is not None:
-            return _build_renderer(found, arguments)
+        actual = which(name)
+        if actual is not None:
+            return _build_renderer(actual, arguments)
     raise UsageFailure(
         "a PNG needs a renderer, and none was found: neither the package cairosvg nor the "
         "programs rsvg-convert or inkscape",
@@ -72,8 +72,8 @@ def _build_renderer(path: str, arguments: tuple[str, ...]) -> Renderer:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UsageFailure(f"{path} could not render the PNG: {error}", INSTALL) from None
         if done.returncode or not done.stdout.startswith(b"\x89PNG"):
-            said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-            raise UsageFailure(f"{path} could not render the PNG: {said}", INSTALL)
+            message = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+            raise UsageFailure(f"{path} could not render the PNG: {message}", INSTALL)
         return done.stdout
 
     return render

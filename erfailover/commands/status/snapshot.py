@@ -116,8 +116,8 @@ def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
     else:
         open_run = find_unfinished(collect_runs(lines.records))
         if lines.damage:
-            told = lines.describe_damage(context.store.name)
-            problems.append(f"{told[0].upper()}{told[1:]}. {JOURNAL_REMEDY}")
+            text = lines.describe_damage(context.store.name)
+            problems.append(f"{text[0].upper()}{text[1:]}. {JOURNAL_REMEDY}")
     try:
         context.store.look()
     except Failure as failure:
@@ -131,26 +131,26 @@ def read_visibly(context: Context) -> StatusReading:
         return read(context)
 
 
-def build_data(context: Context, found: StatusReading) -> dict[str, Any]:
+def build_data(context: Context, reading: StatusReading) -> dict[str, Any]:
     """Return a reading as plain data; documented in ``docs/reference.md``."""
     return {
         "subscription": context.site_file.subscription.to_data(),
-        **status_text.build_data(context.site, found.observed, found.health),
-        "connections": drills.build_circuits_data(found.circuits),
-        "drill": drills.build_data(found.drill),
-        "as_code": None if found.as_code is None else drift.build_data(found.as_code),
-        "remarks": list(found.remarks),
-        "unfinished": history.build_open_data(found.open_run, is_alive, found.way_back_refused),
-        "state_problems": list(found.state_problems),
+        **status_text.build_data(context.site, reading.observed, reading.health),
+        "connections": drills.build_circuits_data(reading.circuits),
+        "drill": drills.build_data(reading.drill),
+        "as_code": None if reading.as_code is None else drift.build_data(reading.as_code),
+        "remarks": list(reading.remarks),
+        "unfinished": history.build_open_data(reading.open_run, is_alive, reading.way_back_refused),
+        "state_problems": list(reading.state_problems),
     }
 
 
-def format_text(found: StatusReading, screen: Screen, *, details: bool = False) -> str:
+def format_text(reading: StatusReading, screen: Screen, *, details: bool = False) -> str:
     """Return a reading for people: so that it fits a terminal, or with every table."""
     if not details:
-        return brief(found.picture, found.notes, screen)
-    parts = [status_text.details(found.picture, found.observed, found.notes, screen)]
-    parts += [drills.format_circuits(each, screen) for each in found.circuits.values()]
+        return brief(reading.picture, reading.notes, screen)
+    parts = [status_text.details(reading.picture, reading.observed, reading.notes, screen)]
+    parts += [drills.format_circuits(circuit, screen) for circuit in reading.circuits.values()]
     return "\n\n".join(filter(None, parts))
 
 

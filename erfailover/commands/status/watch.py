@@ -50,7 +50,7 @@ class WatchView(Protocol):
     ) -> None:
         """End it, however the watch ended."""
 
-    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
+    def show(self, page: Page, new: list[Event], reading: StatusReading | None) -> None:
         """Show a reading, or that one failed: what is known now, and what of it is new."""
 
     def wait(self, seconds: float) -> None:
@@ -69,20 +69,20 @@ def run(context: Context, every_s: float) -> None:
     """
     try:
         began = context.clock.now()
-        found = snapshot.read_visibly(context)
-        shown = _build_page(context, found, context.clock.now() - began)
+        reading = snapshot.read_visibly(context)
+        page = _build_page(context, reading, context.clock.now() - began)
         with _select_shower(context) as shower:
-            shower.show(shown, list_first_events(shown), found)
+            shower.show(page, list_first_events(page), reading)
             while True:
                 shower.wait(every_s)
                 context.clock.sleep(every_s)
-                shown = _read_again(context, shower, shown)
+                page = _read_again(context, shower, page)
     except KeyboardInterrupt:
         return
 
 
-def _build_page(context: Context, found: StatusReading, took_s: float) -> Page:
-    return Page(context.azure_context, found.picture, found.notes, took_s=took_s)
+def _build_page(context: Context, reading: StatusReading, took_s: float) -> Page:
+    return Page(context.azure_context, reading.picture, reading.notes, took_s=took_s)
 
 
 def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
@@ -90,25 +90,25 @@ def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
     began = context.clock.now()
     shower.wait(0.0)
     try:
-        found = snapshot.read(context)
+        reading = snapshot.read(context)
     except UsageFailure:
         raise
     except Failure as failure:
-        told = Event(format_utc_now(), f"the reading failed: {failure.message}")
-        new = [told] if before.failure != failure.message else []
-        kept = (*before.events, *new)[-KEPT:]
-        shown = replace(before, failure=failure.message, events=kept, changed=())
-        shower.show(shown, new, None)
-        return shown
-    shown = _build_page(context, found, context.clock.now() - began)
-    changed = find_changes(before.seen, shown.seen, (before.notes, shown.notes))
-    new = list_events(before, shown, changed)
+        event = Event(format_utc_now(), f"the reading failed: {failure.message}")
+        new = [event] if before.failure != failure.message else []
+        events = (*before.events, *new)[-KEPT:]
+        page = replace(before, failure=failure.message, events=events, changed=())
+        shower.show(page, new, None)
+        return page
+    page = _build_page(context, reading, context.clock.now() - began)
+    changed = find_changes(before.seen, page.seen, (before.notes, page.notes))
+    new = list_events(before, page, changed)
     if before.failure:
-        new.insert(0, Event(shown.seen.taken_at, "readings succeed again"))
-    kept = (*before.events, *new)[-KEPT:]
-    shown = replace(shown, changed=changed, events=kept)
-    shower.show(shown, new, found)
-    return shown
+        new.insert(0, Event(page.seen.taken_at, "readings succeed again"))
+    events = (*before.events, *new)[-KEPT:]
+    page = replace(page, changed=changed, events=events)
+    shower.show(page, new, reading)
+    return page
 
 
 def _select_shower(context: Context) -> WatchView:
@@ -136,7 +136,7 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         """Nothing is left to do."""
 
-    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
+    def show(self, page: Page, new: list[Event], reading: StatusReading | None) -> None:
         for event in new:
             sys.stdout.write(f"{event.at}  {event.text}\n")
         sys.stdout.flush()
@@ -151,18 +151,18 @@ class _Documents(_Lines):
     def __enter__(self) -> _Documents:
         return self
 
-    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
-        if found is None:
+    def show(self, page: Page, new: list[Event], reading: StatusReading | None) -> None:
+        if reading is None:
             self._context.output.print_info("\n".join(event.text for event in new))
             return
-        data, form = snapshot.build_data(self._context, found), self._context.output.format
+        data, form = snapshot.build_data(self._context, reading), self._context.output.format
         try:
-            told = formats.format_result("", data, form, self._context.output.query)
+            text = formats.format_result("", data, form, self._context.output.query)
         except formats.QueryProblem as problem:
             raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
-        if form == formats.JSON and told:
-            told = json.dumps(json.loads(told)) + "\n"
-        sys.stdout.write(f"---\n{told}" if form == formats.YAML else told)
+        if form == formats.JSON and text:
+            text = json.dumps(json.loads(text)) + "\n"
+        sys.stdout.write(f"---\n{text}" if form == formats.YAML else text)
         sys.stdout.flush()
 
 
@@ -190,8 +190,8 @@ class _Live(_Lines):
             sys.stdout.write(render_page(self._shown, "stopped watching", on) + "\n")
             sys.stdout.flush()
 
-    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
-        self._shown = shown
+    def show(self, page: Page, new: list[Event], reading: StatusReading | None) -> None:
+        self._shown = page
         self._live.refresh()
 
     def wait(self, seconds: float) -> None:
@@ -207,5 +207,5 @@ class _Live(_Lines):
             left = max(self._next_at - self._context.clock.now(), 0.0)
             now = f"next in {format_duration(left)}"
         height = self._console.size.height
-        told = render_page(self._shown, f"{now}; Ctrl-C to exit", on, height)
-        return Text.from_ansi("\n".join(told.splitlines()[:height]), no_wrap=True)
+        text = render_page(self._shown, f"{now}; Ctrl-C to exit", on, height)
+        return Text.from_ansi("\n".join(text.splitlines()[:height]), no_wrap=True)

@@ -225,7 +225,9 @@ def undo(context: Context, options: Options) -> None:
             f"no switch of {context.site.name} is in the journal of this machine",
             "Say where to go instead: erfailover switch --to ipsec|expressroute",
         )
-    names = spokes_to_undo(collect_runs(records), [each.name for each in context.whole_site.spokes])
+    names = spokes_to_undo(
+        collect_runs(records), [spoke.name for spoke in context.whole_site.spokes]
+    )
     chosen = context.site.chosen
     moved = [name for name in names if name in chosen] if chosen else list(names)
     if strange := [name for name in chosen if name not in names]:
@@ -259,13 +261,13 @@ def _insist_on_saved(site: Site, options: Options, document: Mapping[str, Any]) 
 
 def insist_on_having_read(plan: SwitchPlan) -> None:
     """Refuse to plan if the hub, or every spoke, was not read; nothing overrides this."""
-    claims = list(plan.guards)
+    checks = list(plan.guards)
     if not plan.steps:
-        claims += plan.left_out.values()
+        checks += plan.left_out.values()
     unread = [
-        claim.message
-        for claim in claims
-        if claim.status is ConditionStatus.UNKNOWN and claim.name == "network_was_read"
+        condition.message
+        for condition in checks
+        if condition.status is ConditionStatus.UNKNOWN and condition.name == "network_was_read"
     ]
     if unread:
         raise UnknownReading(
@@ -287,16 +289,16 @@ def _refuse_unready(
     Returns:
         What the hold time rested on, for the question; empty if there was none to wait for.
     """
-    claims, held = list(plan.guards), ""
+    checks, held = list(plan.guards), ""
     _insist_on_invariants(context, plan)
     if options.target is Path.EXPRESSROUTE and not options.undo:
-        ready = conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
+        ready = conditions.combine_verdicts(checks) is ConditionStatus.HOLDS
         patient = ready and options.wait and not options.force
-        claims.append(hold_time.wait(observed, patient=patient))
-        held = f"{claims[-1].message}. "
+        checks.append(hold_time.wait(observed, patient=patient))
+        held = f"{checks[-1].message}. "
     if not options.undo:
-        claims += hazards.select_blocking(plan, every=options.force)
-    insist(context.output, options, claims, "switch")
+        checks += hazards.select_blocking(plan, every=options.force)
+    insist(context.output, options, checks, "switch")
     if held and context.output.yes:
         context.output.print_info(held.strip())
     return held

@@ -288,7 +288,7 @@ class Crossing:
         """
         writer = self.writers.make if direction is Direction.FORWARD else self.writers.other
         first, decisive = self._select_writes(direction)
-        made = False
+        is_made = False
         for write in filter(None, (first, decisive)):
             breaks = direction is Direction.FORWARD and write is first and not self._broken.done()
             self._attempts += 1
@@ -300,7 +300,7 @@ class Crossing:
             waits.tell(waits.Wait(f"{self.spoke} has no path: {title}"))
             try:
                 peerings.put(writer, write, self._get_body(write.peering_id), limit_s, self.cadence)
-                made = write is decisive
+                is_made = write is decisive
                 state = "done"
                 if breaks:
                     self._broken.set_result("written")
@@ -316,19 +316,19 @@ class Crossing:
             self.recorder.record_later(state, task=task)
             if breaks and not self._broken.done():
                 break
-        return made
+        return is_made
 
     def _select_writes(
         self, direction: Direction
     ) -> tuple[PeeringWrite | None, PeeringWrite | None]:
         """Return the write that clears the other peering, if it must be cleared, and the other."""
         if direction is Direction.FORWARD:
-            other, found = self.off.write if self.off else None, self._get_peering(self.origin_id)
+            other, peering = self.off.write if self.off else None, self._get_peering(self.origin_id)
             decisive: PeeringWrite | None = self.on.write
         else:
-            other, found = self._find_clearing_write(), self._get_peering(self.target_id)
+            other, peering = self._find_clearing_write(), self._get_peering(self.target_id)
             decisive = self._find_restoring_write()
-        blocks = found is not None and (found.flags.use_remote_gateways or found.failed)
+        blocks = peering is not None and (peering.flags.use_remote_gateways or peering.failed)
         return other if blocks else None, decisive
 
     def _find_contingency(self, *, restores: bool) -> PeeringWrite | None:
@@ -358,7 +358,7 @@ class Crossing:
         while True:
             try:
                 body = self.reader.get(peering_id, READ_S)
-                found = (
+                peering = (
                     readers_network.parse_peering(body, get_network_id(peering_id))
                     if body
                     else None
@@ -366,9 +366,9 @@ class Crossing:
             except Exception as error:
                 log.info("%s could not be read: %s", peering_id, error)
                 return True  # Azure has said that the operation succeeded
-            if is_carrying(found):
+            if is_carrying(peering):
                 return True
-            if found is None or found.state != "Connected" or self.clock.now() >= deadline:
+            if peering is None or peering.state != "Connected" or self.clock.now() >= deadline:
                 return False
             self.clock.sleep(3.0)
 
@@ -378,8 +378,8 @@ class Crossing:
             body = self.reader.get(get_network_id(self.target_id), READ_S)
             if body is None:
                 return None
-            found = readers_network.parse_network(body, get_network_id(self.target_id))
-            by_id = {each.id.lower(): each for each in found.peerings}
+            network = readers_network.parse_network(body, get_network_id(self.target_id))
+            by_id = {peering.id.lower(): peering for peering in network.peerings}
         except Exception as error:
             log.info("%s could not be read: %s", self.spoke, error)
             return None

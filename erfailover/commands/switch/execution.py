@@ -130,18 +130,18 @@ class SwitchRun:
             self._move(plan, outcome, watch)
             late = self._contended | {
                 name
-                for name, each in outcome.left_out.items()
-                if each.status is ConditionStatus.UNKNOWN
+                for name, condition in outcome.left_out.items()
+                if condition.status is ConditionStatus.UNKNOWN
             }
             self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
             if more is not None:
                 watch.seen, rest = more
-                kept = {name: c for name, c in outcome.left_out.items() if name not in late}
-                outcome.left_out = {**kept, **rest.left_out}
+                by_name = {name: c for name, c in outcome.left_out.items() if name not in late}
+                outcome.left_out = {**by_name, **rest.left_out}
                 outcome.failed = {n: f for n, f in outcome.failed.items() if n not in late}
-                if found := late - rest.left_out.keys():
-                    watch.expect(found - {step.spoke for step in rest.writes})
+                if names := late - rest.left_out.keys():
+                    watch.expect(names - {step.spoke for step in rest.writes})
                     self._move(rest, outcome, watch)
             left_out.insist_on_any(self.site, outcome)
         finally:
@@ -184,7 +184,7 @@ class SwitchRun:
         """Every write of the plan; what failed is noted, what did not goes on."""
         clock = self.context.clock
         last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
-        left = {id_: spoke for spoke, id_ in last.items()}
+        remaining = {id_: spoke for spoke, id_ in last.items()}
         breaks = {step.id: step.spoke for step in plan.writes if step.kind is StepKind.BREAK}
         prepared = {step.id for step in plan.writes if step.phase is Phase.PREPARE}
         preparing = set(prepared)
@@ -193,10 +193,10 @@ class SwitchRun:
             id_ = event.task.id
             if event.state is State.DONE and id_ in breaks:
                 watch.note_broken(breaks[id_])
-            if event.state is State.DONE and id_ in left:
+            if event.state is State.DONE and id_ in remaining:
                 outcome.control_plane_s = clock.now() - self.began_s
-                watch.expect([left.pop(id_)], moved=True)
-                if not left:
+                watch.expect([remaining.pop(id_)], moved=True)
+                if not remaining:
                     watch.hurry()
                     if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
                         self.context.output.print_info(
@@ -333,14 +333,14 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        found = {}
+        crossings = {}
         for spoke in site.spokes:
             make = steps.get((spoke.name, StepKind.MAKE))
             if make is None:
                 continue
             off = steps.get((spoke.name, StepKind.BREAK))
             network = spoke.virtual_network
-            found[spoke.name] = Crossing(
+            crossings[spoke.name] = Crossing(
                 spoke=spoke.name,
                 off=off,
                 on=make,
@@ -360,11 +360,11 @@ class SwitchRun:
                 break_cadence=tasks.cadence(off or make, len(site.spokes)),
                 body_age_s=BODY_S,
             )
-        return found
+        return crossings
 
     def _pass_gate(self, step: SwitchStep) -> bool:
         """Pass the gate of a spoke; return whether the path being left is known to work."""
-        spoke = next(each for each in self.site.spokes if each.name == step.spoke)
+        spoke = next(item for item in self.site.spokes if item.name == step.spoke)
         healthy = self.gate.enter(spoke, step.write.peering_id)
         self.outcome.gates_s[spoke.name] = self.context.clock.now() - self.began_s
         return healthy
@@ -373,33 +373,38 @@ class SwitchRun:
         """Whether every peering is as its last write said; a stale read is made again."""
         clock = self.context.clock
         last = {step.write.peering_id: step for step in plan.writes}
-        mine = [step for step in last.values() if step.spoke not in outcome.failed]
+        switch_steps = [step for step in last.values() if step.spoke not in outcome.failed]
         deadline = clock.now() + peerings.STALE_S
-        while mine:
-            networks = list(dict.fromkeys(get_network_id(step.write.peering_id) for step in mine))
+        while switch_steps:
+            networks = list(
+                dict.fromkeys(get_network_id(step.write.peering_id) for step in switch_steps)
+            )
             observed = self.readings.observe(networks)
-            unread = {each for each in networks if observed.get_network(each) is None}
-            mine = [
+            unread = {network for network in networks if observed.get_network(network) is None}
+            switch_steps = [
                 step
-                for step in mine
-                if (found := observed.get_peering(step.write.peering_id)) is None
-                or found.flags != step.write.after
-                if not (found is None and step.write.after is None)
+                for step in switch_steps
+                if (peering := observed.get_peering(step.write.peering_id)) is None
+                or peering.flags != step.write.after
+                if not (peering is None and step.write.after is None)
             ]
-            if not mine:
+            if not switch_steps:
                 return
             if clock.now() >= deadline:
-                mine = [
-                    each for each in mine if get_network_id(each.write.peering_id) not in unread
+                switch_steps = [
+                    switch_step
+                    for switch_step in switch_steps
+                    if get_network_id(switch_step.write.peering_id) not in unread
                 ]
-                if not mine:
+                if not switch_steps:
                     why = join_names(observed.unknown.values(), comma="; ")
                     raise UnknownReading(
                         f"all is written and accepted, but could not be read again: {why}",
                         "Look at it with erfailover status.",
                     )
                 raise VerificationFailed(
-                    f"{join_names(step.write.name for step in mine)}: written and accepted, but "
+                    f"{join_names(step.write.name for step in switch_steps)}: written and "
+                    "accepted, but "
                     "not as written",
                     "Another client may be changing it. Check it, then run the command again.",
                 )
@@ -415,11 +420,11 @@ class SwitchRun:
 
         clock.wait_for(shows, deadline - clock.now())
         if not shows():
-            seen = watch.get_claims(spoke)[0].message
+            message = watch.get_claims(spoke)[0].message
             path, refusals = self.options.target.other, self.outcome.way_back
             back = way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
-                f"the canary {spoke} does not show: {seen}",
+                f"the canary {spoke} does not show: {message}",
                 f"The other spokes were left as they are. To take the canary back: {back}",
             )
         return watch.get_claims(spoke)[0].message
@@ -436,7 +441,7 @@ class SwitchRun:
                 clock.wait_for(watch.is_idle, min(10.0, deadline - clock.now()))
                 self._collect_claims(outcome, watch)
                 arrived = conditions.combine_verdicts(
-                    claims[0] for claims in outcome.claims.values()
+                    checks[0] for checks in outcome.claims.values()
                 )
                 if (
                     arrived is not ConditionStatus.FAILS
@@ -454,6 +459,6 @@ class SwitchRun:
 
     def _collect_claims(self, outcome: Outcome, watch: RouteWatch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()
-        names = [each.name for each in self.site.spokes if each.name not in not_moved]
+        names = [spoke.name for spoke in self.site.spokes if spoke.name not in not_moved]
         outcome.claims = {name: watch.get_claims(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}

@@ -112,16 +112,16 @@ class Gate:
             UnknownReading: a condition cannot be known.
         """
         make = spoke.get_outward(self._arriving).name
-        both = origin_id, self._site.build_peering_id(spoke.virtual_network, make)
+        items = origin_id, self._site.build_peering_id(spoke.virtual_network, make)
         budget = self._context.session.budget
-        budget.prepay(both, self._site.timing.step_deadline_s)
+        budget.prepay(items, self._site.timing.step_deadline_s)
         try:
             self._ensure_tokens(spoke)
             waits.tell(waits.Wait("re-checks preconditions"))
             self.wait_for(spoke)
             waits.tell(waits.Wait(""))
         except BaseException:
-            budget.forgo(both)
+            budget.forgo(items)
             raise
         return self._is_origin_healthy()
 
@@ -129,7 +129,7 @@ class Gate:
         """Have every token that break and make need, so that neither waits for one."""
         hubs = [self._site.get_hub(role).virtual_network for role in Role]
         ids = map(self._site.build_network_id, (spoke.virtual_network, *hubs))
-        subscriptions = dict.fromkeys(get_subscription(each).lower() for each in ids)
+        subscriptions = dict.fromkeys(get_subscription(id_).lower() for id_ in ids)
         lasts_s = self._site.timing.step_deadline_s + TOKEN_MARGIN_S
         self._context.session.ensure_tokens(subscriptions, lasts_s)
 
@@ -138,11 +138,11 @@ class Gate:
         if self._origin is None or not self._origin.done() or self._origin.exception():
             return False
         gateway = self._origin.result()
-        claims = (
+        checks = (
             conditions.check_gateway_connected(gateway, self._leaving),
             conditions.check_gateway_learned(gateway, self._leaving, self._site.remote_prefixes),
         )
-        return conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
+        return conditions.combine_verdicts(checks) is ConditionStatus.HOLDS
 
     def wait_for(self, spoke: Spoke) -> None:
         """Read until every condition of a spoke holds, or patience ends."""
@@ -154,26 +154,29 @@ class Gate:
         ages = NETWORKS_S, gateway_age_s
         for tries in count(1):
             observed = self._readings.observe(networks, role, *ages, of=own)
-            claims = tuple(gates.check_gate(site, observed, target, spoke))
+            checks = tuple(gates.check_gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             late = clock.now() >= deadline
             if self._is_too_old(observed.gateways.get(role)) and not self._options.force:
                 if late and tries >= TRIES:
                     raise UnknownReading(
                         f"the reading of the {role} hub's gateway is older than "
-                        f"{format_duration(self._limit_s)} when the rest of the gate is read: too old to "
+                        f"{format_duration(self._limit_s)} when the rest of the gate is read: "
+                        "too old to "
                         f"take {spoke.name} off its path",
                         "Nothing was changed by this step. Run the same command again, or raise "
                         "timing.gate_reading_age_s in the site file.",
                     )
                 continue  # an answer was lost, and is requested again
-            holds = conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
+            holds = conditions.combine_verdicts(checks) is ConditionStatus.HOLDS
             if holds or self._options.force or late:
                 break
-            unmet = next(each for each in claims if each.status is not ConditionStatus.HOLDS)
+            unmet = next(
+                condition for condition in checks if condition.status is not ConditionStatus.HOLDS
+            )
             waits.tell(waits.Wait(f"waits for the gate: {unmet.message}", PAUSE_S))
             clock.sleep(PAUSE_S)
-        insist(self._context.output, self._options, claims, f"take {spoke.name} off its path")
+        insist(self._context.output, self._options, checks, f"take {spoke.name} off its path")
         self.seen[spoke.name] = observed
-        for claim in gates.find_out_of_sync(site, observed, role, spoke):
-            self._context.output.warn(f"warning: {claim.message}. Later: {claim.remedy}")
+        for checked in gates.find_out_of_sync(site, observed, role, spoke):
+            self._context.output.warn(f"warning: {checked.message}. Later: {checked.remedy}")

@@ -54,22 +54,22 @@ class HazardLookup:
 
     def find_leaving_healthy(self, plan: SwitchPlan, observed: SiteSnapshot) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
-        both = self.with_leaving_gateway(observed)
-        if ROLE_OF_PATH[self.target.other] not in both.gateways:
+        snapshot = self.with_leaving_gateway(observed)
+        if ROLE_OF_PATH[self.target.other] not in snapshot.gateways:
             return ()
-        return health.find_leaving_healthy(self.context.site, both, plan)
+        return health.find_leaving_healthy(self.context.site, snapshot, plan)
 
     def way_back(self, observed: SiteSnapshot) -> tuple[Condition, ...]:
         """Return what a switch back would be refused for now; empty if it would not be."""
-        both = self.with_leaving_gateway(observed)
-        return gates.refusals(self.context.site, both, self.target.other)
+        snapshot = self.with_leaving_gateway(observed)
+        return gates.refusals(self.context.site, snapshot, self.target.other)
 
     def with_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
         """Return an observation with the gateway of the hub being left, as far as it was read."""
-        left = self._found.leaving_gateway.value if self._found is not None else None
-        if left is None:
+        gateway = self._found.leaving_gateway.value if self._found is not None else None
+        if gateway is None:
             return observed
-        return replace(observed, gateways={**observed.gateways, left.role: left})
+        return replace(observed, gateways={**observed.gateways, gateway.role: gateway})
 
     def _observe_site(self) -> SiteSnapshot:
         names, role = self.context.site.list_network_names(), ROLE_OF_PATH[self.target]
@@ -79,8 +79,8 @@ class HazardLookup:
         """Return a plan with its hazards, without the spokes that these alone concern."""
         if self._found is None:
             return plan
-        found = check_hazards(self.context.site, self._found, observed, self.target)
-        return add_hazards(plan, found, pass_by=pass_by)
+        conditions = check_hazards(self.context.site, self._found, observed, self.target)
+        return add_hazards(plan, conditions, pass_by=pass_by)
 
 
 def select_blocking(plan: SwitchPlan, *, every: bool) -> tuple[Condition, ...]:
@@ -92,9 +92,9 @@ def select_blocking(plan: SwitchPlan, *, every: bool) -> tuple[Condition, ...]:
             left out that spoke.
     """
     return tuple(
-        each
-        for each in plan.hazards
-        if each.status is ConditionStatus.FAILS
-        and each.weight is Weight.REFUSES
-        and (every or not each.spoke)
+        hazard
+        for hazard in plan.hazards
+        if hazard.status is ConditionStatus.FAILS
+        and hazard.weight is Weight.REFUSES
+        and (every or not hazard.spoke)
     )

@@ -78,26 +78,26 @@ class HoldTime:
         output = self._context.output
         with Countdown(output.console, self._clock, is_quiet=output.quiet) as countdown:
             while True:
-                claim = gates.check_hold_time(
+                condition = gates.check_hold_time(
                     self._site, observed, self._count, self._get_longest_session()
                 )
-                left = self._compute_left_s(observed, claim, express=express)
+                left = self._compute_left_s(observed, condition, express=express)
                 if left is None or not patient or self._clock.now() > deadline:
-                    return claim
-                countdown.show(left, claim, self._count.restarts)
+                    return condition
+                countdown.show(left, condition, self._count.restarts)
                 pause_s = PAUSE_S if express else min(left, STAND_IN_PAUSE_S)
                 self._clock.sleep(max(1.0, pause_s))
                 observed = self._observe(express=express)
 
     def _compute_left_s(
-        self, observed: SiteSnapshot, claim: Condition, *, express: bool
+        self, observed: SiteSnapshot, condition: Condition, *, express: bool
     ) -> float | None:
         """Return how long to wait yet, in seconds; None if the wait is over or of no use."""
-        if claim.status is ConditionStatus.HOLDS:
+        if condition.status is ConditionStatus.HOLDS:
             return None
         if express:
             started = self._count.last_s is not None or self._count.restarts > 0
-            useless = claim.status is ConditionStatus.FAILS and not started
+            useless = condition.status is ConditionStatus.FAILS and not started
             return (
                 None
                 if useless
@@ -106,7 +106,7 @@ class HoldTime:
         gateway = observed.gateways.get(Role.PRIMARY)
         prefixes = self._site.remote_prefixes
         held_s = conditions.compute_held_s(gateway, prefixes) if gateway else None
-        if held_s is None or claim.status is ConditionStatus.UNKNOWN:
+        if held_s is None or condition.status is ConditionStatus.UNKNOWN:
             return None
         return max(1.0, self._hold_s - held_s)
 
@@ -128,8 +128,8 @@ class HoldTime:
         gateway, prefixes = observed.gateways.get(Role.PRIMARY), self._site.remote_prefixes
         learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, prefixes)
         self._count = self._count.add_reading(at_s, learned)
-        found: SiteSnapshot = observed
-        return found
+        snapshot: SiteSnapshot = observed
+        return snapshot
 
     def _read_gateway(self) -> tuple[float, SiteSnapshot]:
         """Return a picture of the primary's gateway, with when it was answered."""
@@ -145,8 +145,8 @@ class HoldTime:
         """Return the longest session as it is now, if it has stayed up since it was read."""
         if self._sessions is None:
             return SessionUptime(None, "", ("not read",))
-        found = find_longest_session(self._sessions, self._hold_s)
-        return found.add_seconds(self._clock.now() - self._sessions_read_s)
+        session_uptime = find_longest_session(self._sessions, self._hold_s)
+        return session_uptime.add_seconds(self._clock.now() - self._sessions_read_s)
 
 
 class Countdown:
@@ -172,16 +172,16 @@ class Countdown:
         if self._live and self._live.is_started:
             self._live.stop()
 
-    def show(self, left_s: float, claim: Condition, restarts: int) -> None:
+    def show(self, left_s: float, condition: Condition, restarts: int) -> None:
         """Show how long to wait yet, and what for.
 
         Args:
             left_s: how much is left, in seconds.
-            claim: what was seen last.
+            condition: what was seen last.
             restarts: how often the count began again: each time is an event.
         """
-        self._until_s, self._seen = self._clock.now() + left_s, claim.message
-        event = claim.status, restarts
+        self._until_s, self._seen = self._clock.now() + left_s, condition.message
+        event = condition.status, restarts
         if self._live is not None and not self._live.is_started:
             self._live.start()
         if self._live is None and event != self._event and not self._is_quiet:
@@ -189,8 +189,8 @@ class Countdown:
         self._event = event
 
     def _format_text(self) -> str:
-        left = format_duration(max(0.0, self._until_s - self._clock.now()))
-        return f"Waiting for the hold time: {left} left; {self._seen}"
+        duration = format_duration(max(0.0, self._until_s - self._clock.now()))
+        return f"Waiting for the hold time: {duration} left; {self._seen}"
 
     def _render_line(self) -> Text:
         return Text(self._format_text(), no_wrap=True, overflow="ellipsis")

@@ -59,8 +59,8 @@ def build_failure(
         others: whether it was done to any other spoke.
         standing: where the spokes that failed are now; empty if that is as before.
     """
-    reasons = {name: claim.message for name, claim in left_out.items()}
-    reasons |= {name: each.message for name, each in failed.items()}
+    reasons = {name: condition.message for name, condition in left_out.items()}
+    reasons |= {name: failure.message for name, failure in failed.items()}
     if not reasons:
         return None
     named = join_names((f"{name}: {why}" for name, why in reasons.items()), MANY, "; ")
@@ -68,8 +68,10 @@ def build_failure(
     message = f"{subject} not {done}: {named}"
     if standing:
         message = f"{message}; {standing}"
-    remedies = dict.fromkeys(each.remedy for each in [*left_out.values()][:MANY] if each.remedy)
-    remedies |= dict.fromkeys(each.hint for each in list(failed.values())[:1] if each.hint)
+    remedies = dict.fromkeys(
+        condition.remedy for condition in [*left_out.values()][:MANY] if condition.remedy
+    )
+    remedies |= dict.fromkeys(failure.hint for failure in list(failed.values())[:1] if failure.hint)
     hint = " ".join([*(["The others were."] if others else []), *remedies, again])
     failures = [*map(_to_failure, left_out.values()), *failed.values()]
     first = failures[0]
@@ -80,9 +82,9 @@ def build_failure(
     return AzureFailure(AzureErrorKind.REFUSED, message, hint)
 
 
-def _to_failure(claim: Condition) -> Failure:
-    kind = UnknownReading if claim.status is ConditionStatus.UNKNOWN else Refused
-    return kind(claim.message)
+def _to_failure(condition: Condition) -> Failure:
+    kind = UnknownReading if condition.status is ConditionStatus.UNKNOWN else Refused
+    return kind(condition.message)
 
 
 def build_stranded_failure(outcome: Outcome) -> Failure | None:

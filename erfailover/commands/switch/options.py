@@ -63,25 +63,27 @@ MANY = 6
 """So many reasons of a refusal are shown; the plan and its JSON have all."""
 
 
-def insist(output: Output, options: Options, claims: Iterable[Condition], what: str) -> None:
+def insist(output: Output, options: Options, conditions: Iterable[Condition], what: str) -> None:
     """Raise unless every claim holds; ``--force`` overrides what it may, and says so.
 
     Raises:
         Refused: a claim fails.
         UnknownReading: a claim is unknown.
     """
-    bad = [claim for claim in claims if claim.status is not ConditionStatus.HOLDS]
+    bad = [condition for condition in conditions if condition.status is not ConditionStatus.HOLDS]
     if options.force:
-        for claim in bad:
-            if claim.name in FORCEABLE:
-                output.warn(f"Overridden by --force: {claim.name}: {claim.message}")
-        bad = [claim for claim in bad if claim.name not in FORCEABLE]
-    seen = join_names(dict.fromkeys(claim.message for claim in bad), MANY, "; ")
-    helps = bool(bad) and all(claim.name in FORCEABLE for claim in bad)
+        for checked in bad:
+            if checked.name in FORCEABLE:
+                output.warn(f"Overridden by --force: {checked.name}: {checked.message}")
+        bad = [condition for condition in bad if condition.name not in FORCEABLE]
+    message = join_names(dict.fromkeys(condition.message for condition in bad), MANY, "; ")
+    helps = bool(bad) and all(condition.name in FORCEABLE for condition in bad)
     force = ", or use --force to override." if helps else "; --force does not override it."
-    remedies = " ".join([*dict.fromkeys(claim.remedy for claim in bad if claim.remedy)][:MANY])
+    remedies = " ".join(
+        [*dict.fromkeys(condition.remedy for condition in bad if condition.remedy)][:MANY]
+    )
     hint = f"Nothing was changed. Fix this{force} {remedies}".strip()
-    if any(claim.status is ConditionStatus.FAILS for claim in bad):
-        raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
+    if any(condition.status is ConditionStatus.FAILS for condition in bad):
+        raise Refused(f"refusing to {what} to {options.target}: {message}", hint)
     if bad:
-        raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {seen}", hint)
+        raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {message}", hint)

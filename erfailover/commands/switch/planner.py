@@ -81,10 +81,16 @@ class Planner:
         while True:
             observed, plan = self._plan_once()
             steps = tuple(step for step in plan.steps if step.spoke in spokes)
-            left_out = {name: claim for name, claim in plan.left_out.items() if name in spokes}
+            left_out = {
+                name: condition for name, condition in plan.left_out.items() if name in spokes
+            }
             plan = replace(plan, steps=steps, left_out=left_out)
             hubs = gates.find_hubs_in_progress(self.context.site, observed)
-            busy = [claim.message for claim in (*hubs, *left_out.values()) if _is_busy(claim)]
+            busy = [
+                condition.message
+                for condition in (*hubs, *left_out.values())
+                if _is_busy(condition)
+            ]
             late = clock.now() - self.began_s >= self.context.site.timing.step_deadline_s
             if not busy or late:
                 return observed, plan
@@ -92,10 +98,10 @@ class Planner:
 
     def _wait(self, busy: list[str], unknown: list[str]) -> None:
         """Say once what is waited for, and wait a while."""
-        said = f"Reading again: {join_names(busy or unknown, comma='; ')}"
-        if said != self._said:
-            self.context.output.print_info(said)
-        self._said = said
+        message = f"Reading again: {join_names(busy or unknown, comma='; ')}"
+        if message != self._said:
+            self.context.output.print_info(message)
+        self._said = message
         self.context.clock.sleep(BUSY_PAUSE_S if busy else UNKNOWN_PAUSE_S)
 
     def _plan_once(self) -> tuple[SiteSnapshot, SwitchPlan]:
@@ -104,10 +110,10 @@ class Planner:
         observed = self._lookout.observe()
         site = self.context.use_names_of(observed)
         ready = is_prestaged(self._records, (spoke.name for spoke in site.spokes))
-        spokes = (each.to_prestaged() if each.name in ready else each for each in site.spokes)
+        spokes = (spoke.to_prestaged() if spoke.name in ready else spoke for spoke in site.spokes)
         planned_for = replace(site, spokes=tuple(spokes))
-        mine = find_own_peerings(site, observed, self._records)
-        plan = procedure.plan(planned_for, observed, options.target, mine)
+        own_peerings = find_own_peerings(site, observed, self._records)
+        plan = procedure.plan(planned_for, observed, options.target, own_peerings)
         pass_by = options.force or options.undo
         plan = self._lookout.add_hazards(plan, observed, pass_by=pass_by)
         plan = replace(
@@ -121,22 +127,32 @@ class Planner:
             plan = plan.drop_spokes(plan_document.read_left_out(options.saved[1]))
         if options.dry_run:
             return observed, plan
-        found = {spoke.name: gates.find_in_progress(site, observed, spoke) for spoke in site.spokes}
-        return observed, plan.drop_spokes({name: each[0] for name, each in found.items() if each})
+        by_name = {
+            spoke.name: gates.find_in_progress(site, observed, spoke) for spoke in site.spokes
+        }
+        return observed, plan.drop_spokes(
+            {name: conditions[0] for name, conditions in by_name.items() if conditions}
+        )
 
     def _list_waits(self, observed: SiteSnapshot, plan: SwitchPlan) -> tuple[list[str], list[str]]:
         """Return, in words, which operations to wait for, and what to read again."""
-        claims = [each for each in plan.guards if each.name != "network_is_at_rest"]
-        claims += gates.find_hubs_in_progress(self.context.site, observed)
+        conditions = [guard for guard in plan.guards if guard.name != "network_is_at_rest"]
+        conditions += gates.find_hubs_in_progress(self.context.site, observed)
         if not plan.writes:  # nothing is held up
-            claims += plan.left_out.values()
-        unknown = [each for each in claims if each.status is ConditionStatus.UNKNOWN]
-        busy = [each.message for each in unknown if _is_busy(each) and not self.options.dry_run]
-        return busy, [each.message for each in unknown if not _is_busy(each)]
+            conditions += plan.left_out.values()
+        unknown = [
+            condition for condition in conditions if condition.status is ConditionStatus.UNKNOWN
+        ]
+        busy = [
+            condition.message
+            for condition in unknown
+            if _is_busy(condition) and not self.options.dry_run
+        ]
+        return busy, [condition.message for condition in unknown if not _is_busy(condition)]
 
 
-def _is_busy(claim: Condition) -> bool:
-    return claim.name == gates.IN_PROGRESS
+def _is_busy(condition: Condition) -> bool:
+    return condition.name == gates.IN_PROGRESS
 
 
 def find_own_peerings(
@@ -144,12 +160,14 @@ def find_own_peerings(
 ) -> frozenset[str]:
     """Return the peerings that erfailover made, by the journal or by the tags of both VNets."""
     tagged = {
-        key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
+        key
+        for key, network in observed.networks.items()
+        if network.tags.get(OWNER_TAG) == site.name
     }
-    found = {
+    names = {
         peering.id.lower()
         for key in tagged
         for peering in observed.networks[key].peerings
         if peering.remote_virtual_network.lower() in tagged
     }
-    return frozenset(found) | find_created_peerings(records)
+    return frozenset(names) | find_created_peerings(records)

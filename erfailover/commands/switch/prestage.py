@@ -86,16 +86,20 @@ def _plan_purpose(
 
 
 def _refuse(plan: SwitchPlan) -> None:
-    bad: list[Condition] = [each for each in plan.guards if each.status is ConditionStatus.FAILS]
+    bad: list[Condition] = [guard for guard in plan.guards if guard.status is ConditionStatus.FAILS]
     if not plan.steps:
         bad += plan.left_out.values()
     if bad:
-        seen = join_names((each.message for each in bad), MANY, "; ")
-        remedies = " ".join([*dict.fromkeys(each.remedy for each in bad if each.remedy)][:MANY])
-        kind = (
-            Refused if any(each.status is ConditionStatus.FAILS for each in bad) else UnknownReading
+        message = join_names((condition.message for condition in bad), MANY, "; ")
+        remedies = " ".join(
+            [*dict.fromkeys(condition.remedy for condition in bad if condition.remedy)][:MANY]
         )
-        raise kind(f"refusing to {plan.purpose}: {seen}", f"Nothing was changed. {remedies}")
+        kind = (
+            Refused
+            if any(condition.status is ConditionStatus.FAILS for condition in bad)
+            else UnknownReading
+        )
+        raise kind(f"refusing to {plan.purpose}: {message}", f"Nothing was changed. {remedies}")
 
 
 def _carry_out(

@@ -131,10 +131,10 @@ class RouteWatch:
         return min(due) if self._writing else max(due)
 
     def _wait_until(self, due_s: float) -> None:
-        writing, pending = self._writing, {role: len(each) for role, each in self._pending.items()}
+        writing, pending = self._writing, {role: len(row) for role, row in self._pending.items()}
 
         def is_another() -> bool:
-            now = {role: len(each) for role, each in self._pending.items()}
+            now = {role: len(row) for role, row in self._pending.items()}
             return self._over or self._writing is not writing or now != pending
 
         self.clock.wait_for(is_another, due_s - self.clock.now())
@@ -142,17 +142,17 @@ class RouteWatch:
     def _can_summarize(self) -> bool:
         """Whether the arriving hub may advertise a spoke by a summary alone."""
         hub = self.site.build_network_id(self.site.get_hub(self._arriving).virtual_network)
-        found = self.seen.get_network(hub)
-        return bool(found and found.summarized)
+        network = self.seen.get_network(hub)
+        return bool(network and network.summarized)
 
     def _rival(self) -> dict[Role, Gateway]:
         """Return the gateway of the hub that was left, with what it advertises, if it answers."""
         leaving = ROLE_OF_PATH[self.target.other]
         try:
-            found = self.readings.read_advertised(leaving)
+            gateway = self.readings.read_advertised(leaving)
         except AzureFailure:
             return {}
-        return {leaving: found} if found else {}
+        return {leaving: gateway} if gateway else {}
 
     def _pause(self, began_s: float) -> None:
         writing = self._writing
@@ -176,12 +176,12 @@ class RouteWatch:
         for name in expected:
             if name not in self._pending[role]:
                 continue  # another reading has shown it meanwhile
-            seen = self.at_gate.get(name, self.seen)
-            observed = replace(seen, gateways=gateways)
+            snapshot = self.at_gate.get(name, self.seen)
+            observed = replace(snapshot, gateways=gateways)
             pair = gates.check_outcome(self.site, observed, self.target, self._spokes[name])
-            claim = pair[0] if arriving else pair[1]
-            self._claims[role][name] = claim
-            if claim.status is ConditionStatus.HOLDS:
+            condition = pair[0] if arriving else pair[1]
+            self._claims[role][name] = condition
+            if condition.status is ConditionStatus.HOLDS:
                 self._pending[role].pop(name, None)
                 if arriving:
                     self.arrived_s.setdefault(name, self.clock.now())

@@ -45,15 +45,15 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         AzureFailure: a spoke was left without a path.
         LeaseLost: this lease was lost in turn.
     """
-    found = find_unsettled(context, lease.taken)
-    if found is None:
+    owed = find_unsettled(context, lease.taken)
+    if owed is None:
         return
-    target, clock = Path(found.target), context.clock
+    target, clock = Path(owed.target), context.clock
     acquired_s = clock.now()
     gone = lease.taken.standing is LeaseStanding.ORPHANED
     planned = {spoke.name for spoke in context.site.spokes}
-    if not gone or target is not options.target or not planned.issuperset(found.spokes):
-        _put_on(context, lease, options, found, target)
+    if not gone or target is not options.target or not planned.issuperset(owed.spokes):
+        _put_on(context, lease, options, owed, target)
     if gone:
         wait_s = ACCEPTED_LATE_S if target is not options.target else 0.0
     elif target is options.target:
@@ -64,7 +64,7 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
     if left_s > 0:
         waits = (
             f"Waiting {format_duration(left_s)}: until then Azure may still accept a write of run "
-            f"{found.run}, whose lease was lost"
+            f"{owed.run}, whose lease was lost"
         )
         with context.doing(waits, announced=True):
             clock.sleep(left_s)
@@ -82,23 +82,23 @@ def insist_on_paths(context: Context) -> None:
     if not chosen:
         return
     names = {spoke.name: spoke for spoke in context.site.others}
-    left = {
-        name: each
-        for each in every_owed(collect_runs(context.read_records()))
-        for name in each.spokes
+    oweds = {
+        name: owed
+        for owed in every_owed(collect_runs(context.read_records()))
+        for name in owed.spokes
         if name in names
     }
-    if not left:
+    if not oweds:
         return
-    observed = observe(context.reader, whole, [], [names[name].virtual_network for name in left])
+    observed = observe(context.reader, whole, [], [names[name].virtual_network for name in oweds])
     places = {
-        name: place_of(whole, observed, names[name], Path(by.target)) for name, by in left.items()
+        name: place_of(whole, observed, names[name], Path(by.target)) for name, by in oweds.items()
     }
     bad = [name for name, at in places.items() if at not in (PathState.TARGET, PathState.ORIGIN)]
     if not bad:
         return
-    by = left[bad[0]]
-    first = switch_to(by.target, [name for name in bad if left[name] is by])
+    by = oweds[bad[0]]
+    first = switch_to(by.target, [name for name in bad if oweds[name] is by])
     hint = f"Complete that first: {first}, or add{spoke_options(bad)} to this command."
     without = [name for name in bad if places[name] is PathState.NOWHERE]
     if without:
@@ -107,18 +107,18 @@ def insist_on_paths(context: Context) -> None:
 
 
 def _put_on(
-    context: Context, lease: Lease, options: Options, found: OwedSpokes, target: Path
+    context: Context, lease: Lease, options: Options, owed: OwedSpokes, target: Path
 ) -> None:
     """Make the path of the recorded spokes; the plan that was confirmed named these writes."""
     there = {spoke.name for spoke in context.whole_site.spokes}
-    names = [name for name in found.spokes if name in there]
+    names = [name for name in owed.spokes if name in there]
     if names:
         with context.acting_on(names):
-            _put_chosen_on(context, lease, options, found, target)
+            _put_chosen_on(context, lease, options, owed, target)
 
 
 def _put_chosen_on(
-    context: Context, lease: Lease, options: Options, found: OwedSpokes, target: Path
+    context: Context, lease: Lease, options: Options, owed: OwedSpokes, target: Path
 ) -> None:
     readings = ReadingCache(context.reader, context.site)
     began_s = context.clock.now()
@@ -134,12 +134,12 @@ def _put_chosen_on(
     if not steps:
         return
     plan: SwitchPlan = replace(whole, steps=steps, guards=())
-    context.output.print_info(f"Completing run {found.run}, whose lease was lost:")
+    context.output.print_info(f"Completing run {owed.run}, whose lease was lost:")
     plans.tell(context.output, text.format_text(site, plan))
     journal = Journal.open(context.store)
     document = plans.build_document(site, plan, observed)
     with record_run(
-        context, "switch", document, str(target), began_s, journal, completes=found.run
+        context, "switch", document, str(target), began_s, journal, completes=owed.run
     ) as recorder:
         here = replace(options, target=target, canary=None)
         run = SwitchRun(context, lease, here, recorder, readings, observed, began_s)

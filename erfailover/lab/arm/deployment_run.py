@@ -101,8 +101,8 @@ def _advance(lab: Cloud, deployment: Resource, operation: Operation) -> float | 
             step.status = ""
     deployment.hidden["steps"] = write_steps(steps)
     running = [step for step in steps if step.state == "running"]
-    left = running or (not failed and [step for step in steps if step.state == "waiting"])
-    if not left:
+    remaining = running or (not failed and [step for step in steps if step.state == "waiting"])
+    if not remaining:
         _end_deployment(lab, deployment, operation, steps)
         return None
     ends = [lab.world.now + (retry_s or LOOK_AGAIN_S)]

@@ -85,10 +85,10 @@ def read(properties: Body, group: ids.ResourceId, location: str) -> TemplatePlan
         )
     for name, output in (template.get("outputs") or {}).items():
         _read_parameter_type(name, output)
-    listed = template.get("resources")
-    if not isinstance(listed, list):
+    value = template.get("resources")
+    if not isinstance(value, list):
         raise NotModelledError("templates whose resources are no list")
-    planned = [_plan_resource(scope, declaration) for declaration in listed]
+    planned = [_plan_resource(scope, declaration) for declaration in value]
     keys = [ids.to_key(resource.id) for resource in planned]
     if len(set(keys)) < len(keys):
         raise InvalidTemplateError("the template defines one resource several times")

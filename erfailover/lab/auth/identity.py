@@ -58,7 +58,7 @@ class Identity:
 
     def find_tenant(self, tenant: str) -> Tenant | None:
         """Return the tenant with an id, or None."""
-        return next((known for known in self.tenants if known.id == tenant.lower()), None)
+        return next((result for result in self.tenants if result.id == tenant.lower()), None)
 
     def extend_subscriptions(self, count: int) -> Identity:
         """Return the same directory with at least ``count`` subscriptions."""

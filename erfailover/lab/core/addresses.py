@@ -79,19 +79,19 @@ def is_usable(subnet: str, candidate: str) -> bool:
     return RESERVED <= offset < network.num_addresses - 1
 
 
-def find_first_free(subnet: str, taken: Container[str]) -> str | None:
+def find_first_free(subnet: str, result: Container[str]) -> str | None:
     """Return the lowest free address of a subnet; None if it is full."""
     network = parse_network(subnet)
     if network is None:
         return None
     for offset in range(RESERVED, min(network.num_addresses - 1, 65_536)):
         candidate = str(network.network_address + offset)
-        if candidate not in taken:
+        if candidate not in result:
             return candidate
     return None
 
 
-def pick_express_addresses(subnet: str, taken: Container[str] = ()) -> tuple[str, ...]:
+def pick_express_addresses(subnet: str, result: Container[str] = ()) -> tuple[str, ...]:
     """Return the addresses from which an ExpressRoute gateway speaks to the edge (observed).
 
     If a gateway beside it has them, the next two (assumed).
@@ -101,7 +101,7 @@ def pick_express_addresses(subnet: str, taken: Container[str] = ()) -> tuple[str
         return ()
     for first in range(EXPRESS_OFFSETS[0], network.num_addresses - 1, 2):
         pair = str(network.network_address + first), str(network.network_address + first + 1)
-        if not any(address in taken for address in pair):
+        if not any(address in result for address in pair):
             return pair
     return ()
 

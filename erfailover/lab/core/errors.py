@@ -159,14 +159,14 @@ def api_version_unknown(version: str, type_: str) -> Refusal:
 
 
 def resource_type_not_in_version(
-    namespace: str, name: str, version: str, listed: list[str]
+    namespace: str, name: str, version: str, lines: list[str]
 ) -> Refusal:
     """Return the 404 for a type that a version lacks (reported: azure-powershell 12061)."""
     return Refusal(
         404,
         "InvalidResourceType",
         f"The resource type '{name}' could not be found in the namespace '{namespace}' for api "
-        f"version '{version}'. The supported api-versions are '{','.join(listed)}'.",
+        f"version '{version}'. The supported api-versions are '{','.join(lines)}'.",
     )
 
 

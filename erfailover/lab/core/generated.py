@@ -29,11 +29,11 @@ class ValueGenerator:
         """Return a MAC address from Microsoft's range, as a network interface shows it."""
         return "-".join(["00", "0D", "3A", *(f"{self._chance.randrange(256):02X}" for _ in "123")])
 
-    def make_public_address(self, taken: Container[str]) -> str:
+    def make_public_address(self, result: Container[str]) -> str:
         """Return a public IPv4 address that is not taken."""
         while True:
             address = str(ipaddress.IPv4Address(0x14330000 + self._chance.randrange(1 << 18)))
-            if address not in taken and not address.endswith((".0", ".255")):
+            if address not in result and not address.endswith((".0", ".255")):
                 return address
 
     def make_shared_key(self, length: int) -> str:

@@ -189,8 +189,8 @@ class Cloud(ABC):
 
     def allocate_public_address(self) -> str:
         """Return a public address that no resource has."""
-        taken = {
+        names = {
             str(public_ip.properties.get("ipAddress"))
             for public_ip in self.world.iter_by_type(rt.PUBLIC_IP)
         }
-        return self.generator.make_public_address(taken)
+        return self.generator.make_public_address(names)

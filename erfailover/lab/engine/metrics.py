@@ -108,8 +108,8 @@ class Metrics:
 def _list_instances(resource: Resource) -> tuple[str, ...]:
     """Return the instances of a gateway: two if both are active, or of ExpressRoute (published)."""
     express = str(resource.properties.get("gatewayType")).lower() == "expressroute"
-    both = express or bool(resource.properties.get("activeActive"))
-    return ("GatewayTenantWorker_IN_0", "GatewayTenantWorker_IN_1")[: 2 if both else 1]
+    result = express or bool(resource.properties.get("activeActive"))
+    return ("GatewayTenantWorker_IN_0", "GatewayTenantWorker_IN_1")[: 2 if result else 1]
 
 
 def _build_labels(metric: str, instance: str) -> list[Body]:

@@ -103,12 +103,12 @@ def list_subnet_routes(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
     for route in system:
         if route.next_hop_type in (VNET_LOCAL, VNET_PEERING):
             strong.set_default(route.prefix, route.prefix)
-    taken = {route.prefix for route in user}
-    routes = [replace(route, active=route.prefix not in taken) for route in system]
+    names = {route.prefix for route in user}
+    routes = [replace(route, active=route.prefix not in names) for route in system]
     for route in gateway:
         wider = strong.find_all(route.prefix.partition("/")[0])
         beaten = any(addresses.covers(prefix, route.prefix) for prefix in wider)
-        routes.append(replace(route, active=not beaten and route.prefix not in taken))
+        routes.append(replace(route, active=not beaten and route.prefix not in names))
     learned = {route.prefix for route in routes if route.source == GATEWAY and route.active}
     routes = [
         replace(route, active=False)

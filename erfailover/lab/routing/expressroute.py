@@ -192,14 +192,14 @@ def _list_edge_addresses(
     network: Network, gateway: Gateway, base: ipaddress.IPv4Address
 ) -> Iterator[str]:
     """Yield the addresses of the edges, in order, without those of the VNet's gateways."""
-    taken = {
+    names = {
         address
         for neighbor in network.gateways.list_group(gateway.vnet)
         for instance in neighbor.instances
         for address in instance.addresses
     }
     return (
-        address for offset in count(EDGE_OFFSET) if (address := str(base + offset)) not in taken
+        address for offset in count(EDGE_OFFSET) if (address := str(base + offset)) not in names
     )
 
 

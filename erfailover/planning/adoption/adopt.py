@@ -124,7 +124,7 @@ class Adoption:
     remarks: tuple[str, ...]
 
 
-def adopt(found: DiscoveredSite, wanted: AdoptionOptions) -> Adoption:
+def adopt(discovered: DiscoveredSite, options: AdoptionOptions) -> Adoption:
     """Return the site that was found.
 
     Raises:
@@ -132,29 +132,31 @@ def adopt(found: DiscoveredSite, wanted: AdoptionOptions) -> Adoption:
         UsageFailure: there is no spoke, or none that was asked for.
     """
     remarks = (
-        [_explain_exchanged(found)] if found.primary.kind != found.backup.kind == EXPRESS else []
+        [_explain_exchanged(discovered)]
+        if discovered.primary.kind != discovered.backup.kind == EXPRESS
+        else []
     )
     remarks += [
         describe_second_gateway(hub.name, get_last_name(hub.gateway), hub.kind, hub.beside, role)
         for role in Role
-        if (hub := found.get_hub(role)).beside
+        if (hub := discovered.get_hub(role)).beside
     ]
-    spokes = _adopt_spokes(found, wanted, remarks)
-    prefixes = find_remote_prefixes(found.observed, wanted.remote_prefixes)
+    spokes = _adopt_spokes(discovered, options, remarks)
+    prefixes = find_remote_prefixes(discovered.observed, options.remote_prefixes)
     remarks += list_questions(prefixes)
-    remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
-    away = join_names((each.spoke.name for each in spokes if each.path is Path.IPSEC), 6)
+    remarks += [f"{spoke.spoke.name}: {note}" for spoke in spokes for note in spoke.notes]
+    away = join_names((spoke.spoke.name for spoke in spokes if spoke.path is Path.IPSEC), 6)
     if away:
         remarks.append(f"on IPsec now, their flags on ExpressRoute are derived: {away}")
     site = Site(
-        site=(wanted.name or found.primary.name)[:63],
-        primary=Hub(found.primary.hub, found.primary.gateway),
-        backup=Hub(found.backup.hub, found.backup.gateway),
-        spokes=tuple(each.spoke for each in spokes),
-        remote_prefixes=tuple(each.network for each in prefixes if each.active),
-        subscription=get_subscription(found.primary.hub),
-        cloud=wanted.cloud,
-        drill=_propose_drill(found.primary),
+        site=(options.name or discovered.primary.name)[:63],
+        primary=Hub(discovered.primary.hub, discovered.primary.gateway),
+        backup=Hub(discovered.backup.hub, discovered.backup.gateway),
+        spokes=tuple(spoke.spoke for spoke in spokes),
+        remote_prefixes=tuple(prefix.network for prefix in prefixes if prefix.active),
+        subscription=get_subscription(discovered.primary.hub),
+        cloud=options.cloud,
+        drill=_propose_drill(discovered.primary),
     )
     return Adoption(site, spokes, prefixes, tuple(remarks))
 
@@ -166,9 +168,10 @@ def _propose_drill(primary: HubFacts) -> SiteFailoverTest | None:
     return SiteFailoverTest(primary.locations[0])
 
 
-def _explain_exchanged(found: DiscoveredSite) -> str:
+def _explain_exchanged(discovered: DiscoveredSite) -> str:
     return (
-        f"the backup hub, {found.backup.name}, has the ExpressRoute gateway, and the primary none: "
+        f"the backup hub, {discovered.backup.name}, has the ExpressRoute gateway, and the "
+        "primary none: "
         "are the two hubs exchanged?"
     )
 
@@ -198,16 +201,20 @@ class _SpokePeerings:
 
 
 def _adopt_spokes(
-    found: DiscoveredSite, wanted: AdoptionOptions, remarks: list[str]
+    discovered: DiscoveredSite, options: AdoptionOptions, remarks: list[str]
 ) -> tuple[AdoptedSpoke, ...]:
-    fours = [four for each in _iter_other_networks(found) for four in [_build_four(found, each)]]
+    fours = [
+        four
+        for other_network in _iter_other_networks(discovered)
+        for four in [_build_four(discovered, other_network)]
+    ]
     candidates = [four for four in fours if four.path is not None]
-    asked_for = _select_spokes(candidates, wanted.spokes, found.observed.unknown)
+    asked_for = _select_spokes(candidates, options.spokes, discovered.observed.unknown)
     chosen, partial = _split_by_completeness(asked_for)
     remarks += partial
-    if not wanted.spokes:
-        _insist_on_having_read(found, remarks)
-        remarks += [_explain_left_out(found, four) for four in fours if four.path is None]
+    if not options.spokes:
+        _insist_on_having_read(discovered, remarks)
+        remarks += [_explain_left_out(discovered, four) for four in fours if four.path is None]
     elif len(chosen) + len(partial) < len(candidates):
         count = len(candidates) - len(chosen) - len(partial)
         remarks.append(f"{format_count(count, 'further spoke')} were not asked for")
@@ -218,29 +225,30 @@ def _adopt_spokes(
         )
     if not chosen:
         raise UsageFailure(
-            f"no VNet peered with {found.primary.name} uses its gateway, and none that is "
-            f"peered with it uses that of {found.backup.name}",
-            _NO_SPOKE + _describe_summaries(found),
+            f"no VNet peered with {discovered.primary.name} uses its gateway, and none that is "
+            f"peered with it uses that of {discovered.backup.name}",
+            _NO_SPOKE + _describe_summaries(discovered),
         )
     names = name_spokes([four.network.id for four in chosen])
-    taken = {
-        _build_key(each)
-        for network in found.observed.networks.values()
-        for each in network.peerings
+    used_names = {
+        _build_key(peering)
+        for network in discovered.observed.networks.values()
+        for peering in network.peerings
     }
     return tuple(
-        _adopt_spoke(found, four, name, taken) for four, name in zip(chosen, names, strict=True)
+        _adopt_spoke(discovered, four, name, used_names)
+        for four, name in zip(chosen, names, strict=True)
     )
 
 
 _NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on."
 
 
-def _describe_summaries(found: DiscoveredSite) -> str:
+def _describe_summaries(discovered: DiscoveredSite) -> str:
     """Claim that the spokes may do without remote gateways, which is not supported."""
-    hub = found.observed.get_network(found.primary.hub)
-    told = ", ".join(map(str, hub.summarized)) if hub else ""
-    return told and f" {found.primary.name} advertises {told} for them: that is not supported."
+    hub = discovered.observed.get_network(discovered.primary.hub)
+    text = ", ".join(map(str, hub.summarized)) if hub else ""
+    return text and f" {discovered.primary.name} advertises {text} for them: that is not supported."
 
 
 def _split_by_completeness(
@@ -251,8 +259,11 @@ def _split_by_completeness(
     partial: list[str] = []
     for four in fours:
         peerings = (four.out_primary, four.in_primary, four.out_backup, four.in_backup)
-        claims = (conditions.check_peering_complete(each) for each in peerings if each)
-        bad = next((each for each in claims if each.status is not ConditionStatus.HOLDS), None)
+        checks = (conditions.check_peering_complete(peering) for peering in peerings if peering)
+        bad = next(
+            (condition for condition in checks if condition.status is not ConditionStatus.HOLDS),
+            None,
+        )
         if bad is None:
             complete.append(four)
         else:
@@ -260,16 +271,16 @@ def _split_by_completeness(
     return complete, partial
 
 
-def _iter_other_networks(found: DiscoveredSite) -> Iterator[VirtualNetwork]:
+def _iter_other_networks(discovered: DiscoveredSite) -> Iterator[VirtualNetwork]:
     """Yield the VNets that were read beside the hubs, in a steady order."""
-    hubs = {found.primary.hub.lower(), found.backup.hub.lower()}
-    for key in sorted(found.observed.networks, key=lambda key: key.split("/")[::-1]):
+    hubs = {discovered.primary.hub.lower(), discovered.backup.hub.lower()}
+    for key in sorted(discovered.observed.networks, key=lambda key: key.split("/")[::-1]):
         if key not in hubs:
-            yield found.observed.networks[key]
+            yield discovered.observed.networks[key]
 
 
-def _build_four(found: DiscoveredSite, network: VirtualNetwork) -> _SpokePeerings:
-    hubs = [found.observed.get_network(found.get_hub(role).hub) for role in Role]
+def _build_four(discovered: DiscoveredSite, network: VirtualNetwork) -> _SpokePeerings:
+    hubs = [discovered.observed.get_network(discovered.get_hub(role).hub) for role in Role]
     out = [_find_peering(network, hub.id if hub else "") for hub in hubs]
     into = [_find_peering(hub, network.id) if hub else None for hub in hubs]
     return _SpokePeerings(network, out[0], into[0], out[1], into[1])
@@ -278,28 +289,28 @@ def _build_four(found: DiscoveredSite, network: VirtualNetwork) -> _SpokePeering
 def _find_peering(network: VirtualNetwork, remote: str) -> Peering | None:
     return next(
         (
-            each
-            for each in network.peerings
-            if each.remote_virtual_network.lower() == remote.lower()
+            peering
+            for peering in network.peerings
+            if peering.remote_virtual_network.lower() == remote.lower()
         ),
         None,
     )
 
 
 def _select_spokes(
-    candidates: Sequence[_SpokePeerings], asked: Sequence[str], unknown: Mapping[str, str]
+    candidates: Sequence[_SpokePeerings], names: Sequence[str], unknown: Mapping[str, str]
 ) -> list[_SpokePeerings]:
     """Return the spokes that were asked for; all if none was.
 
     Args:
         candidates: the spokes that were read.
-        asked: names or ids.
+        names: names or ids.
         unknown: why VNets could not be read, by id in lower case.
     """
-    if not asked:
+    if not names:
         return list(candidates)
     chosen: list[_SpokePeerings] = []
-    for text in asked:
+    for text in names:
         key = text.lower()
         hits = [
             four
@@ -313,26 +324,26 @@ def _select_spokes(
                 "Nothing was written. Get the right to read it, or leave it out.",
             )
         if len(hits) != 1:
-            known = (
+            existing = (
                 join_names((get_last_name(four.network.id) for four in candidates), 12) or "none"
             )
-            seen = "two VNets are called so" if hits else f"the spokes are {known}"
+            message = "two VNets are called so" if hits else f"the spokes are {existing}"
             raise UsageFailure(
-                f"--spoke {text}: expected one spoke of the hubs; {seen}",
+                f"--spoke {text}: expected one spoke of the hubs; {message}",
                 "Name it by its full resource id.",
             )
         chosen += [four for four in hits if four not in chosen]
     return chosen
 
 
-def _insist_on_having_read(found: DiscoveredSite, remarks: list[str]) -> None:
+def _insist_on_having_read(discovered: DiscoveredSite, remarks: list[str]) -> None:
     """Every VNet that a hub lends its gateway to must have been read."""
     unread: list[str] = []
     for role in Role:
-        hub = found.observed.get_network(found.get_hub(role).hub)
+        hub = discovered.observed.get_network(discovered.get_hub(role).hub)
         for peering in hub.peerings if hub else ():
             remote = peering.remote_virtual_network
-            why = found.observed.unknown.get(remote.lower())
+            why = discovered.observed.unknown.get(remote.lower())
             owner = get_last_name(hub.id) if hub else ""
             if remote and not is_network(remote):
                 remarks.append(
@@ -353,12 +364,14 @@ def _insist_on_having_read(found: DiscoveredSite, remarks: list[str]) -> None:
         )
 
 
-def _explain_left_out(found: DiscoveredSite, four: _SpokePeerings) -> str:
+def _explain_left_out(discovered: DiscoveredSite, four: _SpokePeerings) -> str:
     """Why a VNet is no spoke of the site."""
-    name, primary, backup = four.network.name, found.primary.name, found.backup.name
+    name, primary, backup = four.network.name, discovered.primary.name, discovered.backup.name
     if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
         return f"{name} uses the gateway of {backup} and is not peered with {primary}: left out"
-    other = next((each for each in four.network.peerings if each.flags.use_remote_gateways), None)
+    other = next(
+        (peering for peering in four.network.peerings if peering.flags.use_remote_gateways), None
+    )
     if other is not None:
         return (
             f"{name} uses the gateway of {describe_lender(other)}, and Azure allows one: left out"
@@ -369,7 +382,7 @@ def _explain_left_out(found: DiscoveredSite, four: _SpokePeerings) -> str:
 
 
 def _adopt_spoke(
-    found: DiscoveredSite, four: _SpokePeerings, name: str, taken: set[tuple[str, str]]
+    discovered: DiscoveredSite, four: _SpokePeerings, name: str, used_names: set[tuple[str, str]]
 ) -> AdoptedSpoke:
     """Return a spoke's four peerings on both paths; adds the names it proposes to those taken."""
     path = four.path
@@ -377,7 +390,7 @@ def _adopt_spoke(
     assert four.out_primary is not None
     notes: list[str] = []
     if path is Path.EXPRESSROUTE:
-        peerings = _adopt_on_expressroute(found, four, name, taken, notes)
+        peerings = _adopt_on_expressroute(discovered, four, name, used_names, notes)
     else:
         peerings = _adopt_on_ipsec(four)
     if not four.out_primary.flags.allow_virtual_network_access:
@@ -390,24 +403,26 @@ _FourPeerings = tuple[SitePeering, SitePeering, SitePeering, SitePeering]
 
 
 def _adopt_on_expressroute(
-    found: DiscoveredSite,
+    discovered: DiscoveredSite,
     four: _SpokePeerings,
     name: str,
-    taken: set[tuple[str, str]],
+    used_names: set[tuple[str, str]],
     notes: list[str],
 ) -> _FourPeerings:
     """Return a spoke in normal times: existing settings stay, the other path is derived."""
     out, into = four.out_primary, four.in_primary
     assert out is not None
     assert into is not None
-    hubs = found.primary.name, found.backup.name
-    owner, fallback = four.network.id, f"{four.network.name}-to-{found.backup.name}"
-    outward = propose_name(owner, out.name, hubs, fallback, taken)
-    fallback = f"{found.backup.name}-to-{name.replace('/', '-')}"
-    inward = propose_name(found.backup.hub, into.name, hubs, fallback, taken)
+    hubs = discovered.primary.name, discovered.backup.name
+    owner, fallback = four.network.id, f"{four.network.name}-to-{discovered.backup.name}"
+    outward = propose_name(owner, out.name, hubs, fallback, used_names)
+    fallback = f"{discovered.backup.name}-to-{name.replace('/', '-')}"
+    inward = propose_name(discovered.backup.hub, into.name, hubs, fallback, used_names)
     if (four.out_backup is None) != (four.in_backup is None):
         there = four.out_backup or four.in_backup
-        notes.append(f"of its peerings with {found.backup.name} only {_get_name(there)} exists")
+        notes.append(
+            f"of its peerings with {discovered.backup.name} only {_get_name(there)} exists"
+        )
     ready = four.out_backup is not None or four.in_backup is not None
     backup_out = _get_ready_flags(four.out_backup, out.flags, ready)
     backup_in = _get_ready_flags(four.in_backup, into.flags, ready)
@@ -452,16 +467,16 @@ def _keep_forwarded(flags: Flags, **changed: bool) -> Flags:
     return replace(flags, allow_forwarded_traffic="keep", **changed)
 
 
-def _get_base_flags(found: Peering | None, like: Flags) -> Flags:
+def _get_base_flags(peering: Peering | None, like: Flags) -> Flags:
     """Return the flags of a backup peering without what the path adds."""
-    if found is not None:
-        return found.flags
+    if peering is not None:
+        return peering.flags
     return Flags(allow_forwarded_traffic=like.allow_forwarded_traffic)
 
 
-def _get_ready_flags(found: Peering | None, like: Flags, ready: bool) -> FlagsOrAbsent:
+def _get_ready_flags(peering: Peering | None, like: Flags, ready: bool) -> FlagsOrAbsent:
     """Return the flags of a backup peering in normal times."""
-    return _get_base_flags(found, like) if ready else "absent"
+    return _get_base_flags(peering, like) if ready else "absent"
 
 
 def _build_key(peering: Peering) -> tuple[str, str]:

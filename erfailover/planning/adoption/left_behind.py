@@ -10,16 +10,18 @@ from erfailover.planning.adoption.adopt import Adoption
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 
 
-def add_remarks(adoption: Adoption, claims: Iterable[Condition]) -> Adoption:
+def add_remarks(adoption: Adoption, conditions: Iterable[Condition]) -> Adoption:
     """Return an adoption with remarks on what a switch to IPsec leaves behind.
 
     What the remarks on single prefixes say already is not said again.
     """
-    told = {DEFAULT_ROUTE, PREFIXES} if any(not each.active for each in adoption.prefixes) else ()
-    found = (
-        each.message
-        for each in claims
-        if (each.status is not ConditionStatus.HOLDS and each.name not in told)
-        or each.weight is Weight.NOTES
+    result = (
+        {DEFAULT_ROUTE, PREFIXES} if any(not prefix.active for prefix in adoption.prefixes) else ()
     )
-    return replace(adoption, remarks=tuple(dict.fromkeys((*adoption.remarks, *found))))
+    rows = (
+        condition.message
+        for condition in conditions
+        if (condition.status is not ConditionStatus.HOLDS and condition.name not in result)
+        or condition.weight is Weight.NOTES
+    )
+    return replace(adoption, remarks=tuple(dict.fromkeys((*adoption.remarks, *rows))))

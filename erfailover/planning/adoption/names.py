@@ -28,11 +28,11 @@ def describe_lender(peering: Peering) -> str:
 
 def name_spokes(network_ids: Sequence[str]) -> list[str]:
     """Name spokes as their VNets; by group, then subscription, if those are alike."""
-    ids = [parse(each) for each in network_ids]
+    ids = [parse(network_id_) for network_id_ in network_ids]
     forms = (
-        [each.names[-1] for each in ids],
-        [f"{each.group}/{each.names[-1]}" for each in ids],
-        [f"{each.subscription}/{each.group}/{each.names[-1]}" for each in ids],
+        [id_.names[-1] for id_ in ids],
+        [f"{id_.group}/{id_.names[-1]}" for id_ in ids],
+        [f"{id_.subscription}/{id_.group}/{id_.names[-1]}" for id_ in ids],
     )
     counts = [Counter(name.lower() for name in form) for form in forms]
     chosen = []
@@ -43,7 +43,7 @@ def name_spokes(network_ids: Sequence[str]) -> list[str]:
 
 
 def propose_name(
-    owner: str, like: str, hubs: tuple[str, str], otherwise: str, taken: set[tuple[str, str]]
+    owner: str, like: str, hubs: tuple[str, str], otherwise: str, used: set[tuple[str, str]]
 ) -> str:
     """Propose a name for a peering with the backup hub, in the convention of the primary's.
 
@@ -52,15 +52,15 @@ def propose_name(
         like: the name of the peering with the primary hub.
         hubs: the names of the primary and the backup hub's VNets.
         otherwise: what to call it if ``like`` does not name the hub.
-        taken: VNet ids and peering names, in lower case; the chosen one is added.
+        used: VNet ids and peering names, in lower case; the chosen one is added.
     """
     primary, backup = hubs
-    kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
-    names = [kept] if kept != like else []
+    text = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
+    names = [text] if text != like else []
     names += [otherwise, *(f"{otherwise[: LONGEST_NAME - 3]}-{n}" for n in range(2, 100))]
-    fitting = [_sanitize_name(each) for each in names]
-    name = next(each for each in fitting if (owner.lower(), each.lower()) not in taken)
-    taken.add((owner.lower(), name.lower()))
+    fitting = [_sanitize_name(item) for item in names]
+    name = next(item for item in fitting if (owner.lower(), item.lower()) not in used)
+    used.add((owner.lower(), name.lower()))
     return name
 
 

@@ -37,41 +37,44 @@ class Prefix:
 
 
 def find_remote_prefixes(
-    observed: SiteSnapshot, given: Sequence[IPv4Network] = ()
+    observed: SiteSnapshot, stated_prefixes: Sequence[IPv4Network] = ()
 ) -> tuple[Prefix, ...]:
     """Return the prefixes that must be reached on either path.
 
     Args:
         observed: both gateways, and every VNet whose address space is Azure's own.
-        given: what the operator said instead of what is learned; all of these are active.
+        stated_prefixes: what the operator said instead of what is learned; all of these are active.
 
     Raises:
         UnknownReading: the primary has learned nothing, or could not be asked.
     """
     heard = _list_backup_prefixes(observed)
     table = build_table(heard)
-    if given:
-        return tuple(replace(_judge_prefix(each, table, "as given"), active=True) for each in given)
-    judged = [_judge_prefix(each, table, "learned") for each in _list_learned(observed)]
-    if any(each.active for each in judged):
-        return tuple(judged)
-    if [each.network for each in judged] == [DEFAULT_ROUTE]:
+    if stated_prefixes:
+        return tuple(
+            replace(_judge_prefix(prefix, table, "as given"), active=True)
+            for prefix in stated_prefixes
+        )
+    prefixes = [_judge_prefix(prefix, table, "learned") for prefix in _list_learned(observed)]
+    if any(prefix.active for prefix in prefixes):
+        return tuple(prefixes)
+    if [prefix.network for prefix in prefixes] == [DEFAULT_ROUTE]:
         return (_build_default_route(DEFAULT_ROUTE in heard),)
     why = "the backup has learned none of these" if heard else "the backup has learned nothing"
     return tuple(
-        each
-        if each.network == DEFAULT_ROUTE
-        else Prefix(each.network, True, f"learned; {why}: not ready")
-        for each in judged
+        prefix
+        if prefix.network == DEFAULT_ROUTE
+        else Prefix(prefix.network, True, f"learned; {why}: not ready")
+        for prefix in prefixes
     )
 
 
 def list_questions(prefixes: Sequence[Prefix]) -> list[str]:
     """Return what a person has to decide about prefixes; those with the same note together."""
     alike: dict[str, list[IPv4Network]] = {}
-    for each in prefixes:
-        if each.is_question:
-            alike.setdefault(each.note, []).append(each.network)
+    for prefix in prefixes:
+        if prefix.is_question:
+            alike.setdefault(prefix.note, []).append(prefix.network)
     return [f"{format_prefixes(networks)}: {note}" for note, networks in alike.items()]
 
 
@@ -94,7 +97,7 @@ def _list_backup_prefixes(observed: SiteSnapshot) -> tuple[IPv4Network, ...]:
 def _list_learned(observed: SiteSnapshot) -> list[IPv4Network]:
     """Return what the primary's gateway has learned from beyond Azure, in order."""
     gateway = observed.gateways.get(Role.PRIMARY)
-    own = [space for each in observed.networks.values() for space in each.address_space]
+    own = [space for network in observed.networks.values() for space in network.address_space]
     learned = list_beyond_azure(gateway, own) if gateway else []
     if not learned:
         backup = format_prefixes(_list_backup_prefixes(observed))
@@ -112,12 +115,12 @@ def _explain_unknown(observed: SiteSnapshot) -> str:
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
         return "the primary hub's gateway could not be read"
-    told = gateway.peers.unknown or gateway.learned_routes.unknown
-    if told:
-        return f"{gateway.name}: {told}"
-    listed = ", ".join(f"{each.neighbor} {each.state}" for each in conditions.list_peers(gateway))
-    seen = listed or "it lists no peer"
-    return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({seen})"
+    text = gateway.peers.unknown or gateway.learned_routes.unknown
+    if text:
+        return f"{gateway.name}: {text}"
+    detail = ", ".join(f"{peer.neighbor} {peer.state}" for peer in conditions.list_peers(gateway))
+    message = detail or "it lists no peer"
+    return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({message})"
 
 
 def _judge_prefix(

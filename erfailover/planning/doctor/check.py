@@ -98,45 +98,47 @@ class CheckBuilder:
     group: Group
     required: bool = True
 
-    def report_ok(self, seen: str) -> Check:
+    def report_ok(self, message: str) -> Check:
         """Return a check that holds."""
-        return Check(self.name, self.group, ConditionStatus.HOLDS, seen, "", self.required)
+        return Check(self.name, self.group, ConditionStatus.HOLDS, message, "", self.required)
 
-    def report_failure(self, seen: str, remedy: str) -> Check:
+    def report_failure(self, message: str, remedy: str) -> Check:
         """Return a check that does not hold."""
-        return Check(self.name, self.group, ConditionStatus.FAILS, seen, remedy, self.required)
+        return Check(self.name, self.group, ConditionStatus.FAILS, message, remedy, self.required)
 
-    def report_warning(self, seen: str, remedy: str) -> Check:
+    def report_warning(self, message: str, remedy: str) -> Check:
         """Return a check that does not hold and keeps no switch from working."""
         return Check(
-            self.name, self.group, ConditionStatus.FAILS, seen, remedy, self.required, True
+            self.name, self.group, ConditionStatus.FAILS, message, remedy, self.required, True
         )
 
-    def report_unknown(self, seen: str, remedy: str) -> Check:
+    def report_unknown(self, message: str, remedy: str) -> Check:
         """Return a check that could not be decided."""
-        return Check(self.name, self.group, ConditionStatus.UNKNOWN, seen, remedy, self.required)
+        return Check(self.name, self.group, ConditionStatus.UNKNOWN, message, remedy, self.required)
 
-    def report_claim(self, claim: Condition, remedy: str) -> Check:
+    def report_claim(self, condition: Condition, remedy: str) -> Check:
         """Return the line of a claim, with its remedy if it does not hold."""
-        told = "" if claim.status is ConditionStatus.HOLDS else remedy
-        return Check(self.name, self.group, claim.status, claim.message, told, self.required)
+        text = "" if condition.status is ConditionStatus.HOLDS else remedy
+        return Check(
+            self.name, self.group, condition.status, condition.message, text, self.required
+        )
 
 
 def compute_verdict(lines: Iterable[Check]) -> ConditionStatus:
     """FAILS if a line fails; UNKNOWN if a required one is unknown; HOLDS otherwise."""
-    found = list(lines)
-    if any(each.fails for each in found):
+    checks = list(lines)
+    if any(check.fails for check in checks):
         return ConditionStatus.FAILS
-    unknown = any(each.verdict is ConditionStatus.UNKNOWN and each.required for each in found)
+    unknown = any(check.verdict is ConditionStatus.UNKNOWN and check.required for check in checks)
     return ConditionStatus.UNKNOWN if unknown else ConditionStatus.HOLDS
 
 
 def report_claims(
-    line: CheckBuilder, claims: list[Condition], remedy: str, right: str
+    line: CheckBuilder, conditions: list[Condition], remedy: str, right: str
 ) -> Iterator[Check]:
     """Yield the claims that do not hold, or one line that says that all do."""
-    bad = [each for each in claims if each.status is not ConditionStatus.HOLDS]
-    yield from (line.report_claim(each, remedy) for each in bad)
+    bad = [condition for condition in conditions if condition.status is not ConditionStatus.HOLDS]
+    yield from (line.report_claim(condition, remedy) for condition in bad)
     if not bad:
         yield line.report_ok(right)
 
@@ -157,13 +159,13 @@ def format_scope(resource_id: str) -> str:
 def disambiguate_names(resource_ids: Iterable[str]) -> dict[str, str]:
     """Name resources or groups; with what contains them if two have the same name."""
     ids = list(dict.fromkeys(resource_ids))
-    short = {each: get_last_name(each) for each in ids}
+    short = {id_: get_last_name(id_) for id_ in ids}
     for at in (4, 2):  # the resource group's name, then the subscription's id
         alike = {name for name in short.values() if list(short.values()).count(name) > 1}
-        for each, name in short.items():
-            parts = each.split("/")
+        for text, name in short.items():
+            parts = text.split("/")
             if name in alike and at < len(parts) - 1:
-                short[each] = f"{parts[at]}/{name}"
+                short[text] = f"{parts[at]}/{name}"
     return short
 
 

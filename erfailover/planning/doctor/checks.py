@@ -59,15 +59,15 @@ from erfailover.planning.hazards.scene import TUNNELS
 
 def check_hazards(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Yield a line for each hazard found or undecided, and for each kind that was not found."""
-    for claim in claims(site, facts.around, facts.observed, Path.IPSEC):
+    for condition in claims(site, facts.around, facts.observed, Path.IPSEC):
         yield Check(
-            claim.name.replace("_", "-"),
+            condition.name.replace("_", "-"),
             Group.NETWORKS,
-            claim.status,
-            claim.message,
-            claim.remedy,
+            condition.status,
+            condition.message,
+            condition.remedy,
             required=False,
-            warning=claim.weight is not Weight.REFUSES and claim.name != TUNNELS,
+            warning=condition.weight is not Weight.REFUSES and condition.name != TUNNELS,
         )
 
 
@@ -111,10 +111,10 @@ WITHOUT_AZURE = (check_endpoint_path, check_store_path, check_lease, check_journ
 
 def run_checks(site: Site, facts: DoctorFacts) -> tuple[Check, ...]:
     """Every line, in the order in which it is shown."""
-    found = list(check_credentials(site, facts))
+    checks = list(check_credentials(site, facts))
     if facts.unreachable is None:
-        found += [line for check in ALL for line in check(site, facts)]
+        checks += [line for check in ALL for line in check(site, facts)]
     else:
-        found += [line for check in WITHOUT_AZURE for line in check(site, facts)]
+        checks += [line for check in WITHOUT_AZURE for line in check(site, facts)]
     order = list(Group)
-    return tuple(sorted(found, key=lambda line: order.index(line.group)))
+    return tuple(sorted(checks, key=lambda line: order.index(line.group)))

@@ -24,26 +24,31 @@ def check_connections(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """
     line = CheckBuilder(CheckName.CONNECTIONS, Group.GATEWAYS, required=False)
     for role in Role:
-        found = facts.circuits.get(role)
-        if found is None:
+        circuits = facts.circuits.get(role)
+        if circuits is None:
             yield line.report_unknown(
                 f"connections of the {role} hub's gateway: it could not be read",
                 "See the permissions above.",
             )
             continue
-        told = tuple(check_circuits(found))
-        unread = [each for each in told if each.status is ConditionStatus.UNKNOWN]
-        wrong = [each for each in told if each.status is ConditionStatus.FAILS]
-        yield from (line.report_claim(each, _explain_missing_rights(found)) for each in unread)
+        conditions = tuple(check_circuits(circuits))
+        unread = [
+            condition for condition in conditions if condition.status is ConditionStatus.UNKNOWN
+        ]
+        wrong = [condition for condition in conditions if condition.status is ConditionStatus.FAILS]
+        yield from (
+            line.report_claim(condition, _explain_missing_rights(circuits)) for condition in unread
+        )
         if wrong and role is Role.BACKUP:
-            yield from (line.report_claim(each, MEND) for each in wrong)
+            yield from (line.report_claim(condition, MEND) for condition in wrong)
         elif wrong:
-            what = "; ".join(each.message for each in wrong)
-            yield line.report_ok(f"{what}. This does not prevent leaving {found.gateway_name}")
+            what = "; ".join(condition.message for condition in wrong)
+            yield line.report_ok(f"{what}. This does not prevent leaving {circuits.gateway_name}")
         elif not unread:
-            count = len(found.connections.value or ())
+            count = len(circuits.connections.value or ())
             yield line.report_ok(
-                f"{format_count(count, 'connection')} of {found.gateway_name}, nothing wrong with them"
+                f"{format_count(count, 'connection')} of {circuits.gateway_name}, nothing "
+                "wrong with them"
             )
 
 
@@ -53,16 +58,22 @@ MEND = (
 )
 
 
-def _explain_missing_rights(found: Circuits) -> str:
+def _explain_missing_rights(circuits: Circuits) -> str:
     """Return what it takes to read the connections and circuits that could not be."""
-    away = [each.id for each in found.connections.value or () if each.status.value is None]
-    away += [
-        each.circuit_id
-        for each in found.connections.value or ()
-        if each.circuit_id and each.circuit is not None and each.circuit.value is None
+    away = [
+        connection.id
+        for connection in circuits.connections.value or ()
+        if connection.status.value is None
     ]
-    groups = dict.fromkeys(map(get_group_id, away or [found.gateway_id]))
-    scopes = " ".join(f"--scope {each}" for each in groups)
+    away += [
+        connection.circuit_id
+        for connection in circuits.connections.value or ()
+        if connection.circuit_id
+        and connection.circuit is not None
+        and connection.circuit.value is None
+    ]
+    groups = dict.fromkeys(map(get_group_id, away or [circuits.gateway_id]))
+    scopes = " ".join(f"--scope {group}" for group in groups)
     return (
         f"Have {CONNECTION}/read and {CIRCUIT}/read granted there: erfailover permissions "
         f"--role-definition read {scopes}"
@@ -72,11 +83,12 @@ def _explain_missing_rights(found: Circuits) -> str:
 def check_second_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Report a second gateway in a hub: Azure fails over between the primary's two by itself."""
     line = CheckBuilder(CheckName.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
-    found = list(coexistence.check_coexistence(site, facts.observed))
+    conditions = list(coexistence.check_coexistence(site, facts.observed))
     yield from (
-        line.report_claim(each, "See the permissions above, then run it again.") for each in found
+        line.report_claim(condition, "See the permissions above, then run it again.")
+        for condition in conditions
     )
-    if not found:
+    if not conditions:
         yield line.report_ok("neither hub has a second gateway")
 
 
@@ -85,37 +97,37 @@ def check_hold_time(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     line = CheckBuilder(CheckName.HOLD_TIME, Group.GATEWAYS, required=False)
     primary = facts.observed.gateways.get(Role.PRIMARY)
     if primary is None:
-        seen = "what the hold time rests on: the primary hub's gateway could not be read"
-        yield line.report_unknown(seen, "See the permissions above.")
+        message = "what the hold time rests on: the primary hub's gateway could not be read"
+        yield line.report_unknown(message, "See the permissions above.")
         return
     session = find_longest_session(facts.sessions, site.timing.failback_hold_time_s)
-    seen = describe_basis(site, primary.type, session)
+    message = describe_basis(site, primary.type, session)
     if primary.type == EXPRESSROUTE and session.up_s is None:
-        found = facts.circuits.get(Role.PRIMARY)
-        connections = (found.connections.value or ()) if found else ()
-        ids = [each.circuit_id for each in connections if each.circuit_id]
-        scopes = " ".join(f"--scope {each}" for each in dict.fromkeys(map(get_group_id, ids)))
+        circuits = facts.circuits.get(Role.PRIMARY)
+        connections = (circuits.connections.value or ()) if circuits else ()
+        ids = [connection.circuit_id for connection in connections if connection.circuit_id]
+        scopes = " ".join(f"--scope {fromkey}" for fromkey in dict.fromkeys(map(get_group_id, ids)))
         yield line.report_unknown(
-            seen,
+            message,
             f"Have {CIRCUIT}/read and {CIRCUIT}/peerings/routeTablesSummary/read granted there: "
             f"erfailover permissions --role-definition read {scopes}".rstrip(),
         )
     else:
-        yield line.report_ok(seen)
+        yield line.report_ok(message)
 
 
 def check_drill(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that no drill is running: it cuts the primary off until it is stopped."""
     line = CheckBuilder(CheckName.DRILL, Group.GATEWAYS, required=False)
     state = build_drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
-    told = state.told or ""
+    text = state.told or ""
     if state.running:
         yield line.report_failure(
-            told, f"If it is no longer wanted: {STOP}. A switch to IPsec can go on."
+            text, f"If it is no longer wanted: {STOP}. A switch to IPsec can go on."
         )
     elif state.running is None:
         yield line.report_unknown(
-            told, "See the permissions above; Azure's portal shows it as well."
+            text, "See the permissions above; Azure's portal shows it as well."
         )
     else:
         yield line.report_ok("no drill is running")

@@ -33,9 +33,9 @@ def check_network_watchers(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Each machine of a next hop probe has a Network Watcher in its region."""
     line = CheckBuilder(CheckName.NETWORK_WATCHER, Group.AZURE, required=False)
     machines = {
-        site.build_machine_id(each.machine).lower(): get_last_name(each.machine)
-        for each in site.probes.values()
-        if isinstance(each, NextHop)
+        site.build_machine_id(probe.machine).lower(): get_last_name(probe.machine)
+        for probe in site.probes.values()
+        if isinstance(probe, NextHop)
     }
     for machine_id, machine in machines.items():
         reading = facts.watchers.get(machine_id)
@@ -59,30 +59,30 @@ def check_network_watchers(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 def check_api_versions(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the api-versions that requests carry are offered in every region of the site."""
     line = CheckBuilder(CheckName.API_VERSIONS, Group.AZURE, required=False)
-    found = facts.api_versions.value
-    if found is None:
+    api_versions = facts.api_versions.value
+    if api_versions is None:
         yield line.report_unknown(
             f"what Azure offers: {explain_unread(facts.api_versions)}", CHOOSE
         )
         return
-    best = found.choose_versions()
+    best = api_versions.choose_versions()
     write = f"Write into the site file: {format_yaml(site.cloud_name, best)}" if best else CHOOSE
-    for provider, used in found.used.items():
-        seen = f"{PROVIDERS[provider]} {used}"
-        if problem := found.find_problem(provider):
-            yield line.report_failure(f"{seen}: {problem}", write)
-        elif found.pinned.get(provider) is None:
+    for provider, used in api_versions.used.items():
+        message = f"{PROVIDERS[provider]} {used}"
+        if problem := api_versions.find_problem(provider):
+            yield line.report_failure(f"{message}: {problem}", write)
+        elif api_versions.pinned.get(provider) is None:
             yield line.report_unknown(
-                f"{seen}: the SDK's own, offered in all regions now; another version of the SDK "
+                f"{message}: the SDK's own, offered in all regions now; another version of the SDK "
                 "would use another one",
                 write,
             )
         elif used not in TESTED[provider]:
             yield line.report_unknown(
-                f"{seen} is offered, but erfailover was not tested with it", write
+                f"{message} is offered, but erfailover was not tested with it", write
             )
         else:
-            yield line.report_ok(f"{seen} is offered in all regions of the site")
+            yield line.report_ok(f"{message} is offered in all regions of the site")
 
 
 CHOOSE = "az provider show --namespace Microsoft.Network lists the versions of each type."
@@ -124,14 +124,15 @@ def check_clock(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         )
         return
     ahead = (facts.now - facts.date.value).total_seconds()
-    seen = f"this clock is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} Azure's"
+    side = "ahead of" if ahead > 0 else "behind"
+    message = f"this clock is {format_duration(abs(ahead))} {side} Azure's"
     if abs(ahead) >= SKEW_FAILS_S:
-        yield line.report_failure(seen, "Tokens will be refused: set the clock (NTP).")
+        yield line.report_failure(message, "Tokens will be refused: set the clock (NTP).")
     elif abs(ahead) >= SKEW_WARNS_S:
-        seen = f"{seen}; up to {format_duration(SKEW_WARNS_S)} expected"
-        yield line.report_unknown(seen, "Set the clock (NTP).")
+        message = f"{message}; up to {format_duration(SKEW_WARNS_S)} expected"
+        yield line.report_unknown(message, "Set the clock (NTP).")
     else:
-        yield line.report_ok(seen)
+        yield line.report_ok(message)
 
 
 def check_endpoint_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
@@ -143,8 +144,8 @@ def check_endpoint_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     )
     for host in facts.hosts:
         if host.what != STORE:
-            verdict, seen = check_host_path(site, facts.observed, host)
-            yield line.report_claim(Condition(line.name, verdict, seen), remedy)
+            verdict, message = check_host_path(site, facts.observed, host)
+            yield line.report_claim(Condition(line.name, verdict, message), remedy)
 
 
 def check_store_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
@@ -154,10 +155,12 @@ def check_store_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         "While the circuit is down: --break-glass goes on with this machine's own state. Give "
         "the account a separate path, or keep the state on one machine."
     )
-    stores = [each for each in facts.hosts if each.what == STORE]
+    stores = [
+        host_reachability for host_reachability in facts.hosts if host_reachability.what == STORE
+    ]
     for host in stores:
-        verdict, seen = check_host_path(site, facts.observed, host)
-        yield line.report_claim(Condition(line.name, verdict, seen), remedy)
+        verdict, message = check_host_path(site, facts.observed, host)
+        yield line.report_claim(Condition(line.name, verdict, message), remedy)
     if not stores:
         yield line.report_ok("journal and lease are kept on this machine")
 
@@ -218,35 +221,35 @@ def check_host_path(
     private one may; a public one is reached by the Internet, unless routing says otherwise.
     """
     at = host.proxy or host.host
-    seen = f"{host.what} ({host.host}{f' by the proxy {host.proxy}' if host.proxy else ''})"
-    found = host.addresses.value
-    if not found:
+    message = f"{host.what} ({host.host}{f' by the proxy {host.proxy}' if host.proxy else ''})"
+    addresses = host.addresses.value
+    if not addresses:
         why = host.addresses.unknown or f"{at} has no IPv4 address"
-        return ConditionStatus.UNKNOWN, f"{seen}: {why}"
+        return ConditionStatus.UNKNOWN, f"{message}: {why}"
     behind = _list_circuit_prefixes(site, observed)
-    for address in found:
+    for address in addresses:
         for prefix in behind:
             if address in prefix:
                 return (
                     ConditionStatus.FAILS,
-                    f"{seen} is {address}, in {prefix}, behind the circuit",
+                    f"{message} is {address}, in {prefix}, behind the circuit",
                 )
-    private = next((each for each in found if each.is_private and not each.is_loopback), None)
+    private = next((item for item in addresses if item.is_private and not item.is_loopback), None)
     if private is not None:
         return (
             ConditionStatus.UNKNOWN,
-            f"{seen} is {private}, a private address: its way is not known",
+            f"{message} is {private}, a private address: its way is not known",
         )
-    kind = "on this machine" if found[0].is_loopback else "a public address"
-    return ConditionStatus.HOLDS, f"{seen} is {found[0]}, {kind}"
+    kind = "on this machine" if addresses[0].is_loopback else "a public address"
+    return ConditionStatus.HOLDS, f"{message} is {addresses[0]}, {kind}"
 
 
 def _list_circuit_prefixes(site: Site, observed: SiteSnapshot) -> list[IPv4Network]:
     """Return the remote prefixes and what the primary has learned, without a default route."""
     gateway = observed.gateways.get(Role.PRIMARY)
     learned = select_learned_routes(gateway).prefixes if gateway else ()
-    found = dict.fromkeys(
-        (*site.remote_prefixes, *sorted(each for each in learned if each.prefixlen))
+    by_name = dict.fromkeys(
+        (*site.remote_prefixes, *sorted(prefix for prefix in learned if prefix.prefixlen))
     )
-    own = {space for each in observed.networks.values() for space in each.address_space}
-    return [each for each in found if each not in own]
+    own = {space for network in observed.networks.values() for space in network.address_space}
+    return [prefix for prefix in by_name if prefix not in own]

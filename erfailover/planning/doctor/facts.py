@@ -109,8 +109,8 @@ class DenyAssignment:
 
     def is_in_scope(self, resource_id: str) -> bool:
         """Whether it holds for a resource."""
-        own, wanted = self.scope.rstrip("/").lower(), resource_id.lower()
-        return wanted == own or (self.whole_scope and wanted.startswith(f"{own}/"))
+        own, desired = self.scope.rstrip("/").lower(), resource_id.lower()
+        return desired == own or (self.whole_scope and desired.startswith(f"{own}/"))
 
 
 @dataclass(frozen=True, slots=True)

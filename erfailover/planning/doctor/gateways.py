@@ -49,24 +49,26 @@ def check_backup_gateway(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     )
 
 
-def _note_covering(site: Site, facts: DoctorFacts, claim: Condition) -> Condition:
+def _note_covering(site: Site, facts: DoctorFacts, condition: Condition) -> Condition:
     gateway = facts.observed.gateways.get(Role.BACKUP)
     if (
-        claim.status is not ConditionStatus.HOLDS
+        condition.status is not ConditionStatus.HOLDS
         or gateway is None
         or conditions.is_static(gateway)
     ):
-        return claim
+        return condition
     routes = conditions.select_learned_routes(gateway)
     covered = []
     for prefix in site.remote_prefixes:
-        found = next(routes.iter_covering(prefix), None)
-        if found is not None and found.network != str(prefix):
-            covered.append(f"{prefix} by {found.network}")
+        route = next(routes.iter_covering(prefix), None)
+        if route is not None and route.network != str(prefix):
+            covered.append(f"{prefix} by {route.network}")
     if not covered:
-        return Condition(claim.name, claim.status, f"{claim.message}, exactly")
+        return Condition(condition.name, condition.status, f"{condition.message}, exactly")
     return Condition(
-        claim.name, claim.status, f"{claim.message}; covered: {format_prefixes(covered)}"
+        condition.name,
+        condition.status,
+        f"{condition.message}; covered: {format_prefixes(covered)}",
     )
 
 
@@ -88,31 +90,31 @@ def _check_sku(
     line: CheckBuilder, gateway: GatewayDetail, facts: DoctorFacts, *, static: bool
 ) -> Check:
     ends = skus.find_retirement(gateway.type, gateway.sku)
-    seen = f"{gateway.name} is {gateway.sku} ({gateway.type})"
+    message = f"{gateway.name} is {gateway.sku} ({gateway.type})"
     if not static and not skus.can_speak_bgp(gateway.type, gateway.sku):
         return line.report_failure(
-            f"{seen}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above."
+            f"{message}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above."
         )
     if ends is None:
-        return line.report_ok(seen)
+        return line.report_ok(message)
     if ends.on <= facts.now.date():
         return line.report_warning(
-            f"{seen}, retired on {ends.on}; it works until Azure has migrated it",
+            f"{message}, retired on {ends.on}; it works until Azure has migrated it",
             f"Move it to {ends.instead}: {ends.document}",
         )
     return line.report_ok(
-        f"{seen}, which retires on {ends.on}; move it to {ends.instead} before: {ends.document}"
+        f"{message}, which retires on {ends.on}; move it to {ends.instead} before: {ends.document}"
     )
 
 
 def check_address_skus(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No public address of a gateway is of the retired Basic SKU."""
     line = CheckBuilder(CheckName.ADDRESS_SKU, Group.GATEWAYS, required=False)
-    bad, seen = False, 0
+    bad, count = False, 0
     for role in Role:
         reading = facts.gateways.get(role)
         for name, sku in reading.value.addresses if reading and reading.value else ():
-            seen += 1
+            count += 1
             if not sku:
                 bad = True
                 yield line.report_unknown(
@@ -126,7 +128,7 @@ def check_address_skus(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                     f"Move the gateway to {ends.instead}: {ends.document}",
                 )
     if not bad:
-        yield line.report_ok(f"{format_count(seen, 'public address')}, none Basic")
+        yield line.report_ok(f"{format_count(count, 'public address')}, none Basic")
 
 
 def check_throughput(site: Site, facts: DoctorFacts) -> Iterator[Check]:
@@ -142,7 +144,8 @@ def check_throughput(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         )
         return
     carries = (
-        f"{backup.name} ({backup.sku}) carries {format_rate(room)} as published{_describe_tunnels(facts)} "
+        f"{backup.name} ({backup.sku}) carries {format_rate(room)} as "
+        f"published{_describe_tunnels(facts)} "
         f"({skus.get_document(backup.type)})"
     )
     load = facts.load.value
@@ -165,8 +168,8 @@ def check_throughput(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 def _describe_tunnels(facts: DoctorFacts) -> str:
     """How many tunnels a VPN backup has: the published figure is an aggregate over several."""
-    gateway, found = facts.observed.gateways.get(Role.BACKUP), facts.circuits.get(Role.BACKUP)
-    if gateway is None or gateway.type != VPN or found is None or not found.connections.value:
+    gateway, circuits = facts.observed.gateways.get(Role.BACKUP), facts.circuits.get(Role.BACKUP)
+    if gateway is None or gateway.type != VPN or circuits is None or not circuits.connections.value:
         return ""
-    count = len(found.connections.value) * (2 if gateway.active_active else 1)
+    count = len(circuits.connections.value) * (2 if gateway.active_active else 1)
     return f" over {count} tunnels" if count > 1 else " over several tunnels, and it has one"

@@ -39,7 +39,9 @@ def check_limits(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 def _check_peerings(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check the existing peerings, and those that a switch creates."""
     spokes = (*site.spokes, *site.others)
-    wanted = {peering_id.lower() for spoke in spokes for peering_id in site.list_peering_ids(spoke)}
+    desired = {
+        peering_id.lower() for spoke in spokes for peering_id in site.list_peering_ids(spoke)
+    }
     for name in dict.fromkeys(site.list_network_names()):
         key = site.build_network_id(name).lower()
         network = facts.observed.get_network(key)
@@ -49,8 +51,8 @@ def _check_peerings(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Itera
                 f"Count them: az network vnet peering list --vnet-name {get_last_name(name)}.",
             )
             continue
-        own = {each for each in wanted if each.startswith(f"{key}/")}
-        count = len(own | {each.id.lower() for each in network.peerings})
+        own = {text for text in desired if text.startswith(f"{key}/")}
+        count = len(own | {peering.id.lower() for peering in network.peerings})
         if count > MOST_PEERINGS:
             yield line.report_failure(
                 f"{network.name} has {count} peerings on IPsec; Azure allows {MOST_PEERINGS} "
@@ -80,12 +82,12 @@ def _check_prefixes(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Itera
 def _count_prefixes(site: Site, facts: DoctorFacts, role: Role) -> dict[str, int]:
     """How many prefixes the hub and the spokes have; a summary of the hub counts as one."""
     hub = facts.around.get_network(site.build_network_id(site.get_hub(role).virtual_network)).value
-    names = [site.get_hub(role).virtual_network, *(each.virtual_network for each in site.spokes)]
-    found = [facts.around.get_network(site.build_network_id(each)).value for each in names]
+    names = [site.get_hub(role).virtual_network, *(spoke.virtual_network for spoke in site.spokes)]
+    routings = [facts.around.get_network(site.build_network_id(name)).value for name in names]
     summaries = hub.summarized if hub else ()
-    ipv4 = {prefix for each in found if each for prefix in each.address_space}
+    ipv4 = {prefix for routing in routings if routing for prefix in routing.address_space}
     others = spaces_of_others(site, facts.observed).values()
-    ipv4 |= {prefix for each in others for prefix in each}
-    single = {each for each in ipv4 if not any(each.subnet_of(whole) for whole in summaries)}
-    ipv6 = {prefix for each in found if each for prefix in each.ipv6}
+    ipv4 |= {prefix for other in others for prefix in other}
+    single = {prefix for prefix in ipv4 if not any(prefix.subnet_of(whole) for whole in summaries)}
+    ipv6 = {prefix for routing in routings if routing for prefix in routing.ipv6}
     return {"IPv4": len(single) + len(summaries), "IPv6": len(ipv6)}

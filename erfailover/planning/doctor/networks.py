@@ -33,14 +33,14 @@ def check_networks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     remedy = "Correct the site file's names, or see the permissions above."
     names, bad = disambiguate_names(map(site.build_network_id, site.list_network_names())), False
     for network_id, name in names.items():
-        claim = conditions.check_network_read(facts.observed, network_id)
-        if claim.status is ConditionStatus.HOLDS:
-            found = facts.observed.get_network(network_id)
-            claim = conditions.check_network_at_rest(found, name)
+        condition = conditions.check_network_read(facts.observed, network_id)
+        if condition.status is ConditionStatus.HOLDS:
+            network = facts.observed.get_network(network_id)
+            condition = conditions.check_network_at_rest(network, name)
             remedy = "Wait until the operation on it has ended; a Failed one needs a new write."
-        if claim.status is not ConditionStatus.HOLDS:
+        if condition.status is not ConditionStatus.HOLDS:
             bad = True
-            yield line.report_claim(claim, remedy)
+            yield line.report_claim(condition, remedy)
     if not bad:
         yield line.report_ok(f"{len(site.list_network_names())} networks read, all Succeeded")
 
@@ -48,7 +48,7 @@ def check_networks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 def check_own_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that no spoke has its own gateway: it could not use a remote one."""
     line = CheckBuilder(CheckName.OWN_GATEWAY, Group.NETWORKS)
-    claims = [
+    checks = [
         conditions.check_no_own_gateway(
             facts.observed.get_network(site.build_network_id(spoke.virtual_network)), spoke.name
         )
@@ -56,7 +56,7 @@ def check_own_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     ]
     remedy = "Azure's rule: such a spoke cannot move. Remove the gateway, or take the spoke out."
     yield from report_claims(
-        line, claims, remedy, f"none of {format_count(len(claims), 'spoke')} has a gateway"
+        line, checks, remedy, f"none of {format_count(len(checks), 'spoke')} has a gateway"
     )
 
 
@@ -71,27 +71,27 @@ def check_peerings(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             pair = _build_sides(site, spoke, role)
             later = role is Role.BACKUP and find_path(site, facts.observed, spoke) != Path.IPSEC
             if later and all(facts.observed.get_network(owner) is not None for owner, _ in pair):
-                waits = [each for each in pair if _is_pending(facts, each, pair)]
+                waits = [item for item in pair if _is_pending(facts, item, pair)]
                 coming += [f"{spoke.name}: {name}" for _, name in waits]
-                pair = tuple(each for each in pair if each not in waits)
+                pair = tuple(item for item in pair if item not in waits)
             for owner, name in pair:
-                told = f"{spoke.name}: {name}"
+                text = f"{spoke.name}: {name}"
                 if facts.observed.get_network(owner) is None:
                     yield line.report_unknown(
-                        f"{told}: {get_last_name(owner)} could not be read", remedy
+                        f"{text}: {get_last_name(owner)} could not be read", remedy
                     )
                     continue
-                found = facts.observed.get_peering(site.build_peering_id(owner, name))
-                claim = conditions.check_peering_connected(found, told)
-                if found is None or claim.status is not ConditionStatus.HOLDS:
-                    yield line.report_claim(claim, remedy)
+                peering = facts.observed.get_peering(site.build_peering_id(owner, name))
+                condition = conditions.check_peering_connected(peering, text)
+                if peering is None or condition.status is not ConditionStatus.HOLDS:
+                    yield line.report_claim(condition, remedy)
                     continue
-                complete = conditions.check_peering_complete(found)
-                in_sync = conditions.check_peering_in_sync(found)
-                right += not found.is_out_of_sync
+                complete = conditions.check_peering_complete(peering)
+                in_sync = conditions.check_peering_in_sync(peering)
+                right += not peering.is_out_of_sync
                 if complete.status is not ConditionStatus.HOLDS:
                     yield line.report_claim(complete, complete.remedy)
-                if found.needs_sync:
+                if peering.needs_sync:
                     switch = "A switch syncs it" if later else "Sync it"
                     early = ", erfailover prestage ahead of time" if role is Role.BACKUP else ""
                     yield stale.report_unknown(
@@ -110,9 +110,9 @@ def check_peering_names(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """
     line = CheckBuilder(CheckName.PEERING_NAMES, Group.NETWORKS, required=False)
     unread = [
-        get_last_name(each)
-        for each in map(site.build_network_id, site.list_network_names())
-        if facts.observed.get_network(each) is None
+        get_last_name(name)
+        for name in map(site.build_network_id, site.list_network_names())
+        if facts.observed.get_network(name) is None
     ]
     for other, place in facts.other_names:
         remedy = f"Correct {place}: {other.remedy}."
@@ -138,11 +138,11 @@ def _is_pending(
     facts: DoctorFacts, side: tuple[str, str], pair: tuple[tuple[str, str], ...]
 ) -> bool:
     """Whether a switch makes this side, or completes it: the other one is not there yet."""
-    found = {
-        each: facts.observed.get_peering(build_child_id(each[0], PEERING, each[1])) for each in pair
+    peerings = {
+        item: facts.observed.get_peering(build_child_id(item[0], PEERING, item[1])) for item in pair
     }
-    mine = found.pop(side)
-    return is_made_by_a_switch(mine, *found.values())
+    peering = peerings.pop(side)
+    return is_made_by_a_switch(peering, *peerings.values())
 
 
 def _describe_pending(coming: list[str]) -> str:
@@ -157,8 +157,8 @@ def check_prestaged(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     ready, missing = [], []
     for spoke in site.spokes:
         if any(
-            facts.observed.get_network(site.build_network_id(each)) is None
-            for each in (spoke.virtual_network, site.backup.virtual_network)
+            facts.observed.get_network(site.build_network_id(name)) is None
+            for name in (spoke.virtual_network, site.backup.virtual_network)
         ):
             yield line.report_unknown(
                 f"{spoke.name}: its peerings with the backup hub could not be read",
@@ -184,7 +184,7 @@ def check_prestaged(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 def check_overlaps(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Address spaces of hubs and spokes, and the remote prefixes, do not overlap."""
     line = CheckBuilder(CheckName.OVERLAPS, Group.NETWORKS)
-    names = disambiguate_names(each.id for each in facts.observed.networks.values())
+    names = disambiguate_names(network.id for network in facts.observed.networks.values())
     spaces = [
         (names[network.id], prefix)
         for network in facts.observed.networks.values()

@@ -242,13 +242,15 @@ class Grant:
 
 def is_granted(action: str, grants: Iterable[Grant]) -> bool:
     """Whether one of several assignments grants an action."""
-    return any(each.has_action(action) for each in grants)
+    return any(grant.has_action(action) for grant in grants)
 
 
 def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[RequiredPermission, ...]:
     """Return the actions that a site needs, for reading only or for switching too."""
     return tuple(
-        each for each in NEEDS if (role is SWITCH or each.role is READ) and _is_needed(site, each)
+        permission
+        for permission in NEEDS
+        if (role is SWITCH or permission.role is READ) and _is_needed(site, permission)
     )
 
 
@@ -256,7 +258,7 @@ def _is_needed(site: Site, need: RequiredPermission) -> bool:
     if need.action == f"{MACHINE}/read":
         return bool(list_resources(site, ActionScope.MACHINE))
     if need.on is ActionScope.MACHINE or need.action.startswith("Microsoft.Compute/"):
-        return any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
+        return any(isinstance(probe, RUN_COMMAND) for probe in site.probes.values())
     if need.on in (ActionScope.WATCHER, ActionScope.OF_MACHINE):
         return bool(list_resources(site, ActionScope.WATCHER))
     if need.on is ActionScope.INTERFACE:
@@ -284,7 +286,7 @@ _OF_EXPRESSROUTE = frozenset(
 
 def can_remove_peerings(site: Site) -> bool:
     """Whether a switch back may remove peerings: the site file calls some ``absent``."""
-    spokes = [each.to_prestaged() for each in site.spokes] if site.prestaged else site.spokes
+    spokes = [spoke.to_prestaged() for spoke in site.spokes] if site.prestaged else site.spokes
     return any(
         peering.get_flags(path) is None
         for spoke in spokes
@@ -297,32 +299,36 @@ def list_resources(site: Site, on: ActionScope) -> tuple[str, ...]:
     """Return the ids of what an action is needed on, as far as the site file names them."""
     match on:
         case ActionScope.NETWORK:
-            found = [site.build_network_id(each) for each in site.list_network_names()]
+            lines = [
+                site.build_network_id(network_name) for network_name in site.list_network_names()
+            ]
         case ActionScope.GATEWAY:
-            found = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
+            lines = [site.build_gateway_id(site.get_hub(role).gateway) for role in Role]
         case ActionScope.LOCAL_GATEWAY:
-            found = []
+            lines = []
             if isinstance(site.drill, Drill):
-                found = [site.build_resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
+                lines = [site.build_resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
         case ActionScope.MACHINE:
             probes = site.probes.values()
-            found = [
-                site.build_machine_id(each) for probe in probes for each in list_machines(probe)
+            lines = [
+                site.build_machine_id(machine)
+                for probe in probes
+                for machine in list_machines(probe)
             ]
         case ActionScope.INTERFACE:
             probes = site.probes.values()
-            names = [each for probe in probes for each in list_interfaces(probe)]
-            found = [site.build_resource_id(INTERFACE, each) for each in names]
+            names = [interface for probe in probes for interface in list_interfaces(probe)]
+            lines = [site.build_resource_id(INTERFACE, name) for name in names]
         case ActionScope.WATCHER:
-            asking = [each for each in site.probes.values() if isinstance(each, NextHop)]
-            found = [
-                f"/subscriptions/{get_subscription(site.build_machine_id(each.machine))}"
+            asking = [probe for probe in site.probes.values() if isinstance(probe, NextHop)]
+            lines = [
+                f"/subscriptions/{get_subscription(site.build_machine_id(next_hop.machine))}"
                 "/resourceGroups/NetworkWatcherRG"
-                for each in asking
+                for next_hop in asking
             ]
         case _:
             return ()
-    return _deduplicate(found)
+    return _deduplicate(lines)
 
 
 def list_scopes(site: Site, on: ActionScope) -> tuple[str, ...]:
@@ -353,7 +359,7 @@ def list_groups(site: Site) -> tuple[str, ...]:
         ActionScope.INTERFACE,
     )
     return _deduplicate(
-        [get_group_id(each) for kind in kinds for each in list_resources(site, kind)]
+        [get_group_id(resource) for kind in kinds for resource in list_resources(site, kind)]
     )
 
 
@@ -374,7 +380,7 @@ class CheckedRole:
 
 def list_providers(site: Site) -> tuple[str, ...]:
     """Return the resource providers whose actions a site needs."""
-    return _deduplicate(each.action.partition("/")[0] for each in list_needs(site))
+    return _deduplicate(need.action.partition("/")[0] for need in list_needs(site))
 
 
 def select_actions(
@@ -392,9 +398,9 @@ def select_actions(
     left_out: list[str] = []
     unconfirmed: list[str] = []
     for need in list_needs(site, role):
-        known = (operations or {}).get(need.action.partition("/")[0])
-        if known is not None:
-            (actions if need.action.lower() in known else left_out).append(need.action)
+        names = (operations or {}).get(need.action.partition("/")[0])
+        if names is not None:
+            (actions if need.action.lower() in names else left_out).append(need.action)
         elif need.published:
             actions.append(need.action)
         elif role is READ or need.role is READ:
@@ -449,15 +455,15 @@ def iter_rows(site: Site) -> Iterator[tuple[RequiredPermission, tuple[str, ...]]
         yield need, list_scopes(site, need.on)
 
 
-def _deduplicate(found: Iterable[str]) -> tuple[str, ...]:
+def _deduplicate(names: Iterable[str]) -> tuple[str, ...]:
     first: dict[str, str] = {}
-    for each in found:
-        first.setdefault(each.lower(), each)
+    for name in names:
+        first.setdefault(name.lower(), name)
     return tuple(first.values())
 
 
 def _has_match(patterns: Iterable[str], action: str) -> bool:
     return any(
-        re.fullmatch(".*".join(map(re.escape, each.lower().split("*"))), action.lower())
-        for each in patterns
+        re.fullmatch(".*".join(map(re.escape, pattern.lower().split("*"))), action.lower())
+        for pattern in patterns
     )

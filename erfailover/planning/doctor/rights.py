@@ -57,32 +57,34 @@ def check_tenants(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     added to the other tenants.
     """
     line = CheckBuilder(CheckName.TENANTS, Group.IDENTITY, required=bool(site.tenants))
-    found: dict[str, Identity] = {}
+    identities: dict[str, Identity] = {}
     for subscription, reading in facts.sign_ins.items():
         if reading.value is None:
             yield line.report_unknown(
                 f"subscription {subscription}: {explain_unread(reading)}", FAR_TENANT
             )
         elif reading.value.identity is None:
-            told = f"subscription {subscription}: {reading.value.refused}"
-            yield line.report_failure(told, reading.value.remedy or FAR_TENANT)
+            text = f"subscription {subscription}: {reading.value.refused}"
+            yield line.report_failure(text, reading.value.remedy or FAR_TENANT)
         else:
-            found[subscription] = reading.value.identity
-    who = list(dict.fromkeys(f"{each.kind} {each.name}" for each in found.values()))
-    users = any(each.kind == "user" for each in found.values())
-    applications = [each for each in who if each.startswith("application")]
-    whole = len(found) == len(facts.sign_ins)
-    if any(each.managed for each in found.values()) and (site.tenants or not whole):
-        told = "a managed identity is of one tenant, and the site is of several"
-        yield line.report_failure(f"{join_names(who, MANY)}: {told}", FAR_TENANT)
+            identities[subscription] = reading.value.identity
+    who = list(
+        dict.fromkeys(f"{identity.kind} {identity.name}" for identity in identities.values())
+    )
+    users = any(identity.kind == "user" for identity in identities.values())
+    applications = [name for name in who if name.startswith("application")]
+    whole = len(identities) == len(facts.sign_ins)
+    if any(identity.managed for identity in identities.values()) and (site.tenants or not whole):
+        text = "a managed identity is of one tenant, and the site is of several"
+        yield line.report_failure(f"{join_names(who, MANY)}: {text}", FAR_TENANT)
     elif len(applications) + users > 1:  # a guest has another name in each tenant
-        told = "the tenants' tokens are of different identities"
-        yield line.report_failure(f"{told}: {join_names(who, MANY)}", ONE_IDENTITY)
+        text = "the tenants' tokens are of different identities"
+        yield line.report_failure(f"{text}: {join_names(who, MANY)}", ONE_IDENTITY)
     elif whole:
-        owners = list(dict.fromkeys(each.tenant for each in found.values()))
-        told = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
+        owners = list(dict.fromkeys(identity.tenant for identity in identities.values()))
+        text = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
         yield line.report_ok(
-            told if owners[1:] else "one tenant owns every subscription of the site"
+            text if owners[1:] else "one tenant owns every subscription of the site"
         )
 
 
@@ -100,9 +102,9 @@ ONE_IDENTITY = (
 def check_rights(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Every action that a step needs is granted where it is needed."""
     for on in ActionScope:
-        wanted = tuple(each for each in permissions.list_needs(site) if each.on is on)
-        if wanted:
-            yield from _check_rights_on(site, facts, on, wanted)
+        desired = tuple(need for need in permissions.list_needs(site) if need.on is on)
+        if desired:
+            yield from _check_rights_on(site, facts, on, desired)
     if site.state is not None:
         yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{site.state}: write access is known only after the first write",
@@ -111,32 +113,38 @@ def check_rights(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 
 def _check_rights_on(
-    site: Site, facts: DoctorFacts, on: ActionScope, wanted: tuple[RequiredPermission, ...]
+    site: Site, facts: DoctorFacts, on: ActionScope, desired: tuple[RequiredPermission, ...]
 ) -> Iterator[Check]:
     """Yield the lines of one kind of resource; one line for all that have every right."""
     elsewhere = on in ELSEWHERE
     line = CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
-    found: dict[tuple[ConditionStatus, str], list[str]] = {}
+    by_name: dict[tuple[ConditionStatus, str], list[str]] = {}
     doubtful: dict[tuple[str, ...], list[str]] = {}
     places = disambiguate_names(permissions.list_scopes(site, on))
     for where in places:
         reading = facts.grants.get(where.lower())
         if reading is None or reading.value is None:
-            told = ", ".join(shorten_action(each.action) for each in wanted)
-            key = ConditionStatus.UNKNOWN, f"{told} unverified: {explain_unread(reading)}"
+            text = ", ".join(shorten_action(permission.action) for permission in desired)
+            key = ConditionStatus.UNKNOWN, f"{text} unverified: {explain_unread(reading)}"
         else:
             held = reading.value
-            missing = [each for each in wanted if not permissions.is_granted(each.action, held)]
+            missing = [
+                permission
+                for permission in desired
+                if not permissions.is_granted(permission.action, held)
+            ]
             key = _judge_missing(
-                wanted, [each for each in missing if each.published], elsewhere=elsewhere
+                desired,
+                [permission for permission in missing if permission.published],
+                elsewhere=elsewhere,
             )
-            assumed = tuple(each.action for each in missing if not each.published)
+            assumed = tuple(permission.action for permission in missing if not permission.published)
             if assumed:
                 doubtful.setdefault(assumed, []).append(places[where])
-        found.setdefault(key, []).append(places[where])
-    for (verdict, told), names in found.items():
-        claim = Condition(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {told}")
-        yield line.report_claim(claim, REMEDY)
+        by_name.setdefault(key, []).append(places[where])
+    for (verdict, text), names in by_name.items():
+        condition = Condition(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {text}")
+        yield line.report_claim(condition, REMEDY)
     for actions, names in doubtful.items():
         yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, and the "
@@ -147,17 +155,17 @@ def _check_rights_on(
 
 
 def _judge_missing(
-    wanted: Iterable[RequiredPermission], missing: Sequence[RequiredPermission], *, elsewhere: bool
+    desired: Iterable[RequiredPermission], missing: Sequence[RequiredPermission], *, elsewhere: bool
 ) -> tuple[ConditionStatus, str]:
     """Return what the missing rights come to; those that may be granted elsewhere are not known."""
     if not missing:
         return ConditionStatus.HOLDS, ", ".join(
-            dict.fromkeys(shorten_action(each.action) for each in wanted)
+            dict.fromkeys(shorten_action(permission.action) for permission in desired)
         )
-    names = ", ".join(each.action for each in missing)
+    names = ", ".join(permission.action for permission in missing)
     if elsewhere:
         return ConditionStatus.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
-    steps = sorted({step for each in missing for step in each.steps})
+    steps = sorted({step for permission in missing for step in permission.steps})
     return ConditionStatus.FAILS, f"missing {names} (for {'; '.join(steps)})"
 
 
@@ -169,8 +177,8 @@ def check_denials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """
     line = CheckBuilder(CheckName.DENIALS, Group.IDENTITY, required=False)
     identities = [facts.identity.value]
-    identities += [each.value.identity for each in facts.sign_ins.values() if each.value]
-    own = {each.object_id.lower() for each in identities if each}
+    identities += [sign_in.value.identity for sign_in in facts.sign_ins.values() if sign_in.value]
+    own = {identity.object_id.lower() for identity in identities if identity}
     bad = False
     for group, reading in facts.denials.items():
         if reading.value is None:
@@ -179,18 +187,19 @@ def check_denials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                 f"deny assignments of {format_scope(group)}: {reading.unknown}",
                 "The portal shows them: Access control (IAM), Deny assignments.",
             )
-        for each in reading.value or ():
-            actions = _describe_denied(site, each)
-            if not actions or own.intersection(each.excluded):
+        for deny_assignment in reading.value or ():
+            actions = _describe_denied(site, deny_assignment)
+            if not actions or own.intersection(deny_assignment.excluded):
                 continue
             bad = True
-            told = f"the deny assignment {each.name} at {format_scope(each.scope)} takes away {actions}"
+            where = format_scope(deny_assignment.scope)
+            text = f"the deny assignment {deny_assignment.name} at {where} takes away {actions}"
             remedy = "Have the identity excluded from it: it is a deployment stack's, most likely."
-            if own.union({EVERYBODY}).intersection(each.principals):
-                yield line.report_failure(told, remedy)
+            if own.union({EVERYBODY}).intersection(deny_assignment.principals):
+                yield line.report_failure(text, remedy)
             else:
-                groups = join_names(each.principals, MANY)
-                yield line.report_unknown(f"{told} from {groups}: are you a member?", remedy)
+                groups = join_names(deny_assignment.principals, MANY)
+                yield line.report_unknown(f"{text} from {groups}: are you a member?", remedy)
     if not bad and facts.denials:
         yield line.report_ok("no deny assignment is in the way of a switch")
     elif not bad:
@@ -199,14 +208,14 @@ def check_denials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 def _describe_denied(site: Site, assignment: DenyAssignment) -> str:
     """Return the actions of a switch that a deny assignment takes away, in words."""
-    found = [
+    lines = [
         need.action
         for need in permissions.list_needs(site)
         for resource in permissions.list_resources(site, need.on)
         if assignment.is_in_scope(resource)
         and permissions.is_granted(need.action, assignment.grants)
     ]
-    return ", ".join(map(shorten_action, dict.fromkeys(found)))
+    return ", ".join(map(shorten_action, dict.fromkeys(lines)))
 
 
 def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
@@ -230,23 +239,25 @@ def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             continue
         for lock in reading.value:
             held = [
-                each
-                for each in written
-                if resource_ids.get_group_id(each).lower() == group.lower()
-                and lock.is_in_scope(each)
+                name
+                for name in written
+                if resource_ids.get_group_id(name).lower() == group.lower()
+                and lock.is_in_scope(name)
             ]
-            networks = [each for each in held if "/virtualnetworks/" in each.lower()]
+            networks = [name for name in held if "/virtualnetworks/" in name.lower()]
             if lock.level == "ReadOnly" and held:
                 bad = True
                 yield line.report_failure(
-                    f"the lock {lock.name} on {format_scope(lock.scope)} is ReadOnly: Azure refuses "
-                    f"writes and POSTs to {join_names((names[each] for each in held), MANY)}",
+                    f"the lock {lock.name} on {format_scope(lock.scope)} is ReadOnly: Azure "
+                    "refuses "
+                    f"writes and POSTs to {join_names((names[name] for name in held), MANY)}",
                     "Have its owner remove it (az lock delete), or lock with CanNotDelete.",
                 )
             elif networks and permissions.can_remove_peerings(site):
                 bad = True
                 yield line.report_failure(
-                    f"the lock {lock.name} on {format_scope(lock.scope)} forbids deletion: a switch "
+                    f"the lock {lock.name} on {format_scope(lock.scope)} forbids deletion: a "
+                    "switch "
                     "back could not remove the backup peerings",
                     "Have it removed, or say prestaged: true in the site file: the peerings then "
                     "stay.",
@@ -258,28 +269,33 @@ def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 def check_eligible_roles(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No right is missing that a role of Privileged Identity Management would bring."""
     line = CheckBuilder(CheckName.ELIGIBLE_ROLES, Group.IDENTITY, required=False)
-    unread = [(group, each) for group, each in facts.eligible.items() if each.value is None]
+    unread = [(group, item) for group, item in facts.eligible.items() if item.value is None]
     for group, reading in unread:
         yield line.report_unknown(
             f"eligible roles (PIM) at {format_scope(group)}: {explain_unread(reading)}",
             f"{MY_ROLES} shows which are active.",
         )
     idle = {
-        (each.name, each.scope.lower()): f"{each.name} at {format_scope(each.scope) or 'the root'}"
+        (
+            eligible_role.name,
+            eligible_role.scope.lower(),
+        ): f"{eligible_role.name} at {format_scope(eligible_role.scope) or 'the root'}"
         for reading in facts.eligible.values()
-        for each in reading.value or ()
-        if not each.active
+        for eligible_role in reading.value or ()
+        if not eligible_role.active
     }
-    told = join_names(idle.values(), MANY)
-    if idle and any(each.verdict is ConditionStatus.FAILS for each in check_rights(site, facts)):
+    text = join_names(idle.values(), MANY)
+    if idle and any(
+        check_right.verdict is ConditionStatus.FAILS for check_right in check_rights(site, facts)
+    ):
         yield line.report_failure(
-            f"eligible (PIM), but not active: {told}; rights are missing",
+            f"eligible (PIM), but not active: {text}; rights are missing",
             f"Activate what a switch needs in {MY_ROLES}; it takes effect within minutes. For the "
             "night, have an identity whose role is assigned permanently.",
         )
     elif idle:
         yield line.report_ok(
-            f"eligible (PIM), but not active: {told}; no right is missing without it"
+            f"eligible (PIM), but not active: {text}; no right is missing without it"
         )
     elif not unread:
         yield line.report_ok("no eligible role (PIM) waits to be activated")
@@ -291,7 +307,7 @@ MY_ROLES = "the Azure portal, Privileged Identity Management, My roles, Azure re
 def check_policies(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """No policy that can be seen denies the writing of a peering."""
     line = CheckBuilder(CheckName.POLICIES, Group.IDENTITY, required=False)
-    seen: list[str] = []
+    lines: list[str] = []
     bad = False
     for group, reading in facts.policies.items():
         if reading.value is None:
@@ -307,11 +323,11 @@ def check_policies(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                 f"the policy assignment {assignment} denies writing {peering}",
                 "Have its owner exempt the networks (az policy exemption create) or change it.",
             )
-        seen += [each for each in reading.value.not_evaluated if each not in seen]
-    if seen and not bad:
+        lines += [name for name in reading.value.not_evaluated if name not in lines]
+    if lines and not bad:
         yield line.report_unknown(
             "no policy of the subscriptions denies peerings; those of management groups are not "
-            f"evaluated by Azure's preflight: {', '.join(seen)}",
+            f"evaluated by Azure's preflight: {', '.join(lines)}",
             "Ask their owner whether one denies peerings, or prestage them: existing ones "
             "were allowed.",
         )

@@ -78,8 +78,8 @@ def find_retirement(gateway_type: str, sku: str) -> Retirement | None:
     """When a gateway's SKU retires; None if no date is published."""
     return next(
         (
-            found
-            for (type_, name), found in RETIREMENTS.items()
+            retirement
+            for (type_, name), retirement in RETIREMENTS.items()
             if (type_.lower(), name.lower()) == (gateway_type.lower(), sku.lower())
         ),
         None,
@@ -89,7 +89,7 @@ def find_retirement(gateway_type: str, sku: str) -> Retirement | None:
 def can_speak_bgp(gateway_type: str, sku: str) -> bool:
     """Whether a gateway's SKU can have BGP sessions."""
     return (gateway_type.lower(), sku.lower()) not in {
-        (each.lower(), name.lower()) for each, name in WITHOUT_BGP
+        (text.lower(), name.lower()) for text, name in WITHOUT_BGP
     }
 
 
@@ -103,11 +103,11 @@ def find_capacity_bps(gateway_type: str, sku: str, generation: str = "") -> floa
     """
     name = sku.lower()
     if gateway_type.lower() == EXPRESSROUTE.lower():
-        found = _EXPRESSROUTE.get(name)
+        count = _EXPRESSROUTE.get(name)
     elif name.startswith("vpngw") and name[5:6].isdigit():
         size = int(name[5])
         first, second = _GENERATION_1.get(size), _GENERATION_2.get(size)
-        found = (second or first) if generation == "Generation2" else (first or second)
+        count = (second or first) if generation == "Generation2" else (first or second)
     else:
-        found = _LEGACY_VPN.get(name)
-    return None if found is None else found * MBPS
+        count = _LEGACY_VPN.get(name)
+    return None if count is None else count * MBPS

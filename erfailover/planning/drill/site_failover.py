@@ -15,12 +15,12 @@ from erfailover.model.observed import EXPRESSROUTE
 INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
 
 
-def check_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]:
+def check_start(circuits: Circuits, location: str) -> tuple[str, FailoverTest | None]:
     """Return the peering location to cut off, in Azure's spelling, and a test that already does so.
 
     Args:
         circuits: what the gateway hangs on.
-        wanted: the location that the site file names.
+        location: the location that the site file names.
 
     Raises:
         Refused: there is no such test of this gateway, or another one is under way.
@@ -28,7 +28,7 @@ def check_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | No
     """
     name = _require_expressroute(circuits)
     running = _get_running(circuits)
-    place = _resolve_location(circuits, wanted)
+    place = _resolve_location(circuits, location)
     if running is None:
         return place, None
     if running.peering_location.lower() == place.lower() and running.status != "Stopping":
@@ -65,10 +65,10 @@ def list_other_connections(
         Name, peering location, and whether it was seen to work: Connected, and nothing missing.
     """
     return [
-        (each.name, place, learned and each.status.value == "Connected")
+        (connection.name, place, learned and connection.status.value == "Connected")
         for place, connections in find_locations(circuits).known.items()
         if place.lower() != cut_off.lower()
-        for each in connections
+        for connection in connections
     ]
 
 
@@ -92,26 +92,27 @@ def _get_running(circuits: Circuits) -> FailoverTest | None:
     return circuits.running
 
 
-def _resolve_location(circuits: Circuits, wanted: str) -> str:
+def _resolve_location(circuits: Circuits, location: str) -> str:
     """Return the location if Azure's rule of two holds."""
-    found, name = find_locations(circuits), circuits.gateway_name
-    known = ", ".join(sorted(found.known)) or "none"
-    spelled = found.find_spelling(wanted)
-    if len(found.known) <= 1 or spelled is None:
-        if found.unknown:
+    locations, name = find_locations(circuits), circuits.gateway_name
+    existing = ", ".join(sorted(locations.known)) or "none"
+    spelled = locations.find_spelling(location)
+    if len(locations.known) <= 1 or spelled is None:
+        if locations.unknown:
             raise UnknownReading(
-                f"the peering locations of {name} are not all known (known: {known}): "
-                + "; ".join(found.unknown),
+                f"the peering locations of {name} are not all known (known: {existing}): "
+                + "; ".join(locations.unknown),
                 "Have the circuits read: the operator needs read access to them.",
             )
-        if len(found.known) <= 1:
+        if len(locations.known) <= 1:
             raise Refused(
-                f"{name} has circuits at {format_count(len(found.known), 'peering location')} ({known});"
+                f"{name} has circuits at "
+                f"{format_count(len(locations.known), 'peering location')} ({existing});"
                 " Azure's site failover test needs two",
                 INSTEAD,
             )
         raise Refused(
-            f"{name} has no circuit at peering location {wanted!r}; expected one of: {known}",
+            f"{name} has no circuit at peering location {location!r}; expected one of: {existing}",
             "Correct drill.peering_location in the site file.",
         )
     return spelled

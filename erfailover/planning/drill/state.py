@@ -44,18 +44,18 @@ def build_drill_state(
     """
     running = circuits.running if circuits else None
     if circuits is None and not isinstance(site.drill, Drill):
-        told = "Whether a site failover test runs is unknown: the primary's gateway was not read"
-        return DrillState(None, None, told)
+        text = "Whether a site failover test runs is unknown: the primary's gateway was not read"
+        return DrillState(None, None, text)
     if circuits and running:
         place, since = (
             running.peering_location,
             running.started or "a time that Azure does not tell",
         )
-        told = (
+        text = (
             f"A SITE FAILOVER TEST OF {circuits.gateway_name} IS {running.status.upper()}: it is "
             f"cut off the circuits at {place} since {since}, until the test is stopped."
         )
-        return DrillState(True, "site failover test", told, place, running.started or None)
+        return DrillState(True, "site failover test", text, place, running.started or None)
     if isinstance(site.drill, Drill) and stand_in is not None:
         return _build_stand_in_state(site.drill, stand_in)
     if circuits and circuits.tests is not None and circuits.tests.value is None:
@@ -68,12 +68,12 @@ def build_drill_state(
 def _build_stand_in_state(drill: Drill, stand_in: Reading[str]) -> DrillState:
     what, name = "local network gateway", get_last_name(drill.local_network_gateway)
     if stand_in.value is None:
-        told = f"Whether the drill runs is unknown: {name}: {stand_in.unknown}"
-        return DrillState(None, what, told)
+        text = f"Whether the drill runs is unknown: {name}: {stand_in.unknown}"
+        return DrillState(None, what, text)
     if stand_in.value != str(drill.unused_bgp_peering_address):
         return DrillState(False, what)
-    told = (
+    text = (
         f"A DRILL IS RUNNING: the BGP peering address of {name} is {stand_in.value} "
         "(unused) until the drill is stopped."
     )
-    return DrillState(True, what, told)
+    return DrillState(True, what, text)

@@ -68,21 +68,23 @@ def check_hazards(
             "none has a next hop that only one kind of gateway serves",
         ),
     )
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     unread = tuple(spokes.list_unread_tables(scene))
-    for name, claims, well in of_tables:
-        found += _summarize(name, [*claims, *(build_unknown(name, why) for why in unread)], well)
+    for name, checks, well in of_tables:
+        conditions += _summarize(
+            name, [*checks, *(build_unknown(name, why) for why in unread)], well
+        )
     hub = scene.get_hub_name(arriving)
-    found += _summarize(
+    conditions += _summarize(
         GATEWAY_SUBNET, hubs.check_gateway_subnet(scene), f"{hub}'s GatewaySubnet is plain"
     )
     well = f"{scene.get_hub_name(leaving)} has no Route Server that they hear"
-    found += _summarize(ROUTE_SERVER, hubs.check_route_server(scene), well)
+    conditions += _summarize(ROUTE_SERVER, hubs.check_route_server(scene), well)
     well = f"nothing makes {scene.get_hub_name(leaving)} advertise their prefixes after a switch"
-    found += _summarize(ADVERTISED, hubs.check_advertised(scene), well)
+    conditions += _summarize(ADVERTISED, hubs.check_advertised(scene), well)
     well = "no Virtual Network Manager enforces a peering"
-    found += _summarize(ENFORCED, hubs.check_enforced(scene), well)
-    return (*found, *check_coverage(scene))
+    conditions += _summarize(ENFORCED, hubs.check_enforced(scene), well)
+    return (*conditions, *check_coverage(scene))
 
 
 def check_left_behind(
@@ -102,22 +104,24 @@ def build_scene(
     )
 
 
-def add_hazards(plan: SwitchPlan, found: tuple[Condition, ...], *, pass_by: bool) -> SwitchPlan:
+def add_hazards(
+    plan: SwitchPlan, conditions: tuple[Condition, ...], *, pass_by: bool
+) -> SwitchPlan:
     """Return a plan with its hazards, and without the spokes that alone one of them concerns.
 
     Args:
         plan: a plan of a switch.
-        found: the hazards.
+        conditions: the hazards.
         pass_by: whether they are overridden: every spoke stays in the plan.
     """
-    plan = replace(plan, hazards=found)
+    plan = replace(plan, hazards=conditions)
     leaving = {step.spoke for step in plan.steps if step.takes_off}
     left_out: dict[str, Condition] = {}
-    for claim in found:
-        if claim.status is ConditionStatus.FAILS and claim.spoke in leaving and not pass_by:
-            left_out.setdefault(claim.spoke, claim)
+    for condition in conditions:
+        if condition.status is ConditionStatus.FAILS and condition.spoke in leaving and not pass_by:
+            left_out.setdefault(condition.spoke, condition)
     return plan.drop_spokes(left_out)
 
 
-def _summarize(name: str, claims: Iterable[Condition], well: str) -> list[Condition]:
-    return list(dict.fromkeys(claims)) or [Condition(name, ConditionStatus.HOLDS, well)]
+def _summarize(name: str, conditions: Iterable[Condition], well: str) -> list[Condition]:
+    return list(dict.fromkeys(conditions)) or [Condition(name, ConditionStatus.HOLDS, well)]

@@ -58,9 +58,9 @@ def check_ipv6(scene: HazardContext) -> Iterator[Condition]:
     heard = _list_ipv6(arriving)
     covered = build_table(heard)
     lost = [
-        f"{each} ({scene.get_gateway_name(scene.leaving)} has learned it)"
-        for each in _list_ipv6(scene.get_gateway(scene.leaving))
-        if not covered.has_covering(each)
+        f"{prefix} ({scene.get_gateway_name(scene.leaving)} has learned it)"
+        for prefix in _list_ipv6(scene.get_gateway(scene.leaving))
+        if not covered.has_covering(prefix)
     ]
     for spoke in scene.site.spokes if not heard else ():
         reading = scene.around.get_network(scene.site.build_network_id(spoke.virtual_network))
@@ -71,7 +71,7 @@ def check_ipv6(scene: HazardContext) -> Iterator[Condition]:
                 f"Read the address space of {get_last_name(spoke.virtual_network)}.",
             )
         else:
-            lost += [f"{each} ({spoke.name})" for each in reading.value.ipv6]
+            lost += [f"{prefix} ({spoke.name})" for prefix in reading.value.ipv6]
     if lost:
         kind = "a VPN gateway carries IPv4 only" if arriving.type == VPN else "it learned no IPv6"
         yield _build_warning(
@@ -83,10 +83,10 @@ def check_ipv6(scene: HazardContext) -> Iterator[Condition]:
 
 def _list_ipv6(gateway: Gateway | None) -> list[IPv6Network]:
     """Return the IPv6 prefixes that a gateway has learned, from whichever peer."""
-    found = (
+    rows = (
         parse_ipv6_prefix(row.network) for row in list_routes(gateway) if row.origin in EXTERNAL
     )
-    return sorted({each for each in found if each is not None})
+    return sorted({prefix for prefix in rows if prefix is not None})
 
 
 def check_default_route(scene: HazardContext) -> Iterator[Condition]:
@@ -100,7 +100,7 @@ def check_default_route(scene: HazardContext) -> Iterator[Condition]:
     arriving, leaving = scene.get_gateway(scene.arriving), scene.get_gateway(scene.leaving)
     if arriving is None or leaving is None:
         return
-    has, had = (ANYWHERE in list_carried_prefixes(each) for each in (arriving, leaving))
+    has, had = (ANYWHERE in list_carried_prefixes(gateway) for gateway in (arriving, leaving))
     names = [
         spoke.name for spoke, around in scene.iter_spokes() if _is_following_default(scene, around)
     ]
@@ -134,7 +134,7 @@ def _is_following_default(scene: HazardContext, network: VnetRouting) -> bool:
         table: RouteTable | None = scene.around.get_table(subnet).value
         if not subnet.route_table or table is None:
             return True
-        own = any(each.network == ANYWHERE for each in table.routes)
+        own = any(route.network == ANYWHERE for route in table.routes)
         return table.takes_gateway_routes and not own
 
     return not network.subnets or any(map(is_following, network.subnets))
@@ -153,14 +153,15 @@ def check_prefixes(scene: HazardContext) -> Iterator[Condition]:
     heard = build_carried_table(arriving)
     named = {ANYWHERE, *scene.site.remote_prefixes}
     lost = [
-        each
-        for each in list_beyond_azure(leaving, scene.list_spaces())
-        if each not in named and not heard.has_covering(each)
+        prefix
+        for prefix in list_beyond_azure(leaving, scene.list_spaces())
+        if prefix not in named and not heard.has_covering(prefix)
     ]
     if lost:
         yield _build_warning(
             PREFIXES,
-            f"{format_prefixes(lost)}: {leaving.name} has learned it, {arriving.name} has not: it is not "
+            f"{format_prefixes(lost)}: {leaving.name} has learned it, {arriving.name} has not: "
+            "it is not "
             "reached after the switch",
             "Let the far end announce it over the other path as well, or do without it.",
         )
@@ -201,13 +202,13 @@ def _check_dns_server(
     if scene.is_in_network(leaving, address):
         hub = scene.get_hub_name(scene.leaving)
         if spoke.get_outward(scene.leaving).get_flags(scene.target) is None:
-            told = f"is in {hub}, and the peering with {hub} is removed"
+            message = f"is in {hub}, and the peering with {hub} is removed"
         elif scene.leaving is Role.PRIMARY:
-            told = f"is in {hub}, which does not move: it and the premises lose each other"
+            message = f"is in {hub}, which does not move: it and the premises lose each other"
         else:
             return
         remedy = f"Give {spoke.name} a DNS server in {scene.get_hub_name(scene.arriving)} as well."
-        yield _build_warning(DNS_SERVERS, f"{what} {told}", remedy)
+        yield _build_warning(DNS_SERVERS, f"{what} {message}", remedy)
         return
     gateway = scene.get_gateway(scene.arriving)
     if gateway is None or gateway.learned_routes.value is None:
@@ -243,12 +244,12 @@ def check_residents(scene: HazardContext) -> Iterator[Condition]:
             f"Look at its subnets: az network vnet subnet list --vnet-name {name}.",
         )
     elif hub.value.residents:
-        told = ", ".join(format_count(n, word) for word, n in sorted(hub.value.residents.items()))
+        text = ", ".join(format_count(n, word) for word, n in sorted(hub.value.residents.items()))
         space = format_merged(hub.value.address_space)
         yield Condition(
             RESIDENTS,
             ConditionStatus.HOLDS,
-            f"{name} itself ({space}) does not move; it and the premises lose each other: {told} "
+            f"{name} itself ({space}) does not move; it and the premises lose each other: {text} "
             "in it",
             weight=Weight.NOTES,
         )
@@ -274,12 +275,13 @@ def check_tunnels(scene: HazardContext) -> Iterator[Condition]:
         return
     primary = scene.get_gateway(Role.PRIMARY)
     behind = list_beyond_azure(primary, scene.list_spaces()) if primary else []
-    for each in reading.value:
-        why = _explain_dependence(each.from_private_address, each.address, behind)
+    for tunnel in reading.value:
+        why = _explain_dependence(tunnel.from_private_address, tunnel.address, behind)
         if why:
             yield _build_warning(
                 TUNNELS,
-                f"connection {each.name} of {gateway} {why}: the tunnel goes down with the circuit",
+                f"connection {tunnel.name} of {gateway} {why}: the tunnel goes down with the "
+                "circuit",
                 "Connect to a public address of the far end that is reached without the circuit.",
             )
 
@@ -293,9 +295,9 @@ def _explain_dependence(private: bool, text: str, behind: Iterable[IPv4Network])
         return ""
     if not isinstance(address, IPv4Address):
         return ""
-    found = next((each for each in behind if each.prefixlen and address in each), None)
-    if found is not None:
-        return f"leads to {address}, in {found} behind the primary"
+    prefix = next((item for item in behind if item.prefixlen and address in item), None)
+    if prefix is not None:
+        return f"leads to {address}, in {prefix} behind the primary"
     shared = not address.is_global and not address.is_reserved and _is_private(address)
     return f"leads to the private address {address}" if shared else ""
 
@@ -307,7 +309,7 @@ PRIVATE = tuple(
 
 
 def _is_private(address: IPv4Address) -> bool:
-    return any(address in each for each in PRIVATE)
+    return any(address in prefix for prefix in PRIVATE)
 
 
 def _report_unread(scene: HazardContext, name: str) -> Iterator[Condition]:
@@ -325,12 +327,12 @@ def _report_unread(scene: HazardContext, name: str) -> Iterator[Condition]:
         )
 
 
-def _build_warning(name: str, seen: str, remedy: str) -> Condition:
-    return Condition(name, ConditionStatus.FAILS, seen, remedy, weight=Weight.WARNS)
+def _build_warning(name: str, message: str, remedy: str) -> Condition:
+    return Condition(name, ConditionStatus.FAILS, message, remedy, weight=Weight.WARNS)
 
 
-def _build_unknown(name: str, seen: str, remedy: str) -> Condition:
-    return Condition(name, ConditionStatus.UNKNOWN, seen, remedy, weight=Weight.WARNS)
+def _build_unknown(name: str, message: str, remedy: str) -> Condition:
+    return Condition(name, ConditionStatus.UNKNOWN, message, remedy, weight=Weight.WARNS)
 
 
 def describe_held(scene: HazardContext) -> dict[str, str]:
@@ -365,8 +367,8 @@ CLAIMS: dict[str, Callable[[HazardContext], Iterator[Condition]]] = {
 def check_coverage(scene: HazardContext) -> Iterator[Condition]:
     """Yield what does not come along, found or unknown; one claim that holds if nothing is."""
     words = describe_held(scene)
-    for name, claim in CLAIMS.items():
-        found = list(dict.fromkeys(claim(scene)))
-        yield from found or [
+    for name, condition in CLAIMS.items():
+        conditions = list(dict.fromkeys(condition(scene)))
+        yield from conditions or [
             Condition(name, ConditionStatus.HOLDS, words[name], weight=Weight.WARNS)
         ]

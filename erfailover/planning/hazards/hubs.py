@@ -82,9 +82,9 @@ def _check_inward_route(scene: HazardContext, route: UserRoute, what: str) -> It
         return
     for spoke, network in scene.iter_spokes():
         beaten = [
-            each
-            for each in network.address_space
-            if each.overlaps(route.network) and route.network.prefixlen >= each.prefixlen
+            prefix
+            for prefix in network.address_space
+            if prefix.overlaps(route.network) and route.network.prefixlen >= prefix.prefixlen
         ]
         if beaten and not _is_symmetric(scene, network, route):
             yield Condition(
@@ -107,10 +107,10 @@ def _is_symmetric(scene: HazardContext, network: VnetRouting, route: UserRoute) 
     if route.next_hop_type != APPLIANCE or address is None or prefix is None:
         return False
     near = (scene.get_hub_id(scene.arriving), network.id)
-    if not any(scene.is_in_network(each, address) for each in near):
+    if not any(scene.is_in_network(name, address) for name in near):
         return False
     for subnet in network.subnets:
-        if not any(each.overlaps(prefix) for each in subnet.prefixes):
+        if not any(item.overlaps(prefix) for item in subnet.prefixes):
             continue
         table = scene.around.get_table(subnet).value if subnet.route_table else None
         if table is None:
@@ -128,12 +128,12 @@ def check_route_server(scene: HazardContext) -> Iterator[Condition]:
     gets the routes that its appliances advertise; without the flag, they are gone. A prefix that
     the arriving gateway or its hub's Route Server has too is not lost.
     """
-    hub, left = (
+    hub, reading = (
         scene.get_hub_name(scene.leaving),
         scene.around.get_network(scene.get_hub_id(scene.leaving)),
     )
-    if left.value is None:
-        yield build_unknown(ROUTE_SERVER, f"{hub}: {left.unknown}")
+    if reading.value is None:
+        yield build_unknown(ROUTE_SERVER, f"{hub}: {reading.unknown}")
         return
     users = [spoke.name for spoke in scene.site.spokes if _is_using_gateway(scene, spoke)]
     servers = scene.around.route_servers.get(scene.leaving)
@@ -144,10 +144,10 @@ def check_route_server(scene: HazardContext) -> Iterator[Condition]:
         return
     others = scene.around.route_servers.get(scene.arriving)
     beside = (others.value if others else None) or ()
-    kept = [each for server in beside for each in _parse_prefixes(server.learned.value)]
+    prefixes = [prefix for server in beside for prefix in _parse_prefixes(server.learned.value)]
     gateway = scene.observed.gateways.get(scene.arriving)
-    kept += select_learned_routes(gateway).prefixes if gateway else ()
-    table = build_table(kept)
+    prefixes += select_learned_routes(gateway).prefixes if gateway else ()
+    table = build_table(prefixes)
     for server in servers.value:
         if not server.peers:
             continue
@@ -159,13 +159,16 @@ def check_route_server(scene: HazardContext) -> Iterator[Condition]:
             )
             continue
         lost = [
-            each for each in _parse_prefixes(server.learned.value) if not _is_covered(each, table)
+            prefix
+            for prefix in _parse_prefixes(server.learned.value)
+            if not _is_covered(prefix, table)
         ]
         if lost:
             yield Condition(
                 ROUTE_SERVER,
                 ConditionStatus.FAILS,
-                f"{join_names(users, 6)} would lose {format_merged(lost)}, which {what} has learned",
+                f"{join_names(users, 6)} would lose {format_merged(lost)}, which {what} has "
+                "learned",
                 "Give these prefixes user-defined routes to their appliance, or a Route Server "
                 f"in {scene.get_hub_name(scene.arriving)}.",
             )
@@ -179,14 +182,14 @@ def _is_using_gateway(scene: HazardContext, spoke: Spoke) -> bool:
 
 
 def _parse_prefixes(prefixes: Iterable[str] | None) -> list[IPv4Network]:
-    return [found for each in prefixes or () if (found := parse_ipv4_prefix(each)) is not None]
+    return [prefix for name in prefixes or () if (prefix := parse_ipv4_prefix(name)) is not None]
 
 
 def _is_covered(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Network]) -> bool:
-    left = [prefix]
+    prefixes = [prefix]
     for other in others.iter_overlapping(prefix):
-        left = [rest for part in left for rest in exclude_prefix(part, other)]
-    return not left
+        prefixes = [rest for part in prefixes for rest in exclude_prefix(part, other)]
+    return not prefixes
 
 
 def check_advertised(scene: HazardContext) -> Iterator[Condition]:
@@ -203,23 +206,23 @@ def check_advertised(scene: HazardContext) -> Iterator[Condition]:
     if static is not None and static.value is None:
         yield build_unknown(ADVERTISED, f"{gateway}'s connections: {static.unknown}")
     reading = scene.around.get_network(scene.get_hub_id(scene.leaving))
-    left = reading.value
-    if left is None:
+    routing = reading.value
+    if routing is None:
         yield build_unknown(ADVERTISED, f"{hub}: {reading.unknown}")
     met = scene.around.get_network(scene.get_hub_id(scene.arriving)).value
     for spoke, network in scene.iter_spokes():
         for own in network.address_space:
-            for each in (static.value if static else None) or ():
-                if each.prefix.subnet_of(own):
+            for prefix in (static.value if static else None) or ():
+                if prefix.prefix.subnet_of(own):
                     yield Condition(
                         ADVERTISED,
                         ConditionStatus.FAILS,
-                        f"{gateway} goes on advertising {each.prefix}, within {network.name}'s "
-                        f"{own}: local network gateway {each.local_network_gateway} has it",
+                        f"{gateway} goes on advertising {prefix.prefix}, within {network.name}'s "
+                        f"{own}: local network gateway {prefix.local_network_gateway} has it",
                         "Take that prefix out of the local network gateway's address space.",
                         spoke.name,
                     )
-            lasting = _find_lasting_summary(own, left, met)
+            lasting = _find_lasting_summary(own, routing, met)
             if lasting is not None:
                 yield Condition(
                     ADVERTISED,
@@ -242,13 +245,14 @@ def check_enforced(scene: HazardContext) -> Iterator[Condition]:
     for network_id, reading in scene.around.managed.items():
         if reading.value is None:
             yield _report_unread_manager(ENFORCED, network_id, reading.unknown)
-        for each in reading.value or ():
-            if each.enforced:
+        for configuration in reading.value or ():
+            if configuration.enforced:
                 yield Condition(
                     ENFORCED,
                     ConditionStatus.FAILS,
                     f"Virtual Network Manager enforces the peerings of {get_last_name(network_id)} "
-                    f"(configuration {each.name}): Azure refuses every other write to them",
+                    f"(configuration {configuration.name}): Azure refuses every other write to "
+                    "them",
                     "Set peeringEnforcement of the configuration to Unenforced, or take the VNets "
                     "out of its network group.",
                 )
@@ -265,20 +269,21 @@ def check_managed(scene: HazardContext) -> Iterator[Condition]:
             yield replace(
                 _report_unread_manager(MANAGED, network_id, reading.unknown), weight=Weight.WARNS
             )
-        for each in reading.value or ():
-            if not each.enforced and scene.site.managed_by != "network-manager":
+        for configuration in reading.value or ():
+            if not configuration.enforced and scene.site.managed_by != "network-manager":
                 yield Condition(
                     MANAGED,
                     ConditionStatus.FAILS,
-                    f"Virtual Network Manager has deployed {each.name} to {get_last_name(network_id)}: "
+                    f"Virtual Network Manager has deployed {configuration.name} to "
+                    f"{get_last_name(network_id)}: "
                     "its next deployment, or a change of a network group, may undo a switch",
                     "Deploy nothing while the site is failed over, and write managed_by: "
                     "network-manager into the site file: status then warns.",
                     weight=Weight.WARNS,
                 )
     if not scene.around.managed:
-        seen = "whether a Virtual Network Manager owns the peerings: not read"
-        yield replace(build_unknown(MANAGED, seen), weight=Weight.WARNS)
+        message = "whether a Virtual Network Manager owns the peerings: not read"
+        yield replace(build_unknown(MANAGED, message), weight=Weight.WARNS)
 
 
 def _report_unread_manager(name: str, network_id: str, why: str | None) -> Condition:
@@ -290,24 +295,29 @@ def _report_unread_manager(name: str, network_id: str, why: str | None) -> Condi
 
 
 def _find_lasting_summary(
-    own: IPv4Network, left: VnetRouting | None, met: VnetRouting | None
+    own: IPv4Network, routing: VnetRouting | None, met: VnetRouting | None
 ) -> IPv4Network | None:
     """Return a summary of the leaving hub that the arriving hub's prefixes do not beat."""
-    lasting = [each for each in (left.summarized if left else ()) if own.subnet_of(each)]
-    arriving = [each for each in (met.summarized if met else ()) if own.subnet_of(each)]
-    narrowest = max((each.prefixlen for each in arriving), default=own.prefixlen)
-    return next((each for each in lasting if each.prefixlen >= narrowest), None)
+    lasting = [
+        prefix for prefix in (routing.summarized if routing else ()) if own.subnet_of(prefix)
+    ]
+    arriving = [prefix for prefix in (met.summarized if met else ()) if own.subnet_of(prefix)]
+    narrowest = max((prefix.prefixlen for prefix in arriving), default=own.prefixlen)
+    return next((prefix for prefix in lasting if prefix.prefixlen >= narrowest), None)
 
 
 def _check_narrower(
-    scene: HazardContext, spoke: Spoke, network: VnetRouting, known: Iterable[StaticPrefix] | None
+    scene: HazardContext,
+    spoke: Spoke,
+    network: VnetRouting,
+    prefixes: Iterable[StaticPrefix] | None,
 ) -> Iterator[Condition]:
     """Yield what the leaving gateway originates within a spoke that is no prefix of the spoke."""
     gateway = scene.observed.gateways.get(scene.leaving)
     rows = select_originated(gateway).table if gateway else PrefixTable()
-    static = {each.prefix for each in known or ()}
+    static = {static_prefix.prefix for static_prefix in prefixes or ()}
     inside = {
-        each: own for own in reversed(network.address_space) for each in rows.iter_within(own)
+        item: own for own in reversed(network.address_space) for item in rows.iter_within(own)
     }
     for prefix, own in inside.items():
         if prefix not in network.address_space and prefix not in static:

@@ -24,29 +24,33 @@ class RoutedRange:
 
 
 def split_prefix(
-    table: RouteTable, gateway_prefixes: Iterable[IPv4Network], wanted: IPv4Network
+    table: RouteTable, gateway_prefixes: Iterable[IPv4Network], prefix: IPv4Network
 ) -> tuple[RoutedRange, ...]:
     """Return a prefix, taken apart by what carries each part of it.
 
     Args:
         table: the subnet's route table; if it takes no gateway routes, none is considered.
-        gateway_prefixes: what the gateway in use has learned: at least what overlaps ``wanted``.
-        wanted: the prefix to reach.
+        gateway_prefixes: what the gateway in use has learned: at least what overlaps ``prefix``.
+        prefix: the prefix to reach.
 
     Returns:
-        Pieces that do not overlap and cover ``wanted`` wholly.
+        Pieces that do not overlap and cover ``prefix`` wholly.
     """
-    rows = [(each.network, 1, each) for each in table.routes if each.network is not None]
+    rows = [
+        (user_route.network, 1, user_route)
+        for user_route in table.routes
+        if user_route.network is not None
+    ]
     heard = gateway_prefixes if table.takes_gateway_routes else ()
     ranked: list[tuple[IPv4Network, int, UserRoute | None]] = [*rows]
-    ranked += [(each, 0, None) for each in heard]
+    ranked += [(item, 0, None) for item in heard]
     ranked.sort(key=lambda row: (-row[0].prefixlen, -row[1]))
-    left, found = [wanted], []
+    prefixes, routed_ranges = [prefix], []
     for network, _, route in ranked:
-        taken = [common for part in left if (common := find_overlap(part, network)) is not None]
-        found += [RoutedRange(each, route, by_gateway=route is None) for each in taken]
-        left = [rest for part in left for rest in exclude_prefix(part, network)]
-    return (*found, *(RoutedRange(each) for each in left))
+        items = [common for part in prefixes if (common := find_overlap(part, network)) is not None]
+        routed_ranges += [RoutedRange(item, route, by_gateway=route is None) for item in items]
+        prefixes = [rest for part in prefixes for rest in exclude_prefix(part, network)]
+    return (*routed_ranges, *(RoutedRange(item) for item in prefixes))
 
 
 def find_overlap(one: IPv4Network, other: IPv4Network) -> IPv4Network | None:
@@ -56,12 +60,12 @@ def find_overlap(one: IPv4Network, other: IPv4Network) -> IPv4Network | None:
     return one if one.prefixlen >= other.prefixlen else other
 
 
-def exclude_prefix(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
+def exclude_prefix(prefix: IPv4Network, excluded: IPv4Network) -> Iterator[IPv4Network]:
     """Yield what is left of a prefix without another one."""
-    if not prefix.overlaps(taken):
+    if not prefix.overlaps(excluded):
         yield prefix
-    elif taken.prefixlen > prefix.prefixlen:
-        yield from prefix.address_exclude(taken)
+    elif excluded.prefixlen > prefix.prefixlen:
+        yield from prefix.address_exclude(excluded)
 
 
 def format_merged(prefixes: Iterable[IPv4Network]) -> str:

@@ -56,9 +56,9 @@ class HazardContext:
 
     def get_gateway(self, role: Role) -> Gateway | None:
         """Return a hub's gateway, from whichever reading has it."""
-        found = self.observed.gateways.get(role)
+        gateway = self.observed.gateways.get(role)
         beside = self.around.leaving_gateway.value
-        return found or (beside if role is self.leaving else None)
+        return gateway or (beside if role is self.leaving else None)
 
     def get_gateway_name(self, role: Role) -> str:
         """Return the name of a hub's gateway."""
@@ -72,9 +72,11 @@ class HazardContext:
 
     def list_spaces(self) -> list[IPv4Network]:
         """Return the address spaces of the site's VNets, and of all others that were read."""
-        read = [space for each in self.observed.networks.values() for space in each.address_space]
+        read = [
+            space for network in self.observed.networks.values() for space in network.address_space
+        ]
         others = spaces_of_others(self.site, self.observed).values()
-        return read + [space for each in others for space in each]
+        return read + [space for other in others for space in other]
 
     def get_hub_name(self, role: Role) -> str:
         """Return the name of a hub's VNet."""
@@ -87,8 +89,8 @@ class HazardContext:
     def get_space(self, network_id: str) -> tuple[IPv4Network, ...]:
         """Return a VNet's address space, from whichever reading has it."""
         around = self.around.get_network(network_id).value
-        seen = self.observed.get_network(network_id)
-        return around.address_space if around else seen.address_space if seen else ()
+        network = self.observed.get_network(network_id)
+        return around.address_space if around else network.address_space if network else ()
 
     def is_in_network(self, network_id: str, address: IPv4Address) -> bool:
         """Whether an address lies in a VNet."""
@@ -97,9 +99,11 @@ class HazardContext:
     def iter_spokes(self) -> Iterator[tuple[Spoke, VnetRouting]]:
         """Yield the spokes whose VNets were read."""
         for spoke in self.site.spokes:
-            found = self.around.get_network(self.site.build_network_id(spoke.virtual_network)).value
-            if found is not None:
-                yield spoke, found
+            routing = self.around.get_network(
+                self.site.build_network_id(spoke.virtual_network)
+            ).value
+            if routing is not None:
+                yield spoke, routing
 
     def is_unread(self, spoke: Spoke) -> bool:
         """Whether a spoke's VNet was not read."""
@@ -130,7 +134,7 @@ class HazardContext:
             )
 
 
-def build_unknown(name: str, seen: str, remedy: str = "") -> Condition:
+def build_unknown(name: str, message: str, remedy: str = "") -> Condition:
     """Return a claim that could not be decided."""
     remedy = remedy or "Look at it yourself, or ask for the right to read it."
-    return Condition(name, ConditionStatus.UNKNOWN, seen, remedy)
+    return Condition(name, ConditionStatus.UNKNOWN, message, remedy)

@@ -47,7 +47,11 @@ def check_propagation(scene: HazardContext) -> Iterator[Condition]:
     for spoke, network, subnet, table in scene.iter_tables():
         if table.takes_gateway_routes:
             continue
-        lost = [each.prefix for each in scene.iter_carried(table) if each.route is None]
+        lost = [
+            routed_range.prefix
+            for routed_range in scene.iter_carried(table)
+            if routed_range.route is None
+        ]
         if lost:
             yield Condition(
                 PROPAGATION,
@@ -124,7 +128,7 @@ def check_next_hops(scene: HazardContext) -> Iterator[Condition]:
                 f"({route.prefix}) has the next hop VirtualNetworkGateway"
             )
             if express:
-                gateways = ", ".join(scene.site.get_hub(each).gateway for each in express)
+                gateways = ", ".join(scene.site.get_hub(role).gateway for role in express)
                 yield Condition(
                     NEXT_HOP,
                     ConditionStatus.FAILS,
@@ -133,5 +137,5 @@ def check_next_hops(scene: HazardContext) -> Iterator[Condition]:
                     spoke.name,
                 )
             elif unread:
-                gateways = ", ".join(scene.site.get_hub(each).gateway for each in unread)
+                gateways = ", ".join(scene.site.get_hub(role).gateway for role in unread)
                 yield build_unknown(NEXT_HOP, f"{what}, and the type of {gateways} is unknown")

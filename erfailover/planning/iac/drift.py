@@ -44,8 +44,8 @@ def find_drift(site: Site, observed: SiteSnapshot) -> IacDrift | None:
                 (spoke.virtual_network, spoke.get_outward(role)),
                 (hub, spoke.get_inward(role)),
             ):
-                found = observed.get_peering(site.build_peering_id(owner, peering.name))
-                wanted = peering.get_flags(Path.EXPRESSROUTE, found.flags if found else None)
-                if found is not None and wanted is not None and found.flags != wanted:
-                    differing.append(found.id)
+                result = observed.get_peering(site.build_peering_id(owner, peering.name))
+                desired = peering.get_flags(Path.EXPRESSROUTE, result.flags if result else None)
+                if result is not None and desired is not None and result.flags != desired:
+                    differing.append(result.id)
     return IacDrift(site.managed_by, tuple(differing)) if differing else None

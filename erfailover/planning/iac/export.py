@@ -60,13 +60,13 @@ def parse_peering(body: Mapping[str, Any], peering_id: str = "") -> ExportedPeer
     _, network, name = where.names
     properties = get_section(body, "properties")
     settings: dict[str, Any] = Flags.from_arm(properties).to_arm()
-    for each, default in DEFAULTS.items():
-        found = parse_bool(properties.get(each), default=default)
-        if found is not default:
-            settings[each] = found
-    for each in ("localSubnetNames", "remoteSubnetNames"):
-        if names := list_texts(properties.get(each)):
-            settings[each] = tuple(names)
+    for text, default in DEFAULTS.items():
+        is_found = parse_bool(properties.get(text), default=default)
+        if is_found is not default:
+            settings[text] = is_found
+    for text in ("localSubnetNames", "remoteSubnetNames"):
+        if names := list_texts(properties.get(text)):
+            settings[text] = tuple(names)
     remote = canonicalize(parse_text(get_section(properties, "remoteVirtualNetwork").get("id")))
     return ExportedPeering(id_, where.subscription, where.group, network, name, remote, settings)
 
@@ -74,16 +74,17 @@ def parse_peering(body: Mapping[str, Any], peering_id: str = "") -> ExportedPeer
 def build_symbols(peerings: Sequence[ExportedPeering]) -> list[str]:
     """Return a name for each that both languages take, unique whatever the letter case."""
     names = [
-        re.sub(r"\W+", "_", f"{each.network}_{each.name}", flags=re.ASCII) for each in peerings
+        re.sub(r"\W+", "_", f"{peering.network}_{peering.name}", flags=re.ASCII)
+        for peering in peerings
     ]
-    names = [each if re.match(r"[A-Za-z]", each) else f"peering_{each}" for each in names]
-    counts = Counter(each.lower() for each in names)
-    seen: Counter[str] = Counter()
+    names = [text if re.match(r"[A-Za-z]", text) else f"peering_{text}" for text in names]
+    counts = Counter(text.lower() for text in names)
+    counter: Counter[str] = Counter()
     unique = []
     for name in names:
-        seen[name.lower()] += 1
+        counter[name.lower()] += 1
         twin = counts[name.lower()] > 1
-        unique.append(f"{name}_{seen[name.lower()]}" if twin else name)
+        unique.append(f"{name}_{counter[name.lower()]}" if twin else name)
     return unique
 
 
@@ -92,17 +93,21 @@ def build_symbols(peerings: Sequence[ExportedPeering]) -> list[str]:
 
 def render_terraform(peerings: Sequence[ExportedPeering], taken_at: str) -> str:
     """One Terraform file: a provider for each subscription, each peering with its import."""
-    names = dict(zip((each.id for each in peerings), build_symbols(peerings), strict=True))
+    names = dict(zip((peering.id for peering in peerings), build_symbols(peerings), strict=True))
     blocks = [
         f"# The peerings of the site's spokes as they were at {taken_at}, for azurerm 4.x.\n"
         "# Terraform 1.5 or later adopts them by the import blocks. Leave out the providers and\n"
         "# imports that you have; rename the resources as yours are called."
     ]
     blocks += [
-        _render_provider(each) for each in dict.fromkeys(each.subscription for each in peerings)
+        _render_provider(fromkey)
+        for fromkey in dict.fromkeys(peering.subscription for peering in peerings)
     ]
-    for each in peerings:
-        blocks += [_render_import(each, names[each.id]), _render_resource(each, names, peerings)]
+    for exported_peering in peerings:
+        blocks += [
+            _render_import(exported_peering, names[exported_peering.id]),
+            _render_resource(exported_peering, names, peerings),
+        ]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -157,10 +162,10 @@ def _find_lender(
     if not peering.settings["useRemoteGateways"]:
         return None
     own = get_network_id(peering.id).lower()
-    for each in others:
-        there = get_network_id(each.id).lower()
-        if there == peering.remote.lower() and each.remote.lower() == own:
-            return each
+    for other in others:
+        there = get_network_id(other.id).lower()
+        if there == peering.remote.lower() and other.remote.lower() == own:
+            return other
     return None
 
 
@@ -169,7 +174,7 @@ def _format_hcl(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return f"[{', '.join(_format_hcl(each) for each in value)}]"
+        return f"[{', '.join(_format_hcl(item) for item in value)}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + text.replace("${", "$${").replace("%{", "%%{") + '"'
 
@@ -184,8 +189,8 @@ def render_bicep(peerings: Sequence[ExportedPeering], taken_at: str) -> dict[str
     Azure refuses a second write to a VNet while one is under way: so one comes after the other.
     """
     groups: dict[tuple[str, str], list[ExportedPeering]] = {}
-    for each in peerings:
-        groups.setdefault((each.subscription.lower(), each.group.lower()), []).append(each)
+    for peering in peerings:
+        groups.setdefault((peering.subscription.lower(), peering.group.lower()), []).append(peering)
     files: dict[str, str] = {}
     modules = []
     for number, rows in enumerate(groups.values(), 1):
@@ -195,7 +200,8 @@ def render_bicep(peerings: Sequence[ExportedPeering], taken_at: str) -> dict[str
         lines = [
             f"module group{number:02} {_format_bicep(name)} = {{",
             f"  name: {_format_bicep(f'peerings-{number:02}')}",
-            f"  scope: resourceGroup({_format_bicep(first.subscription)}, {_format_bicep(first.group)})",
+            f"  scope: resourceGroup({_format_bicep(first.subscription)}, "
+            f"{_format_bicep(first.group)})",
         ]
         lines += _render_depends_on(f"group{number - 1:02}") if number > 1 else []
         modules.append("\n".join([*lines, "}"]))
@@ -215,18 +221,24 @@ def _render_group_file(peerings: Sequence[ExportedPeering], taken_at: str) -> st
         f"--subscription {first.subscription} -g {first.group}\n"
         "targetScope = 'resourceGroup'"
     ]
-    networks = list(dict.fromkeys(each.network for each in peerings))
+    networks = list(dict.fromkeys(peering.network for peering in peerings))
     labels = {name: f"network{number:02}" for number, name in enumerate(networks, 1)}
     parts += [
-        f"resource {labels[name]} '{NETWORK}@{BICEP_API}' existing = {{\n  name: {_format_bicep(name)}\n}}"
+        f"resource {labels[name]} '{NETWORK}@{BICEP_API}' existing = "
+        f"{{\n  name: {_format_bicep(name)}\n}}"
         for name in networks
     ]
     before: dict[str, str] = {}
-    for each, symbol in zip(peerings, build_symbols(peerings), strict=True):
+    for exported_peering, symbol in zip(peerings, build_symbols(peerings), strict=True):
         parts.append(
-            _render_bicep_peering(each, symbol, labels[each.network], before.get(each.network))
+            _render_bicep_peering(
+                exported_peering,
+                symbol,
+                labels[exported_peering.network],
+                before.get(exported_peering.network),
+            )
         )
-        before[each.network] = symbol
+        before[exported_peering.network] = symbol
     return "\n\n".join(parts) + "\n"
 
 
@@ -255,7 +267,7 @@ def _render_bicep_peering(
 
 def _render_bicep_row(key: str, value: object) -> list[str]:
     if isinstance(value, tuple):
-        return [f"    {key}: [", *(f"      {_format_bicep(each)}" for each in value), "    ]"]
+        return [f"    {key}: [", *(f"      {_format_bicep(item)}" for item in value), "    ]"]
     return [f"    {key}: {str(value).lower()}"]
 
 

@@ -93,9 +93,9 @@ def judge_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> An
         rows: of ``effectiveRouteTable``, in Azure's words.
         probe: what is expected.
     """
-    active = [each for each in rows if (parse_text(each.get("state")) or ACTIVE).lower() == ACTIVE]
-    found = [(network, row) for row in active for network in _list_networks(row)]
-    holding = [each for each in found if probe.prefix.subnet_of(each[0])]
+    active = [row for row in rows if (parse_text(row.get("state")) or ACTIVE).lower() == ACTIVE]
+    items = [(network, row) for row in active for network in _list_networks(row)]
+    holding = [pair for pair in items if probe.prefix.subnet_of(pair[0])]
     output = "\n".join(_format_route(network, row) for network, row in holding)
     if not rows:
         return Answer(None, "no effective routes: the machine is not running, or not read")
@@ -104,8 +104,8 @@ def judge_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> An
     longest = max(network.prefixlen for network, _ in holding)
     best = [(network, row) for network, row in holding if network.prefixlen == longest]
     hops = {hop for _, row in best for hop in list_texts(row.get("nextHopIpAddress"))}
-    wanted = probe.next_hop_type.lower()
-    right = all(parse_text(row.get("nextHopType")).lower() == wanted for _, row in best)
+    desired = probe.next_hop_type.lower()
+    right = all(parse_text(row.get("nextHopType")).lower() == desired for _, row in best)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) in hops
     return Answer(right, "; ".join(_format_route(network, row) for network, row in best), output)
@@ -124,22 +124,22 @@ def judge_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
     type_, hop = parse_text(body.get("nextHopType")), parse_text(body.get("nextHopIpAddress"))
     if not type_:
         return Answer(None, "Network Watcher named no next hop type")
-    seen = f"{probe.address} by {type_} {hop}".rstrip()
+    message = f"{probe.address} by {type_} {hop}".rstrip()
     right = _normalize_hop_type(type_) == _normalize_hop_type(probe.next_hop_type)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) == hop
     table = parse_text(body.get("routeTableId"))
-    return Answer(right, seen, f"route table: {table}" if table else "")
+    return Answer(right, message, f"route table: {table}" if table else "")
 
 
 def _normalize_hop_type(name: str) -> str:
-    found = name.lower()
+    actual = name.lower()
     return {
         "virtualnetwork": "vnetlocal",
         "virtualnetworkpeering": "vnetpeering",
         "hypernetgateway": "virtualnetworkgateway",
         "virtualapplianceecmp": "virtualappliance",
-    }.get(found, found)
+    }.get(actual, actual)
 
 
 def _list_networks(row: Mapping[str, Any]) -> list[IPv4Network]:
@@ -166,11 +166,11 @@ def shorten_output(output: str, environment: Mapping[str, str]) -> str:
     for name, value in environment.items():
         if OURS.match(name) and SECRET.search(name) and len(value) > SHORT:
             output = output.replace(value, "[redacted]")
-    kept = "".join(each if each.isprintable() or each in "\n\t" else "?" for each in output)
-    return kept if len(kept) <= KEPT else "... " + kept[-KEPT:]
+    text = "".join(item if item.isprintable() or item in "\n\t" else "?" for item in output)
+    return text if len(text) <= KEPT else "... " + text[-KEPT:]
 
 
 def get_last_line(output: str) -> str:
     """Return the last line that is not blank, its first 200 characters."""
-    lines = [each.strip() for each in output.splitlines() if each.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1][:200] if lines else ""

@@ -55,33 +55,33 @@ def build_script(probes: Iterable[MachineProbe], system: System) -> list[str]:
         if system is System.LINUX
         else (_build_windows_frame, _build_windows_command)
     )
-    return [each for number, probe in enumerate(probes, 1) for each in frame(number, line(probe))]
+    return [name for number, probe in enumerate(probes, 1) for name in frame(number, line(probe))]
 
 
 def group_names(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the names of probes in groups whose frames fit into one output."""
-    left, most = list(names), OUTPUT_BYTES // FRAME_BYTES
-    return [tuple(left[at : at + most]) for at in range(0, len(left), most)]
+    lines, most = list(names), OUTPUT_BYTES // FRAME_BYTES
+    return [tuple(lines[at : at + most]) for at in range(0, len(lines), most)]
 
 
 def parse_answers(
     output: str, probes: Sequence[MachineProbe], took_s: float | None = None
 ) -> list[Answer]:
     """Return what a script's output says of each of its probes, in their order."""
-    found = parse_frames(output)
+    frames = parse_frames(output)
     return [
-        _parse_answer(probe, found.get(number), output, took_s)
+        _parse_answer(probe, frames.get(number), output, took_s)
         for number, probe in enumerate(probes, 1)
     ]
 
 
 def parse_frames(output: str) -> Mapping[int, str]:
     """Return the whole frames of an output, by number; one that is there twice is left out."""
-    found: dict[int, list[str]] = {}
+    by_name: dict[int, list[str]] = {}
     form = r"^<probe (\d+)>\r?\n((?:(?!</?probe ).)*?)</probe \1>"
     for number, text in re.findall(form, output, re.DOTALL | re.MULTILINE):
-        found.setdefault(int(number), []).append(text.strip())
-    return {number: texts[0] for number, texts in found.items() if len(texts) == 1}
+        by_name.setdefault(int(number), []).append(text.strip())
+    return {number: texts[0] for number, texts in by_name.items() if len(texts) == 1}
 
 
 def build_nat_script(address: IPv4Address) -> list[str]:
@@ -114,11 +114,11 @@ def _build_frame(number: int, lines: str) -> list[str]:
 
 def _build_linux_command(probe: MachineProbe) -> str:
     if isinstance(probe, MachinePing):
-        asked = f"LC_ALL=C ping -n -q -c {PINGS} -W 2 {probe.ping}"
+        requested = f"LC_ALL=C ping -n -q -c {PINGS} -W 2 {probe.ping}"
     else:
         connect = f'timeout {CONNECT_S} bash -c ": </dev/tcp/{probe.address}/{probe.tcp}"'
-        asked = f"""LC_ALL=C bash -c '{connect}; echo "exit $?"'"""
-    return f"{asked} 2>&1 | tail -c {TEXT_BYTES}"
+        requested = f"""LC_ALL=C bash -c '{connect}; echo "exit $?"'"""
+    return f"{requested} 2>&1 | tail -c {TEXT_BYTES}"
 
 
 def _build_windows_frame(number: int, line: str) -> list[str]:
@@ -153,8 +153,8 @@ def _parse_answer(
         return Answer(
             None, f"{why}: {get_last_line(output) or 'nothing came back'}", output, took_s
         )
-    up, seen = _parse_ping(text) if isinstance(probe, MachinePing) else _parse_connect(text)
-    return Answer(up, seen, text, took_s)
+    up, message = _parse_ping(text) if isinstance(probe, MachinePing) else _parse_connect(text)
+    return Answer(up, message, text, took_s)
 
 
 def _parse_ping(text: str) -> tuple[bool | None, str]:
@@ -174,9 +174,9 @@ def _parse_connect(text: str) -> tuple[bool | None, str]:
         return True, "connected"
     if code == TIMED_OUT:
         return False, f"no answer within {CONNECT_S} s"
-    for words, seen in _NOT_CONNECTED.items():
+    for words, message in _NOT_CONNECTED.items():
         if code == 1 and words in text:
-            return False, seen
+            return False, message
     return None, get_last_line(text.replace(f"exit {code}", "")) or f"ended with {code}"
 
 

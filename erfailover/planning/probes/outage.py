@@ -77,9 +77,9 @@ class OutageMeter:
         return bool(self.intervals) and self.intervals[-1].ended_s is None
 
     def _iter_lengths(self) -> Iterator[float]:
-        for each in self.intervals:
-            ended_s = each.ended_s if each.ended_s is not None else self.last_s
-            yield (ended_s or each.began_s) - each.began_s
+        for interval in self.intervals:
+            ended_s = interval.ended_s if interval.ended_s is not None else self.last_s
+            yield (ended_s or interval.began_s) - interval.began_s
 
     def to_data(self) -> dict[str, Any]:
         """Return what was counted, as plain data: what the journal keeps."""
@@ -101,11 +101,11 @@ class OutageMeter:
             "down_at_last": self.down,
             "outages": [
                 {
-                    "began_s": _round_s(each.began_s),
-                    "ended_s": _round_s(each.ended_s),
-                    "lost": each.lost,
+                    "began_s": _round_s(interval.began_s),
+                    "ended_s": _round_s(interval.ended_s),
+                    "lost": interval.lost,
                 }
-                for each in self.intervals
+                for interval in self.intervals
             ],
         }
 

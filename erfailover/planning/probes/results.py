@@ -73,7 +73,7 @@ def parse_expectations(text: str | None, names: Sequence[str]) -> dict[str, bool
         ValueError: it names no probe of the site, or says neither up nor down.
     """
     expected = dict.fromkeys(names, True)
-    for part in filter(None, (each.strip() for each in (text or "").split(","))):
+    for part in filter(None, (item.strip() for item in (text or "").split(","))):
         name, _, state = part.partition("=")
         if name not in expected:
             raise ValueError(f"no probe is called {name!r}; the site has {join_names(names, 12)}")

@@ -69,12 +69,12 @@ def _compute_longest_s(plan: ProvisionPlan) -> float:
     """Return the longest chain of changes; each after what it needs, as far as that changes too."""
     needs: dict[str, Iterable[str]] = {}
     takes_s: dict[str, float] = {}
-    for each in plan.changes:
-        if isinstance(each, SetupAction):
-            needs[each.setup.id] = {each.setup.machine_id}
-            takes_s[each.setup.id] = SETUP.usually_s
+    for change in plan.changes:
+        if isinstance(change, SetupAction):
+            needs[change.setup.id] = {change.setup.machine_id}
+            takes_s[change.setup.id] = SETUP.usually_s
         else:
-            usual = usual_of(each.desired.type, each.change)
-            needs[each.desired.key] = each.desired.needs
-            takes_s[each.desired.key] = usual.usually_s if usual else UNKNOWN_S
+            usual = usual_of(change.desired.type, change.change)
+            needs[change.desired.key] = change.desired.needs
+            takes_s[change.desired.key] = usual.usually_s if usual else UNKNOWN_S
     return longest_s(needs, takes_s)

@@ -109,27 +109,29 @@ def plan(
         bodies: the VNets and connections of the group whole, by id in lower case.
     """
     ours: dict[str, str] = {}
-    kept: list[str] = []
-    listed = list(resources)
-    for each in listed:
-        type_ = TYPES.get(str(each.get("type", "")).lower())
-        if type_ is not None and _is_tagged(each, site):
-            ours[parse_text(each.get("id"))] = type_
+    lines: list[str] = []
+    rows = list(resources)
+    for row in rows:
+        type_ = TYPES.get(str(row.get("type", "")).lower())
+        if type_ is not None and _is_tagged(row, site):
+            ours[parse_text(row.get("id"))] = type_
     ours.pop("", None)
-    for each in listed:
-        if parse_text(each.get("id")) not in ours and not _is_own_disk(each, ours):
-            kept.append(f"{_format_name(each)}: not created by erfailover for {site}")
+    for row in rows:
+        if parse_text(row.get("id")) not in ours and not _is_own_disk(row, ours):
+            lines.append(f"{_format_name(row)}: not created by erfailover for {site}")
     peerings, disconnected = _build_peering_deletions(ours, bodies)
     for id_, why in _find_in_use(ours, bodies).items():
-        kept.append(f"{_format_title(id_, ours.pop(id_))}: {why}")
+        lines.append(f"{_format_title(id_, ours.pop(id_))}: {why}")
     deletions = _build_deletions(ours, peerings, bodies)
-    if group is not None and _is_tagged(group, site) and not kept:
+    if group is not None and _is_tagged(group, site) and not lines:
         group_id = parse_text(group.get("id"))
-        deletions.append(Deletion(group_id, GROUP, frozenset(each.id for each in deletions)))
+        deletions.append(
+            Deletion(group_id, GROUP, frozenset(deletion.id for deletion in deletions))
+        )
     elif group is not None:
-        why = "other resources are in it" if kept else "not created by erfailover"
-        kept.append(f"{WORDS[GROUP]} {group.get('name')}: {why}")
-    return DestroyPlan(site, tuple(deletions), tuple(kept), tuple(disconnected))
+        why = "other resources are in it" if lines else "not created by erfailover"
+        lines.append(f"{WORDS[GROUP]} {group.get('name')}: {why}")
+    return DestroyPlan(site, tuple(deletions), tuple(lines), tuple(disconnected))
 
 
 def _is_tagged(resource: Body, site: str) -> bool:
@@ -157,23 +159,23 @@ def _format_title(id_: str, type_: str) -> str:
 def _find_in_use(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> dict[str, str]:
     """VNets of ours that another owner's resource is in, and what their subnets use; and why."""
     going = {id_.lower(): id_ for id_ in ours}
-    found: dict[str, str] = {}
+    existing: dict[str, str] = {}
     for id_, type_ in ours.items():
-        subnets = [_get_properties(each) for each in _list_items(bodies, id_, "subnets")]
+        subnets = [_get_properties(item) for item in _list_items(bodies, id_, "subnets")]
         holders = [
-            get_resource_id(parse_text(each.get("id")))
+            get_resource_id(parse_text(row.get("id")))
             for subnet in subnets
-            for each in list_objects(subnet.get("ipConfigurations"))
+            for row in list_objects(subnet.get("ipConfigurations"))
         ]
-        others = [each for each in holders if each and each.lower() not in going]
+        others = [holder for holder in holders if holder and holder.lower() not in going]
         if type_ != NETWORK or not others:
             continue
-        found[id_] = f"{get_last_name(others[0])} is in it"
+        existing[id_] = f"{get_last_name(others[0])} is in it"
         for used in (subnet.get(key) for subnet in subnets for key in USED_BY_SUBNETS):
             used_id = going.get(parse_text(get_section(used).get("id")).lower())
             if used_id:
-                found[used_id] = f"{get_last_name(id_)} uses it"
-    return found
+                existing[used_id] = f"{get_last_name(id_)} uses it"
+    return existing
 
 
 def _list_items(bodies: Mapping[str, Body], id_: str, key: str) -> list[Body]:
@@ -186,10 +188,10 @@ def _build_deletions(
     of_type: dict[str, set[str]] = {type_: set() for type_ in GONE_BEFORE}
     for id_, type_ in ours.items():
         of_type[type_].add(id_)
-    of_type[PEERING] = {each.id for each in peerings}
+    of_type[PEERING] = {peering.id for peering in peerings}
     deletions = list(peerings)
     for type_, before in GONE_BEFORE.items():
-        needs = frozenset(id_ for each in before for id_ in of_type[each])
+        needs = frozenset(id_ for name in before for id_ in of_type[name])
         for id_ in sorted(of_type[type_] if type_ != PEERING else ()):
             owns = {id_.lower()} | _list_gateway_ids(bodies.get(id_.lower()))
             deletions.append(Deletion(id_, type_, needs, frozenset(owns)))
@@ -206,24 +208,24 @@ def _build_peering_deletions(
     ours: Mapping[str, str], bodies: Mapping[str, Body]
 ) -> tuple[list[Deletion], list[str]]:
     """Return the peerings of our VNets; those that use remote gateways precede their opposites."""
-    found = [
-        (build_child_id(id_, PEERING, name), id_, _get_properties(each))
+    rows = [
+        (build_child_id(id_, PEERING, name), id_, _get_properties(item))
         for id_, type_ in ours.items()
         if type_ == NETWORK
-        for each in _list_items(bodies, id_, "virtualNetworkPeerings")
-        if (name := parse_text(each.get("name")) or get_last_name(parse_text(each.get("id"))))
+        for item in _list_items(bodies, id_, "virtualNetworkPeerings")
+        if (name := parse_text(item.get("name")) or get_last_name(parse_text(item.get("id"))))
     ]
-    users = frozenset(id_ for id_, _, each in found if parse_bool(each.get("useRemoteGateways")))
+    users = frozenset(id_ for id_, _, row in rows if parse_bool(row.get("useRemoteGateways")))
     deletions, disconnected = [], []
-    for id_, network, properties in found:
+    for id_, network, properties in rows:
         remote = parse_text(get_section(properties, "remoteVirtualNetwork").get("id"))
         needs = frozenset() if id_ in users else users
         owns = frozenset((id_.lower(), network.lower()))
         deletions.append(Deletion(id_, PEERING, needs, owns, frozenset((remote.lower(),))))
-        if remote.lower() not in {each.lower() for each in ours}:
+        if remote.lower() not in {our.lower() for our in ours}:
             ends = (get_last_name(remote), get_last_name(network))
             disconnected.append(f"the peering of {ends[0]} with {ends[1]}")
-    deletions.sort(key=lambda each: bool(each.needs))
+    deletions.sort(key=lambda deletion: bool(deletion.needs))
     return deletions, disconnected
 
 

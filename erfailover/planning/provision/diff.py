@@ -47,127 +47,125 @@ def build_lookup(existing: Mapping[str, Body | None]) -> Lookup:
     return look
 
 
-def list_differences(wanted: Body, found: Body, lookup: Lookup) -> tuple[Difference, ...]:
+def list_differences(desired: Body, existing: Body, lookup: Lookup) -> tuple[Difference, ...]:
     """Every wanted value that a resource does not have.
 
     Args:
-        wanted: the desired body.
-        found: the body that Azure answers.
+        desired: the desired body.
+        existing: the body that Azure answers.
         lookup: gives the values of references.
     """
-    return tuple(_compare(wanted, found, "", lookup))
+    return tuple(_compare(desired, existing, "", lookup))
 
 
-def _compare(wanted: Any, found: Any, path: str, lookup: Lookup) -> Iterator[Difference]:
-    if isinstance(wanted, SecretName | WriteOnceValue):
+def _compare(desired: Any, existing: Any, path: str, lookup: Lookup) -> Iterator[Difference]:
+    if isinstance(desired, SecretName | WriteOnceValue):
         return
-    if isinstance(wanted, Reference):
-        value = lookup(wanted)
-        if value is None or not _is_same(value, found, path):
-            yield Difference(path, str(wanted if value is None else value), _format_value(found))
-    elif isinstance(wanted, dict):
-        inner = found if isinstance(found, dict) else {}
-        for key, value in wanted.items():
+    if isinstance(desired, Reference):
+        value = lookup(desired)
+        if value is None or not _is_same(value, existing, path):
+            yield Difference(
+                path, str(desired if value is None else value), _format_value(existing)
+            )
+    elif isinstance(desired, dict):
+        inner = existing if isinstance(existing, dict) else {}
+        for key, value in desired.items():
             yield from _compare(value, inner.get(key), f"{path}.{key}" if path else key, lookup)
-    elif isinstance(wanted, list) and any(isinstance(each, dict) for each in wanted):
-        yield from _compare_items(wanted, found, path, lookup)
-    elif not _is_same(wanted, found, path):
-        yield Difference(path, _format_value(wanted), _format_value(found))
+    elif isinstance(desired, list) and any(isinstance(item, dict) for item in desired):
+        yield from _compare_items(desired, existing, path, lookup)
+    elif not _is_same(desired, existing, path):
+        yield Difference(path, _format_value(desired), _format_value(existing))
 
 
 def _compare_items(
-    wanted: list[Any], found: Any, path: str, lookup: Lookup
+    desired: list[Any], existing: Any, path: str, lookup: Lookup
 ) -> Iterator[Difference]:
-    present = found if isinstance(found, list) else []
-    for i, each in enumerate(wanted):
-        label = f"{path}[{each.get('name', get_last_name(str(each.get('id') or '')) or i)}]"
-        match = _match(each, present, i)
+    present = existing if isinstance(existing, list) else []
+    for i, item in enumerate(desired):
+        label = f"{path}[{item.get('name', get_last_name(str(item.get('id') or '')) or i)}]"
+        match = _match(item, present, i)
         if match is None:
             yield Difference(label, "present", "absent")
         else:
-            yield from _compare(each, match, label, lookup)
+            yield from _compare(item, match, label, lookup)
 
 
-def _match(wanted: Body, present: list[Any], position: int) -> Any:
+def _match(desired: Body, present: list[Any], position: int) -> Any:
     """Return the item of a list that a wanted item is about: by name, by id, or by position."""
     for key in ("name", "id"):
-        if key in wanted:
-            same = str(wanted[key]).lower()
+        if key in desired:
+            same = str(desired[key]).lower()
             return next(
-                (
-                    each
-                    for each in list_objects(present)
-                    if parse_text(each.get(key)).lower() == same
-                ),
+                (row for row in list_objects(present) if parse_text(row.get(key)).lower() == same),
                 None,
             )
     return present[position] if position < len(present) else None
 
 
-def _is_same(wanted: Any, found: Any, path: str) -> bool:
+def _is_same(desired: Any, existing: Any, path: str) -> bool:
     """Whether two values mean the same to Azure."""
-    if wanted in (None, False, [], {}, "") and found in (None, False, [], {}, ""):
+    if desired in (None, False, [], {}, "") and existing in (None, False, [], {}, ""):
         return True
-    if wanted == [] and isinstance(found, list):
+    if desired == [] and isinstance(existing, list):
         return True
-    if isinstance(wanted, list):
-        theirs = found if isinstance(found, list) else []
-        return sorted(map(str, wanted)) == sorted(map(str, theirs))
-    if not isinstance(wanted, str) or not isinstance(found, str):
-        return bool(wanted == found)
+    if isinstance(desired, list):
+        theirs = existing if isinstance(existing, list) else []
+        return sorted(map(str, desired)) == sorted(map(str, theirs))
+    if not isinstance(desired, str) or not isinstance(existing, str):
+        return bool(desired == existing)
     if path == "location":
-        return wanted.lower().replace(" ", "") == found.lower().replace(" ", "")
-    if wanted.startswith("/subscriptions/") or path.endswith((".vmSize", ".name", ".tier")):
-        return wanted.lower() == found.lower()
-    return wanted == found
+        return desired.lower().replace(" ", "") == existing.lower().replace(" ", "")
+    if desired.startswith("/subscriptions/") or path.endswith((".vmSize", ".name", ".tier")):
+        return desired.lower() == existing.lower()
+    return desired == existing
 
 
-def merge_body(wanted: Body, found: Body | None) -> Body:
+def merge_body(desired: Body, existing: Body | None) -> Body:
     """Return the existing body without read-only fields, overlaid with the desired one.
 
     What is given at creation only stays as it is if the resource is there.
     """
     result = _overlay(
-        wanted if found is None else _drop_write_once(wanted), _drop_read_only(found or {})
+        desired if existing is None else _drop_write_once(desired), _drop_read_only(existing or {})
     )
     return dict(result) if isinstance(result, dict) else {}
 
 
-def _overlay(wanted: Any, found: Any) -> Any:
-    if isinstance(wanted, dict):
-        inner = dict(found) if isinstance(found, dict) else {}
-        return inner | {key: _overlay(value, inner.get(key)) for key, value in wanted.items()}
-    if isinstance(wanted, list) and any(isinstance(each, dict) for each in wanted):
-        present = list(found) if isinstance(found, list) else []
+def _overlay(desired: Any, existing: Any) -> Any:
+    if isinstance(desired, dict):
+        inner = dict(existing) if isinstance(existing, dict) else {}
+        return inner | {key: _overlay(value, inner.get(key)) for key, value in desired.items()}
+    if isinstance(desired, list) and any(isinstance(item, dict) for item in desired):
+        present = list(existing) if isinstance(existing, list) else []
         result = list(present)
-        for i, each in enumerate(wanted):
+        for i, each in enumerate(desired):
             match = _match(each, present, i)
             if match is None:
                 result.append(each)
             else:
                 result[present.index(match)] = _overlay(each, match)
         return result
-    if wanted == [] and isinstance(found, list):
-        return found
-    return wanted
+    if desired == [] and isinstance(existing, list):
+        return existing
+    return desired
 
 
-def _drop_write_once(wanted: Any) -> Any:
+def _drop_write_once(desired: Any) -> Any:
     """Return what is wanted of a resource that is there."""
-    if isinstance(wanted, dict):
+    if isinstance(desired, dict):
         return {
-            k: _drop_write_once(each)
-            for k, each in wanted.items()
-            if not isinstance(each, WriteOnceValue)
+            k: _drop_write_once(item)
+            for k, item in desired.items()
+            if not isinstance(item, WriteOnceValue)
         }
-    return wanted
+    return desired
 
 
 def _drop_read_only(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _drop_read_only(each) for key, each in value.items() if key not in READ_ONLY}
+        return {key: _drop_read_only(item) for key, item in value.items() if key not in READ_ONLY}
     if isinstance(value, list):
-        return [_drop_read_only(each) for each in value]
+        return [_drop_read_only(item) for item in value]
     return value
 
 
@@ -181,10 +179,10 @@ def resolve_body(body: Body, lookup: Lookup) -> Body:
     def fill_value(placeholder: Any) -> Any:
         if not isinstance(placeholder, Reference):
             return placeholder
-        found = lookup(placeholder)
-        if found is None:
+        existing = lookup(placeholder)
+        if existing is None:
             raise LookupError(str(placeholder))
-        return found
+        return existing
 
     return dict(_replace_values(body, fill_value))
 
@@ -202,9 +200,9 @@ def fill_secrets(body: Body, secret: Callable[[str], str]) -> Body:
 
 def _replace_values(value: Any, replace: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
-        return {key: _replace_values(each, replace) for key, each in value.items()}
+        return {key: _replace_values(item, replace) for key, item in value.items()}
     if isinstance(value, list):
-        return [_replace_values(each, replace) for each in value]
+        return [_replace_values(item, replace) for item in value]
     return replace(value)
 
 

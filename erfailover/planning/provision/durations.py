@@ -61,9 +61,9 @@ def usual_of(type_: str, change: Change) -> DurationEstimate | None:
 
 def notable(changes: Iterable[tuple[str, Change]]) -> dict[str, DurationEstimate]:
     """Return the types among some changes that take long, the longest first."""
-    found = {
+    existing = {
         type_: usual
         for type_, change in changes
         if (usual := usual_of(type_, change)) is not None and usual.usually_s >= NOTABLE_S
     }
-    return dict(sorted(found.items(), key=lambda each: -each[1].usually_s))
+    return dict(sorted(existing.items(), key=lambda pair: -pair[1].usually_s))

@@ -89,8 +89,8 @@ def _build_scripts(
     router = str(topology.virtual_networks[network].subnets[subnet].prefix[1])
     script = _render_script(str(machine.nat_for), router)
     # A line at a time: it holds no single quote, and a here-document could not be indented.
-    kept = [f"echo '{line}' {'>>' if i else '>'} {PER_BOOT}" for i, line in enumerate(script)]
-    setup = (*kept, f"chmod 0755 {PER_BOOT}", f"sh {PER_BOOT}", f"echo '{HOLDS}'")
+    lines = [f"echo '{line}' {'>>' if i else '>'} {PER_BOOT}" for i, line in enumerate(script)]
+    setup = (*lines, f"chmod 0755 {PER_BOOT}", f"sh {PER_BOOT}", f"echo '{HOLDS}'")
     rules = (
         f"-t nat -C POSTROUTING -o {OUTSIDE} -j MASQUERADE",
         f"-C FORWARD -i {INSIDE} -o {OUTSIDE} -j ACCEPT",

@@ -48,37 +48,39 @@ def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
     if offers.regions.value is None:
         yield _build_unknown(REGION, offers.regions)
     else:
-        found = place in offers.regions.value
-        seen = f"{place} {'has' if found else 'is no region that has'} VPN gateways"
-        yield _build_claim(REGION, found, seen, choose)
-        if not found:
+        is_found = place in offers.regions.value
+        message = f"{place} {'has' if is_found else 'is no region that has'} VPN gateways"
+        yield _build_claim(REGION, is_found, message, choose)
+        if not is_found:
             return
     if offers.zones.value is None:
         yield _build_unknown(ZONED, offers.zones)
     else:
-        found = set(ZONES) <= offers.zones.value
+        is_found = set(ZONES) <= offers.zones.value
         has = ", ".join(sorted(offers.zones.value)) or "none"
-        seen = f"{place} has the availability zones {has}; the addresses need {', '.join(ZONES)}"
-        yield _build_claim(ZONED, found, seen, choose)
+        message = f"{place} has the availability zones {has}; the addresses need {', '.join(ZONES)}"
+        yield _build_claim(ZONED, is_found, message, choose)
     for size, why in offers.sizes.items():
         if why.value is None:
             yield _build_unknown(SIZE, why)
         else:
-            seen = f"{size} is offered in {place}" if not why.value else f"{size}: {why.value}"
-            yield _build_claim(SIZE, not why.value, seen, "Write another size: into the site file.")
+            message = f"{size} is offered in {place}" if not why.value else f"{size}: {why.value}"
+            yield _build_claim(
+                SIZE, not why.value, message, "Write another size: into the site file."
+            )
     for image, there in offers.images.items():
         if there.value is None:
             yield _build_unknown(IMAGE, there)
         else:
-            seen = f"{image} {'is' if there.value else 'is not'} offered in {place}"
+            message = f"{image} {'is' if there.value else 'is not'} offered in {place}"
             remedy = "Write another image: into the site file (publisher:offer:sku:version)."
-            yield _build_claim(IMAGE, there.value, seen, remedy)
+            yield _build_claim(IMAGE, there.value, message, remedy)
 
 
-def _build_claim(name: str, holds: bool, seen: str, remedy: str) -> Condition:
+def _build_claim(name: str, holds: bool, message: str, remedy: str) -> Condition:
     if holds:
-        return Condition(name, ConditionStatus.HOLDS, seen)
-    return Condition(name, ConditionStatus.FAILS, seen, remedy)
+        return Condition(name, ConditionStatus.HOLDS, message)
+    return Condition(name, ConditionStatus.FAILS, message, remedy)
 
 
 def _build_unknown(name: str, reading: Reading[Any]) -> Condition:

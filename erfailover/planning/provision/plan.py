@@ -103,12 +103,12 @@ class ProvisionPlan:
     @property
     def changes(self) -> tuple[Action | SetupAction, ...]:
         """What is not kept as it is."""
-        return tuple(each for each in self.every if each.change is not Change.KEEP)
+        return tuple(item for item in self.every if item.change is not Change.KEEP)
 
     def has_writes(self, type_: str) -> bool:
         """Whether a resource of some type is made or updated."""
-        changed = (each for each in self.actions if each.change is not Change.KEEP)
-        return any(each.desired.type == type_ for each in changed)
+        changed = (action for action in self.actions if action.change is not Change.KEEP)
+        return any(action.desired.type == type_ for action in changed)
 
 
 def plan(
@@ -128,19 +128,21 @@ def plan(
     paths = {spoke.name: find_path(site, spoke, existing) for spoke in site.spokes}
     lookup = diff.build_lookup(existing)
     actions, foreign = [], []
-    for each in resources.build_desired(site, paths):
-        found = existing.get(each.id.lower())
-        action = _plan_action(each, found, lookup, unsettled)
-        if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
+    for resource in resources.build_desired(site, paths):
+        body = existing.get(resource.id.lower())
+        action = _plan_action(resource, body, lookup, unsettled)
+        if action.change is Change.UPDATE and not _may_change(site, resource, body, existing):
             if all(difference.path.startswith("tags") for difference in action.differences):
-                action = Action(Change.KEEP, each, (), "not created by erfailover; used as it is")
+                action = Action(
+                    Change.KEEP, resource, (), "not created by erfailover; used as it is"
+                )
             else:
-                foreign.append(each.title)
+                foreign.append(resource.title)
         actions.append(action)
     actions = _reorder_reconnects(actions)
-    made = {each.desired.id for each in actions if each.change is Change.CREATE}
+    names = {item.desired.id for item in actions if item.change is Change.CREATE}
     setups = [
-        SetupAction(_decide_setup_change(setup, made, nat_holds), setup)
+        SetupAction(_decide_setup_change(setup, names, nat_holds), setup)
         for setup in build_setups(site)
     ]
     held = tuple(name for name, path in paths.items() if path is None)
@@ -171,44 +173,47 @@ def _has_remote_gateways(peering: Body | None) -> bool:
 
 
 def _plan_action(
-    wanted: DesiredResource, found: Body | None, lookup: diff.Lookup, unsettled: Collection[str]
+    resource: DesiredResource,
+    existing: Body | None,
+    lookup: diff.Lookup,
+    unsettled: Collection[str],
 ) -> Action:
-    if found is None:
-        return Action(Change.CREATE, wanted)
-    if wanted.type == GROUP:
-        return Action(Change.KEEP, wanted)
-    properties = get_section(found, "properties")
+    if existing is None:
+        return Action(Change.CREATE, resource)
+    if resource.type == GROUP:
+        return Action(Change.KEEP, resource)
+    properties = get_section(existing, "properties")
     state = get_provisioning_state(properties)
     if state == "Deleting":
-        return Action(Change.CREATE, wanted, note="being deleted; recreated after that")
-    differing = diff.list_differences(wanted.body, found, lookup)
+        return Action(Change.CREATE, resource, note="being deleted; recreated after that")
+    differing = diff.list_differences(resource.body, existing, lookup)
     if state in FAILED:
-        return Action(Change.UPDATE, wanted, differing, f"its last write {state.lower()}")
+        return Action(Change.UPDATE, resource, differing, f"its last write {state.lower()}")
     if state != "Succeeded":
         note = f"{state} now: waited for, and written only if it then differs"
-        return Action(Change.UPDATE, wanted, differing, note)
-    if wanted.type == PEERING and properties.get("peeringState") == "Disconnected":
-        return Action(Change.UPDATE, wanted, differing, DISCONNECTED)
-    if wanted.id.lower() in unsettled:
+        return Action(Change.UPDATE, resource, differing, note)
+    if resource.type == PEERING and properties.get("peeringState") == "Disconnected":
+        return Action(Change.UPDATE, resource, differing, DISCONNECTED)
+    if resource.id.lower() in unsettled:
         note = "its shared key may be another than it should have: written anew"
-        return Action(Change.UPDATE, wanted, differing, note)
-    kept_keys = _describe_kept_keys(wanted.body, found) if wanted.type == MACHINE else None
-    return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing, kept_keys)
+        return Action(Change.UPDATE, resource, differing, note)
+    kept_keys = _describe_kept_keys(resource.body, existing) if resource.type == MACHINE else None
+    return Action(Change.UPDATE if differing else Change.KEEP, resource, differing, kept_keys)
 
 
-def _describe_kept_keys(wanted: Body, found: Body) -> str | None:
+def _describe_kept_keys(desired: Body, existing: Body) -> str | None:
     """Return what to know of a machine that was made with other public keys than the site file's.
 
     Azure changes none afterwards (observed: 409 PropertyChangeNotAllowed,
     linuxConfiguration.ssh.publicKeys).
     """
-    once = wanted["properties"]["osProfile"]["linuxConfiguration"].get("ssh")
+    once = desired["properties"]["osProfile"]["linuxConfiguration"].get("ssh")
     if once is None:
         return None
     [key] = once.value["publicKeys"]
-    profile = get_section(found, "properties", "osProfile")
+    profile = get_section(existing, "properties", "osProfile")
     there = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or []
-    if any(ssh_keys.is_same_key(key["keyData"], str(each.get("keyData"))) for each in there):
+    if any(ssh_keys.is_same_key(key["keyData"], str(item.get("keyData"))) for item in there):
         return None
     return "created without the site file's SSH key, which 'az vm user update' can add"
 
@@ -224,7 +229,7 @@ def _reorder_reconnects(actions: list[Action]) -> list[Action]:
     (recorded: ``RemotePeeringIsDisconnected``), and remote gateways need the opposite. So it is
     written once without them, then the opposite, then as it should be. It is never deleted.
     """
-    ends = {_get_ends(each.desired): each for each in actions if each.desired.type == PEERING}
+    ends = {_get_ends(item.desired): item for item in actions if item.desired.type == PEERING}
     before: dict[str, Action] = {}
     needed: dict[str, str] = {}
     for (own, remote), action in ends.items():
@@ -239,24 +244,24 @@ def _reorder_reconnects(actions: list[Action]) -> list[Action]:
         needed[opposite.desired.id] = first.desired.key
     result = []
     for action in actions:
-        wanted = action.desired
-        if wanted.id in before:
-            result.append(before[wanted.id])
-        if wanted.id in needed:
-            needs = wanted.needs | {needed[wanted.id]}
-            action = replace(action, desired=replace(wanted, needs=needs))
+        resource = action.desired
+        if resource.id in before:
+            result.append(before[resource.id])
+        if resource.id in needed:
+            needs = resource.needs | {needed[resource.id]}
+            action = replace(action, desired=replace(resource, needs=needs))
         result.append(action)
     return result
 
 
 def _build_interim(action: Action, opposite: Action) -> Action:
     """Return the write of a peering without remote gateways, before its opposite is there."""
-    wanted = action.desired
-    properties = wanted.body["properties"] | {"useRemoteGateways": False}
+    resource = action.desired
+    properties = resource.body["properties"] | {"useRemoteGateways": False}
     first = replace(
-        wanted,
-        body=wanted.body | {"properties": properties},
-        needs=wanted.needs - {opposite.desired.id},
+        resource,
+        body=resource.body | {"properties": properties},
+        needs=resource.needs - {opposite.desired.id},
         step=FOR_NOW,
     )
     return Action(Change.UPDATE, first, (), DISCONNECTED)
@@ -276,34 +281,34 @@ def _iter_secrets(body: Any) -> Iterator[str]:
     if isinstance(body, SecretName):
         yield body.name
     elif isinstance(body, dict | list):
-        for each in body.values() if isinstance(body, dict) else body:
-            yield from _iter_secrets(each)
+        for item in body.values() if isinstance(body, dict) else body:
+            yield from _iter_secrets(item)
 
 
 def _may_change(
-    site: Site, wanted: DesiredResource, found: Body | None, existing: Existing
+    site: Site, resource: DesiredResource, body: Body | None, existing: Existing
 ) -> bool:
     """Whether a resource is ours to change: by its tag, or untagged in a group that is ours.
 
     A peering has no tags; it goes with its VNet.
     """
-    if wanted.type == PEERING:
-        found = existing.get(get_network_id(wanted.id).lower())
-    owner = _get_owner(found)
+    if resource.type == PEERING:
+        body = existing.get(get_network_id(resource.id).lower())
+    owner = _get_owner(body)
     if owner is None:
         return _get_owner(existing.get(site.build_group_id().lower())) == site.name
     return owner == site.name
 
 
-def _get_owner(found: Body | None) -> str | None:
-    owner = get_section(found, "tags").get(TAG)
+def _get_owner(existing: Body | None) -> str | None:
+    owner = get_section(existing, "tags").get(TAG)
     return None if owner is None else str(owner)
 
 
 def _decide_setup_change(
-    setup: NatSetup, made: Collection[str], nat_holds: Mapping[str, bool]
+    setup: NatSetup, names: Collection[str], nat_holds: Mapping[str, bool]
 ) -> Change:
-    if setup.machine_id in made:
+    if setup.machine_id in names:
         return Change.CREATE
     return Change.KEEP if nat_holds.get(setup.id) else Change.UPDATE
 
@@ -322,9 +327,11 @@ def list_desired(site: Site) -> tuple[DesiredResource, ...]:
 
 def list_reads(site: Site) -> tuple[str, ...]:
     """Return the ids of the resources to read for a plan; the peerings come with their VNets."""
-    return tuple(each.id for each in list_desired(site) if each.type not in (GROUP, PEERING))
+    return tuple(
+        resource.id for resource in list_desired(site) if resource.type not in (GROUP, PEERING)
+    )
 
 
 def list_networks(site: Site) -> tuple[str, ...]:
     """Return the ids of the VNets among them."""
-    return tuple(each.id for each in list_desired(site) if each.type == NETWORK)
+    return tuple(resource.id for resource in list_desired(site) if resource.type == NETWORK)

@@ -107,11 +107,11 @@ class _Graph:
     """VNet name to the id of the gateway in it."""
 
     def __post_init__(self) -> None:
-        found = {
+        existing = {
             gateway.virtual_network: self._build_id(GATEWAY, name)
             for name, gateway in self.topology.gateways.items()
         }
-        object.__setattr__(self, "gateway_in", found)
+        object.__setattr__(self, "gateway_in", existing)
 
     def iter_resources(self) -> Iterator[DesiredResource]:
         site = self.site
@@ -186,13 +186,13 @@ class _Graph:
 
     def _build_tunnels(self) -> Iterator[DesiredResource]:
         """Local network gateways need the far gateway's address and BGP address, so come late."""
-        made: set[str] = set()
+        names: set[str] = set()
         for name, connection in self.topology.connections.items():
             far = self.topology.gateways[connection.far_gateway]
             far_id = self.site.build_gateway_id(connection.far_gateway)
             local_name = connection.local_network_gateway
-            if local_name not in made:
-                made.add(local_name)
+            if local_name not in names:
+                names.add(local_name)
                 address = self._build_address_id(connection.far_gateway)
                 space = self.topology.virtual_networks[far.virtual_network].address_space
                 body = arm_bodies.build_local_network_gateway(
@@ -207,21 +207,21 @@ class _Graph:
             yield self._make(CONNECTION, name, body, (near_id, local_id), (near_id,), (local_id,))
 
     def _build_peerings(self) -> Iterator[DesiredResource]:
-        for name, each in self.topology.peerings.items():
+        for name, peering in self.topology.peerings.items():
             opposite = next(
                 (
                     self.site.build_peering_id(other.virtual_network, other_name)
                     for other_name, other in self.topology.peerings.items()
-                    if other.virtual_network == each.remote_virtual_network
-                    and other.remote_virtual_network == each.virtual_network
+                    if other.virtual_network == peering.remote_virtual_network
+                    and other.remote_virtual_network == peering.virtual_network
                 ),
                 None,
             )
             yield self._build_peering(
-                each.virtual_network,
+                peering.virtual_network,
                 name,
-                each.remote_virtual_network,
-                each.flags.resolve_kept(None),
+                peering.remote_virtual_network,
+                peering.flags.resolve_kept(None),
                 opposite,
             )
         for spoke in self.site.spokes:
@@ -256,7 +256,7 @@ class _Graph:
     ) -> DesiredResource:
         """One peering: the side that lends its gateway goes first (recorded order)."""
         own, far = self.site.build_network_id(network), self.site.build_network_id(remote)
-        gateways = [self.gateway_in[each] for each in (network, remote) if each in self.gateway_in]
+        gateways = [self.gateway_in[text] for text in (network, remote) if text in self.gateway_in]
         needs = [own, far, *gateways]
         refers = [far]
         if flags.use_remote_gateways:
@@ -275,7 +275,9 @@ class _Graph:
 
     def _build_machines(self) -> Iterator[DesiredResource]:
         for name, machine in self.topology.machines.items():
-            interface_ids = [self._build_id(INTERFACE, each) for each in machine.interfaces]
+            interface_ids = [
+                self._build_id(INTERFACE, interface) for interface in machine.interfaces
+            ]
             yield from self._build_interfaces(name)
             body = arm_bodies.build_virtual_machine(
                 *self._get_placement(),
@@ -296,7 +298,7 @@ class _Graph:
         """
         interfaces = self.topology.machines[machine].interfaces
         group_name = f"{machine}-nsg"
-        if any(each.public for each in interfaces.values()):
+        if any(topology_interface.public for topology_interface in interfaces.values()):
             body = arm_bodies.build_security_group(*self._get_placement())
             yield self._make(SECURITY_GROUP, group_name, body)
         for name, interface in interfaces.items():

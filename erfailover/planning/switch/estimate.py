@@ -35,7 +35,7 @@ SAMPLES = {
     change: [usual.compute_quantile((n + 0.5) / 100) for n in range(100)]
     for change, usual in PEERING_WRITES.items()
 }
-MOMENTS = {change: (fmean(each), pvariance(each)) for change, each in SAMPLES.items()}
+MOMENTS = {change: (fmean(group), pvariance(group)) for change, group in SAMPLES.items()}
 """Mean and variance of each kind of write."""
 
 
@@ -82,13 +82,15 @@ class Work:
 
     def without(self, ids: Container[str]) -> Work:
         """Return what is left of it without the steps of some ids."""
-        left = tuple(tuple(step for step in each if step.id not in ids) for each in self.batches)
-        return Work(left, tuple(step for step in self.cleanup if step.id not in ids))
+        remaining = tuple(
+            tuple(step for step in batch if step.id not in ids) for batch in self.batches
+        )
+        return Work(remaining, tuple(step for step in self.cleanup if step.id not in ids))
 
     def at(self, quantile: float) -> tuple[float, float]:
         """Return when the last spoke is moved and when all is written, at a quantile."""
-        critical = [step for each in self.batches for step in each]
-        spokes_s = sum(_estimate_slowest(each, quantile) for each in self.batches)
+        critical = [step for batch in self.batches for step in batch]
+        spokes_s = sum(_estimate_slowest(batch, quantile) for batch in self.batches)
         moved_s = max(
             _sum(_select_hub_steps(critical), quantile) + spokes_s,
             _compute_rate_limit_s(len(critical)),
@@ -112,12 +114,14 @@ def estimate_plan(site: Site, plan: SwitchPlan) -> SwitchEstimate | None:
     if not writes:
         return None
     broken = next((step for step in writes if step.kind is StepKind.BREAK), None)
-    made = next((step for step in writes if step.kind is StepKind.MAKE), None)
+    switch_step = next((step for step in writes if step.kind is StepKind.MAKE), None)
     moves = any(step.phase is Phase.SWITCH for step in writes)
     work = Work.of(site, plan)
     moved, done = zip(*(work.at(quantile) for quantile in QUANTILES), strict=True)
     return SwitchEstimate(
-        _build_usual(_sum((broken, made), each) for each in QUANTILES) if broken and made else None,
+        _build_usual(_sum((broken, switch_step), value) for value in QUANTILES)
+        if broken and switch_step
+        else None,
         _build_usual(moved) if moves else None,
         _build_usual(done),
     )
@@ -138,14 +142,14 @@ def saved_by_prestaging(site: Site, plan: SwitchPlan) -> float | None:
 
 
 def _build_usual(figures: Iterable[float]) -> DurationEstimate:
-    return DurationEstimate(*(round(each, 1) for each in figures))
+    return DurationEstimate(*(round(figure, 1) for figure in figures))
 
 
 def _group_by_spoke(steps: Iterable[SwitchStep]) -> dict[str, list[SwitchStep]]:
-    found: dict[str, list[SwitchStep]] = {}
+    by_name: dict[str, list[SwitchStep]] = {}
     for step in steps:
-        found.setdefault(step.spoke, []).append(step)
-    return found
+        by_name.setdefault(step.spoke, []).append(step)
+    return by_name
 
 
 def _select_hub_steps(steps: Iterable[SwitchStep]) -> list[SwitchStep]:

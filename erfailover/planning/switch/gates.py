@@ -43,8 +43,8 @@ def check_guards(site: Site, observed: SiteSnapshot, target: Path) -> Iterator[C
 
 def refusals(site: Site, observed: SiteSnapshot, target: Path) -> tuple[Condition, ...]:
     """Return what a switch to a path would be refused for now; empty if it would not be."""
-    claims = check_guards(site, observed, target)
-    return tuple(claim for claim in claims if claim.status is not ConditionStatus.HOLDS)
+    checks = check_guards(site, observed, target)
+    return tuple(condition for condition in checks if condition.status is not ConditionStatus.HOLDS)
 
 
 def _check_readiness(site: Site, observed: SiteSnapshot, role: Role) -> Iterator[Condition]:
@@ -69,21 +69,21 @@ def find_obstacles(
         written: the ids of the peerings that the preparation writes, which connects them.
     """
     network = observed.get_network(site.build_network_id(spoke.virtual_network))
-    claims = [
+    checks = [
         conditions.check_network_read(observed, site.build_network_id(spoke.virtual_network)),
         conditions.check_no_own_gateway(network, spoke.name),
         *find_in_progress(site, observed, spoke),
         conditions.check_network_at_rest(network, spoke.name),
     ]
-    found = [observed.get_peering(id_) for id_ in site.list_peering_ids(spoke)]
-    claims += [conditions.check_peering_complete(each) for each in found if each]
+    peerings = [observed.get_peering(id_) for id_ in site.list_peering_ids(spoke)]
+    checks += [conditions.check_peering_complete(peering) for peering in peerings if peering]
     pair = _build_peering_ids(site, spoke, ROLE_OF_PATH[target])
     if not {id_.lower() for id_ in pair} & {id_.lower() for id_ in written}:
-        claims += [
+        checks += [
             conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
             for id_ in pair
         ]
-    return (claim for claim in claims if claim.status is not ConditionStatus.HOLDS)
+    return (condition for condition in checks if condition.status is not ConditionStatus.HOLDS)
 
 
 def _build_peering_ids(site: Site, spoke: Spoke, role: Role) -> tuple[str, str]:
@@ -107,9 +107,9 @@ def find_hubs_in_progress(site: Site, observed: SiteSnapshot) -> list[Condition]
     """Return what another operation is changing of the hubs: a plan waits for its end."""
     names = [site.get_hub(role).virtual_network for role in Role]
     return [
-        claim
+        condition
         for name in names
-        for claim in _find_in_progress(observed, site.build_network_id(name))
+        for condition in _find_in_progress(observed, site.build_network_id(name))
     ]
 
 
@@ -117,7 +117,7 @@ def _find_in_progress(observed: SiteSnapshot, network_id: str) -> list[Condition
     network = observed.get_network(network_id)
     if network is None:
         return []
-    states = {each.name: each.provisioning_state for each in network.peerings}
+    states = {peering.name: peering.provisioning_state for peering in network.peerings}
     states[network.name] = network.provisioning_state
     remedy = "Wait until the operation that changes it has ended."
     return [
@@ -153,8 +153,8 @@ def check_gate(
     role = ROLE_OF_PATH[target]
     yield from _check_readiness(site, observed, role)
     for network in (site.get_hub(role).virtual_network, spoke.virtual_network):
-        found = observed.get_network(site.build_network_id(network))
-        yield conditions.check_network_at_rest(found, get_last_name(network))
+        virtual_network = observed.get_network(site.build_network_id(network))
+        yield conditions.check_network_at_rest(virtual_network, get_last_name(network))
     for id_ in _build_peering_ids(site, spoke, role):
         yield conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
 
@@ -163,11 +163,11 @@ def find_out_of_sync(
     site: Site, observed: SiteSnapshot, role: Role, spoke: Spoke
 ) -> list[Condition]:
     """Return which of a spoke's peerings with a hub lack prefixes of the other side: a warning."""
-    found = (observed.get_peering(id_) for id_ in _build_peering_ids(site, spoke, role))
+    rows = (observed.get_peering(id_) for id_ in _build_peering_ids(site, spoke, role))
     return [
-        conditions.check_peering_in_sync(each)
-        for each in found
-        if each is not None and each.needs_sync and each.state == conditions.CONNECTED
+        conditions.check_peering_in_sync(peering)
+        for peering in rows
+        if peering is not None and peering.needs_sync and peering.state == conditions.CONNECTED
     ]
 
 
@@ -179,7 +179,9 @@ def list_prefixes_in_force(
     inward: Peering | None = observed.get_peering(_build_peering_ids(site, spoke, role)[0])
     lacking = inward.unknown_space if inward is not None and inward.needs_sync else ()
     return tuple(
-        each for each in (network.address_space if network else ()) if str(each) not in lacking
+        prefix
+        for prefix in (network.address_space if network else ())
+        if str(prefix) not in lacking
     )
 
 

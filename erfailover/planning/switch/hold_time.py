@@ -104,21 +104,21 @@ def find_longest_session(circuits: Sequence[EdgeSessions], hold_s: float) -> Ses
     """
     best, named = 0.0, ""
     unknown: list[str] = [] if circuits else ["the gateway lists no circuit"]
-    for each in circuits:
-        customer = f"circuit {each.circuit} with AS {each.peer_asn}"
-        if each.unknown is not None:
-            unknown.append(f"circuit {each.circuit}: {each.unknown}")
-        for path, reading in each.neighbors.items():
-            where = f"circuit {each.circuit}, {path} path"
-            rows = [row for row in reading.value or () if row.asn == each.peer_asn is not None]
+    for circuit in circuits:
+        customer = f"circuit {circuit.circuit} with AS {circuit.peer_asn}"
+        if circuit.unknown is not None:
+            unknown.append(f"circuit {circuit.circuit}: {circuit.unknown}")
+        for path, reading in circuit.neighbors.items():
+            where = f"circuit {circuit.circuit}, {path} path"
+            rows = [row for row in reading.value or () if row.asn == circuit.peer_asn is not None]
             if not rows:
-                no_row = f"no neighbor with AS {each.peer_asn} is listed"
+                no_row = f"no neighbor with AS {circuit.peer_asn} is listed"
                 unknown.append(f"{where}: {reading.unknown or no_row}")
             for row in rows:
                 up_s = _parse_up_s(row)
                 if up_s is None:
-                    told = f"upDown {row.up_down!r}, statePfxRcd {row.state!r}"
-                    unknown.append(f"{where}: {row.neighbor} has {told}, which cannot be parsed")
+                    text = f"upDown {row.up_down!r}, statePfxRcd {row.state!r}"
+                    unknown.append(f"{where}: {row.neighbor} has {text}, which cannot be parsed")
                 elif not named or up_s > best:
                     best, named = up_s, customer
     if unknown and best < hold_s:
@@ -163,17 +163,21 @@ def check_expressroute(
         return Condition(NAME, learned.status, learned.message)
     over = compute_left_s(count, session, hold_s) <= 0
     hold = format_duration(hold_s)
-    seen = f"{gateway.name}: every remote prefix seen for {format_duration(count.seen_s)} of {hold}"
+    message = (
+        f"{gateway.name}: every remote prefix seen for {format_duration(count.seen_s)} of {hold}"
+    )
     if not over and count.restarts:
         times = "once" if count.restarts == 1 else f"{count.restarts} times"
-        seen += f" (the count restarted {times}: {count.why})"
+        message += f" (the count restarted {times}: {count.why})"
     if session.up_s is None:
-        seen += f"; {_explain_unknown(session)}"
+        message += f"; {_explain_unknown(session)}"
     elif session.up_s > 0:
-        seen += f"; the BGP session of {session.circuit} is up for {format_duration(session.up_s)}"
+        message += (
+            f"; the BGP session of {session.circuit} is up for {format_duration(session.up_s)}"
+        )
     else:
-        seen += f"; the BGP session of {session.circuit} is down"
-    return Condition(NAME, ConditionStatus.HOLDS if over else ConditionStatus.FAILS, seen)
+        message += f"; the BGP session of {session.circuit} is down"
+    return Condition(NAME, ConditionStatus.HOLDS if over else ConditionStatus.FAILS, message)
 
 
 def _explain_unknown(session: SessionUptime) -> str:
@@ -195,9 +199,9 @@ def describe_basis(site: Site, type_: str, session: SessionUptime | None = None)
     hold = f"hold time before a switch back: {format_duration(site.timing.failback_hold_time_s)}"
     if type_ != EXPRESSROUTE:
         return f"{hold}, measured by the connected duration of {gateway}'s BGP session"
-    seen = f"how long erfailover itself sees every remote prefix in the table of {gateway}"
+    message = f"how long erfailover itself sees every remote prefix in the table of {gateway}"
     if session is not None and session.up_s is None:
-        return f"{hold}, measured by {seen}; {_explain_unknown(session)}"
+        return f"{hold}, measured by {message}; {_explain_unknown(session)}"
     uptime = "the uptime of the circuits' BGP sessions with the customer edge"
     if session is None:
         uptime += " (if their route table summaries can be read)"
@@ -205,4 +209,4 @@ def describe_basis(site: Site, type_: str, session: SessionUptime | None = None)
         uptime += f" ({session.circuit}: up for {format_duration(session.up_s)})"
     else:
         uptime += f" ({session.circuit}: down)"
-    return f"{hold}, measured by the shorter of {uptime} and {seen}"
+    return f"{hold}, measured by the shorter of {uptime} and {message}"

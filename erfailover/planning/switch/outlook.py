@@ -52,8 +52,8 @@ class SwitchOutlook:
         moved_s, done_s = self._left_s(state)
         is_moving = any(
             step.phase is Phase.SWITCH and step.id not in state.ended
-            for each in self.work.batches
-            for step in each
+            for batch in self.work.batches
+            for step in batch
         )
         return Outlook(
             self._counts(state), self._batch(state), moved_s if is_moving else None, done_s
@@ -61,10 +61,10 @@ class SwitchOutlook:
 
     def _left_s(self, state: RunState) -> tuple[float, float]:
         """Return how long it usually takes yet until all are moved, and until all is written."""
-        left = self.work.without(state.ended)
+        work = self.work.without(state.ended)
         begun_s = state.longest_s
-        rest = left.at(MEDIAN)
-        floor = left.without(state.in_flight).at(MEDIAN)
+        rest = work.at(MEDIAN)
+        floor = work.without(state.in_flight).at(MEDIAN)
         trusted_s = TRUST * self.whole_s
         usual_s = trusted_s + max(0.0, self.whole_s - rest[1])
         pace = (trusted_s + max(0.0, state.elapsed_s - begun_s)) / usual_s if usual_s else 1.0
@@ -75,7 +75,11 @@ class SwitchOutlook:
         return moved_s, done_s
 
     def _counts(self, state: RunState) -> SpokeCounts:
-        moves = any(step.phase is Phase.SWITCH for each in self.steps.values() for step in each)
+        moves = any(
+            step.phase is Phase.SWITCH
+            for switch_steps in self.steps.values()
+            for step in switch_steps
+        )
         moved = prepared = failed = 0
         for steps in self.steps.values():
             before = [step for step in steps if step.phase is Phase.PREPARE]

@@ -15,7 +15,7 @@ def prestage(site: Site, observed: SiteSnapshot) -> SwitchPlan:
     """Plan the preparation of a switch: the peerings with the backup hub, ahead of time."""
     there = procedure.plan(site, observed, Path.IPSEC)
     steps = tuple(step for step in there.steps if step.phase is Phase.PREPARE)
-    read = tuple(claim for claim in there.guards if claim.name not in READINESS)
+    read = tuple(condition for condition in there.guards if condition.name not in READINESS)
     return replace(there, steps=steps, guards=read, purpose=Purpose.PRESTAGE)
 
 
@@ -26,14 +26,14 @@ def unprestage(site: Site, observed: SiteSnapshot, ours: frozenset[str]) -> Swit
         spoke.name
         for spoke in site.spokes
         if (
-            found := observed.get_peering(
+            peering := observed.get_peering(
                 site.build_peering_id(spoke.virtual_network, spoke.spoke_to_backup.name)
             )
         )
-        and found.flags.use_remote_gateways
+        and peering.flags.use_remote_gateways
     }
     steps = tuple(
         step for step in back.steps if step.write.change is Change.DELETE and step.spoke not in used
     )
-    read = tuple(claim for claim in back.guards if claim.name not in READINESS)
+    read = tuple(condition for condition in back.guards if condition.name not in READINESS)
     return replace(back, steps=steps, guards=read, purpose=Purpose.UNPRESTAGE)

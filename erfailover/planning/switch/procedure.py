@@ -272,9 +272,9 @@ def _check_own_gateways(
     """Return for each spoke that is moved that it may use a remote gateway."""
     for spoke in site.spokes:
         network = observed.get_network(site.build_network_id(spoke.virtual_network))
-        claim = check_no_own_gateway(network, spoke.name)
-        if spoke.name not in left_out and claim.status is ConditionStatus.HOLDS:
-            yield claim
+        condition = check_no_own_gateway(network, spoke.name)
+        if spoke.name not in left_out and condition.status is ConditionStatus.HOLDS:
+            yield condition
 
 
 def _find_obstacle(
@@ -307,8 +307,10 @@ class _Spoke:
         hubs = [get_last_name(self.site.get_hub(role).virtual_network) for role in roles]
         for rule in self._list_rules():
             write = self._write(rule)
-            kept = write.change is Change.KEEP
-            if kept and (rule.goal is Goal.REMOVED or rule.kind is StepKind.RESTORE_SPOKE_PEERING):
+            is_kept = write.change is Change.KEEP
+            if is_kept and (
+                rule.goal is Goal.REMOVED or rule.kind is StepKind.RESTORE_SPOKE_PEERING
+            ):
                 continue
             yield SwitchStep(
                 rule.kind,
@@ -318,9 +320,9 @@ class _Spoke:
                 *rule.format_words(self.spoke.name, *hubs),
                 write,
                 rule.gated,
-                self._build_take_back(rule, write) if rule.contingency and not kept else (),
+                self._build_take_back(rule, write) if rule.contingency and not is_kept else (),
             )
-            if not kept:
+            if not is_kept:
                 self.seen[write.peering_id.lower()] = write.to_peering()
 
     def _list_rules(self) -> Sequence[Rule]:
@@ -330,8 +332,8 @@ class _Spoke:
         (``RemotePeeringIsDisconnected``, recorded).
         """
         peering_id, _, _ = self._locate_side(Side.SPOKE_TO_ARRIVING)
-        found = self.seen[peering_id.lower()]
-        if found is None or found.state != "Disconnected":
+        peering = self.seen[peering_id.lower()]
+        if peering is None or peering.state != "Disconnected":
             return STEPS
         return sorted(STEPS, key=lambda rule: rule.kind is not StepKind.PREPARE_SPOKE)
 
@@ -345,34 +347,36 @@ class _Spoke:
         else:
             peering, owner, remote = self.spoke.get_inward(role), hub, self.spoke.virtual_network
         peering_id = self.site.build_peering_id(owner, peering.name)
-        found = self.seen[peering_id.lower()]
-        final = peering.get_flags(self.target, found.flags if found else None)
+        result = self.seen[peering_id.lower()]
+        final = peering.get_flags(self.target, result.flags if result else None)
         return peering_id, self.site.build_network_id(remote), final
 
     def _write(self, rule: Rule) -> PeeringWrite:
         """Return the one write that a rule comes to, ``KEEP`` if nothing is left to do."""
         peering_id, remote, final = self._locate_side(rule.side)
-        found = self.seen[peering_id.lower()]
-        after = _compute_flags(rule.goal, final, found, peering_id.lower() in self.ours)
-        if found is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
+        peering = self.seen[peering_id.lower()]
+        after = _compute_flags(rule.goal, final, peering, peering_id.lower() in self.ours)
+        if peering is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
             after = None  # what is ready ahead of time is prestage's to make
-        if found is None and rule.kind is StepKind.BREAK:
+        if peering is None and rule.kind is StepKind.BREAK:
             after = None  # nothing to break; a later step creates it
-        change = _compute_change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
-        sync = rule.phase is Phase.PREPARE and self._is_synced(found)
+        change = _compute_change(
+            peering, after, removed=rule.goal is Goal.REMOVED and after is None
+        )
+        sync = rule.phase is Phase.PREPARE and self._is_synced(peering)
         if sync and change is Change.KEEP:
             change = Change.UPDATE
         if self.observed.get_network(get_network_id(peering_id)) is None:
             change = Change.KEEP  # not read: nothing is known, so nothing is written
-        before = found.flags if found else None
+        before = peering.flags if peering else None
         return PeeringWrite(change, peering_id, remote, before, after, sync)
 
-    def _is_synced(self, found: Peering | None) -> bool:
+    def _is_synced(self, peering: Peering | None) -> bool:
         """Return whether a write of a peering syncs it: only while the spoke is on its path."""
         left_id, _, _ = self._locate_side(Side.SPOKE_TO_LEAVING)
-        left = self.observed.get_peering(left_id)
-        on_path = left is not None and left.flags.use_remote_gateways
-        return on_path and found is not None and found.needs_sync
+        remaining = self.observed.get_peering(left_id)
+        on_path = remaining is not None and remaining.flags.use_remote_gateways
+        return on_path and peering is not None and peering.needs_sync
 
     def _build_take_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
         """Return the writes that take the break back, onto the leaving hub's gateway again.
@@ -380,33 +384,33 @@ class _Spoke:
         If Azure accepted the make and then failed at it, the peering shows remote gateways
         that are not in force, and a second one is refused: so that is taken back first.
         """
-        left_id, left, _ = self._locate_side(Side.SPOKE_TO_LEAVING)
+        left_id, remaining, _ = self._locate_side(Side.SPOKE_TO_LEAVING)
         lender_id, _, _ = self._locate_side(Side.LEAVING_TO_SPOKE)
-        found, lender = self.seen[left_id.lower()], self.seen[lender_id.lower()]
+        peering, lender = self.seen[left_id.lower()], self.seen[lender_id.lower()]
         first = self.observed.get_peering(left_id)
         now = first.flags if first else None
         back = self.spoke.get_outward(self.leaving).get_flags(self.target.other, now)
-        if found is None or back is None or write.after is None:
+        if peering is None or back is None or write.after is None:
             return ()
         if lender is None or lender.failed or not lender.flags.allow_gateway_transit:
             return ()  # the leaving hub lends nothing: Azure would refuse
         if rule.side is Side.SPOKE_TO_LEAVING:
-            broken = PeeringWrite(Change.UPDATE, left_id, left, write.after, back)
-            return (broken,) if found.flags.use_remote_gateways else ()
+            broken = PeeringWrite(Change.UPDATE, left_id, remaining, write.after, back)
+            return (broken,) if peering.flags.use_remote_gateways else ()
         unmade = replace(write, before=write.after, after=write.after.drop_remote_gateways())
         return (
             replace(unmade, change=Change.UPDATE),
-            PeeringWrite(Change.UPDATE, left_id, left, found.flags, back),
+            PeeringWrite(Change.UPDATE, left_id, remaining, peering.flags, back),
         )
 
 
 def _compute_flags(
-    goal: Goal, final: Flags | None, found: Peering | None, ours: bool
+    goal: Goal, final: Flags | None, peering: Peering | None, ours: bool
 ) -> Flags | None:
     """Return the flags a rule makes of a peering; None if there is then no peering."""
-    now = found.flags if found else None
+    now = peering.flags if peering else None
     if goal is Goal.PRESENT:
-        if found is not None and now is not None and not found.failed:
+        if peering is not None and now is not None and not peering.failed:
             return now
         return final.drop_remote_gateways() if final else now
     if goal is Goal.REMOVED:
@@ -418,20 +422,20 @@ def _compute_flags(
     return now.drop_remote_gateways() if goal is Goal.FINAL_OR_LEFT else now
 
 
-def _compute_change(found: Peering | None, after: Flags | None, *, removed: bool) -> Change:
-    if found is None:
+def _compute_change(peering: Peering | None, after: Flags | None, *, removed: bool) -> Change:
+    if peering is None:
         return Change.KEEP if after is None else Change.CREATE
     if removed:
         return Change.DELETE
-    if after == found.flags and found.state != "Disconnected" and not found.failed:
+    if after == peering.flags and peering.state != "Disconnected" and not peering.failed:
         return Change.KEEP
     return Change.KEEP if after is None else Change.UPDATE
 
 
 def find_breaches(site: Site, plan: SwitchPlan) -> list[str]:
     """Return what in a plan would break an invariant: nothing, unless there is a bug."""
-    found = []
-    kept = {
+    lines = []
+    names = {
         peering_id.lower()
         for spoke in site.spokes
         for peering_id in (
@@ -443,11 +447,11 @@ def find_breaches(site: Site, plan: SwitchPlan) -> list[str]:
     for step in plan.writes:
         for write in (step.write, *step.contingency):
             if write.peering_id.lower() not in own:
-                found.append(f"step {step.number} writes {write.name}, which is of no chosen spoke")
-            if write.peering_id.lower() not in kept:
+                lines.append(f"step {step.number} writes {write.name}, which is of no chosen spoke")
+            if write.peering_id.lower() not in names:
                 continue
             if write.change is Change.DELETE:
-                found.append(f"step {step.number} deletes {write.name}")
+                lines.append(f"step {step.number} deletes {write.name}")
             elif write.after is None or not write.after.allow_virtual_network_access:
-                found.append(f"step {step.number} closes {write.name}")
-    return found
+                lines.append(f"step {step.number} closes {write.name}")
+    return lines

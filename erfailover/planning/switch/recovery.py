@@ -83,8 +83,8 @@ def locate(peerings: OutwardPeerings | None) -> PathState:
     """Return which path a spoke has; None means that the peerings could not be read."""
     if peerings is None:
         return PathState.UNKNOWN
-    both = (peerings.origin, peerings.target)
-    if any(each is not None and each.provisioning_state in UNDER_WAY for each in both):
+    items = (peerings.origin, peerings.target)
+    if any(peering is not None and peering.provisioning_state in UNDER_WAY for peering in items):
         return PathState.CHANGING
     on_origin, on_target = is_carrying(peerings.origin), is_carrying(peerings.target)
     if on_origin is on_target:

@@ -57,7 +57,7 @@ class Outcome:
     def data_plane_s(self) -> float | None:
         """Until the arriving hub's gateway originated the last spoke; None if it does not."""
         moved = [self.spokes_s.get(name) for name in self.claims]
-        return None if not moved or None in moved else max(each for each in moved if each)
+        return None if not moved or None in moved else max(value for value in moved if value)
 
 
 MANY = 12
@@ -67,7 +67,7 @@ MANY = 12
 def describe_standing(outcome: Outcome) -> str:
     """Return where the spokes that were not moved are, and the others: ``vnet1 has NO path``."""
     origin = outcome.target.other
-    said = {
+    by_name = {
         PathState.NOWHERE: ("has NO path", "have NO path"),
         PathState.CHANGING: ("may have NO path", "may have NO path"),
         PathState.UNKNOWN: ("may have NO path", "may have NO path"),
@@ -75,13 +75,13 @@ def describe_standing(outcome: Outcome) -> str:
         PathState.TARGET: (f"is on {outcome.target}", f"are on {outcome.target}"),
         None: ("was left as it was", "were left as they were"),
     }
-    names: dict[tuple[str, str], list[str]] = {each: [] for each in said.values()}
+    names: dict[tuple[str, str], list[str]] = {pair: [] for pair in by_name.values()}
     for name in outcome.failed:
-        names[said[outcome.places.get(name)]].append(name)
+        names[by_name[outcome.places.get(name)]].append(name)
     parts = [
-        f"{join_names(found, MANY)} {words[len(found) > 1]}"
-        for words, found in names.items()
-        if found
+        f"{join_names(lines, MANY)} {words[len(lines) > 1]}"
+        for words, lines in names.items()
+        if lines
     ]
     if any(name not in outcome.failed for name in outcome.claims):
         parts.append(f"the others are on {outcome.target}")
@@ -104,7 +104,7 @@ def is_confirmed(outcome: Outcome) -> bool:
     leaving = conditions.combine_verdicts(pair[1] for pair in outcome.claims.values())
     if ConditionStatus.FAILS in (arriving, leaving):
         return False
-    if not all(each.as_expected for each in outcome.probes):
+    if not all(probe.as_expected for probe in outcome.probes):
         return False
     if arriving is ConditionStatus.UNKNOWN:
         return bool(outcome.probes)
@@ -113,14 +113,16 @@ def is_confirmed(outcome: Outcome) -> bool:
 
 def has_passed_probes(outcome: Outcome) -> bool:
     """Whether the probes were run and came out as they should."""
-    return bool(outcome.probes) and all(each.as_expected for each in outcome.probes)
+    return bool(outcome.probes) and all(probe.as_expected for probe in outcome.probes)
 
 
 def list_missing(outcome: Outcome) -> list[str]:
     """Return what keeps a switch from being verified, in words."""
-    claims = [claim for pair in outcome.claims.values() for claim in pair]
-    found = [claim.message for claim in claims if claim.status is not ConditionStatus.HOLDS]
-    wrong = [each for each in outcome.probes if not each.as_expected]
-    return found + [
-        f"probe {each.name} {'is unknown' if each.up is None else 'fails'}" for each in wrong
+    checks = [condition for pair in outcome.claims.values() for condition in pair]
+    lines = [
+        condition.message for condition in checks if condition.status is not ConditionStatus.HOLDS
+    ]
+    wrong = [probe for probe in outcome.probes if not probe.as_expected]
+    return lines + [
+        f"probe {result.name} {'is unknown' if result.up is None else 'fails'}" for result in wrong
     ]

@@ -122,7 +122,7 @@ def _group(
     hub, and would keep the next of them waiting. A break waits for all of them, so that no make
     waits for one.
     """
-    prepared, made = f"prepared/{number}", f"made/{number}"
+    prepared, text = f"prepared/{number}", f"made/{number}"
     before: dict[str, frozenset[str]] = {}
     lent: set[str] = set()
     for row in zip_longest(*(_select_phase(Phase.PREPARE, steps) for _, steps in group)):
@@ -137,7 +137,7 @@ def _group(
             needs = before.get(name, frozenset())
             yield Node(step.id, step, None, needs | passed, frozenset({prepared}))
             before[name] = needs | {step.id}
-    yield Node(made, after=frozenset().union(*before.values(), {prepared}))
+    yield Node(text, after=frozenset().union(*before.values(), {prepared}))
 
 
 def _select_phase(phase: Phase, steps: Sequence[SwitchStep]) -> list[SwitchStep]:

@@ -89,7 +89,7 @@ def inline(sheet: Sheet, prefix: str) -> str:
 def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
     blocks = {card.id: _measure_card(card, sheet.widest) for card in sheet.cards}
     numbers = sorted({card.column for card in sheet.cards})
-    columns = [[card.id for card in sheet.cards if card.column == each] for each in numbers]
+    columns = [[card.id for card in sheet.cards if card.column == number] for number in numbers]
     placed = arrange(
         {name: block.size for name, block in blocks.items()},
         columns,
@@ -112,7 +112,8 @@ def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
                 *_draw_links(sheet.links, placed),
                 *_draw_cards(blocks, placed, prefix),
             ],
-            transform=f"translate({svg.format_number(MARGIN + shift)} {svg.format_number(MARGIN + head_height)})",
+            transform=f"translate({svg.format_number(MARGIN + shift)} "
+            f"{svg.format_number(MARGIN + head_height)})",
         ),
         svg.build_element(
             "g",
@@ -120,9 +121,9 @@ def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
             transform=f"translate({svg.format_number(MARGIN)} {svg.format_number(below)})",
         ),
     ]
-    told = " ".join(note.text for note in sheet.head)
+    text = " ".join(note.text for note in sheet.head)
     full = below + legend_height + MARGIN
-    return svg.picture(room + 2 * MARGIN, full, sheet.name, parts, told, font_family=FAMILY)
+    return svg.picture(room + 2 * MARGIN, full, sheet.name, parts, text, font_family=FAMILY)
 
 
 def _draw_groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
@@ -227,7 +228,7 @@ def _draw_text(
 
 def _draw_curve(points: Sequence[Point], **style: svg.Attribute) -> svg.Element:
     """Return a curve through Graphviz's control points: the first, then three for every piece."""
-    first, *others = (svg.format_points([(each.x, each.y)]) for each in points)
+    first, *others = (svg.format_points([(point.x, point.y)]) for point in points)
     return svg.build_element("path", d=f"M{first} C{' '.join(others)}", fill="none", **style)
 
 
@@ -261,7 +262,7 @@ def draw_sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
 
 
 def _draw_links(links: Sequence[Link], placed: Layout) -> Iterator[svg.Element]:
-    drawn = sorted(zip(links, placed.lines, strict=True), key=lambda each: each[0].active)
+    drawn = sorted(zip(links, placed.lines, strict=True), key=lambda pair: pair[0].active)
     for link, points in drawn:
         parts = [_draw_curve(points, **_build_stroke(link))]
         if link.arrow:
@@ -288,7 +289,7 @@ def _draw_arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
     """Return a triangle at the end of a curve, in the direction in which it arrives."""
     end, before = (
         points[-1],
-        next((each for each in reversed(points[:-1]) if each != points[-1]), points[0]),
+        next((point for point in reversed(points[:-1]) if point != points[-1]), points[0]),
     )
     dx, dy = end.x - before.x, end.y - before.y
     long = max((dx * dx + dy * dy) ** 0.5, 0.01)
@@ -348,7 +349,7 @@ def _draw_legend(sheet: Sheet, room: float) -> tuple[list[svg.Element], float]:
         if x and x + wide > room:
             x, y = 0.0, y + LEGEND_STEP - 6
         if isinstance(what, Link):
-            points = [Point(x + each, y - 4) for each in (0, 12, 24, 36)]
+            points = [Point(x + number, y - 4) for number in (0, 12, 24, 36)]
             parts += _draw_links([what], Layout(Size(0, 0), {}, (tuple(points),)))
             parts.append(_draw_text(x + 44, y, words, 11, FAINT_INK))
         else:

@@ -43,7 +43,7 @@ class _Group:
 
     @property
     def neighbors(self) -> frozenset[str]:
-        return frozenset(each for end in self.ends for each in end.neighbors)
+        return frozenset(neighbor for end in self.ends for neighbor in end.neighbors)
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -66,13 +66,17 @@ def build_far_side(picture: Picture) -> FarSide:
     cards: list[Card] = []
     links: list[Link] = []
     for hub in picture.hubs:
-        made = list(_build_gateway_cards(hub, [each for each in groups if hub.role in each.roles]))
-        cards += [card for card, _ in made]
-        links += [link for _, each in made for link in each]
-        if not any(hub.role in each.roles for each in groups) and prefixes:
+        rows = list(
+            _build_gateway_cards(hub, [group for group in groups if hub.role in group.roles])
+        )
+        cards += [card for card, _ in rows]
+        links += [link for _, group in rows for link in group]
+        if not any(hub.role in group.roles for group in groups) and prefixes:
             links += _link_missing_far_end(hub, prefixes)
-    cards += [_build_far_card(each) for each in groups]
-    cards += [_build_prefix_card(name, each, picture) for name, each in prefixes]
+    cards += [_build_far_card(group) for group in groups]
+    cards += [
+        _build_prefix_card(name, remote_prefixes, picture) for name, remote_prefixes in prefixes
+    ]
     links += [link for group in groups for link in _link_prefixes(group, prefixes, in_use)]
     return FarSide(tuple(cards), tuple(links))
 
@@ -83,7 +87,9 @@ def _group_far_ends(ends: Sequence[FarEnd]) -> list[_Group]:
     alike: dict[object, list[FarEnd]] = {}
     for end in ends:
         alike.setdefault((end.roles, end.condition.mark, end.active), []).append(end)
-    return [_Group(f"far/{number}", tuple(each)) for number, each in enumerate(alike.values())]
+    return [
+        _Group(f"far/{number}", tuple(far_ends)) for number, far_ends in enumerate(alike.values())
+    ]
 
 
 def _build_gateway_cards(
@@ -102,7 +108,7 @@ def _build_gateway_cards(
         yield card, list(_link_card(hub, card, ()))
     for group in groups:
         sessions = _select_sessions(hub, group)
-        condition = find_worst(each.condition for each in sessions) or NOTHING
+        condition = find_worst(session.condition for session in sessions) or NOTHING
         name = f"sessions/{hub.role}/{group.id}"
         heading = f"BGP sessions of {hub.gateway.name}"
         card = _build_card(name, hub, heading, list(_format_sessions(sessions)), condition)
@@ -113,23 +119,23 @@ def _build_joint_card(hub: HubPicture, group: _Group | None) -> Card:
     sessions = _select_sessions(hub, group) if group else []
     lines = list(_format_connections(hub))
     if sessions:
-        told = list(_format_sessions(sessions))
+        rows = list(_format_sessions(sessions))
     else:
         condition = hub.gateway.condition
         mark = Mark.UNKNOWN if condition.mark is Mark.UNKNOWN else Mark.BROKEN
         words = "BGP sessions unknown" if mark is Mark.UNKNOWN else "no BGP session"
-        told = [Line(words, mark)]
-    told[0] = replace(told[0], rule=bool(lines))
-    conditions = [each.condition for each in sessions] or [hub.gateway.condition]
+        rows = [Line(words, mark)]
+    rows[0] = replace(rows[0], rule=bool(lines))
+    conditions = [session.condition for session in sessions] or [hub.gateway.condition]
     condition = find_worst(conditions) or NOTHING
-    up = any(each.mark is Mark.SOUND for each in conditions)
+    up = any(assessment.mark is Mark.SOUND for assessment in conditions)
     shaky = _rate_connections(hub)
     if condition.mark is Mark.BROKEN and up:
         condition = Assessment(Mark.DEGRADED, condition.why)
     elif condition.mark is Mark.SOUND and shaky.mark in (Mark.BROKEN, Mark.DEGRADED):
         condition = Assessment(Mark.DEGRADED, shaky.why)
     heading = f"connections and BGP of {hub.gateway.name}"
-    return _build_card(f"sessions/{hub.role}", hub, heading, [*lines, *told], condition)
+    return _build_card(f"sessions/{hub.role}", hub, heading, [*lines, *rows], condition)
 
 
 def _build_card(
@@ -156,8 +162,8 @@ def _link_card(hub: HubPicture, card: Card, groups: Sequence[_Group]) -> Iterato
 def _rate_connections(hub: HubPicture) -> Assessment:
     if hub.gateway.connections_unknown:
         return Assessment(Mark.UNKNOWN, hub.gateway.connections_unknown)
-    found = find_worst(each.condition for each in hub.gateway.connections)
-    return found or Assessment(Mark.SOUND, "no connection")
+    assessment = find_worst(connection.condition for connection in hub.gateway.connections)
+    return assessment or Assessment(Mark.SOUND, "no connection")
 
 
 def _format_connections(hub: HubPicture) -> Iterator[Line]:
@@ -165,15 +171,20 @@ def _format_connections(hub: HubPicture) -> Iterator[Line]:
     if gateway.connections_unknown:
         yield Line("connections unknown", Mark.UNKNOWN)
         yield Line(gateway.connections_unknown, faint=True, at_most=2)
-    shown = sorted(gateway.connections, key=lambda each: each.condition.rank)[:MOST_ROWS]
-    for each in shown:
-        found = each.found
-        yield Line(found.name, each.condition.mark, strong=True)
-        yield Line(f"{found.type}, {found.status.value or 'status unknown'}")
-        if found.known_circuit is not None:
-            yield Line(_describe_circuit(found.known_circuit), faint=True, at_most=2)
-    if len(gateway.connections) > len(shown):
-        yield Line(f"and {len(gateway.connections) - len(shown)} more connections", faint=True)
+    connection_pictures = sorted(
+        gateway.connections, key=lambda connection_picture: connection_picture.condition.rank
+    )[:MOST_ROWS]
+    for picture in connection_pictures:
+        connection = picture.found
+        yield Line(connection.name, picture.condition.mark, strong=True)
+        yield Line(f"{connection.type}, {connection.status.value or 'status unknown'}")
+        if connection.known_circuit is not None:
+            yield Line(_describe_circuit(connection.known_circuit), faint=True, at_most=2)
+    if len(gateway.connections) > len(connection_pictures):
+        yield Line(
+            f"and {len(gateway.connections) - len(connection_pictures)} more connections",
+            faint=True,
+        )
 
 
 def _describe_circuit(circuit: Circuit) -> str:
@@ -183,26 +194,28 @@ def _describe_circuit(circuit: Circuit) -> str:
 
 
 def _select_sessions(hub: HubPicture, group: _Group) -> list[SessionPicture]:
-    found = [
-        each for each in hub.gateway.external_sessions if each.peer.neighbor in group.neighbors
+    sessions = [
+        external_session
+        for external_session in hub.gateway.external_sessions
+        if external_session.peer.neighbor in group.neighbors
     ]
-    return sorted(found, key=lambda each: each.condition.rank)
+    return sorted(sessions, key=lambda session: session.condition.rank)
 
 
 def _format_sessions(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
-    neighbors = [each.peer.neighbor for each in sessions]
-    for each in sessions[:MOST_ROWS]:
-        peer = each.peer
-        up = each.condition.mark is Mark.SOUND and peer.routes_received is not None
+    neighbors = [session.peer.neighbor for session in sessions]
+    for session_picture in sessions[:MOST_ROWS]:
+        peer = session_picture.peer
+        up = session_picture.condition.mark is Mark.SOUND and peer.routes_received is not None
         routes = f", {peer.routes_received} routes" if up else ""
         twice = neighbors.count(peer.neighbor) > 1  # from either instance of the gateway
         own = f" from {peer.local_address}" if twice and peer.local_address else ""
         words = f"BGP {peer.neighbor}{own} {peer.state}{routes}"
-        yield Line(words, each.condition.mark, at_most=2)
+        yield Line(words, session_picture.condition.mark, at_most=2)
     more = len(sessions) - MOST_ROWS
     if more > 0:
-        left = sessions[MOST_ROWS:]
-        connected = sum(each.condition.mark is Mark.SOUND for each in left)
+        remaining = sessions[MOST_ROWS:]
+        connected = sum(session.condition.mark is Mark.SOUND for session in remaining)
         yield Line(f"and {more} more, {connected} Connected", faint=True)
 
 
@@ -215,7 +228,7 @@ def _build_far_card(group: _Group) -> Card:
         lines.append(Line(", ".join(end.neighbors), faint=True, at_most=3))
     else:
         lines = [Line(f"{len(group.ends)} far ends", strong=True)]
-        lines.append(Line(join_names([each.name for each in group.ends], 4), at_most=4))
+        lines.append(Line(join_names([far_end.name for far_end in group.ends], 4), at_most=4))
     return Card(
         group.id,
         FAR_ENDS,
@@ -233,16 +246,19 @@ Alike = tuple[str, tuple[RemotePrefix, ...]]
 
 def _group_prefixes(prefixes: Sequence[RemotePrefix]) -> list[Alike]:
     """Return the remote prefixes, those learned alike together, with the id of their card."""
-    found: dict[object, list[RemotePrefix]] = {}
-    for each in prefixes:
-        learned = tuple((one.neighbors, one.condition.mark) for one in each.learned)
-        found.setdefault((learned, each.active, each.name), []).append(each)
-    return [(f"prefixes/{n}", tuple(each)) for n, each in enumerate(found.values())]
+    by_name: dict[object, list[RemotePrefix]] = {}
+    for prefix in prefixes:
+        learned = tuple((one.neighbors, one.condition.mark) for one in prefix.learned)
+        by_name.setdefault((learned, prefix.active, prefix.name), []).append(prefix)
+    return [
+        (f"prefixes/{n}", tuple(remote_prefixes))
+        for n, remote_prefixes in enumerate(by_name.values())
+    ]
 
 
 def _build_prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture) -> Card:
     first = prefixes[0]
-    lines = [Line(str(each.prefix), strong=True) for each in prefixes[:MOST_ROWS]]
+    lines = [Line(str(prefix.prefix), strong=True) for prefix in prefixes[:MOST_ROWS]]
     if len(prefixes) > MOST_ROWS:
         lines.append(Line(f"and {len(prefixes) - MOST_ROWS} more", strong=True))
     if first.name:
@@ -250,10 +266,10 @@ def _build_prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: P
     for place, learned in enumerate(first.learned):
         gateway = picture.get_hub(learned.role).gateway.name
         words = {Mark.SOUND: "has learned it", Mark.UNKNOWN: "unknown"}
-        told = words.get(learned.condition.mark, "has NOT learned it")
+        text = words.get(learned.condition.mark, "has NOT learned it")
         if len(prefixes) > 1:
-            told = told.replace(" it", " them")
-        lines.append(Line(f"{gateway} {told}", learned.condition.mark, rule=place == 0))
+            text = text.replace(" it", " them")
+        lines.append(Line(f"{gateway} {text}", learned.condition.mark, rule=place == 0))
     return Card(
         name,
         PREFIXES,
@@ -272,14 +288,14 @@ def _link_prefixes(
     """From a far end to what was learned from it; if nothing was from any, to all, as it is."""
     for name, alike in prefixes:
         learned = [
-            each
-            for each in alike[0].learned
-            if each.condition.mark is Mark.SOUND
-            and each.role in group.roles
-            and group.neighbors.intersection(each.neighbors)
+            learned_prefix
+            for learned_prefix in alike[0].learned
+            if learned_prefix.condition.mark is Mark.SOUND
+            and learned_prefix.role in group.roles
+            and group.neighbors.intersection(learned_prefix.neighbors)
         ]
         if learned:
-            active = any(each.role in in_use for each in learned)
+            active = any(learned_prefix.role in in_use for learned_prefix in learned)
             yield Link(group.id, name, Mark.SOUND, active, title=learned[0].condition.why)
         elif not group.condition.good:
             mark, why = group.condition.mark, group.condition.why
@@ -290,9 +306,13 @@ def _link_prefixes(
 
 def _link_unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
     """If the gateway could not tell what it has learned."""
-    asked = [each for each in alike[0].learned if each.role in group.roles]
-    if asked and all(each.condition.mark is Mark.UNKNOWN for each in asked):
-        why = asked[0].condition.why
+    learned_prefixes = [
+        learned_prefix for learned_prefix in alike[0].learned if learned_prefix.role in group.roles
+    ]
+    if learned_prefixes and all(
+        learned_prefix.condition.mark is Mark.UNKNOWN for learned_prefix in learned_prefixes
+    ):
+        why = learned_prefixes[0].condition.why
         yield Link(group.id, name, Mark.UNKNOWN, group.active, title=why)
 
 

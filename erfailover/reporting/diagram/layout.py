@@ -115,8 +115,8 @@ def arrange(
     for column in columns:
         graph.add_subgraph(list(column), rank="same")
         first.append(column[0])
-    for left, right in pairwise(first):
-        graph.add_edge(left, right, key=f"column/{right}", style="invis", weight="0")
+    for remaining, right in pairwise(first):
+        graph.add_edge(remaining, right, key=f"column/{right}", style="invis", weight="0")
     for stack in stacks:
         for upper, lower in pairwise(stack):
             graph.add_edge(upper, lower, key=f"stack/{lower}", style="invis")
@@ -149,6 +149,6 @@ def _read(graph: Any, boxes: dict[str, Size], lines: Sequence[tuple[str, str, bo
     curves = []
     for number, (tail, head, _) in enumerate(lines):
         text = graph.get_edge(tail, head, f"line/{number}").attr["pos"]
-        points = [each.split(",") for each in text.split() if each[0] not in "es"]
+        points = [word.split(",") for word in text.split() if word[0] not in "es"]
         curves.append(tuple(Point(float(x), height - float(y)) for x, y in points))
     return Layout(Size(width, height), placed, tuple(curves))

@@ -50,23 +50,23 @@ def build_sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
         verdict: what ``status`` says first.
         heading: where it was read, and as whom.
     """
-    shown = picture.groups[:MOST_GROUPS]
+    groups = picture.groups[:MOST_GROUPS]
     beyond = build_far_side(picture)
     cards = [
-        *(_build_spoke_card(number, group) for number, group in enumerate(shown)),
+        *(_build_spoke_card(number, group) for number, group in enumerate(groups)),
         *(
             _build_peerings_card(number, group, pair, picture)
-            for number, group in enumerate(shown)
+            for number, group in enumerate(groups)
             for pair in group.sample.pairs
             if not _is_missing(pair)
         ),
-        *_build_missing_cards(picture, shown),
+        *_build_missing_cards(picture, groups),
         *_build_left_out_card(picture.groups[MOST_GROUPS:]),
         *(_build_hub_card(hub) for hub in picture.hubs),
         *beyond.cards,
     ]
     links = [
-        *_link_all_peerings(picture, shown),
+        *_link_all_peerings(picture, groups),
         *beyond.links,
     ]
     return Sheet(
@@ -76,14 +76,14 @@ def build_sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
         links=tuple(links),
         legend=LEGEND,
         marks=MARKS,
-        stacks=tuple(_build_stacks(picture, shown)),
+        stacks=tuple(_build_stacks(picture, groups)),
     )
 
 
-def _build_stacks(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[tuple[str, ...]]:
+def _build_stacks(picture: Picture, groups: Sequence[SpokeGroup]) -> Iterator[tuple[str, ...]]:
     """Yield the primary's above the backup's, the worst above the others."""
     left_out = ("spokes/more",) if len(picture.groups) > MOST_GROUPS else ()
-    yield (*(f"spokes/{number}" for number in range(len(shown))), *left_out)
+    yield (*(f"spokes/{number}" for number in range(len(groups))), *left_out)
     yield tuple(f"hub/{hub.role}" for hub in picture.hubs)
 
 
@@ -96,8 +96,8 @@ def _build_head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
     drill = picture.drill
     if drill is not None and drill.told and drill.running is not False:
         yield Note(drill.told, mark=Mark.DEGRADED if drill.running else Mark.UNKNOWN)
-    for each in picture.health.warnings[:MOST_WARNINGS]:
-        yield Note(each, mark=Mark.DEGRADED)
+    for warning in picture.health.warnings[:MOST_WARNINGS]:
+        yield Note(warning, mark=Mark.DEGRADED)
     more = len(picture.health.warnings) - MOST_WARNINGS
     if more > 0:
         yield Note(f"and {more} more such warnings: erfailover status", faint=True)
@@ -159,13 +159,13 @@ def _build_peerings_card(
     number: int, group: SpokeGroup, pair: PeeringPair, picture: Picture
 ) -> Card:
     hub = picture.get_hub(pair.role).name
-    told = []
+    lines = []
     for place, side in enumerate(pair.sides):
-        told += _format_side(side, len(group.spokes), rule=place > 0)
+        lines += _format_side(side, len(group.spokes), rule=place > 0)
     return Card(
         f"peerings/{number}/{pair.role}",
         PEERINGS,
-        tuple(told),
+        tuple(lines),
         f"peerings with {hub}",
         pair.condition.mark,
         pair.active,
@@ -179,32 +179,34 @@ def _is_missing(pair: PeeringPair) -> bool:
     return all(side.condition.mark is Mark.ABSENT for side in pair.sides)
 
 
-def _build_missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Card]:
+def _build_missing_cards(picture: Picture, groups: Sequence[SpokeGroup]) -> Iterator[Card]:
     """One card a hub for all the spokes that have no peerings with it, and need none yet."""
     for hub in picture.hubs:
-        without = [group for group in shown if _is_missing(group.sample.get_pair(hub.role))]
+        without = [group for group in groups if _is_missing(group.sample.get_pair(hub.role))]
         if without:
             count = sum(len(group.spokes) for group in without)
             lines = [Line(f"none with {hub.name} yet" + (f": {count} spokes" if count > 1 else ""))]
             lines.append(Line("a switch to it makes them", faint=True))
-            told = ", ".join(group.format_names(at_most=20) for group in without)
+            text = ", ".join(group.format_names(at_most=20) for group in without)
             name = f"peerings/none/{hub.role}"
             kind, mark = "peerings", Mark.ABSENT
-            yield Card(name, PEERINGS, tuple(lines), kind, mark, title=told, kind=kind)
+            yield Card(name, PEERINGS, tuple(lines), kind, mark, title=text, kind=kind)
 
 
 def _format_side(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
     others = f" and {count - 1} more" if count > 1 else ""
     lines = [Line(f"{side.name}{others}", side.condition.mark, strong=True, rule=rule)]
-    found = side.found
-    if found is None:
+    peering = side.found
+    if peering is None:
         unread = side.condition.mark is Mark.UNKNOWN
         return [*lines, Line("could not be read" if unread else "does not exist")]
-    sync = "in sync" if found.sync_level == "FullyInSync" else found.sync_level or "sync unknown"
-    lines.append(Line(f"{found.state}, {sync}"))
-    lines.append(Line(describe_flags(found.flags), faint=True, at_most=2))
-    if found.provisioning_state != "Succeeded":
-        lines.append(Line(found.provisioning_state, faint=True))
+    sync = (
+        "in sync" if peering.sync_level == "FullyInSync" else peering.sync_level or "sync unknown"
+    )
+    lines.append(Line(f"{peering.state}, {sync}"))
+    lines.append(Line(describe_flags(peering.flags), faint=True, at_most=2))
+    if peering.provisioning_state != "Succeeded":
+        lines.append(Line(peering.provisioning_state, faint=True))
     return lines
 
 
@@ -215,11 +217,11 @@ def describe_flags(flags: Flags) -> str:
     return " + ".join([*access, *on]) or "access only"
 
 
-def _link_all_peerings(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Link]:
+def _link_all_peerings(picture: Picture, groups: Sequence[SpokeGroup]) -> Iterator[Link]:
     for hub in picture.hubs:
         without = f"peerings/none/{hub.role}"
         missing = False
-        for number, group in enumerate(shown):
+        for number, group in enumerate(groups):
             pair = group.sample.get_pair(hub.role)
             if _is_missing(pair):
                 missing = True
@@ -244,14 +246,14 @@ def _build_hub_card(hub: HubPicture) -> Card:
     if not hub.condition.good:
         lines.append(Line(hub.condition.why, hub.condition.mark, at_most=3))
     lines.append(Line(f"gateway {gateway.name}", gateway.condition.mark, strong=True, rule=True))
-    if found := gateway.found:
-        kind = "ExpressRoute" if found.type == EXPRESSROUTE else "VPN"
-        lines.append(Line(", ".join(filter(None, (f"{kind} gateway", found.sku)))))
-        shape = "active-active" if found.active_active else None
-        asn = f"AS {found.asn}" if found.asn is not None else "AS unknown"
+    if result := gateway.found:
+        kind = "ExpressRoute" if result.type == EXPRESSROUTE else "VPN"
+        lines.append(Line(", ".join(filter(None, (f"{kind} gateway", result.sku)))))
+        shape = "active-active" if result.active_active else None
+        asn = f"AS {result.asn}" if result.asn is not None else "AS unknown"
         lines.append(Line(", ".join(filter(None, (asn, shape)))))
-        if found.provisioning_state != "Succeeded":
-            lines.append(Line(found.provisioning_state))
+        if result.provisioning_state != "Succeeded":
+            lines.append(Line(result.provisioning_state))
     if not gateway.condition.good:
         lines.append(Line(gateway.condition.why, at_most=4))
     lines += _format_inner_sessions(hub)
@@ -271,17 +273,17 @@ def _build_hub_card(hub: HubPicture) -> Card:
 def _format_inner_sessions(hub: HubPicture) -> list[Line]:
     """Return the sessions within Azure in one line: a twin instance, a gateway beside it."""
     inner = [
-        each
-        for each in hub.gateway.sessions
-        if not each.external
-        and each.peer.neighbor != each.peer.local_address  # an instance lists itself
+        session
+        for session in hub.gateway.sessions
+        if not session.external
+        and session.peer.neighbor != session.peer.local_address  # an instance lists itself
     ]
     if not inner:
         return []
-    up = sum(each.condition.mark is Mark.SOUND for each in inner)
-    condition = find_worst(each.condition for each in inner) or Assessment(Mark.SOUND, "")
+    up = sum(session.condition.mark is Mark.SOUND for session in inner)
+    condition = find_worst(session.condition for session in inner) or Assessment(Mark.SOUND, "")
     return [Line(f"sessions within Azure: {up} of {len(inner)} up", condition.mark, at_most=2)]
 
 
 def _format_prefixes(prefixes: Sequence[object]) -> str:
-    return join_names([str(each) for each in prefixes], 4) or "prefixes unknown"
+    return join_names([str(prefix) for prefix in prefixes], 4) or "prefixes unknown"

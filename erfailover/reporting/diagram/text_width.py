@@ -47,13 +47,13 @@ def shorten_text(text: str, size: float, room: float, *, bold: bool = False) -> 
     """Return a text that fits, its middle left out if it must be: names differ at both ends."""
     if measure_width(text, size, bold=bold) <= room:
         return text
-    kept = len(text) - 1
-    while kept > 1:
-        head = (kept + 1) // 2
-        short = f"{text[:head]}{ELLIPSIS}{text[len(text) - (kept - head) :]}"
+    count = len(text) - 1
+    while count > 1:
+        head = (count + 1) // 2
+        short = f"{text[:head]}{ELLIPSIS}{text[len(text) - (count - head) :]}"
         if measure_width(short, size, bold=bold) <= room:
             return short
-        kept -= 1
+        count -= 1
     return ELLIPSIS
 
 
@@ -73,7 +73,7 @@ def wrap_text(
     lines.append(line)
     if len(lines) > at_most:
         lines = [*lines[: at_most - 1], _cut(" ".join(lines[at_most - 1 :]), size, room, bold)]
-    return tuple(shorten_text(each, size, room, bold=bold) for each in lines)
+    return tuple(shorten_text(name, size, room, bold=bold) for name in lines)
 
 
 def _cut(text: str, size: float, room: float, bold: bool) -> str:

@@ -84,15 +84,15 @@ def _render_head(
             "(Authenticate), or with az rest and the header x-ms-authorization-auxiliary."
         )
         yield "#"
-    for claim in (*plan.guards, *plan.hazards):
-        if claim.status is not ConditionStatus.HOLDS:
-            yield from _format_comment(f"{VERDICT_WORD[claim.status]}: {claim.message}")
-            if claim.remedy:
-                yield from _format_comment(f"remedy: {claim.remedy}", 3)
-    for name, claim in plan.left_out.items():
-        yield from _format_comment(f"Left out: {name}: {claim.message}")
-        if claim.remedy:
-            yield from _format_comment(f"remedy: {claim.remedy}", 3)
+    for condition in (*plan.guards, *plan.hazards):
+        if condition.status is not ConditionStatus.HOLDS:
+            yield from _format_comment(f"{VERDICT_WORD[condition.status]}: {condition.message}")
+            if condition.remedy:
+                yield from _format_comment(f"remedy: {condition.remedy}", 3)
+    for name, condition in plan.left_out.items():
+        yield from _format_comment(f"Left out: {name}: {condition.message}")
+        if condition.remedy:
+            yield from _format_comment(f"remedy: {condition.remedy}", 3)
     yield "set -eu"
 
 
@@ -225,10 +225,10 @@ def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -
     peers = (
         f"value[?state=='Connected'{_format_any_of('neighbor', _list_neighbors(gateway))}].neighbor"
     )
-    listed = _format_query(
+    text = _format_query(
         "vnet-gateway", "list-bgp-peer-status", *_build_resource_options(gateway_id), query=peers
     )
-    yield _stop_if_empty(listed, f"no BGP peer of {name} is Connected")
+    yield _stop_if_empty(text, f"no BGP peer of {name} is Connected")
     query = "value[?origin=='EBgp' || origin=='IBgp'].network"
     routes = _format_query(
         "vnet-gateway", "list-learned-routes", *_build_resource_options(gateway_id), query=query
@@ -244,7 +244,7 @@ def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -
     for prefix in site.remote_prefixes:
         covering = next(learned.iter_covering(prefix), None) if learned is not None else None
         networks = dict.fromkeys((str(prefix), *([covering.network] if covering else ())))
-        yield f"has_learned {' '.join(f'-e {shlex.quote(each)}' for each in networks)}"
+        yield f"has_learned {' '.join(f'-e {shlex.quote(network)}' for network in networks)}"
 
 
 def _list_neighbors(gateway: Gateway | None) -> set[str]:
@@ -255,8 +255,8 @@ def _list_neighbors(gateway: Gateway | None) -> set[str]:
 
 def _format_any_of(field: str, values: Iterable[str]) -> str:
     """Return a further condition of a query: one of some values; none if there is none."""
-    said = " || ".join(f"{field}=='{each}'" for each in sorted(values))
-    return f" && ({said})" if said else ""
+    message = " || ".join(f"{field}=='{value}'" for value in sorted(values))
+    return f" && ({message})" if message else ""
 
 
 def _render_spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
@@ -293,8 +293,8 @@ def _format_query(*words: str, query: str, commented: bool = False) -> str:
     return _format_command("network", *words, *output, commented=commented)
 
 
-def _stop_unless(wanted: str, command: str, why: str) -> str:
-    return _append_stop(f'[ "$({command})" = {shlex.quote(wanted)} ]', why)
+def _stop_unless(condition: str, command: str, why: str) -> str:
+    return _append_stop(f'[ "$({command})" = {shlex.quote(condition)} ]', why)
 
 
 def _stop_if_empty(command: str, why: str) -> str:
@@ -314,8 +314,10 @@ def _render_tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
     yield ""
     yield RULE
     yield from _format_comment(
-        f"Done. Some seconds later {_get_gateway_name(site, arriving)} originates the spokes' prefixes "
-        f"(origin Network) and {_get_gateway_name(site, leaving)} no longer does; a dead gateway does not "
+        f"Done. Some seconds later {_get_gateway_name(site, arriving)} originates the spokes' "
+        "prefixes "
+        f"(origin Network) and {_get_gateway_name(site, leaving)} no longer does; a dead "
+        "gateway does not "
         "answer. Then ping from a spoke."
     )
     for role in (arriving, leaving):

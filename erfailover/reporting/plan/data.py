@@ -22,18 +22,18 @@ def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
         "purpose": str(plan.purpose),
         "to": str(plan.target),
         "spokes": list(site.chosen) or None,
-        "guards": [_build_claim_data(claim) for claim in plan.guards],
+        "guards": [_build_claim_data(condition) for condition in plan.guards],
         "hazards": [
             {
-                **_build_claim_data(claim),
-                "remedy": claim.remedy or None,
-                "weight": str(claim.weight),
+                **_build_claim_data(condition),
+                "remedy": condition.remedy or None,
+                "weight": str(condition.weight),
             }
-            for claim in plan.hazards
+            for condition in plan.hazards
         ],
         "left_out": [
-            {"spoke": name, **_build_claim_data(claim), "remedy": claim.remedy or None}
-            for name, claim in plan.left_out.items()
+            {"spoke": name, **_build_claim_data(condition), "remedy": condition.remedy or None}
+            for name, condition in plan.left_out.items()
         ],
         "remarks": list(plan.remarks),
         "hold_time": plan.hold_time or None,
@@ -47,8 +47,8 @@ def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
             "saved_by_prestaging_s": saved_by_prestaging(site, plan),
         },
         "risks": [
-            {"when": each.when, "what": each.what, "expected": _build_usual_data(each.usual)}
-            for each in list_risks(site, plan, whole)
+            {"when": risk.when, "what": risk.what, "expected": _build_usual_data(risk.usual)}
+            for risk in list_risks(site, plan, whole)
         ],
         "not_at_risk": describe_untouched(plan),
         **count_writes(plan),
@@ -57,13 +57,17 @@ def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
 
 def count_writes(plan: SwitchPlan) -> dict[str, int]:
     """How many writes a plan has of each kind, and how many steps need none."""
-    found = Counter(step.write.change for step in plan.steps)
+    counter = Counter(step.write.change for step in plan.steps)
     words = {Change.CREATE: "add", Change.UPDATE: "change", Change.DELETE: "remove"}
-    return {word: found[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
+    return {word: counter[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
 
 
-def _build_claim_data(claim: Condition) -> dict[str, Any]:
-    return {"condition": claim.name, "verdict": str(claim.status), "seen": claim.message}
+def _build_claim_data(condition: Condition) -> dict[str, Any]:
+    return {
+        "condition": condition.name,
+        "verdict": str(condition.status),
+        "seen": condition.message,
+    }
 
 
 def _build_step_data(step: SwitchStep) -> dict[str, Any]:
@@ -74,7 +78,7 @@ def _build_step_data(step: SwitchStep) -> dict[str, Any]:
         "why": step.why,
         "gated": step.gated,
         "write": _build_write_data(step.write),
-        "contingency": [_build_write_data(each) for each in step.contingency],
+        "contingency": [_build_write_data(write) for write in step.contingency],
         "expected": _build_usual_data(estimate_step(step)),
     }
 

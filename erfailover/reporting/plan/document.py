@@ -68,10 +68,13 @@ def build_basis(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -> dict[st
             peerings[id_] = _build_peering(observed.get_peering(id_))
     networks = {}
     for name in site.list_network_names():
-        found = observed.get_network(site.build_network_id(name))
+        network = observed.get_network(site.build_network_id(name))
         networks[site.build_network_id(name)] = (
-            {"address_space": sorted(map(str, found.address_space)), "gateway": found.has_gateway}
-            if found
+            {
+                "address_space": sorted(map(str, network.address_space)),
+                "gateway": network.has_gateway,
+            }
+            if network
             else None
         )
     role = ROLE_OF_PATH[plan.target]
@@ -91,40 +94,40 @@ def build_basis(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -> dict[st
     return {"peerings": peerings, "networks": networks, "gateways": {gateway_id: config}}
 
 
-def _build_peering(found: Peering | None) -> dict[str, Any] | None:
-    if found is None:
+def _build_peering(peering: Peering | None) -> dict[str, Any] | None:
+    if peering is None:
         return None
     return {
-        "remote_virtual_network": found.remote_virtual_network.lower(),
-        "state": found.state,
-        "sync_level": found.sync_level,
-        "failed": found.failed,
-        **asdict(found.flags),
+        "remote_virtual_network": peering.remote_virtual_network.lower(),
+        "state": peering.state,
+        "sync_level": peering.sync_level,
+        "failed": peering.failed,
+        **asdict(peering.flags),
     }
 
 
 def compute_digest(plan: Document) -> str:
     """Return what identifies a plan: what it rests on, and what it does."""
     names = ("format", "subscription", "site", "purpose", "to", "basis", "steps")
-    told = {name: plan.get(name) for name in names}
-    return _hash({**told, "left_out": sorted(_list_left_out(plan))})[:16]
+    by_name = {name: plan.get(name) for name in names}
+    return _hash({**by_name, "left_out": sorted(_list_left_out(plan))})[:16]
 
 
 def _list_left_out(plan: Document) -> set[str]:
     """Return the names of the spokes that a document leaves out."""
-    return {each["spoke"] for each in plan.get("left_out") or ()}
+    return {item["spoke"] for item in plan.get("left_out") or ()}
 
 
 def read_left_out(saved: Document) -> dict[str, Condition]:
     """Return the spokes that a saved plan leaves out: what was not reviewed is not done."""
     return {
-        each["spoke"]: Condition(
-            each["condition"],
-            ConditionStatus(each["verdict"]),
-            f"left out of the saved plan: {each['seen']}",
+        item["spoke"]: Condition(
+            item["condition"],
+            ConditionStatus(item["verdict"]),
+            f"left out of the saved plan: {item['seen']}",
             f"Make the plan anew: {format_replan_command(saved)}",
         )
-        for each in saved.get("left_out") or ()
+        for item in saved.get("left_out") or ()
     }
 
 
@@ -149,29 +152,29 @@ def parse(text: str, name: str) -> dict[str, Any]:
     """
     hint = "Make a plan: erfailover switch --to ipsec|expressroute --dry-run --out FILE"
     try:
-        found = plain_json.parse_json(text)
+        value = plain_json.parse_json(text)
     except ValueError:
         raise UsageFailure(f"{name}: expected a saved plan, found no JSON", hint) from None
-    if not isinstance(found, dict) or not str(found.get("format", "")).startswith(
+    if not isinstance(value, dict) or not str(value.get("format", "")).startswith(
         "erfailover-plan/"
     ):
         raise UsageFailure(f"{name}: expected a saved plan, found other JSON", hint)
-    if found["format"] != FORMAT:
+    if value["format"] != FORMAT:
         raise UsageFailure(
-            f"{name}: expected the format {FORMAT}, found {found['format']}",
+            f"{name}: expected the format {FORMAT}, found {value['format']}",
             "It was made by another version of erfailover. " + hint,
         )
-    whole = isinstance(found.get("basis"), dict) and isinstance(found.get("steps"), list)
+    whole = isinstance(value.get("basis"), dict) and isinstance(value.get("steps"), list)
     if (
         not whole
-        or found.get("checksum") != compute_checksum(found)
-        or found.get("digest") != compute_digest(found)
+        or value.get("checksum") != compute_checksum(value)
+        or value.get("digest") != compute_digest(value)
     ):
         raise UsageFailure(
             f"{name} was changed after erfailover wrote it: its checksum does not agree",
             "A plan is carried out as it was reviewed, or not at all. " + hint,
         )
-    return found
+    return value
 
 
 def read_target(saved: Document, name: str) -> Path:
@@ -203,11 +206,11 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
         UsageFailure: of another site.
         Refused: of another version: what it would do was not what was reviewed.
     """
-    mine, its = (site.name, site.subscription), (saved.get("site"), saved.get("subscription"))
-    if mine != its:
+    items, its = (site.name, site.subscription), (saved.get("site"), saved.get("subscription"))
+    if items != its:
         raise UsageFailure(
             f"{name} is a plan of the site {its[0]} in subscription {its[1] or '(by full ids)'}; "
-            f"the site file says {mine[0]} in {mine[1] or '(by full ids)'}",
+            f"the site file says {items[0]} in {items[1] or '(by full ids)'}",
             "Name the right site file with --site, or make a new plan.",
         )
     if saved.get("erfailover") != version:
@@ -230,14 +233,15 @@ def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> No
     Raises:
         Refused: naming what moved.
     """
-    found = list(iter_changes(_remove_left_out(site, saved, now), _remove_left_out(site, now, now)))
-    if not found:
+    lines = list(iter_changes(_remove_left_out(site, saved, now), _remove_left_out(site, now, now)))
+    if not lines:
         return
-    more = len(found) - MOST_DIFFERENCES
-    said = "; ".join(found[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+    more = len(lines) - MOST_DIFFERENCES
+    message = "; ".join(lines[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
     raise Refused(
-        f"Azure has changed since {name} was made ({saved['read_at']}): {said}",
-        f"Nothing was changed. Review it, and create the plan again: {format_replan_command(saved)}",
+        f"Azure has changed since {name} was made ({saved['read_at']}): {message}",
+        "Nothing was changed. Review it, and create the plan again: "
+        f"{format_replan_command(saved)}",
     )
 
 
@@ -251,8 +255,8 @@ def _remove_left_out(site: Site, plan: Document, now: Document) -> Document:
         for id_ in (site.build_network_id(spoke.virtual_network), *site.list_peering_ids(spoke))
     }
     basis = {
-        kind: {id_: each for id_, each in found.items() if id_ not in gone}
-        for kind, found in plan["basis"].items()
+        kind: {id_: item for id_, item in value.items() if id_ not in gone}
+        for kind, value in plan["basis"].items()
     }
     steps = [step for step in plan["steps"] if step["spoke"] not in names]
     return {**plan, "basis": basis, "steps": steps}
@@ -264,7 +268,8 @@ def iter_changes(saved: Document, now: Document) -> Iterator[str]:
         then, today = saved["basis"][kind], now["basis"][kind]
         for id_ in dict.fromkeys([*then, *today]):
             if then.get(id_) != today.get(id_):
-                yield f"{get_last_name(id_)}: {_describe_difference(then.get(id_), today.get(id_), words)}"
+                difference = _describe_difference(then.get(id_), today.get(id_), words)
+            yield f"{get_last_name(id_)}: {difference}"
     if saved["basis"] == now["basis"] and saved["steps"] != now["steps"]:
         yield from _iter_changed_steps(saved, now)
 
@@ -308,12 +313,12 @@ def _format_value(value: Any) -> str:
 
 def _iter_changed_steps(saved: Document, now: Document) -> Iterator[str]:
     """Yield steps that differ although Azure has not changed: by the site file or the journal."""
-    then = {(each["spoke"], each["number"]): each for each in saved["steps"]}
-    today = {(each["spoke"], each["number"]): each for each in now["steps"]}
-    found = [key for key in dict.fromkeys([*then, *today]) if then.get(key) != today.get(key)]
-    for spoke, number in found:
+    then = {(item["spoke"], item["number"]): item for item in saved["steps"]}
+    today = {(item["spoke"], item["number"]): item for item in now["steps"]}
+    rows = [key for key in dict.fromkeys([*then, *today]) if then.get(key) != today.get(key)]
+    for spoke, number in rows:
         yield f"step {number} of {spoke} would be another (the site file or the journal changed)"
-    if not found:
+    if not rows:
         yield "the steps would be in another order (the site file changed)"
 
 

@@ -48,8 +48,10 @@ def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[SimilarSpokes]:
     for name in order:
         if name in steps:
             groups.setdefault(tuple(map(_build_shape, steps[name])), []).append(name)
-    found = [SimilarSpokes(tuple(names), tuple(steps[names[0]])) for names in groups.values()]
-    return sorted(found, key=lambda each: (each.writes == 0, -len(each.names)))
+    similar_spokes = [
+        SimilarSpokes(tuple(names), tuple(steps[names[0]])) for names in groups.values()
+    ]
+    return sorted(similar_spokes, key=lambda spokes: (spokes.writes == 0, -len(spokes.names)))
 
 
 def _build_shape(step: SwitchStep) -> object:
@@ -67,14 +69,14 @@ def _build_write_shape(write: PeeringWrite) -> object:
 
 def format_ranges(names: Iterable[str]) -> str:
     """Return names as people list them: ``vnet1, spoke001 to spoke498``, or the first of many."""
-    said: list[str] = []
+    lines: list[str] = []
     run: list[str] = []
     for name in names:
         if run and not _is_successor(run[-1], name):
-            said += _format_run(run)
+            lines += _format_run(run)
             run = []
         run.append(name)
-    return join_names([*said, *_format_run(run)], MANY)
+    return join_names([*lines, *_format_run(run)], MANY)
 
 
 def _format_run(run: list[str]) -> list[str]:

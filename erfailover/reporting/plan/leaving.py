@@ -27,8 +27,8 @@ def describe_interruption(site: Site, plan: SwitchPlan) -> str:
         site: the site.
         plan: a switch that leaves a healthy path.
     """
-    each = "It" if len(plan.leaves_healthy) == 1 else "Each"
+    name = "It" if len(plan.leaves_healthy) == 1 else "Each"
     whole = estimate_plan(site, plan)
     time = f" for {describe_usual(whole.cut)}" if whole and whole.cut else ""
     prefixes = join_names([str(prefix) for prefix in site.remote_prefixes], FEW)
-    return f"{describe_healthy(plan)}. {each} is cut off from {prefixes}{time}."
+    return f"{describe_healthy(plan)}. {name} is cut off from {prefixes}{time}."

@@ -34,8 +34,8 @@ def build_data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]
         "site": site.name,
         "purpose": str(plan.purpose),
         "changed": _list_changed(plan, results),
-        "failed": {key: each.message for key, each in results.failures.items()},
-        "left_out": {name: claim.message for name, claim in plan.left_out.items()},
+        "failed": {key: failure.message for key, failure in results.failures.items()},
+        "left_out": {name: condition.message for name, condition in plan.left_out.items()},
     }
 
 

@@ -34,7 +34,8 @@ class Risk:
 def describe_untouched(plan: SwitchPlan) -> str:
     """Return what no step of a plan puts at risk (``procedure``, invariant 1)."""
     moved = any(
-        each.name == DEFAULT_ROUTE and each.status is ConditionStatus.FAILS for each in plan.hazards
+        hazard.name == DEFAULT_ROUTE and hazard.status is ConditionStatus.FAILS
+        for hazard in plan.hazards
     )
     what = "t" if moved else "Internet and NAT, and t"
     return (
@@ -59,20 +60,21 @@ def _iter_risks(site: Site, plan: SwitchPlan, expected: SwitchEstimate | None) -
             "tag of their security groups. No path changes",
         )
     moved = {step.kind for step in plan.writes if step.phase is Phase.SWITCH}
-    broken, made = RULES[StepKind.BREAK], RULES[StepKind.MAKE]
+    broken, rule = RULES[StepKind.BREAK], RULES[StepKind.MAKE]
     if StepKind.BREAK in moved:
         prefixes = format_prefixes(site.remote_prefixes)
         lost = get_last_name(site.get_hub(leaving).gateway)
         yield Risk(
-            f"between {broken.number} and {made.number}, each spoke",
+            f"between {broken.number} and {rule.number}, each spoke",
             f"the spoke cannot reach {prefixes}. Traffic that {lost} no longer carries is "
             "unaffected",
             expected.cut if expected else None,
         )
     if moved:
         yield Risk(
-            f"after {made.number}",
-            f"on-premises routers must learn the new route by BGP: about {format_duration(LEARNING_S)} "
+            f"after {rule.number}",
+            "on-premises routers must learn the new route by BGP: about "
+            f"{format_duration(LEARNING_S)} "
             f"(assumed), up to {format_duration(HOLD_TIME_S)} until stale routes expire",
         )
     removed = {step.kind for step in plan.writes if step.write.change is Change.DELETE}

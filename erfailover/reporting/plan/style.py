@@ -25,7 +25,7 @@ def apply_style(text: str) -> Text:
     drawn = Text(text)
     legend = LEGEND.search(text)
     for pattern, style in STYLES:
-        for found in pattern.finditer(text):
-            if legend is None or found.start() != legend.start():
-                drawn.stylize(style, found.start(), found.end())
+        for match in pattern.finditer(text):
+            if legend is None or match.start() != legend.start():
+                drawn.stylize(style, match.start(), match.end())
     return drawn

@@ -55,9 +55,9 @@ def format_text(site: Site, plan: SwitchPlan) -> str:
     if any(step.write.change is not Change.KEEP for step in plan.steps):
         lines += ["", LEGEND]
     lines += _format_order(site, plan)
-    told: set[StepKind] = set()
+    kinds: set[StepKind] = set()
     for group in groups:
-        lines += ["", *_format_group(site, plan, group, told, len(groups) > 1)]
+        lines += ["", *_format_group(site, plan, group, kinds, len(groups) > 1)]
     lines += _format_estimate(site, plan)
     return "\n".join([*lines, "", format_summary(plan)])
 
@@ -75,11 +75,11 @@ def _format_title(site: Site, plan: SwitchPlan) -> list[str]:
 
 def format_summary(plan: SwitchPlan) -> str:
     """Return the last line: how much is written."""
-    found = count_writes(plan)
+    writes = count_writes(plan)
     out = len(plan.left_out)
     left_out = f" {out} {'spoke is' if out == 1 else 'spokes are'} left out." if out else ""
     if plan.writes:
-        return format_summary_line(found["add"], found["change"], found["remove"]) + left_out
+        return format_summary_line(writes["add"], writes["change"], writes["remove"]) + left_out
     if left_out:
         return f"Nothing to change.{left_out}"
     return "Nothing to change: all peerings are as desired."
@@ -95,22 +95,24 @@ def _wrap_line(line: str, first: int, rest: int) -> list[str]:
     return wrap(line, COLUMNS, " " * first, " " * rest)
 
 
-def _format_claim(claim: Condition) -> list[str]:
-    return _wrap_line(format_claim(claim), 2, 11)
+def _format_claim(condition: Condition) -> list[str]:
+    return _wrap_line(format_claim(condition), 2, 11)
 
 
-def _format_claims(claims: Iterable[Condition]) -> list[str]:
+def _format_claims(conditions: Iterable[Condition]) -> list[str]:
     """Guards; many of one kind that hold, and very many that do not, are cut short."""
     lines = []
-    ordered = sorted(claims, key=lambda each: each.status is not ConditionStatus.HOLDS)
-    for (_, verdict), members in groupby(ordered, key=lambda each: (each.name, each.status)):
+    ordered = sorted(
+        conditions, key=lambda condition: condition.status is not ConditionStatus.HOLDS
+    )
+    for (_, verdict), members in groupby(ordered, key=lambda item: (item.name, item.status)):
         same = list(members)
         most = FEW if verdict is ConditionStatus.HOLDS else MANY
-        shown = same if len(same) <= most else same[:1] if most == FEW else same[:most]
-        for claim in shown:
-            lines += _format_claim(claim)
-        if len(shown) < len(same):
-            more = f"... and {len(same) - len(shown)} more of the same (use -o json to list all)"
+        rows = same if len(same) <= most else same[:1] if most == FEW else same[:most]
+        for checked in rows:
+            lines += _format_claim(checked)
+        if len(rows) < len(same):
+            more = f"... and {len(same) - len(rows)} more of the same (use -o json to list all)"
             lines.append("  " + format_verdict(verdict, more))
     return lines
 
@@ -118,32 +120,32 @@ def _format_claims(claims: Iterable[Condition]) -> list[str]:
 def _format_hazards(plan: SwitchPlan) -> list[str]:
     """Return the hazards of a plan with their remedies; one line if there is none."""
     lines: list[str] = []
-    told: set[tuple[ConditionStatus, str]] = set()
-    for claim in plan.hazards:
-        key = claim.status, claim.message
-        if claim.status is not ConditionStatus.HOLDS and key not in told:
-            told.add(key)
-            lines += _wrap_line(format_claim(claim), 2, 11)
-            lines += _wrap_line(f"remedy: {claim.remedy}", 11, 13)
+    visited: set[tuple[ConditionStatus, str]] = set()
+    for condition in plan.hazards:
+        key = condition.status, condition.message
+        if condition.status is not ConditionStatus.HOLDS and key not in visited:
+            visited.add(key)
+            lines += _wrap_line(format_claim(condition), 2, 11)
+            lines += _wrap_line(f"remedy: {condition.remedy}", 11, 13)
     if plan.hazards and not lines:
         nothing = "no routing hazards found"
         lines.append("  " + format_verdict(ConditionStatus.HOLDS, nothing))
-    notes = [each for each in plan.hazards if each.weight is Weight.NOTES]
-    for claim in notes:
-        if claim.status is ConditionStatus.HOLDS:
-            lines += _wrap_line(format_claim(claim), 2, 11)
+    notes = [hazard for hazard in plan.hazards if hazard.weight is Weight.NOTES]
+    for condition in notes:
+        if condition.status is ConditionStatus.HOLDS:
+            lines += _wrap_line(format_claim(condition), 2, 11)
     return lines
 
 
 def _format_left_out(plan: SwitchPlan) -> list[str]:
     """Return the spokes that are left out, and why; many for one reason are counted."""
     lines: list[str] = []
-    for name, claim in list(plan.left_out.items())[:MANY]:
+    for name, condition in list(plan.left_out.items())[:MANY]:
         lines += _wrap_line(
-            format_verdict(claim.status, f"leaves out {name}: {claim.message}"), 2, 11
+            format_verdict(condition.status, f"leaves out {name}: {condition.message}"), 2, 11
         )
-        if claim.remedy:
-            lines += _wrap_line(f"remedy: {claim.remedy}", 11, 13)
+        if condition.remedy:
+            lines += _wrap_line(f"remedy: {condition.remedy}", 11, 13)
     if len(plan.left_out) > MANY:
         names = format_ranges(list(plan.left_out)[MANY:])
         lines += _wrap_line(
@@ -157,12 +159,12 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
     spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
-    said = (
+    message = (
         f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (1, 2), then switched "
         "in parallel (3, 4) as far as Azure allows; cleanup comes last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
-    lines = ["", *_wrap_line(said, 0, 0)]
+    lines = ["", *_wrap_line(message, 0, 0)]
     if len({priorities[name] for name in spokes}) > 1:
         ordered = sorted(spokes, key=lambda name: priorities[name])
         for priority, names in groupby(ordered, key=lambda name: priorities[name]):
@@ -171,7 +173,7 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
 
 
 def _format_group(
-    site: Site, plan: SwitchPlan, group: SimilarSpokes, told: set[StepKind], singled: bool
+    site: Site, plan: SwitchPlan, group: SimilarSpokes, kinds: set[StepKind], singled: bool
 ) -> Iterator[str]:
     """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
     many = len(group.names) > 1
@@ -187,9 +189,9 @@ def _format_group(
             gate_told = True
             yield "  -- gate: all of the above is read again and must hold before anything breaks"
         title, why = _get_words(site, plan, step, many)
-        yield from _format_step(step, title, "" if step.kind in told else why)
+        yield from _format_step(step, title, "" if step.kind in kinds else why)
         if write.change is not Change.KEEP:
-            told.add(step.kind)
+            kinds.add(step.kind)
 
 
 def _get_words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
@@ -211,11 +213,11 @@ def _format_step(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     yield f"       {write.name} is {DONE_TO[write.change]}" + (
         f"; {describe_usual(usual)}" if usual else ""
     )
-    for each in describe_changes(write) if write.after else ():
-        yield f"         {SIGN[write.change]} {each}"
-    kept = [f"{name} {value}" for name, value in _iter_kept(write)]
-    if kept:
-        yield from _wrap_line(f"= {', '.join(kept)}", 9, 11)
+    for describe_change in describe_changes(write) if write.after else ():
+        yield f"         {SIGN[write.change]} {describe_change}"
+    lines = [f"{name} {value}" for name, value in _iter_kept(write)]
+    if lines:
+        yield from _wrap_line(f"= {', '.join(lines)}", 9, 11)
     if why:
         yield from _wrap_line(f"why now: {why}", 7, 9)
     for back in step.contingency:
@@ -234,12 +236,13 @@ def _format_estimate(site: Site, plan: SwitchPlan) -> list[str]:
         gateway = get_last_name(site.get_hub(ROLE_OF_PATH[plan.target]).gateway)
         lines += _wrap_line(f"{who} uses {gateway}: {describe_usual(whole.moved)}", 2, 4)
     if saved_s := saved_by_prestaging(site, plan):
-        said = f"prestaging (erfailover prestage) would shorten that by about {rough(saved_s)}"
-        lines += _wrap_line(said, 2, 4)
+        message = f"prestaging (erfailover prestage) would shorten that by about {rough(saved_s)}"
+        lines += _wrap_line(message, 2, 4)
     lines += _wrap_line(f"all changes applied: {describe_usual(whole.done)}", 2, 4)
     if whole.moved:
         lines += _wrap_line(
-            f"then routes and probes are checked, for {format_duration(site.timing.verify_deadline_s)} "
+            "then routes and probes are checked, for "
+            f"{format_duration(site.timing.verify_deadline_s)} "
             "at most",
             2,
             4,
@@ -260,7 +263,7 @@ def describe_changes(write: PeeringWrite) -> list[str]:
         return ["removed"]
     before = asdict(write.before) if write.before else {}
     after = asdict(write.after)
-    found = [
+    lines = [
         f"{FLAG_LABELS[name]}: "
         + (
             f"{_format_yes_no(before[name])} -> {_format_yes_no(value)}"
@@ -271,8 +274,8 @@ def describe_changes(write: PeeringWrite) -> list[str]:
         if not before or before[name] != value
     ]
     if write.sync:
-        found.append(f"syncs the address space with {get_last_name(write.remote_virtual_network)}")
-    return found or ["written again, to connect it"]
+        lines.append(f"syncs the address space with {get_last_name(write.remote_virtual_network)}")
+    return lines or ["written again, to connect it"]
 
 
 def _iter_kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:

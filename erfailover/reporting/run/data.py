@@ -38,10 +38,10 @@ def build_data(report: RunReport) -> dict[str, Any]:
         "site": run.site,
         "context": run.context.data() if run.context else None,
         **(_build_switch_data(report) if report.is_switch else {}),
-        "outages": [each.to_data() for each in report.outages],
-        "spokes": [_build_spoke_data(each) for each in report.spokes],
-        "steps": [_build_step_data(each) for each in report.steps],
-        "not_begun": [each.title for each in report.not_begun],
+        "outages": [outage.to_data() for outage in report.outages],
+        "spokes": [_build_spoke_data(spoke) for spoke in report.spokes],
+        "steps": [_build_step_data(step) for step in report.steps],
+        "not_begun": [step.title for step in report.not_begun],
         "to_continue": report.to_continue,
         "to_go_back": report.to_go_back,
         "way_back_refused": report.way_back_refused,
@@ -65,8 +65,8 @@ def _build_switch_data(report: RunReport) -> dict[str, Any]:
         "routes": [],
         "probes": [],
     }
-    told = {key: value for key, value in report.result.items() if key not in INNER}
-    return {**nothing, **told, "changed": list(report.changed)}
+    body = {key: value for key, value in report.result.items() if key not in INNER}
+    return {**nothing, **body, "changed": list(report.changed)}
 
 
 def _build_spoke_data(spoke: SpokeRun) -> dict[str, Any]:

@@ -67,8 +67,8 @@ def format_open(run: RunRecord, alive: Alive, refused: str | None = None) -> str
 def build_run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
     """Return a run as plain data, without its result and the diagrams of its report."""
     plain = replace(run, before=None, after=None, result={})
-    told = {**asdict(plain), "outcome": describe_outcome(run, alive)}
-    return {key: value for key, value in told.items() if key not in ("result", "before", "after")}
+    body = {**asdict(plain), "outcome": describe_outcome(run, alive)}
+    return {key: value for key, value in body.items() if key not in ("result", "before", "after")}
 
 
 def run_whole(run: RunRecord, alive: Alive) -> dict[str, Any]:
@@ -76,25 +76,25 @@ def run_whole(run: RunRecord, alive: Alive) -> dict[str, Any]:
     return {**build_run_data(run, alive), "result": run.result}
 
 
-def format_list(found: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> str:
+def format_list(runs: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> str:
     """Return the runs as a table, the newest last; empty if there are none."""
-    if not found:
+    if not runs:
         return ""
-    tickets = [each.ticket or "-" for each in found] if any(each.ticket for each in found) else []
+    tickets = [run.ticket or "-" for run in runs] if any(run.ticket for run in runs) else []
     return format_table(
         "Runs",
         ("run", "began (UTC)", "who", "command", "outcome", "steps", *["ticket"][: len(tickets)]),
         [
             (
-                each.id,
-                each.began[:19],
-                f"{each.who}@{each.host}",
-                each.brief,
-                describe_outcome(each, alive),
-                len(each.steps),
+                run.id,
+                run.began[:19],
+                f"{run.who}@{run.host}",
+                run.brief,
+                describe_outcome(run, alive),
+                len(run.steps),
                 *tickets[number : number + 1],
             )
-            for number, each in enumerate(found)
+            for number, run in enumerate(runs)
         ],
         screen,
         names=("who", "command", "outcome"),
@@ -151,12 +151,12 @@ def format_run(
 
 def _alike(steps: Iterable[StepRecord]) -> Iterable[list[StepRecord]]:
     """Return the steps that differ only by the spoke or the resource together."""
-    found: dict[object, list[StepRecord]] = {}
+    by_name: dict[object, list[StepRecord]] = {}
     for step in steps:
         label = step.task.rpartition("/")[2]
         what = label if label.isdigit() else step.resource.rpartition("/")[0].rpartition("/")[2]
-        found.setdefault((step.outcome, step.change, what), []).append(step)
-    return found.values()
+        by_name.setdefault((step.outcome, step.change, what), []).append(step)
+    return by_name.values()
 
 
 def _step_lines(step: StepRecord) -> Iterator[str]:
@@ -166,4 +166,6 @@ def _step_lines(step: StepRecord) -> Iterator[str]:
         yield f"           {step.note}"
     if step.resource:
         yield f"           {step.change} {step.resource}"
-    yield from (f"           correlation id {each}" for each in step.correlation_ids)
+    yield from (
+        f"           correlation id {correlation_id_}" for correlation_id_ in step.correlation_ids
+    )

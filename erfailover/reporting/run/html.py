@@ -29,7 +29,7 @@ def render_page(report: RunReport) -> str:
     )
     states = [("before", report.before), ("after", report.after)]
     template = resources.files("erfailover") / "data" / "report.html"
-    known = [each for each in report.outages if each.known]
+    outages = [outage for outage in report.outages if outage.known]
     picture = timeline.draw_timeline(report)
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
@@ -38,7 +38,7 @@ def render_page(report: RunReport) -> str:
         context=report.run.context,
         place=place(report.run.context) if report.run.context else None,
         outages=report.outages,
-        worst=max(known, key=lambda each: each.longest_s or 0.0, default=None),
+        worst=max(outages, key=lambda item: item.longest_s or 0.0, default=None),
         picture=Markup(picture) if picture else None,
         states=[
             (when, state, Markup(diagram) if (diagram := state.diagram(f"{when}/")) else None)

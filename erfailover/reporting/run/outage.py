@@ -69,45 +69,47 @@ def compute_from_steps(
     """
     how = "By the steps and the gateway's table; a probe with continuous: true measures it."
     if again_s is None:
-        told = (
-            f"Outage: not known. {spoke} was taken off its path {format_duration(max(0.0, after_s))} "
+        text = (
+            f"Outage: not known. {spoke} was taken off its path "
+            f"{format_duration(max(0.0, after_s))} "
             f"after the first write, and was not seen to have a path again. {how}"
         )
-        return Outage(False, spoke, False, None, None, ((off_s, None),), told)
+        return Outage(False, spoke, False, None, None, ((off_s, None),), text)
     gap_s = round(max(0.0, again_s - off_s), 1)
-    told = (
-        f"Outage: at most {format_duration(gap_s)} without a path by this switch ({spoke}, the longest): "
+    text = (
+        f"Outage: at most {format_duration(gap_s)} without a path by this switch ({spoke}, the "
+        "longest): "
         f"from the break until {until}. {how}"
     )
-    return Outage(False, spoke, True, gap_s, gap_s, ((off_s, again_s),), told)
+    return Outage(False, spoke, True, gap_s, gap_s, ((off_s, again_s),), text)
 
 
 def compute_from_probes(counted: Iterable[Mapping[str, Any]]) -> tuple[Outage, ...]:
     """Return the outage, as each continuous probe measured it."""
-    return tuple(_compute_from_probe(each) for each in counted)
+    return tuple(_compute_from_probe(row) for row in counted)
 
 
 def _compute_from_probe(probe: Mapping[str, Any]) -> Outage:
     name, what = str(probe["name"]), str(probe["what"])
-    intervals = tuple((each["began_s"], each["ended_s"]) for each in probe["outages"])
+    intervals = tuple((item["began_s"], item["ended_s"]) for item in probe["outages"])
     answered = probe["asked"] - probe["unknown"]
-    known = answered > 0
-    if not known:
-        told = f"Outage by {name} ({what}): not measured: {probe['reason'] or 'it was never asked'}"
-        return Outage(True, name, False, None, None, (), told, probe)
+    value = answered > 0
+    if not value:
+        text = f"Outage by {name} ({what}): not measured: {probe['reason'] or 'it was never asked'}"
+        return Outage(True, name, False, None, None, (), text, probe)
     longest_s, total_s = probe["longest_s"], probe["total_s"]
     every = f"every {probe['every_s']:g} s"
     if probe["widest_s"] > 2 * probe["every_s"]:
         every = f"at most {format_duration(probe['widest_s'])} apart"
     counted = f"{what}, {every}: {probe['lost']} of {answered} lost"
     if not intervals:
-        told = f"Outage as measured: none ({name}: {counted})."
+        text = f"Outage as measured: none ({name}: {counted})."
     else:
-        told = f"Outage as measured: {format_duration(longest_s)} ({name}: {counted})."
+        text = f"Outage as measured: {format_duration(longest_s)} ({name}: {counted})."
     if len(intervals) > 1:
-        told += f" {len(intervals)} times, {format_duration(total_s)} in all."
+        text += f" {len(intervals)} times, {format_duration(total_s)} in all."
     if probe["down_at_first"]:
-        told += " It was down before the first write already; counted from there."
+        text += " It was down before the first write already; counted from there."
     if probe["down_at_last"]:
-        told += " It was STILL DOWN at the last look."
-    return Outage(True, name, True, longest_s, total_s, intervals, told, probe)
+        text += " It was STILL DOWN at the last look."
+    return Outage(True, name, True, longest_s, total_s, intervals, text, probe)

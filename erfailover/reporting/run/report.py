@@ -123,12 +123,12 @@ class RunReport:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The steps, in the order in which they began; those never begun are left out."""
-        found = [
-            _build_step(self.run, each) for each in self.run.steps if each.outcome != "skipped"
+        steps = [
+            _build_step(self.run, step) for step in self.run.steps if step.outcome != "skipped"
         ]
-        failed = {each.spoke: each for each in found if each.record.outcome == "failed"}
-        closed = [_end_take_back(each, failed.get(each.spoke)) for each in found]
-        return tuple(sorted(closed, key=lambda each: each.began_s))
+        failed = {step.spoke: step for step in steps if step.record.outcome == "failed"}
+        closed = [_end_take_back(step, failed.get(step.spoke)) for step in steps]
+        return tuple(sorted(closed, key=lambda item: item.began_s))
 
     @cached_property
     def before(self) -> SiteState | None:
@@ -143,7 +143,7 @@ class RunReport:
     @cached_property
     def first_write_s(self) -> float | None:
         """When the first write began, in seconds since the command began; None if there is none."""
-        return min((each.began_s for each in self.steps if each.record.change), default=None)
+        return min((step.began_s for step in self.steps if step.record.change), default=None)
 
     @property
     def decided_in_s(self) -> float | None:
@@ -167,7 +167,7 @@ class RunReport:
     @property
     def not_begun(self) -> tuple[StepRecord, ...]:
         """The steps that were not begun because something else had failed."""
-        return tuple(each for each in self.run.steps if each.outcome == "skipped")
+        return tuple(step for step in self.run.steps if step.outcome == "skipped")
 
     @cached_property
     def spokes(self) -> tuple[SpokeRun, ...]:
@@ -175,35 +175,35 @@ class RunReport:
         if not self.is_switch:
             return ()
         names = dict.fromkeys(self.result.get("spokes") or ())
-        names |= dict.fromkeys(each.spoke for each in self.steps if each.spoke)
+        names |= dict.fromkeys(step.spoke for step in self.steps if step.spoke)
         return tuple(self._build_spoke(name) for name in names)
 
     def _build_spoke(self, name: str) -> SpokeRun:
         if (why := (self.result.get("left_out") or {}).get(name)) is not None:
             return SpokeRun(name, "left out", error=why)
-        mine = {each.part: each for each in self.steps if each.spoke == name}
-        broken, made = mine.get(Part.BREAK), mine.get(Part.MAKE)
+        steps = {step.part: step for step in self.steps if step.spoke == name}
+        broken, result = steps.get(Part.BREAK), steps.get(Part.MAKE)
         gate_s = (self.result.get("gates_s") or {}).get(name)
-        state = self._describe_state(name, broken, made, Part.TAKE_BACK in mine)
-        last = made or broken
+        state = self._describe_state(name, broken, result, Part.TAKE_BACK in steps)
+        last = result or broken
         return SpokeRun(
             name,
             state,
             off_s=gate_s if gate_s is not None else broken.began_s if broken else None,
-            make_s=made.ended_s if made and made.record.outcome == "done" else None,
+            make_s=result.ended_s if result and result.record.outcome == "done" else None,
             shown_s=(self.result.get("spokes_s") or {}).get(name),
             back_s=last.ended_s if last and state.startswith(TAKEN_BACK) else None,
             error=(self.result.get("failed") or {}).get(name),
         )
 
     def _describe_state(
-        self, name: str, broken: Step | None, made: Step | None, taken_back: bool
+        self, name: str, broken: Step | None, step: Step | None, taken_back: bool
     ) -> str:
         target = str(self.run.target)
         there, back = format_path(target), format_path(str(Path(target).other))
         error = (self.result.get("failed") or {}).get(name)
         place = self.run.places.get(name)
-        if (made is not None and made.record.outcome == "done") or place == "target":
+        if (step is not None and step.record.outcome == "done") or place == "target":
             return f"on {there}"
         if place == "origin":
             done = broken is not None and broken.record.outcome == "done"
@@ -230,18 +230,18 @@ class RunReport:
     @property
     def changed(self) -> tuple[str, ...]:
         """The peerings that a switch has written, by name, in the order of its plan if known."""
-        known = self.result.get("changed")
-        if known:
-            return tuple(known)
-        done = [each for each in self.steps if each.record.outcome == "done"]
-        written = [each for each in done if each.label and each.part is not Part.TAKE_BACK]
-        return tuple(get_last_name(each.record.resource) for each in written)
+        value = self.result.get("changed")
+        if value:
+            return tuple(value)
+        done = [step for step in self.steps if step.record.outcome == "done"]
+        written = [step for step in done if step.label and step.part is not Part.TAKE_BACK]
+        return tuple(get_last_name(step.record.resource) for step in written)
 
     @property
     def moved(self) -> int:
         """How many spokes are on the path that was switched to."""
         there = f"on {format_path(str(self.run.target))}"
-        return sum(each.state == there for each in self.spokes)
+        return sum(spoke.state == there for spoke in self.spokes)
 
     @property
     def planned(self) -> bool | None:
@@ -268,9 +268,9 @@ class RunReport:
             return f"{name} {verb} on {there}{how}{end}"
         some = f"{self.moved} of {len(self.spokes)} spokes of {run.site} are on {there}"
         lead = some if self.moved else f"{name} was NOT switched to {there}"
-        others = Counter(each.state for each in self.spokes if each.state != f"on {there}")
-        told = "".join(f"; {count} {state}" for state, count in others.items())
-        return f"{lead}{told}. {_format_sentence(run)}"
+        others = Counter(spoke.state for spoke in self.spokes if spoke.state != f"on {there}")
+        text = "".join(f"; {count} {state}" for state, count in others.items())
+        return f"{lead}{text}. {_format_sentence(run)}"
 
     @property
     def _subject(self) -> str:
@@ -284,10 +284,10 @@ class RunReport:
         if not self.is_switch or self.run.outcome != "done" or not self.verified:
             return self.headline
         place = f"{self._subject} is on {format_path(str(self.run.target))} and healthy"
-        cut = [each for each in self.spokes if each.without_s is not None]
+        cut = [spoke for spoke in self.spokes if spoke.without_s is not None]
         if not cut:
             return f"{place}."
-        worst = max(cut, key=lambda each: each.without_s or 0.0)
+        worst = max(cut, key=lambda spoke_run: spoke_run.without_s or 0.0)
         lost = format_duration(worst.without_s or 0.0)
         return f"{place}; longest time without a path {lost} ({worst.name})."
 
@@ -295,15 +295,15 @@ class RunReport:
     def outages(self) -> tuple[Outage, ...]:
         """The outage as continuous probes measured it; if none did well, as the steps tell."""
         measured = compute_from_probes(self.result.get("continuous") or ())
-        if any(each.fine for each in measured) or not self.is_switch:
+        if any(outage.fine for outage in measured) or not self.is_switch:
             return measured
         return (*measured, *self._iter_step_outages())
 
     def _iter_step_outages(self) -> Iterator[Outage]:
-        broken = [each for each in self.spokes if each.off_s is not None]
+        broken = [spoke for spoke in self.spokes if spoke.off_s is not None]
         if broken:
-            never = [each for each in broken if each.again_s is None]
-            worst = never[0] if never else max(broken, key=lambda each: each.without_s or 0.0)
+            never = [spoke_run for spoke_run in broken if spoke_run.again_s is None]
+            worst = never[0] if never else max(broken, key=lambda run: run.without_s or 0.0)
             gateway = str(self.result.get("gateway") or "the arriving gateway")
             until = f"{gateway} was seen to originate it"
             if worst.shown_s is None and worst.back_s is not None:
@@ -328,8 +328,8 @@ class RunReport:
     @property
     def last_s(self) -> float:
         """Until when anything is known, in seconds since the command began."""
-        known = [each.ended_s or each.began_s for each in self.steps]
-        return max([*known, self.took_s or 0.0, 1.0])
+        rows = [step.ended_s or step.began_s for step in self.steps]
+        return max([*rows, self.took_s or 0.0, 1.0])
 
     @property
     def to_go_back(self) -> str | None:
@@ -357,8 +357,8 @@ def _describe_end(run: RunRecord) -> str:
 
 
 def _format_sentence(run: RunRecord) -> str:
-    told = _describe_end(run)
-    return f"{told[0].upper()}{told[1:]}."
+    text = _describe_end(run)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _build_step(run: RunRecord, record: StepRecord) -> Step:

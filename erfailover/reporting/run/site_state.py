@@ -63,16 +63,16 @@ def record(picture: Picture) -> dict[str, Any]:
         draw_picture(picture, SCREEN),
         site.build_sheet(picture, verdict),
     )
-    found: dict[str, Any] = _adapter().dump_python(state, mode="json", exclude_defaults=True)
-    return found
+    body: dict[str, Any] = _adapter().dump_python(state, mode="json", exclude_defaults=True)
+    return body
 
 
-def from_record(kept: Mapping[str, Any] | None) -> SiteState | None:
+def from_record(body: Mapping[str, Any] | None) -> SiteState | None:
     """Return a state from what a journal keeps; None if it keeps none, or what is none."""
-    if kept is None:
+    if body is None:
         return None
     try:
-        state: SiteState = _adapter().validate_python(dict(kept))
+        state: SiteState = _adapter().validate_python(dict(body))
     except ValueError:
         return None
     return SiteState(

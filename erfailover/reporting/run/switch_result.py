@@ -27,7 +27,7 @@ def build_data(site: Site, outcome: Outcome, tallies: Iterable[OutageMeter] = ()
         "changed": outcome.written,
         "verified": bool(outcome.verified_s) and is_verified(outcome),
         "failed": {name: failure.message for name, failure in outcome.failed.items()},
-        "left_out": {name: claim.message for name, claim in outcome.left_out.items()},
+        "left_out": {name: condition.message for name, condition in outcome.left_out.items()},
         "decision_s": round(outcome.decision_s, 1),
         "answer_s": round(outcome.answer_s, 1),
         "control_plane_s": _round_s(outcome.control_plane_s),
@@ -36,12 +36,12 @@ def build_data(site: Site, outcome: Outcome, tallies: Iterable[OutageMeter] = ()
         "spokes_s": {name: round(at, 1) for name, at in outcome.spokes_s.items()},
         "gates_s": {name: round(at, 1) for name, at in outcome.gates_s.items()},
         "routes": [
-            {"spoke": spoke, "verdict": str(claim.status), "seen": claim.message}
+            {"spoke": spoke, "verdict": str(condition.status), "seen": condition.message}
             for spoke, pair in outcome.claims.items()
-            for claim in pair
+            for condition in pair
         ],
         "probes": checks.build_data(outcome.probes),
-        "continuous": [each.to_data() for each in tallies],
+        "continuous": [tally.to_data() for tally in tallies],
         "gateway": get_last_name(site.get_hub(ROLE_OF_PATH[outcome.target]).gateway),
         "spokes": [spoke.name for spoke in site.spokes],
     }

@@ -55,7 +55,10 @@ def format_full_text(report: RunReport) -> str:
         lines.append(f"{_format_step(report, step)}: {step.record.outcome}")
         if step.record.resource:
             lines.append(f"          {step.record.change} {step.record.resource}")
-        lines += [f"          correlation id {each}" for each in step.record.correlation_ids]
+        lines += [
+            f"          correlation id {correlation_id_}"
+            for correlation_id_ in step.record.correlation_ids
+        ]
     return "\n".join(lines)
 
 
@@ -70,8 +73,8 @@ def _format_switch(report: RunReport) -> Iterator[str]:
     if report.planned is not None:
         kind, health = ("Planned", "") if report.planned else ("Unplanned", "not ")
         yield f"{kind} switch: the path left was {health}healthy."
-    for each in report.outages:
-        yield _wrap_text(each.told)
+    for outage in report.outages:
+        yield _wrap_text(outage.told)
     yield from _format_troubled(report.spokes)
     if report.steps:
         yield ""
@@ -80,34 +83,34 @@ def _format_switch(report: RunReport) -> Iterator[str]:
 
 
 def _format_other_run(report: RunReport) -> Iterator[str]:
-    yield from (_wrap_text(each.told) for each in report.outages)
+    yield from (_wrap_text(outage.told) for outage in report.outages)
     steps = report.steps
     if steps:
         yield ""
         yield _since(report)
-        longest = sorted(steps, key=lambda each: -(each.took_s or 0.0))[: 2 * MANY]
-        yield from (_format_step(report, each) for each in steps if each in longest)
+        longest = sorted(steps, key=lambda step: -(step.took_s or 0.0))[: 2 * MANY]
+        yield from (_format_step(report, item) for item in steps if item in longest)
         if len(steps) > len(longest):
             yield f"          ... and {len(steps) - len(longest)} shorter ones"
 
 
 def _format_troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
     """Yield the spokes that were not moved, and which path they are on."""
-    found = [each for each in spokes if each.error or each.state.isupper()]
-    for each in found[:MANY]:
-        error = f": {each.error}" if each.error else ""
-        yield _wrap_text(f" FAILED  {each.name}: {each.state}{error}", "         ", LONG)
-    yield from _format_more(len(found) - MANY, " " * 9)
+    spoke_runs = [spoke for spoke in spokes if spoke.error or spoke.state.isupper()]
+    for spoke_run in spoke_runs[:MANY]:
+        error = f": {spoke_run.error}" if spoke_run.error else ""
+        yield _wrap_text(f" FAILED  {spoke_run.name}: {spoke_run.state}{error}", "         ", LONG)
+    yield from _format_more(len(spoke_runs) - MANY, " " * 9)
 
 
 def _format_timeline(report: RunReport) -> Iterator[str]:
     yield _since(report)
     events = list(_list_milestones(report))
     if len(report.spokes) <= FEW:
-        events += [(each.began_s, _format_step(report, each)) for each in report.steps]
+        events += [(step.began_s, _format_step(report, step)) for step in report.steps]
     # A moment precedes the steps that began at the same tenth of a second, since times are kept
     # with unequal precision; no step begins before the plan is confirmed.
-    events.sort(key=lambda each: round(each[0], 1))
+    events.sort(key=lambda pair: round(pair[0], 1))
     if report.result.get("decision_s"):
         yield f"{_format_time(report, report.result['decision_s'])}  plan confirmed"
     yield from (line for _, line in events)
@@ -120,19 +123,20 @@ def _list_milestones(report: RunReport) -> Iterator[tuple[float, str]]:
     result, spokes = report.result, report.spokes
     many = len(spokes) > FEW
 
-    def format_milestone(seconds: float, told: str) -> tuple[float, str]:
-        return seconds, f"{_format_time(report, seconds)}  {told}"
+    def format_milestone(seconds: float, text: str) -> tuple[float, str]:
+        return seconds, f"{_format_time(report, seconds)}  {text}"
 
     if many:
-        gates = [each.off_s for each in spokes if each.off_s is not None]
+        gates = [spoke.off_s for spoke in spokes if spoke.off_s is not None]
         if gates:
             yield format_milestone(min(gates), "the first spoke was disconnected")
             yield format_milestone(max(gates), "the last spoke was disconnected")
     else:
-        for each in spokes:
-            if each.off_s is not None:
+        for spoke_run in spokes:
+            if spoke_run.off_s is not None:
                 yield format_milestone(
-                    each.off_s, f"{each.name} disconnected from the gateway of the path being left"
+                    spoke_run.off_s,
+                    f"{spoke_run.name} disconnected from the gateway of the path being left",
                 )
     gateway = result.get("gateway") or "the arriving gateway"
     if result.get("control_plane_s") is not None:
@@ -144,10 +148,10 @@ def _list_milestones(report: RunReport) -> Iterator[tuple[float, str]]:
             result["data_plane_s"], f"data plane: {gateway} originates the last spoke"
         )
     elif not many:
-        for each in spokes:
-            if each.shown_s is not None and each.off_s is not None:
+        for spoke_run in spokes:
+            if spoke_run.shown_s is not None and spoke_run.off_s is not None:
                 yield format_milestone(
-                    each.shown_s, f"data plane: {gateway} originates {each.name}"
+                    spoke_run.shown_s, f"data plane: {gateway} originates {spoke_run.name}"
                 )
     if result.get("verified_s"):
         yield format_milestone(
@@ -157,19 +161,19 @@ def _list_milestones(report: RunReport) -> Iterator[tuple[float, str]]:
 
 def _format_slowest(report: RunReport) -> Iterator[str]:
     """Yield the spokes that were longest without a path."""
-    known = [each for each in report.spokes if each.without_s is not None]
-    if not known:
+    spoke_runs = [spoke for spoke in report.spokes if spoke.without_s is not None]
+    if not spoke_runs:
         return
-    known.sort(key=lambda each: -(each.without_s or 0.0))
+    spoke_runs.sort(key=lambda spoke_run: -(spoke_run.without_s or 0.0))
     yield ""
-    yield f"Longest without a path, of {len(known)} spokes (from when to when)"
-    for each in known[:MANY]:
+    yield f"Longest without a path, of {len(spoke_runs)} spokes (from when to when)"
+    for run in spoke_runs[:MANY]:
         yield (
-            f"{format_duration(each.without_s or 0.0):>12}  {each.name} "
-            f"({_format_time(report, each.off_s or 0.0).strip()} to "
-            f"{_format_time(report, each.again_s or 0.0).strip()})"
+            f"{format_duration(run.without_s or 0.0):>12}  {run.name} "
+            f"({_format_time(report, run.off_s or 0.0).strip()} to "
+            f"{_format_time(report, run.again_s or 0.0).strip()})"
         )
-    yield from _format_more(len(known) - MANY, " " * 14)
+    yield from _format_more(len(spoke_runs) - MANY, " " * 14)
 
 
 def _format_more(count: int, indent: str) -> Iterator[str]:
@@ -209,12 +213,12 @@ def _format_checks(report: RunReport) -> Iterator[str]:
         return
     yield ""
     yield f"Checked in the gateways' tables{' and by probes' if probes else ''}"
-    bad = [each for each in routes if each["verdict"] != ConditionStatus.HOLDS]
-    told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
-    for each in told:
-        yield _wrap_text(format_verdict(ConditionStatus(each["verdict"]), each["seen"]), " " * 9)
-    yield from _format_more(len(routes) - len(told), " " * 9)
-    yield from (_wrap_text(probe_line(each), " " * 9) for each in probes)
+    bad = [route for route in routes if route["verdict"] != ConditionStatus.HOLDS]
+    result = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
+    for item in result:
+        yield _wrap_text(format_verdict(ConditionStatus(item["verdict"]), item["seen"]), " " * 9)
+    yield from _format_more(len(routes) - len(result), " " * 9)
+    yield from (_wrap_text(probe_line(probe), " " * 9) for probe in probes)
 
 
 def _format_next(report: RunReport) -> Iterator[str]:
@@ -234,7 +238,7 @@ def _format_next(report: RunReport) -> Iterator[str]:
     yield f"For the record: erfailover history {run.id} --report FILE.html"
 
 
-def _wrap_text(told: str, indent: str = "  ", most: int = 1000) -> str:
+def _wrap_text(text: str, indent: str = "  ", most: int = 1000) -> str:
     """Words in lines that a terminal of 80 columns shows whole; cut short after ``most``."""
-    told = told if len(told) <= most else f"{told[:most].rstrip()} ..."
-    return "\n".join(wrap(told, 79, rest=indent))
+    text = text if len(text) <= most else f"{text[:most].rstrip()} ..."
+    return "\n".join(wrap(text, 79, rest=indent))

@@ -22,7 +22,7 @@ def draw_timeline(report: RunReport) -> str | None:
         return None
     moments = list(_iter_moments(report))
     bars = [bar for lane in lanes for bar in lane.bars]
-    first_s = min([*(bar.began_s for bar in bars), *(each.at_s for each in moments)])
+    first_s = min([*(bar.began_s for bar in bars), *(moment.at_s for moment in moments)])
     last_s = report.since_first_write(report.last_s)
     margin_s = 0.02 * max(last_s - first_s, 1.0)
     left = 150.0 if report.is_switch else 330.0
@@ -49,17 +49,17 @@ def _iter_moments(report: RunReport) -> Iterator[Moment]:
         "data_plane_s": "data plane",
         "verified_s": "verified" if report.verified else "verification ended",
     }
-    for key, told in names.items():
+    for key, name in names.items():
         if result.get(key):
             at_s = report.since_first_write(float(result[key]))
-            yield Moment(at_s, f"{told} {format_duration(max(0.0, at_s))}")
+            yield Moment(at_s, f"{name} {format_duration(max(0.0, at_s))}")
 
 
 def _build_probe_lanes(report: RunReport) -> Iterator[Lane]:
-    for each in report.outages:
-        if each.measured and each.known:
-            bars = tuple(_lost(report, *interval) for interval in each.intervals)
-            yield Lane(f"probe {each.what}", bars)
+    for outage in report.outages:
+        if outage.measured and outage.known:
+            bars = tuple(_lost(report, *interval) for interval in outage.intervals)
+            yield Lane(f"probe {outage.what}", bars)
 
 
 def _lost(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
@@ -70,10 +70,13 @@ def _lost(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
 
 def _build_spoke_lanes(report: RunReport) -> list[Lane]:
     chosen = sorted(report.spokes, key=_rate_spoke, reverse=True)[:MOST]
-    names = {each.name for each in chosen}
-    shown = [each for each in report.spokes if each.name in names]
-    shown.sort(key=lambda each: each.off_s if each.off_s is not None else float("inf"))
-    return [Lane(each.name, tuple(_build_spoke_bars(report, each))) for each in shown]
+    names = {spoke_run.name for spoke_run in chosen}
+    spoke_runs = [spoke for spoke in report.spokes if spoke.name in names]
+    spoke_runs.sort(key=lambda run: run.off_s if run.off_s is not None else float("inf"))
+    return [
+        Lane(spoke_run.name, tuple(_build_spoke_bars(report, spoke_run)))
+        for spoke_run in spoke_runs
+    ]
 
 
 def _rate_spoke(spoke: SpokeRun) -> tuple[bool, float]:
@@ -85,17 +88,17 @@ def _build_spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
     if spoke.off_s is not None:
         off_s = report.since_first_write(spoke.off_s)
         again_s = None if spoke.again_s is None else report.since_first_write(spoke.again_s)
-        known = "" if spoke.without_s is None else f", for {precise(spoke.without_s)}"
+        existing = "" if spoke.without_s is None else f", for {precise(spoke.without_s)}"
         yield Bar(
-            "without", off_s, again_s, title=f"without a path from {precise(off_s)} on{known}"
+            "without", off_s, again_s, title=f"without a path from {precise(off_s)} on{existing}"
         )
-    yield from (_build_bar(report, each) for each in report.steps if each.spoke == spoke.name)
+    yield from (_build_bar(report, step) for step in report.steps if step.spoke == spoke.name)
 
 
 def _build_step_lanes(report: RunReport) -> list[Lane]:
-    longest = sorted(report.steps, key=lambda each: -(each.took_s or 0.0))[:MOST]
-    shown = [each for each in report.steps if each in longest]
-    return [Lane(each.record.title, (_build_bar(report, each),)) for each in shown]
+    longest = sorted(report.steps, key=lambda step: -(step.took_s or 0.0))[:MOST]
+    steps = [item for item in report.steps if item in longest]
+    return [Lane(item.record.title, (_build_bar(report, item),)) for item in steps]
 
 
 def _build_bar(report: RunReport, step: Step) -> Bar:

@@ -167,11 +167,11 @@ def _draw_hatching() -> Element:
 def _draw_legend(lanes: Iterable[Lane]) -> Iterator[Element]:
     used = {bar.kind for lane in lanes for bar in lane.bars}
     at = 4.0
-    for kind, told in KINDS.items():
+    for kind, text in KINDS.items():
         if kind in used:
             yield draw_rectangle(at, 5, 13, 13, class_=_format_class(kind))
-            yield _draw_text(at + 18, 16, told, "small")
-            at += 34 + LETTER * len(told)
+            yield _draw_text(at + 18, 16, text, "small")
+            at += 34 + LETTER * len(text)
 
 
 def _draw_axis(
@@ -211,7 +211,7 @@ def _place_moments(
     """Return the moments, each with the row of its words, so that none covers another's."""
     ends: list[float] = []
     placed = []
-    for moment in sorted(moments, key=lambda each: each.at_s):
+    for moment in sorted(moments, key=lambda item: item.at_s):
         began, ended = _compute_reach(moment, x(moment.at_s))
         free = (row for row, end in enumerate(ends) if end + 8 < began)
         row = next(free, len(ends))
@@ -233,9 +233,9 @@ def _draw_moment(moment: Moment, at: float, top: float) -> Element:
     return _draw_text(at + 4, top + 11, moment.told, "small")
 
 
-def round_step(wanted: float) -> float:
+def round_step(desired: float) -> float:
     """Return a round number of seconds that is not smaller, as far as there is one."""
-    return next((each for each in STEPS_S if each >= wanted), STEPS_S[-1])
+    return next((item for item in STEPS_S if item >= desired), STEPS_S[-1])
 
 
 def _format_moment(seconds: float) -> str:
@@ -250,5 +250,5 @@ def _format_class(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
-def _draw_text(x: float, y: float, told: str, class_: str | None, anchor: str = "start") -> Element:
-    return draw_text(x, y, told, text_anchor=anchor, class_=class_)
+def _draw_text(x: float, y: float, text: str, class_: str | None, anchor: str = "start") -> Element:
+    return draw_text(x, y, text, text_anchor=anchor, class_=class_)

@@ -29,29 +29,29 @@ Lines = list[list[str]]
 """Entries, each of one line or more."""
 
 
-def brief(seen: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> str:
+def brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> str:
     """Return a status for people, as short as it can be.
 
     Args:
-        seen: the site as it can be drawn, with the verdict and its claims.
+        result: the site as it can be drawn, with the verdict and its claims.
         notes: what must be known before all else: a drill, a run that did not end.
         screen: what it is shown on.
     """
-    first = "\n".join(format_opening(seen, notes, screen, MANY_WARNINGS)).splitlines()
-    differing = differences(seen.groups)
-    broken = [*_broken(seen, screen)]
-    if len(seen.groups) <= DRAWN:
-        below = [*broken, *_notes(seen.groups, differing, screen)]
+    first = "\n".join(format_opening(result, notes, screen, MANY_WARNINGS)).splitlines()
+    differing = differences(result.groups)
+    broken = [*_broken(result, screen)]
+    if len(result.groups) <= DRAWN:
+        below = [*broken, *_notes(result.groups, differing, screen)]
         for short in (False, True):
-            picture = draw_picture(seen, screen, brief=short).splitlines()
+            picture = draw_picture(result, screen, brief=short).splitlines()
             for blank in ([""], []):
                 room = LINES - len(first) - len(picture) - 2 * len(blank)
                 if room >= min(_height(below), AT_LEAST):
                     return _joined([*first, *blank, *picture], blank, below, room)
-    groups = [*_group_lines(seen.groups, differing, screen)]
-    hubs = [line for hub in seen.hubs for line in hub_line(seen, hub, screen)]
-    kept = min(_height(broken), AT_LEAST)
-    room = LINES - len(first) - len(hubs) - kept
+    groups = [*_group_lines(result.groups, differing, screen)]
+    hubs = [line for hub in result.hubs for line in hub_line(result, hub, screen)]
+    count = min(_height(broken), AT_LEAST)
+    room = LINES - len(first) - len(hubs) - count
     blank = [""] if room > _height(groups) + 1 else []
     lines = [*first, *blank, *_folded(groups, room - 2 * len(blank), "group"), *hubs]
     return _joined(lines, blank, broken, LINES - len(lines) - len(blank))
@@ -69,42 +69,42 @@ def _folded(entries: Lines, room: int, noun: str = "") -> list[str]:
     """Return as many entries as there is room for, and how many more there are."""
     if _height(entries) <= room:
         return [line for entry in entries for line in entry]
-    shown: list[str] = []
+    lines: list[str] = []
     for count, entry in enumerate(entries):
-        if shown and len(shown) + len(entry) > room - 1:
+        if lines and len(lines) + len(entry) > room - 1:
             more = len(entries) - count
             what = format_count(more, f"more {noun}") if noun else f"{more} more"
-            return [*shown, f"{'':11}and {what}: {DETAILS}"]
-        shown += entry[: max(room - 1, 1)]
-    return shown
+            return [*lines, f"{'':11}and {what}: {DETAILS}"]
+        lines += entry[: max(room - 1, 1)]
+    return lines
 
 
 def _height(entries: Lines) -> int:
     return sum(map(len, entries))
 
 
-def _broken(seen: Picture, screen: Screen) -> Iterator[list[str]]:
+def _broken(picture: Picture, screen: Screen) -> Iterator[list[str]]:
     """Yield what does not hold, each once: of the path in use, then of the other."""
-    shown: set[str] = set()
-    for group in seen.groups:
-        claims = [claim for claim in group.sample.health.claims if _is_bad(claim)]
-        entries = [(claim.status, claim.message) for claim in claims]
+    names: set[str] = set()
+    for group in picture.groups:
+        conditions = [condition for condition in group.sample.health.claims if _is_bad(condition)]
+        entries = [(condition.status, condition.message) for condition in conditions]
         entries += [(ConditionStatus.FAILS, wrong.why) for wrong in beside(group)]
         for verdict, seen_text in entries:
-            if seen_text not in shown:
-                shown.add(seen_text)
+            if seen_text not in names:
+                names.add(seen_text)
                 more = _more(group, seen_text)
                 yield [*marked(verdict, seen_text + more, screen)]
-    for claim in seen.health.readiness:
-        if _is_bad(claim) and claim.message not in shown:
-            shown.add(claim.message)
-            yield [*marked(claim.status, claim.message, screen)]
-    for name, claim in seen.health.left_out.items():
-        yield [*marked(claim.status, f"leaves out {name}: {claim.message}", screen)]
+    for checked in picture.health.readiness:
+        if _is_bad(checked) and checked.message not in names:
+            names.add(checked.message)
+            yield [*marked(checked.status, checked.message, screen)]
+    for name, checked in picture.health.left_out.items():
+        yield [*marked(checked.status, f"leaves out {name}: {checked.message}", screen)]
 
 
-def _is_bad(claim: Condition) -> bool:
-    return claim.status is not ConditionStatus.HOLDS
+def _is_bad(condition: Condition) -> bool:
+    return condition.status is not ConditionStatus.HOLDS
 
 
 def _more(group: SpokeGroup, problem: str) -> str:
@@ -112,7 +112,7 @@ def _more(group: SpokeGroup, problem: str) -> str:
     others = [
         spoke
         for spoke in group.spokes[1:]
-        if not any(claim.message == problem for claim in spoke.health.claims)
+        if not any(condition.message == problem for condition in spoke.health.claims)
     ]
     return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
 

@@ -57,17 +57,17 @@ def find_changes(
     new = {**dict(_iter_facts(after)), **dict(_iter_notes(notes[1]))}
     keys = [*new, *(key for key in old if key not in new)]
     return tuple(
-        StatusChange(key[0], key[1], told)
+        StatusChange(key[0], key[1], text)
         for key in keys
-        if (told := _describe_change(key[2], old.get(key), new.get(key)))
+        if (text := _describe_change(key[2], old.get(key), new.get(key)))
     )
 
 
-def format_changes(found: Sequence[StatusChange]) -> list[str]:
+def format_changes(changes: Sequence[StatusChange]) -> list[str]:
     """Return changes in words, a line each; many of one kind in one line."""
     alike: dict[tuple[str, str], list[str]] = {}
-    for each in found:
-        alike.setdefault((each.part, each.what), []).append(each.subject)
+    for change in changes:
+        alike.setdefault((change.part, change.what), []).append(change.subject)
     lines: list[str] = []
     for (part, what), subjects in alike.items():
         noun = NOUNS.get(part.split("/")[0], "changes")
@@ -78,9 +78,9 @@ def format_changes(found: Sequence[StatusChange]) -> list[str]:
     return lines
 
 
-def list_parts(found: Sequence[StatusChange]) -> frozenset[str]:
+def list_parts(changes: Sequence[StatusChange]) -> frozenset[str]:
     """Which parts of the picture have changed."""
-    return frozenset(each.part for each in found)
+    return frozenset(change.part for change in changes)
 
 
 def _describe_change(about: str, old: str | None, new: str | None) -> str:
@@ -101,28 +101,28 @@ def _iter_notes(notes: Sequence[str]) -> Iterator[tuple[Key, str]]:
         yield ("site", "", first), SAID
 
 
-def _iter_facts(seen: Picture) -> Iterator[tuple[Key, str]]:
-    for spoke in seen.spokes:
+def _iter_facts(picture: Picture) -> Iterator[tuple[Key, str]]:
+    for spoke in picture.spokes:
         yield ("spokes", spoke.name, "path"), format_path(spoke.health.path)
         yield ("spokes", spoke.name, ""), HEALTH_WORD[spoke.health.healthy]
-    for hub in seen.hubs:
-        yield from _iter_hub_facts(seen, hub)
-    for spoke in seen.spokes:
+    for hub in picture.hubs:
+        yield from _iter_hub_facts(picture, hub)
+    for spoke in picture.spokes:
         for pair in spoke.pairs:
             for side in pair.sides:
                 yield from _iter_side_facts(pair.role, side)
-    for warning in seen.health.warnings:
+    for warning in picture.health.warnings:
         yield ("site", "", warning), SAID
 
 
-def _iter_hub_facts(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
+def _iter_hub_facts(picture: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
     part, gateway = f"hub/{hub.role}", hub.gateway
     for name, read in ((hub.name, hub.network), (gateway.name, gateway.found)):
         yield (part, name, ""), read.provisioning_state if read else "not read"
-    for each in seen.remote_prefixes:
-        mark = each.get_learned(hub.role).condition.mark
-        yield (part, f"{gateway.name}: {each.prefix}", ""), LEARNED.get(mark, "unknown")
-    for connection in (each.found for each in gateway.connections):
+    for remote_prefix in picture.remote_prefixes:
+        mark = remote_prefix.get_learned(hub.role).condition.mark
+        yield (part, f"{gateway.name}: {remote_prefix.prefix}", ""), LEARNED.get(mark, "unknown")
+    for connection in (connection_picture.found for connection_picture in gateway.connections):
         yield (part, f"connection {connection.name}", ""), connection.status.value or "unknown"
         circuit = connection.known_circuit
         if circuit is not None:
@@ -140,13 +140,13 @@ def _iter_hub_facts(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]
 
 def _iter_side_facts(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
     part, subject = f"peerings/{role}", f"{side.owner}/{side.name}"
-    found = side.found
-    if found is None:
+    peering = side.found
+    if peering is None:
         unknown = side.condition.mark is Mark.UNKNOWN
         yield (part, subject, ""), "unknown" if unknown else "not there"
         return
-    yield (part, subject, ""), f"{found.state}, {found.sync_level or 'sync level unknown'}"
-    if found.provisioning_state != "Succeeded":
-        yield (part, subject, "provisioning"), found.provisioning_state or "unknown"
-    for flag, value in asdict(found.flags).items():
+    yield (part, subject, ""), f"{peering.state}, {peering.sync_level or 'sync level unknown'}"
+    if peering.provisioning_state != "Succeeded":
+        yield (part, subject, "provisioning"), peering.provisioning_state or "unknown"
+    for flag, value in asdict(peering.flags).items():
         yield (part, subject, FLAG_LABELS[flag]), "on" if value else "off"

@@ -16,34 +16,34 @@ TOOLS = {
 }
 
 
-def format_text(found: IacDrift) -> str:
+def format_text(drift: IacDrift) -> str:
     """Return the warning for people."""
-    names = join_names([get_last_name(each) for each in found.differing], 4)
-    count = format_count(len(found.differing), "peering")
+    names = join_names([get_last_name(name) for name in drift.differing], 4)
+    count = format_count(len(drift.differing), "peering")
     return (
-        f"WARNING: {TOOLS[found.managed_by]} would undo this: {count} "
-        f"differ from on_expressroute ({names}). Hold it back{_format_take_over(found)}."
+        f"WARNING: {TOOLS[drift.managed_by]} would undo this: {count} "
+        f"differ from on_expressroute ({names}). Hold it back{_format_take_over(drift)}."
     )
 
 
-def build_data(found: IacDrift) -> dict[str, Any]:
+def build_data(drift: IacDrift) -> dict[str, Any]:
     """Return the warning as plain data."""
     return {
-        "managed_by": found.managed_by,
-        "differing": list(found.differing),
-        "warning": format_text(found),
-        "command": _get_command(found),
+        "managed_by": drift.managed_by,
+        "differing": list(drift.differing),
+        "warning": format_text(drift),
+        "command": _get_command(drift),
     }
 
 
-def _format_take_over(found: IacDrift) -> str:
-    if found.managed_by == NETWORK_MANAGER:
+def _format_take_over(drift: IacDrift) -> str:
+    if drift.managed_by == NETWORK_MANAGER:
         return ""
-    return f", or take over what {_get_command(found)} prints"
+    return f", or take over what {_get_command(drift)} prints"
 
 
-def _get_command(found: IacDrift) -> str:
+def _get_command(drift: IacDrift) -> str:
     """Return what prints the peerings as they are."""
-    if found.managed_by == NETWORK_MANAGER:
+    if drift.managed_by == NETWORK_MANAGER:
         return "az network manager list-effective-connectivity-config"
-    return f"erfailover export {found.managed_by}"
+    return f"erfailover export {drift.managed_by}"

@@ -35,20 +35,20 @@ def build_data(state: DrillState) -> dict[str, Any]:
 
 def format_circuits(circuits: Circuits, screen: Screen = PLAIN) -> str:
     """Return what a gateway hangs on, for people; empty if it has no connection."""
-    unread = [claim for claim in check_circuits(circuits) if claim.status == "UNKNOWN"]
-    lines = ["  " + format_verdict(claim.status, claim.message) for claim in unread]
+    unread = [condition for condition in check_circuits(circuits) if condition.status == "UNKNOWN"]
+    lines = ["  " + format_verdict(condition.status, condition.message) for condition in unread]
     rows = []
-    for each in circuits.connections.value or ():
-        found = each.known_circuit
+    for connection in circuits.connections.value or ():
+        circuit = connection.known_circuit
         rows.append(
             (
-                each.name,
-                each.type,
-                each.status.value,
-                found.name if found else get_last_name(each.circuit_id or "") or None,
-                found.peering_location if found else None,
-                f"{found.circuit_state}, {found.provider_state}" if found else None,
-                found.peering_state if found else None,
+                connection.name,
+                connection.type,
+                connection.status.value,
+                circuit.name if circuit else get_last_name(connection.circuit_id or "") or None,
+                circuit.peering_location if circuit else None,
+                f"{circuit.circuit_state}, {circuit.provider_state}" if circuit else None,
+                circuit.peering_state if circuit else None,
             )
         )
     headings = ("connection", "type", "status", "circuit", "location", "circuit state", "peering")
@@ -60,18 +60,18 @@ def format_circuits(circuits: Circuits, screen: Screen = PLAIN) -> str:
 
 def build_circuits_data(circuits: Mapping[Role, Circuits]) -> dict[str, list[dict[str, Any]]]:
     """Return the connections of each gateway as plain data, by the gateway's role."""
-    return {str(role): [*_build_connections(each)] for role, each in circuits.items()}
+    return {str(role): [*_build_connections(circuit)] for role, circuit in circuits.items()}
 
 
 def _build_connections(circuits: Circuits) -> Iterator[dict[str, Any]]:
-    for each in circuits.connections.value or ():
-        circuit = each.known_circuit
+    for connection in circuits.connections.value or ():
+        circuit = connection.known_circuit
         yield {
-            "id": each.id,
-            "name": each.name,
-            "type": each.type,
-            "provisioning_state": each.provisioning_state,
-            "status": each.status.value,
+            "id": connection.id,
+            "name": connection.name,
+            "type": connection.type,
+            "provisioning_state": connection.provisioning_state,
+            "status": connection.status.value,
             "circuit": {
                 "id": circuit.id,
                 "peering_location": circuit.peering_location or None,
@@ -85,7 +85,7 @@ def _build_connections(circuits: Circuits) -> Iterator[dict[str, Any]]:
             else None,
             "unknown": [
                 reading.unknown
-                for reading in (each.status, each.circuit)
+                for reading in (connection.status, connection.circuit)
                 if reading is not None and reading.unknown
             ],
         }

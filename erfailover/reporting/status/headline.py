@@ -23,9 +23,9 @@ def format_headline(health: Health, *, drill: bool = False) -> str:
         drill: whether a drill is known to run, which is a reason to keep calm.
     """
     by_path: dict[str, list[SpokeHealth]] = {}
-    for each in health.spokes:
-        by_path.setdefault(each.path, []).append(each)
-    (path, most), *others = sorted(by_path.items(), key=lambda found: -len(found[1]))
+    for spoke in health.spokes:
+        by_path.setdefault(spoke.path, []).append(spoke)
+    (path, most), *others = sorted(by_path.items(), key=lambda items: -len(items[1]))
     parts = [
         _describe_most(path, most),
         *(_describe_rest(where, spokes) for where, spokes in others),
@@ -36,7 +36,7 @@ def format_headline(health: Health, *, drill: bool = False) -> str:
 
 def format_names(spokes: Sequence[SpokeHealth]) -> str:
     """Their names; of many, the first and how many more."""
-    return join_names([each.name for each in spokes], NAMED)
+    return join_names([spoke.name for spoke in spokes], NAMED)
 
 
 def _format_subject(spokes: Sequence[SpokeHealth]) -> str:
@@ -61,12 +61,13 @@ def _describe_rest(path: str, spokes: Sequence[SpokeHealth]) -> str:
         return f"The path of {count} is unknown: {format_names(spokes)}."
     if path == "none":
         return f"{count} {verb} on NO path: {format_names(spokes)}."
-    return f"{count} {verb} on {format_path(path)} ({format_names(spokes)}); {_describe_health(spokes)}."
+    names = format_names(spokes)
+    return f"{count} {verb} on {format_path(path)} ({names}); {_describe_health(spokes)}."
 
 
 def _describe_health(spokes: Sequence[SpokeHealth]) -> str:
     """Whether the path works: for all of them, or for whom it does not."""
-    states = {each.healthy for each in spokes}
+    states = {spoke.healthy for spoke in spokes}
     if len(states) == 1:
         return HEALTH_WORD[states.pop()]
     return "; ".join(_list_exceptions(spokes))
@@ -74,9 +75,10 @@ def _describe_health(spokes: Sequence[SpokeHealth]) -> str:
 
 def _list_exceptions(spokes: Sequence[SpokeHealth]) -> Iterator[str]:
     for state in (False, None):
-        found = [each for each in spokes if each.healthy is state]
-        if found:
-            yield f"{len(found)} of {len(spokes)} {SHORT_HEALTH_WORD[state]}: {format_names(found)}"
+        spoke_healths = [spoke for spoke in spokes if spoke.healthy is state]
+        if spoke_healths:
+            count = f"{len(spoke_healths)} of {len(spokes)}"
+            yield f"{count} {SHORT_HEALTH_WORD[state]}: {format_names(spoke_healths)}"
 
 
 def _describe_readiness(health: Health) -> str:

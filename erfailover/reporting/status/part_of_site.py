@@ -27,14 +27,14 @@ def _unread(site: Site) -> Iterator[str]:
 
 
 def _followers(site: Site, observed: SiteSnapshot, health: Health) -> Iterator[str]:
-    counts = Counter(each.path for each in health.spokes)
+    counts = Counter(spoke.path for spoke in health.spokes)
     if not all(counts[path] for path in Path):
         return
     for target in Path:
         command = switch_to(target, site.chosen)
-        told = way_back(command, target, gates.refusals(site, observed, target))
+        text = way_back(command, target, gates.refusals(site, observed, target))
         spokes = format_count(counts[target.other], "spoke")
-        yield f"To move the rest to {format_path(target)} ({spokes}): {told}"
+        yield f"To move the rest to {format_path(target)} ({spokes}): {text}"
 
 
 def next_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
@@ -42,7 +42,7 @@ def next_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
 
     It moves the spokes to the other path if that is ready; otherwise it finds what is in the way.
     """
-    paths = {each.path for each in health.spokes if each.healthy is False}
+    paths = {spoke.path for spoke in health.spokes if spoke.healthy is False}
     if len(paths) != 1 or (path := paths.pop()) not in tuple(Path):
         return "erfailover doctor"
     target = Path(path).other

@@ -31,10 +31,10 @@ ALL = "erfailover status -o json"
 """What shows all of them."""
 
 
-def format_tables(seen: Picture, observed: SiteSnapshot, screen: Screen) -> Iterator[str]:
+def format_tables(picture: Picture, observed: SiteSnapshot, screen: Screen) -> Iterator[str]:
     """Every table, a blank line between them."""
-    yield format_peering_table(seen, screen)
-    prefixes = [each.prefix for each in seen.remote_prefixes]
+    yield format_peering_table(picture, screen)
+    prefixes = [remote_prefix.prefix for remote_prefix in picture.remote_prefixes]
     for gateway in observed.gateways.values():
         yield ""
         yield format_peer_table(gateway, screen)
@@ -42,31 +42,31 @@ def format_tables(seen: Picture, observed: SiteSnapshot, screen: Screen) -> Iter
         yield format_route_table(gateway, prefixes, screen)
 
 
-def format_peering_table(seen: Picture, screen: Screen) -> str:
+def format_peering_table(picture: Picture, screen: Screen) -> str:
     """Return the peerings of the spokes with either hub; of many, the troubled ones first."""
     sides = [
         side
-        for spoke in seen.spokes
+        for spoke in picture.spokes
         for pair in spoke.pairs
         for side in pair.sides
         if side.found or not side.condition.good
     ]
     if len(sides) > ROWS:
         sides.sort(key=lambda side: side.condition.rank)
-    shown = sides[:ROWS]
+    peering_sides = sides[:ROWS]
     several = len({side.name for side in sides}) < len(sides)
-    rows = [_format_peering_row(side, screen, owner=several) for side in shown]
-    wrong = any(not side.condition.good for side in shown)
+    rows = [_format_peering_row(side, screen, owner=several) for side in peering_sides]
+    wrong = any(not side.condition.good for side in peering_sides)
     headings = PEERING if wrong else PEERING[1:]
     drawn = format_table(
         "Peerings",
         headings,
-        [[row[each] for each in headings] for row in rows],
+        [[row[heading] for heading in headings] for row in rows],
         screen,
         names=("peering", "to"),
         spare=("to", "access", "sync"),
     )
-    return _cut(drawn, len(sides) - len(shown), _describe_hidden(sides))
+    return _cut(drawn, len(sides) - len(peering_sides), _describe_hidden(sides))
 
 
 def _describe_hidden(sides: Sequence[PeeringSide]) -> str:
@@ -79,15 +79,15 @@ def _format_peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> di
     mark, good = side.condition.mark, side.condition.good
     style = "" if good else screen.get_style(mark)
     absent = "not there" if mark is Mark.BROKEN else "unknown"
-    found = side.found
-    flags = asdict(found.flags).values() if found else (None,) * 4
+    peering = side.found
+    flags = asdict(peering.flags).values() if peering else (None,) * 4
     words = (None if flag is None else "yes" if flag else "no" for flag in flags)
     return {
         "": "" if good else Text(screen.get_sign(mark), style),
         "peering": Text(f"{side.owner}/{side.name}" if owner else side.name, style),
         "to": side.remote,
-        "state": Text(found.state if found else absent, style),
-        "sync": found.sync_level if found else None,
+        "state": Text(peering.state if peering else absent, style),
+        "sync": peering.sync_level if peering else None,
         **dict(zip(PEERING[-4:], words, strict=True)),
     }
 
@@ -102,16 +102,16 @@ def format_peer_table(gateway: Gateway, screen: Screen) -> str:
     headings = ["neighbor", *(["at"] if twice else []), "ASN", "state"]
     rows = [
         (
-            each.neighbor,
-            *([each.local_address] if twice else []),
-            each.asn,
-            Text(each.state, _get_colour(each.state == CONNECTED, screen)),
-            _connected_for(each),
-            each.routes_received,
-            each.messages_sent,
-            each.messages_received,
+            peer.neighbor,
+            *([peer.local_address] if twice else []),
+            peer.asn,
+            Text(peer.state, _get_colour(peer.state == CONNECTED, screen)),
+            _connected_for(peer),
+            peer.routes_received,
+            peer.messages_sent,
+            peer.messages_received,
         )
-        for each in peers
+        for peer in peers
     ]
     headings += ["connected for", "routes", "sent", "received"]
     return format_table(title, headings, rows, screen, spare=("received", "sent"))
@@ -144,34 +144,34 @@ def format_route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen
         return _unknown(title, gateway.learned_routes.unknown, screen)
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
-        wanted = build_table(prefixes)
+        desired = build_table(prefixes)
         networks = {route.network for route in routes}
-        needed = {each for each in networks if _is_within(each, wanted)}
+        needed = {network for network in networks if _is_within(network, desired)}
         routes.sort(key=lambda route: _rank(route, needed))
         others = sum(route.origin != OWN for route in routes)
-        shown = routes[: min(ROWS, max(others, FEW))]
+        rows = routes[: min(ROWS, max(others, FEW))]
     else:
-        shown = routes
+        rows = routes
     drawn = format_table(
         title,
         ("network", "next hop", "source peer", "origin", "AS path", "weight"),
         [
             (
-                each.network,
-                each.next_hop,
-                each.source_peer,
-                each.origin,
-                each.as_path,
-                each.weight,
+                route.network,
+                route.next_hop,
+                route.source_peer,
+                route.origin,
+                route.as_path,
+                route.weight,
             )
-            for each in shown
+            for route in rows
         ],
         screen,
         names=("AS path",),
         spare=("weight",),
     )
-    own = sum(route.origin == OWN for route in routes[len(shown) :])
-    return _cut(drawn, len(routes) - len(shown), f"{own} of origin Network")
+    own = sum(route.origin == OWN for route in routes[len(rows) :])
+    return _cut(drawn, len(routes) - len(rows), f"{own} of origin Network")
 
 
 def _rank(route: GatewayRoute, needed: Set[str]) -> int:
@@ -180,9 +180,9 @@ def _rank(route: GatewayRoute, needed: Set[str]) -> int:
     return 0 if route.network in needed else 1
 
 
-def _is_within(network: str, wanted: PrefixTable[IPv4Network, IPv4Network]) -> bool:
+def _is_within(network: str, prefixes: PrefixTable[IPv4Network, IPv4Network]) -> bool:
     prefix = parse_route_prefix(network)
-    return prefix is not None and next(wanted.iter_within(prefix), None) is not None
+    return prefix is not None and next(prefixes.iter_within(prefix), None) is not None
 
 
 def _cut(drawn: str, more: int, what: str) -> str:

@@ -30,7 +30,7 @@ from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""
-ROUTE_FIELDS = tuple(each.name for each in fields(GatewayRoute))
+ROUTE_FIELDS = tuple(field.name for field in fields(GatewayRoute))
 """What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
 MANY_WARNINGS = 2
 """This many warnings are shown in brief; of more, how many."""
@@ -49,11 +49,11 @@ def build_data(site: Site, observed: SiteSnapshot, health: Health) -> dict[str, 
         "hold_time": health.hold_time or None,
         "warnings": list(health.warnings),
         "gateways": [
-            _build_gateway_data(each)
-            for each in (*observed.gateways.values(), *chain(*observed.beside.values()))
+            _build_gateway_data(gateway)
+            for gateway in (*observed.gateways.values(), *chain(*observed.beside.values()))
         ],
         "peerings": [
-            _build_peering_data(each, observed) for each in _list_peerings(site, observed)
+            _build_peering_data(peering, observed) for peering in _list_peerings(site, observed)
         ],
         "spokes": [
             {
@@ -80,10 +80,10 @@ def _build_gateway_data(gateway: Gateway) -> dict[str, Any]:
         "sku": gateway.sku,
         "active_active": gateway.active_active,
         "provisioning_state": gateway.provisioning_state,
-        "peers": [asdict(each) for each in gateway.peers.value or ()],
+        "peers": [asdict(peer) for peer in gateway.peers.value or ()],
         "learned_routes": [
-            {name: getattr(each, name) for name in ROUTE_FIELDS}
-            for each in gateway.learned_routes.value or ()
+            {name: getattr(route, name) for name in ROUTE_FIELDS}
+            for route in gateway.learned_routes.value or ()
         ],
         "unknown": [
             reading.unknown
@@ -95,7 +95,7 @@ def _build_gateway_data(gateway: Gateway) -> dict[str, Any]:
 
 def _list_peerings(site: Site, observed: SiteSnapshot) -> list[Peering]:
     ids = [peering_id for spoke in site.spokes for peering_id in site.list_peering_ids(spoke)]
-    return [found for found in map(observed.get_peering, ids) if found]
+    return [peering for peering in map(observed.get_peering, ids) if peering]
 
 
 def _build_peering_data(peering: Peering, observed: SiteSnapshot) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _build_peering_data(peering: Peering, observed: SiteSnapshot) -> dict[str, A
 
 
 def details(
-    seen: Picture,
+    picture: Picture,
     observed: SiteSnapshot,
     notes: Sequence[str] = (),
     screen: Screen = PLAIN,
@@ -119,55 +119,55 @@ def details(
     """Return a whole status for people: verdict, picture, what they rest on, and the tables.
 
     Args:
-        seen: the site as it can be drawn, with the verdict and its claims.
+        picture: the site as it can be drawn, with the verdict and its claims.
         observed: with the gateways' tables.
         notes: what must be known before all else: a drill, a run that did not end.
         screen: what it is shown on.
     """
     return "\n".join(
         [
-            *format_opening(seen, notes, screen),
+            *format_opening(picture, notes, screen),
             "",
-            draw_picture(seen, screen),
+            draw_picture(picture, screen),
             "",
-            *_format_groups(seen, screen),
+            *_format_groups(picture, screen),
             "",
-            *tables.format_tables(seen, observed, screen),
+            *tables.format_tables(picture, observed, screen),
         ]
     )
 
 
 def format_opening(
-    seen: Picture, notes: Sequence[str], screen: Screen, most: int | None = None
+    picture: Picture, notes: Sequence[str], screen: Screen, most: int | None = None
 ) -> Iterator[str]:
     """Yield the first lines: the verdict, what must be known before all else, the warnings.
 
     Args:
-        seen: the site.
+        picture: the site.
         notes: what must be known before all else.
         screen: what they are shown on.
         most: how many warnings are shown; None for all.
     """
-    health = seen.health
+    health = picture.health
     good = health.healthy and health.ready is ConditionStatus.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
-    told = "\n".join(_wrapped(format_headline(health, drill=seen.drill_runs), screen))
-    yield screen.apply_style(told, "bold " + COLOUR[mark].removeprefix("bold "))
+    message = "\n".join(_wrapped(format_headline(health, drill=picture.drill_runs), screen))
+    yield screen.apply_style(message, "bold " + COLOUR[mark].removeprefix("bold "))
     for note in notes:
-        for each in note.splitlines():
-            text = each.lstrip(" *")
-            yield from wrap(text, screen.width, each[: len(each) - len(text)])
+        for line in note.splitlines():
+            text = line.lstrip(" *")
+            yield from wrap(text, screen.width, line[: len(line) - len(text)])
     if most is None:
-        for each in health.warnings:
-            yield from wrap(each, screen.width, "  warning  ")
+        for line in health.warnings:
+            yield from wrap(line, screen.width, "  warning  ")
     else:  # not to be typed: of a name that is too long, the middle can be left out
-        for each in limit_lines(health.warnings, most):
-            yield from _wrapped(each, screen, "  warning  ")
+        for line in limit_lines(health.warnings, most):
+            yield from _wrapped(line, screen, "  warning  ")
 
 
-def _format_groups(seen: Picture, screen: Screen) -> Iterator[str]:
-    told = differences(seen.groups)
-    for group, difference in list(zip(seen.groups, told, strict=True))[:GROUPS]:
+def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
+    names = differences(picture.groups)
+    for group, difference in list(zip(picture.groups, names, strict=True))[:GROUPS]:
         spoke = group.sample.health
         yield from _wrapped(f"{_describe_group(group)}:", screen)
         if difference:
@@ -177,14 +177,14 @@ def _format_groups(seen: Picture, screen: Screen) -> Iterator[str]:
             yield from marked(ConditionStatus.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
-    if len(seen.groups) > GROUPS:
-        yield f"... and {len(seen.groups) - GROUPS} groups more: erfailover status -o json"
-    if seen.health.other is not None:
-        yield f"{format_path(seen.health.other)}, if switched to:"
-        yield from format_claims(seen.health.readiness, screen)
-        yield from _format_left_out(seen.health, screen)
-    if seen.health.hold_time:
-        yield from _wrapped(seen.health.hold_time, screen, "  ")
+    if len(picture.groups) > GROUPS:
+        yield f"... and {len(picture.groups) - GROUPS} groups more: erfailover status -o json"
+    if picture.health.other is not None:
+        yield f"{format_path(picture.health.other)}, if switched to:"
+        yield from format_claims(picture.health.readiness, screen)
+        yield from _format_left_out(picture.health, screen)
+    if picture.health.hold_time:
+        yield from _wrapped(picture.health.hold_time, screen, "  ")
 
 
 def _wrapped(text: str, screen: Screen, first: str = "") -> list[str]:
@@ -193,9 +193,11 @@ def _wrapped(text: str, screen: Screen, first: str = "") -> list[str]:
 
 def _format_left_out(health: Health, screen: Screen) -> Iterator[str]:
     """Yield the spokes that a switch would leave out, a line each."""
-    for name, claim in list(health.left_out.items())[:GROUPS]:
-        remedy = f" {claim.remedy}" if claim.remedy else ""
-        yield from marked(claim.status, f"leaves out {name}: {claim.message}.{remedy}", screen)
+    for name, condition in list(health.left_out.items())[:GROUPS]:
+        remedy = f" {condition.remedy}" if condition.remedy else ""
+        yield from marked(
+            condition.status, f"leaves out {name}: {condition.message}.{remedy}", screen
+        )
     if len(health.left_out) > GROUPS:
         more = f"and {len(health.left_out) - GROUPS} more: erfailover status -o json"
         yield from marked(ConditionStatus.FAILS, more, screen)
@@ -213,31 +215,33 @@ def _describe_group(group: SpokeGroup) -> str:
 def beside(group: SpokeGroup) -> Iterator[Assessment]:
     """Yield what is wrong with peerings that the verdict does not look at."""
     bad = [
-        each.message
-        for each in group.sample.health.claims
-        if each.status is not ConditionStatus.HOLDS
+        condition.message
+        for condition in group.sample.health.claims
+        if condition.status is not ConditionStatus.HOLDS
     ]
     for pair in group.sample.pairs:
         for side in pair.sides:
-            if side.condition.mark is Mark.BROKEN and not any(side.name in told for told in bad):
+            if side.condition.mark is Mark.BROKEN and not any(side.name in text for text in bad):
                 yield side.condition
 
 
-def format_claims(claims: Sequence[Condition], screen: Screen) -> Iterator[str]:
+def format_claims(conditions: Sequence[Condition], screen: Screen) -> Iterator[str]:
     """Claims, a line each; of many of one name that hold, the first and how many more."""
-    for (_, verdict), same in groupby(claims, key=lambda each: (each.name, each.status)):
-        found = list(same)
-        shown = found if len(found) <= ALIKE else found[: ALIKE - 1]
-        for claim in shown:
-            yield from marked(verdict, claim.message, screen)
-        if len(found) > len(shown):
-            more = f"and {len(found) - len(shown)} more like this"
+    for (_, verdict), same in groupby(
+        conditions, key=lambda condition: (condition.name, condition.status)
+    ):
+        rows = list(same)
+        items = rows if len(rows) <= ALIKE else rows[: ALIKE - 1]
+        for checked in items:
+            yield from marked(verdict, checked.message, screen)
+        if len(rows) > len(items):
+            more = f"and {len(rows) - len(items)} more like this"
             yield from marked(verdict, more, screen)
 
 
-def marked(verdict: ConditionStatus, told: str, screen: Screen) -> Iterator[str]:
+def marked(verdict: ConditionStatus, text: str, screen: Screen) -> Iterator[str]:
     """Yield what was seen, in lines behind the word of its verdict."""
-    first, *more = _wrapped(told, screen, " " * 11)
+    first, *more = _wrapped(text, screen, " " * 11)
     word = screen.apply_style(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])
     yield f"  {word}  {first.strip()}"
     yield from more

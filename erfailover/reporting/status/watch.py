@@ -57,57 +57,57 @@ class Page:
     failure: str | None = None
 
 
-def render_page(shown: Page, now: str, screen: Screen, height: int | None = None) -> str:
+def render_page(page: Page, now: str, screen: Screen, height: int | None = None) -> str:
     """Return the whole page.
 
     Args:
-        shown: what is known.
+        page: what is known.
         now: what goes on at the moment: ``next in 12 s``.
         screen: what it is shown on.
         height: how many lines there are; None for as many as needed.
     """
-    first, *rest = format_opening(shown.seen, shown.notes, screen)
-    read = f"read at {shown.seen.taken_at[11:19]} UTC, took {format_duration(shown.took_s)}"
-    where = heading(shown.context, screen)
+    first, *rest = format_opening(page.seen, page.notes, screen)
+    read = f"read at {page.seen.taken_at[11:19]} UTC, took {format_duration(page.took_s)}"
+    where = heading(page.context, screen)
     lines = [*where.splitlines(), *first.splitlines()]
     lines.append(screen.apply_style(cut(f"{read}; {now}", screen.width, screen), "dim"))
-    if shown.failure:
-        told = cut(f"the reading after that failed: {shown.failure}", screen.width, screen)
-        lines.append(screen.apply_style(told, "bold red"))
-    lines += [line for each in rest for line in each.splitlines()]
-    lines += ["", *draw_picture(shown.seen, screen, list_parts(shown.changed)).splitlines(), ""]
-    room = len(shown.events) if height is None else max(height - len(lines) - 2, AT_LEAST)
-    return "\n".join([*lines, *_format_events(shown, room, screen)])
+    if page.failure:
+        text = cut(f"the reading after that failed: {page.failure}", screen.width, screen)
+        lines.append(screen.apply_style(text, "bold red"))
+    lines += [line for name in rest for line in name.splitlines()]
+    lines += ["", *draw_picture(page.seen, screen, list_parts(page.changed)).splitlines(), ""]
+    room = len(page.events) if height is None else max(height - len(lines) - 2, AT_LEAST)
+    return "\n".join([*lines, *_format_events(page, room, screen)])
 
 
-def _format_events(shown: Page, room: int, screen: Screen) -> list[str]:
+def _format_events(page: Page, room: int, screen: Screen) -> list[str]:
     """Return what was noticed, the newest first; of this reading's marked."""
-    if not shown.events:
+    if not page.events:
         return ["Nothing has changed so far."]
     lines = ["Changes, the newest first (UTC):"]
-    for event in reversed(shown.events[-room:]):
-        latest = event.at == shown.seen.taken_at
-        told = cut(f"{'*' if latest else ' '} {event.time}  {event.text}", screen.width, screen)
-        lines.append(screen.apply_style(told, "bold") if latest else told)
+    for event in reversed(page.events[-room:]):
+        latest = event.at == page.seen.taken_at
+        text = cut(f"{'*' if latest else ' '} {event.time}  {event.text}", screen.width, screen)
+        lines.append(screen.apply_style(text, "bold") if latest else text)
     return lines
 
 
-def list_first_events(shown: Page) -> list[Event]:
+def list_first_events(page: Page) -> list[Event]:
     """How a watch without a terminal begins: the verdict, and what must be known besides."""
-    at = shown.seen.taken_at
-    told = [format_headline(shown.seen.health, drill=shown.seen.drill_runs)]
-    told += [note.splitlines()[0].lstrip("* ") for note in shown.notes]
-    told += [f"warning: {each}" for each in shown.seen.health.warnings]
-    return [Event(at, each) for each in told]
+    at = page.seen.taken_at
+    lines = [format_headline(page.seen.health, drill=page.seen.drill_runs)]
+    lines += [note.splitlines()[0].lstrip("* ") for note in page.notes]
+    lines += [f"warning: {warning}" for warning in page.seen.health.warnings]
+    return [Event(at, name) for name in lines]
 
 
-def list_events(before: Page, after: Page, found: Sequence[StatusChange]) -> list[Event]:
+def list_events(before: Page, after: Page, changes: Sequence[StatusChange]) -> list[Event]:
     """Return what changed since the last reading; the verdict itself last, if it is new."""
     at = after.seen.taken_at
-    told = format_changes(found)
+    lines = format_changes(changes)
     old, new = (
-        format_headline(each.seen.health, drill=each.seen.drill_runs) for each in (before, after)
+        format_headline(page.seen.health, drill=page.seen.drill_runs) for page in (before, after)
     )
     if old != new:
-        told.append(new)
-    return [Event(at, each) for each in told]
+        lines.append(new)
+    return [Event(at, name) for name in lines]

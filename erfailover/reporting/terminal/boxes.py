@@ -59,8 +59,8 @@ def draw_box(
     kinds = (STRONG if strong else LIGHT) if screen.drawing else (ASCII_STRONG if strong else ASCII)
     upper_left, across, upper_right, side, lower_left, lower_right = kinds
     style = "bold" if screen.colour and strong else ""
-    told = f" {cut(title, width - 4, screen)} "
-    rows = [Text(f"{upper_left}{told}{across * (width - 2 - len(told))}{upper_right}", style)]
+    text = f" {cut(title, width - 4, screen)} "
+    rows = [Text(f"{upper_left}{text}{across * (width - 2 - len(text))}{upper_right}", style)]
     blank = [Text("")] * max(height - 2 - len(content), 0)
     for line in (*content, *blank):
         inner = line.copy()

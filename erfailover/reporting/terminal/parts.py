@@ -47,25 +47,25 @@ class LinkLabel:
 
 
 def draw_spokes(
-    seen: Picture, width: int, rows: int, screen: Screen, changed: Set[str]
+    picture: Picture, width: int, rows: int, screen: Screen, changed: Set[str]
 ) -> list[Text]:
     """Return the lines of the spokes' box: one spoke in full, or groups in the same condition."""
     star = f" {CHANGED}" if "spokes" in changed else ""
-    if len(seen.spokes) == 1:
-        return [*_draw_spoke(seen, width, screen, star)]
-    found: list[Text] = []
-    for shown, group in enumerate(seen.groups):
+    if len(picture.spokes) == 1:
+        return [*_draw_spoke(picture, width, screen, star)]
+    texts: list[Text] = []
+    for count, group in enumerate(picture.groups):
         drawn = [*_draw_group(group, width, screen)]
-        left = len(seen.groups) - shown
-        if len(found) + len(drawn) > rows - (1 if left > 1 else 0) - (1 if star else 0):
-            found.append(Text(cut(f"and {left} more groups", width, screen)))
+        left = len(picture.groups) - count
+        if len(texts) + len(drawn) > rows - (1 if left > 1 else 0) - (1 if star else 0):
+            texts.append(Text(cut(f"and {left} more groups", width, screen)))
             break
-        found += drawn
-    return found + ([Text(f"{CHANGED} changed")] if star else [])
+        texts += drawn
+    return texts + ([Text(f"{CHANGED} changed")] if star else [])
 
 
-def _draw_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
-    spoke = seen.spokes[0]
+def _draw_spoke(picture: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
+    spoke = picture.spokes[0]
     health = spoke.health
     yield Text(cut_middle(spoke.virtual_network, width - len(star), screen.dots) + star)
     for line in _prefix_lines(list(map(str, spoke.prefixes)), PREFIXES + 1, width):
@@ -98,7 +98,7 @@ def format_hub_title(hub: HubPicture, width: int, screen: Screen) -> str:
 
 
 def draw_hub(
-    seen: Picture,
+    picture: Picture,
     hub: HubPicture,
     width: int,
     screen: Screen,
@@ -112,22 +112,22 @@ def draw_hub(
     """
     gateway = hub.gateway
     star = f" {CHANGED}" if f"hub/{hub.role}" in changed else ""
-    told: list[tuple[Mark, str]] = []
+    rows: list[tuple[Mark, str]] = []
     if not hub.condition.good:
         state = f"VNet {hub.network.provisioning_state}" if hub.network else "VNet: not read"
-        told.append((hub.condition.mark, state))
+        rows.append((hub.condition.mark, state))
     name = _format_gateway(gateway)
     sound = _get_gateway_mark(gateway) is Mark.SOUND
     if brief and sound and len(f"{screen.get_sign(Mark.SOUND)} {name}{star}") > width:
         name = gateway.name
-    told.append((_get_gateway_mark(gateway), name + star))
-    lines = [line for each in told for line in wrap_signed(*each, width, screen)]
-    if found := gateway.found:
-        kind = " ".join(filter(None, (found.type, found.sku)))
-        extra = ", active-active" if found.active_active else ""
+    rows.append((_get_gateway_mark(gateway), name + star))
+    lines = [line for pair in rows for line in wrap_signed(*pair, width, screen)]
+    if result := gateway.found:
+        kind = " ".join(filter(None, (result.type, result.sku)))
+        extra = ", active-active" if result.active_active else ""
         if not brief:
             lines += _indent(kind + extra, width, screen)
-    for mark, text in (*_describe_connections(gateway), *_describe_learned(seen, hub.role)):
+    for mark, text in (*_describe_connections(gateway), *_describe_learned(picture, hub.role)):
         lines += wrap_signed(mark, text, width, screen)
     return lines + [Text("")] * (3 - len(lines))
 
@@ -151,26 +151,30 @@ def _describe_connections(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]
     """Its tunnels and circuits, in one line."""
     expressroute = gateway.found is not None and gateway.found.type == EXPRESSROUTE
     what = "circuit" if expressroute else "tunnel"
-    found = gateway.connections
-    wrong = find_worst(each.condition for each in found)
+    connection_pictures = gateway.connections
+    wrong = find_worst(connection_picture.condition for connection_picture in connection_pictures)
     if wrong is None:
         return
-    marks = Counter(each.condition.mark for each in found)
-    many = f"{len(found)} {what}s" if len(found) > 1 else what
+    marks = Counter(connection_picture.condition.mark for connection_picture in connection_pictures)
+    many = f"{len(connection_pictures)} {what}s" if len(connection_pictures) > 1 else what
     if wrong.mark is Mark.SOUND:
         yield Mark.SOUND, f"{many} up"
     elif wrong.mark is Mark.UNKNOWN:
-        yield Mark.UNKNOWN, f"{many}: not all known" if len(found) > 1 else f"{what}: unknown"
-    elif len(found) == 1:
+        yield (
+            Mark.UNKNOWN,
+            f"{many}: not all known" if len(connection_pictures) > 1 else f"{what}: unknown",
+        )
+    elif len(connection_pictures) == 1:
         yield Mark.BROKEN, f"{what} NOT up"
     else:
         yield Mark.BROKEN, f"{marks[Mark.BROKEN]} of {many} NOT up"
 
 
-def _describe_learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
+def _describe_learned(picture: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
     """Whether the gateway has learned what the spokes must reach, in one line."""
     learned = [
-        (each.prefix, each.get_learned(role).condition.mark) for each in seen.remote_prefixes
+        (remote_prefix.prefix, remote_prefix.get_learned(role).condition.mark)
+        for remote_prefix in picture.remote_prefixes
     ]
     marks = Counter(mark for _, mark in learned)
     what = f"{len(learned)} prefixes" if len(learned) > 1 else "".join(str(p) for p, _ in learned)
@@ -183,9 +187,9 @@ def _describe_learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
         yield Mark.SOUND, f"learned {what}"
 
 
-def describe_peerings(seen: Picture, role: Role, changed: Set[str]) -> LinkLabel:
+def describe_peerings(picture: Picture, role: Role, changed: Set[str]) -> LinkLabel:
     """Return the text for the peerings between the spokes and a hub."""
-    pairs = [spoke.get_pair(role) for spoke in seen.spokes]
+    pairs = [spoke.get_pair(role) for spoke in picture.spokes]
     used = sum(pair.active for pair in pairs)
     there = [pair for pair in pairs if any(side.found for side in pair.sides)]
     wrong = find_worst(pair.condition for pair in pairs)
@@ -203,18 +207,18 @@ def describe_peerings(seen: Picture, role: Role, changed: Set[str]) -> LinkLabel
 
 def describe_sessions(hub: HubPicture, changed: Set[str]) -> LinkLabel:
     """Return the text for the BGP sessions of a hub's gateway that lead out."""
-    found = hub.gateway.external_sessions
+    sessions = hub.gateway.external_sessions
     star = f" {CHANGED}" if f"sessions/{hub.role}" in changed else ""
     stroke = Stroke.STRONG if hub.active else Stroke.LIGHT
-    if not found:
+    if not sessions:
         return LinkLabel(f"BGP{star}", stroke, Mark.UNKNOWN, "unknown")
-    up = sum(each.condition.mark is Mark.SOUND for each in found)
-    above = "BGP" if len(found) == 1 else f"BGP {up}/{len(found)}"
-    if up == len(found):
+    up = sum(session.condition.mark is Mark.SOUND for session in sessions)
+    above = "BGP" if len(sessions) == 1 else f"BGP {up}/{len(sessions)}"
+    if up == len(sessions):
         return LinkLabel(above + star, stroke, Mark.SOUND, "up")
     if up:
         return LinkLabel(above + star, stroke, Mark.DEGRADED, "degraded")
-    wrong = find_worst(each.condition for each in found)
+    wrong = find_worst(session.condition for session in sessions)
     unknown = wrong is not None and wrong.mark is Mark.UNKNOWN
     if unknown:
         return LinkLabel(above + star, stroke, Mark.UNKNOWN, "unknown")
@@ -224,18 +228,18 @@ def describe_sessions(hub: HubPicture, changed: Set[str]) -> LinkLabel:
 def _format_count(mark: Mark, of: Sequence[Assessment]) -> str:
     """Return what is wrong, and with how many if there are many."""
     word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
-    count = sum(each.mark is mark for each in of)
+    count = sum(assessment.mark is mark for assessment in of)
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"
 
 
-def hub_line(seen: Picture, hub: HubPicture, screen: Screen) -> list[str]:
+def hub_line(picture: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     """Return what the picture has of a hub, in words: a line, or two on a narrow screen."""
     gateway, words = hub.gateway, describe_sessions(hub, frozenset())
     signs = [
         (_get_gateway_mark(gateway), _format_gateway(gateway).replace("  ", ", ")),
         *_describe_connections(gateway),
         (words.mark, f"{words.above} {words.below}"),
-        *_describe_learned(seen, hub.role),
+        *_describe_learned(picture, hub.role),
     ]
     mark = min((hub.condition.mark, *(mark for mark, _ in signs)), key=WORST_FIRST.index)
     text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in signs)}"
@@ -244,27 +248,29 @@ def hub_line(seen: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     return [screen.apply_style(line, screen.get_style(mark)) for line in lines]
 
 
-def has_shared_far_end(seen: Picture) -> bool:
+def has_shared_far_end(picture: Picture) -> bool:
     """Whether both hubs lead to the same."""
-    return bool(seen.far_ends) and all(len(each.roles) == len(Role) for each in seen.far_ends)
+    return bool(picture.far_ends) and all(
+        len(far_end.roles) == len(Role) for far_end in picture.far_ends
+    )
 
 
-def draw_far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
+def draw_far_end(picture: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
     """Return the lines of the far end's box: peers, their addresses, the prefixes behind them.
 
     If there is not room for all, who it is comes first, and the rest is counted.
     """
-    ends = [end for end in seen.far_ends if role in end.roles]
+    ends = [end for end in picture.far_ends if role in end.roles]
     lines = [line for end in ends for line in (*_who(end), *end.neighbors)] or ["unknown"]
-    prefixes = [str(each.prefix) for each in seen.remote_prefixes]
-    for each in seen.remote_prefixes:
-        lines += [str(each.prefix), *([f"  {each.name}"] if each.name else [])]
+    prefixes = [str(remote_prefix.prefix) for remote_prefix in picture.remote_prefixes]
+    for prefix in picture.remote_prefixes:
+        lines += [str(prefix.prefix), *([f"  {prefix.name}"] if prefix.name else [])]
     if len(lines) > rows or max(map(len, prefixes), default=0) > width:
         heads = [line for end in ends for line in _who(end, width)] or ["unknown"]
         room = max(rows - len(heads), 0)
         addresses = dict.fromkeys(address for end in ends for address in end.neighbors)
-        shown = _fit([*addresses], room - min(len(prefixes), 2), "addresses", width)
-        lines = [*heads, *shown, *_prefix_lines(prefixes, room - len(shown), width)]
+        items = _fit([*addresses], room - min(len(prefixes), 2), "addresses", width)
+        lines = [*heads, *items, *_prefix_lines(prefixes, room - len(items), width)]
     return [Text(cut_middle(line, width, screen.dots)) for line in lines[:rows]]
 
 
@@ -279,8 +285,8 @@ def _who(end: FarEnd, width: int = 0) -> list[str]:
     """Return who is at a far end; in one line if that fits into a width."""
     if end.asn is None or end.name.startswith("AS "):
         return [end.name]
-    both = f"{end.name}, AS {end.asn}"
-    return [both] if len(both) <= width else [end.name, f"AS {end.asn}"]
+    text = f"{end.name}, AS {end.asn}"
+    return [text] if len(text) <= width else [end.name, f"AS {end.asn}"]
 
 
 def _fit(lines: list[str], rows: int, what: str, width: int) -> list[str]:
@@ -302,11 +308,11 @@ def draw_legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
         Stroke.DOTTED: "not there",
     }
     drawn = "".join(row.plain for row in rows)
-    words = [f"{_get_stroke(each, screen)} {told}" for each, told in strokes.items()]
-    for mark, told in MARK_WORD.items():
+    words = [f"{_get_stroke(stroke, screen)} {text}" for stroke, text in strokes.items()]
+    for mark, message in MARK_WORD.items():
         sign = screen.get_sign(mark)
-        if f"{sign} " in drawn and sign != told:
-            words.append(f"{sign} {told}")
+        if f"{sign} " in drawn and sign != message:
+            words.append(f"{sign} {message}")
     if changed:
         words.append(f"{CHANGED} changed")
     return Text("  ".join(words), style="dim" if screen.colour else "")
@@ -325,7 +331,7 @@ def wrap_signed(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[T
     """Return a text after its sign, in as many lines as it needs."""
     first = f"{screen.get_sign(mark)} "
     lines = wrap(text, width, first, "  ", cut_words=True, dots=screen.dots)
-    return [Text(each, screen.get_style(mark)) for each in lines]
+    return [Text(line, screen.get_style(mark)) for line in lines]
 
 
 def _indent(text: str, width: int, screen: Screen) -> list[Text]:

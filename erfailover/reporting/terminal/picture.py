@@ -40,37 +40,37 @@ class Columns:
 
 
 def draw_picture(
-    seen: Picture, screen: Screen, changed: Set[str] = frozenset(), *, brief: bool = False
+    picture: Picture, screen: Screen, changed: Set[str] = frozenset(), *, brief: bool = False
 ) -> str:
     """Return the picture, as many columns wide as the screen, up to 120; with its legend.
 
     Args:
-        seen: what there is to draw.
+        picture: what there is to draw.
         screen: what it is shown on.
         changed: the keys of what is to be marked as changed; see ``changes``.
         brief: leave out the types of the gateways, which saves lines.
     """
     columns = Columns.from_width(screen.width)
-    hubs = [_draw_hub(seen, hub, columns, screen, changed, brief=brief) for hub in seen.hubs]
-    height = sum(len(each) for each in hubs)
-    content = parts.draw_spokes(seen, columns.side - 4, height - 2, screen, changed)
-    title = "spoke" if len(seen.spokes) == 1 else f"{len(seen.spokes)} spokes"
-    left = draw_box(title, content, columns.side, height, screen)
-    rights = _draw_far_ends(seen, [len(each) for each in hubs], columns, screen)
+    hubs = [_draw_hub(picture, hub, columns, screen, changed, brief=brief) for hub in picture.hubs]
+    height = sum(len(texts) for texts in hubs)
+    content = parts.draw_spokes(picture, columns.side - 4, height - 2, screen, changed)
+    title = "spoke" if len(picture.spokes) == 1 else f"{len(picture.spokes)} spokes"
+    remaining = draw_box(title, content, columns.side, height, screen)
+    rights = _draw_far_ends(picture, [len(texts) for texts in hubs], columns, screen)
     rows: list[Text] = []
-    for hub, drawn in zip(seen.hubs, hubs, strict=True):
-        inward = parts.describe_peerings(seen, hub.role, changed)
+    for hub, drawn in zip(picture.hubs, hubs, strict=True):
+        inward = parts.describe_peerings(picture, hub.role, changed)
         outward = parts.describe_sessions(hub, changed)
         top = len(rows)
         for number, row in enumerate(drawn):
-            before, after = left[top + number], rights[top + number]
+            before, after = remaining[top + number], rights[top + number]
             if number == LINK_AT:
                 before = join(before, inward.stroke, screen, at_end=True)
                 row = join(row, inward.stroke, screen, at_end=False, strong=hub.active)
                 row = join(row, outward.stroke, screen, at_end=True, strong=hub.active)
                 after = join(after, outward.stroke, screen, at_end=False)
             to, on = (
-                _draw_between(each, number, columns.link, screen) for each in (inward, outward)
+                _draw_between(label, number, columns.link, screen) for label in (inward, outward)
             )
             rows.append(Text.assemble(before, to, row, on, after))
     rows.append(parts.draw_legend(rows, screen, changed=bool(changed)))
@@ -99,7 +99,7 @@ def _centered(text: str, width: int) -> str:
 
 
 def _draw_hub(
-    seen: Picture,
+    picture: Picture,
     hub: HubPicture,
     columns: Columns,
     screen: Screen,
@@ -107,20 +107,22 @@ def _draw_hub(
     *,
     brief: bool,
 ) -> list[Text]:
-    content = parts.draw_hub(seen, hub, columns.hub - 4, screen, changed, brief=brief)
+    content = parts.draw_hub(picture, hub, columns.hub - 4, screen, changed, brief=brief)
     title = parts.format_hub_title(hub, columns.hub - 4, screen)
     return draw_box(title, content, columns.hub, 0, screen, strong=hub.active)
 
 
 def _draw_far_ends(
-    seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen
+    picture: Picture, heights: Sequence[int], columns: Columns, screen: Screen
 ) -> list[Text]:
     """Who is beyond: one box if both hubs lead to the same, otherwise one for each."""
-    if parts.has_shared_far_end(seen):
-        content = parts.draw_far_end(seen, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen)
+    if parts.has_shared_far_end(picture):
+        content = parts.draw_far_end(
+            picture, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen
+        )
         return draw_box("far end", content, columns.side, sum(heights), screen)
-    found: list[Text] = []
-    for hub, height in zip(seen.hubs, heights, strict=True):
-        content = parts.draw_far_end(seen, hub.role, columns.side - 4, height - 2, screen)
-        found += draw_box("far end", content, columns.side, height, screen)
-    return found
+    texts: list[Text] = []
+    for hub, height in zip(picture.hubs, heights, strict=True):
+        content = parts.draw_far_end(picture, hub.role, columns.side - 4, height - 2, screen)
+        texts += draw_box("far end", content, columns.side, height, screen)
+    return texts

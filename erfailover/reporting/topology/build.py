@@ -53,11 +53,11 @@ def build_picture(
             connections in the picture, and ``connections_unknown`` says so.
         drill: what is known of a drill.
     """
-    by_name = {each.name: each for each in health.spokes}
+    by_name = {spoke.name: spoke for spoke in health.spokes}
     spokes = tuple(
         build_spoke_picture(site, observed, spoke, by_name[spoke.name]) for spoke in site.spokes
     )
-    used = {each.path for each in health.spokes}
+    used = {spoke.path for spoke in health.spokes}
     hubs = tuple(
         _build_hub(site, observed, role, circuits.get(role), active=PATH_OF_ROLE[role] in used)
         for role in Role
@@ -66,8 +66,8 @@ def build_picture(
     networks = site.topology.virtual_networks if site.topology else {}
     names = {
         space: name
-        for name, each in reversed(list(networks.items()))
-        for space in each.address_space
+        for name, topology_network in reversed(list(networks.items()))
+        for space in topology_network.address_space
     }
     return Picture(
         site=site.name,
@@ -78,8 +78,8 @@ def build_picture(
         groups=group_spokes(spokes),
         far_ends=tuple(_build_far_ends(site, hubs)),
         remote_prefixes=tuple(
-            _build_remote_prefix(observed, each, names.get(each), active)
-            for each in site.remote_prefixes
+            _build_remote_prefix(observed, remote_prefix, names.get(remote_prefix), active)
+            for remote_prefix in site.remote_prefixes
         ),
         drill=drill,
     )
@@ -110,18 +110,18 @@ def _build_gateway(
     site: Site, observed: SiteSnapshot, role: Role, circuits: Circuits | None, *, active: bool
 ) -> GatewayPicture:
     gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
-    found = observed.gateways.get(role)
-    listed = circuits.connections if circuits else Reading(None, "they were not read")
+    gateway = observed.gateways.get(role)
+    reading = circuits.connections if circuits else Reading(None, "they were not read")
     return GatewayPicture(
         name=get_last_name(gateway_id),
-        found=found,
-        sessions=tuple(_build_sessions(found, active=active)),
+        found=gateway,
+        sessions=tuple(_build_sessions(gateway, active=active)),
         connections=tuple(
-            _build_connection(circuits, each, active=active)
-            for each in (listed.value or ())
+            _build_connection(circuits, connection, active=active)
+            for connection in (reading.value or ())
             if circuits is not None
         ),
-        connections_unknown=None if listed.value is not None else listed.unknown,
+        connections_unknown=None if reading.value is not None else reading.unknown,
         active=active,
         condition=_rate_gateway(site, observed, role, gateway_id),
     )
@@ -137,12 +137,12 @@ def _rate_gateway(site: Site, observed: SiteSnapshot, role: Role, gateway_id: st
     needed = find_worst(map(Assessment.from_claim, (connected, learned)))
     if needed is not None and needed.mark is not Mark.SOUND:
         return needed
-    for claim in (
+    for condition in (
         conditions.check_gateway_provisioned(gateway, role),
         conditions.check_all_peers_connected(gateway, role),
     ):
-        if claim.status is ConditionStatus.FAILS:
-            return Assessment(Mark.DEGRADED, claim.message)
+        if condition.status is ConditionStatus.FAILS:
+            return Assessment(Mark.DEGRADED, condition.message)
     return Assessment(Mark.SOUND, learned.message)
 
 
@@ -165,10 +165,12 @@ def _rate_session(peer: BgpPeer) -> Assessment:
     return Assessment(mark, f"{peer.neighbor} is {peer.state}; expected Connected")
 
 
-def _build_connection(circuits: Circuits, each: Connection, *, active: bool) -> ConnectionPicture:
-    told = circuit_claims(replace(circuits, connections=Reading((each,))))
-    condition = find_worst(map(Assessment.from_claim, told)) or Assessment(Mark.UNKNOWN, "no data")
-    return ConnectionPicture(each, active, condition)
+def _build_connection(
+    circuits: Circuits, connection: Connection, *, active: bool
+) -> ConnectionPicture:
+    items = circuit_claims(replace(circuits, connections=Reading((connection,))))
+    condition = find_worst(map(Assessment.from_claim, items)) or Assessment(Mark.UNKNOWN, "no data")
+    return ConnectionPicture(connection, active, condition)
 
 
 def _build_far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
@@ -178,15 +180,17 @@ def _build_far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
         for session in hub.gateway.external_sessions:
             key = session.peer.neighbor if session.peer.asn is None else session.peer.asn
             met.setdefault(key, []).append((hub.role, session))
-    for key, found in met.items():
-        sessions = [session for _, session in found]
+    for key, rows in met.items():
+        sessions = [session for _, session in rows]
         asn = key if isinstance(key, int) else None
         yield FarEnd(
             name=_find_far_name(site, asn) or str(key),
             asn=asn,
-            neighbors=tuple(dict.fromkeys(each.peer.neighbor for each in sessions)),
-            roles=tuple(dict.fromkeys(role for role, _ in found)),
-            active=any(each.active for each in sessions),
+            neighbors=tuple(
+                dict.fromkeys(session_picture.peer.neighbor for session_picture in sessions)
+            ),
+            roles=tuple(dict.fromkeys(role for role, _ in rows)),
+            active=any(session_picture.active for session_picture in sessions),
             condition=_rate_far_end(sessions),
         )
 
@@ -203,19 +207,23 @@ def _find_far_name(site: Site, asn: int | None) -> str | None:
 
 
 def _rate_far_end(sessions: Sequence[SessionPicture]) -> Assessment:
-    wrong = find_worst(each.condition for each in sessions)
+    wrong = find_worst(session.condition for session in sessions)
     if wrong is None or wrong.mark is Mark.SOUND:
         return Assessment(Mark.SOUND, f"{len(sessions)} of {len(sessions)} sessions Connected")
-    up = sum(each.condition.mark is Mark.SOUND for each in sessions)
-    told = f"{up} of {len(sessions)} sessions Connected; {wrong.why}"
-    return Assessment(Mark.DEGRADED if up else wrong.mark, told)
+    up = sum(session.condition.mark is Mark.SOUND for session in sessions)
+    text = f"{up} of {len(sessions)} sessions Connected; {wrong.why}"
+    return Assessment(Mark.DEGRADED if up else wrong.mark, text)
 
 
 def _build_remote_prefix(
     observed: SiteSnapshot, prefix: IPv4Network, name: str | None, active: Sequence[Role]
 ) -> RemotePrefix:
     learned = tuple(_build_learned(observed.gateways.get(role), role, prefix) for role in Role)
-    counted = [each.condition for each in learned if each.role in active or not active]
+    counted = [
+        learned_prefix.condition
+        for learned_prefix in learned
+        if learned_prefix.role in active or not active
+    ]
     return RemotePrefix(
         prefix=prefix,
         name=name,
@@ -226,7 +234,7 @@ def _build_remote_prefix(
 
 
 def _build_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> LearnedPrefix:
-    claim = conditions.check_prefix_learned(gateway, role, prefix)
+    condition = conditions.check_prefix_learned(gateway, role, prefix)
     routes = conditions.select_learned_routes(gateway).iter_covering(prefix) if gateway else ()
-    sources = dict.fromkeys(each.source_peer for each in routes if each.source_peer)
-    return LearnedPrefix(role, tuple(sources), Assessment.from_claim(claim))
+    sources = dict.fromkeys(route.source_peer for route in routes if route.source_peer)
+    return LearnedPrefix(role, tuple(sources), Assessment.from_claim(condition))

@@ -31,7 +31,9 @@ def _of(group: SpokeGroup, usual: SpokeGroup) -> Iterator[str]:
 
 def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Iterator[str]:
     hub = pair.outward.remote
-    there, there_too = ([side for side in each.sides if side.found] for each in (pair, other))
+    there, there_too = (
+        [side for side in peering_pair.sides if side.found] for peering_pair in (pair, other)
+    )
     if any(side.condition.mark is Mark.UNKNOWN for side in pair.sides):
         yield f"{hub}: peerings unknown"
     elif not there and there_too:
@@ -41,28 +43,29 @@ def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Itera
         yield from (side.condition.why for side in there if not side.condition.good)
     else:
         flags = [
-            _flags(*each) if same_path else () for each in zip(pair.sides, other.sides, strict=True)
+            _flags(*peering_sides) if same_path else ()
+            for peering_sides in zip(pair.sides, other.sides, strict=True)
         ]
-        both = [words for words in flags[0] if words in flags[1]]
-        if both:
-            yield f"{hub}: {', '.join(both)}"
+        lines = [words for words in flags[0] if words in flags[1]]
+        if lines:
+            yield f"{hub}: {', '.join(lines)}"
         for number, way in enumerate(("to", "from")):
             what = f"peering {way} {hub}"
             yield from _of_side(what, pair.sides[number], other.sides[number])
-            only = [words for words in flags[number] if words not in both]
+            only = [words for words in flags[number] if words not in lines]
             if only:
                 yield f"{what}: {', '.join(only)}"
 
 
 def _of_side(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
-    found, other = side.found, usual.found
-    if found is None or other is None or not side.condition.good:
-        if (found is None) != (other is None) or side.condition.mark is not usual.condition.mark:
+    peering, other = side.found, usual.found
+    if peering is None or other is None or not side.condition.good:
+        if (peering is None) != (other is None) or side.condition.mark is not usual.condition.mark:
             yield side.condition.why
-    elif found.state != other.state:
-        yield f"{what} is {found.state}"
-    elif found.sync_level != other.sync_level:
-        yield f"{what} is {found.sync_level or 'not known to be in sync'}"
+    elif peering.state != other.state:
+        yield f"{what} is {peering.state}"
+    elif peering.sync_level != other.sync_level:
+        yield f"{what} is {peering.sync_level or 'not known to be in sync'}"
 
 
 def _flags(side: PeeringSide, usual: PeeringSide) -> list[str]:

@@ -66,7 +66,7 @@ class GatewayPicture:
     @property
     def external_sessions(self) -> tuple[SessionPicture, ...]:
         """The sessions that lead out of Azure's network."""
-        return tuple(each for each in self.sessions if each.external)
+        return tuple(session for session in self.sessions if session.external)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class SpokePicture:
 
     def get_pair(self, role: Role) -> PeeringPair:
         """Return the peerings with one of the hubs."""
-        return next(each for each in self.pairs if each.role is role)
+        return next(pair for pair in self.pairs if pair.role is role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class SpokeGroup:
 
     def format_names(self, at_most: int = 3) -> str:
         """Return some of the names: ``spoke1, spoke2, spoke3 and 235 more``."""
-        return join_names([each.name for each in self.spokes], at_most)
+        return join_names([spoke.name for spoke in self.spokes], at_most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,9 @@ class RemotePrefix:
 
     def get_learned(self, role: Role) -> LearnedPrefix:
         """Whether the gateway of one of the hubs has learned it."""
-        return next(each for each in self.learned if each.role is role)
+        return next(
+            learned_prefix for learned_prefix in self.learned if learned_prefix.role is role
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +233,4 @@ class Picture:
 
     def get_hub(self, role: Role) -> HubPicture:
         """One of the two hubs."""
-        return next(each for each in self.hubs if each.role is role)
+        return next(hub for hub in self.hubs if hub.role is role)

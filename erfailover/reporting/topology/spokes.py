@@ -49,20 +49,20 @@ def build_spoke_picture(
 def group_spokes(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
     """Return the spokes, those in the same condition together; the worst first, then the most."""
     alike: dict[object, list[SpokePicture]] = {}
-    for each in spokes:
-        alike.setdefault(_build_likeness(each), []).append(each)
-    found = [SpokeGroup(tuple(each)) for each in alike.values()]
-    found.sort(key=lambda group: (group.condition.rank, -len(group.spokes)))
-    return tuple(found)
+    for spoke in spokes:
+        alike.setdefault(_build_likeness(spoke), []).append(spoke)
+    groups = [SpokeGroup(tuple(spoke_pictures)) for spoke_pictures in alike.values()]
+    groups.sort(key=lambda group: (group.condition.rank, -len(group.spokes)))
+    return tuple(groups)
 
 
 def _build_likeness(spoke: SpokePicture) -> object:
     """Return what two spokes must share to be drawn as one: all but names and prefixes."""
     sides = tuple(
-        (side.condition.mark, found and (found.state, found.sync_level, found.flags))
+        (side.condition.mark, peering and (peering.state, peering.sync_level, peering.flags))
         for pair in spoke.pairs
         for side in pair.sides
-        for found in (side.found,)
+        for peering in (side.found,)
     )
     health = spoke.health
     return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
@@ -72,16 +72,20 @@ def _build_pair(
     site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role, path: str
 ) -> PeeringPair:
     hub = site.get_hub(role).virtual_network
-    wanted = spoke.to_prestaged() if site.prestaged else spoke
+    desired = spoke.to_prestaged() if site.prestaged else spoke
     outward = _build_side(
         site,
         observed,
         spoke.virtual_network,
         hub,
-        _get_wanted(wanted.get_outward(role), role, path),
+        _get_wanted(desired.get_outward(role), role, path),
     )
     inward = _build_side(
-        site, observed, hub, spoke.virtual_network, _get_wanted(wanted.get_inward(role), role, path)
+        site,
+        observed,
+        hub,
+        spoke.virtual_network,
+        _get_wanted(desired.get_inward(role), role, path),
     )
     if role is Role.BACKUP and path != Path.IPSEC and not site.prestaged:
         outward, inward = _mark_missing_side(outward, inward), _mark_missing_side(inward, outward)
@@ -102,35 +106,39 @@ def _get_wanted(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags
 
 
 def _build_side(
-    site: Site, observed: SiteSnapshot, owner: str, remote: str, wanted: tuple[str, Flags | None]
+    site: Site, observed: SiteSnapshot, owner: str, remote: str, desired: tuple[str, Flags | None]
 ) -> PeeringSide:
-    name, flags = wanted
-    found = observed.get_peering(site.build_peering_id(owner, name))
+    name, flags = desired
+    peering = observed.get_peering(site.build_peering_id(owner, name))
     if observed.get_network(site.build_network_id(owner)) is None:
         why = observed.unknown.get(
             site.build_network_id(owner).lower(), f"{get_last_name(owner)} could not be read"
         )
         condition = Assessment(Mark.UNKNOWN, f"{name}: {why}")
-    elif found is None:
+    elif peering is None:
         mark = Mark.ABSENT if flags is None else Mark.BROKEN
         condition = Assessment(mark, f"{name} does not exist")
     else:
-        condition = _rate_peering(found, flags)
-    return PeeringSide(name, get_last_name(owner), get_last_name(remote), found, condition)
+        condition = _rate_peering(peering, flags)
+    return PeeringSide(name, get_last_name(owner), get_last_name(remote), peering, condition)
 
 
-def _rate_peering(found: Peering, wanted: Flags | None) -> Assessment:
-    claim = check_peering_ready(found, found.name)
-    if claim.status is not ConditionStatus.HOLDS:
-        if found.state == CONNECTED and not found.failed:
-            what = found.provisioning_state if found.provisioning_state in UNSURE else "out of sync"
-            return Assessment(Mark.DEGRADED, f"{found.name} is {what}: {claim.message}")
-        state = f"{found.name} is Failed" if found.failed else claim.message
+def _rate_peering(peering: Peering, desired: Flags | None) -> Assessment:
+    condition = check_peering_ready(peering, peering.name)
+    if condition.status is not ConditionStatus.HOLDS:
+        if peering.state == CONNECTED and not peering.failed:
+            what = (
+                peering.provisioning_state
+                if peering.provisioning_state in UNSURE
+                else "out of sync"
+            )
+            return Assessment(Mark.DEGRADED, f"{peering.name} is {what}: {condition.message}")
+        state = f"{peering.name} is Failed" if peering.failed else condition.message
         return Assessment(Mark.BROKEN, state)
-    closed = not found.flags.allow_virtual_network_access
-    if closed and (wanted is None or wanted.allow_virtual_network_access):
-        return Assessment(Mark.BROKEN, f"{found.name} is closed: it allows no VNet access")
-    return Assessment(Mark.SOUND, claim.message)
+    closed = not peering.flags.allow_virtual_network_access
+    if closed and (desired is None or desired.allow_virtual_network_access):
+        return Assessment(Mark.BROKEN, f"{peering.name} is closed: it allows no VNet access")
+    return Assessment(Mark.SOUND, condition.message)
 
 
 def _mark_missing_side(side: PeeringSide, other: PeeringSide) -> PeeringSide:

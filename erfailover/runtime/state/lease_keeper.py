@@ -111,7 +111,7 @@ class LeaseKeeper:
         try:
             if self._lost is not None:
                 return
-            asked = self._now()
+            requested = self._now()
             try:
                 self._store.renew()
             except LeaseLost as lost:
@@ -119,7 +119,7 @@ class LeaseKeeper:
             except StateFailure as failure:
                 self._silence = failure
             else:
-                self._confirmed_s = asked
+                self._confirmed_s = requested
         finally:
             self._renewing.release()
 

@@ -111,11 +111,11 @@ class LocalStore:
         if mended is None:
             return ()
         at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.wall()))
-        kept = self.folder / f"journal.damaged-{at}-{secrets.token_hex(2)}.jsonl"
+        path = self.folder / f"journal.damaged-{at}-{secrets.token_hex(2)}.jsonl"
         with self._translate_errors():
-            files.write(kept, content)
+            files.write(path, content)
             files.write(self.journal_file, mended)
-        return (str(kept),)
+        return (str(path),)
 
     def keep_aside(self, lines: bytes) -> str:
         """There is no other place on this machine: append once more.
@@ -129,28 +129,30 @@ class LocalStore:
     def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         """Take the lease: a free, expired or orphaned one, or with ``take_over`` a live one."""
         with self._hold_lock():
-            found, _ = self._read_lease(damaged_is_free=take_over)
+            lease_record, _ = self._read_lease(damaged_is_free=take_over)
             now = self.wall()
-            decision = self._decide(found, now, take_over=take_over)
+            decision = self._decide(lease_record, now, take_over=take_over)
             if not decision.take:
-                raise Refused(*explain_refusal(self.name, found, now))
+                raise Refused(*explain_refusal(self.name, lease_record, now))
             record = LeaseRecord(holder, now, now + LEASE_S)
             token = str(uuid4())
             self._write_lease(record, token)
             self._token, self._record = token, record
-        return AcquiredLease(record, decision.standing, found if decision.over else None, self.name)
+        return AcquiredLease(
+            record, decision.standing, lease_record if decision.over else None, self.name
+        )
 
     def look(self) -> LeaseState:
         """Return the state of the lease; nothing is acquired or written."""
         with self._translate_errors():
-            found, _ = self._read_lease()
-        return LeaseState(self._decide(found, self.wall(), take_over=False).standing, found)
+            record, _ = self._read_lease()
+        return LeaseState(self._decide(record, self.wall(), take_over=False).standing, record)
 
-    def _decide(self, found: LeaseRecord | None, now: float, *, take_over: bool) -> Decision:
-        if found is None:
+    def _decide(self, record: LeaseRecord | None, now: float, *, take_over: bool) -> Decision:
+        if record is None:
             return decide(None, now, None, take_over=take_over)
-        lives, running = self.lives(found.holder), self.runs(found.holder)
-        return decide(found, now, lives, take_over=take_over, running=running)
+        lives, running = self.lives(record.holder), self.runs(record.holder)
+        return decide(record, now, lives, take_over=take_over, running=running)
 
     def renew(self) -> None:
         """Make sure that the lease is still ours; write it anew when a third of it has passed.
@@ -163,13 +165,13 @@ class LocalStore:
         """
         with self._hold_lock():
             try:
-                found, token = self._read_lease()
+                record, token = self._read_lease()
             except Refused as damaged:
                 raise StateFailure(damaged.message, damaged.hint) from damaged
             now = self.wall()
             if self._token is None or self._record is None or token not in (None, self._token):
-                raise _build_lease_lost(found, now)
-            expires = found.expires if found else None
+                raise _build_lease_lost(record, now)
+            expires = record.expires if record else None
             if expires is None or expires - now < LEASE_S - self.renew_every_s:
                 renewed = LeaseRecord(self._record.holder, self._record.since, now + LEASE_S)
                 try:
@@ -244,8 +246,8 @@ class LocalStore:
             ) from error
 
 
-def _build_lease_lost(found: LeaseRecord | None, now: float) -> LeaseLost:
-    who = f"it was taken over by {found.describe(now)}" if found else "it is gone"
+def _build_lease_lost(record: LeaseRecord | None, now: float) -> LeaseLost:
+    who = f"it was taken over by {record.describe(now)}" if record else "it is gone"
     return LeaseLost(
         f"the lease of the site is lost: {who}; nothing further is written",
         "See erfailover status and erfailover history before you run the command again.",

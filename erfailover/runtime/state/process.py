@@ -34,8 +34,8 @@ def is_alive(holder: Holder) -> bool | None:
 
     A process of another machine, or of another container of this one, is not known.
     """
-    found = _read_state(holder)
-    return None if found is None else found not in ENDED
+    state = _read_state(holder)
+    return None if state is None else state not in ENDED
 
 
 def is_stopped(holder: Holder) -> bool:
@@ -45,8 +45,8 @@ def is_stopped(holder: Holder) -> bool:
 
 def is_running(holder: Holder) -> bool:
     """Return whether a holder's process is known to live and not to be stopped."""
-    found = _read_state(holder)
-    return found is not None and found not in ENDED | STOPPED | {HIDDEN}
+    state = _read_state(holder)
+    return state is not None and state not in ENDED | STOPPED | {HIDDEN}
 
 
 def _read_state(holder: Holder) -> str | None:

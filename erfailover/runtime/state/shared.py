@@ -92,7 +92,7 @@ class SharedStore:
         if self._broken:
             return own
         try:
-            taken = self.remote.acquire(holder, take_over=take_over)
+            lease = self.remote.acquire(holder, take_over=take_over)
         except StateFailure as failure:
             try:
                 self._break(failure)
@@ -104,7 +104,7 @@ class SharedStore:
             self.local.release()
             raise
         self._merge()
-        return taken
+        return lease
 
     def look(self) -> LeaseState:
         """Return the state of the shared lease, or of this machine's if only that is held."""
@@ -165,6 +165,6 @@ class SharedStore:
 
 def _select_missing(pending: bytes, shared: bytes) -> bytes:
     """Return the whole lines of one journal that another lacks; a torn last line is left."""
-    known = set(shared.split(b"\n"))
+    names = set(shared.split(b"\n"))
     lines = pending.split(b"\n")[:-1]
-    return b"".join(line + b"\n" for line in lines if line.strip() and line not in known)
+    return b"".join(line + b"\n" for line in lines if line.strip() and line not in names)

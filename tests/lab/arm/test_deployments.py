@@ -170,16 +170,16 @@ def test_a_connection_is_deployed_as_recorded(hub_and_spoke: Arm) -> None:
     assert "Location" not in accepted.headers
     states, last = ended(arm, accepted)
     assert (states, last) == (["Running", "Succeeded"], {"status": "Succeeded"})
-    shown = arm.get(path(arm))["properties"]
-    assert shown["provisioningState"] == "Succeeded"
-    assert shown["outputResources"] == [{"id": arm.id("connections/c")}]
-    output = shown["outputs"]["resource"]
+    value = arm.get(path(arm))["properties"]
+    assert value["provisioningState"] == "Succeeded"
+    assert value["outputResources"] == [{"id": arm.id("connections/c")}]
+    output = value["outputs"]["resource"]
     assert output["type"] == "Object"
     assert (output["value"]["connectionType"], output["value"]["routingWeight"]) == ("IPsec", 10)
     assert arm.get("connections/c")["properties"]["provisioningState"] == "Succeeded"
-    kept = arm.lab.world.get(path(arm))
-    assert kept is not None
-    assert "abc1" not in json.dumps(kept.hidden), "a deployment forgets its secrets at its end"
+    result = arm.lab.world.get(path(arm))
+    assert result is not None
+    assert "abc1" not in json.dumps(result.hidden), "a deployment forgets its secrets at its end"
 
 
 def test_resources_wait_for_what_they_depend_on(arm: Arm) -> None:
@@ -213,9 +213,9 @@ def test_resources_wait_for_what_they_depend_on(arm: Arm) -> None:
     assert dependency["resourceName"] == "n"
     assert [entry["resourceName"] for entry in dependency["dependsOn"]] == ["v", "p"]
     assert ended(arm, accepted)[1] == {"status": "Succeeded"}
-    made = [reference["id"] for reference in arm.get(path(arm))["properties"]["outputResources"]]
-    assert made == sorted(made)
-    assert len(made) == 3
+    rows = [reference["id"] for reference in arm.get(path(arm))["properties"]["outputResources"]]
+    assert rows == sorted(rows)
+    assert len(rows) == 3
     operations = arm.get(path(arm, rest="/operations"))["value"]
     assert {operation["properties"]["provisioningState"] for operation in operations} == {
         "Succeeded"
@@ -331,8 +331,8 @@ def test_validation_writes_nothing(arm: Arm) -> None:
     body = {"properties": {"template": template(ONE_VNET), "mode": "Incremental"}}
     answer = arm.call("POST", path(arm, rest="/validate"), body)
     assert answer.status == 200
-    shown = answer.body["properties"]
-    assert shown["validatedResources"] == [{"id": arm.id("virtualNetworks/v")}]
+    value = answer.body["properties"]
+    assert value["validatedResources"] == [{"id": arm.id("virtualNetworks/v")}]
     assert arm.call("GET", "virtualNetworks/v").status == 404
 
 

@@ -166,8 +166,8 @@ def test_vnets_of_two_subscriptions_and_groups_are_peered(small_pages: Arm) -> N
         )
     deleted = here.call("DELETE", root)
     here.wait(deleted)
-    left = here.get("virtualNetworks/a/virtualNetworkPeerings/p")["properties"]
-    assert left["peeringState"] == "Disconnected"
+    remaining = here.get("virtualNetworks/a/virtualNetworkPeerings/p")["properties"]
+    assert remaining["peeringState"] == "Disconnected"
     unknown = "/subscriptions/22222222-2222-3333-4444-555555555555/resourceGroups"
     assert here.call("GET", unknown).code == "SubscriptionNotFound"
     there.pool.clear()

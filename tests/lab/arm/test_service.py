@@ -179,8 +179,8 @@ def test_lists_are_by_subscription_group_and_parent(arm: Arm) -> None:
     assert names == ["a", "b"]
     subnets = arm.get("virtualNetworks/a/subnets")["value"]
     assert [subnet["name"] for subnet in subnets] == ["s", "t"]
-    listed = arm.get(f"{arm.root}/resources?$filter=resourceType eq 'Microsoft.Network/x'")
-    assert listed["value"] == []
+    value = arm.get(f"{arm.root}/resources?$filter=resourceType eq 'Microsoft.Network/x'")
+    assert value["value"] == []
     groups = arm.get(f"/subscriptions/{arm.lab.identity.subscription}/resourcegroups")["value"]
     assert [group["name"] for group in groups] == ["rg", "second"]
     other.pool.clear()

@@ -41,7 +41,7 @@ class World:
     def as_(self, tenant: str, *auxiliary: str) -> dict[str, str]:
         sent = {"Authorization": f"Bearer {self.token(tenant)}"}
         if auxiliary:
-            sent[AUXILIARY] = ", ".join(f"Bearer {each}" for each in auxiliary)
+            sent[AUXILIARY] = ", ".join(f"Bearer {name}" for name in auxiliary)
         return sent
 
     def peer(self, near: str, far: str, *auxiliary: str) -> Reply:
@@ -52,22 +52,22 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    known = identity.make_identity().extend_tenants(2)
+    result = identity.make_identity().extend_tenants(2)
     clock = SteppedClock()
-    lab = Lab(clock, identity_=known, seed=7)
+    lab = Lab(clock, identity_=result, seed=7)
     with LabServer(lab) as server:
         arm = Arm(lab, clock, server.endpoint, str(server.ca_file))
-        first, second = known.tenants
-        subscriptions = {each.id: each.subscriptions[0] for each in known.tenants}
-        made = World(arm, first.id, second.id, subscriptions)
+        first, second = result.tenants
+        subscriptions = {item.id: item.subscriptions[0] for item in result.tenants}
+        value = World(arm, first.id, second.id, subscriptions)
         for number, tenant in enumerate((first.id, second.id)):
-            sent = made.as_(tenant)
-            arm.call("PUT", made.root(tenant), {"location": "westeurope"}, headers=sent)
+            sent = value.as_(tenant)
+            arm.call("PUT", value.root(tenant), {"location": "westeurope"}, headers=sent)
             space = {"addressSpace": {"addressPrefixes": [f"10.{number}.0.0/16"]}}
             body = {"location": "westeurope", "properties": space}
-            assert arm.call("PUT", made.vnet(tenant), body, headers=sent).status == 201
+            assert arm.call("PUT", value.vnet(tenant), body, headers=sent).status == 201
         clock.sleep(60)
-        yield made
+        yield value
         arm.pool.clear()
 
 
@@ -84,11 +84,11 @@ def test_a_token_opens_the_subscriptions_of_its_own_tenant_only(world: World) ->
             "to get the token."
         )
         assert f"/{another}" in reply.headers["WWW-Authenticate"]
-        listed = world.arm.call("GET", "/subscriptions", headers=world.as_(tenant)).body["value"]
-        assert [each["subscriptionId"] for each in listed] == [world.subscriptions[tenant]]
-        assert {each["tenantId"] for each in listed} == {tenant}
-        shown = world.arm.call("GET", "/tenants", headers=world.as_(tenant)).body["value"]
-        assert [each["tenantId"] for each in shown] == [tenant]
+        value = world.arm.call("GET", "/subscriptions", headers=world.as_(tenant)).body["value"]
+        assert [item["subscriptionId"] for item in value] == [world.subscriptions[tenant]]
+        assert {item["tenantId"] for item in value} == {tenant}
+        body = world.arm.call("GET", "/tenants", headers=world.as_(tenant)).body["value"]
+        assert [item["tenantId"] for item in body] == [tenant]
 
 
 def test_without_a_token_the_challenge_names_the_tenant_that_owns_the_subscription(
@@ -117,10 +117,10 @@ def test_a_peering_across_needs_a_token_of_the_other_tenant_beside(world: World)
         reply = world.peer(near, far, world.token(far))
         assert reply.status == 201
         world.arm.clock.sleep(60)
-    found = world.arm.call(
+    result = world.arm.call(
         "GET", f"{world.vnet(near)}/virtualNetworkPeerings/across", headers=world.as_(near)
     )
-    assert found.body["properties"]["peeringState"] == "Connected"
+    assert result.body["properties"]["peeringState"] == "Connected"
 
 
 def test_every_auxiliary_token_must_be_valid(world: World) -> None:
@@ -134,11 +134,11 @@ def test_every_auxiliary_token_must_be_valid(world: World) -> None:
 
 
 def test_a_tenant_grants_a_token_of_its_own_unless_the_client_was_not_added(world: World) -> None:
-    known = world.arm.lab.identity
+    result = world.arm.lab.identity
     form = {
         "grant_type": "client_credentials",
-        "client_id": known.client_id,
-        "client_secret": known.client_secret,
+        "client_id": result.client_id,
+        "client_secret": result.client_secret,
         "scope": f"{world.arm.endpoint}/.default",
     }
     url = f"{world.arm.endpoint}/{world.other}/oauth2/v2.0/token"
@@ -149,8 +149,8 @@ def test_a_tenant_grants_a_token_of_its_own_unless_the_client_was_not_added(worl
 
     status, body = ask()
     claims = jwt.decode(body["access_token"], options={"verify_signature": False})
-    assert (status, claims["tid"], claims["appid"]) == (200, world.other, known.client_id)
-    assert claims["oid"] == known.tenants[1].object_id != known.object_id
+    assert (status, claims["tid"], claims["appid"]) == (200, world.other, result.client_id)
+    assert claims["oid"] == result.tenants[1].object_id != result.object_id
     world.arm.lab.tokens.without_client.add(world.other)
     status, body = ask()
     assert (status, body["error"]) == (400, "unauthorized_client")
@@ -158,13 +158,13 @@ def test_a_tenant_grants_a_token_of_its_own_unless_the_client_was_not_added(worl
 
 
 def test_the_tenants_outlive_a_restart_and_az_knows_them(world: World, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    known = world.arm.lab.identity
-    assert identity.from_json(known.to_json()) == known
-    assert known.extend_tenants(1) == known
-    folder = write_configuration(tmp_path / "az", known, world.arm.endpoint)
+    result = world.arm.lab.identity
+    assert identity.from_json(result.to_json()) == result
+    assert result.extend_tenants(1) == result
+    folder = write_configuration(tmp_path / "az", result, world.arm.endpoint)
     profile = (folder / "azureProfile.json").read_text()
     entries = (folder / "service_principal_entries.json").read_text()
-    for tenant in known.tenants:
+    for tenant in result.tenants:
         assert tenant.id in profile
         assert tenant.subscriptions[0] in profile
         assert tenant.id in entries

@@ -18,11 +18,11 @@ from tests.support.arm_client import Arm
 
 
 def form(arm: Arm, **more: str) -> dict[str, str]:
-    known = arm.lab.identity
+    identity = arm.lab.identity
     return {
         "grant_type": "client_credentials",
-        "client_id": known.client_id,
-        "client_secret": known.client_secret,
+        "client_id": identity.client_id,
+        "client_secret": identity.client_secret,
         "scope": f"{arm.endpoint}/.default",
         **more,
     }
@@ -65,9 +65,9 @@ def test_a_token_can_be_checked_with_the_published_key(arm: Arm) -> None:
     assert configuration["token_endpoint"] == f"{base}/oauth2/v2.0/token"
     keys = jwt.PyJWKSet.from_dict(arm.pool.request("GET", configuration["jwks_uri"]).json())
     claims = jwt.decode(arm.token, keys.keys[0], algorithms=["RS256"], audience=arm.endpoint)
-    known = arm.lab.identity
-    assert (claims["tid"], claims["appid"]) == (known.tenant, known.client_id)
-    assert claims["oid"] == known.object_id
+    identity = arm.lab.identity
+    assert (claims["tid"], claims["appid"]) == (identity.tenant, identity.client_id)
+    assert claims["oid"] == identity.object_id
 
 
 def expired(arm: Arm) -> str:
@@ -101,9 +101,9 @@ def test_a_token_expires_though_it_was_seen_before(arm: Arm) -> None:
 
 
 def test_a_labs_secrets_are_not_in_its_representation(arm: Arm) -> None:
-    known = arm.lab.identity
-    assert known.client_secret not in repr(known)
-    assert known.lab_secret not in repr(known)
+    identity = arm.lab.identity
+    assert identity.client_secret not in repr(identity)
+    assert identity.lab_secret not in repr(identity)
 
 
 def test_the_default_credential_finds_the_lab_by_variables_alone(
@@ -131,19 +131,19 @@ def test_a_client_secret_reaches_the_lab_and_writes_through_the_sdk() -> None:
         arm = Arm(lab, clock=None, endpoint=server.endpoint, ca_file=str(server.ca_file))  # type: ignore[arg-type]
         arm.make_group()
         arm.pool.clear()
-        known = lab.identity
+        identity = lab.identity
         with (
             ClientSecretCredential(
-                known.tenant,
-                known.client_id,
-                known.client_secret,
+                identity.tenant,
+                identity.client_id,
+                identity.client_secret,
                 authority=server.endpoint,
                 disable_instance_discovery=True,
                 connection_verify=str(server.ca_file),
             ) as credential,
             NetworkManagementClient(
                 credential,
-                known.subscription,
+                identity.subscription,
                 base_url=server.endpoint,
                 credential_scopes=[f"{server.endpoint}/.default"],
                 connection_verify=str(server.ca_file),
@@ -153,9 +153,9 @@ def test_a_client_secret_reaches_the_lab_and_writes_through_the_sdk() -> None:
                 "location": "westeurope",
                 "properties": {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}},
             }
-            made = client.virtual_networks.begin_create_or_update("rg", "a", body).result(30)
-            assert made.properties is not None
-            assert made.properties.provisioning_state == "Succeeded"
+            network = client.virtual_networks.begin_create_or_update("rg", "a", body).result(30)
+            assert network.properties is not None
+            assert network.properties.provisioning_state == "Succeeded"
             client.virtual_networks.begin_delete("rg", "a").result(30)
             assert list(client.virtual_networks.list("rg")) == []
 
@@ -174,18 +174,18 @@ def test_a_client_secret_reaches_the_lab_and_writes_through_the_sdk() -> None:
 def test_the_managed_identity_opens_with_its_header_only(
     arm: Arm, header: str, query: dict[str, str], status: int
 ) -> None:
-    known = arm.lab.identity
+    identity = arm.lab.identity
     sent = {"resource": arm.endpoint, "api-version": "2019-08-01"} | query
     if sent.get("client_id") == "mine":
-        sent["client_id"] = known.client_id
-    value = managed_identity.derive_header_value(known) if header == "right" else header
+        sent["client_id"] = identity.client_id
+    value = managed_identity.derive_header_value(identity) if header == "right" else header
     answer = arm.pool.request(
         "GET", f"{arm.endpoint}/msi/token", fields=sent, headers={managed_identity.HEADER: value}
     )
     assert answer.status == status
     if status == 200:
         assert arm.lab.tokens.check(arm.endpoint, f"Bearer {answer.json()['access_token']}") is None
-        assert known.client_secret not in value
+        assert identity.client_secret not in value
 
 
 def test_the_default_credential_takes_the_managed_identity_by_variables(

@@ -75,13 +75,13 @@ def test_every_command_of_the_lab_says_it(run: Run, words: str) -> None:
 def test_commands_that_start_a_lab_say_it_too(run: Run, words: str) -> None:
     result = run("trustme", "erfailover", *words.split())
     assert (result.returncode, result.stdout) == (2, "")
-    said = SENTENCE.removeprefix("erfailover: ")
-    assert result.stderr == f"erfailover: the lab did not start: {said}"
+    message = SENTENCE.removeprefix("erfailover: ")
+    assert result.stderr == f"erfailover: the lab did not start: {message}"
 
 
 def test_a_shell_that_asks_for_completions_hears_nothing(run: Run) -> None:
-    asked = {"_ERFAILOVER_COMPLETE": "bash_complete", "COMP_WORDS": "erfailover lab u"}
-    result = run("trustme", "erfailover", **asked, COMP_CWORD="2")
+    requested = {"_ERFAILOVER_COMPLETE": "bash_complete", "COMP_WORDS": "erfailover lab u"}
+    result = run("trustme", "erfailover", **requested, COMP_CWORD="2")
     assert (result.stdout, result.stderr) == ("", "")
 
 

@@ -77,9 +77,9 @@ def test_a_tenant_has_as_many_subscriptions_as_were_asked_for(state: Path) -> No
 
 def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
     assert lab(state, "up", "--tenants", "2").returncode == 0
-    found = json.loads(lab(state, "env", "--json").stdout)
-    (first, own), (second, others) = found["tenants"].items()
-    assert (first, own) == (found["tenant"], found["subscriptions"])
+    value = json.loads(lab(state, "env", "--json").stdout)
+    (first, own), (second, others) = value["tenants"].items()
+    assert (first, own) == (value["tenant"], value["subscriptions"])
     assert len(others) == 1
     assert second != first
     refused = lab(state, "up", "--tenants", "3")
@@ -88,7 +88,7 @@ def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
     assert "has fewer tenants (2) than requested (3)" in refused.stderr
     assert lab(state, "down").returncode == 0
     assert lab(state, "up").returncode == 0
-    assert json.loads(lab(state, "env", "--json").stdout)["tenants"] == found["tenants"]
+    assert json.loads(lab(state, "env", "--json").stdout)["tenants"] == value["tenants"]
 
 
 @pytest.mark.parametrize("words", [["status"], ["env"], ["env", "--json"], ["reset"]])
@@ -126,10 +126,10 @@ def test_private_files_are_their_owners_alone(state: Path) -> None:
 
 def test_the_authority_and_the_identity_outlive_a_restart(state: Path) -> None:
     lab(state, "up")
-    kept = {name: (state / name).read_bytes() for name in ("ca.pem", "identity.json")}
+    by_name = {name: (state / name).read_bytes() for name in ("ca.pem", "identity.json")}
     lab(state, "down")
     lab(state, "up")
-    assert kept == {name: (state / name).read_bytes() for name in kept}
+    assert by_name == {name: (state / name).read_bytes() for name in by_name}
 
 
 def test_a_lab_that_was_killed_is_seen_to_be_gone(state: Path) -> None:

@@ -270,8 +270,8 @@ def test_faults_are_armed_over_the_labs_own_paths(arm: Arm) -> None:
     row = {"kind": "throttle", "method": "GET", "seconds": 5}
     assert arm.call("POST", url, [row], headers=secret).body == {"ids": ["f1"]}
     assert arm.call("GET", arm.root).status == 429
-    (shown,) = arm.call("GET", url, headers=secret).body["value"]
-    assert shown == {"id": "f1", **row, "seen": 1, "fired": 1}
+    (value,) = arm.call("GET", url, headers=secret).body["value"]
+    assert value == {"id": "f1", **row, "seen": 1, "fired": 1}
     assert arm.call("POST", url, [{"kind": "x"}], headers=secret).status == 400
     assert arm.call("DELETE", f"{url}/f1", headers=secret).body == {"cleared": ["f1"]}
     assert arm.call("GET", url, headers=secret).body == {"value": []}

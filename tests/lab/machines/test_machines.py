@@ -135,12 +135,12 @@ def test_the_nat_machine_remembers_an_echo_for_thirty_seconds() -> None:
     lab.run(NAT)
     lab.run("ping -c 3 8.8.4.4", "vm1")
     lab.builder.wait(1)
-    shown = lab.run('sudo conntrack -L | grep "8.8.4.4"')
-    (line,) = shown.stdout.splitlines()
+    command_output = lab.run('sudo conntrack -L | grep "8.8.4.4"')
+    (line,) = command_output.stdout.splitlines()
     assert line.startswith("icmp     1 29 src=10.1.0.4 dst=8.8.4.4 type=8 code=0 id=")
     assert "src=8.8.4.4 dst=10.2.1.4 type=0 code=0 id=" in line
     assert line.endswith(" mark=0 use=1")
-    assert "1 flow entries have been shown." in shown.stderr
+    assert "1 flow entries have been shown." in command_output.stderr
     lab.builder.wait(29)
     assert lab.run('conntrack -L | grep "8.8.4.4"').exit_code == 1
 
@@ -182,9 +182,9 @@ def test_iptables_lists_what_was_set() -> None:
         "-A FORWARD -i eth1 -o eth0 -j ACCEPT",
         "-A FORWARD -i eth0 -o eth1 -m state --state RELATED,ESTABLISHED -j ACCEPT",
     ]
-    listed = lab.run("iptables -t nat -L POSTROUTING -n -v").stdout.splitlines()
-    assert listed[0] == "Chain POSTROUTING (policy ACCEPT 0 packets, 0 bytes)"
-    assert listed[2].split() == [
+    lines = lab.run("iptables -t nat -L POSTROUTING -n -v").stdout.splitlines()
+    assert lines[0] == "Chain POSTROUTING (policy ACCEPT 0 packets, 0 bytes)"
+    assert lines[2].split() == [
         *("0", "0", "MASQUERADE", "all", "--", "*", "eth0", "0.0.0.0/0", "0.0.0.0/0")
     ]
 
@@ -222,9 +222,9 @@ def test_iptables_refuses_what_is_wrong_or_not_modelled(command: str, status: in
 
 def test_ip_route_shows_and_changes_the_kernels_routes() -> None:
     lab = Lab()
-    shown = [line.rstrip() for line in lab.run("ip route").stdout.splitlines()]
-    assert shown[0] == "default via 10.2.1.1 dev eth0 proto dhcp src 10.2.1.4 metric 100"
-    assert "10.2.2.0/24 dev eth1 proto kernel scope link src 10.2.2.4 metric 200" in shown
+    lines = [line.rstrip() for line in lab.run("ip route").stdout.splitlines()]
+    assert lines[0] == "default via 10.2.1.1 dev eth0 proto dhcp src 10.2.1.4 metric 100"
+    assert "10.2.2.0/24 dev eth1 proto kernel scope link src 10.2.2.4 metric 200" in lines
     assert lab.run("ip route add 10.0.0.0/8 via 10.2.2.1 dev eth1").exit_code == 0
     again = lab.run("ip route add 10.0.0.0/8 via 10.2.2.1 dev eth1")
     assert (again.exit_code, again.stderr) == (2, "RTNETLINK answers: File exists\n")
@@ -251,8 +251,8 @@ def test_ip_refuses_what_is_wrong_or_not_modelled(command: str, status: int, tex
 
 
 def test_ip_shows_addresses() -> None:
-    shown = [line.split() for line in out("ip -br addr").splitlines()]
-    assert shown[1:] == [["eth0", "UP", "10.2.1.4/24"], ["eth1", "UP", "10.2.2.4/24"]]
+    rows = [line.split() for line in out("ip -br addr").splitlines()]
+    assert rows[1:] == [["eth0", "UP", "10.2.1.4/24"], ["eth1", "UP", "10.2.2.4/24"]]
     assert "inet 10.2.2.4/24 scope global eth1" in out("ip addr show eth1")
 
 

@@ -78,8 +78,8 @@ def test_a_firewall_gets_the_first_free_address_of_its_subnet_when_it_is_provisi
         },
     }
     assert hub.get(SUBNET)["properties"]["ipConfigurations"] == [{"id": part_id}]
-    shown = hub.get("publicIPAddresses/one")["properties"]["ipConfiguration"]
-    assert shown == {"id": part_id}
+    value = hub.get("publicIPAddresses/one")["properties"]["ipConfiguration"]
+    assert value == {"id": part_id}
 
 
 def test_firewalls_are_listed_in_their_group_and_in_the_subscription(hub: Arm) -> None:

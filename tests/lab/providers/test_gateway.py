@@ -199,8 +199,8 @@ def test_a_table_in_use_is_not_deleted(hub: Arm) -> None:
     assert hub.call("DELETE", "routeTables/t").code == "InUseRouteTableCannotBeDeleted"
     code = hub.call("DELETE", "networkSecurityGroups/s").code
     assert code == "InUseNetworkSecurityGroupCannotBeDeleted"
-    shown = hub.get("routeTables/t")["properties"]["subnets"]
-    assert shown == [{"id": hub.id("virtualNetworks/hub/subnets/other")}]
+    value = hub.get("routeTables/t")["properties"]["subnets"]
+    assert value == [{"id": hub.id("virtualNetworks/hub/subnets/other")}]
 
 
 def test_a_reference_to_nothing_is_refused(hub: Arm) -> None:
@@ -245,11 +245,11 @@ def test_subnets_lie_apart_within_their_vnet(hub: Arm, prefix: str, code: str) -
     ],
 )
 def test_a_static_address_is_free_and_of_its_subnet(hub: Arm, address: str, code: str) -> None:
-    def interface(wanted: str) -> dict[str, Any]:
+    def interface(desired: str) -> dict[str, Any]:
         inner = {
             "subnet": {"id": hub.id("virtualNetworks/hub/subnets/other")},
             "privateIPAllocationMethod": "Static",
-            "privateIPAddress": wanted,
+            "privateIPAddress": desired,
         }
         return {"ipConfigurations": [{"name": "x", "properties": inner}]}
 

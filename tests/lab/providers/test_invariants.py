@@ -118,10 +118,10 @@ def connect(direct: Direct, one: str, other: str) -> int:
     return direct.write(f"connections/{one}-{other}", properties).status
 
 
-def peer(direct: Direct, local: str, other: str, **wanted: bool) -> int:
+def peer(direct: Direct, local: str, other: str, **desired: bool) -> int:
     remote = direct.reference(f"virtualNetworks/{other}")
     path = f"virtualNetworks/{local}/virtualNetworkPeerings/{local}-{other}"
-    return direct.write(path, {"remoteVirtualNetwork": remote, **wanted}).status
+    return direct.write(path, {"remoteVirtualNetwork": remote, **desired}).status
 
 
 def use(direct: Direct, spoke: str, hub: str) -> None:
@@ -162,8 +162,8 @@ class Writes(RuleBasedStateMachine):
     def write_spokes_peering(self, spoke: str, hub: str, remote: bool, access: bool) -> None:
         self._peer(spoke, hub, useRemoteGateways=remote, allowVirtualNetworkAccess=access)
 
-    def _peer(self, local: str, other: str, **wanted: bool) -> None:
-        peer(self.direct, local, other, **wanted)
+    def _peer(self, local: str, other: str, **desired: bool) -> None:
+        peer(self.direct, local, other, **desired)
 
     @rule(spoke=spokes, hub=hubs)
     def use_gateway(self, spoke: str, hub: str) -> None:
@@ -230,8 +230,8 @@ class Writes(RuleBasedStateMachine):
         for resource in self.world.resources.values():
             for reference in self.direct.lab.references.read(resource.id, resource.body):
                 gone = self.world.get(reference.target) is None
-                left = resource.properties.get("peeringState") == "Disconnected"
-                assert not gone or left, f"{resource.id} refers to {reference.target}"
+                remaining = resource.properties.get("peeringState") == "Disconnected"
+                assert not gone or remaining, f"{resource.id} refers to {reference.target}"
 
     @invariant()
     def both_sides_of_a_peering_agree(self) -> None:

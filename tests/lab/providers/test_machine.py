@@ -77,12 +77,12 @@ def test_somebody_must_be_able_to_sign_in(nic: Arm, linux: Any, password: str | 
 
 
 def test_what_a_machine_was_made_with_stays(nic: Arm) -> None:
-    made = keys(ED25519, disablePasswordAuthentication=True)
-    nic.wait(write(nic, made))
-    nic.wait(write(nic, made))
+    body = keys(ED25519, disablePasswordAuthentication=True)
+    nic.wait(write(nic, body))
+    nic.wait(write(nic, body))
     nic.wait(write(nic, {}))
     linux = nic.get(VM)["properties"]["osProfile"]["linuxConfiguration"]
-    assert linux["ssh"] == made["ssh"]
+    assert linux["ssh"] == body["ssh"]
     for other, target in (
         (keys(rsa(2048)), "ssh.publicKeys"),
         ({"disablePasswordAuthentication": False}, "disablePasswordAuthentication"),

@@ -58,8 +58,8 @@ def test_deleting_a_peered_vnet_disconnects_the_other_side(arm: Arm) -> None:
     arm.peering("a", "b")
     arm.peering("b", "a")
     arm.delete("virtualNetworks/a")
-    (left,) = arm.get("virtualNetworks/b/virtualNetworkPeerings")["value"]
-    assert left["properties"]["peeringState"] == "Disconnected"
+    (remaining,) = arm.get("virtualNetworks/b/virtualNetworkPeerings")["value"]
+    assert remaining["properties"]["peeringState"] == "Disconnected"
 
 
 def test_remote_gateways_need_a_gateway_there(arm: Arm) -> None:

@@ -51,12 +51,12 @@ def test_sync_levels_tell_which_side_is_behind(pair: Arm) -> None:
     assert levels(pair) == ("LocalAndRemoteNotInSync", "LocalAndRemoteNotInSync")
     synchronise(pair, "a", "b")
     assert levels(pair) == ("RemoteNotInSync", "LocalNotInSync")
-    known = peering(pair, "b", "a")["remoteAddressSpace"]["addressPrefixes"]
-    assert known == ["10.1.0.0/16"]
+    value = peering(pair, "b", "a")["remoteAddressSpace"]["addressPrefixes"]
+    assert value == ["10.1.0.0/16"]
     synchronise(pair, "b", "a")
     assert levels(pair) == ("FullyInSync", "FullyInSync")
-    known = peering(pair, "b", "a")["remoteAddressSpace"]["addressPrefixes"]
-    assert known == ["10.1.0.0/16", "10.11.0.0/16"]
+    value = peering(pair, "b", "a")["remoteAddressSpace"]["addressPrefixes"]
+    assert value == ["10.1.0.0/16", "10.11.0.0/16"]
 
 
 def test_a_write_without_synchronising_leaves_the_level(pair: Arm) -> None:

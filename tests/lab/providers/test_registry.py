@@ -8,7 +8,7 @@ from erfailover.lab.core.timing import DURATIONS
 from erfailover.lab.providers.provider import Provider
 from erfailover.lab.providers.registry import PROVIDERS
 
-ALL = pytest.mark.parametrize("provider", list(PROVIDERS), ids=lambda each: each.type)
+ALL = pytest.mark.parametrize("provider", list(PROVIDERS), ids=lambda item: item.type)
 
 
 @ALL

@@ -85,8 +85,8 @@ def test_every_row_has_the_keys_that_are_always_there() -> None:
 def test_a_peering_wins_over_the_same_prefix_learned_by_the_gateway() -> None:
     builder, bgp = started()
     switched(builder)
-    listed = {row for row in rows(builder, bgp, "vm1-nic") if row[2] == "10.2.0.0/16"}
-    assert {row[:2] for row in listed} == {
+    names = {row for row in rows(builder, bgp, "vm1-nic") if row[2] == "10.2.0.0/16"}
+    assert {row[:2] for row in names} == {
         ("Default", "Active"),
         ("VirtualNetworkGateway", "Invalid"),
     }
@@ -137,8 +137,8 @@ def test_a_user_defined_route_wins_unless_another_is_longer(
 def test_an_overridden_system_route_is_listed_as_invalid() -> None:
     builder, bgp = started()
     builder.put("routeTables/routes", "rt1", "r", addressPrefix="0.0.0.0/0", nextHopType="None")
-    listed = {row[:4] for row in rows(builder, bgp, "vm1-nic") if row[2] == "0.0.0.0/0"}
-    assert listed == {
+    names = {row[:4] for row in rows(builder, bgp, "vm1-nic") if row[2] == "0.0.0.0/0"}
+    assert names == {
         ("Default", "Invalid", "0.0.0.0/0", "Internet"),
         ("User", "Active", "0.0.0.0/0", "None"),
     }
@@ -183,5 +183,5 @@ def test_private_space_has_no_next_hop_unless_the_vnet_covers_it() -> None:
 
 def test_a_hub_routes_to_its_own_gateways_remote_prefixes() -> None:
     builder, bgp = started()
-    listed = {row[2] for row in rows(builder, bgp, "vm3-nic1") if row[0] != "Default"}
-    assert listed == {"10.4.0.254/32", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"}
+    names = {row[2] for row in rows(builder, bgp, "vm3-nic1") if row[0] != "Default"}
+    assert names == {"10.4.0.254/32", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"}

@@ -104,9 +104,9 @@ def test_an_identity_header_that_is_no_text_is_refused(server: LabServer) -> Non
 
 @pytest.mark.parametrize("name", ["client_secret", "client_assertion"])
 def test_a_client_secret_that_is_no_text_is_refused(server: LabServer, name: str) -> None:
-    known = server.lab.identity
-    form = {"grant_type": "client_credentials", "client_id": known.client_id, name: b"\xff"}
-    path = f"/{known.tenant}/oauth2/v2.0/token"
+    identity = server.lab.identity
+    form = {"grant_type": "client_credentials", "client_id": identity.client_id, name: b"\xff"}
+    path = f"/{identity.tenant}/oauth2/v2.0/token"
     status, body, _ = send(server, "POST", path, FORM, urlencode(form).encode())
     assert (status, body["error"]) == (401, "invalid_client")
 
@@ -118,18 +118,18 @@ def test_a_client_secret_that_is_no_text_is_refused(server: LabServer, name: str
 def test_entra_id_answers_at_the_paths_of_both_its_versions(
     server: LabServer, version: str
 ) -> None:
-    known = server.lab.identity
+    identity = server.lab.identity
     form = {
         "grant_type": "client_credentials",
-        "client_id": known.client_id,
-        "client_secret": known.client_secret,
+        "client_id": identity.client_id,
+        "client_secret": identity.client_secret,
         "scope": f"{server.endpoint}/.default",
     }
-    base, body = f"/{known.tenant}", urlencode(form).encode()
+    base, body = f"/{identity.tenant}", urlencode(form).encode()
     status, reply, _ = send(server, "POST", f"{base}/oauth2/{version}token", FORM, body)
     assert (status, reply["token_type"]) == (200, "Bearer")
     status, reply, _ = send(server, "GET", f"{base}/{version}.well-known/openid-configuration")
-    assert (status, reply["issuer"]) == (200, f"{server.endpoint}/{known.tenant}/v2.0")
+    assert (status, reply["issuer"]) == (200, f"{server.endpoint}/{identity.tenant}/v2.0")
     status, reply, _ = send(server, "GET", f"{base}/discovery/{version}keys")
     assert (status, reply["keys"][0]["kty"]) == (200, "RSA")
 
@@ -229,12 +229,12 @@ def test_what_the_labs_own_paths_cannot_read_is_refused(
 def test_a_circuit_loses_the_customer_edge_and_has_it_again(server: LabServer, arm: Arm) -> None:
     hub_on_a_circuit(arm)
     circuits = arm.lab.bgp.network.circuits.all
-    wanted = {"circuit": "c1", "paths": ["primary"], "seconds": 0, "every": 0, "times": 1}
+    desired = {"circuit": "c1", "paths": ["primary"], "seconds": 0, "every": 0, "times": 1}
     for paths, up in ((["primary"], (False, True)), ([], (True, True))):
-        body = json.dumps({**wanted, "paths": paths}).encode()
+        body = json.dumps({**desired, "paths": paths}).encode()
         status, reply, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
         assert (status, reply["lost"]) == (200, paths)
         assert [circuit.customer_up for circuit in circuits.values()] == [up]
-    body = json.dumps({**wanted, "times": 3}).encode()
+    body = json.dumps({**desired, "times": 3}).encode()
     status, reply, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
     assert (status, reply["error"]["code"]) == (400, "InvalidLoss")

@@ -51,16 +51,16 @@ def work(
         arguments: forked.one(partial(tried, warm, Plan("clean", arguments, FOREVER, 0, False)))
         for arguments in COMMANDS[direction]
     }
-    for arguments, found in clean.items():
-        if found["problems"]:
-            raise SystemExit(f"without trouble: {arguments}: {found['problems']}{found['detail']}")
+    for arguments, value in clean.items():
+        if value["problems"]:
+            raise SystemExit(f"without trouble: {arguments}: {value['problems']}{value['detail']}")
     endless = {
-        arguments: plans(seed, arguments, found["answers"]) for arguments, found in clean.items()
+        arguments: plans(seed, arguments, body["answers"]) for arguments, body in clean.items()
     }
     if only:
-        for arguments, each in endless.items():
+        for arguments, item in endless.items():
             if f":{'-'.join(arguments)}:" in only:
-                yield from ((p.seed, partial(tried, warm, p)) for p in each if p.seed == only)
+                yield from ((p.seed, partial(tried, warm, p)) for p in item if p.seed == only)
         return
     while time.monotonic() < until:
         for arguments in COMMANDS[direction]:

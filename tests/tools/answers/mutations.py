@@ -108,8 +108,8 @@ class Raw:
 
     def set(self, name: str, value: str) -> None:
         """Set a header, in whichever letter case it stood."""
-        for known in [each for each in self.headers if each.lower() == name.lower()]:
-            del self.headers[known]
+        for existing in [header for header in self.headers if header.lower() == name.lower()]:
+            del self.headers[existing]
         self.headers[name] = value
 
 
@@ -132,11 +132,11 @@ def _body(chance: random.Random, answer: Raw) -> None:
 def _value(chance: random.Random, answer: Raw) -> None:
     """Replace, remove or wrap some values of the JSON that was answered."""
     try:
-        found = json.loads(answer.body)
+        body = json.loads(answer.body)
     except ValueError:
         return _body(chance, answer)
     for _ in range(chance.choice((1, 1, 2, 5))):
-        places = [each for each in _places(found) if _may_change(*each)]
+        places = [place for place in _places(body) if _may_change(*place)]
         if not places:
             return _body(chance, answer)
         holder, key = chance.choice(places)
@@ -149,14 +149,14 @@ def _value(chance: random.Random, answer: Raw) -> None:
             continue
         holder[key] = value
         answer.said.append(f"{key} = {str(value)[:40]!r}")
-    answer.body = json.dumps(found).encode()
+    answer.body = json.dumps(body).encode()
     return None
 
 
-def _places(found: Any) -> Iterator[tuple[Any, Any]]:
-    rows = found.items() if isinstance(found, dict) else enumerate(found)
+def _places(body: Any) -> Iterator[tuple[Any, Any]]:
+    rows = body.items() if isinstance(body, dict) else enumerate(body)
     for key, value in list(rows):
-        yield found, key
+        yield body, key
         if isinstance(value, dict | list):
             yield from _places(value)
 
@@ -206,14 +206,14 @@ def _drop(chance: random.Random, answer: Raw) -> None:
 def _list(chance: random.Random, answer: Raw) -> None:
     """A list that goes on elsewhere, or for ever."""
     try:
-        found = json.loads(answer.body)
+        value = json.loads(answer.body)
     except ValueError:
         return _body(chance, answer)
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         return _body(chance, answer)
-    found["nextLink"] = chance.choice((*PLACES, 17, [], {"a": 1}))
-    answer.body = json.dumps(found).encode()
-    answer.said.append(f"nextLink {found['nextLink']}")
+    value["nextLink"] = chance.choice((*PLACES, 17, [], {"a": 1}))
+    answer.body = json.dumps(value).encode()
+    answer.said.append(f"nextLink {value['nextLink']}")
     return None
 
 

@@ -97,16 +97,16 @@ class Mutating:
         received.close()
         if raw.dropped:
             raise requests.ConnectionError("dropped")
-        if not any(each.startswith("Content-Length:") for each in raw.said):
+        if not any(text.startswith("Content-Length:") for text in raw.said):
             raw.set("Content-Length", str(len(raw.body)))
-        made = HTTPResponse(
+        h_t_t_p_response = HTTPResponse(
             io.BytesIO(raw.body),
             raw.headers,
             raw.status,
             preload_content=False,
             request_method=request.method,
         )
-        return adapter.build_response(request, made)  # type: ignore[no-any-return]
+        return adapter.build_response(request, h_t_t_p_response)  # type: ignore[no-any-return]
 
     def _strikes(self, name: str) -> bool:
         if self.answers < self.plan.first or self.struck >= self.plan.count:
@@ -126,21 +126,21 @@ def tried(warm: Warm, plan: Plan) -> dict[str, Any]:
         ran = warm.run(*plan.arguments)
     outcome = Outcome(plan.seed, plan.arguments, ran.code, mutating.answers, mutating.said)
     text = ran.out + ran.err
-    found = outcome.problems
+    lines = outcome.problems
     if ran.code not in DOCUMENTED:
-        found.append(f"exit {ran.code}")
+        lines.append(f"exit {ran.code}")
     if "Traceback" in text or "a bug in erfailover" in text:
-        found.append("a traceback or a bug")
+        lines.append("a traceback or a bug")
     if ran.seconds > LONGEST_S:
-        found.append(f"went on for {ran.seconds:.0f} s")
+        lines.append(f"went on for {ran.seconds:.0f} s")
     network = SPOKE.partition("-")[0].replace("vm", "vnet")
     used = {
-        name: each[REMOTE]
-        for name, each in flags(warm).items()
+        name: flag[REMOTE]
+        for name, flag in flags(warm).items()
         if name.startswith(f"{network}-to-")
     }
     if sum(used.values()) != 1:
-        found.append(f"NO path: {used}")
-    if found:
+        lines.append(f"NO path: {used}")
+    if lines:
         outcome.detail = text[-3000:]
     return asdict(outcome)

@@ -87,7 +87,9 @@ def running(folder: Path, port: int = 0) -> Iterator[Azurite]:
         issued = authority.issue_cert("127.0.0.1", "localhost")
         authority.cert_pem.write_to_path(ca_file)
         issued.private_key_pem.write_to_path(key)
-        cert.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
+        cert.write_bytes(
+            b"".join(cert_chain_pem.bytes() for cert_chain_pem in issued.cert_chain_pems)
+        )
     process = subprocess.Popen(
         [
             str(installed() / "node_modules" / ".bin" / "azurite-blob"),
@@ -111,10 +113,10 @@ def running(folder: Path, port: int = 0) -> Iterator[Azurite]:
 def _listening(process: subprocess.Popen[str]) -> str:
     """Where it listens, once it says so."""
     assert process.stdout is not None
-    said = ""
+    message = ""
     for line in process.stdout:
-        said += line
-        found = LISTENS.search(line)
-        if found:
-            return found.group(1)
-    raise AssertionError(f"Azurite did not start:\n{said}")
+        message += line
+        match = LISTENS.search(line)
+        if match:
+            return match.group(1)
+    raise AssertionError(f"Azurite did not start:\n{message}")

@@ -51,23 +51,23 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     began = time.monotonic()
     print(f"seeds: {','.join(map(str, options.seeds))}; --seeds repeats them")
-    made = Worlds()
+    worlds = Worlds()
     try:
-        measured = _measure(made, options)
+        measured = _measure(worlds, options)
     finally:
-        made.close()
-    found = targets.judged(measured)
+        worlds.close()
+    rows = targets.judged(measured)
     print(document.tables(measured))
-    for each in found:
-        print(each.text)
+    for target in rows:
+        print(target.text)
     if options.results:
         options.results.write_text(json.dumps(measured.as_data(), indent=1))
     if options.write_docs:
         document.write(measured, Path("docs"))
-    missed = [each for each in found if not each.holds]
+    missed = [item for item in rows if not item.holds]
     outcome = f"{len(missed)} MISSED" if missed else "all held"
     print(
-        f"bench: {len(measured.switches)} switches, {len(found)} targets, {outcome}, "
+        f"bench: {len(measured.switches)} switches, {len(rows)} targets, {outcome}, "
         f"{time.monotonic() - began:.0f} s"
     )
     return 1 if missed else 0
@@ -113,8 +113,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.spokes, options.seeds = (1, 10), (options.seeds or PINNED_SEEDS)[:1]
-        options.prefixes = tuple(each for each in options.prefixes if each <= QUICK_PREFIXES)
-        options.rows = tuple(each for each in options.rows if each != "az")
+        options.prefixes = tuple(prefix for prefix in options.prefixes if prefix <= QUICK_PREFIXES)
+        options.rows = tuple(row for row in options.rows if row != "az")
     if options.seeds is None:
         options.seeds = tuple(sorted(random.sample(range(1, LAST_SEED + 1), DRAWN_SEEDS)))
     return options
@@ -128,7 +128,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    numbers = tuple(sorted({int(each) for each in text.split(",")}))
+    numbers = tuple(sorted({int(part) for part in text.split(",")}))
     if numbers[0] <= 0:
         raise argparse.ArgumentTypeError("expected numbers above 0")
     return numbers
@@ -141,34 +141,39 @@ def _spokes(text: str) -> tuple[int, ...]:
     return numbers
 
 
-def _measure(made: Worlds, options: argparse.Namespace) -> Measured:
+def _measure(worlds: Worlds, options: argparse.Namespace) -> Measured:
     rows, seeds = options.rows, options.seeds
     status, provision, processes = [], [], []
     if "status" in rows:
-        status = [_told("status", 1, seed, partial(ours.status, made, seed)) for seed in seeds]
+        status = [_told("status", 1, seed, partial(ours.status, worlds, seed)) for seed in seeds]
     if "provision" in rows:
         provision = [
-            _told("provision", 1, seed, partial(ours.provision, made, seed)) for seed in seeds
+            _told("provision", 1, seed, partial(ours.provision, worlds, seed)) for seed in seeds
         ]
     if "processes" in rows:
         way = Way.PRESTAGED if Way.PRESTAGED in rows else Way.COLD
         size = max(options.spokes)
-        work = partial(ours.processes, made, way, size, 1 if options.quick else TRIES)
+        work = partial(ours.processes, worlds, way, size, 1 if options.quick else TRIES)
         processes = _told(f"processes of their own, {way}", size, 1, work)
-    tables, large = _prefixes(made, options) if "prefixes" in rows else ([], [])
-    switches = [each for size in options.spokes for each in _switches(made, options, size)]
-    cut = list(_outages(made, options)) if "outages" in rows else []
+    tables, large = _prefixes(worlds, options) if "prefixes" in rows else ([], [])
+    switches = [switch for size in options.spokes for switch in _switches(worlds, options, size)]
+    cut = list(_outages(worlds, options)) if "outages" in rows else []
     by_az = []
     if "az" in rows:
-        switches += _az(made, options)
+        switches += _az(worlds, options)
         cut += [
-            _told(f"outage by az, {_kind(each)}", 1, seed, partial(az.outage, made, seed, each))
+            _told(f"outage by az, {_kind(flag)}", 1, seed, partial(az.outage, worlds, seed, flag))
             for seed in seeds[: options.az_seeds]
-            for each in ((True, False) if "outages" in rows else ())
+            for flag in ((True, False) if "outages" in rows else ())
         ]
         by_az = [
-            _told("status by az", 1, each.seed, partial(az.status, made, each.seed, each.seconds))
-            for each in status[: options.az_seeds]
+            _told(
+                "status by az",
+                1,
+                compared.seed,
+                partial(az.status, worlds, compared.seed, compared.seconds),
+            )
+            for compared in status[: options.az_seeds]
         ]
     return Measured(
         tuple(switches),
@@ -187,43 +192,43 @@ def _kind(planned: bool) -> str:
     return "planned" if planned else "unplanned"
 
 
-def _outages(made: Worlds, options: argparse.Namespace) -> Iterator[Outage]:
+def _outages(worlds: Worlds, options: argparse.Namespace) -> Iterator[Outage]:
     """The outage of every spoke, by each way that is measured on the stepped clock."""
     for size in options.spokes:
         for planned in (True, False) if size <= MEASURED_TO else ():
             for seed in options.seeds:
                 what = f"outage, {_kind(planned)}"
                 if "sdk" in options.rows:
-                    work = partial(outages.by_sdk, made, size, seed, planned)
+                    work = partial(outages.by_sdk, worlds, size, seed, planned)
                     yield _told(f"{what}, sdk", size, seed, work)
                 for way in (Way.COLD, Way.PRESTAGED):
                     if way in options.rows:
-                        ours_ = partial(outages.by_erfailover, made, way, size, seed, planned)
+                        ours_ = partial(outages.by_erfailover, worlds, way, size, seed, planned)
                         yield _told(f"{what}, {way}", size, seed, ours_)
 
 
-def _prefixes(made: Worlds, options: argparse.Namespace) -> tuple[list[Tables], list[Process]]:
+def _prefixes(worlds: Worlds, options: argparse.Namespace) -> tuple[list[Tables], list[Process]]:
     """Tables of each size, and the largest switch with few prefixes and with many."""
     spokes = max(options.spokes)
     tables = [
-        _told(f"tables of {each:,} prefixes", 12, 1, partial(prefixes.tables, made, each))
-        for each in options.prefixes
+        _told(f"tables of {prefix:,} prefixes", 12, 1, partial(prefixes.tables, worlds, prefix))
+        for prefix in options.prefixes
     ]
     sizes = (FEW_PREFIXES, MANY_PREFIXES) if spokes >= LARGE else ()
     large = [
         _told(
-            f"switch with {each:,} prefixes",
+            f"switch with {size:,} prefixes",
             spokes,
             1,
-            partial(prefixes.switch, made, spokes, each),
+            partial(prefixes.switch, worlds, spokes, size),
         )
-        for each in sizes
-        if each in options.prefixes
+        for size in sizes
+        if size in options.prefixes
     ]
     return tables, large
 
 
-def _switches(made: Worlds, options: argparse.Namespace, size: int) -> Iterator[Switch]:
+def _switches(worlds: Worlds, options: argparse.Namespace, size: int) -> Iterator[Switch]:
     """One size on the stepped clock, with every seed."""
     seeds = options.seeds if size <= 100 else options.seeds[: options.large_seeds]
     for way in (Way.SDK, Way.COLD, Way.PRESTAGED):
@@ -231,28 +236,29 @@ def _switches(made: Worlds, options: argparse.Namespace, size: int) -> Iterator[
             continue
         for seed in seeds:
             if way is Way.SDK:
-                yield _told(way, size, seed, partial(sdk.switch, made, size, seed))
+                yield _told(way, size, seed, partial(sdk.switch, worlds, size, seed))
             else:
-                yield _told(way, size, seed, partial(ours.switch, made, way, size, seed))
+                yield _told(way, size, seed, partial(ours.switch, worlds, way, size, seed))
 
 
-def _az(made: Worlds, options: argparse.Namespace) -> Iterator[Switch]:
+def _az(worlds: Worlds, options: argparse.Namespace) -> Iterator[Switch]:
     """In real time: one spoke with several seeds, more of them once if that was asked for."""
     for seed in options.seeds[: options.az_seeds]:
-        yield _told("az", 1, seed, partial(az.switch, made, 1, seed))
+        yield _told("az", 1, seed, partial(az.switch, worlds, 1, seed))
     for size in options.spokes:
         if 1 < size <= options.az_spokes:
             seed = options.seeds[0]
-            yield _told("az", size, seed, partial(az.switch, made, size, seed, pings=False))
+            yield _told("az", size, seed, partial(az.switch, worlds, size, seed, pings=False))
 
 
 def _told(what: str, size: int, seed: int, work: Callable[[], T]) -> T:
     began = time.monotonic()
-    found = work()
+    result = work()
     _say(
-        f"{what}, {format_count(size, 'spoke')}, seed {seed}: done in {time.monotonic() - began:.1f} s"
+        f"{what}, {format_count(size, 'spoke')}, seed {seed}: done in "
+        f"{time.monotonic() - began:.1f} s"
     )
-    return found
+    return result
 
 
 def _say(text: str) -> None:

@@ -50,12 +50,12 @@ class _Typist:
         self.pings_s += time.monotonic() - began
 
 
-def switch(made: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Switch:
+def switch(result: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Switch:
     """Switch every spoke in the order of the notes: look at VNG2, four writes, look again.
 
     The pings of the notes are typed at their places and counted apart.
     """
-    with _at_the_walls_speed(made, spokes, seed) as (served, az):
+    with _at_the_walls_speed(result, spokes, seed) as (served, az):
         watch, typist = Watch(served.lab), _Typist(az)
         typist(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", "vng2")
         typist(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")
@@ -65,23 +65,23 @@ def switch(made: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Switc
         _list_until_shown(typist, spokes)
         if pings:
             typist.ping("10.5.0.4")
-        seen = watch.seen(worlds.spoke_names(spokes))
+        watched = watch.seen(worlds.spoke_names(spokes))
     return Switch(
         way=Way.AZ,
         spokes=spokes,
         seed=seed,
         whole_s=typist.seconds,
-        requests=seen.requests,
-        refused=seen.refused,
+        requests=watched.requests,
+        refused=watched.refused,
         wall_s=typist.seconds + typist.pings_s,
         each_s=(written_s - looked_s) / spokes,
         with_pings_s=typist.seconds + typist.pings_s if pings else 0.0,
     )
 
 
-def outage(made: Worlds, seed: int, planned: bool) -> Outage:
+def outage(result: Worlds, seed: int, planned: bool) -> Outage:
     """The outage of one spoke by the procedure, its pings included."""
-    with _at_the_walls_speed(made, 1, seed, dark=not planned) as (served, az):
+    with _at_the_walls_speed(result, 1, seed, dark=not planned) as (served, az):
         packets, typist = Packets(served.lab, worlds.spoke_names(1)), _Typist(az)
         typist(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", "vng2")
         typist(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")
@@ -103,13 +103,13 @@ def _write(typist: _Typist, spokes: int, *, pings: bool) -> None:
         _create(typist, BACKUP, name, "--allow-forwarded-traffic", "--allow-gateway-transit")
 
 
-def status(made: Worlds, seed: int, ours_s: float) -> Compared:
+def status(result: Worlds, seed: int, ours_s: float) -> Compared:
     """The az commands that give what ``status`` does: peers, routes, peerings.
 
     Returns:
         How long they take, against what ``status`` took with the same draws.
     """
-    with _at_the_walls_speed(made, 1, seed) as (_, az):
+    with _at_the_walls_speed(result, 1, seed) as (_, az):
         began = time.monotonic()
         for gateway in ("vng1", "vng2"):
             az(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", gateway)
@@ -121,11 +121,11 @@ def status(made: Worlds, seed: int, ours_s: float) -> Compared:
 
 @contextmanager
 def _at_the_walls_speed(
-    made: Worlds, spokes: int, seed: int, *, dark: bool = True
+    result: Worlds, spokes: int, seed: int, *, dark: bool = True
 ) -> Iterator[tuple[Served, Az]]:
     az = installed()
-    world = made.get(spokes, False, dark=dark)
-    with made.served(world.snapshot, world.site, seed, ScaledClock(1.0)) as served:
+    world = result.get(spokes, False, dark=dark)
+    with result.served(world.snapshot, world.site, seed, ScaledClock(1.0)) as served:
         endpoint = served.environment["ERFAILOVER_ENDPOINT"]
         folder = write_configuration(served.folder / "az", served.lab.identity, endpoint)
         os.environ["AZURE_CONFIG_DIR"] = str(folder)
@@ -145,8 +145,8 @@ def _create(az: _Typist, owner: str, other: str, *flags: str) -> None:
 
 
 def _list_until_shown(az: _Typist, spokes: int) -> None:
-    wanted = worlds.spoke_prefixes(spokes)
+    desired = worlds.spoke_prefixes(spokes)
     while True:
         rows = az(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")["value"]
-        if wanted <= {row["network"] for row in rows if row["origin"] == "Network"}:
+        if desired <= {row["network"] for row in rows if row["origin"] == "Network"}:
             return

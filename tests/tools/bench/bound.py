@@ -87,27 +87,27 @@ def of_switch(
         learn_s: how long BGP takes to show a change of peerings.
         limits: those on requests.
     """
-    cold = any(each.lend for each in spokes)
-    tails = [tail for each in spokes for tail in each.after_lend()]
+    cold = any(spoke.lend for spoke in spokes)
+    tails = [tail for spoke in spokes for tail in spoke.after_lend()]
     if cold:
-        tails += [each.lend + each.after_lend()[0] for each in spokes]
+        tails += [spoke.lend + spoke.after_lend()[0] for spoke in spokes]
     rules = {
-        "chain": max(each.lend + each.after_lend()[0] for each in spokes),
+        "chain": max(spoke.lend + spoke.after_lend()[0] for spoke in spokes),
         "queue": queue_s(spokes) if cold else 0.0,
         "tokens": tokens_s(tails, limits, DECIDING_POSTS, readings.deciding),
     }
-    rule = max(rules, key=lambda each: rules[each])  # of equal ones the first
+    rule = max(rules, key=lambda name: rules[name])  # of equal ones the first
     written_s = rules[rule]
     posted_s = arrival_s(len(tails) + 1, limits, DECIDING_POSTS, readings.deciding)
     arrived_s = max(written_s + learn_s, posted_s) + readings.arriving
-    broken_s = max(each.lend + each.after_lend()[0] - each.make for each in spokes)
+    broken_s = max(spoke.lend + spoke.after_lend()[0] - spoke.make for spoke in spokes)
     left_s = broken_s + learn_s + readings.leaving
     return Bound(written_s, max(arrived_s, left_s), rule, readings.deciding)
 
 
 def queue_s(spokes: Sequence[SpokeWrites]) -> float:
     """When the last make ends at the earliest, as far as the hub's queue decides."""
-    return sum(each.lend for each in spokes) + min(each.after_lend()[0] for each in spokes)
+    return sum(spoke.lend for spoke in spokes) + min(spoke.after_lend()[0] for spoke in spokes)
 
 
 def arrival_s(number: int, limits: Limits, used: int, age_s: float) -> float:
@@ -153,4 +153,4 @@ class Tunnel:
 
 def of_provision(tunnels: Iterable[Tunnel]) -> float:
     """The longest chain of a provision: address, gateway, connection, in seconds."""
-    return max(each.address + each.gateway + each.connection for each in tunnels)
+    return max(tunnel.address + tunnel.gateway + tunnel.connection for tunnel in tunnels)

@@ -131,9 +131,9 @@ def _step(bar: Bar, lane: str) -> str:
     return ""
 
 
-def _round_step(wanted: float) -> float:
-    scale = 10.0 ** math.floor(math.log10(max(wanted, 0.1)))
-    return next(scale * each for each in (1, 2, 5, 10) if scale * each >= wanted)
+def _round_step(desired: float) -> float:
+    scale = 10.0 ** math.floor(math.log10(max(desired, 0.1)))
+    return next(scale * number for number in (1, 2, 5, 10) if scale * number >= desired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +160,14 @@ def prefix_growth(measured: Measured) -> str:
     last = measured.tables[-1]
 
     def curve(name: str, colour: str, cost: Callable[[Tables], float]) -> Curve:
-        return Curve(name, colour, [(each.prefixes, cost(each)) for each in measured.tables])
+        return Curve(name, colour, [(table.prefixes, cost(table)) for table in measured.tables])
 
-    straight = [(each.prefixes, last.status_s * each.rows / last.rows) for each in measured.tables]
+    straight = [
+        (table.prefixes, last.status_s * table.rows / last.rows) for table in measured.tables
+    ]
     curves = [
-        curve("status, 12 spokes", "#0a6ebd", lambda each: each.status_s),
-        curve("reading and judging a gateway", "#1a7f37", lambda each: each.reading_s),
+        curve("status, 12 spokes", "#0a6ebd", lambda tables: tables.status_s),
+        curve("reading and judging a gateway", "#1a7f37", lambda item: item.reading_s),
         curve("json.loads of its routes", "#bf8700", lambda each: each.decoding_s),
         Curve("straight", "#8c959f", straight, dashed=True),
     ]
@@ -220,16 +222,18 @@ def _diagram(name: str, title: str, across: str, curves: Sequence[Curve], note: 
 
 def _switch_curves(measured: Measured) -> Iterator[Curve]:
     for way, (name, colour) in WAYS.items():
-        groups = [(size, each) for size in measured.sizes() if (each := measured.of(way, size))]
+        groups = [
+            (size, switches) for size in measured.sizes() if (switches := measured.of(way, size))
+        ]
         if not groups:
             continue
-        points = [(size, mean(one.whole_s for one in each)) for size, each in groups]
-        hollow = frozenset(size for size, each in groups if each[0].reckoned)
+        points = [(size, mean(one.whole_s for one in group)) for size, group in groups]
+        hollow = frozenset(size for size, group in groups if group[0].reckoned)
         yield Curve(name, colour, points, hollow=hollow)
-        if all(_has_bound(each) for _, each in groups):
-            bounds = [(size, mean(s.bound_whole_s or 0.0 for s in each)) for size, each in groups]
+        if all(_has_bound(group) for _, group in groups):
+            bounds = [(size, mean(s.bound_whole_s or 0.0 for s in group)) for size, group in groups]
             yield Curve(f"bound, {way}", colour, bounds, dashed=True)
 
 
 def _has_bound(switches: Sequence[Switch]) -> bool:
-    return all(each.bound_whole_s for each in switches)
+    return all(switch.bound_whole_s for switch in switches)

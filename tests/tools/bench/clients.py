@@ -81,17 +81,17 @@ def measured(work: Callable[[str, str], None]) -> Spent:
 
 def main() -> None:
     """Measure both, side by side."""
-    made = Worlds()
+    worlds = Worlds()
     try:
-        world = made.get(1, False)
-        with made.served(world.snapshot, world.site, None, ScaledClock(100.0)) as served:
+        world = worlds.get(1, False)
+        with worlds.served(world.snapshot, world.site, None, ScaledClock(100.0)) as served:
             served.lab.throttling.limits = None
             spent = {work.__name__: measured(work) for work in (by_threads, by_coroutines)}
     finally:
-        made.close()
-    for name, each in spent.items():
-        cpu_ms = each.cpu_s / REQUESTS * 1000
-        print(f"{name}: {cpu_ms:.2f} ms of processor a request, {each.wall_s:.2f} s in all")
+        worlds.close()
+    for name, item in spent.items():
+        cpu_ms = item.cpu_s / REQUESTS * 1000
+        print(f"{name}: {cpu_ms:.2f} ms of processor a request, {item.wall_s:.2f} s in all")
     ratio = spent["by_coroutines"].cpu_s / spent["by_threads"].cpu_s
     print(f"coroutines take {ratio:.2f} times the processor time of threads")
 

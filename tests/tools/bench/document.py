@@ -26,13 +26,13 @@ def write(measured: Measured, docs: Path) -> None:
     _, closed, after = rest.partition(END)
     if not mark or not closed:
         raise ValueError(f"{path}: expected the marks {BEGIN} and {END}")
-    judged = "\n".join(f"- {each.text}" for each in targets.judged(measured))
-    path.write_text(f"{before}{BEGIN}\n{tables(measured)}\n\n{judged}\n{END}{after}")
+    text = "\n".join(f"- {target.text}" for target in targets.judged(measured))
+    path.write_text(f"{before}{BEGIN}\n{tables(measured)}\n\n{text}\n{END}{after}")
     for way in (Way.COLD, Way.PRESTAGED):
-        drawn = [each for each in measured.switches if each.way is way and each.bars]
+        drawn = [switch for switch in measured.switches if switch.way is way and switch.bars]
         if drawn:
-            shown = max(drawn, key=lambda each: (min(each.spokes, PICTURED), -each.seed))
-            (docs / f"switch-{way}.svg").write_text(charts.timeline(shown))
+            result = max(drawn, key=lambda item: (min(item.spokes, PICTURED), -item.seed))
+            (docs / f"switch-{way}.svg").write_text(charts.timeline(result))
     if len(measured.tables) > 1:
         (docs / "prefix-growth.svg").write_text(charts.prefix_growth(measured))
     if len(measured.sizes()) > 1:
@@ -48,7 +48,7 @@ def tables(measured: Measured) -> str:
         parts.append(_outages(measured))
     if measured.switches:
         parts.append(_switches(measured))
-    if any(each.bound_whole_s for each in measured.switches):
+    if any(switch.bound_whole_s for switch in measured.switches):
         parts += [_bounds(measured), _costs(measured)]
     if measured.status or measured.provision or _pinged(measured):
         parts.append(_compared(measured))
@@ -70,22 +70,27 @@ def _outages(measured: Measured) -> str:
             "by a probe, median", "unplanned: from the command, median", "worst",
             "from the failure, worst"]  # fmt: skip
     rows = []
-    for size in sorted({each.spokes for each in measured.outages}):
+    for size in sorted({outage.spokes for outage in measured.outages}):
         for way in Way:
-            of_way = [each for each in measured.outages if (each.spokes, each.way) == (size, way)]
+            of_way = [
+                outage for outage in measured.outages if (outage.spokes, outage.way) == (size, way)
+            ]
             if not of_way:
                 continue
-            planned = [s for each in of_way if each.planned for s in each.spokes_s]
-            not_planned = [s for each in of_way if not each.planned for s in each.spokes_s]
+            planned = [s for outage in of_way if outage.planned for s in outage.spokes_s]
+            not_planned = [s for outage in of_way if not outage.planned for s in outage.spokes_s]
             failed = [
-                s + each.failed_s for each in of_way if not each.planned for s in each.spokes_s
+                s + outage.failed_s
+                for outage in of_way
+                if not outage.planned
+                for s in outage.spokes_s
             ]
-            probed = [each.probe_s for each in of_way if each.probe_s is not None]
+            probed = [outage.probe_s for outage in of_way if outage.probe_s is not None]
             rows.append(
                 [
                     str(size),
                     str(way),
-                    str(len({each.seed for each in of_way})),
+                    str(len({outage.seed for outage in of_way})),
                     *_spread(planned),
                     _spread(probed)[0],
                     *_spread(not_planned),
@@ -109,9 +114,9 @@ def _switches(measured: Measured) -> str:
         for way in (Way.AZ, Way.SDK):
             cells.append(_seconds(measured.of(way, size)))
         for way in (Way.COLD, Way.PRESTAGED):
-            found = measured.of(way, size)
-            bounds = [each.bound_whole_s for each in found if each.bound_whole_s]
-            cells += [_seconds(found), f"{mean(bounds):.1f} s" if bounds else "-"]
+            switches = measured.of(way, size)
+            bounds = [switch.bound_whole_s for switch in switches if switch.bound_whole_s]
+            cells += [_seconds(switches), f"{mean(bounds):.1f} s" if bounds else "-"]
         rows.append(cells)
     return _table(head, rows)
 
@@ -119,7 +124,7 @@ def _switches(measured: Measured) -> str:
 def _seconds(switches: Sequence[Switch]) -> str:
     if not switches:
         return "-"
-    text = f"{mean(each.whole_s for each in switches):,.1f} s"
+    text = f"{mean(switch.whole_s for switch in switches):,.1f} s"
     return f"*{text}*" if switches[0].reckoned else text
 
 
@@ -130,18 +135,18 @@ def _bounds(measured: Measured) -> str:
     rows = []
     for size in measured.sizes():
         for way in (Way.COLD, Way.PRESTAGED):
-            if not (found := measured.of(way, size)):
+            if not (switches := measured.of(way, size)):
                 continue
-            rules = sorted({each.rule for each in found})
+            rules = sorted({switch.rule for switch in switches})
             rows.append(
                 [
                     str(size),
                     str(way),
-                    ", ".join(str(each.seed) for each in found),
-                    f"{targets.ratio(found):.2f}",
-                    f"{max(each.whole_ratio or 0.0 for each in found):.2f}",
-                    f"{targets.shown_ratio(found):.2f}",
-                    f"{max(each.shown_ratio or 0.0 for each in found):.2f}",
+                    ", ".join(str(switch.seed) for switch in switches),
+                    f"{targets.ratio(switches):.2f}",
+                    f"{max(switch.whole_ratio or 0.0 for switch in switches):.2f}",
+                    f"{targets.shown_ratio(switches):.2f}",
+                    f"{max(switch.shown_ratio or 0.0 for switch in switches):.2f}",
                     ", ".join(rules),
                 ]
             )
@@ -154,18 +159,18 @@ def _costs(measured: Measured) -> str:
     rows = []
     for size in measured.sizes():
         for way in (Way.SDK, Way.COLD, Way.PRESTAGED):
-            found = [each for each in measured.of(way, size) if not each.reckoned]
-            if not found:
+            switches = [switch for switch in measured.of(way, size) if not switch.reckoned]
+            if not switches:
                 continue
-            throttled = sum(map(targets.throttled, found))
-            busy = sum(sum(each.refused.values()) for each in found) - throttled
+            throttled = sum(map(targets.throttled, switches))
+            busy = sum(sum(switch.refused.values()) for switch in switches) - throttled
             rows.append(
                 [
                     str(size),
                     str(way),
-                    f"{mean(each.requests for each in found) / size:.1f}",
-                    f"{mean(each.cpu_s for each in found):.2f} s",
-                    f"{mean(each.wall_s for each in found):.2f} s",
+                    f"{mean(switch.requests for switch in switches) / size:.1f}",
+                    f"{mean(switch.cpu_s for switch in switches):.2f} s",
+                    f"{mean(switch.wall_s for switch in switches):.2f} s",
                     str(throttled),
                     str(busy),
                 ]
@@ -182,10 +187,13 @@ def _compared(measured: Measured) -> str:
         ("az with the notes' pings, against prestaged", _pinged(measured)),
         ("az without them, against prestaged", _pinged(measured, pings=False)),
     )
-    for name, found in named:
-        if found:
-            ours, other = mean(each.seconds for each in found), mean(e.against_s for e in found)
-            worst = max(each.ratio for each in found)
+    for name, result in named:
+        if result:
+            ours, other = (
+                mean(compared.seconds for compared in result),
+                mean(e.against_s for e in result),
+            )
+            worst = max(compared.ratio for compared in result)
             rows.append(
                 [name, f"{ours:,.1f} s", f"{other:,.1f} s", f"{ours / other:.2f}", f"{worst:.2f}"]
             )
@@ -194,11 +202,11 @@ def _compared(measured: Measured) -> str:
 
 def _pinged(measured: Measured, *, pings: bool = True) -> list[Compared]:
     """The procedure by az against ours, seed by seed."""
-    ours = {each.seed: each.whole_s for each in measured.of(Way.PRESTAGED, 1)}
+    ours = {switch.seed: switch.whole_s for switch in measured.of(Way.PRESTAGED, 1)}
     return [
-        Compared(each.seed, each.with_pings_s if pings else each.whole_s, ours[each.seed])
-        for each in measured.of(Way.AZ, 1)
-        if each.seed in ours
+        Compared(switch.seed, switch.with_pings_s if pings else switch.whole_s, ours[switch.seed])
+        for switch in measured.of(Way.AZ, 1)
+        if switch.seed in ours
     ]
 
 
@@ -209,14 +217,14 @@ def _tables(measured: Measured) -> str:
         head,
         [
             [
-                f"{each.prefixes:,}",
-                f"{each.rows:,}",
-                f"{each.decoding_s * 1000:.2f} ms",
-                f"{each.reading_s * 1000:.1f} ms",
-                f"{each.reading_s / each.decoding_s:.1f}",
-                f"{each.status_s:.2f} s",
+                f"{table.prefixes:,}",
+                f"{table.rows:,}",
+                f"{table.decoding_s * 1000:.2f} ms",
+                f"{table.reading_s * 1000:.1f} ms",
+                f"{table.reading_s / table.decoding_s:.1f}",
+                f"{table.status_s:.2f} s",
             ]
-            for each in measured.tables
+            for table in measured.tables
         ],
     )
 
@@ -225,17 +233,17 @@ def _processes(processes: Sequence[Process]) -> str:
     head = ["a separate process", "spokes", "processor", "a spoke", "memory", "requests a spoke",
             "clock"]  # fmt: skip
     rows = []
-    for each in processes:
-        many = each.spokes > 1
+    for process in processes:
+        many = process.spokes > 1
         rows.append(
             [
-                f"`{each.command}`",
-                str(each.spokes or "-"),
-                f"{each.cpu_s:.2f} s",
-                f"{each.cpu_s / each.spokes * 1000:.0f} ms" if many else "-",
-                f"{each.memory_mb:.0f} MB",
-                f"{each.requests / each.spokes:.1f}" if many else "-",
-                f"{each.speed:g} times" if each.speed else "-",
+                f"`{process.command}`",
+                str(process.spokes or "-"),
+                f"{process.cpu_s:.2f} s",
+                f"{process.cpu_s / process.spokes * 1000:.0f} ms" if many else "-",
+                f"{process.memory_mb:.0f} MB",
+                f"{process.requests / process.spokes:.1f}" if many else "-",
+                f"{process.speed:g} times" if process.speed else "-",
             ]
         )
     return _table(head, rows)

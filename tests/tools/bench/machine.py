@@ -50,7 +50,7 @@ class Meter:
     """Measures what this process spends beside the thread that serves the lab."""
 
     def __init__(self) -> None:
-        self._lab = next(each for each in threading.enumerate() if each.name == "lab")
+        self._lab = next(thread for thread in threading.enumerate() if thread.name == "lab")
         self._began = self._now()
 
     def spent(self) -> Spent:

@@ -29,59 +29,59 @@ MANY = 50
 """Fewer spokes do not tell what one of them costs."""
 
 
-def switch(made: Worlds, way: Way, spokes: int, seed: int) -> Switch:
+def switch(result: Worlds, way: Way, spokes: int, seed: int) -> Switch:
     """Switch all spokes to IPsec on the stepped clock, and hold it against its bound."""
-    world = made.get(spokes, way is Way.PRESTAGED)
-    with made.served(world.snapshot, world.site, seed) as served:
+    world = result.get(spokes, way is Way.PRESTAGED)
+    with result.served(world.snapshot, world.site, seed) as served:
         watch, meter, began = Watch(served.lab), machine.Meter(), served.clock.now()
         served.done("switch", "--to", "ipsec", "--yes", "--planned", "-o", "json")
         spent, command_s = meter.spent(), served.clock.now() - began
-        seen = watch.seen(worlds.spoke_names(spokes))
-    least = _bound(spokes, seed, way, seen)
-    if seen.shown_s is None:
+        watched = watch.seen(worlds.spoke_names(spokes))
+    least = _bound(spokes, seed, way, watched)
+    if watched.shown_s is None:
         raise RuntimeError(f"{way}, {spokes} spokes, seed {seed}: no reading showed the switch")
     return Switch(
         way=way,
         spokes=spokes,
         seed=seed,
-        whole_s=seen.shown_s,
-        decided_s=seen.decided_s,
+        whole_s=watched.shown_s,
+        decided_s=watched.decided_s,
         command_s=command_s,
         bound_whole_s=least.whole_s,
         bound_shown_s=least.shown_s,
         rule=least.rule,
-        requests=seen.requests,
-        refused=seen.refused,
+        requests=watched.requests,
+        refused=watched.refused,
         wall_s=spent.wall_s,
         cpu_s=spent.cpu_s,
-        bars=seen.bars if spokes <= 10 else (),
+        bars=watched.bars if spokes <= 10 else (),
     )
 
 
-def _bound(spokes: int, seed: int, way: Way, seen: Watched) -> bound.Bound:
+def _bound(spokes: int, seed: int, way: Way, watched: Watched) -> bound.Bound:
     """The bound with the same draws.
 
     A reading's duration depends on how often its table was read before, so the bound is given the
     shortest that any client can draw: of ``DRAWN`` readings, or of all that this run made.
     """
     durations = Durations(seed)
-    found = [_spoke_writes(durations, name, way) for name in worlds.spoke_names(spokes)]
+    spoke_writes = [_spoke_writes(durations, name, way) for name in worlds.spoke_names(spokes)]
     first = [
         _reading(durations, worlds.BACKUP_GATEWAY, action, 0)
         for action in ("getbgppeerstatus", "getlearnedroutes")
     ]
     readings = bound.Readings(
         deciding=max(first),
-        arriving=_shortest(durations, worlds.BACKUP_GATEWAY, seen),
-        leaving=_shortest(durations, worlds.PRIMARY_GATEWAY, seen),
+        arriving=_shortest(durations, worlds.BACKUP_GATEWAY, watched),
+        leaving=_shortest(durations, worlds.PRIMARY_GATEWAY, watched),
     )
-    return bound.of_switch(found, readings, LEARN_S, Limits())
+    return bound.of_switch(spoke_writes, readings, LEARN_S, Limits())
 
 
-def _shortest(durations: Durations, gateway: str, seen: Watched) -> float:
-    made = sum(bar.resource == gateway.lower() for bar in seen.bars)
-    numbers = range(max(DRAWN, made))
-    return min(_reading(durations, gateway, "getlearnedroutes", each) for each in numbers)
+def _shortest(durations: Durations, gateway: str, watched: Watched) -> float:
+    count = sum(bar.resource == gateway.lower() for bar in watched.bars)
+    numbers = range(max(DRAWN, count))
+    return min(_reading(durations, gateway, "getlearnedroutes", number) for number in numbers)
 
 
 def _reading(durations: Durations, gateway: str, action: str, number: int) -> float:
@@ -102,61 +102,61 @@ def _spoke_writes(durations: Durations, spoke: str, way: Way) -> bound.SpokeWrit
     return bound.SpokeWrites(break_, make, lend, write(spoke, worlds.BACKUP, "create"))
 
 
-def status(made: Worlds, seed: int) -> Compared:
+def status(result: Worlds, seed: int) -> Compared:
     """``status`` against the slowest single reading that it made."""
-    world = made.get(1, False)
-    with made.served(world.snapshot, world.site, seed) as served:
+    world = result.get(1, False)
+    with result.served(world.snapshot, world.site, seed) as served:
         watch, began = Watch(served.lab), served.clock.now()
         served.command("status", "-o", "json")
         seconds = served.clock.now() - began
-        seen = watch.seen(())
-    slowest = max(bar.ended_s - bar.began_s for bar in seen.bars)
-    return Compared(seed, seconds, slowest, seen.requests)
+        watched = watch.seen(())
+    slowest = max(bar.ended_s - bar.began_s for bar in watched.bars)
+    return Compared(seed, seconds, slowest, watched.requests)
 
 
-def provision(made: Worlds, seed: int) -> Compared:
+def provision(result: Worlds, seed: int) -> Compared:
     """``provision`` against its longest chain of address, gateway and connection."""
-    with made.served(None, made.init_site, seed) as served:
+    with result.served(None, result.init_site, seed) as served:
         watch, began = Watch(served.lab), served.clock.now()
         served.done("provision", "--yes")
         seconds = served.clock.now() - began
-        seen = watch.seen(())
-        chain = bound.of_provision(_tunnels(served.lab, seen.bars))
-    return Compared(seed, seconds, chain, seen.requests)
+        watched = watch.seen(())
+        chain = bound.of_provision(_tunnels(served.lab, watched.bars))
+    return Compared(seed, seconds, chain, watched.requests)
 
 
 def _tunnels(lab: Lab, bars: tuple[Bar, ...]) -> list[bound.Tunnel]:
     took = {bar.resource: bar.ended_s - bar.began_s for bar in bars if bar.what == "create"}
-    found = []
-    for each in lab.world.iter_by_type("Microsoft.Network/connections"):
-        gateway = str(each.properties["virtualNetworkGateway1"]["id"]).lower()
+    tunnels = []
+    for item in lab.world.iter_by_type("Microsoft.Network/connections"):
+        gateway = str(item.properties["virtualNetworkGateway1"]["id"]).lower()
         resource = lab.world.get(gateway)
         assert resource is not None
         inner: dict[str, Any] = resource.properties["ipConfigurations"][0]["properties"]
         address = str(inner["publicIPAddress"]["id"]).lower()
-        found.append(bound.Tunnel(took[address], took[gateway], took[str(each.id).lower()]))
-    return found
+        tunnels.append(bound.Tunnel(took[address], took[gateway], took[str(item.id).lower()]))
+    return tunnels
 
 
-def processes(made: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
+def processes(result: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
     """``--help``, ``status`` and a switch of many spokes, each in a separate process.
 
     The switch is left out where there are too few spokes to tell what one of them costs.
     """
-    world = made.get(1, False)
-    with made.served(world.snapshot, world.site, None, ScaledClock(FAST_SPEED)) as served:
-        asked = [
+    world = result.get(1, False)
+    with result.served(world.snapshot, world.site, None, ScaledClock(FAST_SPEED)) as served:
+        requested = [
             _yardstick(tries, served),
             _least(tries, served, ["--help"], "erfailover --help", 0, 0.0),
             _least(tries, served, ["status", "-o", "json"], "erfailover status", 1, FAST_SPEED),
         ]
     if spokes < MANY:
-        return asked
-    world = made.get(spokes, way is Way.PRESTAGED)
+        return requested
+    world = result.get(spokes, way is Way.PRESTAGED)
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
-    with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+    with result.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, {way}"
-        return [*asked, in_a_process(served, command, name, spokes, SPEED)]
+        return [*requested, in_a_process(served, command, name, spokes, SPEED)]
 
 
 def _least(
@@ -169,14 +169,14 @@ def _least(
 ) -> Process:
     """The cheapest of some runs: what else the machine does only adds."""
     ran = [in_a_process(served, arguments, command, spokes, speed) for _ in range(tries)]
-    return min(ran, key=lambda each: each.cpu_s)
+    return min(ran, key=lambda process: process.cpu_s)
 
 
 def _yardstick(tries: int, served: worlds.Served) -> Process:
     """What the SDK alone costs to load: how fast this machine is, and how busy."""
     load = ["-c", "import azure.identity, azure.mgmt.network"]
     ran = [machine.program(load, os.environ, served.folder) for _ in range(tries)]
-    best = min(ran, key=lambda each: each.cpu_s)
+    best = min(ran, key=lambda child: child.cpu_s)
     return Process(YARDSTICK, 0, best.cpu_s, best.wall_s, best.memory_mb, 0, 0.0)
 
 

@@ -35,9 +35,9 @@ class Packets:
         self._lab, self._began = lab, lab.world.now
         names = {f"{name}-nic1" if name != "vnet1" else "vm1-nic1": name for name in spokes}
         self._nics = {
-            names[each.id.name]: each
-            for each in lab.world.iter_by_type(NIC)
-            if each.id.name in names
+            names[resource.id.name]: resource
+            for resource in lab.world.iter_by_type(NIC)
+            if resource.id.name in names
         }
         self.changes: dict[str, list[tuple[float, bool]]] = {name: [] for name in spokes}
         with lab.lock:
@@ -57,26 +57,26 @@ class Packets:
 
     def outages_s(self) -> tuple[float, ...]:
         """Return how long each spoke was out: from the first packet lost, or from the start."""
-        found = []
+        rows = []
         for spoke, changes in self.changes.items():
             lost = [at for at, up in changes if not up]
             if not changes[-1][1]:
                 raise RuntimeError(f"{spoke}: no packet passes after the switch")
-            found.append(changes[-1][0] - lost[0] if lost else 0.0)
-        return tuple(found)
+            rows.append(changes[-1][0] - lost[0] if lost else 0.0)
+        return tuple(rows)
 
 
-def by_erfailover(made: Worlds, way: Way, spokes: int, seed: int, planned: bool) -> Outage:
+def by_erfailover(result: Worlds, way: Way, spokes: int, seed: int, planned: bool) -> Outage:
     """Switch, with a probe from the first spoke beside it."""
-    world = made.get(spokes, way is Way.PRESTAGED, dark=not planned, machines=True)
-    with made.served(world.snapshot, world.site, seed) as served:
+    world = result.get(spokes, way is Way.PRESTAGED, dark=not planned, machines=True)
+    with result.served(world.snapshot, world.site, seed) as served:
         packets = Packets(served.lab, worlds.spoke_names(spokes))
         with _door(served.lab, lambda: packets.passes("vnet1")) as port:
             _add_probe(served, port)
             report = served.folder / "outage.json"
             served.done("switch", "--to", "ipsec", "--yes", "--planned", "--report", str(report))
-        told = json.loads(report.read_text())["outages"][0]
-        probe_s = float(told["longest_s"]) if told["how"] == "probe" else None
+        value = json.loads(report.read_text())["outages"][0]
+        probe_s = float(value["longest_s"]) if value["how"] == "probe" else None
         return Outage(
             way,
             spokes,
@@ -88,10 +88,10 @@ def by_erfailover(made: Worlds, way: Way, spokes: int, seed: int, planned: bool)
         )
 
 
-def by_sdk(made: Worlds, spokes: int, seed: int, planned: bool) -> Outage:
+def by_sdk(result: Worlds, spokes: int, seed: int, planned: bool) -> Outage:
     """The same writes with the SDK's default polling."""
-    world = made.get(spokes, False, dark=not planned, machines=True)
-    with made.served(world.snapshot, world.site, seed) as served:
+    world = result.get(spokes, False, dark=not planned, machines=True)
+    with result.served(world.snapshot, world.site, seed) as served:
         packets = Packets(served.lab, worlds.spoke_names(spokes))
         sdk.carry_out(served, spokes)
         failed_s = 0.0 if planned else DARK_S

@@ -38,7 +38,7 @@ TRIES = 5
 """How often each is run; the least counts: what else the machine does only adds."""
 
 
-def tables(made: Worlds, prefixes: int) -> Tables:
+def tables(result: Worlds, prefixes: int) -> Tables:
     """Processor time of a reading of one gateway, and of ``status`` with twelve spokes."""
     content = json.dumps({"value": learned(worlds.remote_prefixes(prefixes))}).encode()
     return Tables(
@@ -46,15 +46,15 @@ def tables(made: Worlds, prefixes: int) -> Tables:
         rows=len(learned(worlds.remote_prefixes(prefixes))),
         decoding_s=_least(partial(json.loads, content)),
         reading_s=_least(partial(_judge, content, worlds.remote_prefixes(prefixes))),
-        status_s=_status(made, prefixes),
+        status_s=_status(result, prefixes),
     )
 
 
-def switch(made: Worlds, spokes: int, prefixes: int) -> Process:
+def switch(result: Worlds, spokes: int, prefixes: int) -> Process:
     """A prestaged switch in a separate process: its processor time and its memory."""
-    world = made.get(spokes, True, prefixes)
+    world = result.get(spokes, True, prefixes)
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
-    with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+    with result.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, prestaged, {prefixes:,} prefixes"
         return in_a_process(served, command, name, spokes, SPEED)
 
@@ -79,30 +79,30 @@ def _peers(prefixes: int) -> list[dict[str, Any]]:
 def _judge(content: bytes, prefixes: list[str]) -> None:
     """From an answer's bytes to all conditions of a gateway."""
     parse_route_prefix.cache_clear()
-    found = answers.parse_rows(answers.parse(content))
-    routes = tuple(map(gateway_tables.parse_route, found))
+    rows = answers.parse_rows(answers.parse(content))
+    routes = tuple(map(gateway_tables.parse_route, rows))
     peers = tuple(map(gateway_tables.parse_peer, _peers(len(prefixes))))
     body = {"properties": {"gatewayType": "Vpn", "bgpSettings": {"bgpPeeringAddress": "10.3.0.4"}}}
     gateway = network.parse_gateway(Role.BACKUP, body, Reading(peers), Reading(routes), "/g/vng2")
-    wanted = tuple(map(IPv4Network, prefixes))
-    claims = (
+    desired = tuple(map(IPv4Network, prefixes))
+    checks = (
         conditions.check_gateway_provisioned(gateway, Role.BACKUP),
         conditions.check_gateway_connected(gateway, Role.BACKUP),
         conditions.check_all_peers_connected(gateway, Role.BACKUP),
-        conditions.check_gateway_learned(gateway, Role.BACKUP, wanted),
-        conditions.check_gateway_healthy_for(gateway, Role.BACKUP, wanted, 60.0),
-        conditions.check_not_originated(gateway, Role.BACKUP, wanted),
+        conditions.check_gateway_learned(gateway, Role.BACKUP, desired),
+        conditions.check_gateway_healthy_for(gateway, Role.BACKUP, desired, 60.0),
+        conditions.check_not_originated(gateway, Role.BACKUP, desired),
     )
-    if conditions.combine_verdicts(claims) is not ConditionStatus.HOLDS:
-        raise RuntimeError(f"expected every condition to hold: {claims}")
+    if conditions.combine_verdicts(checks) is not ConditionStatus.HOLDS:
+        raise RuntimeError(f"expected every condition to hold: {checks}")
     list_carried_prefixes(gateway)
 
 
-def _status(made: Worlds, prefixes: int) -> float:
-    world = made.get(SPOKES, False)
+def _status(result: Worlds, prefixes: int) -> float:
+    world = result.get(SPOKES, False)
     site = yaml.safe_load(world.site)
     site["remote_prefixes"] = worlds.remote_prefixes(prefixes)
-    with made.served(world.snapshot, yaml.safe_dump(site), 1) as served:
+    with result.served(world.snapshot, yaml.safe_dump(site), 1) as served:
         _serve(served, prefixes)
 
         def run() -> None:
@@ -115,8 +115,8 @@ def _status(made: Worlds, prefixes: int) -> float:
 def _serve(served: Served, prefixes: int) -> None:
     """Let both gateways answer with tables of so many prefixes."""
     own = [
-        {"network": each, "origin": "Network", "localAddress": OWN, "sourcePeer": OWN}
-        for each in worlds.spoke_prefixes(SPOKES)
+        {"network": spoke_prefix, "origin": "Network", "localAddress": OWN, "sourcePeer": OWN}
+        for spoke_prefix in worlds.spoke_prefixes(SPOKES)
     ]
     for gateway, originated in ((worlds.PRIMARY_GATEWAY, own), (worlds.BACKUP_GATEWAY, [])):
         for action, rows in (

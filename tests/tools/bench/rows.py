@@ -155,7 +155,7 @@ class Measured:
 
     def of(self, way: Way, spokes: int) -> list[Switch]:
         """The switches done one way, one a seed."""
-        return [each for each in self.switches if (each.way, each.spokes) == (way, spokes)]
+        return [switch for switch in self.switches if (switch.way, switch.spokes) == (way, spokes)]
 
     def reckoned(self, sizes: Iterable[int]) -> Measured:
         """With az and the SDK at every size: beyond what was measured, by arithmetic.
@@ -164,7 +164,7 @@ class Measured:
         """
         more: list[Switch] = []
         for way in (Way.AZ, Way.SDK):
-            measured = sorted({each.spokes for each in self.switches if each.way is way})
+            measured = sorted({switch.spokes for switch in self.switches if switch.way is way})
             for size in sizes if measured else ():
                 if size not in measured:
                     more += self._reckon(way, measured, size)
@@ -172,19 +172,19 @@ class Measured:
 
     def _reckon(self, way: Way, measured: list[int], size: int) -> list[Switch]:
         largest = max(measured)
-        seconds = mean(each.whole_s for each in self.of(way, largest))
+        seconds = mean(switch.whole_s for switch in self.of(way, largest))
         if len(measured) > 1:
             smallest = min(measured)
-            first_s = mean(each.whole_s for each in self.of(way, smallest))
+            first_s = mean(switch.whole_s for switch in self.of(way, smallest))
             each_s = (seconds - first_s) / (largest - smallest)
         else:
-            each_s = mean(each.each_s for each in self.of(way, largest))
+            each_s = mean(switch.each_s for switch in self.of(way, largest))
         whole_s = seconds + (size - largest) * each_s
         return [Switch(way, size, 0, whole_s, reckoned=True)] if each_s else []
 
     def sizes(self) -> list[int]:
         """The numbers of spokes measured."""
-        return sorted({each.spokes for each in self.switches})
+        return sorted({switch.spokes for switch in self.switches})
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, for JSON."""

@@ -33,23 +33,23 @@ def _transport(clock: Any) -> RequestsTransport:
     return transport
 
 
-def switch(made: Worlds, spokes: int, seed: int) -> Switch:
+def switch(result: Worlds, spokes: int, seed: int) -> Switch:
     """Switch all spokes, one write after the other, then read until the routes show it."""
-    world = made.get(spokes, False)
-    with made.served(world.snapshot, world.site, seed) as served:
+    world = result.get(spokes, False)
+    with result.served(world.snapshot, world.site, seed) as served:
         watch, meter = Watch(served.lab), machine.Meter()
         carry_out(served, spokes)
-        spent, seen = meter.spent(), watch.seen(worlds.spoke_names(spokes))
-    shown = seen.shows(worlds.BACKUP_GATEWAY, seen.arrived_s)
-    assert shown is not None
-    assert shown.answered_s is not None
+        spent, watched = meter.spent(), watch.seen(worlds.spoke_names(spokes))
+    bar = watched.shows(worlds.BACKUP_GATEWAY, watched.arrived_s)
+    assert bar is not None
+    assert bar.answered_s is not None
     return Switch(
         way=Way.SDK,
         spokes=spokes,
         seed=seed,
-        whole_s=shown.answered_s,
-        requests=seen.requests,
-        refused=seen.refused,
+        whole_s=bar.answered_s,
+        requests=watched.requests,
+        refused=watched.refused,
         wall_s=spent.wall_s,
         cpu_s=spent.cpu_s,
     )
@@ -93,8 +93,8 @@ def _write(client: Any, owner: str, other: str, flags: Mapping[str, bool]) -> No
 
 def _read_until_shown(client: Any, spokes: int) -> None:
     """Read the backup gateway's routes until they show every spoke."""
-    wanted = worlds.spoke_prefixes(spokes)
+    desired = worlds.spoke_prefixes(spokes)
     while True:
         rows = client.virtual_network_gateways.begin_get_learned_routes("rg-we", "vng2").result()
-        if wanted <= {row.network for row in rows.value if row.origin == "Network"}:
+        if desired <= {row.network for row in rows.value if row.origin == "Network"}:
             return

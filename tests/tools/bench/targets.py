@@ -76,15 +76,15 @@ def judged(measured: Measured) -> list[Target]:
 
 def ratio(switches: Sequence[Switch]) -> float:
     """The whole time over the bound and the deciding reading, of all seeds together."""
-    return sum(each.whole_s for each in switches) / sum(
-        each.bound_whole_s or 0.0 for each in switches
+    return sum(switch.whole_s for switch in switches) / sum(
+        switch.bound_whole_s or 0.0 for switch in switches
     )
 
 
 def shown_ratio(switches: Sequence[Switch]) -> float:
     """The time from the first write on over the bound, of all seeds together."""
-    return sum(each.whole_s - each.decided_s for each in switches) / sum(
-        each.bound_shown_s or 0.0 for each in switches
+    return sum(switch.whole_s - switch.decided_s for switch in switches) / sum(
+        switch.bound_shown_s or 0.0 for switch in switches
     )
 
 
@@ -111,16 +111,16 @@ def _ratios(measured: Measured) -> Iterable[Target]:
 def _against_az(measured: Measured) -> Iterable[Target]:
     """The notes' procedure by az, its pings included where they were typed."""
     az, ours = measured.of(Way.AZ, 1), measured.of(Way.PRESTAGED, 1)
-    seeds = {each.seed for each in az} & {each.seed for each in ours}
+    seeds = {switch.seed for switch in az} & {our.seed for our in ours}
     if seeds:
-        found = mean(each.with_pings_s or each.whole_s for each in az if each.seed in seeds)
-        found /= mean(each.whole_s for each in ours if each.seed in seeds)
+        value = mean(switch.with_pings_s or switch.whole_s for switch in az if switch.seed in seeds)
+        value /= mean(our.whole_s for our in ours if our.seed in seeds)
         name = "prestaged, times faster than the notes' procedure by az, 1 spoke"
-        yield Target(name, found, AGAINST_AZ, at_least=True)
+        yield Target(name, value, AGAINST_AZ, at_least=True)
 
 
 def _rates(measured: Measured) -> Iterable[Target]:
-    ours = [each for each in measured.switches if each.way in {Way.COLD, Way.PRESTAGED}]
+    ours = [switch for switch in measured.switches if switch.way in {Way.COLD, Way.PRESTAGED}]
     if ours:
         yield Target("429s that our own rate caused", sum(map(throttled, ours)), 0)
 
@@ -128,23 +128,23 @@ def _rates(measured: Measured) -> Iterable[Target]:
 def _requests(measured: Measured) -> Iterable[Target]:
     for way, limit in ONE_SPOKE_REQUESTS.items():
         if ours := measured.of(way, 1):
-            found = mean(each.requests for each in ours)
-            yield Target(f"requests of a {way} switch of 1 spoke", found, limit)
+            value = mean(our.requests for our in ours)
+            yield Target(f"requests of a {way} switch of 1 spoke", value, limit)
 
 
 def _flattery(measured: Measured) -> Iterable[Target]:
     """By how much a probe, which the report rests on, measured less than the lab's routing has."""
-    probed = [each for each in measured.outages if each.probe_s is not None]
+    probed = [outage for outage in measured.outages if outage.probe_s is not None]
     if probed:
-        less_s = max(each.spokes_s[0] - (each.probe_s or 0.0) for each in probed)
+        less_s = max(outage.spokes_s[0] - (outage.probe_s or 0.0) for outage in probed)
         yield Target("outage that a probe's measurement lacks", less_s, PROBE_EVERY_S, " s")
 
 
 def _status(measured: Measured) -> Iterable[Target]:
     yield from _compared("status against its slowest reading", measured.status, STATUS_LIMIT)
     if measured.status_by_az:
-        found = _of_sums(measured.status_by_az)
-        yield Target("status, times faster than az", found, STATUS_AGAINST_AZ, at_least=True)
+        value = _of_sums(measured.status_by_az)
+        yield Target("status, times faster than az", value, STATUS_AGAINST_AZ, at_least=True)
 
 
 def _compared(name: str, compared: Sequence[Compared], limit: float) -> Iterable[Target]:
@@ -153,12 +153,12 @@ def _compared(name: str, compared: Sequence[Compared], limit: float) -> Iterable
 
 
 def _of_sums(compared: Sequence[Compared]) -> float:
-    return sum(each.seconds for each in compared) / sum(each.against_s for each in compared)
+    return sum(item.seconds for item in compared) / sum(item.against_s for item in compared)
 
 
 def _tables(measured: Measured) -> Iterable[Target]:
-    known = {each.prefixes: each for each in measured.tables}
-    few, many = known.get(FEW_PREFIXES), known.get(MANY_PREFIXES)
+    tables = {table.prefixes: table for table in measured.tables}
+    few, many = tables.get(FEW_PREFIXES), tables.get(MANY_PREFIXES)
     if many:
         name = f"a reading of {many.prefixes:,} prefixes, {many.rows:,} rows, against its JSON"
         yield Target(name, many.reading_s / many.decoding_s, READING_LIMIT)
@@ -179,24 +179,24 @@ def _tables(measured: Measured) -> Iterable[Target]:
 
 def slowness(measured: Measured) -> float:
     """How many times longer this machine takes than the one that the figures are meant for."""
-    found = [each.cpu_s for each in measured.processes if each.command == YARDSTICK]
-    return max(1.0, found[0] / YARDSTICK_S) if found else 1.0
+    rows = [process.cpu_s for process in measured.processes if process.command == YARDSTICK]
+    return max(1.0, rows[0] / YARDSTICK_S) if rows else 1.0
 
 
 def _processes(measured: Measured) -> Iterable[Target]:
     slow = slowness(measured)
     word = f"processor time, this machine taking {slow:.1f} times as long,"
-    for each in measured.processes:
-        if each.command == YARDSTICK:
+    for process in measured.processes:
+        if process.command == YARDSTICK:
             continue
-        if each.command.endswith("--help"):
-            yield Target(f"{word} of --help", each.cpu_s / slow, HELP_CPU_S, " s")
-        elif each.command.endswith("status"):
-            yield Target(f"{word} of status", each.cpu_s / slow, STATUS_CPU_S, " s")
-        elif each.spokes >= LARGE:
-            name = f"{each.command}, {each.spokes} spokes"
-            yield Target(f"memory of {name}", each.memory_mb, MEMORY_MB, " MB")
-            milliseconds = each.cpu_s / each.spokes * 1000 / slow
+        if process.command.endswith("--help"):
+            yield Target(f"{word} of --help", process.cpu_s / slow, HELP_CPU_S, " s")
+        elif process.command.endswith("status"):
+            yield Target(f"{word} of status", process.cpu_s / slow, STATUS_CPU_S, " s")
+        elif process.spokes >= LARGE:
+            name = f"{process.command}, {process.spokes} spokes"
+            yield Target(f"memory of {name}", process.memory_mb, MEMORY_MB, " MB")
+            milliseconds = process.cpu_s / process.spokes * 1000 / slow
             yield Target(f"{word} a spoke of {name}", milliseconds, CPU_MS_A_SPOKE, " ms")
-            requests = each.requests / each.spokes
+            requests = process.requests / process.spokes
             yield Target(f"requests a spoke of {name}", requests, REQUESTS_A_SPOKE)

@@ -39,23 +39,23 @@ def test_the_quick_benchmark_measures_judges_and_sums_up(tmp_path: Path) -> None
     assert lines[0] == "seeds: 1; --seeds repeats them"
     assert lines[-1].startswith("bench: 6 switches, ")
     missed = {line.split(":")[0] for line in lines if line.startswith("MISSED")}
-    assert missed <= {f"MISSED {each}" for each in KNOWN_MISSES}, f"{ran.stdout}\n{ran.stderr}"
+    assert missed <= {f"MISSED {name}" for name in KNOWN_MISSES}, f"{ran.stdout}\n{ran.stderr}"
     assert ran.returncode == bool(missed)
     assert "ok     429s that our own rate caused: 0.00, at most 0" in lines
     for target in ("against its JSON", "status with 1,000 prefixes against 10"):
         assert any(line.startswith("ok") and target in line for line in lines)
-    found = json.loads(results.read_text())
-    assert [each["prefixes"] for each in found["tables"]] == [10, 100, 1000]
-    assert [each["rows"] for each in found["tables"]] == [80, 800, 8000]
-    assert set(found["setting"]) > {"Date:", "machine:", "Python", "erfailover"}
-    outages = [each for each in found["outages"] if each["way"] == "prestaged"]
-    assert [(each["spokes"], each["planned"]) for each in outages] == [
+    value = json.loads(results.read_text())
+    assert [item["prefixes"] for item in value["tables"]] == [10, 100, 1000]
+    assert [item["rows"] for item in value["tables"]] == [80, 800, 8000]
+    assert set(value["setting"]) > {"Date:", "machine:", "Python", "erfailover"}
+    outages = [item for item in value["outages"] if item["way"] == "prestaged"]
+    assert [(item["spokes"], item["planned"]) for item in outages] == [
         (spokes, planned) for spokes in (1, 10) for planned in (True, False)
     ]
     for outage in outages:
         assert len(outage["spokes_s"]) == outage["spokes"]
         assert all(10.0 < seconds < 120.0 for seconds in outage["spokes_s"])
-    for switch in found["switches"]:
+    for switch in value["switches"]:
         if switch["way"] in {"cold", "prestaged"}:
             assert switch["whole_s"] >= switch["bound_whole_s"]
             assert switch["bars"]
@@ -67,8 +67,8 @@ def switch(way: Way, spokes: int, whole_s: float, **more: object) -> Switch:
 
 def test_further_spokes_are_reckoned_from_two_measured_sizes() -> None:
     measured = Measured((switch(Way.SDK, 1, 60.0), switch(Way.SDK, 10, 510.0)))
-    found = measured.reckoned((1, 10, 100))
-    assert [(each.spokes, each.whole_s, each.reckoned) for each in found.switches] == [
+    result = measured.reckoned((1, 10, 100))
+    assert [(item.spokes, item.whole_s, item.reckoned) for item in result.switches] == [
         (1, 60.0, False),
         (10, 510.0, False),
         (100, 5010.0, True),
@@ -76,8 +76,8 @@ def test_further_spokes_are_reckoned_from_two_measured_sizes() -> None:
 
 
 def test_further_spokes_are_reckoned_from_what_one_adds() -> None:
-    found = Measured((switch(Way.AZ, 1, 90.0, each_s=50.0),)).reckoned((1, 10))
-    assert found.of(Way.AZ, 10)[0].whole_s == 90.0 + 9 * 50.0
+    measured = Measured((switch(Way.AZ, 1, 90.0, each_s=50.0),)).reckoned((1, 10))
+    assert measured.of(Way.AZ, 10)[0].whole_s == 90.0 + 9 * 50.0
 
 
 def test_targets_are_judged_on_all_seeds_together() -> None:
@@ -89,12 +89,12 @@ def test_targets_are_judged_on_all_seeds_together() -> None:
         ),
         status=(Compared(1, 10.0, 9.0),),
     )
-    found = {each.name: each for each in targets.judged(measured)}
-    bound = found["prestaged against its bound, 1 spoke"]
+    by_name = {target.name: target for target in targets.judged(measured)}
+    bound = by_name["prestaged against its bound, 1 spoke"]
     assert (bound.found, bound.holds) == (64.0 / 60.0, True)
-    az = found["prestaged, times faster than the notes' procedure by az, 1 spoke"]
+    az = by_name["prestaged, times faster than the notes' procedure by az, 1 spoke"]
     assert (az.found, az.holds) == (200.0 / 32.0, True)
-    assert found["status against its slowest reading"].holds
+    assert by_name["status against its slowest reading"].holds
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_targets_are_judged_on_all_seeds_together() -> None:
 )
 def test_only_429s_of_our_own_rate_miss_the_target(refused: dict[str, int], holds: bool) -> None:
     measured = Measured((switch(Way.COLD, 1, 30.0, bound_whole_s=30.0, refused=refused),))
-    found = {each.name: each for each in targets.judged(measured)}
-    assert found["429s that our own rate caused"].holds is holds
+    by_name = {target.name: target for target in targets.judged(measured)}
+    assert by_name["429s that our own rate caused"].holds is holds
 
 
 def test_tables_and_pictures_are_written_between_the_marks(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def tables(prefixes: int, status_s: float, reading_s: float = 0.03) -> Tables:
 def test_the_growth_over_the_prefixes_is_judged_and_drawn(tmp_path: Path) -> None:
     (tmp_path / document.DOCUMENT).write_text(f"{document.BEGIN}\n{document.END}\n")
     measured = Measured(tables=(tables(10, 0.2), tables(100, 0.21), tables(1000, 0.35)))
-    assert all(each.holds for each in targets.judged(measured))
+    assert all(target.holds for target in targets.judged(measured))
     document.write(measured, tmp_path)
     assert "| 1,000 | 8,000 | 6.00 ms |" in (tmp_path / document.DOCUMENT).read_text()
     picture = (tmp_path / "prefix-growth.svg").read_text()
@@ -154,16 +154,16 @@ def test_the_growth_over_the_prefixes_is_judged_and_drawn(tmp_path: Path) -> Non
 def test_costs_that_grow_faster_than_the_tables_miss_a_target(
     sizes: tuple[Tables, ...], missed: str
 ) -> None:
-    found = [each for each in targets.judged(Measured(tables=sizes)) if not each.holds]
-    assert len(found) == 1
-    assert missed in found[0].name
+    rows = [target for target in targets.judged(Measured(tables=sizes)) if not target.holds]
+    assert len(rows) == 1
+    assert missed in rows[0].name
 
 
 def test_a_switch_with_many_prefixes_is_held_against_one_with_few() -> None:
     few = Process("few", 500, 30.0, 90.0, 150.0)
     many = replace(few, command="many", cpu_s=40.0)
-    found = targets.judged(Measured(switches_of_prefixes=(few, many)))
-    assert [(each.name.split(" of")[0], each.holds) for each in found] == [
+    rows = targets.judged(Measured(switches_of_prefixes=(few, many)))
+    assert [(target.name.split(" of")[0], target.holds) for target in rows] == [
         ("processor time", False),
         ("memory", True),
     ]

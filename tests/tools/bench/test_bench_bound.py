@@ -23,21 +23,21 @@ PATH = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNet
 
 def test_one_prestaged_spoke_needs_its_two_writes_the_learning_and_a_reading() -> None:
     readings = Readings(deciding=6.0, arriving=5.0, leaving=1.0)
-    found = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
-    assert (found.written_s, found.rule) == (7.0, "chain")
-    assert found.shown_s == 7.0 + 10.0 + 5.0
-    assert found.whole_s == 6.0 + 22.0
+    result = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
+    assert (result.written_s, result.rule) == (7.0, "chain")
+    assert result.shown_s == 7.0 + 10.0 + 5.0
+    assert result.whole_s == 6.0 + 22.0
 
 
 def test_one_cold_spoke_needs_its_four_writes() -> None:
-    found = bound.of_switch([SpokeWrites(3.0, 4.0, 2.0, 5.0)], NONE, 0.0, LIMITS)
-    assert (found.written_s, found.rule) == (14.0, "chain")
+    result = bound.of_switch([SpokeWrites(3.0, 4.0, 2.0, 5.0)], NONE, 0.0, LIMITS)
+    assert (result.written_s, result.rule) == (14.0, "chain")
 
 
 def test_a_slow_reading_of_the_hub_that_is_left_can_decide() -> None:
     readings = Readings(deciding=0.0, arriving=1.0, leaving=9.0)
-    found = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
-    assert found.shown_s == 3.0 + 10.0 + 9.0
+    result = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
+    assert result.shown_s == 3.0 + 10.0 + 9.0
 
 
 def test_prestaged_spokes_overlap() -> None:
@@ -48,18 +48,18 @@ def test_prestaged_spokes_overlap() -> None:
 def test_the_hubs_writes_queue_and_the_shortest_tail_follows() -> None:
     slow, quick = SpokeWrites(9.0, 9.0, 2.0, 9.0), SpokeWrites(1.0, 1.0, 2.0, 1.0)
     assert bound.queue_s([slow, quick]) == bound.queue_s([quick, slow]) == 4.0 + 3.0
-    found = bound.of_switch([quick, slow], NONE, 0.0, LIMITS)
-    assert (found.written_s, found.rule) == (29.0, "chain")
-    found = bound.of_switch([quick] * 20, NONE, 0.0, LIMITS)
-    assert (found.written_s, found.rule) == (40.0 + 3.0, "queue")
+    result = bound.of_switch([quick, slow], NONE, 0.0, LIMITS)
+    assert (result.written_s, result.rule) == (29.0, "chain")
+    result = bound.of_switch([quick] * 20, NONE, 0.0, LIMITS)
+    assert (result.written_s, result.rule) == (40.0 + 3.0, "queue")
 
 
 def test_two_hundred_writes_are_free_and_then_ten_a_second() -> None:
     free = bound.arrival_s(200, LIMITS, 0, 0.0)
     assert (free, bound.arrival_s(300, LIMITS, 0, 0.0)) == (0.0, 10.0)
     spokes = [SpokeWrites(1.0, 1.0)] * 150
-    found = bound.of_switch(spokes, Readings(1.0, 0.0), 0.0, LIMITS)
-    assert (found.written_s, found.rule) == (10.0 + 1.0, "tokens")
+    result = bound.of_switch(spokes, Readings(1.0, 0.0), 0.0, LIMITS)
+    assert (result.written_s, result.rule) == (10.0 + 1.0, "tokens")
 
 
 def test_the_thousand_and_first_write_waits_for_the_next_five_minutes() -> None:
@@ -70,17 +70,17 @@ def test_the_thousand_and_first_write_waits_for_the_next_five_minutes() -> None:
 @pytest.mark.parametrize(("used", "age_s"), [(0, 0.0), (2, 0.0), (2, 6.0)])
 def test_the_lab_takes_no_write_before_the_bound_says(used: int, age_s: float) -> None:
     """A client that asks every tenth of a second is never taken earlier, and the bound is met."""
-    throttling, taken, now = Throttling(LIMITS), 0, 0.0
+    throttling, count, now = Throttling(LIMITS), 0, 0.0
     for _ in range(used):
         assert throttling.take("POST", PATH, "s", "p", 0.0)[1] is None
     for tick in range(4000):
         now = age_s + tick / 10
         while throttling.take("PUT", PATH, "s", "p", now)[1] is None:
-            taken += 1
-            earliest = bound.arrival_s(taken, LIMITS, used, age_s)
-            assert tick / 10 >= earliest - 1e-6, f"write {taken}"
-            assert tick / 10 <= earliest + 0.2, f"write {taken}"
-    assert taken > 1200
+            count += 1
+            earliest = bound.arrival_s(count, LIMITS, used, age_s)
+            assert tick / 10 >= earliest - 1e-6, f"write {count}"
+            assert tick / 10 <= earliest + 0.2, f"write {count}"
+    assert count > 1200
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -88,18 +88,18 @@ def test_no_order_of_the_hubs_queue_beats_the_bound(seed: int) -> None:
     """Even a hub that lends without a pause, to the slowest first, does not."""
     chance = random.Random(seed)
     spokes = [SpokeWrites(*(chance.uniform(1.0, 9.0) for _ in range(4))) for _ in range(4)]
-    found = bound.of_switch(spokes, NONE, 0.0, LIMITS)
-    made = [made_s(order) for order in permutations(spokes)]
-    assert min(made) >= found.written_s - 1e-9
-    assert min(made) <= 1.3 * found.written_s
+    result = bound.of_switch(spokes, NONE, 0.0, LIMITS)
+    rows = [made_s(order) for order in permutations(spokes)]
+    assert min(rows) >= result.written_s - 1e-9
+    assert min(rows) <= 1.3 * result.written_s
 
 
 def made_s(spokes: Sequence[SpokeWrites]) -> float:
     """When the last make ends if the hub lends to the spokes in an order, at once each."""
     hub_free_s, ends = 0.0, []
-    for each in spokes:
-        hub_free_s += each.lend
-        ends.append(hub_free_s + each.peer + each.break_ + each.make)
+    for spoke in spokes:
+        hub_free_s += spoke.lend
+        ends.append(hub_free_s + spoke.peer + spoke.break_ + spoke.make)
     return max(ends)
 
 
@@ -109,10 +109,10 @@ def test_tokens_are_never_bounded_above_what_a_greedy_client_achieves(seed: int)
     limits = Limits(writes=(3, 1.0))
     pairs = [(chance.uniform(1.0, 5.0), chance.uniform(1.0, 5.0)) for _ in range(12)]
     spokes = [SpokeWrites(*pair) for pair in pairs]
-    found = bound.of_switch(spokes, Readings(100.0, 0.0), 0.0, limits)
-    assert found.rule == "tokens"
-    assert found.written_s <= greedy_s(pairs, limits) + 1e-9
-    assert found.written_s > 12.0
+    result = bound.of_switch(spokes, Readings(100.0, 0.0), 0.0, limits)
+    assert result.rule == "tokens"
+    assert result.written_s <= greedy_s(pairs, limits) + 1e-9
+    assert result.written_s > 12.0
 
 
 def greedy_s(pairs: Sequence[tuple[float, float]], limits: Limits) -> float:
@@ -120,8 +120,8 @@ def greedy_s(pairs: Sequence[tuple[float, float]], limits: Limits) -> float:
     ready = [(0.0, break_ + make, break_, make) for break_, make in pairs]
     now, number, end = 0.0, 1, 0.0
     while ready:
-        now = max(now, bound.arrival_s(number, limits, 2, 100.0), min(each[0] for each in ready))
-        at = max((each for each in ready if each[0] <= now), key=lambda each: each[1])
+        now = max(now, bound.arrival_s(number, limits, 2, 100.0), min(pair[0] for pair in ready))
+        at = max((pair for pair in ready if pair[0] <= now), key=lambda item: item[1])
         ready.remove(at)
         number += 1
         _, _, takes, make = at
@@ -137,11 +137,14 @@ def test_the_longest_chain_of_a_provision() -> None:
 
 def test_the_bound_imports_nothing_of_the_controller() -> None:
     tree = ast.parse(Path(bound.__file__).read_text())
-    imported = {each.module or "" for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
+    imported = {a_s_t.module or "" for a_s_t in ast.walk(tree) if isinstance(a_s_t, ast.ImportFrom)}
     imported |= {
-        name.name for each in ast.walk(tree) if isinstance(each, ast.Import) for name in each.names
+        name.name
+        for a_s_t in ast.walk(tree)
+        if isinstance(a_s_t, ast.Import)
+        for name in a_s_t.names
     }
-    ours = {each for each in imported if each.startswith("erfailover")}
+    ours = {name for name in imported if name.startswith("erfailover")}
     assert ours == {"erfailover.lab.engine.throttling"}
 
 
@@ -156,23 +159,23 @@ def made() -> Iterator[Worlds]:
     worlds.close()
 
 
-def insist_on_bound(made: Worlds, seed: int) -> None:
+def insist_on_bound(worlds: Worlds, seed: int) -> None:
     """No row is below its bound, from the command's start or from the first write."""
     for way in (Way.PRESTAGED, Way.COLD):
         for spokes in (1, 3) if seed % 10 == 0 else (1,):
-            found = ours.switch(made, way, spokes, seed)
-            assert found.bound_whole_s is not None
-            assert found.whole_s >= found.bound_whole_s, f"{way}, {spokes}, seed {seed}"
+            switch = ours.switch(worlds, way, spokes, seed)
+            assert switch.bound_whole_s is not None
+            assert switch.whole_s >= switch.bound_whole_s, f"{way}, {spokes}, seed {seed}"
 
 
 @pytest.mark.parametrize("seed", FEW_SEEDS)
-def test_no_row_is_below_its_bound(made: Worlds, seed: int) -> None:
-    insist_on_bound(made, seed)
+def test_no_row_is_below_its_bound(worlds: Worlds, seed: int) -> None:
+    insist_on_bound(worlds, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seeds", [ALL_SEEDS[n : n + 48] for n in range(0, 192, 48)])
-def test_no_row_of_two_hundred_seeds_is_below_its_bound(made: Worlds, seeds: range) -> None:
+def test_no_row_of_two_hundred_seeds_is_below_its_bound(worlds: Worlds, seeds: range) -> None:
     for seed in seeds:
-        insist_on_bound(made, seed)
+        insist_on_bound(worlds, seed)

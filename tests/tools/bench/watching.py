@@ -52,24 +52,24 @@ class Watched:
 
     def shows(self, gateway: str, since_s: float) -> Bar | None:
         """The first reading of a gateway's routes that shows what is so since a moment."""
-        wanted = gateway.lower()
-        found = [
+        desired = gateway.lower()
+        bars = [
             bar
             for bar in self.bars
-            if bar.resource == wanted and bar.what == "getlearnedroutes"
+            if bar.resource == desired and bar.what == "getlearnedroutes"
             if bar.ended_s >= since_s and bar.answered_s is not None
         ]
-        return min(found, key=lambda bar: bar.answered_s or 0.0, default=None)
+        return min(bars, key=lambda bar: bar.answered_s or 0.0, default=None)
 
     @property
     def shown_s(self) -> float | None:
         """When the client had been told of all of it; None where it never was."""
-        found = [
+        bars = [
             self.shows(worlds.BACKUP_GATEWAY, self.arrived_s),
             self.shows(worlds.PRIMARY_GATEWAY, self.left_s),
         ]
-        times = [bar.answered_s for bar in found if bar is not None and bar.answered_s is not None]
-        return max(times) if len(times) == len(found) else None
+        times = [bar.answered_s for bar in bars if bar is not None and bar.answered_s is not None]
+        return max(times) if len(times) == len(bars) else None
 
 
 class Watch:
@@ -79,48 +79,54 @@ class Watch:
         self._lab = lab
         self._began = lab.world.now
         self._traced = len(lab.trace)
-        self._known = {each.id for each in _operations(lab)}
+        self._known = {operation.id for operation in _operations(lab)}
 
     def seen(self, spokes: Iterable[str]) -> Watched:
         """What has happened to the spokes named since the watch began."""
         lab = self._lab
         with lab.lock:
             traced = list(lab.trace)[self._traced :]
-            operations = [each for each in _operations(lab) if each.id not in self._known]
+            operations = [
+                operation for operation in _operations(lab) if operation.id not in self._known
+            ]
         answered = {
-            each.path.rstrip("/").rsplit("/", 1)[-1].lower(): each.at_s - self._began
-            for each in reversed(traced)
-            if each.method == "GET" and each.status == 200
+            trace_entry.path.rstrip("/").rsplit("/", 1)[-1].lower(): trace_entry.at_s - self._began
+            for trace_entry in reversed(traced)
+            if trace_entry.method == "GET" and trace_entry.status == 200
         }
         bars = tuple(self._bars(operations, answered))
         names = list(spokes)
-        arriving = {each for name in names for each in _pair(worlds.BACKUP, name)}
+        arriving = {text for name in names for text in _pair(worlds.BACKUP, name)}
         leaving = {worlds.peering_id(name, worlds.PRIMARY).lower() for name in names}
         writes = [bar for bar in bars if bar.what in {"create", "update"}]
         return Watched(
             bars=bars,
             requests=len(traced),
-            methods=dict(Counter(each.method for each in traced)),
-            refused=dict(Counter(each.code for each in traced if each.status == 429)),
-            decided_s=next((each.at_s - self._began for each in traced if each.write), 0.0),
+            methods=dict(Counter(trace_entry.method for trace_entry in traced)),
+            refused=dict(
+                Counter(trace_entry.code for trace_entry in traced if trace_entry.status == 429)
+            ),
+            decided_s=next(
+                (trace_entry.at_s - self._began for trace_entry in traced if trace_entry.write), 0.0
+            ),
             arrived_s=LEARN_S + _last_end(writes, arriving),
             left_s=LEARN_S + _last_end(writes, leaving),
         )
 
     def _bars(self, operations: Iterable[Operation], answered: dict[str, float]) -> Iterable[Bar]:
         counts: Counter[tuple[str, str]] = Counter()
-        for each in sorted(operations, key=lambda operation: operation.started):
-            resource = each.arguments.get("resource") or (*each.writes, *each.deletes)[0]
-            what = each.action or each.arguments.get("verb") or each.effect
+        for item in sorted(operations, key=lambda operation: operation.started):
+            resource = item.arguments.get("resource") or (*item.writes, *item.deletes)[0]
+            what = item.action or item.arguments.get("verb") or item.effect
             number = counts[resource, what]
             counts[resource, what] += 1
             yield Bar(
                 resource,
                 what,
                 number,
-                each.started - self._began,
-                each.ends - self._began,
-                answered.get(each.id.lower()) if each.action else None,
+                item.started - self._began,
+                item.ends - self._began,
+                answered.get(item.id.lower()) if item.action else None,
             )
 
 

@@ -64,7 +64,7 @@ def spoke_prefixes(spokes: int) -> set[str]:
 def remote_prefixes(prefixes: int) -> list[str]:
     """What the spokes must reach: the proof of concept's office, then further prefixes."""
     further = range(prefixes - 1)
-    return ["10.5.0.0/16", *(f"10.{64 + each // 256}.{each % 256}.0/24" for each in further)]
+    return ["10.5.0.0/16", *(f"10.{64 + number // 256}.{number % 256}.0/24" for number in further)]
 
 
 def peering_id(owner: str, other: str) -> str:
@@ -111,8 +111,8 @@ class Worlds:
     """Makes worlds, each once."""
 
     def __init__(self) -> None:
-        made = identity.make_identity()
-        self.identity: Identity = replace(made, subscription=SUBSCRIPTION)
+        result = identity.make_identity()
+        self.identity: Identity = replace(result, subscription=SUBSCRIPTION)
         self._made: dict[tuple[int, bool, int, bool, bool], World] = {}
         self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
 

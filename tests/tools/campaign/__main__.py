@@ -77,8 +77,8 @@ class Runner:
                     clean = Result(**forked.one(partial(_tried, warm, direction, None, None)))
                     if clean.problems:
                         raise SystemExit(f"without trouble: {clean.problems}\n{clean.detail}")
-                    found = self.calls(warm, direction, clean)
-                    every = list(cells.grid(direction, found, stage))
+                    calls = self.calls(warm, direction, clean)
+                    every = list(cells.grid(direction, calls, stage))
                     self.every += every
                     if self.options.mutants:
                         self.mutants(warm, every, clean.flags)
@@ -100,21 +100,21 @@ class Runner:
             Result(**forked.one(partial(_tried, warm, direction, None, None)))
             for _ in range(CLEAN_RUNS - 1)
         ]
-        found = [
-            cells.calls((each[0], each[1], each[2], each[3]) for each in one.calls) for one in runs
+        rows = [
+            cells.calls((call[0], call[1], call[2], call[3]) for call in one.calls) for one in runs
         ]
-        common = set.intersection(*({call.name for call in one} for one in found))
-        return [call for call in found[0] if call.name in common]
+        common = set.intersection(*({call.name for call in one} for one in rows))
+        return [call for call in rows[0] if call.name in common]
 
     def do(self, every: Iterable[Work]) -> None:
         """Run some of it, unless it has been run before."""
-        known = {each.id for each in self.results}
-        left = [each for each in every if each[0] not in known]
-        work = dict(left)
+        names = {item.id for item in self.results}
+        remaining = [pair for pair in every if pair[0] not in names]
+        work = dict(remaining)
         if self.options.list:
-            print("\n".join(id_ for id_, _ in left))
+            print("\n".join(id_ for id_, _ in remaining))
             return
-        for id_, answer in forked.many(left, self.options.workers):
+        for id_, answer in forked.many(remaining, self.options.workers):
             result = _result(id_, answer)
             for _ in range(TRIES - 1):
                 if not _missed(result.problems):
@@ -158,9 +158,9 @@ class Runner:
         """Provision killed at some writes."""
         points = self.points("provision", 35)
         if points and not self.options.list:
-            wanted = forked.one(partial(_reference, warm))
+            desired = forked.one(partial(_reference, warm))
             for id_, write, done in points:
-                yield id_, partial(_provisioned, warm, wanted, write, done)
+                yield id_, partial(_provisioned, warm, desired, write, done)
 
     def from_provisioned(self, warm: Warm) -> Iterator[Work]:
         """Destroy killed at some deletions."""
@@ -176,10 +176,10 @@ class Runner:
         ]
         chance = random.Random(f"{self.options.seed}:{command}")
         count = 6 if self.options.all else 1
-        some = {each[0] for each in chance.sample(every, count)}
+        some = {pair[0] for pair in chance.sample(every, count)}
         if self.options.cell:
             some = set(self.options.cell)
-        return [each for each in every if each[0] in some and self.besides(each[0])]
+        return [pair for pair in every if pair[0] in some and self.besides(pair[0])]
 
     def besides(self, id_: str) -> bool:
         """Whether something that is no cell of a switch is run."""
@@ -192,27 +192,27 @@ class Runner:
         """The ids of the cells that are run."""
         if self.options.cell:
             return set(self.options.cell)
-        found = [id_ for id_ in ids if self.options.like in id_]
+        lines = [id_ for id_ in ids if self.options.like in id_]
         if self.options.all or self.options.list:
-            return set(found)
-        count = min(len(found), round(self.options.sample * share))
-        return set(random.Random(self.options.seed).sample(found, count))
+            return set(lines)
+        count = min(len(lines), round(self.options.sample * share))
+        return set(random.Random(self.options.seed).sample(lines, count))
 
-    def mutants(self, warm: Warm, every: list[Cell], wanted: Flags) -> None:
+    def mutants(self, warm: Warm, every: list[Cell], desired: Flags) -> None:
         """Try the wrong controllers of a direction: each must be caught by its own check."""
         direction = every[0].direction
         by_id: dict[str, Cell | None] = {cell.id: cell for cell in cells.possible(every)}
         by_id[""] = None
-        mine = [each for each in MUTANTS if each.direction is direction]
-        missing = [each.cell for each in mine if each.cell not in by_id]
+        mutants = [item for item in MUTANTS if item.direction is direction]
+        missing = [item.cell for item in mutants if item.cell not in by_id]
         if missing:
             raise SystemExit(f"no such cells: {missing}")
-        chosen = [each for each in mine if self.options.like in each.name]
+        chosen = [item for item in mutants if self.options.like in item.name]
         work = [
-            (each.name, partial(_mutant, warm, each, by_id[each.cell], wanted)) for each in chosen
+            (item.name, partial(_mutant, warm, item, by_id[item.cell], desired)) for item in chosen
         ]
         for name_, answer in forked.many(work, self.options.workers):
-            mutant = next(each for each in mine if each.name == name_)
+            mutant = next(item for item in mutants if item.name == name_)
             self.tried_mutants += 1
             if isinstance(answer, forked.Lost):
                 print(f"NOT TRIED  {name_}: {answer}")
@@ -220,8 +220,8 @@ class Runner:
             checks = {name(problem) for problem in answer["problems"]}
             good = mutant.caught_by in checks
             self.caught += good
-            said = f"by: {mutant.caught_by}" if good else f"but {sorted(checks)}"
-            print(f"{'caught' if good else 'NOT CAUGHT':10} {name_}, {said}", flush=True)
+            message = f"by: {mutant.caught_by}" if good else f"but {sorted(checks)}"
+            print(f"{'caught' if good else 'NOT CAUGHT':10} {name_}, {message}", flush=True)
             if not good:
                 print(answer["detail"])
 
@@ -256,20 +256,20 @@ def _result(id_: str, answer: Any | forked.Lost) -> Result:
 
 def _missed(problems: list[str]) -> bool:
     """Whether all that was wrong is that the call for the trouble was not made this time."""
-    return bool(problems) and all(each.startswith("fault fired") for each in problems)
+    return bool(problems) and all(problem.startswith("fault fired") for problem in problems)
 
 
-def _tried(warm: Warm, direction: Direction, cell: Cell | None, wanted: Flags | None) -> Any:
-    return tried(warm, direction, cell, wanted).data()
+def _tried(warm: Warm, direction: Direction, cell: Cell | None, desired: Flags | None) -> Any:
+    return tried(warm, direction, cell, desired).data()
 
 
 def _together(warm: Warm, direction: Direction, clean: Result, number: int) -> Any:
     return together(warm, direction, clean, number).data()
 
 
-def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, wanted: Flags) -> Any:
+def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, desired: Flags) -> Any:
     mutant.apply()
-    return tried(warm, mutant.direction, cell, wanted).data()
+    return tried(warm, mutant.direction, cell, desired).data()
 
 
 def _reference(warm: Warm) -> dict[str, str]:
@@ -279,8 +279,8 @@ def _reference(warm: Warm) -> dict[str, str]:
     return whole.names(warm)
 
 
-def _provisioned(warm: Warm, wanted: dict[str, str], write: int, done: bool) -> Any:
-    return whole.provisioned(warm, wanted, write, done=done).data()
+def _provisioned(warm: Warm, desired: dict[str, str], write: int, done: bool) -> Any:
+    return whole.provisioned(warm, desired, write, done=done).data()
 
 
 def _destroyed(warm: Warm, write: int, done: bool) -> Any:

@@ -149,8 +149,8 @@ class Cell:
     def is_taken_away(self) -> bool:
         """Whether another client changes a peering after the spoke has its new path."""
         target = f"/{MAKE[self.direction]}"
-        made = any(each.uses and each.path.endswith(target) for each in self.earlier)
-        return made and self.trouble in SOMEBODY
+        is_made = any(call.uses and call.path.endswith(target) for call in self.earlier)
+        return is_made and self.trouble in SOMEBODY
 
 
 def begins(direction: Direction, stage: Stage) -> str:
@@ -158,7 +158,7 @@ def begins(direction: Direction, stage: Stage) -> str:
     return str(direction) if stage is Stage.COLD else f"{direction}-{stage}"
 
 
-def calls(seen: Iterable[tuple[str, str, int, bool | None]]) -> list[Call]:
+def calls(items: Iterable[tuple[str, str, int, bool | None]]) -> list[Call]:
     """The calls of a clean run, from the requests it made, in order.
 
     Of each: method, path, status, and whether it asks for remote gateways.
@@ -168,25 +168,25 @@ def calls(seen: Iterable[tuple[str, str, int, bool | None]]) -> list[Call]:
     counted: dict[tuple[str, str], int] = {}
     last: dict[tuple[str, str], int] = {}
     since: set[tuple[str, str]] = set()
-    found = []
-    for method, path, status, uses in seen:
+    rows = []
+    for method, path, status, uses in items:
         if path.startswith("locations/"):
             continue
         key = (method, path)
         counted[key] = counted.get(key, 0) + 1
-        found.append(Call(method, path, counted[key], last.get(key) == 404, key in since, uses))
+        rows.append(Call(method, path, counted[key], last.get(key) == 404, key in since, uses))
         last[key] = status
-        if found[-1].changes:
+        if rows[-1].changes:
             since.clear()
         else:
             since.add(key)
-    return found
+    return rows
 
 
-def grid(direction: Direction, found: Iterable[Call], stage: Stage = Stage.COLD) -> Iterator[Cell]:
+def grid(direction: Direction, items: Iterable[Call], stage: Stage = Stage.COLD) -> Iterator[Cell]:
     """Every cell of a direction and a stage, those that cannot occur included."""
     earlier: tuple[Call, ...] = ()
-    for call in found:
+    for call in items:
         for moment in Moment:
             for trouble in Trouble:
                 yield Cell(direction, call, moment, trouble, stage, earlier)
@@ -313,18 +313,18 @@ def _why_not_at_azure(cell: Cell) -> str | None:
 def _nothing_to_change(cell: Cell) -> bool:
     done = [*cell.earlier, *([cell.call] if cell.moment is Moment.AFTER else [])]
     origin, target = f"/{BREAK[cell.direction]}", f"/{MAKE[cell.direction]}"
-    of_origin = [each for each in done if each.path.endswith(origin)]
-    of_target = [each for each in done if each.path.endswith(target)]
+    of_origin = [call for call in done if call.path.endswith(origin)]
+    of_target = [call for call in done if call.path.endswith(target)]
     match cell.trouble:
         case Trouble.TARGET_CHANGED:
-            return not any(each.uses for each in of_target)
+            return not any(call.uses for call in of_target)
         case Trouble.ORIGIN_CHANGED:
-            return any(each.uses is False for each in of_origin)
+            return any(call.uses is False for call in of_origin)
         case Trouble.TARGET_DELETED:
             new = cell.direction is Direction.IPSEC and cell.stage is Stage.COLD
             return new and not of_target
         case _:
-            return any(each.sort is Sort.DELETION for each in of_origin)
+            return any(call.sort is Sort.DELETION for call in of_origin)
 
 
 def _why_not_garbled(cell: Cell) -> str | None:
@@ -345,9 +345,9 @@ def possible(every: Iterable[Cell]) -> list[Cell]:
 
 def impossible(every: Iterable[Cell]) -> dict[str, int]:
     """How many cells are not run, by reason."""
-    found: dict[str, int] = {}
+    by_name: dict[str, int] = {}
     for cell in every:
         reason = why_not(cell)
         if reason is not None:
-            found[reason] = found.get(reason, 0) + 1
-    return found
+            by_name[reason] = by_name.get(reason, 0) + 1
+    return by_name

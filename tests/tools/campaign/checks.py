@@ -164,13 +164,13 @@ def _repeat(record: Record) -> Iterator[str]:
     assert second is not None
     if second.code:
         yield f"repeat converges: exits {second.code}: {last(second)}"
-    found, wanted = dict(record.flags[1]), dict(record.wanted)
+    by_name, desired = dict(record.flags[1]), dict(record.wanted)
     if record.cell is not None and record.cell.trouble is Trouble.ORIGIN_DELETED:
         name = BREAK[record.direction]
-        if name not in KEPT and name not in found:
-            wanted.pop(name, None)  # what only prestage makes
-    if found != wanted:
-        yield f"repeat converges: {_difference(found, wanted)}"
+        if name not in KEPT and name not in by_name:
+            desired.pop(name, None)  # what only prestage makes
+    if by_name != desired:
+        yield f"repeat converges: {_difference(by_name, desired)}"
     if not record.office[1] or record.stranded[1]:
         yield "neither path after the repeat: the office does not answer"
 
@@ -182,7 +182,7 @@ def _third_run(record: Record) -> Iterator[str]:
     assert third is not None
     if third.code:
         yield f"third run: exits {third.code}: {last(third)}"
-    wrote = [f"{each.method} {each.path}" for each in changes(record.seen, 3)]
+    wrote = [f"{change.method} {change.path}" for change in changes(record.seen, 3)]
     if wrote:
         yield f"third run writes nothing: {', '.join(wrote)}"
 
@@ -190,28 +190,28 @@ def _third_run(record: Record) -> Iterator[str]:
 def _paths(record: Record) -> Iterator[str]:
     if record.cuts and not (record.cell and record.cell.trouble in SOMEBODY):
         yield f"Internet path: cut at {record.cuts[0]}"
-    for each in changes(record.seen):
-        if each.method == "DELETE" and _peering(each) in KEPT:
-            yield f"peering of spoke and primary hub deleted: {_peering(each)}"
+    for change in changes(record.seen):
+        if change.method == "DELETE" and _peering(change) in KEPT:
+            yield f"peering of spoke and primary hub deleted: {_peering(change)}"
 
 
 def _writes(record: Record) -> Iterator[str]:
-    for each in changes(record.seen):
-        what = f"{each.method} {_peering(each)} in run {each.run}"
-        if each.second:
+    for change in changes(record.seen):
+        what = f"{change.method} {_peering(change)} in run {change.run}"
+        if change.second:
             yield f"second remote gateway attempted: {what}"
-        if not each.leased:
+        if not change.leased:
             yield f"write without the lease: {what}"
-        if not each.announced and not _is_owed(record, each):
+        if not change.announced and not _is_owed(record, change):
             yield f"journal before the act: {what}"
 
 
 def _is_owed(record: Record, write: Seen) -> bool:
     """Whether a write restores a path: it goes out before the journal has confirmed it."""
     broken = any(
-        _is_break(each, record.direction) and each.at_s <= write.at_s
-        for each in record.seen
-        if each is not write
+        _is_break(item, record.direction) and item.at_s <= write.at_s
+        for item in record.seen
+        if item is not write
     )
     return broken and _peering(write) in (BREAK[record.direction], MAKE[record.direction])
 
@@ -219,26 +219,26 @@ def _is_owed(record: Record, write: Seen) -> bool:
 def _gate(record: Record) -> Iterator[str]:
     """After the last preparation the networks are read again, and the tables since the first."""
     hub = ARRIVING_HUB[record.direction]
-    tables = {f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES}
+    tables = {f"virtualNetworkGateways/{ARRIVING[record.direction]}/{text}" for text in TABLES}
     networks = {f"virtualNetworks/{hub}", "virtualNetworks/vnet1"}
     for run in (1, 2, 3):
         read: dict[str, list[float]] = {}
         again: set[str] = set()
         prepared = False
-        for each in (each for each in record.seen if each.run == run):
-            if each.path in tables and each.method == "POST":
-                read.setdefault(each.path, []).append(each.at_s)
-            elif each.path in networks and each.method == "GET":
-                again.add(each.path)
-            elif _is_break(each, record.direction):
+        for item in (each for each in record.seen if each.run == run):
+            if item.path in tables and item.method == "POST":
+                read.setdefault(item.path, []).append(item.at_s)
+            elif item.path in networks and item.method == "GET":
+                again.add(item.path)
+            elif _is_break(item, record.direction):
                 if prepared and again != networks:
                     yield f"gate: the break in run {run} without reading the networks again"
                 if prepared and any(len(read.get(table, ())) < 2 for table in tables):
                     yield f"gate: the break in run {run} without reading the tables again"
-                if any(each.at_s - max(read.get(table, [-1e9])) > GATE_S for table in tables):
+                if any(item.at_s - max(read.get(table, [-1e9])) > GATE_S for table in tables):
                     yield f"gate: the break in run {run} on a table read too long ago"
                 break
-            elif each.method == "PUT":
+            elif item.method == "PUT":
                 again.clear()
                 prepared = True
 
@@ -248,109 +248,109 @@ def _unknown_readings(record: Record) -> Iterator[str]:
 
     Before the first write, each table once; before the break, each table the last time it was.
     """
-    tables = [f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES]
+    tables = [f"virtualNetworkGateways/{ARRIVING[record.direction]}/{text}" for text in TABLES]
     for run in (1, 2, 3):
         good: dict[str, list[bool]] = {table: [] for table in tables}
         first = True
-        for each in (each for each in record.seen if each.run == run):
-            if each.path in tables and each.method == "POST":
-                good[each.path].append(_good(each))
-            elif each.method in ("PUT", "DELETE") and _accepted(each):
+        for item in (each for each in record.seen if each.run == run):
+            if item.path in tables and item.method == "POST":
+                good[item.path].append(_good(item))
+            elif item.method in ("PUT", "DELETE") and _accepted(item):
                 for table in tables:
                     short = table.rsplit("/", 1)[-1]
-                    breaks = _is_break(each, record.direction)
+                    breaks = _is_break(item, record.direction)
                     if (first and not any(good[table])) or (breaks and good[table][-1:] != [True]):
-                        yield f"write on an UNKNOWN reading: {_peering(each)} after {short}"
+                        yield f"write on an UNKNOWN reading: {_peering(item)} after {short}"
                 first = False
 
 
 def _blind_repeats(record: Record) -> Iterator[str]:
     """A write whose outcome is unknown is looked up before it is repeated."""
     unknown: set[tuple[int, str]] = set()
-    for each in record.seen:
-        key = (each.run, each.path)
-        if each.method == "GET":  # a VNet shows its peerings
+    for item in record.seen:
+        key = (item.run, item.path)
+        if item.method == "GET":  # a VNet shows its peerings
             unknown = {
-                other for other in unknown if other != key and not other[1].startswith(each.path)
+                other for other in unknown if other != key and not other[1].startswith(item.path)
             }
-        elif each.method in ("PUT", "DELETE"):
+        elif item.method in ("PUT", "DELETE"):
             if key in unknown:
-                yield f"blind repeat: {each.method} {_peering(each)} in run {each.run}"
-            if _outcome_unknown(each):
+                yield f"blind repeat: {item.method} {_peering(item)} in run {item.run}"
+            if _outcome_unknown(item):
                 unknown.add(key)
 
 
 def _opposites(record: Record) -> Iterator[str]:
     """A make of unknown outcome is not answered by its opposite before the peerings are read."""
     unknown = False
-    for each in record.seen:
-        if each.run != 1:
+    for item in record.seen:
+        if item.run != 1:
             break
-        name = _peering(each)
-        if each.method == "GET" and (each.path == "virtualNetworks/vnet1" or name in OUTWARD):
-            unknown = unknown and each.status != 200
-        elif each.method == "PUT" and name == MAKE[record.direction] and each.remote:
-            unknown = _outcome_unknown(each)
-        elif each.poll_of.endswith(f"/{MAKE[record.direction]}"):
-            unknown = each.status >= 400
-        elif unknown and each.method == "PUT" and name in OUTWARD:
-            opposite = (name == BREAK[record.direction]) is bool(each.remote)
+        name = _peering(item)
+        if item.method == "GET" and (item.path == "virtualNetworks/vnet1" or name in OUTWARD):
+            unknown = unknown and item.status != 200
+        elif item.method == "PUT" and name == MAKE[record.direction] and item.remote:
+            unknown = _outcome_unknown(item)
+        elif item.poll_of.endswith(f"/{MAKE[record.direction]}"):
+            unknown = item.status >= 400
+        elif unknown and item.method == "PUT" and name in OUTWARD:
+            opposite = (name == BREAK[record.direction]) is bool(item.remote)
             if opposite:
-                yield f"opposite of an unknown outcome: {name} remote={each.remote}"
+                yield f"opposite of an unknown outcome: {name} remote={item.remote}"
 
 
 def _told(record: Record) -> Iterator[str]:
     text = "".join(f"{ran.out}\n{ran.err}\n" for ran in record.runs if ran is not None)
     if "Traceback" in text:
         yield "traceback: in what was printed"
-    for where, found in (("output", text), ("journal", record.journal)):
-        decoded = found + _decoded(found)
+    for where, actual in (("output", text), ("journal", record.journal)):
+        decoded = actual + _decoded(actual)
         if any(secret in decoded for secret in (*record.secrets, "Bearer ")):
             yield f"secret in the {where}: it is not shown here"
 
 
-def changes(seen: Iterable[Seen], run: int | None = None) -> list[Seen]:
+def changes(seens: Iterable[Seen], run: int | None = None) -> list[Seen]:
     """The requests that would change Azure, of one run or all."""
     return [
-        each
-        for each in seen
-        if each.method in ("PUT", "DELETE", "PATCH") and run in (None, each.run)
+        item
+        for item in seens
+        if item.method in ("PUT", "DELETE", "PATCH") and run in (None, item.run)
     ]
 
 
-def _is_break(each: Seen, direction: Direction) -> bool:
+def _is_break(item: Seen, direction: Direction) -> bool:
     """Whether a write takes the spoke off its path: it creates no peering that is gone."""
-    off = each.method == "PUT" and _peering(each) == BREAK[direction] and each.remote is False
-    return off and each.status != HTTPStatus.CREATED
+    off = item.method == "PUT" and _peering(item) == BREAK[direction] and item.remote is False
+    return off and item.status != HTTPStatus.CREATED
 
 
 def _good(reading: Seen) -> bool:
     """Whether a table was read as it is: anything that strikes it makes it UNKNOWN."""
     return reading.status == 202 and not any(
-        each.endswith((" empty", " failed", " cancelled", " instance-missing"))
-        for each in reading.faults
+        fault.endswith((" empty", " failed", " cancelled", " instance-missing"))
+        for fault in reading.faults
     )
 
 
-def _accepted(each: Seen) -> bool:
-    return each.status < 300
+def _accepted(item: Seen) -> bool:
+    return item.status < 300
 
 
-def _outcome_unknown(each: Seen) -> bool:
-    dropped = any(" drop" in fault for fault in each.faults)
-    return dropped or each.status >= 500 or each.garbled
+def _outcome_unknown(item: Seen) -> bool:
+    dropped = any(" drop" in fault for fault in item.faults)
+    return dropped or item.status >= 500 or item.garbled
 
 
-def _peering(each: Seen) -> str:
-    return each.path.rsplit("/", 1)[-1]
+def _peering(item: Seen) -> str:
+    return item.path.rsplit("/", 1)[-1]
 
 
-def _difference(found: Flags, wanted: Flags) -> str:
-    names = sorted({*found, *wanted})
+def _difference(body: Flags, desired: Flags) -> str:
+    names = sorted({*body, *desired})
     return "; ".join(
-        f"{each} is {found.get(each)}, not {wanted.get(each)}"
-        for each in names
-        if found.get(each) != wanted.get(each)
+        f"{text} is {body.get(text)}, not {desired.get(text)}"
+        for text in names
+        if body.get(text) != desired.get(text)
     )
 
 
@@ -362,11 +362,11 @@ def last(ran: Ran) -> str:
 
 def _decoded(text: str) -> str:
     """What stands in a text in base64."""
-    found = []
+    lines = []
     for word in set(re.findall(r"[A-Za-z0-9+/=_-]{16,}", text)):
         for decode in (base64.b64decode, base64.urlsafe_b64decode):
             try:
-                found.append(decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore"))
+                lines.append(decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore"))
             except ValueError:
                 continue
-    return "\n".join(found)
+    return "\n".join(lines)

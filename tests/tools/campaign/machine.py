@@ -105,8 +105,8 @@ class Machine:
         """A run begins, as a new process does."""
         self.run, self.failing = run, None
         if threading.current_thread() is threading.main_thread():
-            for each in (signal.SIGHUP, signal.SIGTERM):
-                signal.signal(each, signal.SIG_DFL)
+            for item in (signal.SIGHUP, signal.SIGTERM):
+                signal.signal(item, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signals.install()
 
@@ -122,8 +122,8 @@ class Machine:
         """
         trouble = self.trouble
         if trouble in SIGNALS and trouble is not None:
-            for each in SENT[trouble]:
-                os.kill(os.getpid(), each)
+            for item in SENT[trouble]:
+                os.kill(os.getpid(), item)
                 time.sleep(HEARD_S)
         elif trouble is Trouble.LEASE_GONE:
             lease.unlink()
@@ -187,10 +187,10 @@ def _silent(machine: Machine, *args: Any, **options: Any) -> Any:
     """A store that is not on this machine, and falls silent with the trouble."""
     store: Any = state_store.open_store(*args, **options)
 
-    def unless_silent(work: Callable[..., Any], *, asked: bool) -> Callable[..., Any]:
+    def unless_silent(work: Callable[..., Any], *, requested: bool) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
             if machine.failing in STORE:
-                if asked and machine.failing is Trouble.STORE_HANGS:
+                if requested and machine.failing is Trouble.STORE_HANGS:
                     machine.warm.clock.sleep(SILENCE_S)
                 raise StateFailure("the store does not answer", "Look at its network.")
             return work(*args)
@@ -198,8 +198,8 @@ def _silent(machine: Machine, *args: Any, **options: Any) -> Any:
         return call
 
     store.is_cheap, store.relied_on_s = False, RELIED_ON_S
-    store.renew = unless_silent(store.renew, asked=True)
-    store.append = unless_silent(store.append, asked=False)
+    store.renew = unless_silent(store.renew, requested=True)
+    store.append = unless_silent(store.append, requested=False)
     return store
 
 

@@ -39,8 +39,8 @@ def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> 
         def plan(
             site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
         ) -> SwitchPlan:
-            found = right(site, observed, target, ours)
-            return replace(found, steps=tuple(change(found.steps)))
+            switch_plan = right(site, observed, target, ours)
+            return replace(switch_plan, steps=tuple(change(switch_plan.steps)))
 
         procedure.plan = plan
 
@@ -67,7 +67,7 @@ def _delete(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 def _deleting() -> None:
     _planned(_delete)()
     procedure.find_breaches = lambda site, plan: []
-    peerings.refuse_if_in_use = lambda seen, name: None
+    peerings.refuse_if_in_use = lambda peering, name: None
 
 
 def _no_contingency() -> None:
@@ -75,8 +75,8 @@ def _no_contingency() -> None:
     right = recovery.choose_move
 
     def next_move(place: PathState, *rest: Any, **more: Any) -> Move:
-        found = right(place, *rest, **more)
-        return Move.GIVE_UP if found in (Move.MAKE, Move.TAKE_BACK) else found
+        move = right(place, *rest, **more)
+        return Move.GIVE_UP if move in (Move.MAKE, Move.TAKE_BACK) else move
 
     setattr(crossing, "choose_move", next_move)  # noqa: B010 - imported there
 
@@ -115,8 +115,12 @@ def _unknown_is(verdict: ConditionStatus) -> Patch:
 
 def _forced(right: Callable[..., Condition], verdict: ConditionStatus) -> Callable[..., Condition]:
     def claimed(*arguments: Any) -> Condition:
-        claim = right(*arguments)
-        return replace(claim, status=verdict) if claim.status is ConditionStatus.UNKNOWN else claim
+        condition = right(*arguments)
+        return (
+            replace(condition, status=verdict)
+            if condition.status is ConditionStatus.UNKNOWN
+            else condition
+        )
 
     return claimed
 
@@ -128,9 +132,9 @@ def _late_journal() -> None:
     def later(self: recorder.Recorder, event: str, **fields: Any) -> Future[None]:
         if event == "intent":
             late.append(fields)
-            kept: Future[None] = Future()
-            kept.set_result(None)
-            return kept
+            future: Future[None] = Future()
+            future.set_result(None)
+            return future
         while late:
             right(self, "intent", **late.pop(0))
         return right(self, event, **fields)
@@ -149,9 +153,9 @@ def _failed_is_done() -> None:
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:
-    wanted = body.get("properties") or {}
+    desired = body.get("properties") or {}
     flag = "useRemoteGateways"
-    return lambda found: bool(found) and found["properties"].get(flag) == wanted.get(flag)
+    return lambda value: bool(value) and value["properties"].get(flag) == desired.get(flag)
 
 
 MUTANTS = (

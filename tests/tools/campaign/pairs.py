@@ -28,17 +28,17 @@ def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Re
     """
     arguments = ("switch", "--to", str(direction), "--yes")
     warm.use_own_state()
-    two = [Victim(warm, arguments, str(each)) for each in (1, 2)]
-    watch = Watch(warm.lab, warm.state, writers=frozenset(each.pid for each in two))
+    two = [Victim(warm, arguments, str(index)) for index in (1, 2)]
+    watch = Watch(warm.lab, warm.state, writers=frozenset(victim.pid for victim in two))
     warm.lab.clock = ResumedClock(KILL_SPEED, warm.clock.now())
     cuts: list[str] = []
     watch_internet(warm, cuts)
     watch.install()
     with warm.serving() as server:
         watch.begin(1)
-        for each in two:
-            each.tell(server.build_environment())
-        first = [each.end() for each in two]
+        for item in two:
+            item.tell(server.build_environment())
+        first = [victim.end() for victim in two]
         after = [flags(warm)]
         warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
         warm.lab.clock = warm.clock
@@ -63,28 +63,28 @@ def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Re
         journal=(warm.site_state / "journal.jsonl").read_text("utf-8"),
         secrets=secrets(warm),
     )
-    found = checks.problems(record) + _between(record, ran, clean)
+    lines = checks.problems(record) + _between(record, ran, clean)
     return Result(
         id=f"{direction}:two-together:{number}",
-        problems=found,
+        problems=lines,
         codes=[each.code for each in ran],
-        detail="\n".join(each.err for each in ran) if found else "",
+        detail="\n".join(each.err for each in ran) if lines else "",
     )
 
 
 def _between(record: Record, ran: list[Ran], clean: Result) -> list[str]:
     """What is wrong between the two."""
-    found = []
-    codes = sorted(each.code for each in ran)
+    lines = []
+    codes = sorted(item.code for item in ran)
     if codes not in ([0, 0], [0, 3]):
-        found.append(f"one writer: the two exit {codes}")
+        lines.append(f"one writer: the two exit {codes}")
     for each in ran:
         if each.code == 3 and "is being written to by" not in each.err:
-            found.append("one writer: the second is not told who holds the lease")
-    written = [(each.method, each.path) for each in checks.changes(record.seen, 1)]
-    once = [(each[0], each[1]) for each in clean.calls if each[0] in ("PUT", "DELETE")]
+            lines.append("one writer: the second is not told who holds the lease")
+    written = [(change.method, change.path) for change in checks.changes(record.seen, 1)]
+    once = [(call[0], call[1]) for call in clean.calls if call[0] in ("PUT", "DELETE")]
     if written != once:
-        found.append(f"one writer: written {written}, not {once}")
+        lines.append(f"one writer: written {written}, not {once}")
     if checks.changes(record.seen, 2):
-        found.append("one writer: something was left to do")
-    return found
+        lines.append("one writer: something was left to do")
+    return lines

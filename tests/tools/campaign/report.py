@@ -48,7 +48,7 @@ class Campaign:
     @property
     def failed(self) -> list[Result]:
         """What did not hold."""
-        return [each for each in self.results if each.problems]
+        return [result for result in self.results if result.problems]
 
 
 def kind(id_: str) -> str:
@@ -68,21 +68,21 @@ def _switched(result: Result, *ways: Direction) -> bool:
 
 def counts(results: Iterable[Result]) -> dict[str, int]:
     """How many runs met each thing that must never be."""
-    found = dict.fromkeys(NEVER, 0)
-    for each in results:
-        checks = {name(problem) for problem in each.problems}
+    by_name = dict.fromkeys(NEVER, 0)
+    for result in results:
+        checks = {name(problem) for problem in result.problems}
         for words, of in NEVER.items():
-            found[words] += bool(checks.intersection(of))
-    return found
+            by_name[words] += bool(checks.intersection(of))
+    return by_name
 
 
 def summary(campaign: Campaign) -> str:
     """The last line."""
     results = campaign.results
-    longest = max((each.recovery_s for each in results if _switched(each)), default=0.0)
+    longest = max((result.recovery_s for result in results if _switched(result)), default=0.0)
     never = ", ".join(f"{count} {words}" for words, count in counts(results).items())
     return (
-        f"{len(results)} runs, {len({kind(each.id) for each in results})} kinds, "
+        f"{len(results)} runs, {len({kind(result.id) for result in results})} kinds, "
         f"{len(campaign.failed)} failed, {never}, {_exceptions(results)}"
         f"longest recovery of a switch {longest:.0f} s (modelled)"
     )
@@ -90,8 +90,10 @@ def summary(campaign: Campaign) -> str:
 
 def _exceptions(results: Iterable[Result]) -> str:
     """How many ended without a path in the rows of their own."""
-    found = [each for each in results if each.ending != Ending.ITSELF and any(each.stranded[:1])]
-    return f"{len(found)} without a path in rows of their own, " if found else ""
+    rows = [
+        result for result in results if result.ending != Ending.ITSELF and any(result.stranded[:1])
+    ]
+    return f"{len(rows)} without a path in rows of their own, " if rows else ""
 
 
 def paths(results: Sequence[Result]) -> list[str]:
@@ -100,15 +102,15 @@ def paths(results: Sequence[Result]) -> list[str]:
         "| the spoke has no path | runs | when the process ended | after the same command again |",
         "|---|--:|--:|--:|",
     ]
-    switches = [each for each in results if len(each.stranded) == 2]
+    switches = [result for result in results if len(result.stranded) == 2]
     for ending in Ending:
-        mine = [each for each in switches if each.ending == ending]
-        ended, after = (sum(each.stranded[run] for each in mine) for run in (0, 1))
-        lines.append(f"| {ending} | {len(mine)} | {ended} | {after} |")
-    refused = [each for each in switches if each.ending == Ending.REFUSED]
+        rows = [switch for switch in switches if switch.ending == ending]
+        ended, after = (sum(result.stranded[run] for result in rows) for run in (0, 1))
+        lines.append(f"| {ending} | {len(rows)} | {ended} | {after} |")
+    refused = [switch for switch in switches if switch.ending == Ending.REFUSED]
     if refused:
         lines += ["", "Refused until the deadline, with the last message of each:", ""]
-    lines += [f"- `{each.id}`: {_shorter(each.last)}" for each in refused]
+    lines += [f"- `{result.id}`: {_shorter(result.last)}" for result in refused]
     return lines
 
 
@@ -122,10 +124,10 @@ def _shorter(message: str) -> str:
 def failures(campaign: Campaign) -> str:
     """Each run that did not hold, and how to run it again."""
     lines = []
-    for each in campaign.failed:
-        lines.append(f"FAILED {each.id}: exit codes {each.codes}")
-        lines += [f"    {problem[:400]}" for problem in each.problems]
-        lines.append(f"    again: scripts/fault-campaign --cell {each.id}")
+    for result in campaign.failed:
+        lines.append(f"FAILED {result.id}: exit codes {result.codes}")
+        lines += [f"    {problem[:400]}" for problem in result.problems]
+        lines.append(f"    again: scripts/fault-campaign --cell {result.id}")
     return "\n".join(lines)
 
 
@@ -139,10 +141,10 @@ def table(campaign: Campaign) -> str:
         "| failed | longest recovery (s) | longest without a path (s) |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    rows: dict[str, list[Result]] = {str(each): [] for each in Trouble}
-    for each in campaign.results:
-        rows.setdefault(kind(each.id), []).append(each)
-    lines += [_row(words, found) for words, found in rows.items() if found]
+    rows: dict[str, list[Result]] = {str(trouble): [] for trouble in Trouble}
+    for result in campaign.results:
+        rows.setdefault(kind(result.id), []).append(result)
+    lines += [_row(words, row) for words, row in rows.items() if row]
     lines.append(_row("**all**", list(campaign.results)))
     lines += ["", *paths(campaign.results)]
     lines += ["", "Of each of these there must be none:", "", "| | runs |", "|---|--:|"]
@@ -153,14 +155,14 @@ def table(campaign: Campaign) -> str:
     return "\n".join(lines)
 
 
-def _row(words: str, found: Sequence[Result]) -> str:
-    ways = [sum(_switched(each, way) for each in found) for way in Direction]
-    good = [each for each in found if not each.problems]
-    over = sum(each.codes[:1] == [0] for each in good)
-    switches = [each for each in found if _switched(each)]
-    longest = max(each.recovery_s for each in switches or found)
-    without = max(each.without_s for each in found)
-    failed = len(found) - len(good)
+def _row(words: str, results: Sequence[Result]) -> str:
+    ways = [sum(_switched(result, way) for result in results) for way in Direction]
+    good = [result for result in results if not result.problems]
+    over = sum(result.codes[:1] == [0] for result in good)
+    switches = [result for result in results if _switched(result)]
+    longest = max(switch.recovery_s for switch in switches or results)
+    without = max(result.without_s for result in results)
+    failed = len(results) - len(good)
     cells = (words, *ways, over, len(good) - over, failed, f"{longest:.0f}", f"{without:.0f}")
     return f"| {' | '.join(map(str, cells))} |"
 

@@ -21,7 +21,10 @@ DELETES = frozenset({Trouble.TARGET_DELETED, Trouble.ORIGIN_DELETED})
 
 def outward(lab: Lab, name: str) -> Resource | None:
     """A peering of the spoke, by its name."""
-    return next((each for each in lab.world.iter_by_type(PEERINGS) if each.id.name == name), None)
+    return next(
+        (resource for resource in lab.world.iter_by_type(PEERINGS) if resource.id.name == name),
+        None,
+    )
 
 
 def change(lab: Lab, direction: Direction, trouble: Trouble, like: Request) -> None:
@@ -35,15 +38,17 @@ def change(lab: Lab, direction: Direction, trouble: Trouble, like: Request) -> N
     name = (MAKE if trouble in OF_TARGET else BREAK)[direction]
     with lab.lock:
         lab.catch_up()
-        found = outward(lab, name)
-        if found is None:
+        resource = outward(lab, name)
+        if resource is None:
             return
         if trouble in DELETES:
-            asked = replace(like, method="DELETE", path=str(found.id), body=b"")
-        elif found.properties.get("useRemoteGateways"):
-            body = copy.deepcopy(found.body)
+            request = replace(like, method="DELETE", path=str(resource.id), body=b"")
+        elif resource.properties.get("useRemoteGateways"):
+            body = copy.deepcopy(resource.body)
             body["properties"]["useRemoteGateways"] = False
-            asked = replace(like, method="PUT", path=str(found.id), body=json.dumps(body).encode())
+            request = replace(
+                like, method="PUT", path=str(resource.id), body=json.dumps(body).encode()
+            )
         else:
             return
-        HANDLE(lab, asked)
+        HANDLE(lab, request)

@@ -47,10 +47,10 @@ def _journal_ends_runs() -> None:
     right = recorder.Recorder.record_later
 
     def later(self: Any, event: str, **fields: Any) -> Future[None]:
-        kept = right(self, event, **fields)
+        future = right(self, event, **fields)
         if event in ("intent", "accepted"):
-            kept.result()
-        return kept
+            future.result()
+        return future
 
     def intent_later(self: Any, task: str, title: str, change: str, resource: str) -> None:
         self.later("intent", task=task, title=title, change=change, resource=resource)
@@ -79,10 +79,10 @@ def _not_found_ends_it() -> None:
             return PathState.NOWHERE
         return right(self, deadline)
 
-    known = AzureFailure.outcome_unknown.fget  # type: ignore[attr-defined]
+    value = AzureFailure.outcome_unknown.fget  # type: ignore[attr-defined]
 
     def outcome_unknown(self: AzureFailure) -> bool:
-        return self.kind is not AzureErrorKind.OPERATION_LOST and bool(known and known(self))
+        return self.kind is not AzureErrorKind.OPERATION_LOST and bool(value and value(self))
 
     crossing.Crossing._recover = recover  # type: ignore[method-assign]
     setattr(AzureFailure, "outcome_unknown", property(outcome_unknown))  # noqa: B010
@@ -97,10 +97,10 @@ def _next_move(change: Any) -> None:
     right = choose_move
 
     def changed(place: PathState, last: Any, *rest: Any, **more: Any) -> Move:
-        found = right(place, last, *rest, **more)
-        if found in (Move.ARRIVED, Move.RETURNED):
-            return found
-        return change(place, last) or found
+        move = right(place, last, *rest, **more)
+        if move in (Move.ARRIVED, Move.RETURNED):
+            return move
+        return change(place, last) or move
 
     setattr(crossing, "choose_move", changed)  # noqa: B010 - imported there
 
@@ -110,12 +110,12 @@ def _make_once() -> None:
 
 
 def _take_back_once() -> None:
-    taken: list[bool] = []
+    rows: list[bool] = []
 
     def change(place: PathState, last: Any) -> Move:
-        if taken:
+        if rows:
             return Move.GIVE_UP
-        taken.append(True)
+        rows.append(True)
         return Move.TAKE_BACK
 
     right = peerings.put
@@ -124,7 +124,7 @@ def _take_back_once() -> None:
         try:
             right(writer, write, *rest)
         except Exception:
-            if taken:
+            if rows:
                 setattr(peerings, "put", _refuse)  # noqa: B010
             raise
 
@@ -208,10 +208,10 @@ def _early() -> None:
     right = execution.SwitchRun._build_crossings
 
     def crossings(self: Any, plan: Any) -> Any:
-        found = right(self, plan)
-        for each in found.values():
-            each.deadline_s = 60.0
-        return found
+        by_name = right(self, plan)
+        for item in by_name.values():
+            item.deadline_s = 60.0
+        return by_name
 
     execution.SwitchRun._build_crossings = crossings  # type: ignore[method-assign]
 

@@ -20,7 +20,7 @@ SEEN = [
     ("GET", PEERING, 200),
     ("DELETE", PEERING, 202),
 ]
-CALLS = cells.calls((*each, each[0] == "PUT" or None) for each in SEEN)
+CALLS = cells.calls((*pair, pair[0] == "PUT" or None) for pair in SEEN)
 GRID = list(cells.grid(Direction.IPSEC, CALLS))
 
 
@@ -38,8 +38,8 @@ def test_polls_are_no_calls_of_their_own_and_repeated_calls_are_counted() -> Non
 
 def test_a_reading_made_again_is_noted_until_something_is_written() -> None:
     read, write = ("GET", "virtualNetworks/vnet1", 200), ("PUT", PEERING, 200)
-    found = cells.calls((*each, None) for each in [read, read, write, read, read])
-    assert [call.again for call in found] == [False, True, False, False, True]
+    calls = cells.calls((*pair, None) for pair in [read, read, write, read, read])
+    assert [call.again for call in calls] == [False, True, False, False, True]
 
 
 def test_every_cell_is_run_or_has_a_reason_and_ids_are_unique() -> None:

@@ -76,9 +76,9 @@ def flags(warm: Warm) -> Flags:
     with lab.lock:
         lab.catch_up()
         return {
-            each.id.name: [bool(_in_force(each).get(flag)) for flag in FLAGS]
-            for each in lab.world.iter_by_type(PEERINGS)
-            if each.active is not None and "vnet1" in each.id.name.split("-")
+            resource.id.name: [bool(_in_force(resource).get(flag)) for flag in FLAGS]
+            for resource in lab.world.iter_by_type(PEERINGS)
+            if resource.active is not None and "vnet1" in resource.id.name.split("-")
         }
 
 
@@ -138,14 +138,16 @@ def passes(warm: Warm, destination: str) -> bool:
     lab = warm.lab
     with lab.lock:
         lab.catch_up()
-        nic = next(each for each in lab.world.iter_by_type(NICS) if each.id.name == SPOKE)
+        nic = next(
+            resource for resource in lab.world.iter_by_type(NICS) if resource.id.name == SPOKE
+        )
         return trace_packet(lab.world, lab.bgp, lab.machines, nic, destination).reached
 
 
 def watch_internet(warm: Warm, cuts: list[str]) -> None:
     """Note every change of the world at which the Internet path is cut."""
     lab = warm.lab
-    nic = next(each for each in lab.world.iter_by_type(NICS) if each.id.name == SPOKE)
+    nic = next(resource for resource in lab.world.iter_by_type(NICS) if resource.id.name == SPOKE)
 
     def look() -> None:
         trace = trace_packet(lab.world, lab.bgp, lab.machines, nic, INTERNET)
@@ -159,7 +161,7 @@ def tried(
     warm: Warm,
     direction: Direction,
     cell: Cell | None,
-    wanted: Flags | None,
+    desired: Flags | None,
 ) -> Result:
     """Try a cell; without one, a clean run, by which the others are judged."""
     random.seed(cell.id if cell else "clean")
@@ -209,7 +211,7 @@ def tried(
         seen=watch.seen,
         fired=watch.fired(),
         flags=after,
-        wanted=wanted or after[1],
+        wanted=desired or after[1],
         cuts=cuts,
         office=office,
         journal=(warm.site_state / "journal.jsonl").read_text("utf-8", "replace"),
@@ -234,18 +236,18 @@ def _result(record: Record, watch: Watch) -> Result:
     first, second = record.runs[0], record.runs[1]
     assert second is not None
     done = first if first is not None and first.code == 0 else second
-    found = checks.problems(record)
+    lines = checks.problems(record)
     return Result(
         id=record.cell.id if record.cell else "clean",
-        problems=found,
+        problems=lines,
         codes=[None if ran is None else ran.code for ran in record.runs],
         recovery_s=round(done.seconds, 1),
         calls=[
-            (each.method, each.path, each.status, each.remote)
-            for each in watch.seen
-            if each.run == 1
+            (item.method, item.path, item.status, item.remote)
+            for item in watch.seen
+            if item.run == 1
         ],
-        flags={each: list(found) for each, found in record.flags[1].items()},
+        flags={name: list(flag) for name, flag in record.flags[1].items()},
         stranded=list(record.stranded[:2]),
         ending=str(checks.ending(record)),
         without_s=round(record.without_s, 1),
@@ -258,11 +260,11 @@ def _detail(record: Record) -> str:
     lines = []
     for number, ran in enumerate(record.runs, 1):
         lines.append(f"run {number}: " + ("killed" if ran is None else f"exit {ran.code}"))
-        for each in checks.changes(record.seen, number):
-            struck = f" struck by {', '.join(each.faults)}" if each.faults else ""
+        for change in checks.changes(record.seen, number):
+            struck = f" struck by {', '.join(change.faults)}" if change.faults else ""
             lines.append(
-                f"  {each.at_s:.1f} s {each.method} {each.path.rsplit('/', 1)[-1]} "
-                f"remote={each.remote} -> {each.status} {each.code}{struck}"
+                f"  {change.at_s:.1f} s {change.method} {change.path.rsplit('/', 1)[-1]} "
+                f"remote={change.remote} -> {change.status} {change.code}{struck}"
             )
         lines.append("" if ran is None else ran.err)
     return "\n".join(lines)
@@ -292,19 +294,19 @@ class Victim:
     def __init__(
         self, warm: Warm, arguments: tuple[str, ...], name: str = "", speed: float = KILL_SPEED
     ) -> None:
-        told, self._tell = os.pipe()
+        count, self._tell = os.pipe()
         self.speed = speed
         self.errors = warm.folder / f"victim-{os.getpid()}-{name}"
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._tell)
-            self._be_it(warm, arguments, told)
-        os.close(told)
+            self._be_it(warm, arguments, count)
+        os.close(count)
 
-    def _be_it(self, warm: Warm, arguments: tuple[str, ...], told: int) -> None:
+    def _be_it(self, warm: Warm, arguments: tuple[str, ...], count: int) -> None:
         code = 1
         try:
-            os.environ |= json.loads(os.read(told, 65536))
+            os.environ |= json.loads(os.read(count, 65536))
             with self.errors.open("w", encoding="utf-8") as file:
                 sys.stdout = sys.stderr = file
                 code = invoke(list(arguments), SystemClock(self.speed))

@@ -151,8 +151,10 @@ class Warm:
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
                 thread.join(JOINED_S)
-        if left := [each for each in threading.enumerate() if each is not threading.main_thread()]:
-            raise RuntimeError(f"threads that would be lost by a fork: {left}")
+        if threads := [
+            item for item in threading.enumerate() if item is not threading.main_thread()
+        ]:
+            raise RuntimeError(f"threads that would be lost by a fork: {threads}")
 
     def use_state(self, folder: Path) -> None:
         """Keep the state in a folder; a copy of where it was kept before."""

@@ -271,15 +271,15 @@ class Watch:
         """What is known of a write before it is done."""
         if request.method not in ("PUT", "DELETE"):
             return {}
-        found: dict[str, bool | None] = {
+        by_name: dict[str, bool | None] = {
             "leased": self._leased(),
             "announced": self._announced(request.path),
         }
         if request.method == "PUT" and "/virtualNetworkPeerings/" in path:
             body = json.loads(request.body or b"{}").get("properties", {})
-            found["remote"] = bool(body.get("useRemoteGateways"))
-            found["second"] = bool(found["remote"]) and self._used_by_another(path)
-        return found
+            by_name["remote"] = bool(body.get("useRemoteGateways"))
+            by_name["second"] = bool(by_name["remote"]) and self._used_by_another(path)
+        return by_name
 
     def _leased(self) -> bool:
         damaged = self.cell is not None and self.cell.trouble is Trouble.LEASE_DAMAGED
@@ -300,10 +300,10 @@ class Watch:
         with journal.open("rb") as file:
             file.seek(self._known)
             text = file.read().decode()
-        wanted = re.sub("/+", "/", path).lower()
+        desired = re.sub("/+", "/", path).lower()
         records = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
         return any(
-            record.get("event") == "intent" and str(record.get("resource")).lower() == wanted
+            record.get("event") == "intent" and str(record.get("resource")).lower() == desired
             for record in records
         )
 
@@ -311,11 +311,11 @@ class Watch:
         network, _, name = path.partition("/virtualNetworkPeerings/")
         with self.lab.lock:
             self.lab.catch_up()
-            for each in self.lab.world.iter_by_type(
+            for resource in self.lab.world.iter_by_type(
                 "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
             ):
-                owner, _, other = short(str(each.id)).partition("/virtualNetworkPeerings/")
-                if owner == network and other != name and uses(each):
+                owner, _, other = short(str(resource.id)).partition("/virtualNetworkPeerings/")
+                if owner == network and other != name and uses(resource):
                     return True
         return False
 
@@ -343,7 +343,7 @@ class Watch:
 
     def fired(self) -> bool:
         """Whether the lab's trace, or the end of the victim, shows that the trouble came."""
-        return self.killed or self.struck or any(each.faults for each in self.seen if each.run == 1)
+        return self.killed or self.struck or any(item.faults for item in self.seen if item.run == 1)
 
 
 def uses(peering: Resource) -> bool:

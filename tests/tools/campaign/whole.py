@@ -26,31 +26,34 @@ def names(warm: Warm) -> dict[str, str]:
     """Every resource there is, with its state."""
     with warm.lab.lock:
         warm.lab.catch_up()
-        return {str(each.id).lower(): each.state for each in warm.lab.world.resources.values()}
+        return {
+            str(resource.id).lower(): resource.state
+            for resource in warm.lab.world.resources.values()
+        }
 
 
-def provisioned(warm: Warm, wanted: dict[str, str], write: int, *, done: bool) -> Result:
+def provisioned(warm: Warm, desired: dict[str, str], write: int, *, done: bool) -> Result:
     """Provision an empty lab, killed at a write, before or after it was done; then again."""
-    runs, seen = _killed(warm, "provision", write, done=done)
-    found = list(_problems(runs, seen))
+    runs, seens = _killed(warm, "provision", write, done=done)
+    lines = list(_problems(runs, seens))
     there = names(warm)
-    if there != wanted:
-        found.append(f"provision converges: {_difference(there, wanted)}")
-    return _result("provision", write, done, runs, found)
+    if there != desired:
+        lines.append(f"provision converges: {_difference(there, desired)}")
+    return _result("provision", write, done, runs, lines)
 
 
 def destroyed(warm: Warm, write: int, *, done: bool) -> Result:
     """Destroy a provisioned lab that holds something foreign, killed at a deletion; then again."""
     foreign = add_foreign(warm)
-    runs, seen = _killed(warm, "destroy", write, done=done)
-    found = list(_problems(runs, seen))
+    runs, seens = _killed(warm, "destroy", write, done=done)
+    lines = list(_problems(runs, seens))
     there = names(warm)
     if foreign not in there:
-        found.append("nothing foreign is deleted: the foreign resource is gone")
-    left = [each for each in there if each != foreign and "/providers/" in each]
-    if left:
-        found.append(f"nothing is lost sight of: left over: {', '.join(left)}")
-    return _result("destroy", write, done, runs, found)
+        lines.append("nothing foreign is deleted: the foreign resource is gone")
+    remaining = [name for name in there if name != foreign and "/providers/" in name]
+    if remaining:
+        lines.append(f"nothing is lost sight of: left over: {', '.join(remaining)}")
+    return _result("destroy", write, done, runs, lines)
 
 
 def add_foreign(warm: Warm) -> str:
@@ -90,7 +93,7 @@ def _killed(
     return runs, watch.seen
 
 
-def _problems(runs: list[Ran | None], seen: list[Seen]) -> Iterator[str]:
+def _problems(runs: list[Ran | None], seens: list[Seen]) -> Iterator[str]:
     if runs[0] is not None:
         yield f"fault fired: the process was not killed: exit {runs[0].code}"
     for number, ran in enumerate(runs[1:], 2):
@@ -99,32 +102,32 @@ def _problems(runs: list[Ran | None], seen: list[Seen]) -> Iterator[str]:
             yield f"repeat converges: run {number} exits {ran.code}: {ran.err[-400:]}"
         if "Traceback" in ran.err:
             yield "traceback: in what was printed"
-    wrote = [f"{each.method} {each.path}" for each in checks.changes(seen, 3)]
+    wrote = [f"{change.method} {change.path}" for change in checks.changes(seens, 3)]
     if wrote:
         yield f"third run writes nothing: {', '.join(wrote)}"
-    for each in checks.changes(seen):
-        if not each.leased:
-            yield f"write without the lease: {each.method} {each.path} in run {each.run}"
-        if not each.announced:
-            yield f"journal before the act: {each.method} {each.path} in run {each.run}"
+    for item in checks.changes(seens):
+        if not item.leased:
+            yield f"write without the lease: {item.method} {item.path} in run {item.run}"
+        if not item.announced:
+            yield f"journal before the act: {item.method} {item.path} in run {item.run}"
 
 
-def _difference(found: dict[str, str], wanted: dict[str, str]) -> str:
-    missing = [each for each in wanted if each not in found]
-    more = [each for each in found if each not in wanted]
-    other = [each for each in found if each in wanted and found[each] != wanted[each]]
+def _difference(by_name: dict[str, str], desired: dict[str, str]) -> str:
+    missing = [name for name in desired if name not in by_name]
+    more = [name for name in by_name if name not in desired]
+    other = [name for name in by_name if name in desired and by_name[name] != desired[name]]
     return f"missing {missing}, more {more}, in another state {other}"
 
 
 def _result(
-    command: str, write: int, done: bool, runs: list[Ran | None], found: list[str]
+    command: str, write: int, done: bool, runs: list[Ran | None], lines: list[str]
 ) -> Result:
     second = runs[1]
     assert second is not None
     return Result(
         id=f"{command}:write:{write}:{'lost' if done else 'before'}:killed",
-        problems=found,
+        problems=lines,
         codes=[None if ran is None else ran.code for ran in runs],
         recovery_s=round(second.seconds, 1),
-        detail="\n".join(ran.err for ran in runs if ran is not None) if found else "",
+        detail="\n".join(ran.err for ran in runs if ran is not None) if lines else "",
     )

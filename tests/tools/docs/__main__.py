@@ -21,7 +21,7 @@ SIDE_BY_SIDE = 2
 
 def main(files: list[str]) -> None:
     """Play the pages named, or all."""
-    unknown = set(files) - {each.file for each in PAGES} - set(GENERATED)
+    unknown = set(files) - {page.file for page in PAGES} - set(GENERATED)
     if unknown:
         sys.exit(f"no page that is written here: {', '.join(sorted(unknown))}")
     for file, text in GENERATED.items():
@@ -32,9 +32,9 @@ def main(files: list[str]) -> None:
     # Each has a lab and a home of its own, and mostly waits for the lab's clock.
     with ThreadPoolExecutor(SIDE_BY_SIDE) as players:
         ended = []
-        for good, told in players.map(_play, chosen):
+        for good, message in players.map(_play, chosen):
             ended.append(good)
-            print(told, flush=True)
+            print(message, flush=True)
     sys.exit(not all(ended))
 
 
@@ -50,10 +50,10 @@ def _written(page: Page) -> str:
     file = ROOT / page.file
     with shell_for(page) as shell:
         walked = walk(file, shell)
-        found = outputs(file, walked, page.cuts, shell)
-    text = with_outputs(file.read_text(encoding="utf-8"), found)
+        by_name = outputs(file, walked, page.cuts, shell)
+    text = with_outputs(file.read_text(encoding="utf-8"), by_name)
     file.write_text(text, encoding="utf-8")
-    return f"{page.file}: {len(found)} outputs, {walked.seconds:.0f} s"
+    return f"{page.file}: {len(by_name)} outputs, {walked.seconds:.0f} s"
 
 
 main(sys.argv[1:])

@@ -91,8 +91,8 @@ def read(page: str) -> tuple[list[Block], list[Place]]:
         elif match["hidden"] is not None:
             blocks.append(Block(Kind.HIDDEN, _commands(match["hidden"]), line))
         elif match["shown"] is not None:
-            said = mark[0] if mark and not page[mark[1] : match.start()].strip() else ""
-            blocks.append(_block(said, _commands(match["shown"]), line))
+            message = mark[0] if mark and not page[mark[1] : match.start()].strip() else ""
+            blocks.append(_block(message, _commands(match["shown"]), line))
             mark = None
         if mark is not None and match["mark"] is None:
             raise BadMark(f"line {line}: the mark {mark[0]!r} stands before no block")
@@ -104,18 +104,18 @@ def _block(mark: str, commands: tuple[str, ...], line: int) -> Block:
         return Block(Kind.RUN, commands, line)
     if mark == "answered":
         return Block(Kind.RUN, commands, line, answered=True)
-    if found := re.fullmatch(r"exit (\d+)(, answered)?", mark):
-        return Block(Kind.RUN, commands, line, int(found[1]), answered=bool(found[2]))
-    if found := re.fullmatch(r"not here, (.+)", mark):
-        return Block(Kind.NOT_HERE, commands, line, told=found[1])
-    if found := re.fullmatch(r"by (\S+)", mark):
-        return Block(Kind.ELSEWHERE, commands, line, told=found[1])
+    if match := re.fullmatch(r"exit (\d+)(, answered)?", mark):
+        return Block(Kind.RUN, commands, line, int(match[1]), answered=bool(match[2]))
+    if match := re.fullmatch(r"not here, (.+)", mark):
+        return Block(Kind.NOT_HERE, commands, line, told=match[1])
+    if match := re.fullmatch(r"by (\S+)", mark):
+        return Block(Kind.ELSEWHERE, commands, line, told=match[1])
     raise BadMark(f"line {line}: what is {mark!r}?")
 
 
 def _commands(text: str) -> tuple[str, ...]:
     lines = text.replace("\\\n", " ").splitlines()
-    return tuple(each.strip() for each in lines if each.strip() and not each.startswith("#"))
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def with_outputs(page: str, outputs: Mapping[str, str]) -> str:
@@ -125,7 +125,7 @@ def with_outputs(page: str, outputs: Mapping[str, str]) -> str:
         BadMark: an output that has no place in the page.
     """
     for name, output in outputs.items():
-        lines = "\n".join(each.rstrip() for each in output.strip("\n").splitlines())
+        lines = "\n".join(line.rstrip() for line in output.strip("\n").splitlines())
         marked = f"<!-- output:{name} -->\n```text\n{lines}\n```\n<!-- /output:{name} -->"
         pattern = f"<!-- output:{re.escape(name)} -->.*?<!-- /output:{re.escape(name)} -->"
         page, count = re.subn(pattern, _as_it_is(marked), page, flags=re.DOTALL)

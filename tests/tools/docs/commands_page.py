@@ -38,10 +38,10 @@ class Told:
 
 def page() -> str:
     """The page as it should be."""
-    told = list(_commands(cli, "erfailover", None))
-    shared = _shared(told)
-    parts = [HEAD, _index(told), _shared_section(shared)]
-    parts += [_section(each, shared) for each in told]
+    tolds = list(_commands(cli, "erfailover", None))
+    shared = _shared(tolds)
+    parts = [HEAD, _index(tolds), _shared_section(shared)]
+    parts += [_section(item, shared) for item in tolds]
     return "\n".join(parts)
 
 
@@ -63,16 +63,16 @@ Row = tuple[str, str]
 """An option as a row: its names and argument, what it does."""
 
 
-def _shared(told: list[Told]) -> list[Row]:
+def _shared(tolds: list[Told]) -> list[Row]:
     """The rows that many commands have, in the order in which they first come."""
-    count = Counter(row for each in told for row in _rows(each))
+    count = Counter(row for item in tolds for row in _rows(item))
     return [row for row in count if count[row] >= MANY]
 
 
-def _index(told: list[Told]) -> str:
+def _index(tolds: list[Told]) -> str:
     rows = (
-        f"| [`{each.path}`](#{_anchor(each.path)}) | {_cell(_in_short(each.command))} |"
-        for each in told
+        f"| [`{item.path}`](#{_anchor(item.path)}) | {_cell(_in_short(item.command))} |"
+        for item in tolds
     )
     return "\n".join(["| command | what it does |", "|---|---|", *rows, ""])
 
@@ -90,17 +90,17 @@ def _shared_section(shared: list[Row]) -> str:
     return f"## Options that many commands take\n\n{about}\n\n{_table(shared)}\n"
 
 
-def _section(told: Told, shared: list[Row]) -> str:
-    rows = _rows(told)
-    usage = " ".join(told.command.collect_usage_pieces(told.context))
-    parts = [f"## {told.path.removeprefix('erfailover ')}"]
-    parts.append(f"```text\n{told.path} {usage}\n```")
-    parts.append(_help(told.command))
+def _section(result: Told, shared: list[Row]) -> str:
+    rows = _rows(result)
+    usage = " ".join(result.command.collect_usage_pieces(result.context))
+    parts = [f"## {result.path.removeprefix('erfailover ')}"]
+    parts.append(f"```text\n{result.path} {usage}\n```")
+    parts.append(_help(result.command))
     if own := [row for row in rows if row not in shared]:
         parts.append(_table(own))
     if also := [row[0].split("`")[1].split()[0] for row in rows if row in shared]:
-        parts.append("Also: " + ", ".join(f"`{each}`" for each in also) + ".")
-    if end := _end(told):
+        parts.append("Also: " + ", ".join(f"`{name}`" for name in also) + ".")
+    if end := _end(result):
         parts.append(f"```text\n{end}\n```")
     return "\n\n".join(parts) + "\n"
 
@@ -109,31 +109,31 @@ def _help(command: click.Command) -> str:
     """The text of a help, as Markdown: what is not to be wrapped is preformatted."""
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     return "\n\n".join(
-        f"```text\n{each.removeprefix(chr(8)).strip()}\n```"
-        if each.startswith("\b")
-        else " ".join(each.split())
-        for each in paragraphs
+        f"```text\n{paragraph.removeprefix(chr(8)).strip()}\n```"
+        if paragraph.startswith("\b")
+        else " ".join(paragraph.split())
+        for paragraph in paragraphs
     )
 
 
-def _end(told: Told) -> str:
+def _end(result: Told) -> str:
     """What stands at the end of a help: examples."""
-    formatter = told.context.make_formatter()
-    told.command.format_epilog(told.context, formatter)
+    formatter = result.context.make_formatter()
+    result.command.format_epilog(result.context, formatter)
     return inspect.cleandoc(formatter.getvalue()).strip()
 
 
-def _rows(told: Told) -> list[Row]:
+def _rows(result: Told) -> list[Row]:
     """The options of a command; its arguments stand in its usage."""
     return [
-        _row(param, told.context)
-        for param in told.command.params
+        _row(param, result.context)
+        for param in result.command.params
         if isinstance(param, click.Option) and not param.hidden
     ]
 
 
 def _row(option: click.Option, context: click.Context) -> Row:
-    names = ", ".join(f"`{each}`" for each in [*option.opts, *option.secondary_opts])
+    names = ", ".join(f"`{opt}`" for opt in [*option.opts, *option.secondary_opts])
     takes = "" if option.is_flag or option.count else option.make_metavar(ctx=context)
     if takes:
         names = f"{names[:-1]} {takes}`"

@@ -29,7 +29,7 @@ def page() -> str:
 def table(figures: Mapping[str, str]) -> str:
     """Return the table; ``figures`` are those of agreement, by the first column."""
     lines = [f"{HEAD} agreement with recordings |", "|---" * 5 + "|"]
-    for provider in sorted(PROVIDERS, key=lambda each: each.type.lower()):
+    for provider in sorted(PROVIDERS, key=lambda item: item.type.lower()):
         for row in provider.coverage:
             cells = (row.names, row.modelled, row.not_modelled, row.rests_on)
             figure = figures.get(row.names, NO_FIGURE)

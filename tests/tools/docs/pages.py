@@ -31,10 +31,10 @@ class NoSuchMark(ValueError):
 
 
 def _at(text: str, mark: str, start: int = 0) -> int:
-    found = text.find(mark, start)
-    if found < 0:
+    count = text.find(mark, start)
+    if count < 0:
         raise NoSuchMark(f"{mark!r} is not in:\n{text[start:]}")
-    return found
+    return count
 
 
 def _line(text: str, mark: str) -> int:
@@ -76,15 +76,15 @@ def lines_after(mark: str) -> Cut:
 
 def joined(*cuts: Cut) -> Cut:
     """Several parts of an output, with dots between them."""
-    return lambda text: "\n...\n".join(each(text).strip("\n") for each in cuts)
+    return lambda text: "\n...\n".join(cut(text).strip("\n") for cut in cuts)
 
 
 def then(*cuts: Cut) -> Cut:
     """Several cuts, one after the other."""
 
     def cut(text: str) -> str:
-        for each in cuts:
-            text = each(text)
+        for function in cuts:
+            text = function(text)
         return text
 
     return cut

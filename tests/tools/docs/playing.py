@@ -16,13 +16,13 @@ from tests.tools.docs.shell import ROOT, Shell
 
 def copy_of_clone(to: Path) -> Path:
     """What git would bring: the tracked files as they are now, and those that soon will be."""
-    found = subprocess.run(
+    completed_process = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    for name in filter(None, found.stdout.decode().split("\0")):
+    for name in filter(None, completed_process.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, to / name)
@@ -43,9 +43,9 @@ def shell_for(page: Page) -> Iterator[Shell]:
 
 def _erfailover(folder: Path) -> Path:
     """A folder with erfailover as it is in this work tree, run by this Python."""
-    found = folder / "bin"
-    found.mkdir()
+    path = folder / "bin"
+    path.mkdir()
     command = f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m erfailover "$@"\n'
-    (found / "erfailover").write_text(command, encoding="utf-8")
-    (found / "erfailover").chmod(0o755)
-    return found
+    (path / "erfailover").write_text(command, encoding="utf-8")
+    (path / "erfailover").chmod(0o755)
+    return path

@@ -97,9 +97,9 @@ def of_commands(command: click.Command, name: str) -> Iterator[Prose]:
             yield Prose(f"{name} {parameter.opts[0]}", 1, parameter.help or "")
     if isinstance(command, click.Group):
         for child in command.list_commands(click.Context(command)):
-            found = command.get_command(click.Context(command), child)
-            assert found is not None
-            yield from of_commands(found, f"{name} {child}")
+            result = command.get_command(click.Context(command), child)
+            assert result is not None
+            yield from of_commands(result, f"{name} {child}")
 
 
 def of_product() -> Iterator[Prose]:

@@ -55,11 +55,11 @@ class Shell:
         home, work = folder / "home", folder / "work"
         home.mkdir()
         work.mkdir()
-        given = dict(variables or {})
-        path = [given.pop("PATH", ""), str(_python(folder)), "/usr/bin", "/bin"]
+        by_name = dict(variables or {})
+        path = [by_name.pop("PATH", ""), str(_python(folder)), "/usr/bin", "/bin"]
         environment = {
             "HOME": str(home),
-            "PATH": os.pathsep.join(each for each in path if each),
+            "PATH": os.pathsep.join(name for name in path if name),
             "LANG": "C.UTF-8",
             "LOGNAME": USER,
         }
@@ -71,7 +71,7 @@ class Shell:
         self._bash = subprocess.Popen(
             [BASH, "--noprofile", "--norc"],
             cwd=work,
-            env={**environment, **pip, **given},
+            env={**environment, **pip, **by_name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -112,16 +112,16 @@ class Shell:
     def tellable(self, output: str) -> str:
         """An output without what is this machine's own: home folder, name, port, random ids."""
         output = output.replace(str(self.work.parent / "home"), "~")
-        mine, told = f"{USER}@{socket.gethostname()}", f"{USER}@ops"
-        output = output.replace(f"{mine}  ", f"{told:<{len(mine)}}  ").replace(mine, told)
+        text, message = f"{USER}@{socket.gethostname()}", f"{USER}@ops"
+        output = output.replace(f"{text}  ", f"{message:<{len(text)}}  ").replace(text, message)
         output = LAB_PORT.sub("127.0.0.1:43587", output)
         return SUBSCRIPTION.sub(self._tellable_id, output)
 
     def _tellable_id(self, match: re.Match[str]) -> str:
         """1111..., 2222... in the order in which they came."""
         joint = match[1]
-        found = match[0].replace(joint, "-")
-        number = self._ids.setdefault(found, len(self._ids) % 9 + 1)
+        actual = match[0].replace(joint, "-")
+        number = self._ids.setdefault(actual, len(self._ids) % 9 + 1)
         return joint.join([str(number) * 8, *["0000"] * 3, "0" * 12])
 
     def __enter__(self) -> Self:
@@ -146,10 +146,10 @@ class Shell:
 
 def _python(folder: Path) -> Path:
     """A folder with python3 as the machine has it, not as a virtual environment has."""
-    found = folder / "python"
-    found.mkdir()
-    (found / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
-    return found
+    path = folder / "python"
+    path.mkdir()
+    (path / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    return path
 
 
 def _pip_settings() -> dict[str, str]:

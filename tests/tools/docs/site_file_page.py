@@ -52,9 +52,9 @@ def page() -> str:
     shapes = {"Site": schema, **schema["$defs"]}
     places = _places(shapes)
     parts = [HEAD]
-    for name, found in places.items():
-        parts.append(f"## {_title(found)}\n")
-        parts += [f"{text}\n" for text in [_about(shapes[name], found)] if text]
+    for name, place in places.items():
+        parts.append(f"## {_title(place)}\n")
+        parts += [f"{text}\n" for text in [_about(shapes[name], place)] if text]
         parts.append(_table(shapes[name], places))
     parts.append(TAIL.format(template=loader.read_template().strip()))
     return "\n".join(parts)
@@ -62,31 +62,33 @@ def page() -> str:
 
 def _places(shapes: Mapping[str, Schema]) -> dict[str, list[str]]:
     """Where in a file each shape stands: the first place names it, the others are as that."""
-    found: dict[str, list[str]] = {}
-    _find("Site", "", shapes, found)
-    firsts = Counter(places[0] for places in found.values())
-    for name, places in found.items():
+    by_name: dict[str, list[str]] = {}
+    _find("Site", "", shapes, by_name)
+    firsts = Counter(places[0] for places in by_name.values())
+    for name, places in by_name.items():
         if firsts[places[0]] > 1:
             places[0] += f"` with `{shapes[name]['required'][0]}"
-    return found
+    return by_name
 
 
-def _find(name: str, place: str, shapes: Mapping[str, Schema], found: dict[str, list[str]]) -> None:
+def _find(
+    name: str, place: str, shapes: Mapping[str, Schema], by_name: dict[str, list[str]]
+) -> None:
     """Note that a shape stands in a place, and where those within it stand, if it is new."""
-    found.setdefault(name, []).append(place)
-    if len(found[name]) > 1:
+    by_name.setdefault(name, []).append(place)
+    if len(by_name[name]) > 1:
         return
     for key, value in shapes[name]["properties"].items():
         for suffix, shape in _shapes_in(value):
-            _find(shape, f"{place}.{key}{suffix}".lstrip("."), shapes, found)
+            _find(shape, f"{place}.{key}{suffix}".lstrip("."), shapes, by_name)
 
 
 def _shapes_in(value: Schema) -> Iterator[tuple[str, str]]:
     """The shapes that a value can have, and how far below it they stand."""
     if "$ref" in value:
         yield "", value["$ref"].rsplit("/", 1)[-1]
-    for each in _members(value):
-        yield from _shapes_in(each)
+    for member in _members(value):
+        yield from _shapes_in(member)
     if isinstance(inner := value.get("items"), Mapping):
         yield from (("[]" + suffix, shape) for suffix, shape in _shapes_in(inner))
     if isinstance(inner := value.get("additionalProperties"), Mapping):
@@ -110,7 +112,7 @@ def _anchor(places: list[str]) -> str:
 def _about(shape: Schema, places: list[str]) -> str:
     """What a shape is, and where else it stands."""
     text = " ".join(_plain(shape.get("description", "")).split()) if places[0] else ""
-    others = ", ".join(f"`{each}`" for each in places[1:])
+    others = ", ".join(f"`{place}`" for place in places[1:])
     return f"{text} The same in {others}.".strip() if others else text
 
 
@@ -138,20 +140,20 @@ def _default(value: Schema) -> str:
 def _type(value: Schema, places: Mapping[str, list[str]]) -> str:
     """A type in words."""
     if "$ref" in value:
-        found = places[value["$ref"].rsplit("/", 1)[-1]]
-        return f"[keys](#{_anchor(found)})"
+        lines = places[value["$ref"].rsplit("/", 1)[-1]]
+        return f"[keys](#{_anchor(lines)})"
     if "const" in value:
         return f"`{value['const']}`"
     if "enum" in value:
-        return " or ".join(f"`{each}`" for each in value["enum"])
+        return " or ".join(f"`{item}`" for item in value["enum"])
     if members := _members(value):
-        return " or ".join(filter(None, (_type(each, places) for each in members)))
+        return " or ".join(filter(None, (_type(member, places) for member in members)))
     if value.get("type") == "array":
         return f"list: {_type(value['items'], places)}"
     if value.get("type") == "object":
         names = value.get("propertyNames", {})
-        kept = _type(names, places) if "examples" in names else "a name"
-        return f"{kept}, and its {_type(value['additionalProperties'], places)}"
+        text = _type(names, places) if "examples" in names else "a name"
+        return f"{text}, and its {_type(value['additionalProperties'], places)}"
     if examples := value.get("examples"):
         return f"like `{examples[0]}`"
     return WORDS[value["type"]]

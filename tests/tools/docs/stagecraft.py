@@ -27,13 +27,20 @@ def main(local_gateway: str, address: str, gateway: str, state: str) -> None:
         base_url=endpoint,
         credential_scopes=[f"{endpoint}/.default"],
     )
-    found = network.local_network_gateways.get(GROUP, local_gateway)
-    assert found.bgp_settings is not None
-    found.bgp_settings.bgp_peering_address = address
-    network.local_network_gateways.begin_create_or_update(GROUP, local_gateway, found).result()
+    local_network_gateway = network.local_network_gateways.get(GROUP, local_gateway)
+    assert local_network_gateway.bgp_settings is not None
+    local_network_gateway.bgp_settings.bgp_peering_address = address
+    network.local_network_gateways.begin_create_or_update(
+        GROUP, local_gateway, local_network_gateway
+    ).result()
     for _ in range(TRIES):
-        told = network.virtual_network_gateways.begin_get_bgp_peer_status(GROUP, gateway).result()
-        if any(each.neighbor == address and each.state == state for each in told.value or ()):
+        bgp_peer_status_list_result = network.virtual_network_gateways.begin_get_bgp_peer_status(
+            GROUP, gateway
+        ).result()
+        if any(
+            bgp_peer_status.neighbor == address and bgp_peer_status.state == state
+            for bgp_peer_status in bgp_peer_status_list_result.value or ()
+        ):
             return
         time.sleep(10 / float(os.environ["ERFAILOVER_CLOCK_SPEED"]))
     sys.exit(f"{gateway}: the peer {address} is not {state}")

@@ -37,9 +37,9 @@ def test_what_is_not_run_parses_or_is_run_elsewhere(page: Page) -> None:
 def test_no_command_block_of_readme_or_start_is_passed_over() -> None:
     kinds = {page.file: Counter(block.kind for block in blocks_of(page)) for page in PAGES}
     for page in (README, START):
-        shown = (ROOT / page.file).read_text(encoding="utf-8")
+        text = (ROOT / page.file).read_text(encoding="utf-8")
         fences = sum(
-            line.startswith(("```sh", "```console", "```bash")) for line in shown.split("\n")
+            line.startswith(("```sh", "```console", "```bash")) for line in text.split("\n")
         )
         assert fences == sum(kinds[page.file].values()) - kinds[page.file][Kind.HIDDEN]
     assert kinds[README.file][Kind.NOT_HERE] >= 1
@@ -128,9 +128,9 @@ def test_an_output_without_a_place_is_told() -> None:
     ],
 )
 def test_a_command_line_that_cannot_be_parsed_is_told(command: str, problem: str) -> None:
-    told = unparsed(Block(Kind.NOT_HERE, (command,), 1))
-    assert bool(told) == bool(problem)
-    assert problem in "".join(told)
+    lines = unparsed(Block(Kind.NOT_HERE, (command,), 1))
+    assert bool(lines) == bool(problem)
+    assert problem in "".join(lines)
 
 
 def test_outputs_are_compared_up_to_numbers_and_the_width_of_tables() -> None:

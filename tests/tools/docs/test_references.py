@@ -15,7 +15,7 @@ from tests.tools.docs.shell import ROOT
 
 PRODUCT = ROOT / "erfailover"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-TEXTS = [*PAGES, *(each for each in sorted((ROOT / "scripts").iterdir()) if each.is_file())]
+TEXTS = [*PAGES, *(path for path in sorted((ROOT / "scripts").iterdir()) if path.is_file())]
 HISTORY = "CHANGELOG.md"
 """Names files as they were."""
 
@@ -26,7 +26,7 @@ BARE = re.compile(r"`(?!conftest)(\w+\.py)`")
 
 def tops() -> dict[str, Path]:
     """Return the first parts of paths that are checked, each with the folder it is in."""
-    packages = [each.parent.name for each in PRODUCT.glob("*/__init__.py")]
+    packages = [path.parent.name for path in PRODUCT.glob("*/__init__.py")]
     return {name: PRODUCT for name in packages} | {
         name: ROOT for name in ("erfailover", "tests", "scripts", "docs")
     }
@@ -34,11 +34,11 @@ def tops() -> dict[str, Path]:
 
 def missing_paths(text: str) -> list[str]:
     """Return the paths below this repository that a text names and that do not exist."""
-    known = tops()
+    paths = tops()
     missing = []
     for path in PATH.findall(text):
         path = path.rstrip(".-")
-        folder = known.get(path.split("/")[0])
+        folder = paths.get(path.split("/")[0])
         if folder and not list(folder.glob(path)):
             missing.append(path)
     for module in MODULE.findall(text):
@@ -49,7 +49,7 @@ def missing_paths(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "file", [each for each in TEXTS if each.name != HISTORY], ids=lambda each: each.name
+    "file", [path for path in TEXTS if path.name != HISTORY], ids=lambda item: item.name
 )
 def test_every_path_that_a_page_or_script_names_exists(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
@@ -76,36 +76,36 @@ def section(file: str, title: str) -> str:
 
 
 def packages(pattern: str) -> list[Path]:
-    return sorted(each.parent for each in PRODUCT.glob(f"{pattern}/__init__.py"))
+    return sorted(path.parent for path in PRODUCT.glob(f"{pattern}/__init__.py"))
 
 
 def docstring(package: Path) -> list[str]:
     """Return the paragraphs of a package's docstring."""
     tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
-    return [" ".join(each.split()) for each in (ast.get_docstring(tree) or "").split("\n\n")]
+    return [" ".join(part.split()) for part in (ast.get_docstring(tree) or "").split("\n\n")]
 
 
 @pytest.mark.parametrize(
     "package",
-    [each for each in packages("**") if each != PRODUCT],
-    ids=lambda each: str(each.relative_to(PRODUCT)),
+    [package for package in packages("**") if package != PRODUCT],
+    ids=lambda value: str(value.relative_to(PRODUCT)),
 )
 def test_a_package_says_what_it_owns_and_what_it_must_never_do(package: Path) -> None:
     owns, *rest = docstring(package)
     assert owns.endswith(".")
-    assert [each for each in rest if each.startswith("Never ")]
+    assert [name for name in rest if name.startswith("Never ")]
 
 
 def test_the_tables_of_packages_have_a_row_for_each_with_what_its_docstring_says() -> None:
     rows = []
     for package in [*packages("*"), *packages("lab/*")]:
         owns, *rest = docstring(package)
-        (never,) = (each for each in rest if each.startswith("Never "))
+        (never,) = (text for text in rest if text.startswith("Never "))
         name = package.relative_to(PRODUCT)
         rows.append(f"| `{name}/` | {owns} | {never} |".replace("``", "`"))
     lines = section("docs/architecture.md", "Packages").splitlines()
-    found = [line for line in lines if line.startswith("| `")]
-    assert sorted(found) == sorted(rows)
+    items = [line for line in lines if line.startswith("| `")]
+    assert sorted(items) == sorted(rows)
 
 
 def requirements() -> Iterator[str]:
@@ -119,10 +119,14 @@ def requirements() -> Iterator[str]:
 
 
 def test_every_dependency_has_its_reason() -> None:
-    rows = [each for each in section("docs/architecture.md", "Dependencies").split("\n") if each]
-    cells = [each.split("|")[1] for each in rows if each.startswith("| ")]
+    rows = [part for part in section("docs/architecture.md", "Dependencies").split("\n") if part]
+    cells = [row.split("|")[1] for row in rows if row.startswith("| ")]
     named = set(re.findall(r"[\w-]+", re.sub(r"\(.*?\)", "", " ".join(cells)).casefold()))
-    required = {each.casefold() for each in requirements() if not each.startswith("types-")}
+    required = {
+        requirement.casefold()
+        for requirement in requirements()
+        if not requirement.startswith("types-")
+    }
     assert required - named == set()
 
 
@@ -137,9 +141,9 @@ def loggers() -> Iterator[tuple[str, ast.expr]]:
 
 def test_loggers_have_names_of_their_own_and_the_reference_has_each() -> None:
     written = section("docs/reference.md", "Loggers")
-    found = list(loggers())
-    assert len(found) > 5
-    for module, name in found:
+    rows = list(loggers())
+    assert len(rows) > 5
+    for module, name in rows:
         text = name.value if isinstance(name, ast.Constant) else None
         assert isinstance(text, str), f"{module}: {ast.unparse(name)}"
         assert f"`{text}`" in written, module

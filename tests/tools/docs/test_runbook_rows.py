@@ -48,15 +48,15 @@ def verdicts() -> Iterator[str]:
     groups += [(*spokes[:1], spoke) for spoke in (*spokes[6:12], *lost)]
     for group, drill in product(groups, (False, True)):
         on = {spoke.path for spoke in group} & {"expressroute", "ipsec"}
-        others = [each for each in Path if len(on) == 1 and each not in on]
+        others = [path for path in Path if len(on) == 1 and path not in on]
         for ready in ConditionStatus:
             other = others[0] if others else None
             left_out: dict[str, Condition] = (
                 {group[-1].name: claim(ConditionStatus.FAILS)} if len(group) > 1 else {}
             )
-            for left in ({}, left_out):
+            for conditions in ({}, left_out):
                 health = Health(
-                    "mixed", None, group, ready, (claim(ready),), other=other, left_out=left
+                    "mixed", None, group, ready, (claim(ready),), other=other, left_out=conditions
                 )
                 yield format_headline(health, drill=drill)
 
@@ -65,7 +65,7 @@ def test_every_verdict_has_a_row() -> None:
     patterns = [to_pattern(row) for row in rows() if not row.startswith("DRILL")]
     every = set(verdicts())
     assert len(every) > 40
-    missing = [line for line in every if not any(each.search(line) for each in patterns)]
+    missing = [line for line in every if not any(pattern.search(line) for pattern in patterns)]
     assert not missing
 
 

@@ -28,10 +28,10 @@ class Fetches(HTMLParser):
         self.classes: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        self.classes |= set((told.get("class") or "").split())
-        if told.get("rel") not in ("canonical", "next", "prev") and tag in FETCHED:
-            self.found.append(told.get(FETCHED[tag]) or "")
+        by_name = dict(attrs)
+        self.classes |= set((by_name.get("class") or "").split())
+        if by_name.get("rel") not in ("canonical", "next", "prev") and tag in FETCHED:
+            self.found.append(by_name.get(FETCHED[tag]) or "")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_browser_fetches_nothing_from_elsewhere(site: Path) -> None:
     for page in pages:
         fetches = Fetches()
         fetches.feed(page.read_text(encoding="utf-8"))
-        assert [each for each in fetches.found if re.match(r"(https?:)?//", each)] == [], page.name
+        assert [name for name in fetches.found if re.match(r"(https?:)?//", name)] == [], page.name
         # The theme would fetch a script for each of these.
         assert not {"mermaid", "arithmatex"} & fetches.classes, page.name
 

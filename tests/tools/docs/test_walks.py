@@ -22,10 +22,10 @@ def test_a_page_typed_as_it_stands_does_and_prints_what_it_says(page: Page) -> N
         printed = outputs(file, walked, page.cuts, shell)
     text = file.read_text(encoding="utf-8")
     for name, output in printed.items():
-        shown = text.split(f"<!-- output:{name} -->\n```text\n")[1].split("\n```\n")[0]
-        lines = [each for each in shown.splitlines() if each.strip() not in ("", "...")]
-        gone = missing(shown, output)
-        told = f"{name}: scripts/update-docs {page.file}; not printed: {gone}\n{output}"
+        detail = text.split(f"<!-- output:{name} -->\n```text\n")[1].split("\n```\n")[0]
+        lines = [line for line in detail.splitlines() if line.strip() not in ("", "...")]
+        gone = missing(detail, output)
+        message = f"{name}: scripts/update-docs {page.file}; not printed: {gone}\n{output}"
         # The outcome stands last. Of progress, what waits how often differs from run to run.
-        assert lines[-1] not in gone, told
-        assert len(gone) <= len(lines) * DIFFERENT, told
+        assert lines[-1] not in gone, message
+        assert len(gone) <= len(lines) * DIFFERENT, message

@@ -72,13 +72,13 @@ def read_page() -> str:
 
 def to_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern of whole phrases in any case, also across line ends."""
-    each = [
+    lines = [
         (r"\b" if phrase[0].isalnum() else r"(?<=\w)")
         + r"\s+".join(map(re.escape, phrase.split()))
         + (r"\b" if phrase[-1].isalnum() else "")
         for phrase in sorted(phrases, key=len, reverse=True)
     ]
-    return re.compile("|".join(each), re.IGNORECASE)
+    return re.compile("|".join(lines), re.IGNORECASE)
 
 
 BANNED = read_table(read_page())
@@ -101,8 +101,8 @@ def problems(texts: Iterable[Prose], quotations: Sequence[Quotation] = QUOTATION
 
 
 def test_product_uses_no_banned_phrase() -> None:
-    found = sorted(set(problems(PRODUCT)))
-    assert found == [], "\n".join(found)
+    lines = sorted(set(problems(PRODUCT)))
+    assert lines == [], "\n".join(lines)
 
 
 @pytest.mark.parametrize(("command", "name"), [(cli, "erfailover"), (lab, "erfailover lab")])
@@ -117,14 +117,14 @@ def test_pages_use_no_banned_phrase() -> None:
         Prose(page.file, page.line, page.text.partition(HEADING)[0]) if page.file == PAGE else page
         for page in prose.of_pages()
     ]
-    found = list(problems(texts))
-    assert found == [], "\n".join(found)
+    lines = list(problems(texts))
+    assert lines == [], "\n".join(lines)
 
 
 @pytest.mark.parametrize("quotation", QUOTATIONS, ids=lambda quotation: quotation.text)
 def test_every_quotation_is_needed(quotation: Quotation) -> None:
-    texts = [each for each in (*PRODUCT, *prose.of_pages()) if each.file == quotation.file]
-    others = [each for each in QUOTATIONS if each != quotation]
+    texts = [of_page for of_page in (*PRODUCT, *prose.of_pages()) if of_page.file == quotation.file]
+    others = [item for item in QUOTATIONS if item != quotation]
     assert set(problems(texts)) < set(problems(texts, others))
 
 
@@ -149,8 +149,8 @@ def test_the_table_is_read() -> None:
         ("x = 'an understanding'\n", []),
     ],
 )
-def test_a_bad_sentence_in_a_module_is_found(source: str, found: list[str]) -> None:
-    assert list(problems(prose.of_module("m.py", source))) == found
+def test_a_bad_sentence_in_a_module_is_found(source: str, lines: list[str]) -> None:
+    assert list(problems(prose.of_module("m.py", source))) == lines
 
 
 def test_a_bad_sentence_in_a_schema_is_found_and_its_keys_are_names() -> None:

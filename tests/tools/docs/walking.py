@@ -47,12 +47,12 @@ class Walk:
     @property
     def seconds(self) -> float:
         """How long it took by the wall clock."""
-        return sum(each.seconds for told in self.ran.values() for each in told)
+        return sum(ended.seconds for endeds in self.ran.values() for ended in endeds)
 
     def output(self, before: int) -> str:
         """What the last block printed that ran before the block of that number."""
         last = max((number for number in self.ran if number < before), default=None)
-        return "" if last is None else "".join(each.output for each in self.ran[last])
+        return "" if last is None else "".join(ended.output for ended in self.ran[last])
 
 
 def walk(page: Path, shell: Shell) -> Walk:
@@ -87,15 +87,15 @@ def _typed(page: Path, block: Block, shell: Shell) -> Iterator[Ended]:
 def outputs(page: Path, walked: Walk, cuts: Mapping[str, Cut], shell: Shell) -> dict[str, str]:
     """What goes into the page's places of output, by name."""
     _, places = read(page.read_text(encoding="utf-8"))
-    whole = {each.name: shell.tellable(walked.output(each.blocks_before)) for each in places}
+    whole = {place.name: shell.tellable(walked.output(place.blocks_before)) for place in places}
     return {name: cuts.get(name, str)(text) for name, text in whole.items()}
 
 
-def missing(shown: str, printed: str) -> list[str]:
+def missing(text: str, printed: str) -> list[str]:
     """The lines of an output on a page that were not printed, up to what always differs."""
-    there = {ALWAYS_DIFFERENT.sub(" ", each).strip() for each in printed.splitlines()}
-    lines = (each for each in shown.splitlines() if each.strip() not in ("", "..."))
-    return [each for each in lines if ALWAYS_DIFFERENT.sub(" ", each).strip() not in there]
+    there = {ALWAYS_DIFFERENT.sub(" ", line).strip() for line in printed.splitlines()}
+    lines = (line for line in text.splitlines() if line.strip() not in ("", "..."))
+    return [line for line in lines if ALWAYS_DIFFERENT.sub(" ", line).strip() not in there]
 
 
 def unparsed(block: Block) -> list[str]:
@@ -118,10 +118,10 @@ def _problem(words: list[str]) -> str | None:
                 return f"{context.command_path} needs a command"
             if words[0].startswith("-"):
                 break
-            found = lab if words[0] == "lab" else command.get_command(context, words[0])
-            if found is None:
+            result = lab if words[0] == "lab" else command.get_command(context, words[0])
+            if result is None:
                 return f"{context.command_path} has no command {words[0]!r}"
-            command, words = found, words[1:]
+            command, words = result, words[1:]
             context = click.Context(command, parent=context, info_name=command.name)
         command.parse_args(context, words)
     except click.exceptions.Exit:
@@ -138,5 +138,5 @@ def not_in_file(block: Block) -> list[str]:
     """The commands of a block that the file which should run them does not name."""
     text = (ROOT / block.told).read_text(encoding="utf-8").split("\n")
     there = {" ".join(shlex.split(line, comments=True)) for line in text if line[:1] not in "#"}
-    commands = (" ".join(shlex.split(each, comments=True)) for each in block.commands)
-    return [each for each in commands if not any(line.startswith(each) for line in there)]
+    commands = (" ".join(shlex.split(command, comments=True)) for command in block.commands)
+    return [command for command in commands if not any(line.startswith(command) for line in there)]

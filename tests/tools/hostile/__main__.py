@@ -58,23 +58,23 @@ def count_fuzzed(seconds: float) -> tuple[int, int]:
     command = [sys.executable, "-m", "tests.tools.answers", "--seconds", str(seconds)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
-    found = re.match(r"(\d+) commands .*; (\d+) failed;", last)
-    if found is None:
+    match = re.match(r"(\d+) commands .*; (\d+) failed;", last)
+    if match is None:
         raise SystemExit(f"the fuzz ended with {done.returncode}: {done.stdout}{done.stderr}")
     print(last, flush=True)
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def count_campaign(text: str) -> dict[str, tuple[int, int]]:
     """Return the runs and failures of each row of the campaign's table."""
     table = text.partition(report.BEGIN)[2].partition(report.END)[0]
     rows = (line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| "))
-    found = {}
+    by_name = {}
     for cells in rows:
         if len(cells) > NOT_FAILED_COLUMNS and cells[1].isdecimal():
             passed, stopped, failed = map(int, cells[3:6])
-            found[cells[0]] = (passed + stopped + failed, failed)
-    return found
+            by_name[cells[0]] = (passed + stopped + failed, failed)
+    return by_name
 
 
 def count_area(area: Area, campaign: dict[str, tuple[int, int]]) -> Count:

@@ -50,7 +50,7 @@ AREAS = (
     Area(
         "Azure refuses, fails or does not answer at a call",
         ("tests/scenarios/test_no_path.py", "tests/unit/azure/test_retries.py"),
-        tuple(each for each in Trouble if each not in _ELSEWHERE),
+        tuple(trouble for trouble in Trouble if trouble not in _ELSEWHERE),
     ),
     Area(
         "Output fails, signals arrive, the session is lost",

@@ -25,4 +25,4 @@ def test_the_campaign_is_counted_from_its_table() -> None:
     runs = hostile.count_campaign(text)
     assert runs["killed"][0] > 0
     total = runs.pop("**all**")
-    assert total == (sum(each[0] for each in runs.values()), sum(each[1] for each in runs.values()))
+    assert total == (sum(run[0] for run in runs.values()), sum(run[1] for run in runs.values()))

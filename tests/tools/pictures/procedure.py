@@ -110,9 +110,9 @@ def sheet(
     )
 
 
-def _claims(name: str, row: int, heading: str, claims: Sequence[Condition]) -> Card:
-    seen = list(dict.fromkeys(claim.message for claim in claims))
-    return Card(name, row, tuple(Line(each, at_most=2) for each in seen), heading, kind="claims")
+def _claims(name: str, row: int, heading: str, conditions: Sequence[Condition]) -> Card:
+    lines = list(dict.fromkeys(condition.message for condition in conditions))
+    return Card(name, row, tuple(Line(text, at_most=2) for text in lines), heading, kind="claims")
 
 
 def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:

@@ -19,9 +19,9 @@ def told(svg: str) -> list[tuple[str, str, str]]:
     """All that a picture says, without where it stands: texts, and what each part is."""
     root = ElementTree.fromstring(svg)
     return [
-        (each.get("id", ""), each.get("class", ""), (each.text or "").strip())
-        for each in root.iter()
-        if each.get("id") or each.get("class") or (each.text or "").strip()
+        (element.get("id", ""), element.get("class", ""), (element.text or "").strip())
+        for element in root.iter()
+        if element.get("id") or element.get("class") or (element.text or "").strip()
     ]
 
 
@@ -46,7 +46,7 @@ def test_it_frames_every_phase_and_says_whose_peering_a_step_writes() -> None:
     assert titles == [phase.value for phase in Phase]
     words = [text for _, _, text in parts]
     for rule in STEPS:
-        title = next(n for n, each in enumerate(words) if each.startswith(f"{rule.number}. "))
+        title = next(n for n, word in enumerate(words) if word.startswith(f"{rule.number}. "))
         assert words[title + 1].endswith(rule.side.value)
 
 
@@ -56,4 +56,4 @@ def test_a_picture_of_the_topology_shows_the_whole_site(name: str) -> None:
     words = {text for _, _, text in parts}
     assert {"vnet1", "vnet2", "vnet3", "gateway vng1", "gateway vng2", "10.5.0.0/16"} <= words
     path = "IPsec" if name == "after" else "ExpressRoute"
-    assert any(f"vnet1 is on {path}" in each for each in words)
+    assert any(f"vnet1 is on {path}" in word for word in words)

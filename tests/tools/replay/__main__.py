@@ -46,19 +46,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--docs", type=Path)
     parser.add_argument("--date", type=dt.date.fromisoformat, default=dt.date.today())
-    asked = parser.parse_args(arguments)
+    namespace = parser.parse_args(arguments)
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="erfailover-replay-") as folder:
-        for path in asked.paths or kept.every():
-            outcome = replay(load(path, asked.date), Path(folder))
+        for path in namespace.paths or kept.every():
+            outcome = replay(load(path, namespace.date), Path(folder))
             outcomes.append(outcome)
             print(report.line(outcome), flush=True)
-            if asked.verbose:
+            if namespace.verbose:
                 print("\n".join(report.details(outcome)), flush=True)
     print(report.total(outcomes))
-    if asked.docs is not None:
-        report.rewrite(asked.docs, outcomes)
-    return int(any(report.breaks(each) for each in outcomes))
+    if namespace.docs is not None:
+        report.rewrite(namespace.docs, outcomes)
+    return int(any(report.breaks(item) for item in outcomes))
 
 
 if __name__ == "__main__":

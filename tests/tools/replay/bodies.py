@@ -40,13 +40,13 @@ def flat(value: Json, path: str = "") -> Iterator[tuple[str, str]]:
 
 def shape(body: Json) -> dict[str, str]:
     """The paths and types of a body, without what is masked."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for path, kind in flat(body):
         if kind != "null" and not any(
-            path.startswith(each) or f".{each}" in path for each in MASKED
+            path.startswith(name) or f".{name}" in path for name in MASKED
         ):
-            found.setdefault(path, kind)
-    return found
+            by_name.setdefault(path, kind)
+    return by_name
 
 
 def parent(path: str) -> str:
@@ -66,10 +66,10 @@ class Keys:
 @cache
 def response_keys() -> Mapping[str, Keys]:
     """What is known, by ``type | METHOD status``, types in lower case."""
-    found = json.loads((Path(__file__).parent / "response_keys.json").read_text("utf-8"))
+    value = json.loads((Path(__file__).parent / "response_keys.json").read_text("utf-8"))
     return {
         name.lower(): Keys(tuple(row["always"]), tuple(row["if_parent"]), row.get("types", {}))
-        for name, row in found.items()
+        for name, row in value.items()
     }
 
 
@@ -96,13 +96,13 @@ def missing_always(keys: Keys, body: Json) -> tuple[list[str], int]:
 
 def _has_items(body: Json, path: str) -> bool:
     """Whether the list at a path has an item."""
-    found = [body]
+    rows = [body]
     for part in path.split("."):
         name = part.removesuffix("[]")
-        found = [each[name] for each in found if isinstance(each, dict) and name in each]
+        rows = [item[name] for item in rows if isinstance(item, dict) and name in item]
         if part.endswith("[]"):
-            found = [item for each in found if isinstance(each, list) for item in each]
-    return any(isinstance(each, list) and each for each in found)
+            rows = [item for value in rows if isinstance(value, list) for item in value]
+    return any(isinstance(item, list) and item for item in rows)
 
 
 def missing_if_parent(keys: Keys, body: Json) -> tuple[list[str], int]:

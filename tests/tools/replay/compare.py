@@ -82,9 +82,9 @@ def _rests_on_lost(step: Step, lost: set[str], operations: set[int]) -> bool:
     if step.polls is not None:
         return step.polls in operations
     path, body = ids.to_key(step.path), str(step.body).lower()
-    if any(path == each or path.startswith(each + "/") for each in lost):
+    if any(path == name or path.startswith(name + "/") for name in lost):
         return True
-    return any(f"'{each}'" in body or f"'{each}/" in body for each in lost)
+    return any(f"'{name}'" in body or f"'{name}/" in body for name in lost)
 
 
 def _request(facts: Facts, step: Step) -> str:
@@ -99,8 +99,8 @@ def step_type(facts: Facts, step: Step) -> str:
         step = facts.steps[step.polls]
     target = parse(step.path, PROVIDERS)
     if target.kind in {TargetKind.GROUP, TargetKind.GROUPS}:
-        listed = " [list]" if target.kind is TargetKind.GROUPS else ""
-        return f"Microsoft.Resources/resourceGroups{listed}"
+        text = " [list]" if target.kind is TargetKind.GROUPS else ""
+        return f"Microsoft.Resources/resourceGroups{text}"
     name = target.type.type if target.type is not None else target.kind.value
     if target.kind is TargetKind.PART:
         colon = "/" if target.name.startswith("sharedkey") else ":"
@@ -116,8 +116,8 @@ def _compare_step(outcome: Outcome, number: int, step: Step, answer: Answer | No
     def note(aspect: str, azure: Json, lab: Json) -> None:
         _count(outcome, step_type(facts, step), aspect, azure == lab)
         if azure != lab:
-            found = Disagreement(number, request, aspect, str(azure), str(lab))
-            outcome.disagreements.append(found)
+            disagreement = Disagreement(number, request, aspect, str(azure), str(lab))
+            outcome.disagreements.append(disagreement)
 
     if answer is None:
         note("status", step.status, "no URL to poll")
@@ -130,17 +130,17 @@ def _compare_step(outcome: Outcome, number: int, step: Step, answer: Answer | No
             note("message", step.message, template(_message(answer.body)))
     if answer.status != step.status:
         return
-    wanted = [each for each in KEPT_HEADERS if each != "retry-after" or facts.keeps_retry_after]
-    present = tuple(sorted(each for each in wanted if each in answer.headers))
-    note("headers", tuple(each for each in step.headers if each in wanted), present)
+    desired = [name for name in KEPT_HEADERS if name != "retry-after" or facts.keeps_retry_after]
+    present = tuple(sorted(name for name in desired if name in answer.headers))
+    note("headers", tuple(header for header in step.headers if header in desired), present)
     if step.operation is not None:
         note("polls", step.operation, (answer.body or {}).get("status"))
     if step.state is not None:
         properties = answer.body.get("properties") if isinstance(answer.body, dict) else {}
         note("state", step.state, (properties or {}).get("provisioningState"))
     if step.status < 300 and answer.body:
-        for found in _compare_keys(outcome, number, step, answer):
-            outcome.disagreements.append(found)
+        for compare_key in _compare_keys(outcome, number, step, answer):
+            outcome.disagreements.append(compare_key)
 
 
 def _count(outcome: Outcome, type_: str, aspect: str, agrees: bool) -> None:
@@ -156,11 +156,11 @@ def _compare_keys(
 ) -> Iterator[Disagreement]:
     facts = outcome.facts
     type_, request = step_type(facts, step), _request(facts, step)
-    known = None
+    keys = None
     if step.polls is None:
-        known = bodies.known_keys(f"{type_} | {step.method} {step.status}")
-    if known is not None:
-        missing, looked = bodies.missing_always(known, answer.body)
+        keys = bodies.known_keys(f"{type_} | {step.method} {step.status}")
+    if keys is not None:
+        missing, looked = bodies.missing_always(keys, answer.body)
         for number_ in range(looked):
             _count(outcome, type_, "always keys", number_ >= len(missing))
         recorded = facts.shapes.get(step.keys or "", {})
@@ -168,14 +168,14 @@ def _compare_keys(
             note = path if path in recorded else f"{path} (absent from the recording too)"
             yield Disagreement(number, request, "always keys", note, "absent")
     there = bodies.shape(answer.body)
-    wanted = set(known.always) | set(known.if_parent) if known is not None else None
+    desired = set(keys.always) | set(keys.if_parent) if keys is not None else None
     for path, kind in facts.shapes.get(step.keys or "", {}).items():
-        if wanted is not None and path not in wanted:
+        if desired is not None and path not in desired:
             continue
         above = bodies.parent(path)
         if above and above.removesuffix("[]") not in there:
             continue  # the parent's absence is what is to be told
-        if above.endswith("[]") and not any(each.startswith(above + ".") for each in there):
+        if above.endswith("[]") and not any(name.startswith(above + ".") for name in there):
             continue  # no item
         _count(outcome, type_, "keys", there.get(path) == kind)
         if there.get(path) != kind:
@@ -185,10 +185,10 @@ def _compare_keys(
 
 
 def _code(body: Json) -> str | None:
-    found = body.get("error", body) if isinstance(body, dict) else {}
-    return found.get("code") if isinstance(found, dict) else None
+    result = body.get("error", body) if isinstance(body, dict) else {}
+    return result.get("code") if isinstance(result, dict) else None
 
 
 def _message(body: Json) -> str:
-    found = body.get("error", body) if isinstance(body, dict) else {}
-    return str(found.get("message", "")) if isinstance(found, dict) else ""
+    result = body.get("error", body) if isinstance(body, dict) else {}
+    return str(result.get("message", "")) if isinstance(result, dict) else ""

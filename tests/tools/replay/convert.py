@@ -81,24 +81,26 @@ def convert(
     """The facts of a recording; ``fallback`` is its date where it shows none."""
     reading = _Reading()
     reading.created = frozenset(
-        ids.to_key(each.path) for each in recording if (each.method, each.status) == ("PUT", 201)
+        ids.to_key(interaction.path)
+        for interaction in recording
+        if (interaction.method, interaction.status) == ("PUT", 201)
     )
-    for each in recording:
-        _remember(reading, each.response)
-    for each in _without_repetitions(_in_order(recording)):
-        _take(reading, each)
+    for without_repetition in recording:
+        _remember(reading, without_repetition.response)
+    for without_repetition in _without_repetitions(_in_order(recording)):
+        _take(reading, without_repetition)
     steps = list(reading.steps)
     for operation in reading.operations.values():
         steps[operation.started] = replace(
             steps[operation.started], unfinished_until=operation.last_seen_unfinished
         )
-    dates = [each.date for each in recording if each.date is not None]
-    kept = any("retry-after" in each.headers for each in recording)
+    dates = [interaction.date for interaction in recording if interaction.date is not None]
+    is_kept = any("retry-after" in interaction.headers for interaction in recording)
     return Facts(
         name,
         source,
         dates[0] if dates else fallback,
-        kept,
+        is_kept,
         tuple(steps),
         dict(sorted(reading.skipped.items())),
         reading.shapes,
@@ -110,30 +112,35 @@ def _in_order(recording: list[Interaction]) -> list[Interaction]:
 
     Where a client sends several requests at once, the refusal may have been kept first.
     """
-    kept = list(recording)
-    for each in recording:
-        error = _error(each.response) if each.status >= 400 else None
+    interactions = list(recording)
+    for interaction in recording:
+        error = _error(interaction.response) if interaction.status >= 400 else None
         if error is None or error[0] not in BUSY:
             continue
-        named = set(_GUID.findall(str(each.response).lower()))
-        at = kept.index(each)
-        for number in range(at + 1, len(kept)):
-            if _operation_name(kept[number].headers.get("azure-asyncoperation", "")) in named:
-                kept.insert(number, kept.pop(at))
+        named = set(_GUID.findall(str(interaction.response).lower()))
+        at = interactions.index(interaction)
+        for number in range(at + 1, len(interactions)):
+            if (
+                _operation_name(interactions[number].headers.get("azure-asyncoperation", ""))
+                in named
+            ):
+                interactions.insert(number, interactions.pop(at))
                 break
-    return kept
+    return interactions
 
 
 def _without_repetitions(recording: list[Interaction]) -> list[Interaction]:
     """Of polls that answer the same again and again, the first and the last."""
-    kept: list[Interaction] = []
-    for each in recording:
-        same = len(kept) > 1 and all(_same(each, before) for before in kept[-2:])
+    interactions: list[Interaction] = []
+    for interaction in recording:
+        same = len(interactions) > 1 and all(
+            _same(interaction, before) for before in interactions[-2:]
+        )
         if same:
-            kept[-1] = each
+            interactions[-1] = interaction
         else:
-            kept.append(each)
-    return kept
+            interactions.append(interaction)
+    return interactions
 
 
 def _same(one: Interaction, other: Interaction) -> bool:
@@ -143,52 +150,53 @@ def _same(one: Interaction, other: Interaction) -> bool:
     )
 
 
-def _status(each: Interaction) -> str | None:
-    return each.response.get("status") if isinstance(each.response, dict) else None
+def _status(interaction: Interaction) -> str | None:
+    return interaction.response.get("status") if isinstance(interaction.response, dict) else None
 
 
 def _state(body: Json) -> str | None:
     properties = body.get("properties") if isinstance(body, dict) else None
-    found = properties.get("provisioningState") if isinstance(properties, dict) else None
-    return found if isinstance(found, str) else None
+    value = properties.get("provisioningState") if isinstance(properties, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _remember(reading: _Reading, body: Json) -> None:
     """Keep the first body shown of every resource, also of those inside others."""
     if isinstance(body, list):
-        for each in body:
-            _remember(reading, each)
+        for item in body:
+            _remember(reading, item)
     elif isinstance(body, dict):
-        found = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
-        modelled = found is not None and (
-            not found.types or PROVIDERS.find(found.provider, found.types) is not None
+        resource_id = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
+        modelled = resource_id is not None and (
+            not resource_id.types
+            or PROVIDERS.find(resource_id.provider, resource_id.types) is not None
         )
         if modelled and isinstance(body.get("properties"), dict):
             reading.shown.setdefault(ids.to_key(body["id"]), body)
-        for each in body.values():
-            _remember(reading, each)
+        for item in body.values():
+            _remember(reading, item)
 
 
-def _take(reading: _Reading, each: Interaction) -> None:
-    target = parse(each.path, PROVIDERS)
+def _take(reading: _Reading, interaction: Interaction) -> None:
+    target = parse(interaction.path, PROVIDERS)
     if target.kind in {TargetKind.OPERATION, TargetKind.OPERATION_RESULT}:
-        _take_poll(reading, each, target)
+        _take_poll(reading, interaction, target)
         return
-    reason = _left_out(reading, each, target)
+    reason = _left_out(reading, interaction, target)
     if reason is not None:
         reading.skipped[reason] += 1
         return
-    before = _presumed(reading, each, target)
+    before = _presumed(reading, interaction, target)
     if before is None:
         reading.skipped["rests on what the recording never shows"] += 1
         return
-    _take_request(reading, each, target, before)
+    _take_request(reading, interaction, target, before)
 
 
-def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | None:
-    if each.status >= 500:
+def _left_out(reading: _Reading, interaction: Interaction, target: Target) -> str | None:
+    if interaction.status >= 500:
         return "answered 5xx by Azure"
-    if each.status == 400 and _names_what_is_not_served(str(each.response)):
+    if interaction.status == 400 and _names_what_is_not_served(str(interaction.response)):
         return "refused because of a type not served"
     served = {
         TargetKind.ITEM,
@@ -197,7 +205,7 @@ def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | Non
         TargetKind.GROUPS,
         TargetKind.PART,
     }
-    if "/providers/microsoft.resources/deployments" in each.path.lower():
+    if "/providers/microsoft.resources/deployments" in interaction.path.lower():
         return "template deployment"
     if target.kind not in served:
         what = target.name.split("/")
@@ -212,8 +220,8 @@ def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | Non
 
 def _names_what_is_not_served(text: str) -> bool:
     """Whether a refusal names a resource of a type that the lab does not serve."""
-    for found in re.findall(r"/subscriptions/[^\s'\",]+[^\s'\",.]", text):
-        where = ids.parse("/".join(found.split("/")[:9]))
+    for value in re.findall(r"/subscriptions/[^\s'\",]+[^\s'\",.]", text):
+        where = ids.parse("/".join(value.split("/")[:9]))
         types = where.types if where is not None else ()
         if where is not None and types and PROVIDERS.find(where.provider, types) is None:
             return True
@@ -225,54 +233,60 @@ def _key(target: Target) -> str:
 
 
 def _presumed(
-    reading: _Reading, each: Interaction, target: Target
+    reading: _Reading, interaction: Interaction, target: Target
 ) -> tuple[tuple[str, Json], ...] | None:
     """What must be there before a request, and is not; None where nobody knows it."""
-    found: list[tuple[str, Json]] = []
-    error = _error(each.response) if each.status >= 400 else None
+    rows: list[tuple[str, Json]] = []
+    error = _error(interaction.response) if interaction.status >= 400 else None
     if target.kind is TargetKind.GROUPS or target.id is None:
         return ()
-    makes_group = each.method == "PUT" and target.kind is TargetKind.GROUP and each.status != 200
-    if not makes_group and each.method != "HEAD":
+    makes_group = (
+        interaction.method == "PUT"
+        and target.kind is TargetKind.GROUP
+        and interaction.status != 200
+    )
+    if not makes_group and interaction.method != "HEAD":
         if error is not None and error[0] == "ResourceGroupNotFound":
             return ()
-        _presume_group(reading, target.id, found)
-    if each.status >= 400:
-        return tuple(found)
+        _presume_group(reading, target.id, rows)
+    if interaction.status >= 400:
+        return tuple(rows)
     if target.kind is TargetKind.COLLECTION:
         owner = target.id if target.id.types else None
-        known = owner is None or _presume(reading, ids.to_key(owner), found)
-        return tuple(found) if known else None
-    if target.kind is TargetKind.GROUP or (each.method == "DELETE" and each.status == 204):
-        return tuple(found)
-    if each.method == "PUT" and target.kind is TargetKind.ITEM:
+        is_known = owner is None or _presume(reading, ids.to_key(owner), rows)
+        return tuple(rows) if is_known else None
+    if target.kind is TargetKind.GROUP or (
+        interaction.method == "DELETE" and interaction.status == 204
+    ):
+        return tuple(rows)
+    if interaction.method == "PUT" and target.kind is TargetKind.ITEM:
         parent = target.id.parent
-        known = parent is None or _presume(reading, ids.to_key(parent), found)
-        known = known and _presume_references(reading, target.id, each.request, found)
-        if each.status == 200 and _key(target) not in reading.there:
-            reading.shown.setdefault(_key(target), {**each.request, "id": str(target.id)})
-            known = known and _presume(reading, _key(target), found)
-        return tuple(found) if known else None
-    return tuple(found) if _presume(reading, _key(target), found) else None
+        is_known = parent is None or _presume(reading, ids.to_key(parent), rows)
+        is_known = is_known and _presume_references(reading, target.id, interaction.request, rows)
+        if interaction.status == 200 and _key(target) not in reading.there:
+            reading.shown.setdefault(_key(target), {**interaction.request, "id": str(target.id)})
+            is_known = is_known and _presume(reading, _key(target), rows)
+        return tuple(rows) if is_known else None
+    return tuple(rows) if _presume(reading, _key(target), rows) else None
 
 
-def _presume_group(reading: _Reading, where: ids.ResourceId, found: list[tuple[str, Json]]) -> None:
+def _presume_group(reading: _Reading, where: ids.ResourceId, rows: list[tuple[str, Json]]) -> None:
     key = ids.to_key(where.group)
     if where.resource_group and key not in reading.there:
         body = reading.shown.get(key) or {"location": _any_location(reading)}
-        made: Json = {"location": body["location"]}
+        value: Json = {"location": body["location"]}
         if "tags" in body:
-            made["tags"] = reading.symbols.body(body["tags"], "tags")
-        found.append((reading.symbols.path(str(where.group)), made))
+            value["tags"] = reading.symbols.body(body["tags"], "tags")
+        rows.append((reading.symbols.path(str(where.group)), value))
         reading.there.add(key)
 
 
 def _any_location(reading: _Reading) -> str:
-    shown = reading.shown.values()
-    return next((str(each["location"]) for each in shown if "location" in each), "westus")
+    dict_values = reading.shown.values()
+    return next((str(item["location"]) for item in dict_values if "location" in item), "westus")
 
 
-def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool:
+def _presume(reading: _Reading, key: str, rows: list[tuple[str, Json]]) -> bool:
     """Have a resource made before, and all that it refers to; False where nobody knows it."""
     if key in reading.there:
         return True
@@ -282,19 +296,19 @@ def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool
     where = _spelled(str(body["id"])) if body is not None else None
     if where is None or body is None:
         return False
-    _presume_group(reading, where, found)
+    _presume_group(reading, where, rows)
     reading.there.add(key)
-    known = where.parent is None or _presume(reading, ids.to_key(where.parent), found)
-    if not known or not _presume_references(reading, where, body, found):
+    is_known = where.parent is None or _presume(reading, ids.to_key(where.parent), rows)
+    if not is_known or not _presume_references(reading, where, body, rows):
         reading.there.discard(key)
         reading.unknown.add(key)
         return False
-    wanted = _writable(_without_created(reading, where, body))
+    desired = _writable(_without_created(reading, where, body))
     if where.type.lower() == rt.VM.lower():
-        profile = wanted["properties"].setdefault("osProfile", {})
+        profile = desired["properties"].setdefault("osProfile", {})
         profile["adminPassword"] = "secret"
-    _exists(reading, wanted | {"id": str(where)})
-    found.append((reading.symbols.path(str(where)), reading.symbols.body(wanted)))
+    _exists(reading, desired | {"id": str(where)})
+    rows.append((reading.symbols.path(str(where)), reading.symbols.body(desired)))
     return True
 
 
@@ -305,9 +319,9 @@ def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Js
         rows = properties.get(child.collection)
         if isinstance(rows, list):
             properties[child.collection] = [
-                each
-                for each in rows
-                if ids.to_key(where.child(child.collection, str(each["name"])))
+                row
+                for row in rows
+                if ids.to_key(where.child(child.collection, str(row["name"])))
                 not in reading.created
             ]
     return {**body, "properties": properties}
@@ -315,31 +329,35 @@ def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Js
 
 def _spelled(text: str) -> ids.ResourceId | None:
     """An id with its type spelled as Azure does."""
-    found = ids.parse(text)
-    known = PROVIDERS.find(found.provider, found.types) if found is not None else None
-    if found is None or known is None:
-        return found
-    provider, types = known.provider, known.types
-    return ids.ResourceId(found.subscription, found.resource_group, provider, types, found.names)
+    resource_id = ids.parse(text)
+    result = (
+        PROVIDERS.find(resource_id.provider, resource_id.types) if resource_id is not None else None
+    )
+    if resource_id is None or result is None:
+        return resource_id
+    provider, types = result.provider, result.types
+    return ids.ResourceId(
+        resource_id.subscription, resource_id.resource_group, provider, types, resource_id.names
+    )
 
 
 def _presume_references(
-    reading: _Reading, where: ids.ResourceId, body: Json, found: list[tuple[str, Json]]
+    reading: _Reading, where: ids.ResourceId, body: Json, items: list[tuple[str, Json]]
 ) -> bool:
-    wanted = [(where, body)]
+    desired = [(where, body)]
     properties = body.get("properties") if isinstance(body, dict) else None
     for child in PROVIDERS.get_children(where.type):
         rows = properties.get(child.collection) if isinstance(properties, dict) else None
         for row in rows or ():
-            wanted.append((where.child(child.collection, str(row.get("name"))), row))
-    known = True
-    for owner, each in wanted:
-        for reference in References(PROVIDERS).read(owner, each or {}):
+            desired.append((where.child(child.collection, str(row.get("name"))), row))
+    is_known = True
+    for owner, item in desired:
+        for reference in References(PROVIDERS).read(owner, item or {}):
             target = ids.parse(reference.target)
             if target is None or PROVIDERS.find(target.provider, target.types) is None:
                 continue
-            known = _presume(reading, ids.to_key(target), found) and known
-    return known
+            is_known = _presume(reading, ids.to_key(target), items) and is_known
+    return is_known
 
 
 def _writable(body: Json) -> Json:
@@ -350,7 +368,7 @@ def _writable(body: Json) -> Json:
             for key, value in body.items()
             if key not in _READ_ONLY and key != "virtualNetworkPeerings"
         }
-    return [_writable(each) for each in body] if isinstance(body, list) else body
+    return [_writable(item) for item in body] if isinstance(body, list) else body
 
 
 def _exists(reading: _Reading, body: Json) -> None:
@@ -362,58 +380,63 @@ def _exists(reading: _Reading, body: Json) -> None:
         return
     reading.there.add(ids.to_key(where))
     for child in PROVIDERS.get_children(where.type):
-        for each in (body.get("properties") or {}).get(child.collection) or ():
-            _exists(reading, each)
+        for item in (body.get("properties") or {}).get(child.collection) or ():
+            _exists(reading, item)
 
 
 def _take_request(
-    reading: _Reading, each: Interaction, target: Target, before: tuple[tuple[str, Json], ...]
+    reading: _Reading,
+    interaction: Interaction,
+    target: Target,
+    before: tuple[tuple[str, Json], ...],
 ) -> None:
     number = len(reading.steps)
-    error = _error(each.response) if each.status >= 400 else None
+    error = _error(interaction.response) if interaction.status >= 400 else None
     step = Step(
-        method=each.method,
-        path=reading.symbols.path(each.path),
-        api_version=each.query.get("api-version", ""),
-        status=each.status,
+        method=interaction.method,
+        path=reading.symbols.path(interaction.path),
+        api_version=interaction.query.get("api-version", ""),
+        status=interaction.status,
         query={
-            key: own_address(value) for key, value in each.query.items() if key != "api-version"
+            key: own_address(value)
+            for key, value in interaction.query.items()
+            if key != "api-version"
         },
-        body=reading.symbols.body(each.request) if each.method != "GET" else None,
+        body=reading.symbols.body(interaction.request) if interaction.method != "GET" else None,
         code=error[0] if error else None,
         message=template(error[1]) if error else None,
-        headers=tuple(sorted(each.headers)),
-        state=_state(each.response) if each.status < 400 else None,
-        keys=_shape(reading, each.response) if each.status < 400 else None,
+        headers=tuple(sorted(interaction.headers)),
+        state=_state(interaction.response) if interaction.status < 400 else None,
+        keys=_shape(reading, interaction.response) if interaction.status < 400 else None,
         before=before,
     )
     reading.steps.append(step)
     key = _key(target)
-    if each.method == "GET":
-        _seen(reading, key, _state(each.response), number)
-    elif each.status < 400:
-        _started(reading, each, key, number)
-        _after(reading, each, target, key)
+    if interaction.method == "GET":
+        _seen(reading, key, _state(interaction.response), number)
+    elif interaction.status < 400:
+        _started(reading, interaction, key, number)
+        _after(reading, interaction, target, key)
     elif error is not None and error[0] in BUSY:
-        _seen_busy(reading, each, number)
+        _seen_busy(reading, interaction, number)
 
 
 def _error(body: Json) -> tuple[str, str] | None:
-    found = body.get("error", body) if isinstance(body, dict) else None
-    if not isinstance(found, dict) or "code" not in found:
+    value = body.get("error", body) if isinstance(body, dict) else None
+    if not isinstance(value, dict) or "code" not in value:
         return None
-    return str(found["code"]), str(found.get("message", ""))
+    return str(value["code"]), str(value.get("message", ""))
 
 
 def _shape(reading: _Reading, body: Json) -> str | None:
     if not isinstance(body, dict | list) or not body:
         return None
-    found = bodies.shape(body)
-    for name, known in reading.shapes.items():
-        if known == found:
+    by_name = bodies.shape(body)
+    for name, shape in reading.shapes.items():
+        if shape == by_name:
             return name
     name = f"k{len(reading.shapes) + 1}"
-    reading.shapes[name] = found
+    reading.shapes[name] = by_name
     return name
 
 
@@ -421,10 +444,10 @@ def _operation_name(url: str) -> str:
     return url.split("?")[0].rstrip("/").rsplit("/", 1)[-1].lower()
 
 
-def _started(reading: _Reading, each: Interaction, key: str, number: int) -> None:
-    urls = [each.headers.get(name, "") for name in ("azure-asyncoperation", "location")]
+def _started(reading: _Reading, interaction: Interaction, key: str, number: int) -> None:
+    urls = [interaction.headers.get(name, "") for name in ("azure-asyncoperation", "location")]
     names = {_operation_name(url) for url in urls if url}
-    state = (_state(each.response) or "").lower()
+    state = (_state(interaction.response) or "").lower()
     if not names and state not in UNFINISHED:
         return
     operation = _Operation(number, key, number)
@@ -432,13 +455,13 @@ def _started(reading: _Reading, each: Interaction, key: str, number: int) -> Non
         reading.operations[name] = operation
 
 
-def _after(reading: _Reading, each: Interaction, target: Target, key: str) -> None:
-    if each.method == "DELETE":
+def _after(reading: _Reading, interaction: Interaction, target: Target, key: str) -> None:
+    if interaction.method == "DELETE":
         inside = key + "/"
         reading.there = {one for one in reading.there if one != key and not one.startswith(inside)}
-    elif each.method == "PUT" and target.kind in {TargetKind.ITEM, TargetKind.GROUP}:
+    elif interaction.method == "PUT" and target.kind in {TargetKind.ITEM, TargetKind.GROUP}:
         reading.there.add(key)
-        body = each.response
+        body = interaction.response
         if isinstance(body, dict) and isinstance(body.get("id"), str):
             _exists(reading, body)
 
@@ -449,50 +472,52 @@ def _seen(reading: _Reading, key: str, state: str | None, number: int) -> None:
         return
     inside = key + "/"
     latest = [
-        each
-        for each in reading.operations.values()
-        if each.resource == key or each.resource.startswith(inside)
+        operation
+        for operation in reading.operations.values()
+        if operation.resource == key or operation.resource.startswith(inside)
     ]
     if latest:
         newest = max(latest, key=lambda one: one.started)
         newest.last_seen_unfinished = max(newest.last_seen_unfinished, number)
 
 
-def _seen_busy(reading: _Reading, each: Interaction, number: int) -> None:
+def _seen_busy(reading: _Reading, interaction: Interaction, number: int) -> None:
     """A refusal that names the operation, or the resource, that is in hand."""
-    text = str(each.response)
+    text = str(interaction.response)
     for name in _GUID.findall(text.lower()):
         if name in reading.operations:
             operation = reading.operations[name]
             operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)
             return
-    for found in re.findall(r"resource (/subscriptions/[^\s'\"]+?)[.,]?(?:\s|$)", text):
-        _seen(reading, ids.to_key(found.rstrip(".")), "Updating", number)
+    for value in re.findall(r"resource (/subscriptions/[^\s'\"]+?)[.,]?(?:\s|$)", text):
+        _seen(reading, ids.to_key(value.rstrip(".")), "Updating", number)
 
 
-def _take_poll(reading: _Reading, each: Interaction, target: Target) -> None:
+def _take_poll(reading: _Reading, interaction: Interaction, target: Target) -> None:
     operation = reading.operations.get(target.name)
     if operation is None:
         reading.skipped["poll of an operation that was left out"] += 1
         return
     number = len(reading.steps)
-    status = _status(each)
-    monitor = target.kind is TargetKind.OPERATION_RESULT or "monitor" in each.query
-    under_way = each.status == 202 if monitor else (status or "").lower() in UNFINISHED
+    status = _status(interaction)
+    monitor = target.kind is TargetKind.OPERATION_RESULT or "monitor" in interaction.query
+    under_way = interaction.status == 202 if monitor else (status or "").lower() in UNFINISHED
     if under_way:
         operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)
-    error = each.response.get("error") if isinstance(each.response, dict) else None
+    error = interaction.response.get("error") if isinstance(interaction.response, dict) else None
     reading.steps.append(
         Step(
             method="GET",
             path="",
-            api_version=each.query.get("api-version", ""),
-            status=each.status,
+            api_version=interaction.query.get("api-version", ""),
+            status=interaction.status,
             code=str(error["code"]) if isinstance(error, dict) and "code" in error else None,
-            headers=tuple(sorted(each.headers)),
+            headers=tuple(sorted(interaction.headers)),
             operation=status if not monitor else None,
             polls=operation.started,
             by="location" if monitor else "azure-asyncoperation",
-            keys=_shape(reading, each.response) if each.status < 400 and each.response else None,
+            keys=_shape(reading, interaction.response)
+            if interaction.status < 400 and interaction.response
+            else None,
         )
     )

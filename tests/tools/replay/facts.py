@@ -67,25 +67,25 @@ class Facts:
 
 
 _DEFAULTS = {
-    name: each.default
-    for name, each in Step.__dataclass_fields__.items()
+    name: dataclass_field.default
+    for name, dataclass_field in Step.__dataclass_fields__.items()
     if name not in {"query", "headers", "before"}
 }
 
 
 def _step_to_json(step: Step) -> Json:
-    found: Json = {}
+    body: Json = {}
     for name in Step.__dataclass_fields__:
         value = getattr(step, name)
         if value in (None, (), {}) or value == _DEFAULTS.get(name, ()):
             continue
-        found[name] = [list(each) for each in value] if name == "before" else value
-    return found
+        body[name] = [list(item) for item in value] if name == "before" else value
+    return body
 
 
-def _step_from_json(found: Json) -> Step:
-    before = tuple((path, body) for path, body in found.get("before", ()))
-    return Step(**{**found, "headers": tuple(found.get("headers", ())), "before": before})
+def _step_from_json(value: Json) -> Step:
+    before = tuple((path, body) for path, body in value.get("before", ()))
+    return Step(**{**value, "headers": tuple(value.get("headers", ())), "before": before})
 
 
 def write(facts: Facts, path: Path) -> None:
@@ -97,7 +97,7 @@ def write(facts: Facts, path: Path) -> None:
         "skipped": facts.skipped,
     }
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in top.items()]
-    steps = ",\n".join("  " + json.dumps(_step_to_json(each)) for each in facts.steps)
+    steps = ",\n".join("  " + json.dumps(_step_to_json(step)) for step in facts.steps)
     shapes = ",\n".join(
         f"  {json.dumps(name)}: {json.dumps(shape)}" for name, shape in facts.shapes.items()
     )
@@ -107,15 +107,15 @@ def write(facts: Facts, path: Path) -> None:
 
 def read(path: Path) -> Facts:
     """Read facts back."""
-    found = json.loads(path.read_text("utf-8"))
+    value = json.loads(path.read_text("utf-8"))
     return Facts(
         path.stem,
-        found["source"],
-        dt.date.fromisoformat(found["date"]),
-        found["keeps_retry_after"],
-        tuple(_step_from_json(each) for each in found["steps"]),
-        found["skipped"],
-        found["shapes"],
+        value["source"],
+        dt.date.fromisoformat(value["date"]),
+        value["keeps_retry_after"],
+        tuple(_step_from_json(item) for item in value["steps"]),
+        value["skipped"],
+        value["shapes"],
     )
 
 

@@ -49,11 +49,11 @@ def _plain(name: str) -> str:
 
 def _names(cell: str) -> list[str]:
     """What the first column names; an action alone belongs to the type before it."""
-    found: list[str] = []
+    lines: list[str] = []
     for name in map(_plain, re.findall(r"`([^`]+)`", cell)):
-        alone = "/" not in name and found and "/" in found[0]
-        found.append(f"{found[0].rpartition('/')[0]}/{name}" if alone else name)
-    return found
+        alone = "/" not in name and lines and "/" in lines[0]
+        lines.append(f"{lines[0].rpartition('/')[0]}/{name}" if alone else name)
+    return lines
 
 
 def _share(names: list[str], sums: dict[str, Counter[str]]) -> str:

@@ -48,8 +48,8 @@ class _Told(Durations):
 
     def draw_seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
         """How long an operation takes; a request that asks several times gets it once."""
-        found, self.next_s = self.next_s, 0.0
-        return found
+        value, self.next_s = self.next_s, 0.0
+        return value
 
 
 @dataclass
@@ -69,16 +69,18 @@ class Player:
 
     def sign_in(self) -> None:
         """Get a token for the lab."""
-        known = self.lab.identity
+        identity = self.lab.identity
         fields = {
             "grant_type": "client_credentials",
-            "client_id": known.client_id,
-            "client_secret": known.client_secret,
+            "client_id": identity.client_id,
+            "client_secret": identity.client_secret,
             "scope": f"{self.endpoint}/.default",
         }
-        url = f"{self.endpoint}/{known.tenant}/oauth2/v2.0/token"
-        found = self.pool.request("POST", url, fields=fields, encode_multipart=False)
-        self.token = json.loads(found.data)["access_token"]
+        url = f"{self.endpoint}/{identity.tenant}/oauth2/v2.0/token"
+        base_h_t_t_p_response = self.pool.request(
+            "POST", url, fields=fields, encode_multipart=False
+        )
+        self.token = json.loads(base_h_t_t_p_response.data)["access_token"]
 
     def send(self, method: str, url: str, body: Json = None) -> Answer:
         """Send one request."""
@@ -86,16 +88,18 @@ class Player:
         if body is not None:
             data = json.dumps(body).replace(SUBSCRIPTION, self.lab.identity.subscription).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        found = self.pool.request(method, url, body=data, headers=headers)
-        parsed = json.loads(found.data) if found.data else None
-        low = {str(name).lower(): str(value) for name, value in found.headers.items()}
-        return Answer(found.status, parsed, low)
+        base_h_t_t_p_response = self.pool.request(method, url, body=data, headers=headers)
+        parsed = json.loads(base_h_t_t_p_response.data) if base_h_t_t_p_response.data else None
+        low = {
+            str(name).lower(): str(value) for name, value in base_h_t_t_p_response.headers.items()
+        }
+        return Answer(base_h_t_t_p_response.status, parsed, low)
 
     def url(self, path: str, api_version: str, **query: str) -> str:
         """The lab's URL for a path of the facts."""
-        asked = urlencode({**query, **({"api-version": api_version} if api_version else {})})
+        requested = urlencode({**query, **({"api-version": api_version} if api_version else {})})
         own = path.replace(SUBSCRIPTION, self.lab.identity.subscription)
-        return f"{self.endpoint}{own}?{asked}"
+        return f"{self.endpoint}{own}?{requested}"
 
     def until(self, when_s: float) -> None:
         """Let time pass up to a moment."""
@@ -105,11 +109,11 @@ class Player:
     def make_before(self, step: Step) -> None:
         """Make what the recording presumes at a step."""
         for path, body in step.before:
-            found = self.send("PUT", self.url(path, "2024-05-01"), body)
-            if found.status >= 400:
-                error = (found.body or {}).get("error", {})
+            answer = self.send("PUT", self.url(path, "2024-05-01"), body)
+            if answer.status >= 400:
+                error = (answer.body or {}).get("error", {})
                 self.refused_before.append(f"{path}: {error.get('code')} {error.get('message')}")
-                if found.status == 501:
+                if answer.status == 501:
                     self.not_modelled.add(path)
             self.clock.sleep(20.0)
 

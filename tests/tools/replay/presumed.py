@@ -17,39 +17,39 @@ from erfailover.lab.providers.registry import PROVIDERS
 Json = Any
 
 
-def invented(key: str, shown: Mapping[str, Json]) -> Json:
+def invented(key: str, body: Mapping[str, Json]) -> Json:
     """A body for a resource that is referred to; None where none can be made up."""
     where = ids.parse(key)
-    known = PROVIDERS.find(where.provider, where.types) if where is not None else None
-    if where is None or known is None:
+    provider = PROVIDERS.find(where.provider, where.types) if where is not None else None
+    if where is None or provider is None:
         return None
-    location = next((each["location"] for each in shown.values() if "location" in each), "westus")
-    found: Json = {"id": key, "name": where.name, "location": location, "properties": {}}
-    match known.type:
+    location = next((item["location"] for item in body.values() if "location" in item), "westus")
+    value: Json = {"id": key, "name": where.name, "location": location, "properties": {}}
+    match provider.type:
         case rt.VNET:
-            prefixes = {_around(each, 16) for each in _addresses(key + "/", shown)}
-            found["properties"] = {
+            prefixes = {_around(address, 16) for address in _addresses(key + "/", body)}
+            value["properties"] = {
                 "addressSpace": {"addressPrefixes": sorted(prefixes) or ["10.0.0.0/16"]}
             }
         case rt.SUBNET:
-            del found["location"]
-            addresses = _addresses(key, shown)
+            del value["location"]
+            addresses = _addresses(key, body)
             prefix = _around(addresses[0], 24) if addresses else "10.0.0.0/24"
-            found["properties"] = {"addressPrefix": prefix}
+            value["properties"] = {"addressPrefix": prefix}
         case rt.PUBLIC_IP:
-            found["properties"] = {"publicIPAllocationMethod": "Dynamic"}
+            value["properties"] = {"publicIPAllocationMethod": "Dynamic"}
         case rt.NIC:
             subnet = f"{where.group}/providers/Microsoft.Network/virtualNetworks/presumed"
             configuration = {"subnet": {"id": f"{subnet}/subnets/presumed"}}
-            found["properties"] = {
+            value["properties"] = {
                 "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}]
             }
         case rt.CONNECTION:
-            near, far = (_first(each, shown) for each in (rt.GATEWAY, rt.LOCAL_GATEWAY))
+            near, far = (_first(name, body) for name in (rt.GATEWAY, rt.LOCAL_GATEWAY))
             if near is None or far is None:
                 return None
-            found["location"] = shown[ids.to_key(near)]["location"]
-            found["properties"] = {
+            value["location"] = body[ids.to_key(near)]["location"]
+            value["properties"] = {
                 "connectionType": "IPsec",
                 "virtualNetworkGateway1": {"id": near},
                 "localNetworkGateway2": {"id": far},
@@ -59,28 +59,28 @@ def invented(key: str, shown: Mapping[str, Json]) -> Json:
             pass
         case _:
             return None
-    return found
+    return value
 
 
-def _first(type_: str, shown: Mapping[str, Json]) -> str | None:
+def _first(type_: str, document: Mapping[str, Json]) -> str | None:
     """The first resource of a type that the recording shows."""
-    for key, body in shown.items():
+    for key, body in document.items():
         where = ids.parse(key)
         if where is not None and where.type.lower() == type_.lower():
             return str(body["id"])
     return None
 
 
-def _addresses(start: str, shown: Mapping[str, Json]) -> list[str]:
+def _addresses(start: str, document: Mapping[str, Json]) -> list[str]:
     """The private addresses that interfaces have in a subnet, or in any subnet of a VNet."""
-    found = []
-    for body in shown.values():
-        for each in body.get("properties", {}).get("ipConfigurations") or ():
-            inner = each.get("properties") or {}
+    lines = []
+    for body in document.values():
+        for item in body.get("properties", {}).get("ipConfigurations") or ():
+            inner = item.get("properties") or {}
             subnet = ids.to_key((inner.get("subnet") or {}).get("id", ""))
             if subnet.startswith(start) and inner.get("privateIPAddress"):
-                found.append(str(inner["privateIPAddress"]))
-    return found
+                lines.append(str(inner["privateIPAddress"]))
+    return lines
 
 
 def _around(address: str, length: int) -> str:

@@ -66,13 +66,13 @@ def read(path: Path) -> list[Interaction]:
         return [_from_line(row) for row in rows]
     if path.suffix in {".yaml", ".yml"}:
         return list(_from_cassette(yaml.load(text, Loader=_Loader)))
-    found = json.loads(text.removeprefix("\ufeff"))
-    if "Entries" in found:
-        rows = [_from_session(row) for row in found["Entries"]]
-        if all(each.at is not None for each in rows):
+    value = json.loads(text.removeprefix("\ufeff"))
+    if "Entries" in value:
+        rows = [_from_session(row) for row in value["Entries"]]
+        if all(row.at is not None for row in rows):
             # The recorder keeps equal requests together; only the dates tell the order.
             # Within a second what creates a resource comes before what changes it.
-            rows.sort(key=lambda each: (each.at, (each.method, each.status) != ("PUT", 201)))
+            rows.sort(key=lambda item: (item.at, (item.method, item.status) != ("PUT", 201)))
         return rows
     raise ValueError(f"{path}: neither JSON lines, nor a VCR cassette, nor a session record")
 
@@ -92,8 +92,8 @@ def _from_line(row: Json) -> Interaction:
     )
 
 
-def _from_cassette(found: Json) -> Iterator[Interaction]:
-    for row in found.get("interactions") or found["http_interactions"]:
+def _from_cassette(value: Json) -> Iterator[Interaction]:
+    for row in value.get("interactions") or value["http_interactions"]:
         request, response = row["request"], row["response"]
         url = str(request.get("uri") or request.get("url"))
         body = response["body"]
@@ -115,7 +115,7 @@ def _string(body: Json) -> Json:
 
 
 def _from_session(row: Json) -> Interaction:
-    found = _make(
+    interaction = _make(
         row["RequestMethod"],
         row["RequestUri"],
         _parsed(row.get("RequestBody")),
@@ -123,8 +123,8 @@ def _from_session(row: Json) -> Interaction:
         row.get("ResponseHeaders") or {},
         _parsed(row.get("ResponseBody")),
     )
-    assert found is not None, "a session record holds ARM's paths only"
-    return found
+    assert interaction is not None, "a session record holds ARM's paths only"
+    return interaction
 
 
 def _make(

@@ -36,8 +36,8 @@ def line(outcome: Outcome) -> str:
 
 def details(outcome: Outcome) -> Iterator[str]:
     """Each disagreement, and what is not modelled."""
-    for each in outcome.disagreements:
-        yield f"    {each}"
+    for disagreement in outcome.disagreements:
+        yield f"    {disagreement}"
     for text in dict.fromkeys(outcome.not_modelled):
         yield f"    not modelled: {text}"
     for text in outcome.refused_before:
@@ -46,7 +46,7 @@ def details(outcome: Outcome) -> Iterator[str]:
 
 def breaks(outcome: Outcome) -> bool:
     """Whether something that must agree does not."""
-    return any(each.aspect in STRICT for each in outcome.disagreements)
+    return any(disagreement.aspect in STRICT for disagreement in outcome.disagreements)
 
 
 def total(outcomes: list[Outcome]) -> str:
@@ -80,12 +80,12 @@ def block(outcomes: list[Outcome]) -> str:
 
 
 def _intro(outcomes: list[Outcome]) -> str:
-    requests = sum(len(each.facts.steps) for each in outcomes)
-    lost = sum(len(each.not_modelled) + each.rests_on_it for each in outcomes)
+    requests = sum(len(outcome.facts.steps) for outcome in outcomes)
+    lost = sum(len(outcome.not_modelled) + outcome.rests_on_it for outcome in outcomes)
     skipped: Counter[str] = Counter()
-    for each in outcomes:
-        skipped.update(each.facts.skipped)
-    before = sum(len(step.before) for each in outcomes for step in each.facts.steps)
+    for item in outcomes:
+        skipped.update(item.facts.skipped)
+    before = sum(len(step.before) for outcome in outcomes for step in outcome.facts.steps)
     agreed, looked = _sums(outcomes)
     rows = ["| aspect | agreed | of | share |", "|---|---|---|---|"]
     for aspect in ASPECTS:
@@ -116,9 +116,9 @@ def _plain_reason(name: str) -> str:
 def _sums(outcomes: list[Outcome]) -> tuple[Counter[str], Counter[str]]:
     agreed: Counter[str] = Counter()
     looked: Counter[str] = Counter()
-    for each in outcomes:
-        agreed.update(each.agreed)
-        looked.update(each.looked)
+    for outcome in outcomes:
+        agreed.update(outcome.agreed)
+        looked.update(outcome.looked)
     return agreed, looked
 
 
@@ -144,16 +144,16 @@ def _types_table(outcomes: list[Outcome]) -> str:
 
 def _differences(outcomes: list[Outcome]) -> str:
     rows = [
-        f"- {each.recording}, request {', '.join(str(step) for step in sorted(each.steps))}: "
-        f"{each.reason}"
-        for each in KNOWN
+        f"- {item.recording}, request {', '.join(str(step) for step in sorted(item.steps))}: "
+        f"{item.reason}"
+        for item in KNOWN
     ]
     keys: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
-        for each in outcome.disagreements:
-            if each.aspect in {"keys", "always keys"}:
-                path = each.azure.split(" ")[0]
-                keys[(f"{each.request}: `{path}`", key_reason(each.azure))] += 1
+        for disagreement in outcome.disagreements:
+            if disagreement.aspect in {"keys", "always keys"}:
+                path = disagreement.azure.split(" ")[0]
+                keys[(f"{disagreement.request}: `{path}`", key_reason(disagreement.azure))] += 1
     rows.append("- Keys that the lab's answers lack, or have in another JSON type, with how often:")
     for (text, why), count in sorted(keys.items()):
         rows.append(f"  - {text} ({count}): {why or 'no reason'}")
@@ -170,12 +170,15 @@ def _differences(outcomes: list[Outcome]) -> str:
 def _recordings_table(outcomes: list[Outcome]) -> str:
     head = ("recording", "from", "date", "requests", *ASPECTS, "501", "left out")
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for each in outcomes:
-        cells = [_share(each.agreed[aspect], each.looked[aspect]) for aspect in ASPECTS]
-        source = each.facts.source
+    for outcome in outcomes:
+        cells = [_share(outcome.agreed[aspect], outcome.looked[aspect]) for aspect in ASPECTS]
+        source = outcome.facts.source
         commit = source.get("commit", "")[:9]
         where = f"{source.get('repository', '')}{' ' + commit if commit else ''}"
-        first = (each.facts.name, where, str(each.facts.date), str(len(each.facts.steps)))
-        last = (len(each.not_modelled) + each.rests_on_it, sum(each.facts.skipped.values()))
+        first = (outcome.facts.name, where, str(outcome.facts.date), str(len(outcome.facts.steps)))
+        last = (
+            len(outcome.not_modelled) + outcome.rests_on_it,
+            sum(outcome.facts.skipped.values()),
+        )
         rows.append(f"| {' | '.join((*first, *cells, *map(str, last)))} |")
     return "\n".join(rows)

@@ -123,28 +123,28 @@ def own_address(text: str) -> str:
     Bits are turned over, so that a prefix contains the same addresses and prefixes as before.
     Public addresses go where documentation has its own.
     """
-    found = _PREFIX.fullmatch(text)
-    if found is None:
+    match = _PREFIX.fullmatch(text)
+    if match is None:
         return text
     try:
-        address = ipaddress.IPv4Address(found[1])
+        address = ipaddress.IPv4Address(match[1])
     except ValueError:
         return text
     if address in ipaddress.ip_network("10.0.0.0/8"):
         turned = int(address) ^ (64 << 16)
     elif address in ipaddress.ip_network("192.168.0.0/16"):
         turned = int(address) ^ (64 << 8)
-    elif found[2] is None and address.is_global:
+    elif match[2] is None and address.is_global:
         turned = int(ipaddress.IPv4Address("203.0.113.0")) + (int(address) & 255)
     else:
         return text
-    if found[2] is None:
+    if match[2] is None:
         return str(ipaddress.IPv4Address(turned))
-    if not 0 <= int(found[2]) <= 32:
+    if not 0 <= int(match[2]) <= 32:
         return text
-    if int(address) & ((1 << (32 - int(found[2]))) - 1):
-        return f"{ipaddress.IPv4Address(turned)}/{found[2]}"  # no prefix: kept as wrong as it is
-    return str(ipaddress.ip_network((turned, int(found[2])), strict=False))
+    if int(address) & ((1 << (32 - int(match[2]))) - 1):
+        return f"{ipaddress.IPv4Address(turned)}/{match[2]}"  # no prefix: kept as wrong as it is
+    return str(ipaddress.ip_network((turned, int(match[2])), strict=False))
 
 
 _MASKS = (

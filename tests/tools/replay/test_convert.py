@@ -36,13 +36,13 @@ def exchange(
     uri = path if path.startswith("https:") else f"https://management.azure.com{path}"
     if "api-version" not in uri:
         uri += "?api-version=2018-01-01"
-    kept = {name.replace("_", "-"): [value] for name, value in headers.items()}
-    kept["date"] = ["Thu, 17 Dec 2020 04:55:37 GMT"]
+    by_name = {name.replace("_", "-"): [value] for name, value in headers.items()}
+    by_name["date"] = ["Thu, 17 Dec 2020 04:55:37 GMT"]
     return {
         "request": {"method": method, "uri": uri, "body": json.dumps(request) if request else None},
         "response": {
             "status": {"code": status},
-            "headers": kept,
+            "headers": by_name,
             "body": {"string": json.dumps(response) if response is not None else ""},
         },
     }
@@ -82,47 +82,47 @@ def made(tmp_path: Path) -> Facts:
     return convert("made", recording.read(path), {"repository": "acme"}, dt.date(2000, 1, 1))
 
 
-def test_facts_keep_no_name_address_or_tag_of_the_recording(made: Facts, tmp_path: Path) -> None:
+def test_facts_keep_no_name_address_or_tag_of_the_recording(result: Facts, tmp_path: Path) -> None:
     path = tmp_path / "made.json"
-    facts.write(Facts(made.name, {}, *_rest(made)), path)
+    facts.write(Facts(result.name, {}, *_rest(result)), path)
     text = path.read_text("utf-8")
     for word in ("acme", SUBSCRIPTION, OPERATION, "10.0.0.0"):
         assert word not in text
 
 
-def _rest(made: Facts) -> tuple[Any, ...]:
-    return (made.date, made.keeps_retry_after, made.steps, made.skipped, made.shapes)
+def _rest(result: Facts) -> tuple[Any, ...]:
+    return (result.date, result.keeps_retry_after, result.steps, result.skipped, result.shapes)
 
 
-def test_facts_come_back_as_they_were_written(made: Facts, tmp_path: Path) -> None:
-    facts.write(made, tmp_path / "made.json")
-    assert facts.read(tmp_path / "made.json") == made
+def test_facts_come_back_as_they_were_written(result: Facts, tmp_path: Path) -> None:
+    facts.write(result, tmp_path / "made.json")
+    assert facts.read(tmp_path / "made.json") == result
 
 
-def test_a_recording_is_replayed_at_its_own_date(made: Facts) -> None:
-    assert made.date == dt.date(2020, 12, 17)
+def test_a_recording_is_replayed_at_its_own_date(result: Facts) -> None:
+    assert result.date == dt.date(2020, 12, 17)
 
 
-def test_polls_that_repeat_are_kept_as_first_and_last(made: Facts) -> None:
-    assert [each.operation for each in made.steps if each.polls is not None] == [
+def test_polls_that_repeat_are_kept_as_first_and_last(result: Facts) -> None:
+    assert [step.operation for step in result.steps if step.polls is not None] == [
         "InProgress",
         "InProgress",
         "Succeeded",
     ]
 
 
-def test_an_operation_ends_after_the_last_step_that_saw_it_under_way(made: Facts) -> None:
-    assert made.steps[0].unfinished_until == 2
+def test_an_operation_ends_after_the_last_step_that_saw_it_under_way(result: Facts) -> None:
+    assert result.steps[0].unfinished_until == 2
 
 
-def test_a_group_that_is_never_made_is_presumed(made: Facts) -> None:
-    (path, body) = made.steps[0].before[0]
+def test_a_group_that_is_never_made_is_presumed(result: Facts) -> None:
+    (path, body) = result.steps[0].before[0]
     assert path.endswith("/resourceGroups/group1")
     assert body["location"] == "westus"
 
 
-def test_requests_of_other_types_are_left_out_and_counted(made: Facts) -> None:
-    assert made.skipped == {"type not served: Microsoft.Sql/servers": 1}
+def test_requests_of_other_types_are_left_out_and_counted(result: Facts) -> None:
+    assert result.skipped == {"type not served: Microsoft.Sql/servers": 1}
 
 
 def test_the_session_records_of_the_net_sdk_are_put_in_order(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_session_records_of_the_net_sdk_are_put_in_order(tmp_path: Path) -> 
     path = tmp_path / "session.json"
     rows = [entry("PUT", 1, 201), entry("PUT", 9, 200), entry("GET", 5, 200)]
     path.write_text(json.dumps({"Entries": rows}), "utf-8")
-    assert [each.method for each in recording.read(path)] == ["PUT", "GET", "PUT"]
+    assert [interaction.method for interaction in recording.read(path)] == ["PUT", "GET", "PUT"]
 
 
 def test_a_file_of_no_known_form_is_refused(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ PREFIXES = st.builds(
 @given(PREFIXES, PREFIXES)
 def test_own_addresses_contain_one_another_as_the_recordings_did(one: str, other: str) -> None:
     def within(inner: str, outer: str) -> bool:
-        found = ipaddress.IPv4Network(inner)
-        return found.subnet_of(ipaddress.IPv4Network(outer))
+        prefix = ipaddress.IPv4Network(inner)
+        return prefix.subnet_of(ipaddress.IPv4Network(outer))
 
     assert within(one, other) == within(own_address(one), own_address(other))
 

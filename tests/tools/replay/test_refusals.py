@@ -68,8 +68,8 @@ def error(reply: Reply) -> tuple[int, str, str]:
 
 
 def detail(reply: Reply) -> tuple[str, str]:
-    (found,) = reply.body["error"]["details"]
-    return found["code"], found["message"]
+    (value,) = reply.body["error"]["details"]
+    return value["code"], value["message"]
 
 
 TOP = (

@@ -34,10 +34,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("path", kept.every(), ids=lambda path: path.stem)
 def test_the_lab_answers_as_azure_did(path: Path, authority: Path) -> None:
     outcome = replay(kept.read(path), authority)
-    strict = [each for each in outcome.disagreements if each.aspect in STRICT]
-    known = {step for each in KNOWN if each.recording == path.stem for step in each.steps}
-    assert [str(each) for each in strict if each.step not in known] == []
-    assert known - {each.step for each in strict} == set(), "agrees now: take it off the list"
+    strict = [
+        disagreement for disagreement in outcome.disagreements if disagreement.aspect in STRICT
+    ]
+    names = {step for item in KNOWN if item.recording == path.stem for step in item.steps}
+    assert [str(disagreement) for disagreement in strict if disagreement.step not in names] == []
+    assert names - {disagreement.step for disagreement in strict} == set(), (
+        "agrees now: take it off the list"
+    )
     assert outcome.agreed["always keys"] >= ALWAYS_SHARE * outcome.looked["always keys"]
     if path.stem in FIVE:
         assert strict == []
@@ -45,7 +49,7 @@ def test_the_lab_answers_as_azure_did(path: Path, authority: Path) -> None:
 
 
 def test_every_known_difference_is_of_a_recording_that_is_kept() -> None:
-    assert {each.recording for each in KNOWN} <= {path.stem for path in kept.every()}
+    assert {item.recording for item in KNOWN} <= {path.stem for path in kept.every()}
 
 
 def test_the_recordings_cover_every_resource_type() -> None:

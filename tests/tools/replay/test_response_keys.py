@@ -202,11 +202,11 @@ def test_an_answer_has_what_azures_has_whenever_the_parent_is_there(
 
 @pytest.mark.parametrize("kind", list(bodies.response_keys()))
 def test_the_json_types_of_an_answer_are_azures(answers: dict[str, Json], kind: str) -> None:
-    known = bodies.response_keys()[kind].types
-    found = bodies.shape(answers[kind])
+    body = bodies.response_keys()[kind].types
+    by_name = bodies.shape(answers[kind])
     wrong = {
-        path: (found[path], types)
-        for path, types in known.items()
-        if path in found and found[path] not in types.split("|")
+        path: (by_name[path], types)
+        for path, types in body.items()
+        if path in by_name and by_name[path] not in types.split("|")
     }
     assert wrong == {}

@@ -42,16 +42,16 @@ class Issuer:
 def test_a_token_is_asked_for_once_however_many_clients_and_threads_need_it() -> None:
     issuer = Issuer(pause_s=0.05)
     shared = SharedCredential(issuer)
-    found: list[str] = []
+    lines: list[str] = []
     threads = [
-        threading.Thread(target=lambda: found.append(shared.get_token("scope").token))
+        threading.Thread(target=lambda: lines.append(shared.get_token("scope").token))
         for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == ["1.1"] * 8
+    assert lines == ["1.1"] * 8
     assert issuer.asked == 1
 
 

@@ -31,8 +31,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with running(tmp_path_factory.mktemp("azurite")) as found:
-        yield found
+    with running(tmp_path_factory.mktemp("azurite")) as result:
+        yield result
 
 
 @dataclass
@@ -45,13 +45,13 @@ class Storage:
     def store(
         self,
         lives: Callable[[Holder], bool | None] = lambda holder: None,
-        said: list[str] | None = None,
+        lines: list[str] | None = None,
     ) -> BlobStore:
         return BlobStore(
             BlobLocation(ACCOUNT, self.container, "sites/poc"),
             self.azurite.endpoint,
             lives=lives,
-            say=(said if said is not None else []).append,
+            say=(lines if lines is not None else []).append,
             make_credential=Credential,
         )
 
@@ -116,12 +116,12 @@ def test_a_lease_that_was_given_up_is_free(storage: Storage) -> None:
 
 def test_the_lease_of_a_process_that_is_gone_is_waited_out(storage: Storage) -> None:
     storage.store().acquire(ANNA, take_over=False)
-    said: list[str] = []
-    taken = storage.store(lives=lambda holder: False, said=said).acquire(BERT, take_over=False)
-    assert taken.standing is LeaseStanding.ORPHANED
-    assert taken.previous is not None
-    assert taken.previous.holder == ANNA
-    assert "Waiting for the lease of anna@ops1" in said[0]
+    lines: list[str] = []
+    lease = storage.store(lives=lambda holder: False, lines=lines).acquire(BERT, take_over=False)
+    assert lease.standing is LeaseStanding.ORPHANED
+    assert lease.previous is not None
+    assert lease.previous.holder == ANNA
+    assert "Waiting for the lease of anna@ops1" in lines[0]
 
 
 def test_a_live_lease_that_is_taken_over_is_broken_given_15_s_and_its_holder_stopped(
@@ -130,9 +130,9 @@ def test_a_live_lease_that_is_taken_over_is_broken_given_15_s_and_its_holder_sto
     first, second = storage.store(), storage.store()
     first.acquire(ANNA, take_over=False)
     began = SystemClock().now()
-    taken = second.acquire(BERT, take_over=True)
+    lease = second.acquire(BERT, take_over=True)
     assert SystemClock().now() - began >= LEASE_S
-    assert taken.standing is LeaseStanding.LIVE
+    assert lease.standing is LeaseStanding.LIVE
     for act in (first.renew, lambda: first.append(b"one\n")):
         with pytest.raises(Refused, match="lost: it is now held by bert@ops2"):
             act()

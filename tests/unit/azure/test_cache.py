@@ -75,9 +75,9 @@ class Slow:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    found = Slow()
-    monkeypatch.setattr(network, "observe", found.observe)
-    return found
+    result = Slow()
+    monkeypatch.setattr(network, "observe", result.observe)
+    return result
 
 
 def test_the_age_of_a_reading_counts_from_its_answer(slow: Slow) -> None:
@@ -108,8 +108,8 @@ def test_a_gateway_is_judged_by_who_reads_it(slow: Slow, monkeypatch: pytest.Mon
     readings = ReadingCache(cast(Reader, slow), SITE)
     gateway = readings.get_gateway(Role.BACKUP, 20.0)
     monkeypatch.setattr(conditions, "_check_learned", None)  # nothing is worked out again
-    claim = conditions.check_gateway_learned(gateway, Role.BACKUP, SITE.remote_prefixes)
-    assert claim.status is ConditionStatus.HOLDS
+    condition = conditions.check_gateway_learned(gateway, Role.BACKUP, SITE.remote_prefixes)
+    assert condition.status is ConditionStatus.HOLDS
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def test_a_variable_that_is_no_https_url_is_refused_by_name(variable: str, url: 
 
 
 def test_a_private_authority_stands_in_the_site_files_folder_or_in_a_variable(ca: Path) -> None:
-    asked = CloudEndpoint("https://arm.example", "https://login.example", ca.name)
-    assert resolve(asked, {}, ca.parent).ca == ca
-    assert resolve(asked, {"REQUESTS_CA_BUNDLE": str(ca)}, Path("/nowhere")).ca is None
+    cloud_endpoint = CloudEndpoint("https://arm.example", "https://login.example", ca.name)
+    assert resolve(cloud_endpoint, {}, ca.parent).ca == ca
+    assert resolve(cloud_endpoint, {"REQUESTS_CA_BUNDLE": str(ca)}, Path("/nowhere")).ca is None
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_a_file_without_certificates_is_told_before_anything_is_sent(
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    asked = CloudEndpoint("https://arm.example", "https://login.example", "ca.pem")
+    cloud_endpoint = CloudEndpoint("https://arm.example", "https://login.example", "ca.pem")
     for named_by, environment in (
         ("REQUESTS_CA_BUNDLE", {"REQUESTS_CA_BUNDLE": str(file)}),
         ("cloud.ca", {}),
     ):
         with pytest.raises(UsageFailure, match=named_by) as caught:
-            resolve(asked, environment, tmp_path)
+            resolve(cloud_endpoint, environment, tmp_path)
         assert str(file) in caught.value.message
         assert words in caught.value.message + (caught.value.hint or "")

@@ -74,7 +74,7 @@ class Scene:
 
     def asked(self) -> list[str]:
         """What was requested of the cloud: ``GET /subscriptions/...``."""
-        lines = (each.split("\r\n", 1)[0] for each in self.azure.heads)
+        lines = (head.split("\r\n", 1)[0] for head in self.azure.heads)
         return [line.rpartition(" ")[0].partition("?")[0] for line in lines]
 
 
@@ -185,7 +185,7 @@ def test_the_pages_of_a_list_are_joined(scene: Scene, rows: Callable[[Scene], An
         return 200, page(None, "b") if path == "/2" else page(f"{scene.azure.url}/2", "a")
 
     scene.replies(reply)
-    assert [each["name"] for each in rows(scene)] == ["a", "b"]
+    assert [row["name"] for row in rows(scene)] == ["a", "b"]
 
 
 @every_list

@@ -64,13 +64,13 @@ FEW = 4
 def shape(body: Any) -> Any:
     """The names of a body's fields."""
     if isinstance(body, dict):
-        return tuple((key, shape(each)) for key, each in sorted(body.items()))
+        return tuple((key, shape(item)) for key, item in sorted(body.items()))
     return tuple(map(shape, body[:1])) if isinstance(body, list) else ()
 
 
 def recorded(type_: str, provider: str = "Microsoft.Network") -> list[dict[str, Any]]:
     """Recorded bodies of a type, each with the id and the name that Azure gives it."""
-    found: dict[Any, dict[str, Any]] = {}
+    document: dict[Any, dict[str, Any]] = {}
     own = NETWORKS.replace("Microsoft.Network", provider)
     for file in sorted(FACTS.glob("*.json")):
         for step in json.loads(file.read_text())["steps"]:
@@ -78,9 +78,9 @@ def recorded(type_: str, provider: str = "Microsoft.Network") -> list[dict[str, 
             body = step.get("body")
             if "/".join(parts[::2]) == type_ and isinstance(body, dict):
                 named = {"id": f"{own}/{'/'.join(parts)}", "name": parts[-1]}
-                found.setdefault(shape(body), {**named, **body})
-    assert found, type_
-    return sorted(found.values(), key=lambda each: -len(str(each)))[:FEW]
+                document.setdefault(shape(body), {**named, **body})
+    assert document, type_
+    return sorted(document.values(), key=lambda row: -len(str(row)))[:FEW]
 
 
 class FakeReader:
@@ -103,8 +103,8 @@ class FakeReader:
         return [self.body]
 
     def read_action(self, *_: Any, **__: Any) -> Any:
-        listed = self.body.get("value") if isinstance(self.body, dict) else None
-        return {"RouteServiceRole_IN_0": [self.body], "value": listed or [self.body]}
+        value = self.body.get("value") if isinstance(self.body, dict) else None
+        return {"RouteServiceRole_IN_0": [self.body], "value": value or [self.body]}
 
     def ask(self, *_: Any, **__: Any) -> Any:
         return SimpleNamespace(body=self.body)
@@ -118,15 +118,15 @@ def site() -> Site:
 
 
 def read_network(body: Any) -> None:
-    found = network.parse_network(body, HUB)
-    assert found.id
+    virtual_network = network.parse_network(body, HUB)
+    assert virtual_network.id
     reader: Any = FakeReader(body)
     around = routing.read(reader, site())
     assert around.get_network(HUB).value is not None
-    for each in found.peerings:
-        row = network.find_peering_row(body, each.id)
+    for peering in virtual_network.peerings:
+        row = network.find_peering_row(body, peering.id)
         assert row is not None
-        export.render_terraform([export.parse_peering(row, each.id)], "now")
+        export.render_terraform([export.parse_peering(row, peering.id)], "now")
 
 
 class HubReader(FakeReader):
@@ -145,8 +145,8 @@ class HubReader(FakeReader):
 def read_hub(body: Any) -> None:
     reader: Any = HubReader(body)
     gateways = {Role.PRIMARY: None, Role.BACKUP: GATEWAY}
-    found = discover(reader, {Role.PRIMARY: HUB, Role.BACKUP: OTHER}, gateways)
-    assert adopt(found, AdoptionOptions(remote_prefixes=(IPv4Network("10.9.0.0/16"),))).spokes
+    discovered = discover(reader, {Role.PRIMARY: HUB, Role.BACKUP: OTHER}, gateways)
+    assert adopt(discovered, AdoptionOptions(remote_prefixes=(IPv4Network("10.9.0.0/16"),))).spokes
 
 
 def hub() -> dict[str, Any]:
@@ -186,8 +186,8 @@ def read_peering(body: Any) -> None:
 
 def read_gateway(body: Any) -> None:
     unread: Reading[Any] = Reading(None, "not asked")
-    found = network.parse_gateway(Role.PRIMARY, body, unread, unread, GATEWAY)
-    conditions.check_gateway_provisioned(found, Role.PRIMARY)
+    gateway = network.parse_gateway(Role.PRIMARY, body, unread, unread, GATEWAY)
+    conditions.check_gateway_provisioned(gateway, Role.PRIMARY)
     reader: Any = FakeReader(body)
     circuits.read_circuits(reader, GATEWAY)
 
@@ -245,10 +245,10 @@ def read_lists(body: Any) -> None:
 def read_tables(body: Any) -> None:
     peers = tuple(map(gateway_tables.parse_peer, list_objects(body.get("peers"))))
     routes = tuple(map(gateway_tables.parse_route, list_objects(body.get("routes"))))
-    found = network.parse_gateway(Role.PRIMARY, {}, Reading(peers), Reading(routes), GATEWAY)
-    conditions.check_all_peers_connected(found, Role.PRIMARY)
-    conditions.check_gateway_learned(found, Role.PRIMARY, ())
-    conditions.check_originated(found, Role.PRIMARY, ())
+    gateway = network.parse_gateway(Role.PRIMARY, {}, Reading(peers), Reading(routes), GATEWAY)
+    conditions.check_all_peers_connected(gateway, Role.PRIMARY)
+    conditions.check_gateway_learned(gateway, Role.PRIMARY, ())
+    conditions.check_originated(gateway, Role.PRIMARY, ())
 
 
 def read_error(body: Any) -> None:
@@ -259,18 +259,18 @@ def read_error(body: Any) -> None:
 
 def tables() -> list[dict[str, Any]]:
     def arm(row: dict[str, Any]) -> dict[str, Any]:
-        words = ((key.split("_"), each) for key, each in row.items())
-        return {first + "".join(map(str.title, rest)): each for (first, *rest), each in words}
+        words = ((key.split("_"), item) for key, item in row.items())
+        return {first + "".join(map(str.title, rest)): item for (first, *rest), item in words}
 
-    found = json.loads(OBSERVED.read_text())["observations"]
+    value = json.loads(OBSERVED.read_text())["observations"]
     whole = [
         {
-            "peers": [arm(row) for row in each["peers"]],
-            "routes": [arm(row) for row in each.get("learned_routes") or each.get("routes") or ()],
+            "peers": [arm(row) for row in item["peers"]],
+            "routes": [arm(row) for row in item.get("learned_routes") or item.get("routes") or ()],
         }
-        for each in found
+        for item in value
     ]
-    assert any(each["routes"] for each in whole)
+    assert any(body["routes"] for body in whole)
     return whole
 
 
@@ -371,14 +371,14 @@ def test_no_changed_field_of_a_recorded_body_crashes_a_reader(
 ) -> None:
     read, bodies = CASES[name]
     count = refused = 0
-    for told, body in every(bodies()):
+    for text, body in every(bodies()):
         count += 1
         try:
             read(body)
         except Failure:
             refused += 1
         except Exception as error:
-            raise AssertionError(f"{name}: {told}: {type(error).__name__}: {error}") from error
+            raise AssertionError(f"{name}: {text}: {type(error).__name__}: {error}") from error
     with capsys.disabled():
         print(f"\n{name}: {count} bodies, {refused} refused with a reason")
     assert count > 30
@@ -397,8 +397,8 @@ def test_whether_a_manager_enforces_peerings_is_read_where_the_sdk_says(
     parsed = EffectiveConnectivityConfiguration({**row, "properties": properties})
     assert parsed.connectivity_capabilities == properties["connectivityCapabilities"]
     reader: Any = FakeReader({"value": [{**row, "properties": properties}]})
-    (found,) = routing._read_managed(reader, HUB)
-    assert (found.name, found.enforced) == ("spokes", enforced)
+    (configuration,) = routing._read_managed(reader, HUB)
+    assert (configuration.name, configuration.enforced) == ("spokes", enforced)
 
 
 def test_effective_routes_are_judged_whatever_their_types_and_letter_case() -> None:
@@ -421,14 +421,14 @@ def test_values_are_read_whatever_their_type_and_letter_case() -> None:
         "provisioningState": None,
         "remoteVirtualNetwork": {"id": HUB.upper().replace("/HUB", "/hub")},
     }
-    found = network.parse_peering({"name": "p", "properties": properties}, SPOKE)
-    assert found.flags == Flags(use_remote_gateways=True)
-    assert (found.state, found.sync_level) == ("Connected", "FullyInSync")
-    assert (found.id, found.provisioning_state) == (
+    peering = network.parse_peering({"name": "p", "properties": properties}, SPOKE)
+    assert peering.flags == Flags(use_remote_gateways=True)
+    assert (peering.state, peering.sync_level) == ("Connected", "FullyInSync")
+    assert (peering.id, peering.provisioning_state) == (
         f"{SPOKE}/virtualNetworkPeerings/p",
         "Succeeded",
     )
-    segments = found.remote_virtual_network.split("/")
+    segments = peering.remote_virtual_network.split("/")
     assert segments[1::2] == ["subscriptions", "resourceGroups", "providers", "virtualNetworks"]
     peer = gateway_tables.parse_peer({"asn": "65010", "state": "CONNECTED", "routesReceived": "7"})
     assert (peer.asn, peer.state, peer.routes_received) == (65010, "Connected", 7)

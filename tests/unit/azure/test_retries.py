@@ -24,7 +24,7 @@ def refused(
         "error": {
             "code": code,
             "message": "m",
-            "details": [{"code": each, "message": "d"} for each in details],
+            "details": [{"code": detail, "message": "d"} for detail in details],
         }
     }
     return HttpResponseError(response=Answer(status, body, headers))  # type: ignore[arg-type]
@@ -160,12 +160,12 @@ def test_a_dropped_connection_leaves_the_outcome_unknown() -> None:
 
 def attempts(*errors: AzureError) -> tuple[Callable[[], str], list[int]]:
     """Work that fails with the errors in turn, then succeeds; and how often it was tried."""
-    left, tried = list(errors), [0]
+    azure_errors, tried = list(errors), [0]
 
     def work() -> str:
         tried[0] += 1
-        if left:
-            raise left.pop(0)
+        if azure_errors:
+            raise azure_errors.pop(0)
         return "done"
 
     return work, tried
@@ -271,9 +271,9 @@ def test_how_long_azure_asks_to_wait_is_a_finite_number_or_nothing(
 
 def test_an_http_date_is_a_time_from_now() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    found = retry_after_s({"Retry-After": date})
-    assert found is not None
-    assert 85.0 < found <= 90.0
+    value = retry_after_s({"Retry-After": date})
+    assert value is not None
+    assert 85.0 < value <= 90.0
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -318,13 +318,13 @@ def test_an_error_of_python_in_reading_an_answer_is_a_server_error(error: Except
 
 
 def test_a_call_knows_its_deadline() -> None:
-    seen: list[float] = []
+    rows: list[float] = []
 
     def work() -> None:
-        seen.append(deadlines.get_deadline())
+        rows.append(deadlines.get_deadline())
 
     retries(SteppedClock()).call("x", work, READ, 42.0)
-    assert seen == [42.0]
+    assert rows == [42.0]
     assert deadlines.get_deadline() == float("inf")
 
 

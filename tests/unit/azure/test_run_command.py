@@ -31,11 +31,11 @@ def windows(stdout: str, stderr: str = "") -> list[dict[str, str]]:
 
 
 def test_the_streams_of_both_systems_are_told_apart() -> None:
-    found = _parse_result(windows("out\r\n", "err\n"))
-    assert (found.stdout, found.stderr) == ("out", "err")
+    command_result = _parse_result(windows("out\r\n", "err\n"))
+    assert (command_result.stdout, command_result.stderr) == ("out", "err")
     message = "Enable succeeded: \n[stdout]\nout\n[stderr]\nerr"
-    found = _parse_result([{"code": "ProvisioningState/succeeded", "message": message}])
-    assert (found.stdout, found.stderr) == ("out", "err")
+    command_result = _parse_result([{"code": "ProvisioningState/succeeded", "message": message}])
+    assert (command_result.stdout, command_result.stderr) == ("out", "err")
     assert _parse_result([{"code": "x", "message": None}, {}]).stdout == ""
 
 
@@ -73,9 +73,9 @@ def test_a_machine_is_sent_a_script_of_its_system(
 ) -> None:
     reader = Reader(system)
     site = replace(sites.site(), probes={"ping": PING, "tcp": TCP})
-    wanted = dict.fromkeys(site.probes, True)
-    (work,) = readers_probes.build_work(reader, site, site.probes, wanted)  # type: ignore[arg-type]
-    assert [each.up for each in work()] == [True, False]
+    desired = dict.fromkeys(site.probes, True)
+    (work,) = readers_probes.build_work(reader, site, site.probes, desired)  # type: ignore[arg-type]
+    assert [result.up for result in work()] == [True, False]
     ((command_id, script),) = reader.commands
     assert command_id == command
     assert word in script
@@ -89,7 +89,7 @@ def test_a_command_that_azure_refuses_makes_its_probes_unknown() -> None:
 
     reader.run_command = refuse  # type: ignore[assignment]
     site = replace(sites.site(), probes={"ping": PING, "tcp": TCP})
-    wanted = dict.fromkeys(site.probes, True)
-    (work,) = readers_probes.build_work(reader, site, site.probes, wanted)  # type: ignore[arg-type]
-    assert [each.up for each in work()] == [None, None]
+    desired = dict.fromkeys(site.probes, True)
+    (work,) = readers_probes.build_work(reader, site, site.probes, desired)  # type: ignore[arg-type]
+    assert [result.up for result in work()] == [None, None]
     assert "Cannot modify extensions" in work()[0].seen

@@ -133,10 +133,10 @@ def test_the_chains_own_advice_is_left_out() -> None:
     ],
 )
 def test_a_401_with_a_claims_challenge_is_answered_by_a_command(
-    header: str | None, said: str | None
+    header: str | None, message: str | None
 ) -> None:
-    found = sign_in.explain_challenge(header)
-    assert (found is None) if said is None else said in str(found)
+    actual = sign_in.explain_challenge(header)
+    assert (actual is None) if message is None else message in str(actual)
 
 
 def test_a_401_that_repeats_its_claims_challenge_says_what_to_type() -> None:

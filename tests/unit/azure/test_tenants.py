@@ -22,7 +22,7 @@ from erfailover.azure.client.tenants import AUXILIARY, PeerTenantPolicy, Tenants
 from erfailover.errors import AzureErrorKind, AzureFailure
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
-OF_A, ALSO_A, OF_B = ("11111111-0000-4000-8000-00000000000" + each for each in "123")
+OF_A, ALSO_A, OF_B = ("11111111-0000-4000-8000-00000000000" + name for name in "123")
 OWNERS = {OF_A: A, ALSO_A: A, OF_B: B}
 CLOUD = get_known_cloud("public")
 
@@ -73,7 +73,7 @@ class Scene:
     several: bool = True
 
     def __post_init__(self) -> None:
-        def make(*asked: Any) -> Any:
+        def make(*requested: Any) -> Any:
             return self.issuer
 
         self.tenants = Tenants(
@@ -170,8 +170,8 @@ def test_a_tenant_that_gives_none_fails_that_request_and_is_named() -> None:
 def test_each_request_has_a_token_of_the_tenant_that_owns_its_subscription() -> None:
     scene = Scene()
     tokens = [
-        scene.tenants.build_credential(each).get_token("s").token
-        for each in (OF_A, OF_B, ALSO_A, OF_B)
+        scene.tenants.build_credential(name).get_token("s").token
+        for name in (OF_A, OF_B, ALSO_A, OF_B)
     ]
     assert tokens == ["of None", f"of {B}", "of None", f"of {B}"]
     assert scene.answers.asked == [OF_A, OF_B, ALSO_A], "once each"
@@ -213,14 +213,14 @@ def test_the_gate_has_a_token_of_each_tenant_and_nobody_asks_again() -> None:
     ids=["lasts", "too short, replaced", "too short, the only one"],
 )
 def test_a_token_that_lasts_too_short_is_replaced_before_the_break(
-    left_s: float, refuses: bool, given: int
+    left_s: float, refuses: bool, count: int
 ) -> None:
     scene = Scene(Issuer(lifetime_s=left_s))
     credential = scene.tenants.build_credential(OF_B)
     credential.get_token(CLOUD.scope)
     scene.issuer.lifetime_s, scene.issuer.refuses = 3600.0, refuses
     scene.tenants.ensure([OF_B], 900.0)
-    assert len(scene.issuer.given) == given
+    assert len(scene.issuer.given) == count
     scene.issuer.refuses = True
     assert credential.get_token(CLOUD.scope).token == f"of {B}"
 
@@ -237,7 +237,7 @@ def test_where_no_token_lasts_there_is_no_break() -> None:
 def test_all_are_renewed() -> None:
     scene = Scene()
     read: Callable[[], list[str]] = lambda: [  # noqa: E731
-        scene.tenants.build_credential(each).get_token("s").token for each in (OF_A, OF_B)
+        scene.tenants.build_credential(name).get_token("s").token for name in (OF_A, OF_B)
     ]
     read()
     scene.tenants.renew()

@@ -104,7 +104,7 @@ class Scene:
         self.cloud = resolve("public", {})
         self.credential = Slow()
         home: Any = self.credential
-        self.tenants = Tenants(self.cloud, cast(Any, self.wire), home, {}, lambda *asked: home)
+        self.tenants = Tenants(self.cloud, cast(Any, self.wire), home, {}, lambda *requested: home)
         self.session = Session(self.clock, SUBSCRIPTION, cast(Access, self))
         self.writer = Writer(self.session, self.lease.check)
 

@@ -36,12 +36,12 @@ def shelf(tmp_path: Path) -> dict[str, str]:
         {"at": f"2026-01-0{at}T00:00:00+00:00", "run": run, "event": "begun", "command": "switch"}
         for at, run in enumerate(RUNS, 1)
     ]
-    lines = [json.dumps({**each, "to": "ipsec"}) for each in records]
+    lines = [json.dumps({**record, "to": "ipsec"}) for record in records]
     (folder / "journal.jsonl").write_text("\n".join([*lines, '{"event": "begun"']))
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    by_name = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return {
-        **kept,
-        "PATH": f"{program.parent}:{kept['PATH']}",
+        **by_name,
+        "PATH": f"{program.parent}:{by_name['PATH']}",
         "PYTHONPATH": str(ROOT),
         "HOME": str(tmp_path),
         "ERFAILOVER_STATE_DIR": str(tmp_path / "state"),
@@ -70,10 +70,10 @@ def asked(line: str, environment: Mapping[str, str], shell: str = "bash") -> lis
     }
     done = ran([sys.executable, "-m", "erfailover"], {**environment, **protocol})
     assert done.stderr == ""
-    lines = [each for each in done.stdout.splitlines() if each]
+    lines = [name for name in done.stdout.splitlines() if name]
     if shell in ("zsh", "powershell"):
         return lines[1::3]
-    return [each.partition(",")[2].partition("\t")[0] for each in lines]
+    return [name.partition(",")[2].partition("\t")[0] for name in lines]
 
 
 OFFERED = [
@@ -108,12 +108,12 @@ def test_bash_completes(shelf: dict[str, str]) -> None:
         'echo "${COMPREPLY[*]}"; }',
     ]
     for line, _ in OFFERED:
-        script.append("offered " + " ".join(shlex.quote(each) for each in line.split(" ")))
+        script.append("offered " + " ".join(shlex.quote(part) for part in line.split(" ")))
     done = ran(["bash", "--norc", "-c", "\n".join(script)], shelf)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    found = dict(zip((line for line, _ in OFFERED), done.stdout.split("\n"), strict=False))
-    assert {line: text.split() for line, text in found.items()} == dict(OFFERED)
+    by_name = dict(zip((line for line, _ in OFFERED), done.stdout.split("\n"), strict=False))
+    assert {line: text.split() for line, text in by_name.items()} == dict(OFFERED)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
@@ -185,7 +185,7 @@ def test_nonsense_is_answered_with_silence(broken: dict[str, str], shelf: dict[s
 def found_here(what: str, incomplete: str = "") -> list[str]:
     """What is offered for a value in this folder."""
     ctx = click.Context(click.Command("any"))
-    return [each.value for each in completion.find_items(what, ctx, incomplete)]
+    return [item.value for item in completion.find_items(what, ctx, incomplete)]
 
 
 @pytest.mark.parametrize("content", [None, "spokes: [", "- 1", "spokes: 3\nsite: [x]", "\x00"])

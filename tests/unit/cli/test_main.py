@@ -33,7 +33,7 @@ def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixtu
     assert "130  interrupted" in out
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "lab"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "lab"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke([command, "--help"]) == 0
     assert "Usage: erfailover" in capsys.readouterr().out
@@ -59,7 +59,7 @@ def test_help_loads_nothing_that_only_commands_need() -> None:
         "invoke(['--help']); print(*sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
-    loaded = {each.partition(".")[0] for each in ran.stdout.split()}
+    loaded = {word.partition(".")[0] for word in ran.stdout.split()}
     assert "click" in loaded
     assert loaded.isdisjoint(
         {"azure", "jinja2", "jmespath", "pydantic", "pygraphviz", "requests", "rich", "yaml"}

@@ -55,29 +55,29 @@ def typed(line: str) -> list[str]:
     inside = re.search(r"\$\((erfailover .*?)\)", line)
     words = shlex.split((inside.group(1) if inside else line).replace("\\\n", " "))
     assert words[0] == "erfailover", line
-    ends = [words.index(each) for each in (">", "|") if each in words]
+    ends = [words.index(name) for name in (">", "|") if name in words]
     return words[1 : min(ends, default=None)]
 
 
 @pytest.mark.parametrize(
-    "line", [line for found in EXAMPLES.values() for _, line in found], ids=str
+    "line", [line for items in EXAMPLES.values() for _, line in items], ids=str
 )
 def test_every_example_can_be_typed(line: str) -> None:
     command: click.Command = cli
     words = typed(line)
     ctx = click.Context(cli, info_name="erfailover")
     while isinstance(command, click.Group):
-        name, found, words = command.resolve_command(ctx, words)
-        assert found is not None
+        name, result, words = command.resolve_command(ctx, words)
+        assert result is not None
         assert name is not None
-        command, ctx = found, found.make_context(name, list(words), parent=ctx)
+        command, ctx = result, result.make_context(name, list(words), parent=ctx)
         words = [*ctx._protected_args, *ctx.args]
 
 
 def test_examples_are_of_commands_that_there_are() -> None:
     assert set(EXAMPLES) == set(COMMANDS)
-    for name, found in EXAMPLES.items():
-        for _, line in found:
+    for name, items in EXAMPLES.items():
+        for _, line in items:
             assert line.find(f"erfailover {name}".rstrip()) >= 0, (name, line)
 
 
@@ -120,7 +120,7 @@ def test_words_are_taken_in_whatever_case(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_names_that_az_and_kubectl_have_are_the_same_here() -> None:
     for name, command in every():
-        options = {each.name: set(each.opts) for each in command.params}
+        options = {param.name: set(param.opts) for param in command.params}
         if "output" in options:
             assert options["output"] == {"-o", "--output"}, name
             assert options["query"] == {"--query"}, name
@@ -172,16 +172,16 @@ def test_version_tells_of_every_package_that_is_required() -> None:
         }.items()
     }
     assert names[""] <= set(version.PACKAGES)
-    shown = set(version.EXTRAS)
-    assert {extra for extra in names if extra not in ("", "dev")} >= shown
-    for extra in shown:
+    items = set(version.EXTRAS)
+    assert {extra for extra in names if extra not in ("", "dev")} >= items
+    for extra in items:
         assert names[extra] == set(version.EXTRAS[extra])
 
 
 def test_version_says_what_is_not_installed() -> None:
-    found = version.build_data()
-    found["extras"]["blob"]["azure-storage-blob"] = None
-    assert "pip install 'erfailover[blob]'" in version.format_text(found)
+    data = version.build_data()
+    data["extras"]["blob"]["azure-storage-blob"] = None
+    assert "pip install 'erfailover[blob]'" in version.format_text(data)
 
 
 def test_help_of_a_command_is_the_command_s_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,7 +202,7 @@ ASKS = {"switch", "prestage", "unprestage", "drill start", "drill stop", "provis
 
 
 def options_of(command: click.Command) -> set[str]:
-    return {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    return {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
 
 
 def test_yes_is_an_option_only_where_something_is_asked() -> None:
@@ -216,7 +216,7 @@ def test_quiet_is_an_option_where_progress_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({name for name, each in every() if "--site" in options_of(each)} - ASKS)
+    "name", sorted({name for name, command in every() if "--site" in options_of(command)} - ASKS)
 )
 def test_yes_is_refused_where_nothing_is_asked(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -233,7 +233,7 @@ def test_a_word_that_resembles_none_is_not_taken_for_another(
     assert invoke(["version", "-o", word]) == 2
     err = capsys.readouterr().err
     assert "Did you mean" not in err
-    assert all(each in err for each in FORMATS)
+    assert all(name in err for name in FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -247,10 +247,10 @@ def test_a_word_that_resembles_none_is_not_taken_for_another(
     ],
 )
 def test_a_number_out_of_range_is_told_in_words(
-    line: str, told: str, capsys: pytest.CaptureFixture[str]
+    line: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke(line.split()) == 2
-    assert told in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 WRITING = [name for name, command in every() if any(p.name == "take_over" for p in command.params)]
@@ -261,7 +261,7 @@ def test_every_command_that_writes_takes_a_reason_and_a_ticket() -> None:
         *("provision", "destroy", "switch", "prestage", "unprestage", "drill start", "drill stop")
     ] == WRITING
     for name, command in every():
-        options = {option for each in command.params for option in each.opts}
+        options = {option for param in command.params for option in param.opts}
         assert ({"--reason", "--ticket"} <= options) is (name in WRITING), name
 
 
@@ -275,8 +275,8 @@ def test_a_ticket_is_a_plain_word(ticket: str, capsys: pytest.CaptureFixture[str
     ("reason", "wrong"),
     [
         *(("", "an empty one"), ("   ", "an empty one"), ("x" * 501, "found 501")),
-        *((f"a{each}b", "a control character") for each in "\n\r\t\x1b\x00\x7f\x85"),
-        *((f"a{each}b", "a control character") for each in "\u2028\u202e\u2066\udcff"),
+        *((f"a{name}b", "a control character") for name in "\n\r\t\x1b\x00\x7f\x85"),
+        *((f"a{name}b", "a control character") for name in "\u2028\u202e\u2066\udcff"),
     ],
 )
 def test_a_reason_is_one_line_of_text(

@@ -25,30 +25,30 @@ def activities(out: StringIO, *, terminal: bool, quiet: bool = False) -> Activit
     return Activities(console, SteppedClock(), is_quiet=quiet)
 
 
-def wait_until_shown(shown: Activities) -> None:
+def wait_until_shown(result: Activities) -> None:
     deadline = time.monotonic() + 10.0
-    while shown._live is None and time.monotonic() < deadline:
+    while result._live is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert shown._live is not None
-    shown._live.refresh()
+    assert result._live is not None
+    result._live.refresh()
 
 
 @pytest.mark.usefixtures("patience")
 def test_a_terminal_has_one_line_with_the_seconds_that_is_gone_at_the_end() -> None:
     out = StringIO()
-    shown = activities(out, terminal=True)
-    with shown.doing("Reading poc") as doing:
-        shown._clock.sleep(75.0)
-        wait_until_shown(shown)
+    result = activities(out, terminal=True)
+    with result.doing("Reading poc") as doing:
+        result._clock.sleep(75.0)
+        wait_until_shown(result)
         doing.say("Waiting for vng1")
-        assert shown._live
-        shown._live.refresh()
-    told = out.getvalue()
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told)
-    lines = {each.strip()[2:] for each in re.split(r"[\r\n]+", text) if each.strip()}
+        assert result._live
+        result._live.refresh()
+    message = out.getvalue()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", message)
+    lines = {part.strip()[2:] for part in re.split(r"[\r\n]+", text) if part.strip()}
     assert lines == {"1 min 15 s  Reading poc", "1 min 15 s  Waiting for vng1"}
-    assert told.count("\n") <= 1
-    assert "\x1b[2K" in told
+    assert message.count("\n") <= 1
+    assert "\x1b[2K" in message
 
 
 def test_what_takes_less_than_two_seconds_is_not_shown() -> None:
@@ -61,23 +61,23 @@ def test_what_takes_less_than_two_seconds_is_not_shown() -> None:
 @pytest.mark.usefixtures("patience")
 def test_of_activities_within_one_another_the_inner_one_is_shown() -> None:
     out = StringIO()
-    shown = activities(out, terminal=True)
-    with shown.doing("Verifying"):
-        with shown.doing("Running 3 probes"):
-            wait_until_shown(shown)
+    result = activities(out, terminal=True)
+    with result.doing("Verifying"):
+        with result.doing("Running 3 probes"):
+            wait_until_shown(result)
         assert "Running 3 probes" in out.getvalue()
-        assert str(shown._drawn()).endswith("Verifying")
-    assert shown._live is None
+        assert str(result._drawn()).endswith("Verifying")
+    assert result._live is None
 
 
 def test_what_is_piped_has_a_line_for_each_event_and_nothing_that_moves() -> None:
     out = StringIO()
-    shown = activities(out, terminal=False)
-    with shown.doing("Reading poc") as silent:
+    result = activities(out, terminal=False)
+    with result.doing("Reading poc") as silent:
         silent.say("Waiting for vng1")
         silent.say("Waiting for vng1")
         silent.say("Waiting for vng2")
-    with shown.doing("Running 3 probes", announced=True):
+    with result.doing("Running 3 probes", announced=True):
         pass
     assert out.getvalue().splitlines() == [
         "Waiting for vng1",
@@ -92,8 +92,8 @@ def test_what_is_piped_has_a_line_for_each_event_and_nothing_that_moves() -> Non
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quiet_shows_nothing(terminal: bool) -> None:
     out = StringIO()
-    shown = activities(out, terminal=terminal, quiet=True)
-    with shown.doing("Running 3 probes", announced=True) as doing:
+    result = activities(out, terminal=terminal, quiet=True)
+    with result.doing("Running 3 probes", announced=True) as doing:
         doing.say("Waiting for vng1")
         time.sleep(0.1)
     assert out.getvalue() == ""
@@ -101,4 +101,4 @@ def test_quiet_shows_nothing(terminal: bool) -> None:
 
 def test_the_line_moves_and_its_seconds_come_first() -> None:
     lines = [str(activity_line("Reading poc", 12.4, frame)) for frame in range(5)]
-    assert lines == [f"{each}   12 s  Reading poc" for each in "|/-\\|"]
+    assert lines == [f"{name}   12 s  Reading poc" for name in "|/-\\|"]

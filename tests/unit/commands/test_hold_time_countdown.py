@@ -32,7 +32,7 @@ def shown(*, terminal: bool) -> str:
 
 def test_what_is_piped_has_a_line_for_each_event() -> None:
     lines = shown(terminal=False).splitlines()
-    assert [each.split(" left")[0] for each in lines] == [
+    assert [line.split(" left")[0] for line in lines] == [
         "Waiting for the hold time: 1 min 40 s",
         "Waiting for the hold time: 40 s",
         "Waiting for the hold time: 50 s",
@@ -40,13 +40,13 @@ def test_what_is_piped_has_a_line_for_each_event() -> None:
 
 
 def test_a_terminal_has_one_line_that_is_gone_at_the_end() -> None:
-    told = shown(terminal=True)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told)
-    lines = [each for each in re.split(r"[\r\n]+", text) if each.strip()]
+    message = shown(terminal=True)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", message)
+    lines = [part for part in re.split(r"[\r\n]+", text) if part.strip()]
     assert lines
-    assert all(len(each) <= 80 and each.startswith("Waiting for the hold") for each in lines)
-    assert told.count("\n") <= 1
-    assert "\x1b[2K" in told
+    assert all(len(line) <= 80 and line.startswith("Waiting for the hold") for line in lines)
+    assert message.count("\n") <= 1
+    assert "\x1b[2K" in message
 
 
 def test_the_line_counts_down_between_two_readings() -> None:

@@ -62,5 +62,5 @@ def test_no_line_is_erased_that_another_thread_prints_while_the_view_changes_its
         for number in range(60):
             console.print(f"done {number}", markup=False)
         refresher.join()
-    shown = [each for each in screen_of(out.getvalue()) if each.startswith("done")]
-    assert shown == [f"done {number}" for number in range(60)]
+    lines = [name for name in screen_of(out.getvalue()) if name.startswith("done")]
+    assert lines == [f"done {number}" for number in range(60)]

@@ -41,15 +41,15 @@ OWN = {
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("kind", OWN)
 def test_only_a_file_of_the_same_kind_is_replaced(tmp_path: Path, kind: str, content: str) -> None:
-    wanted, own = OWN[kind]
+    desired, own = OWN[kind]
     file = tmp_path / "file"
     file.write_bytes(CONTENTS[content])
     if content in own:
-        write(file, "new", wanted)
+        write(file, "new", desired)
         assert file.read_text() == "new"
         return
     with pytest.raises(UsageFailure, match="is not overwritten") as refused:
-        write(file, "new", wanted)
+        write(file, "new", desired)
     assert str(file) in refused.value.message
     assert refused.value.exit_code == 2
     assert file.read_bytes() == CONTENTS[content]

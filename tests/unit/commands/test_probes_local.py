@@ -50,11 +50,11 @@ def here(tmp_path: Path) -> LocalMachine:
     ],
 )
 def test_a_ping_that_could_not_be_sent_is_unknown_and_not_down(
-    code: int | None, output: str, up: bool | None, seen: str
+    code: int | None, output: str, up: bool | None, message: str
 ) -> None:
     answer = judge_ping(code, output)
     assert answer.up is up
-    assert answer.seen.startswith(seen)
+    assert answer.seen.startswith(message)
 
 
 def test_a_machine_without_ping_is_told_as_such(
@@ -102,10 +102,10 @@ def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
     ],
 )
 def test_a_program_is_judged_by_its_exit_code_and_gets_no_shell_unless_told(
-    here: LocalMachine, probe: LocalCommand | LocalShell, up: bool | None, seen: str
+    here: LocalMachine, probe: LocalCommand | LocalShell, up: bool | None, message: str
 ) -> None:
     answer = here.ask(probe)
-    assert (answer.up, answer.seen) == (up, seen)
+    assert (answer.up, answer.seen) == (up, message)
     if isinstance(probe, LocalCommand) and probe.command[0] == "echo":
         assert answer.output == "$HOME; exit 3\n"
 
@@ -140,25 +140,27 @@ def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(
 def test_what_it_started_in_another_session_ends_with_it(here: LocalMachine, line: str) -> None:
     seconds = f"{random.randint(10_000, 99_999)}.5"
     here.ask(LocalShell(line.format(f"sleep {seconds}"), timeout_s=0.5))
-    left = [
+    processes = [
         process
         for process in psutil.process_iter(["cmdline", "status"])
         if seconds in (process.info["cmdline"] or ())
         and process.info["status"] != psutil.STATUS_ZOMBIE
     ]
-    _, alive = psutil.wait_procs(left, timeout=10.0)  # a signal takes effect when it is scheduled
+    _, alive = psutil.wait_procs(
+        processes, timeout=10.0
+    )  # a signal takes effect when it is scheduled
     assert alive == []
 
 
 def test_ending_a_program_touches_no_process_that_was_there_before(here: LocalMachine) -> None:
-    mine = subprocess.Popen(["sleep", "30"])
+    popen = subprocess.Popen(["sleep", "30"])
     try:
         here.ask(LocalShell("sleep 30", timeout_s=0.2))
         here.ask(LocalShell("exit 0"))
-        assert mine.poll() is None
+        assert popen.poll() is None
     finally:
-        mine.kill()
-        mine.wait()
+        popen.kill()
+        popen.wait()
 
 
 def test_what_a_program_leaves_in_the_background_is_not_waited_for(here: LocalMachine) -> None:

@@ -95,17 +95,17 @@ def test_as_json_every_event_is_an_object_with_its_fields() -> None:
             run(tasks(clock), clock, progress.tell)
     finally:
         logs.end()
-    found = [json.loads(line) for line in written]
-    assert [each["event"] for each in found] == [
+    rows = [json.loads(line) for line in written]
+    assert [item["event"] for item in rows] == [
         *("started", "waiting", "waiting", "done", "started", "failed", "skipped")
     ]
-    waiting, done = found[2], found[3]
+    waiting, done = rows[2], rows[3]
     assert (waiting["task"], waiting["attempt"], waiting["wait_s"]) == ("vnet1/1", 2, 13.0)
     assert waiting["note"] == "Azure is updating vnet3 (ReferencedResourceNotProvisioned)"
     assert (done["elapsed_s"], done["usually_s"], done["one_in_ten_s"]) == (15.0, 3.0, 14.0)
     assert (done["change"], done["attempt"]) == ("create", 2)
     assert done["resource"].endswith("/vnet3-to-vnet1")
-    assert all(each["logger"] == logs.PROGRESS for each in found)
+    assert all(item["logger"] == logs.PROGRESS for item in rows)
 
 
 def test_a_wait_is_told_once_and_again_only_when_it_is_another() -> None:
@@ -205,7 +205,7 @@ SPOKES = SpokeCounts(0, 43, 0, 300)
 )
 def test_spokes_batch_and_the_time_left_are_on_top(outlook: Outlook, lines: list[str]) -> None:
     view = ProgressView(20.0, 1500, 143, 0, 0, [], [], outlook)
-    assert drawn(view, 80) == [each.removeprefix(" ") for each in lines]
+    assert drawn(view, 80) == [line.removeprefix(" ") for line in lines]
 
 
 def test_what_waits_for_its_turn_is_counted_if_it_is_many() -> None:
@@ -218,10 +218,10 @@ def test_what_waits_for_its_turn_is_counted_if_it_is_many() -> None:
 
 def test_a_terminal_shows_what_is_left_of_the_run_and_keeps_none_of_it() -> None:
     clock, out = SteppedClock(), StringIO()
-    asked: list[RunState] = []
+    run_states: list[RunState] = []
 
     def foresee(state: RunState) -> Outlook:
-        asked.append(state)
+        run_states.append(state)
         return Outlook(SpokeCounts(0, 1, 0, 2), (1, 2), 60.0, 90.0)
 
     with Progress(Console(file=out, width=80, force_terminal=True), clock, 3, foresee) as progress:
@@ -230,12 +230,12 @@ def test_a_terminal_shows_what_is_left_of_the_run_and_keeps_none_of_it() -> None
         progress._live.refresh()
     assert "batch 1 of 2; spokes: 0 moved, 1 prepared, 0 failed of 2" in out.getvalue()
     assert "all moved in about 1 min, done in 1 min 30 s" in out.getvalue()
-    assert asked[-1].ended == {
+    assert run_states[-1].ended == {
         "vnet1/1": State.DONE,
         "vnet11/1": State.FAILED,
         "vnet11/2": State.SKIPPED,
     }
-    assert asked[-1].in_flight == {}
+    assert run_states[-1].in_flight == {}
 
 
 @pytest.mark.parametrize("terminal", [True, False])

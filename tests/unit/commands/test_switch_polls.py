@@ -24,14 +24,16 @@ ALL = (HURRIED, WRITES, BREAKS, QUEUED, TABLES, PATIENT)
 
 
 @pytest.mark.parametrize("each", ALL)
-def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(each: PollSchedule) -> None:
+def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(
+    poll_schedule: PollSchedule,
+) -> None:
     at_s, pauses = 0.0, []
     while at_s < 300.0:
-        pauses.append(each.before_s(at_s))
+        pauses.append(poll_schedule.before_s(at_s))
         at_s += pauses[-1]
-    assert pauses[0] == each.first_s
+    assert pauses[0] == poll_schedule.first_s
     assert pauses[1:] == sorted(pauses[1:])
-    assert pauses[1] >= each.pause_s
+    assert pauses[1] >= poll_schedule.pause_s
     assert pauses[-1] <= MOST_S
 
 
@@ -59,5 +61,5 @@ def test_a_write_is_polled_as_closely_as_something_waits_for_it(
     site = sites.site()
     state = sites.on(Path.EXPRESSROUTE, site)
     steps = plan(site, sites.observed(site, state), Path.IPSEC).steps
-    step = next(each for each in steps if each.kind is kind)
+    step = next(switch_step for switch_step in steps if switch_step.kind is kind)
     assert cadence(step, spokes) == expected

@@ -41,7 +41,7 @@ def levels(count: int, form: str, first: str) -> bytes:
     lines = [f"a0: &a0 {first}"]
     for level in range(1, count):
         nine = [f"*a{level - 1}"] * 9
-        pairs = ", ".join(f"k{number}: {each}" for number, each in enumerate(nine))
+        pairs = ", ".join(f"k{number}: {name}" for number, name in enumerate(nine))
         inner = form.format(list=", ".join(nine), pairs=pairs)
         lines.append(f"a{level}: &a{level} {inner}")
     return "\n".join(lines).encode()
@@ -142,10 +142,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_no_site_is_an_error_of_the_site_file(tmp_path: Path, name: str) -> None:
-    content, said = HOSTILE[name]
+    content, message = HOSTILE[name]
     file = tmp_path / "site.yaml"
     file.write_bytes(content)
-    assert said in error_of(file)
+    assert message in error_of(file)
 
 
 def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_a_name_that_azure_does_not_allow_is_reported_with_its_line(
     if key == "resource_group" and wrong == "-a":
         load(file, {})
         return
-    told = error_of(file)
-    assert f"site.yaml:{number}: {key}" in told or "printable text" in told
+    message = error_of(file)
+    assert f"site.yaml:{number}: {key}" in message or "printable text" in message
 
 
 @pytest.mark.parametrize(

@@ -163,11 +163,11 @@ def test_a_missing_key_is_told_with_the_line_of_what_it_belongs_to(tmp_path: Fil
     ],
 )
 def test_a_wrong_value_is_told_with_what_was_expected(
-    tmp_path: FilePath, old: str, new: str, said: str
+    tmp_path: FilePath, old: str, new: str, message: str
 ) -> None:
     file = edited(tmp_path, (old, new))
     said_all = complaints(file)
-    assert any(said in line for line in said_all), said_all
+    assert any(message in line for line in said_all), said_all
     number = line_of(file, new.split("\n")[0])
     assert any(line.startswith(f"{number}: ") for line in said_all)
 
@@ -224,8 +224,8 @@ def test_a_file_without_keys_is_refused(tmp_path: FilePath, text: str) -> None:
 
 
 def test_an_alias_of_itself_is_refused(tmp_path: FilePath) -> None:
-    said = complaints(edited(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "a: &a [*a]")))
-    assert any("an alias of itself" in line for line in said)
+    lines = complaints(edited(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "a: &a [*a]")))
+    assert any("an alias of itself" in line for line in lines)
 
 
 def test_flags_can_be_written_once_and_referred_to(tmp_path: FilePath) -> None:
@@ -378,10 +378,10 @@ CROSS = [
 
 @pytest.mark.parametrize(("old", "new", "said"), CROSS)
 def test_a_site_that_cannot_work_is_refused_with_the_reason(
-    tmp_path: FilePath, old: str, new: str, said: str
+    tmp_path: FilePath, old: str, new: str, message: str
 ) -> None:
     said_all = complaints(edited(tmp_path, (old, new)))
-    assert any(said in line for line in said_all), said_all
+    assert any(message in line for line in said_all), said_all
     assert all(line.split(":")[0].isdigit() for line in said_all)
 
 
@@ -404,11 +404,11 @@ VAULT = "https://kv.vault.azure.net"
     ],
 )
 def test_a_wrong_place_of_the_shared_key_is_told_without_repeating_it(
-    tmp_path: FilePath, keys: str, said: str
+    tmp_path: FilePath, keys: str, message: str
 ) -> None:
     file = edited(tmp_path, ("topology:\n", f"topology:\n  shared_keys: {keys}\n"))
     [line] = complaints(file)
-    assert said in line
+    assert message in line
     assert line.startswith(f"{line_of(file, '  shared_keys: ' + keys[:4])}: topology.shared_keys")
     assert HIDDEN not in line
 
@@ -450,11 +450,11 @@ TOPOLOGY = read_template()[read_template().index('# What "provision" makes') :]
     ],
 )
 def test_a_wrong_drill_is_told_as_the_one_that_was_meant(
-    tmp_path: FilePath, drill: str, told: str
+    tmp_path: FilePath, drill: str, text: str
 ) -> None:
     file = edited(tmp_path, (DRILL, f"drill: {drill}\n"), (TOPOLOGY, ""))
-    said = complaints(file)
-    assert any(told in line for line in said), said
+    lines = complaints(file)
+    assert any(text in line for line in lines), lines
 
 
 def test_the_two_drills_are_told_apart_by_their_keys(tmp_path: FilePath) -> None:
@@ -467,8 +467,8 @@ def test_a_site_failover_test_of_a_gateway_that_provision_makes_is_refused(
     tmp_path: FilePath,
 ) -> None:
     file = edited(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"))
-    (said,) = complaints(file)
-    assert "provision makes a VPN gateway of the primary" in said
+    (message,) = complaints(file)
+    assert "provision makes a VPN gateway of the primary" in message
 
 
 def full_id(name: str, kind: str = "virtualNetworks") -> str:
@@ -508,8 +508,8 @@ def test_two_spokes_of_one_name_are_refused_until_one_is_renamed(tmp_path: FileP
     primary_to_spoke: {{name: ps2, on_expressroute: {LENDS}, on_ipsec: {{}}}}
     backup_to_spoke: {{name: bs2, on_expressroute: absent, on_ipsec: {LENDS}}}
 """
-    (told,) = complaints(write(tmp_path, BY_ID + twin))
-    assert "spokes[1].name: expected a name that no other spoke has, found 's'" in told
+    (text,) = complaints(write(tmp_path, BY_ID + twin))
+    assert "spokes[1].name: expected a name that no other spoke has, found 's'" in text
     site = load(write(tmp_path, BY_ID + twin + "    name: elsewhere/s\n"), {})
     assert [spoke.name for spoke in site.spokes] == ["s", "elsewhere/s"]
 
@@ -575,10 +575,10 @@ def test_the_kinds_of_probes_are_told_apart_by_their_keys(
     ],
 )
 def test_a_wrong_probe_is_told_as_the_kind_that_was_meant(
-    tmp_path: FilePath, probe: str, said: str
+    tmp_path: FilePath, probe: str, message: str
 ) -> None:
     said_all = complaints(of_probe(tmp_path, probe))
-    assert any(said in line for line in said_all), said_all
+    assert any(message in line for line in said_all), said_all
     assert len(said_all) <= 2
 
 
@@ -602,10 +602,10 @@ JUNK: tuple[object, ...] = (
 def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The keys and positions that lead to every value below one."""
     rows = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, each in rows:
+    for key, item in rows:
         yield (*above, key)
-        if isinstance(each, dict | list):
-            yield from places(each, (*above, key))
+        if isinstance(item, dict | list):
+            yield from places(item, (*above, key))
 
 
 VALUES = yaml.safe_load(read_template())
@@ -652,11 +652,11 @@ def test_a_wrong_value_anywhere_is_reported_once_and_with_a_line(
     ],
 )
 def test_what_is_wrong_within_a_choice_is_reported_once(
-    tmp_path: FilePath, old: str, new: str, place: str, said: str
+    tmp_path: FilePath, old: str, new: str, place: str, message: str
 ) -> None:
     file = edited(tmp_path, (old, new))
     [line] = complaints(file)
-    assert line.endswith(f": {place}: {said}")
+    assert line.endswith(f": {place}: {message}")
 
 
 TENANT = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -665,7 +665,7 @@ TENANTS = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(
 
 def tenants(tmp_path: FilePath, *lines: str) -> FilePath:
     return write(
-        tmp_path, "\n".join((read_template(), "tenants:", *(f"  {each}" for each in lines), ""))
+        tmp_path, "\n".join((read_template(), "tenants:", *(f"  {line}" for line in lines), ""))
     )
 
 
@@ -699,16 +699,16 @@ def test_further_tenants_are_named_with_their_credentials(tmp_path: FilePath) ->
             f"expected each tenant once, found '{TENANT.upper()}'",
         ),
         (
-            [f"{each}: default" for each in TENANTS],
+            [f"{name}: default" for name in TENANTS],
             "tenants: expected at most 3 tenants, found 4; Azure takes no more auxiliary tokens",
         ),
     ],
 )
-def test_wrong_tenants_are_told(tmp_path: FilePath, lines: list[str], said: str) -> None:
+def test_wrong_tenants_are_told(tmp_path: FilePath, lines: list[str], message: str) -> None:
     file = tenants(tmp_path, *lines)
-    found = complaints(file)
-    assert any(said in line for line in found), found
-    assert all(line_of(file, "tenants:") <= int(line.partition(":")[0]) for line in found)
+    rows = complaints(file)
+    assert any(message in line for line in rows), rows
+    assert all(line_of(file, "tenants:") <= int(line.partition(":")[0]) for line in rows)
 
 
 @pytest.mark.parametrize("value", ["[a]", "default", "12"])

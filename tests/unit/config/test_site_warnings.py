@@ -42,6 +42,6 @@ def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
     ],
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
 )
-def test_what_is_left_to_chance_is_named_with_its_consequence(left: Site, told: str) -> None:
-    (warning,) = warnings(left)
-    assert warning.startswith(told)
+def test_what_is_left_to_chance_is_named_with_its_consequence(remaining: Site, text: str) -> None:
+    (warning,) = warnings(remaining)
+    assert warning.startswith(text)

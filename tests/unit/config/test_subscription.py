@@ -30,8 +30,8 @@ def by_ids() -> Site:
 
     plain = unnamed()
     spokes = tuple(
-        replace(each, virtual_network=full("virtualNetworks", each.virtual_network))
-        for each in plain.spokes
+        replace(spoke, virtual_network=full("virtualNetworks", spoke.virtual_network))
+        for spoke in plain.spokes
     )
     hubs = [
         Hub(full("virtualNetworks", net), full("virtualNetworkGateways", gateway))
@@ -57,10 +57,10 @@ def test_the_site_file_wins_then_the_variable_then_az(tmp_path: Path) -> None:
     named = replace(unnamed(), subscription=FILE)
     assert choose(named, "f", az | variable) == Subscription(FILE, "site file")
     assert choose(unnamed(), "f", az | variable) == Subscription(VARIABLE, "AZURE_SUBSCRIPTION_ID")
-    found = choose(unnamed(), "f", az)
-    assert found.to_data() == {"id": AZ, "from": "az"}
-    assert found.may_change
-    assert "the default of az" in found.told
+    subscription = choose(unnamed(), "f", az)
+    assert subscription.to_data() == {"id": AZ, "from": "az"}
+    assert subscription.may_change
+    assert "the default of az" in subscription.told
 
 
 def test_az_is_looked_for_at_home(tmp_path: Path) -> None:
@@ -98,10 +98,10 @@ def test_without_any_all_three_ways_are_told(
         profile(tmp_path, *rows)
     with pytest.raises(UsageFailure, match=why) as caught:
         choose(unnamed(), "the-file.yaml", environment)
-    told = f"{caught.value.message} {caught.value.hint}"
-    assert "the-file.yaml" in told
+    text = f"{caught.value.message} {caught.value.hint}"
+    assert "the-file.yaml" in text
     for way in ("subscription:", "AZURE_SUBSCRIPTION_ID", "az login"):
-        assert way in told
+        assert way in text
 
 
 def test_a_profile_of_another_cloud_serves_a_site_of_that_cloud(tmp_path: Path) -> None:

@@ -41,12 +41,12 @@ def switch(
 
 
 def undone(*records: list[dict[str, Any]]) -> tuple[str, ...]:
-    return spokes_to_undo(collect_runs(each for some in records for each in some), SITE)
+    return spokes_to_undo(collect_runs(row for some in records for row in some), SITE)
 
 
 def still_owed(*records: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
-    found = every_owed(collect_runs(each for some in records for each in some))
-    return {each.run: each.spokes for each in found}
+    oweds = every_owed(collect_runs(row for some in records for row in some))
+    return {owed.run: owed.spokes for owed in oweds}
 
 
 def test_a_run_of_a_part_is_typed_with_its_spokes() -> None:
@@ -115,6 +115,6 @@ def test_a_spoke_is_owed_until_a_run_has_put_it_on_a_path(later: list[dict[str, 
 
 def test_what_is_owed_names_the_command_that_completes_it() -> None:
     lost = switch("a", "ipsec", "vnet1", ended=None, places={"vnet1": "moving"})
-    found = find_owed(collect_runs(lost))
-    assert found is not None
-    assert found.to_continue == "erfailover switch --to ipsec --spoke vnet1"
+    owed = find_owed(collect_runs(lost))
+    assert owed is not None
+    assert owed.to_continue == "erfailover switch --to ipsec --spoke vnet1"

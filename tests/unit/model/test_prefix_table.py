@@ -29,17 +29,19 @@ def some_prefixes(chance: random.Random, count: int) -> list[IPv4Network]:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_table_agrees_with_a_search_through_all_prefixes(seed: int) -> None:
     chance = random.Random(seed)
-    known = some_prefixes(chance, chance.choice([0, 1, 5, 200]))
-    table = build_table(known)
-    for asked in [*some_prefixes(chance, 100), *known]:
-        covering = {each for each in known if asked.subnet_of(each)}
-        assert list(table.iter_covering(asked)) == sorted(
-            covering, key=lambda each: each.prefixlen, reverse=True
+    prefixes = some_prefixes(chance, chance.choice([0, 1, 5, 200]))
+    table = build_table(prefixes)
+    for some_prefix in [*some_prefixes(chance, 100), *prefixes]:
+        covering = {prefix for prefix in prefixes if some_prefix.subnet_of(prefix)}
+        assert list(table.iter_covering(some_prefix)) == sorted(
+            covering, key=lambda item: item.prefixlen, reverse=True
         )
-        assert table.has_covering(asked) is bool(covering)
-        assert set(table.iter_within(asked)) == {each for each in known if each.subnet_of(asked)}
-        near = list(table.iter_overlapping(asked))
-        assert set(near) == {each for each in known if each.overlaps(asked)}
+        assert table.has_covering(some_prefix) is bool(covering)
+        assert set(table.iter_within(some_prefix)) == {
+            prefix for prefix in prefixes if prefix.subnet_of(some_prefix)
+        }
+        near = list(table.iter_overlapping(some_prefix))
+        assert set(near) == {prefix for prefix in prefixes if prefix.overlaps(some_prefix)}
         assert len(near) == len(set(near))
 
 
@@ -75,15 +77,15 @@ def test_a_covering_prefix_costs_at_most_one_look_up_for_each_length() -> None:
             return super().__contains__(key)
 
     chance = random.Random(1)
-    known = [
+    prefixes = [
         IPv4Network((chance.getrandbits(32), chance.randint(8, 28)), strict=False)
         for _ in range(4000)
     ]
-    table = build_table(known)
+    table = build_table(prefixes)
     table._by_length = {length: Counted(values) for length, values in table._by_length.items()}
-    for each in known:
-        assert table.has_covering(each)
-    assert Counted.asked <= 33 * len(known)
+    for prefix in prefixes:
+        assert table.has_covering(prefix)
+    assert Counted.asked <= 33 * len(prefixes)
 
 
 def test_of_many_prefixes_the_first_are_named_and_the_others_counted() -> None:

@@ -20,8 +20,8 @@ def test_a_part_has_the_chosen_spokes_in_the_order_of_the_site_and_knows_the_oth
     assert part.chosen == ("vnet1", "vnet8")
     assert [spoke.name for spoke in part.others] == ["vnet7"]
     assert part.list_network_names() == ("vnet2", "vnet3", "vnet1", "vnet8")
-    for kept in ("site", "primary", "backup", "remote_prefixes", "timing", "subscription"):
-        assert getattr(part, kept) == getattr(WHOLE, kept)
+    for text in ("site", "primary", "backup", "remote_prefixes", "timing", "subscription"):
+        assert getattr(part, text) == getattr(WHOLE, text)
 
 
 def test_all_spokes_are_the_whole_site() -> None:

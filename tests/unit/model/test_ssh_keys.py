@@ -40,12 +40,12 @@ def test_azure_takes_ed25519_and_rsa_from_2048_bits_on(key: str) -> None:
         (f"{ED25519}\n{ED25519}", "2 lines"),
     ],
 )
-def test_any_other_key_is_told_without_showing_it(key: str, found: str) -> None:
+def test_any_other_key_is_told_without_showing_it(key: str, actual: str) -> None:
     assert is_key(key)
-    told = find_fault(key)
-    assert told is not None
-    assert found in told.found
-    assert not any(len(word) > 20 and word in f"{told}" for word in key.split())
+    fault = find_fault(key)
+    assert fault is not None
+    assert actual in fault.found
+    assert not any(len(word) > 20 and word in f"{fault}" for word in key.split())
 
 
 @pytest.mark.parametrize("path", ["~/.ssh/id_ed25519.pub", "ssh-keys/me.pub", "/a b/key", "key"])
@@ -94,13 +94,18 @@ def test_a_file_that_is_not_there_keeps_nobody_from_switching(tmp_path: Path) ->
     ],
 )
 def test_a_file_without_such_a_key_is_told_with_the_machine(
-    tmp_path: Path, content: bytes | None, found: str
+    tmp_path: Path, content: bytes | None, actual: str
 ) -> None:
     if content is not None:
         (tmp_path / "me.pub").write_bytes(content)
     site, file = site_with(tmp_path, "me.pub")
-    with pytest.raises(UsageFailure, match=r"topology\.machines\.vm2\.ssh_public_key") as told:
+    with pytest.raises(
+        UsageFailure, match=r"topology\.machines\.vm2\.ssh_public_key"
+    ) as exception_info:
         read_ssh_keys(site, file)
-    assert found in told.value.message
-    assert told.value.hint
-    assert base64.b64encode(b"hidden").decode() not in f"{told.value.message}{told.value.hint}"
+    assert actual in exception_info.value.message
+    assert exception_info.value.hint
+    assert (
+        base64.b64encode(b"hidden").decode()
+        not in f"{exception_info.value.message}{exception_info.value.hint}"
+    )

@@ -47,15 +47,19 @@ def world(
     names: str = "{near}-to-{far}",
 ) -> DiscoveredSite:
     """Two hubs and spokes by id, with their peerings to the primary and the backup hub."""
-    peerings: dict[str, list[Peering]] = {PRIMARY: [], BACKUP: [], **{each: [] for each in spokes}}
+    peerings: dict[str, list[Peering]] = {
+        PRIMARY: [],
+        BACKUP: [],
+        **{spoke: [] for spoke in spokes},
+    }
 
     def put(owner: str, remote: str, flags: Flags | None) -> None:
         if flags is None:
             return
-        near, far = (each.rsplit("/", 1)[-1] for each in (owner, remote))
+        near, far = (text.rsplit("/", 1)[-1] for text in (owner, remote))
         name = names.format(near=near, far=far)
-        taken = {each.name for each in peerings[owner]}
-        name = name if name not in taken else f"{name}-b"
+        items = {peering.name for peering in peerings[owner]}
+        name = name if name not in items else f"{name}-b"
         id_ = f"{owner}/virtualNetworkPeerings/{name}"
         peerings[owner].append(
             Peering(id_, name, owner, remote, "Connected", "FullyInSync", "Succeeded", flags)
@@ -102,18 +106,18 @@ FAILED_OVER: tuple[Sides, Sides] = ((OPEN, OPEN), (SPOKE_USES, HUB_LENDS))
 SPOKE = network_id("erp")
 
 
-def loaded(found: DiscoveredSite, adoption: Adoption, folder: FilePath) -> None:
+def loaded(discovered: DiscoveredSite, adoption: Adoption, folder: FilePath) -> None:
     """The file says just what was decided."""
     file = folder / "erfailover.yaml"
-    file.write_text(render_site_file(found, adoption), encoding="utf-8")
+    file.write_text(render_site_file(discovered, adoption), encoding="utf-8")
     assert load(file, {}) == adoption.site
 
 
 def test_a_spoke_in_normal_times_keeps_its_flags_and_gets_the_others_derived(
     tmp_path: FilePath,
 ) -> None:
-    found = world({SPOKE: NORMAL})
-    adoption = adopt(found, AdoptionOptions())
+    discovered = world({SPOKE: NORMAL})
+    adoption = adopt(discovered, AdoptionOptions())
     (spoke,) = adoption.site.spokes
     assert spoke.spoke_to_primary.on_expressroute == SPOKE_USES
     assert spoke.spoke_to_primary.on_ipsec == Flags(allow_forwarded_traffic="keep")
@@ -127,12 +131,12 @@ def test_a_spoke_in_normal_times_keeps_its_flags_and_gets_the_others_derived(
         "absent",
         HUB_LENDS,
     )
-    loaded(found, adoption, tmp_path)
+    loaded(discovered, adoption, tmp_path)
 
 
 def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath) -> None:
-    found = world({SPOKE: FAILED_OVER})
-    adoption = adopt(found, AdoptionOptions())
+    discovered = world({SPOKE: FAILED_OVER})
+    adoption = adopt(discovered, AdoptionOptions())
     (spoke,) = adoption.site.spokes
     assert spoke.spoke_to_primary.on_ipsec == spoke.primary_to_spoke.on_ipsec == OPEN
     assert spoke.spoke_to_backup.on_ipsec == SPOKE_USES
@@ -140,9 +144,9 @@ def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath
     assert spoke.spoke_to_primary.on_expressroute == SPOKE_USES
     assert spoke.primary_to_spoke.on_expressroute == HUB_LENDS
     assert spoke.spoke_to_backup.on_expressroute == replace(SPOKE_USES, use_remote_gateways=False)
-    told = "on IPsec now, their flags on ExpressRoute are derived: erp"
-    assert adoption.remarks == (told,)
-    loaded(found, adoption, tmp_path)
+    text = "on IPsec now, their flags on ExpressRoute are derived: erp"
+    assert adoption.remarks == (text,)
+    loaded(discovered, adoption, tmp_path)
 
 
 @pytest.mark.parametrize("out", [None, OPEN, Flags(allow_forwarded_traffic=True)])
@@ -150,8 +154,8 @@ def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath
 def test_whatever_standby_peerings_there_are_the_file_is_a_site(
     out: Flags | None, into: Flags | None, tmp_path: FilePath
 ) -> None:
-    found = world({SPOKE: ((SPOKE_USES, HUB_LENDS), (out, into))})
-    adoption = adopt(found, AdoptionOptions())
+    discovered = world({SPOKE: ((SPOKE_USES, HUB_LENDS), (out, into))})
+    adoption = adopt(discovered, AdoptionOptions())
     (spoke,) = adoption.site.spokes
     for there, written in ((out, spoke.spoke_to_backup), (into, spoke.backup_to_spoke)):
         if there is not None:
@@ -162,7 +166,7 @@ def test_whatever_standby_peerings_there_are_the_file_is_a_site(
             assert written.on_expressroute == Flags(allow_forwarded_traffic=True)
     half = "of its peerings with hub-b only" in " ".join(adoption.remarks)
     assert half is ((out is None) != (into is None))
-    loaded(found, adoption, tmp_path)
+    loaded(discovered, adoption, tmp_path)
 
 
 LEFT_OUT = [
@@ -175,11 +179,11 @@ LEFT_OUT = [
 
 @pytest.mark.parametrize(("sides", "told"), LEFT_OUT)
 def test_what_is_no_spoke_is_left_out_with_the_reason(
-    sides: tuple[Sides, Sides], told: str
+    sides: tuple[Sides, Sides], text: str
 ) -> None:
     adoption = adopt(world({SPOKE: sides, network_id("web"): NORMAL}), AdoptionOptions())
-    assert [each.name for each in adoption.site.spokes] == ["web"]
-    assert adoption.remarks[0].startswith(told)
+    assert [spoke.name for spoke in adoption.site.spokes] == ["web"]
+    assert adoption.remarks[0].startswith(text)
     with pytest.raises(UsageFailure, match="no VNet peered with hub-p uses its gateway"):
         adopt(world({SPOKE: sides}), AdoptionOptions())
 
@@ -192,18 +196,19 @@ def test_what_is_no_spoke_is_left_out_with_the_reason(
     ],
 )
 def test_a_vnet_that_uses_the_gateway_of_a_third_hub_is_left_out_with_its_name(
-    name: str, hub: str, told: str
+    name: str, hub: str, text: str
 ) -> None:
-    found = world({SPOKE: ((OPEN, OPEN), NONE), network_id("web"): NORMAL})
-    erp = found.observed.networks[SPOKE.lower()]
+    discovered = world({SPOKE: ((OPEN, OPEN), NONE), network_id("web"): NORMAL})
+    erp = discovered.observed.networks[SPOKE.lower()]
     id_ = f"{SPOKE}/virtualNetworkPeerings/{name}"
     state = "Connected", "FullyInSync", "Succeeded"
     third = Peering(id_, name, SPOKE, network_id(hub), *state, SPOKE_USES)
-    networks = {**found.observed.networks, SPOKE.lower(): replace(erp, peerings=(third,))}
+    networks = {**discovered.observed.networks, SPOKE.lower(): replace(erp, peerings=(third,))}
     adoption = adopt(
-        replace(found, observed=replace(found.observed, networks=networks)), AdoptionOptions()
+        replace(discovered, observed=replace(discovered.observed, networks=networks)),
+        AdoptionOptions(),
     )
-    assert adoption.remarks == (f"erp uses the gateway of {told}, and Azure allows one: left out",)
+    assert adoption.remarks == (f"erp uses the gateway of {text}, and Azure allows one: left out",)
 
 
 def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) -> None:
@@ -221,11 +226,11 @@ def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) 
         f"{OTHER}/a/erp",
         "data",
     ]
-    found = world(dict.fromkeys(ids, NORMAL))
-    adoption = adopt(found, AdoptionOptions())
-    names = [each.backup_to_spoke.name.lower() for each in adoption.site.spokes]
+    discovered = world(dict.fromkeys(ids, NORMAL))
+    adoption = adopt(discovered, AdoptionOptions())
+    names = [spoke.backup_to_spoke.name.lower() for spoke in adoption.site.spokes]
     assert len(set(names)) == len(ids)
-    loaded(found, adoption, tmp_path)
+    loaded(discovered, adoption, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +247,8 @@ def test_a_new_peering_is_named_as_the_others_are(names: str, outward: str, inwa
 
 
 def test_a_proposed_name_is_no_longer_than_azure_allows() -> None:
-    found = world({network_id("s" * 64): NORMAL}, names="{near}-to-the-other-side-{far}")
-    (spoke,) = adopt(found, AdoptionOptions()).site.spokes
+    discovered = world({network_id("s" * 64): NORMAL}, names="{near}-to-the-other-side-{far}")
+    (spoke,) = adopt(discovered, AdoptionOptions()).site.spokes
     assert max(len(spoke.spoke_to_backup.name), len(spoke.backup_to_spoke.name)) <= 80
 
 
@@ -282,59 +287,63 @@ def test_the_remote_prefixes_are_what_the_primary_learns_from_beyond_azure(
     primary: tuple[str, ...], backup: tuple[str, ...], notes: dict[str, str], tmp_path: FilePath
 ) -> None:
     """``!`` before a note: left out of the site, and said."""
-    found = world({SPOKE: NORMAL}, primary, backup)
-    adoption = adopt(found, AdoptionOptions())
-    seen = {str(each.network): each for each in adoption.prefixes}
+    discovered = world({SPOKE: NORMAL}, primary, backup)
+    adoption = adopt(discovered, AdoptionOptions())
+    prefixes = {str(item.network): item for item in adoption.prefixes}
     for prefix, note in notes.items():
-        assert note.removeprefix("!") in seen[prefix].note
-        assert seen[prefix].active is not note.startswith("!")
-        told = any(each.startswith(f"{prefix}: ") for each in adoption.remarks)
-        assert told is note.startswith("!")
-    assert seen.keys() <= notes.keys() | {"10.5.0.0/16"}
-    loaded(found, adoption, tmp_path)
+        assert note.removeprefix("!") in prefixes[prefix].note
+        assert prefixes[prefix].active is not note.startswith("!")
+        is_reported = any(remark.startswith(f"{prefix}: ") for remark in adoption.remarks)
+        assert is_reported is note.startswith("!")
+    assert prefixes.keys() <= notes.keys() | {"10.5.0.0/16"}
+    loaded(discovered, adoption, tmp_path)
 
 
 def test_without_routes_of_a_connected_peer_the_prefixes_are_unknown() -> None:
-    found = world({SPOKE: NORMAL})
+    discovered = world({SPOKE: NORMAL})
     dead = replace(
-        found.observed.gateways[Role.PRIMARY], peers=Reading((peer(state="Connecting"),))
+        discovered.observed.gateways[Role.PRIMARY], peers=Reading((peer(state="Connecting"),))
     )
-    gateways = {**found.observed.gateways, Role.PRIMARY: dead}
-    found = replace(found, observed=replace(found.observed, gateways=gateways))
+    gateways = {**discovered.observed.gateways, Role.PRIMARY: dead}
+    discovered = replace(discovered, observed=replace(discovered.observed, gateways=gateways))
     with pytest.raises(UnknownReading, match=r"10\.4\.0\.254 Connecting") as caught:
-        adopt(found, AdoptionOptions())
+        adopt(discovered, AdoptionOptions())
     assert "The backup has learned: 10.5.0.0/16" in str(caught.value.hint)
-    given = (IPv4Network("10.9.0.0/16"),)
-    adoption = adopt(found, AdoptionOptions(remote_prefixes=given))
-    assert adoption.site.remote_prefixes == given
+    prefixes = (IPv4Network("10.9.0.0/16"),)
+    adoption = adopt(discovered, AdoptionOptions(remote_prefixes=prefixes))
+    assert adoption.site.remote_prefixes == prefixes
 
 
 @pytest.mark.parametrize("lends", [True, False])
 def test_a_vnet_that_was_not_read_matters_where_a_hub_lends_it_a_gateway(lends: bool) -> None:
     sides: tuple[Sides, Sides] = ((SPOKE_USES, HUB_LENDS if lends else OPEN), NONE)
-    found = world({SPOKE: NORMAL, network_id("x"): sides}, unknown={network_id("x"): "forbidden"})
+    discovered = world(
+        {SPOKE: NORMAL, network_id("x"): sides}, unknown={network_id("x"): "forbidden"}
+    )
     if lends:
         with pytest.raises(UnknownReading, match="x: forbidden"):
-            adopt(found, AdoptionOptions())
-        assert len(adopt(found, AdoptionOptions(spokes=("erp",))).site.spokes) == 1
+            adopt(discovered, AdoptionOptions())
+        assert len(adopt(discovered, AdoptionOptions(spokes=("erp",))).site.spokes) == 1
     else:
-        assert adopt(found, AdoptionOptions()).remarks == ("x, peered with hub-p: forbidden",)
+        assert adopt(discovered, AdoptionOptions()).remarks == ("x, peered with hub-p: forbidden",)
 
 
 def test_hubs_that_are_exchanged_are_asked_about() -> None:
-    found = world({SPOKE: NORMAL})
-    assert adopt(found, AdoptionOptions()).remarks == ()
+    discovered = world({SPOKE: NORMAL})
+    assert adopt(discovered, AdoptionOptions()).remarks == ()
     primary, backup = (
         replace(hub, kind=kind)
-        for hub, kind in ((found.primary, "Vpn"), (found.backup, "ExpressRoute"))
+        for hub, kind in ((discovered.primary, "Vpn"), (discovered.backup, "ExpressRoute"))
     )
-    (told,) = adopt(replace(found, primary=primary, backup=backup), AdoptionOptions()).remarks
-    assert "are the two hubs exchanged?" in told
+    (text,) = adopt(replace(discovered, primary=primary, backup=backup), AdoptionOptions()).remarks
+    assert "are the two hubs exchanged?" in text
 
 
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:
-    found = world({network_id("on"): NORMAL, network_id("1e3"): NORMAL})
-    loaded(found, adopt(found, AdoptionOptions(name="123", cloud="usgovernment")), tmp_path)
+    discovered = world({network_id("on"): NORMAL, network_id("1e3"): NORMAL})
+    loaded(
+        discovered, adopt(discovered, AdoptionOptions(name="123", cloud="usgovernment")), tmp_path
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from erfailover.planning.doctor.environment import check_api_versions
 from tests.support.doctor_facts import FAILS, HOLDS, OFFERED, SITE, UNKNOWN, facts, versions
 
 
-def said(found: ApiVersions, site: Site = SITE) -> tuple[ConditionStatus, str]:
-    (line,) = check_api_versions(site, facts(api_versions=Reading(found)))
+def said(api_versions: ApiVersions, site: Site = SITE) -> tuple[ConditionStatus, str]:
+    (line,) = check_api_versions(site, facts(api_versions=Reading(api_versions)))
     return line.verdict, f"{line.seen} -> {line.remedy}"
 
 
@@ -57,9 +57,12 @@ def test_a_child_that_is_not_listed_is_as_its_parent() -> None:
         "network": "2026-03-01"
     }
     del offers["virtualnetworkgateways"]
-    found = replace(whole, offers={"network": (offers,)})
-    assert found.choose_versions() == {}
-    assert found.find_problem("network") == "Microsoft.Network/virtualNetworkGateways is not listed"
+    api_versions = replace(whole, offers={"network": (offers,)})
+    assert api_versions.choose_versions() == {}
+    assert (
+        api_versions.find_problem("network")
+        == "Microsoft.Network/virtualNetworkGateways is not listed"
+    )
 
 
 def test_what_is_pinned_and_offered_is_sound() -> None:
@@ -115,5 +118,5 @@ def test_the_site_file_says_the_versions_and_the_cloud() -> None:
 
 
 def test_tested_versions_are_in_order() -> None:
-    for known in TESTED.values():
-        assert list(known) == sorted(known)
+    for names in TESTED.values():
+        assert list(names) == sorted(names)

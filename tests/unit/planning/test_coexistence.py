@@ -29,29 +29,31 @@ def gateway(name: str, *prefixes: str, asn: int = 65020, unread: bool = False) -
     """A gateway with one connected peer that has learned some prefixes, and originates vnet1."""
     peer = replace(sites.peer("10.9.9.9"), asn=asn)
     own = sites.route("10.1.0.0/16", "Network", "10.2.0.254")
-    routes = [sites.route(each, source="10.9.9.9") for each in prefixes]
-    found = replace(sites.gateway(Role.PRIMARY, own, *routes, peers=(peer,)), name=name)
+    routes = [sites.route(prefix, source="10.9.9.9") for prefix in prefixes]
+    result = replace(sites.gateway(Role.PRIMARY, own, *routes, peers=(peer,)), name=name)
     if asn == 12076:
-        found = replace(found, type=EXPRESSROUTE)
-    return replace(found, learned_routes=Reading(None, "timed out")) if unread else found
+        result = replace(result, type=EXPRESSROUTE)
+    return replace(result, learned_routes=Reading(None, "timed out")) if unread else result
 
 
 def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
-    seen = {each: gateway(each) for each in ("a", "b")}
+    gateways = {name: gateway(name) for name in ("a", "b")}
     for verdicts in product(ConditionStatus, repeat=2):
-        told = dict(zip(seen, verdicts, strict=True))
+        statuses = dict(zip(gateways, verdicts, strict=True))
 
-        def condition(of: Gateway | None, told: dict[str, ConditionStatus] = told) -> Condition:
+        def condition(
+            of: Gateway | None, by_name: dict[str, ConditionStatus] = statuses
+        ) -> Condition:
             assert of is not None
-            return Condition("condition", told[of.name], of.name)
+            return Condition("condition", by_name[of.name], of.name)
 
-        claim = check_any(tuple(seen.values()), condition)
+        checked = check_any(tuple(gateways.values()), condition)
         expected = HOLDS if HOLDS in verdicts else UNKNOWN if UNKNOWN in verdicts else FAILS
-        assert claim.status is expected
+        assert checked.status is expected
         if expected is HOLDS:
-            assert told[claim.message] is HOLDS
+            assert statuses[checked.message] is HOLDS
         else:
-            assert claim.message == "a; b"
+            assert checked.message == "a; b"
 
 
 @pytest.mark.parametrize(
@@ -65,30 +67,32 @@ def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
     ],
 )
 def test_a_hub_has_learned_what_its_gateways_have_between_them(
-    first: tuple[str, ...], second: tuple[str, ...], verdict: ConditionStatus, seen: str
+    first: tuple[str, ...], second: tuple[str, ...], verdict: ConditionStatus, message: str
 ) -> None:
-    both = gateway("er", *first, asn=12076), gateway("vpn", *second)
-    claim = check_hub_learned(both, Role.PRIMARY, (ONE, TWO))
-    assert claim.status is verdict
-    assert claim.message.startswith(seen)
+    gateways = gateway("er", *first, asn=12076), gateway("vpn", *second)
+    condition = check_hub_learned(gateways, Role.PRIMARY, (ONE, TWO))
+    assert condition.status is verdict
+    assert condition.message.startswith(message)
 
 
 def test_a_second_gateway_that_cannot_be_read_may_have_taken_over() -> None:
-    both = gateway("er", "10.5.0.0/16", asn=12076), gateway("vpn", unread=True)
-    assert check_hub_learned(both, Role.PRIMARY, (ONE,)).status is HOLDS
-    assert check_hub_learned(both, Role.PRIMARY, (ONE, TWO)).status is UNKNOWN
+    gateways = gateway("er", "10.5.0.0/16", asn=12076), gateway("vpn", unread=True)
+    assert check_hub_learned(gateways, Role.PRIMARY, (ONE,)).status is HOLDS
+    assert check_hub_learned(gateways, Role.PRIMARY, (ONE, TWO)).status is UNKNOWN
 
 
 def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
     def judged(*beside: Gateway, has: tuple[str, ...] = ()) -> tuple[bool | None, tuple[str, ...]]:
         state = sites.on(Path.EXPRESSROUTE, SITE)
-        seen = sites.observed(SITE, state, (gateway("er", *has, asn=12076),))
-        health = judge(SITE, replace(seen, beside={Role.PRIMARY: beside}))
-        return health.healthy, tuple(each for each in health.warnings if "taken over" in each)
+        snapshot = sites.observed(SITE, state, (gateway("er", *has, asn=12076),))
+        health = judge(SITE, replace(snapshot, beside={Role.PRIMARY: beside}))
+        return health.healthy, tuple(
+            warning for warning in health.warnings if "taken over" in warning
+        )
 
     assert judged()[0] is False
-    healthy, told = judged(gateway("vpn", "10.5.0.0/16"))
-    assert (healthy, len(told)) == (True, 1)
+    healthy, names = judged(gateway("vpn", "10.5.0.0/16"))
+    assert (healthy, len(names)) == (True, 1)
     assert judged(gateway("vpn", "10.5.0.0/16"), has=("10.5.0.0/16",)) == (True, ())
     assert judged(gateway("vpn"))[0] is False
     assert judged(gateway("vpn", unread=True))[0] is None
@@ -98,12 +102,14 @@ def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
 
 
 def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
-    seen = sites.observed(SITE, {})
+    snapshot = sites.observed(SITE, {})
     hub_id = SITE.build_network_id("vnet2").lower()
-    hub = replace(seen.networks[hub_id], gateways=("/g/vng1", "/g/second"))
-    (claim,) = check_coexistence(SITE, replace(seen, networks={**seen.networks, hub_id: hub}))
-    assert claim.status is UNKNOWN
-    assert "second" in claim.message
-    assert list(list_warnings(SITE, seen)) == []
+    hub = replace(snapshot.networks[hub_id], gateways=("/g/vng1", "/g/second"))
+    (condition,) = check_coexistence(
+        SITE, replace(snapshot, networks={**snapshot.networks, hub_id: hub})
+    )
+    assert condition.status is UNKNOWN
+    assert "second" in condition.message
+    assert list(list_warnings(SITE, snapshot)) == []
     unread = sites.observed(SITE, {}, vnet2="refused")
-    assert [each.status for each in check_coexistence(SITE, unread)] == [UNKNOWN]
+    assert [item.status for item in check_coexistence(SITE, unread)] == [UNKNOWN]

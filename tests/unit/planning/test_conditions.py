@@ -22,13 +22,13 @@ OBSERVED = File(__file__).parents[2] / "lab" / "observed_bgp.json"
 
 def observed(name: str) -> Gateway:
     """A gateway as the proof of concept's real one was read."""
-    for each in json.loads(OBSERVED.read_text())["observations"]:
-        if each["name"] == name:
-            role = Role.PRIMARY if each["gateway"] == "vng1" else Role.BACKUP
+    for load in json.loads(OBSERVED.read_text())["observations"]:
+        if load["name"] == name:
+            role = Role.PRIMARY if load["gateway"] == "vng1" else Role.BACKUP
             return replace(
                 sites.gateway(role),
-                peers=Reading(tuple(BgpPeer(**row) for row in each["peers"])),
-                learned_routes=Reading(tuple(GatewayRoute(**row) for row in each["routes"])),
+                peers=Reading(tuple(BgpPeer(**row) for row in load["peers"])),
+                learned_routes=Reading(tuple(GatewayRoute(**row) for row in load["routes"])),
             )
     raise AssertionError(name)
 
@@ -80,8 +80,8 @@ def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
         replace(full, learned_routes=Reading(())),
         replace(full, learned_routes=Reading(None, "timed out")),
     ):
-        claim = conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE)
-        assert claim.status is ConditionStatus.UNKNOWN
+        condition = conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE)
+        assert condition.status is ConditionStatus.UNKNOWN
     nothing = replace(full, learned_routes=Reading(()))
     for ask in (conditions.check_originated, conditions.check_not_originated):
         assert ask(nothing, Role.BACKUP, SPOKE).status is ConditionStatus.UNKNOWN
@@ -91,9 +91,9 @@ def test_a_twin_instance_is_no_peer_that_keeps_a_gateway_alive() -> None:
     twin = replace(sites.peer("10.3.0.253"), asn=65010)
     dead = sites.peer("10.4.0.254", "Connecting")
     gateway = replace(sites.gateway(Role.BACKUP, peers=(twin, dead)), asn=65010)
-    claim = conditions.check_gateway_connected(gateway, Role.BACKUP)
-    assert claim.status is ConditionStatus.FAILS
-    assert claim.message == "vng2: 10.4.0.254 Connecting; expected one Connected"
+    condition = conditions.check_gateway_connected(gateway, Role.BACKUP)
+    assert condition.status is ConditionStatus.FAILS
+    assert condition.message == "vng2: 10.4.0.254 Connecting; expected one Connected"
 
 
 def express(*states: str, routes: tuple[GatewayRoute, ...] = ()) -> Gateway:
@@ -122,20 +122,20 @@ def express(*states: str, routes: tuple[GatewayRoute, ...] = ()) -> Gateway:
     ],
 )
 def test_one_edge_down_is_degraded_and_both_are_dead(
-    states: tuple[str, ...], alive: str, whole: str, seen: str
+    states: tuple[str, ...], alive: str, whole: str, message: str
 ) -> None:
     gateway = express(*states)
     assert conditions.check_gateway_connected(gateway, Role.PRIMARY).status == alive
-    claim = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
-    assert claim.status == whole
-    assert seen in claim.message
+    condition = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
+    assert condition.status == whole
+    assert message in condition.message
 
 
 def test_an_unread_table_of_peers_is_unknown_and_not_degraded() -> None:
     whole = express("Connected", "Connected")
     for gateway in (replace(whole, peers=Reading(())), replace(whole, peers=Reading(None, "no"))):
-        claim = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
-        assert claim.status is ConditionStatus.UNKNOWN
+        condition = conditions.check_all_peers_connected(gateway, Role.PRIMARY)
+        assert condition.status is ConditionStatus.UNKNOWN
 
 
 def test_an_active_active_gateway_names_the_instance_whose_session_is_down() -> None:
@@ -143,8 +143,8 @@ def test_an_active_active_gateway_names_the_instance_whose_session_is_down() -> 
     twin = replace(sites.peer("10.3.0.5"), asn=65010)
     peers = (replace(up, local_address="10.3.0.4"), replace(down, local_address="10.3.0.5"), twin)
     gateway = replace(sites.gateway(Role.BACKUP, peers=peers), asn=65010)
-    claim = conditions.check_all_peers_connected(gateway, Role.BACKUP)
-    assert claim.message == "vng2 is degraded: 1 of 2 BGP peers Connected; " + (
+    condition = conditions.check_all_peers_connected(gateway, Role.BACKUP)
+    assert condition.message == "vng2 is degraded: 1 of 2 BGP peers Connected; " + (
         "10.3.0.5 to 10.4.0.254 Connecting"
     )
 
@@ -171,8 +171,8 @@ def test_an_express_gateway_learns_from_a_connected_edge_or_its_twin_alone(
 def beside_expressroute(tunnel: str, *routes: GatewayRoute, asn: int = 65515) -> Gateway:
     """A VPN gateway with one tunnel, beside an ExpressRoute gateway and a Route Server."""
     far = sites.peer("192.168.11.88", tunnel)
-    edges = (replace(sites.peer(f"10.17.11.{each}"), asn=12076) for each in (68, 69))
-    others = (replace(sites.peer(f"10.17.11.{each}"), asn=65515) for each in (78, 100))
+    edges = (replace(sites.peer(f"10.17.11.{number}"), asn=12076) for number in (68, 69))
+    others = (replace(sites.peer(f"10.17.11.{number}"), asn=65515) for number in (78, 100))
     return replace(
         sites.gateway(Role.BACKUP, *routes, peers=(far, *edges, *others)),
         asn=asn,
@@ -218,8 +218,8 @@ def test_a_vpn_gateway_beside_an_expressroute_gateway_is_ready_by_its_own_tunnel
         over_the_edge("192.168.11.88", path="65020"),
         over_the_edge("10.17.11.77", "IBgp", "65020-12076"),
     )
-    for each in routes[1:]:
-        gateway = beside_expressroute("Connected", routes[0], each, asn=asn)
+    for route in routes[1:]:
+        gateway = beside_expressroute("Connected", routes[0], route, asn=asn)
         alive = conditions.check_all_peers_connected(gateway, Role.BACKUP)
         assert (alive.status, alive.message) == ("HOLDS", "vng2: 192.168.11.88 Connected")
         assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).status == "HOLDS"
@@ -231,8 +231,8 @@ def test_the_sessions_of_an_expressroute_gateway_say_nothing_of_the_hold_time() 
     gateway = express(
         "Connected", "Connected", routes=(sites.route("10.5.0.0/16", source="10.2.0.4"),)
     )
-    claim = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
-    assert claim.status is ConditionStatus.UNKNOWN
+    condition = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
+    assert condition.status is ConditionStatus.UNKNOWN
 
 
 def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None:
@@ -263,8 +263,8 @@ def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None
 def test_connected_durations_are_read_as_azure_writes_them(
     text: str | None, seconds: float | None
 ) -> None:
-    found = conditions.parse_duration_s(text)
-    assert found == (pytest.approx(seconds) if seconds is not None else None)
+    duration_s = conditions.parse_duration_s(text)
+    assert duration_s == (pytest.approx(seconds) if seconds is not None else None)
 
 
 def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
@@ -273,9 +273,9 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
     gateway = sites.with_peers(
         sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16", source="10.4.0.254")), young, old
     )
-    claim = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
-    assert claim.status is ConditionStatus.FAILS
-    both = replace(
+    condition = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
+    assert condition.status is ConditionStatus.FAILS
+    result = replace(
         gateway,
         learned_routes=Reading(
             (
@@ -284,8 +284,8 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
             )
         ),
     )
-    claim = conditions.check_gateway_healthy_for(both, Role.PRIMARY, OFFICE, 120.0)
-    assert claim.status is ConditionStatus.HOLDS
+    condition = conditions.check_gateway_healthy_for(result, Role.PRIMARY, OFFICE, 120.0)
+    assert condition.status is ConditionStatus.HOLDS
 
 
 def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected() -> None:
@@ -293,12 +293,12 @@ def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected
     state = sites.on(Path.EXPRESSROUTE, site)
     network = sites.observed(site, state).get_network(site.build_network_id("vnet1"))
     assert network is not None
-    peering = next(each for each in network.peerings if each.name == "vnet1-to-vnet2")
+    peering = next(item for item in network.peerings if item.name == "vnet1-to-vnet2")
 
     def told(state: str = "Connected", provisioning_state: str = "Succeeded") -> tuple[str, str]:
-        found = replace(peering, state=state, provisioning_state=provisioning_state)
-        claim = conditions.check_peering_ready(found, found.name)
-        return str(claim.status), claim.message
+        result = replace(peering, state=state, provisioning_state=provisioning_state)
+        condition = conditions.check_peering_ready(result, result.name)
+        return str(condition.status), condition.message
 
     assert told() == ("HOLDS", "vnet1-to-vnet2 is Connected, FullyInSync")
     assert told(provisioning_state="Updating") == (

@@ -36,7 +36,7 @@ from tests.support import sites
 from tests.support.hazard_scenes import SITE, around
 
 SPOKE, PRIMARY, BACKUP = (
-    SITE.build_network_id(each).lower() for each in ("vnet1", "vnet2", "vnet3")
+    SITE.build_network_id(name).lower() for name in ("vnet1", "vnet2", "vnet3")
 )
 LEARNED = "10.5.0.0/16"
 
@@ -52,11 +52,11 @@ def claims(
     to: Path = Path.IPSEC,
 ) -> dict[str, Condition]:
     """The remarks by name; None for a gateway that was not read."""
-    told = ((Role.PRIMARY, primary), (Role.BACKUP, backup))
-    gateways = tuple(gateway(role, *found) for role, found in told if found is not None)
+    items = ((Role.PRIMARY, primary), (Role.BACKUP, backup))
+    gateways = tuple(gateway(role, *names) for role, names in items if names is not None)
     observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), gateways)
-    found = check_hazards(SITE, surroundings, observed, to)
-    return {each.name: each for each in found if each.name in REMARKS}
+    conditions = check_hazards(SITE, surroundings, observed, to)
+    return {condition.name: condition for condition in conditions if condition.name in REMARKS}
 
 
 def having(
@@ -64,9 +64,9 @@ def having(
 ) -> RoutingEnvironment:
     """Surroundings in which one VNet differs."""
     base = surroundings or around()
-    found = base.networks[network].value
-    assert isinstance(found, VnetRouting)
-    changed = Reading(replace(found, **changes))  # type: ignore[arg-type]
+    routing = base.networks[network].value
+    assert isinstance(routing, VnetRouting)
+    changed = Reading(replace(routing, **changes))  # type: ignore[arg-type]
     return replace(base, networks={**base.networks, network: changed})
 
 
@@ -75,21 +75,21 @@ DUAL = having(SPOKE, ipv6=(IPv6Network("fd00:11::/48"),))
 
 def test_nothing_of_it_ever_refuses_a_switch() -> None:
     for surroundings in (DUAL, RoutingEnvironment()):
-        for claim in claims(surroundings, primary=("0.0.0.0/0", "fd00:5::/48")).values():
-            assert claim.weight is not Weight.REFUSES
+        for condition in claims(surroundings, primary=("0.0.0.0/0", "fd00:5::/48")).values():
+            assert condition.weight is not Weight.REFUSES
 
 
 @pytest.mark.parametrize("to", Path)
 def test_a_site_of_ipv4_alone_loses_nothing(to: Path) -> None:
-    found = claims(around(), to=to)
-    assert list(found) == list(REMARKS)
-    assert {each.status for each in found.values()} == {ConditionStatus.HOLDS}
+    conditions = claims(around(), to=to)
+    assert list(conditions) == list(REMARKS)
+    assert {condition.status for condition in conditions.values()} == {ConditionStatus.HOLDS}
 
 
 def test_ipv6_of_a_spoke_and_of_the_primary_is_named() -> None:
-    found = claims(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
-    assert found.status is ConditionStatus.FAILS
-    assert found.message == (
+    condition = claims(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
+    assert condition.status is ConditionStatus.FAILS
+    assert condition.message == (
         "IPv6 does not come along: fd00:5::/48 (vng1 has learned it), fd00:11::/48 (vnet1); vng2: "
         "a VPN gateway carries IPv4 only"
     )
@@ -106,8 +106,8 @@ def test_a_gateway_or_spoke_that_was_not_read_leaves_ipv6_unknown() -> None:
     for name in (IPV6, DEFAULT_ROUTE, PREFIXES):
         assert unread[name].status is ConditionStatus.UNKNOWN
         assert unread[name].remedy.startswith("Read it (getLearnedRoutes)")
-    seen = {unread[name].message for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
-    assert len(seen) == 1  # told once in a plan
+    names = {unread[name].message for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
+    assert len(names) == 1  # told once in a plan
     blind = replace(around(), networks={})
     assert claims(blind)[IPV6].status is ConditionStatus.UNKNOWN
 
@@ -132,10 +132,10 @@ BOTH = ("0.0.0.0/0", LEARNED)
 def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
     primary: tuple[str, ...], backup: tuple[str, ...], words: str | None
 ) -> None:
-    found = claims(around(), primary, backup)[DEFAULT_ROUTE]
-    assert found.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
-    assert words is None or words in found.message
-    plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(found,))
+    condition = claims(around(), primary, backup)[DEFAULT_ROUTE]
+    assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
+    assert words is None or words in condition.message
+    plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(condition,))
     assert describe_untouched(plan).startswith("traffic" if words else "Internet and NAT")
 
 
@@ -150,14 +150,14 @@ def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
 def test_a_subnet_that_follows_no_gateway_does_not_care_for_its_default_route(
     table: RouteTable,
 ) -> None:
-    found = claims(around(table), BOTH, (LEARNED,))[DEFAULT_ROUTE]
-    assert found.status is ConditionStatus.HOLDS
+    condition = claims(around(table), BOTH, (LEARNED,))[DEFAULT_ROUTE]
+    assert condition.status is ConditionStatus.HOLDS
 
 
 def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
     rows = (LEARNED, "192.168.50.0/24", "10.2.9.0/24", "10.4.0.254/32", "172.16.5.0/24")
-    found = claims(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
-    assert found.message.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
+    condition = claims(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
+    assert condition.message.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
 
 
 @pytest.mark.parametrize(
@@ -173,27 +173,27 @@ def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
     ],
 )
 def test_dns_servers_are_judged_by_where_they_are(server: str, words: str | None) -> None:
-    found = claims(having(SPOKE, dns_servers=(server,)))[DNS_SERVERS]
-    assert found.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
-    assert words is None or (words in found.message and server in found.message)
+    condition = claims(having(SPOKE, dns_servers=(server,)))[DNS_SERVERS]
+    assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
+    assert words is None or (words in condition.message and server in condition.message)
 
 
 def test_a_dns_server_in_the_backup_hub_is_lost_with_the_peering_on_the_way_home() -> None:
-    found = claims(having(SPOKE, dns_servers=("10.3.0.4",)), to=Path.EXPRESSROUTE)[DNS_SERVERS]
-    assert "is in vnet3, and the peering with vnet3 is removed" in found.message
+    condition = claims(having(SPOKE, dns_servers=("10.3.0.4",)), to=Path.EXPRESSROUTE)[DNS_SERVERS]
+    assert "is in vnet3, and the peering with vnet3 is removed" in condition.message
 
 
 def test_a_dns_server_behind_a_gateway_that_was_not_read_is_unknown() -> None:
-    found = claims(having(SPOKE, dns_servers=("10.5.0.53",)), backup=None)[DNS_SERVERS]
-    assert found.status is ConditionStatus.UNKNOWN
-    assert "getLearnedRoutes" in found.remedy
+    condition = claims(having(SPOKE, dns_servers=("10.5.0.53",)), backup=None)[DNS_SERVERS]
+    assert condition.status is ConditionStatus.UNKNOWN
+    assert "getLearnedRoutes" in condition.remedy
 
 
 def test_what_is_in_the_primary_hub_is_a_note() -> None:
     inside = having(PRIMARY, residents={"network interface": 2, "DNS resolver endpoint": 1})
-    found = claims(inside)[RESIDENTS]
-    assert (found.status, found.weight) == (ConditionStatus.HOLDS, Weight.NOTES)
-    assert found.message == (
+    condition = claims(inside)[RESIDENTS]
+    assert (condition.status, condition.weight) == (ConditionStatus.HOLDS, Weight.NOTES)
+    assert condition.message == (
         "vnet2 itself (10.2.0.0/16) does not move; it and the premises lose each other: 1 DNS "
         "resolver endpoint, 2 network interfaces in it"
     )
@@ -219,9 +219,9 @@ def test_tunnels_that_need_the_circuit_are_named(
 ) -> None:
     tunnel = Tunnel("to-premises", "lng", address, private)
     surroundings = around(tunnels=Reading((tunnel,)))
-    found = claims(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
-    assert found.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
-    assert words is None or words in found.message
+    condition = claims(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
+    assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
+    assert words is None or words in condition.message
 
 
 @pytest.mark.parametrize(
@@ -231,12 +231,12 @@ def test_tunnels_that_need_the_circuit_are_named(
 def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_question(
     backup: tuple[str, ...], words: str
 ) -> None:
-    both = (gateway(Role.PRIMARY, "0.0.0.0/0"), gateway(Role.BACKUP, *backup))
-    (found,) = find_remote_prefixes(sites.observed(SITE, {}, both))
-    assert found.active
-    assert words in found.note
-    assert "Is all traffic to go there on IPsec as well?" in found.note
-    assert found.is_question
+    gateways = (gateway(Role.PRIMARY, "0.0.0.0/0"), gateway(Role.BACKUP, *backup))
+    (prefix,) = find_remote_prefixes(sites.observed(SITE, {}, gateways))
+    assert prefix.active
+    assert words in prefix.note
+    assert "Is all traffic to go there on IPsec as well?" in prefix.note
+    assert prefix.is_question
 
 
 @pytest.mark.parametrize(
@@ -251,19 +251,22 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
 def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_said(
     enforced: bool, managed_by: str | None, refused: ConditionStatus, warned: ConditionStatus
 ) -> None:
-    found = Reading((ManagedConfiguration("hub-and-spoke", enforced),))
+    reading = Reading((ManagedConfiguration("hub-and-spoke", enforced),))
     site = replace(SITE, managed_by=managed_by)  # type: ignore[arg-type]
-    surroundings = around(managed={SPOKE: found, PRIMARY: Reading(())})
+    surroundings = around(managed={SPOKE: reading, PRIMARY: Reading(())})
     observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
-    told = {each.name: each for each in check_hazards(site, surroundings, observed, Path.IPSEC)}
-    assert (told[ENFORCED].status, told[MANAGED].status) == (refused, warned)
-    assert told[ENFORCED].weight is Weight.REFUSES
-    assert told[MANAGED].weight is not Weight.REFUSES
+    conditions = {
+        check_hazard.name: check_hazard
+        for check_hazard in check_hazards(site, surroundings, observed, Path.IPSEC)
+    }
+    assert (conditions[ENFORCED].status, conditions[MANAGED].status) == (refused, warned)
+    assert conditions[ENFORCED].weight is Weight.REFUSES
+    assert conditions[MANAGED].weight is not Weight.REFUSES
 
 
 def test_a_network_manager_that_may_not_be_asked_is_unknown() -> None:
     surroundings = around(managed={PRIMARY: Reading(None, "403")})
-    found = claims(surroundings)[MANAGED]
-    assert found.status is ConditionStatus.UNKNOWN
-    assert found.message.endswith("configurations of vnet2: 403")
-    assert "list-effective-connectivity-config" in found.remedy
+    condition = claims(surroundings)[MANAGED]
+    assert condition.status is ConditionStatus.UNKNOWN
+    assert condition.message.endswith("configurations of vnet2: 403")
+    assert "list-effective-connectivity-config" in condition.remedy

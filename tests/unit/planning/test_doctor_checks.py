@@ -51,29 +51,29 @@ from tests.support.hazard_scenes import around
 from tests.support.stores import ANNA
 
 VNET2 = SITE.build_network_id("vnet2")
-HAZARDS = {each.replace("_", "-") for each in (*NAMES, *REMARKS)}
+HAZARDS = {name.replace("_", "-") for name in (*NAMES, *REMARKS)}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
 
 
 def test_a_sound_site_passes_every_check() -> None:
-    found = run_checks(SITE, facts())
-    assert {each.verdict for each in found} == {HOLDS}
-    assert {each.name for each in found} == set(CheckName) | HAZARDS
-    assert compute_verdict(found) is HOLDS
+    checks = run_checks(SITE, facts())
+    assert {check.verdict for check in checks} == {HOLDS}
+    assert {check.name for check in checks} == set(CheckName) | HAZARDS
+    assert compute_verdict(checks) is HOLDS
 
 
 def test_lines_stand_in_the_order_of_their_groups() -> None:
-    order = [list(Group).index(each.group) for each in run_checks(SITE, facts())]
+    order = [list(Group).index(run_check.group) for run_check in run_checks(SITE, facts())]
     assert order == sorted(order)
 
 
 def test_without_azure_only_what_can_be_told_is_told() -> None:
-    found = run_checks(SITE, facts(unreachable="no token", remedy="Sign in."))
-    told = {each.name: each for each in found}
-    assert told[CheckName.CREDENTIALS].verdict is FAILS
-    assert told[CheckName.CREDENTIALS].remedy == "Sign in."
+    checks = run_checks(SITE, facts(unreachable="no token", remedy="Sign in."))
+    by_name = {check.name: check for check in checks}
+    assert by_name[CheckName.CREDENTIALS].verdict is FAILS
+    assert by_name[CheckName.CREDENTIALS].remedy == "Sign in."
     here = {CheckName.ENDPOINT_PATH, CheckName.STORE_PATH, CheckName.LEASE, CheckName.JOURNAL}
-    assert set(told) == {CheckName.CREDENTIALS} | here
+    assert set(by_name) == {CheckName.CREDENTIALS} | here
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_without_azure_only_what_can_be_told_is_told() -> None:
 def test_a_failure_counts_always_and_an_unknown_line_where_a_switch_rests_on_it(
     verdicts: list[ConditionStatus], required: bool, expected: ConditionStatus
 ) -> None:
-    found = [Check("x", Group.RUN, each, "", "", required) for each in verdicts]
-    assert compute_verdict(found) is expected
+    checks = [Check("x", Group.RUN, verdict, "", "", required) for verdict in verdicts]
+    assert compute_verdict(checks) is expected
 
 
 # Identity and rights.
@@ -119,15 +119,16 @@ ACROSS = replace(SITE, tenants={"t2": "default"})
     ],
 )
 def test_every_tenant_gives_a_token_of_the_same_identity(
-    site: Site, signed: list[SignIn | None], verdict: ConditionStatus, said: str
+    site: Site, signed: list[SignIn | None], verdict: ConditionStatus, message: str
 ) -> None:
     sign_ins = {
-        f"s{number}": Reading(each, None if each else "403") for number, each in enumerate(signed)
+        f"s{number}": Reading(sign_in, None if sign_in else "403")
+        for number, sign_in in enumerate(signed)
     }
-    found = [each for each in rights.check_tenants(site, facts(sign_ins=sign_ins))]
-    bad = [each for each in found if each.verdict is not HOLDS] or found
-    assert [each.verdict for each in bad] == [verdict]
-    assert said in bad[0].seen
+    checks = [check_tenant for check_tenant in rights.check_tenants(site, facts(sign_ins=sign_ins))]
+    bad = [check for check in checks if check.verdict is not HOLDS] or checks
+    assert [check.verdict for check in bad] == [verdict]
+    assert message in bad[0].seen
     if verdict is not HOLDS:
         assert bad[0].remedy
     assert bad[0].required is bool(site.tenants)
@@ -143,26 +144,26 @@ def test_what_can_sign_in_to_a_second_tenant_is_said_of_a_managed_identity() -> 
 def test_a_missing_right_is_named_with_what_needs_it() -> None:
     network = list_resources(SITE, ActionScope.NETWORK)[0].lower()
     grants = {**facts().grants, network: Reading((Grant(("*/read",)),))}
-    (bad,) = [each for each in lines_of(rights.check_rights, grants=grants) if each[0] is FAILS]
+    (bad,) = [line for line in lines_of(rights.check_rights, grants=grants) if line[0] is FAILS]
     assert bad[1].startswith("hub and spoke networks (vnet2): missing")
     assert "virtualNetworkPeerings/write" in bad[1]
     assert "switch: steps 1 to 5" in bad[1]
 
 
 def test_rights_that_azure_does_not_tell_are_unverified() -> None:
-    found = lines_of(
-        rights.check_rights, grants={each.lower(): Reading(None, "403") for each in PLACES}
+    rows = lines_of(
+        rights.check_rights, grants={name.lower(): Reading(None, "403") for name in PLACES}
     )
-    assert {each for each, _ in found} == {UNKNOWN}
-    assert all("unverified: 403" in seen for _, seen in found)
+    assert {status for status, _ in rows} == {UNKNOWN}
+    assert all("unverified: 403" in message for _, message in rows)
 
 
 def test_polling_may_be_granted_elsewhere() -> None:
     narrow = Grant(("*",), ("*/locations/*", "*/publicIPAddresses/*"))
-    grants = {each: Reading((narrow,)) for each in facts().grants}
-    found = list(rights.check_rights(SITE, facts(grants=grants)))
-    assert {each.verdict for each in found} == {HOLDS, UNKNOWN}
-    assert not any(each.required for each in found if each.verdict is UNKNOWN)
+    grants = {grant: Reading((narrow,)) for grant in facts().grants}
+    checks = list(rights.check_rights(SITE, facts(grants=grants)))
+    assert {check.verdict for check in checks} == {HOLDS, UNKNOWN}
+    assert not any(check.required for check in checks if check.verdict is UNKNOWN)
 
 
 def test_whether_a_shared_store_may_be_written_is_said_to_be_unverified() -> None:
@@ -176,10 +177,10 @@ def locked(level: str, scope: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scope", ["/subscriptions/0000", list_groups(SITE)[0].upper()])
 def test_a_lock_against_writes_names_what_it_holds(scope: str) -> None:
-    ((verdict, seen),) = lines_of(rights.check_locks, **locked("ReadOnly", scope))
+    ((verdict, message),) = lines_of(rights.check_locks, **locked("ReadOnly", scope))
     assert verdict is FAILS
-    assert "vnet1" in seen
-    assert "vng2" in seen
+    assert "vnet1" in message
+    assert "vng2" in message
 
 
 def test_a_lock_elsewhere_is_in_nobodys_way() -> None:
@@ -197,9 +198,9 @@ def test_a_lock_against_deletion_matters_where_peerings_are_removed() -> None:
 
 def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
     above = {GROUP: Reading(Policies((), ("Corp baseline",)))}
-    ((verdict, seen),) = lines_of(rights.check_policies, policies=above)
+    ((verdict, message),) = lines_of(rights.check_policies, policies=above)
     assert verdict is UNKNOWN
-    assert "Corp baseline" in seen
+    assert "Corp baseline" in message
     denied = {GROUP: Reading(Policies((("vnet1-to-vnet3", "/a/no"),), ("Corp baseline",)))}
     assert lines_of(rights.check_policies, policies=denied) == [
         (FAILS, "the policy assignment /a/no denies writing vnet1-to-vnet3")
@@ -213,9 +214,9 @@ def test_a_prefix_is_learned_exactly_or_covered() -> None:
     assert "exactly" in lines_of(gateways.check_backup_gateway)[2][1]
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
     observed = sites.observed(SITE, {}, (wide,))
-    verdict, seen = lines_of(gateways.check_backup_gateway, observed=observed)[2]
+    verdict, message = lines_of(gateways.check_backup_gateway, observed=observed)[2]
     assert verdict is HOLDS
-    assert "covered: 10.5.0.0/16 by 10.0.0.0/8" in seen
+    assert "covered: 10.5.0.0/16 by 10.0.0.0/8" in message
 
 
 @pytest.mark.parametrize(
@@ -237,18 +238,18 @@ def test_a_deny_assignment_is_judged_by_action_principal_and_scope(
     scope: str,
     expected: ConditionStatus,
 ) -> None:
-    found = DenyAssignment("stack", scope, (Grant(actions),), principals, excluded)
+    deny_assignment = DenyAssignment("stack", scope, (Grant(actions),), principals, excluded)
     lines = lines_of(
         rights.check_denials,
-        denials={GROUP: Reading((found,))},
+        denials={GROUP: Reading((deny_assignment,))},
         identity=Reading(Identity("a", "user", "1", "2")),
     )
     assert [verdict for verdict, _ in lines] == [expected]
 
 
 def test_a_deny_assignment_that_spares_child_scopes_denies_nothing_below() -> None:
-    found = DenyAssignment("x", GROUP, (Grant(("*",)),), (EVERYBODY,), whole_scope=False)
-    lines = lines_of(rights.check_denials, denials={GROUP: Reading((found,))})
+    deny_assignment = DenyAssignment("x", GROUP, (Grant(("*",)),), (EVERYBODY,), whole_scope=False)
+    lines = lines_of(rights.check_denials, denials={GROUP: Reading((deny_assignment,))})
     assert [verdict for verdict, _ in lines] == [HOLDS]
     unread = lines_of(rights.check_denials, denials={GROUP: Reading(None, "403")})
     assert [verdict for verdict, _ in unread] == [UNKNOWN]
@@ -270,10 +271,10 @@ def test_a_sku_is_retired_from_its_day_on(
     sku: str, type_: str, today: date, expected: ConditionStatus, word: str
 ) -> None:
     now = datetime(today.year, today.month, today.day, tzinfo=UTC)
-    found = {role: Reading(detail(sku=sku, type_=type_)) for role in Role}
-    verdict, seen = lines_of(gateways.check_gateway_skus, now=now, gateways=found)[0]
+    readings = {role: Reading(detail(sku=sku, type_=type_)) for role in Role}
+    verdict, message = lines_of(gateways.check_gateway_skus, now=now, gateways=readings)[0]
     assert verdict is expected
-    assert word in seen
+    assert word in message
 
 
 @pytest.mark.parametrize(
@@ -300,9 +301,9 @@ def test_the_throughput_is_what_is_published_and_otherwise_unknown(
 
 def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -> None:
     most = Reading(GatewayLoad(1e8, 651e6, "24 hours"))
-    ((verdict, seen),) = lines_of(gateways.check_throughput, load=most)
+    ((verdict, message),) = lines_of(gateways.check_throughput, load=most)
     assert verdict is FAILS
-    assert "up to 651 Mbit/s" in seen
+    assert "up to 651 Mbit/s" in message
     assert lines_of(gateways.check_throughput, load=Reading(None, "no values"))[0][0] is UNKNOWN
     unknown = {Role.BACKUP: Reading(detail(sku="New"))}
     assert lines_of(gateways.check_throughput, gateways=unknown)[0][0] is UNKNOWN
@@ -312,24 +313,24 @@ def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -
     ("sku", "warning"), [("VpnGw2", True), ("Standard", True), ("Basic", False)]
 )
 def test_a_retired_sku_is_a_warning_and_one_without_bgp_a_failure(sku: str, warning: bool) -> None:
-    found = {role: Reading(detail(sku=sku)) for role in Role}
-    lines = list(gateways.check_gateway_skus(SITE, facts(gateways=found)))
-    assert {each.verdict for each in lines} == {FAILS}
-    assert {each.warning for each in lines} == {warning}
+    readings = {role: Reading(detail(sku=sku)) for role in Role}
+    lines = list(gateways.check_gateway_skus(SITE, facts(gateways=readings)))
+    assert {line.verdict for line in lines} == {FAILS}
+    assert {line.warning for line in lines} == {warning}
     assert compute_verdict(lines) is (HOLDS if warning else FAILS)
-    assert not warning or all("learn.microsoft.com" in each.remedy for each in lines)
+    assert not warning or all("learn.microsoft.com" in line.remedy for line in lines)
 
 
 def test_a_basic_public_address_is_a_warning() -> None:
     basic = replace(detail(), addresses=(("ip", "Basic"),))
     lines = list(gateways.check_address_skus(SITE, facts(gateways={Role.BACKUP: Reading(basic)})))
-    assert [(each.verdict, each.warning) for each in lines] == [(FAILS, True)]
+    assert [(line.verdict, line.warning) for line in lines] == [(FAILS, True)]
 
 
 def test_throughput_says_over_how_many_tunnels_and_where_the_figure_is_published() -> None:
-    ((_, seen),) = lines_of(gateways.check_throughput)
-    assert "over several tunnels, and it has one" in seen
-    assert "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus" in seen
+    ((_, message),) = lines_of(gateways.check_throughput)
+    assert "over several tunnels, and it has one" in message
+    assert "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus" in message
     two = {Role.BACKUP: connected("vng2", "Vpn", "Connected", "Connected")}
     assert "over 2 tunnels" in lines_of(gateways.check_throughput, circuits=two)[0][1]
 
@@ -360,13 +361,17 @@ def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
     space = tuple(IPv4Network(f"11.{n // 250}.{n % 250}.0/24") for n in range(count))
     wide = Reading(replace(spoke, address_space=space))
     networks = {**own.networks, SITE.build_network_id("vnet1").lower(): wide}
-    found = replace(own, networks=networks)
-    verdicts = [v for v, _ in lines_of(limits.check_limits, observed=observed, around=found)]
+    routing_environment = replace(own, networks=networks)
+    verdicts = [
+        v for v, _ in lines_of(limits.check_limits, observed=observed, around=routing_environment)
+    ]
     assert verdicts == [expected]
-    hub = found.networks[SITE.build_network_id("vnet2").lower()].value
+    hub = routing_environment.networks[SITE.build_network_id("vnet2").lower()].value
     assert hub is not None
     summary = Reading(replace(hub, summarized=(IPv4Network("11.0.0.0/8"),)))
-    summed = replace(found, networks={**networks, SITE.build_network_id("vnet2").lower(): summary})
+    summed = replace(
+        routing_environment, networks={**networks, SITE.build_network_id("vnet2").lower(): summary}
+    )
     assert lines_of(limits.check_limits, observed=observed, around=summed)[0][0] is HOLDS
 
 
@@ -378,15 +383,16 @@ def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
     [(0, HOLDS), (-29, HOLDS), (30, UNKNOWN), (-299, UNKNOWN), (300, FAILS), (-4000, FAILS)],
 )
 def test_a_clock_may_be_a_little_wrong(seconds: int, expected: ConditionStatus) -> None:
-    found = lines_of(environment.check_clock, date=Reading(NOW - timedelta(seconds=seconds)))
-    assert [verdict for verdict, _ in found] == [expected]
+    rows = lines_of(environment.check_clock, date=Reading(NOW - timedelta(seconds=seconds)))
+    assert [verdict for verdict, _ in rows] == [expected]
 
 
 def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> None:
     def verdicts(site: Site, writes: int) -> list[ConditionStatus]:
-        left = {("s", "writes"): Reading(writes)}
+        readings = {("s", "writes"): Reading(writes)}
         return [
-            verdict for verdict, _ in lines_of(environment.check_throttling, site, remaining=left)
+            verdict
+            for verdict, _ in lines_of(environment.check_throttling, site, remaining=readings)
         ]
 
     assert verdicts(SITE, 20) == [HOLDS]
@@ -412,24 +418,26 @@ def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: Condi
     learned = (sites.route("10.77.0.0/16"), sites.route("0.0.0.0/0"), sites.route("nonsense"))
     gateway = sites.gateway(Role.PRIMARY, *learned)
     observed = sites.observed(SITE, {}, (gateway,))
-    found = host(environment.ENDPOINT, *addresses)
-    assert environment.check_host_path(SITE, observed, found)[0] is expected
+    host_reachability = host(environment.ENDPOINT, *addresses)
+    assert environment.check_host_path(SITE, observed, host_reachability)[0] is expected
 
 
 def test_a_proxy_is_what_is_reached_and_is_named() -> None:
-    found = host(environment.ENDPOINT, "10.5.0.1", proxy="proxy.example")
-    verdict, seen = environment.check_host_path(SITE, facts().observed, found)
+    host_reachability = host(environment.ENDPOINT, "10.5.0.1", proxy="proxy.example")
+    verdict, message = environment.check_host_path(SITE, facts().observed, host_reachability)
     assert verdict is FAILS
-    assert "by the proxy proxy.example" in seen
+    assert "by the proxy proxy.example" in message
 
 
 def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
-    found = HostReachability(
+    host_reachability = HostReachability(
         environment.STORE, "h", Reading(None, "h cannot be resolved: no such host")
     )
-    verdict, seen = environment.check_host_path(SITE, SiteSnapshot("", {}, {}), found)
+    verdict, message = environment.check_host_path(
+        SITE, SiteSnapshot("", {}, {}), host_reachability
+    )
     assert verdict is UNKNOWN
-    assert "cannot be resolved" in seen
+    assert "cannot be resolved" in message
 
 
 @pytest.mark.parametrize(
@@ -445,11 +453,11 @@ def test_only_a_live_lease_is_in_the_way(
     standing: LeaseStanding, expected: ConditionStatus
 ) -> None:
     record = LeaseRecord(ANNA, NOW.timestamp() - 60)
-    ((verdict, seen),) = lines_of(
+    ((verdict, message),) = lines_of(
         environment.check_lease, lease=Reading(LeaseState(standing, record))
     )
     assert verdict is expected
-    assert (ANNA.name in seen) is (standing is not LeaseStanding.FREE)
+    assert (ANNA.name in message) is (standing is not LeaseStanding.FREE)
     ((verdict, _),) = lines_of(
         environment.check_lease, lease=Reading(LeaseState(LeaseStanding.LIVE))
     )
@@ -460,11 +468,11 @@ def test_only_a_live_lease_is_in_the_way(
 
 
 def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
-    found = [
+    checks = [
         Check("one", Group.RUN, FAILS, "seen", "mend it"),
         Check("two", Group.RUN, UNKNOWN, "seen", "look", required=False),
     ]
-    text = told.format_text(SITE, found)
+    text = told.format_text(SITE, checks)
     assert "poc: NOT ready for a switch (1 FAIL, 1 unknown)." in text
     assert "     FAIL  one: seen\n           -> mend it" in text
     assert "unknown*  two" in text
@@ -496,6 +504,6 @@ def test_the_claims_of_a_token_are_read_without_its_signature() -> None:
 
 
 def test_the_claims_of_a_token_that_has_expired_are_read_all_the_same() -> None:
-    told = {"oid": "1", "exp": 1, "nbf": 2**40, "aud": "https://management.azure.com"}
-    token = jwt.encode(told, "k" * 32, algorithm="HS256")
-    assert parse_claims(f"Bearer {token}") == told
+    by_name = {"oid": "1", "exp": 1, "nbf": 2**40, "aud": "https://management.azure.com"}
+    token = jwt.encode(by_name, "k" * 32, algorithm="HS256")
+    assert parse_claims(f"Bearer {token}") == by_name

@@ -26,28 +26,30 @@ READY = {"vnet1-to-vnet3": sites.OPEN, "vnet3-to-vnet1": sites.HUB_LENDS}
 
 
 def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
-    ((verdict, seen),) = lines_of(networks.check_peerings)
+    ((verdict, message),) = lines_of(networks.check_peerings)
     assert verdict is HOLDS
-    assert "a switch creates" in seen
+    assert "a switch creates" in message
     state = sites.on(Path.EXPRESSROUTE, SITE)
     del state["vnet2-to-vnet1"]
     state["vnet3-to-vnet1"] = (sites.OPEN, "Disconnected")
-    found = dict(
-        (seen.split(" ")[1], verdict)
-        for verdict, seen in lines_of(networks.check_peerings, observed=sites.observed(SITE, state))
+    statuses = dict(
+        (actual.split(" ")[1], verdict)
+        for verdict, actual in lines_of(
+            networks.check_peerings, observed=sites.observed(SITE, state)
+        )
     )
-    assert found["vnet2-to-vnet1"] is FAILS
-    assert found["vnet3-to-vnet1"] is FAILS
+    assert statuses["vnet2-to-vnet1"] is FAILS
+    assert statuses["vnet3-to-vnet1"] is FAILS
 
 
 def test_half_a_backup_peering_is_completed_by_a_switch_unless_it_carries_the_path() -> None:
     state = {**sites.on(Path.EXPRESSROUTE, SITE), "vnet3-to-vnet1": (sites.OPEN, "Initiated")}
-    ((verdict, seen),) = lines_of(networks.check_peerings, observed=sites.observed(SITE, state))
+    ((verdict, message),) = lines_of(networks.check_peerings, observed=sites.observed(SITE, state))
     assert verdict is HOLDS
-    assert "completes 2: vnet1: vnet1-to-vnet3, vnet1: vnet3-to-vnet1" in seen
-    both = {**state, "vnet1-to-vnet3": (sites.OPEN, "Initiated")}
-    found = lines_of(networks.check_peerings, observed=sites.observed(SITE, both))
-    assert [each for each, _ in found] == [FAILS, FAILS, HOLDS]
+    assert "completes 2: vnet1: vnet1-to-vnet3, vnet1: vnet3-to-vnet1" in message
+    by_name = {**state, "vnet1-to-vnet3": (sites.OPEN, "Initiated")}
+    rows = lines_of(networks.check_peerings, observed=sites.observed(SITE, by_name))
+    assert [status for status, _ in rows] == [FAILS, FAILS, HOLDS]
 
 
 def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hub() -> None:
@@ -58,13 +60,13 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
     assert lines_of(networks.check_prestaged, two, observed=observed) == [
         (HOLDS, "1 of 2 spokes prestaged (vnet1)")
     ]
-    ((verdict, seen),) = lines_of(
+    ((verdict, message),) = lines_of(
         networks.check_prestaged, replace(two, prestaged=True), observed=observed
     )
     assert verdict is FAILS
-    assert seen.endswith("of vnet9")
+    assert message.endswith("of vnet9")
     unread = sites.observed(two, state, vnet9="403")
-    assert [each for each, _ in lines_of(networks.check_prestaged, two, observed=unread)] == [
+    assert [status for status, _ in lines_of(networks.check_prestaged, two, observed=unread)] == [
         UNKNOWN,
         HOLDS,
     ]
@@ -89,11 +91,11 @@ def test_networks_of_one_name_are_told_apart_and_may_not_overlap_either() -> Non
         "db",
     ]
     spoke = facts().observed.networks[SITE.build_network_id("vnet1").lower()]
-    alike = {each: replace(spoke, id=each, name="web") for each in ids[:2]}
+    alike = {id_: replace(spoke, id=id_, name="web") for id_ in ids[:2]}
     observed = replace(facts().observed, networks=alike)
-    ((verdict, seen),) = lines_of(networks.check_overlaps, observed=observed)
+    ((verdict, message),) = lines_of(networks.check_overlaps, observed=observed)
     assert verdict is FAILS
-    assert seen == "a/web (10.1.0.0/16) overlaps b/web (10.1.0.0/16)"
+    assert message == "a/web (10.1.0.0/16) overlaps b/web (10.1.0.0/16)"
 
 
 def test_networks_and_remote_prefixes_must_not_overlap() -> None:
@@ -105,10 +107,10 @@ def test_networks_and_remote_prefixes_must_not_overlap() -> None:
     observed = facts().observed
     spoke = observed.networks[SITE.build_network_id("vnet1").lower()]
     moved = replace(spoke, address_space=(IPv4Network("10.3.5.0/24"),))
-    both = replace(observed, networks={**observed.networks, moved.id.lower(): moved})
-    ((verdict, seen),) = lines_of(networks.check_overlaps, observed=both)
+    snapshot = replace(observed, networks={**observed.networks, moved.id.lower(): moved})
+    ((verdict, message),) = lines_of(networks.check_overlaps, observed=snapshot)
     assert verdict is FAILS
-    assert "overlaps vnet1" in seen or "vnet1 (10.3.5.0/24) overlaps" in seen
+    assert "overlaps vnet1" in message or "vnet1 (10.3.5.0/24) overlaps" in message
 
 
 def test_a_backup_connection_that_is_down_fails_and_a_primary_one_is_told() -> None:
@@ -126,19 +128,19 @@ def test_a_connection_that_may_not_be_read_is_unknown_and_where_to_have_it_grant
     None
 ):
     unread = {**facts().circuits, Role.BACKUP: connected("vng2", VPN, None)}
-    found = [*connections.check_connections(SITE, facts(circuits=unread))]
-    (bad,) = [each for each in found if each.verdict is UNKNOWN]
+    checks = [*connections.check_connections(SITE, facts(circuits=unread))]
+    (bad,) = [check for check in checks if check.verdict is UNKNOWN]
     assert not bad.required
     assert bad.remedy.endswith("--scope /subscriptions/s/resourceGroups/rg-circuits")
-    assert {each[0] for each in lines_of(connections.check_connections, circuits={})} == {UNKNOWN}
+    assert {line[0] for line in lines_of(connections.check_connections, circuits={})} == {UNKNOWN}
 
 
 def test_a_drill_that_runs_fails_and_one_that_may_run_is_unknown() -> None:
     running = FailoverTest("1", "Amsterdam", "Running", "2026-11-23T10:00:00Z", "")
     cut = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(running,))}
-    ((verdict, seen),) = lines_of(connections.check_drill, circuits=cut)
+    ((verdict, message),) = lines_of(connections.check_drill, circuits=cut)
     assert verdict is FAILS
-    assert "cut off the circuits at Amsterdam since 2026-11-23T10:00:00Z" in seen
+    assert "cut off the circuits at Amsterdam since 2026-11-23T10:00:00Z" in message
     ended = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(replace(running, status="Ended"),))}
     assert lines_of(connections.check_drill, circuits=ended) == [(HOLDS, "no drill is running")]
     assert lines_of(connections.check_drill, circuits={})[0][0] is UNKNOWN

@@ -73,35 +73,35 @@ def test_what_one_assignment_leaves_out_another_can_grant() -> None:
 
 
 def test_no_action_stands_in_the_table_or_a_role_twice() -> None:
-    assert len({(each.action, each.on) for each in NEEDS}) == len(NEEDS)
+    assert len({(permission.action, permission.on) for permission in NEEDS}) == len(NEEDS)
     for role in RoleKind:
         actions = build_role_definition(WHOLE, role)["Actions"]
         assert len(set(actions)) == len(actions)
 
 
 def test_a_site_needs_only_what_it_has() -> None:
-    assert {each.on for each in list_needs(SITE)} == set(ActionScope) - {
+    assert {need.on for need in list_needs(SITE)} == set(ActionScope) - {
         ActionScope.MACHINE,
         ActionScope.INTERFACE,
         ActionScope.LOCAL_GATEWAY,
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
     }
-    assert {each.on for each in list_needs(WHOLE)} == set(ActionScope)
-    assert not any("Compute" in each.action for each in list_needs(SITE))
+    assert {need.on for need in list_needs(WHOLE)} == set(ActionScope)
+    assert not any("Compute" in need.action for need in list_needs(SITE))
 
 
 def test_a_next_hop_runs_nothing_in_the_machine_and_asks_a_network_watcher() -> None:
     hop = NextHop("vm1", IPv4Address("10.5.0.4"), "VirtualNetworkGateway")
     site = replace(SITE, probes={"hop": hop})
-    actions = {each.action for each in list_needs(site)}
+    actions = {need.action for need in list_needs(site)}
     assert {
         "Microsoft.Network/networkWatchers/read",
         "Microsoft.Network/networkWatchers/nextHop/action",
         "Microsoft.Compute/virtualMachines/read",
         "Microsoft.Network/networkInterfaces/read",
     } <= actions
-    assert not any("runCommand" in each for each in actions)
+    assert not any("runCommand" in action for action in actions)
     group = "/subscriptions/0000/resourceGroups/NetworkWatcherRG"
     assert list_scopes(site, ActionScope.WATCHER) == (group,)
     assert group in build_role_definition(site, RoleKind.SWITCH)["AssignableScopes"]
@@ -112,16 +112,16 @@ def test_a_next_hop_runs_nothing_in_the_machine_and_asks_a_network_watcher() -> 
 def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
     delete = f"{PEERING}/delete"
     assert can_remove_peerings(SITE)
-    assert delete in {each.action for each in list_needs(SITE)}
+    assert delete in {need.action for need in list_needs(SITE)}
     assert not can_remove_peerings(prestaged(SITE))
-    assert delete not in {each.action for each in list_needs(prestaged(SITE))}
+    assert delete not in {need.action for need in list_needs(prestaged(SITE))}
     assert not can_remove_peerings(replace(SITE, prestaged=True))
 
 
 def test_a_site_failover_test_is_started_only_where_the_site_file_has_one() -> None:
     start = "Microsoft.Network/virtualNetworkGateways/startSiteFailoverTest/action"
-    assert start in {each.action for each in list_needs(EXPRESSROUTE)}
-    assert start not in {each.action for each in list_needs(SITE)}
+    assert start in {need.action for need in list_needs(EXPRESSROUTE)}
+    assert start not in {need.action for need in list_needs(SITE)}
 
 
 def test_what_the_site_file_does_not_name_is_looked_for_beside_what_it_names() -> None:
@@ -136,18 +136,20 @@ def test_what_the_site_file_does_not_name_is_looked_for_beside_what_it_names() -
 
 def test_a_role_takes_further_scopes_each_once() -> None:
     own, other = "/subscriptions/0000/resourceGroups/rg-we", "/subscriptions/2"
-    found = build_role_definition(SITE, RoleKind.READ, [other, own.upper(), other])
-    assert found["AssignableScopes"] == [own, other]
+    role_definition = build_role_definition(SITE, RoleKind.READ, [other, own.upper(), other])
+    assert role_definition["AssignableScopes"] == [own, other]
 
 
 def test_the_reading_role_changes_nothing() -> None:
     reading = list_needs(WHOLE, RoleKind.READ)
-    asked = re.compile(
+    pattern = re.compile(
         r"/read|/(getBgpPeerStatus|getLearnedRoutes|getAdvertisedRoutes|learnedRoutes)/action"
     )
-    assert all(asked.search(each.action) for each in reading)
+    assert all(pattern.search(permission.action) for permission in reading)
     tested = list_needs(EXPRESSROUTE, RoleKind.READ)
-    assert {each.action for each in tested} - {each.action for each in reading} == {
+    assert {permission.action for permission in tested} - {
+        permission.action for permission in reading
+    } == {
         "Microsoft.Network/expressRouteCircuits/peerings/routeTablesSummary/read",
         "Microsoft.Network/expressRouteCircuits/read",
         "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action",
@@ -156,8 +158,8 @@ def test_the_reading_role_changes_nothing() -> None:
 
 
 def test_a_role_is_in_the_form_that_az_takes_and_holds_no_wildcard() -> None:
-    found = build_role_definition(WHOLE, RoleKind.SWITCH)
-    assert list(found) == [
+    role_definition = build_role_definition(WHOLE, RoleKind.SWITCH)
+    assert list(role_definition) == [
         "Name",
         "IsCustom",
         "Description",
@@ -167,9 +169,9 @@ def test_a_role_is_in_the_form_that_az_takes_and_holds_no_wildcard() -> None:
         "NotDataActions",
         "AssignableScopes",
     ]
-    assert found["IsCustom"] is True
-    assert not any("*" in each for each in found["Actions"])
-    assert found["AssignableScopes"] == [
+    assert role_definition["IsCustom"] is True
+    assert not any("*" in item for item in role_definition["Actions"])
+    assert role_definition["AssignableScopes"] == [
         "/subscriptions/0000/resourceGroups/rg-we",
         "/subscriptions/0000/resourceGroups/NetworkWatcherRG",
     ]
@@ -182,7 +184,9 @@ def test_resources_and_groups_are_named_once_whatever_their_case() -> None:
     assert list_resources(other, ActionScope.NETWORK)[0].lower() == hub.lower()
     assert len(list_resources(other, ActionScope.NETWORK)) == 3
     assert len(list_groups(other)) == 2
-    assert [each.rsplit("/", 1)[-1] for each in list_resources(WHOLE, ActionScope.MACHINE)] == [
+    assert [
+        resource.rsplit("/", 1)[-1] for resource in list_resources(WHOLE, ActionScope.MACHINE)
+    ] == [
         "vm1",
         "vm3",
     ]
@@ -195,13 +199,13 @@ START = f"{GATEWAY}/startSiteFailoverTest/action"
 
 
 def test_names_that_nobody_has_seen_published_are_the_failover_tests_alone() -> None:
-    assumed = {each.action for each in NEEDS if not each.published}
+    assumed = {permission.action for permission in NEEDS if not permission.published}
     assert assumed == {TESTS, START, START.replace("start", "stop")}
 
 
 def test_without_azure_the_reading_role_leaves_out_what_may_not_exist() -> None:
-    found = select_actions(SITE, RoleKind.READ)
-    assert (found.left_out, found.unconfirmed) == ((TESTS,), ())
+    checked_role = select_actions(SITE, RoleKind.READ)
+    assert (checked_role.left_out, checked_role.unconfirmed) == ((TESTS,), ())
     assert TESTS not in build_role_definition(SITE, RoleKind.READ)["Actions"]
     switch = select_actions(EXPRESSROUTE, RoleKind.SWITCH)
     assert switch.left_out == (TESTS,)
@@ -209,18 +213,18 @@ def test_without_azure_the_reading_role_leaves_out_what_may_not_exist() -> None:
 
 
 def test_what_a_provider_publishes_decides_in_any_letter_case() -> None:
-    every = frozenset(each.action.lower() for each in list_needs(EXPRESSROUTE))
-    known = dict.fromkeys(list_providers(EXPRESSROUTE), every)
-    whole = select_actions(EXPRESSROUTE, RoleKind.SWITCH, known)
-    assert set(whole.actions) == {each.action for each in list_needs(EXPRESSROUTE)}
+    every = frozenset(need.action.lower() for need in list_needs(EXPRESSROUTE))
+    by_name = dict.fromkeys(list_providers(EXPRESSROUTE), every)
+    whole = select_actions(EXPRESSROUTE, RoleKind.SWITCH, by_name)
+    assert set(whole.actions) == {need.action for need in list_needs(EXPRESSROUTE)}
     assert (whole.left_out, whole.unconfirmed) == ((), ())
-    lacking = known | {"Microsoft.Network": every - {START.lower(), f"{PEERING}/read".lower()}}
-    found = select_actions(EXPRESSROUTE, RoleKind.SWITCH, lacking)
-    assert set(found.left_out) == {START, f"{PEERING}/read"}
-    assert not set(found.left_out) & set(found.actions)
+    lacking = by_name | {"Microsoft.Network": every - {START.lower(), f"{PEERING}/read".lower()}}
+    checked_role = select_actions(EXPRESSROUTE, RoleKind.SWITCH, lacking)
+    assert set(checked_role.left_out) == {START, f"{PEERING}/read"}
+    assert not set(checked_role.left_out) & set(checked_role.actions)
 
 
 def test_a_provider_that_did_not_answer_is_trusted_for_published_names() -> None:
-    found = select_actions(SITE, RoleKind.SWITCH, {"Microsoft.Network": frozenset()})
-    assert "Microsoft.Insights/metrics/read" in found.actions
-    assert f"{PEERING}/write" in found.left_out
+    checked_role = select_actions(SITE, RoleKind.SWITCH, {"Microsoft.Network": frozenset()})
+    assert "Microsoft.Insights/metrics/read" in checked_role.actions
+    assert f"{PEERING}/write" in checked_role.left_out

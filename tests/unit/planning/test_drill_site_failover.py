@@ -72,16 +72,16 @@ TWO = (connection(AMSTERDAM), connection(DUBLIN))
     ],
 )
 def test_what_is_wrong_with_a_circuit_is_said_in_azures_words(
-    wrong: dict[str, Any], told: str
+    wrong: dict[str, Any], text: str
 ) -> None:
-    (_, claim) = check_circuits(gateway(connection(**wrong)))
-    assert claim.status is ConditionStatus.FAILS
-    assert claim.message.startswith("circuit Amsterdam (Amsterdam): ")
-    assert told in claim.message
+    (_, condition) = check_circuits(gateway(connection(**wrong)))
+    assert condition.status is ConditionStatus.FAILS
+    assert condition.message.startswith("circuit Amsterdam (Amsterdam): ")
+    assert text in condition.message
 
 
 def test_a_whole_circuit_and_its_connection_hold() -> None:
-    assert [claim.status for claim in check_circuits(gateway(connection()))] == [
+    assert [condition.status for condition in check_circuits(gateway(connection()))] == [
         ConditionStatus.HOLDS
     ] * 2
 
@@ -103,29 +103,35 @@ def test_a_connection_that_azure_knows_nothing_of_is_unknown(
 
 
 def test_what_cannot_be_read_is_unknown_and_an_express_gateway_without_connections_fails() -> None:
-    assert [claim.status for claim in check_circuits(gateway(unread()))] == ["HOLDS", "UNKNOWN"]
+    assert [condition.status for condition in check_circuits(gateway(unread()))] == [
+        "HOLDS",
+        "UNKNOWN",
+    ]
     lost = Circuits("/g/er", "ExpressRoute", Reading(None, "timed out"))
-    assert [claim.status for claim in check_circuits(lost)] == ["UNKNOWN"]
-    assert [claim.status for claim in check_circuits(gateway())] == ["FAILS"]
+    assert [condition.status for condition in check_circuits(lost)] == ["UNKNOWN"]
+    assert [condition.status for condition in check_circuits(gateway())] == ["FAILS"]
     assert not [*check_circuits(replace(gateway(), gateway_type="Vpn"))]
 
 
 def test_locations_are_told_apart_without_regard_to_case() -> None:
-    found = find_locations(gateway(*TWO, connection("AMSTERDAM"), unread()))
-    assert {place: len(each) for place, each in found.known.items()} == {AMSTERDAM: 2, DUBLIN: 1}
-    assert found.find_spelling("dublin") == DUBLIN
-    assert found.find_spelling("Vienna") is None
-    assert found.unknown == ("to-hidden: refused by Azure",)
+    locations = find_locations(gateway(*TWO, connection("AMSTERDAM"), unread()))
+    assert {place: len(connections) for place, connections in locations.known.items()} == {
+        AMSTERDAM: 2,
+        DUBLIN: 1,
+    }
+    assert locations.find_spelling("dublin") == DUBLIN
+    assert locations.find_spelling("Vienna") is None
+    assert locations.unknown == ("to-hidden: refused by Azure",)
 
 
 def test_a_direct_circuit_has_no_peering_location_of_its_own() -> None:
-    found = find_locations(gateway(connection(peering_location="")))
-    assert (found.known, len(found.unknown)) == ({}, 1)
+    locations = find_locations(gateway(connection(peering_location="")))
+    assert (locations.known, len(locations.unknown)) == ({}, 1)
 
 
 def test_the_test_starts_at_one_of_two_locations_in_azures_spelling() -> None:
     assert check_start(gateway(*TWO), "amsterdam") == (AMSTERDAM, None)
-    done = tuple(failover(status=each) for each in ("Completed", "StartFailed", "Expired"))
+    done = tuple(failover(status=name) for name in ("Completed", "StartFailed", "Expired"))
     assert check_start(gateway(*TWO, tests=done), AMSTERDAM) == (AMSTERDAM, None)
     assert check_start(gateway(*TWO, unread()), AMSTERDAM) == (AMSTERDAM, None)
 
@@ -157,11 +163,11 @@ def test_a_test_that_runs_there_already_is_not_started_again(status: str) -> Non
     ],
 )
 def test_what_speaks_against_a_start_is_said(
-    circuits: Circuits, wanted: str, kind: type[Exception], told: str
+    circuits: Circuits, desired: str, kind: type[Exception], text: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        check_start(circuits, wanted)
-    assert told in str(caught.value)
+        check_start(circuits, desired)
+    assert text in str(caught.value)
 
 
 def test_whatever_runs_is_what_is_stopped() -> None:

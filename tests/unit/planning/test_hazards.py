@@ -53,13 +53,13 @@ def asked(
     name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC, of: Site = SITE
 ) -> Condition:
     """The one claim of a name."""
-    (found,) = (
-        each
-        for each in check_hazards(of, surroundings, sites.observed(of, USING), to)
-        if each.name == name
+    (condition,) = (
+        check_hazard
+        for check_hazard in check_hazards(of, surroundings, sites.observed(of, USING), to)
+        if check_hazard.name == name
     )
-    assert bool(found.remedy) is (found.status is not ConditionStatus.HOLDS)
-    return found
+    assert bool(condition.remedy) is (condition.status is not ConditionStatus.HOLDS)
+    return condition
 
 
 def verdict(name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC) -> str:
@@ -68,36 +68,38 @@ def verdict(name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC) 
 
 def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
     for to in Path:
-        found = check_hazards(SITE, around(), sites.observed(SITE, USING), to)
-        assert [each.name for each in found] == [*NAMES, *REMARKS]
-        assert {each.status for each in found} == {ConditionStatus.HOLDS}
+        conditions = check_hazards(SITE, around(), sites.observed(SITE, USING), to)
+        assert [condition.name for condition in conditions] == [*NAMES, *REMARKS]
+        assert {condition.status for condition in conditions} == {ConditionStatus.HOLDS}
 
 
 def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> None:
     for to in Path:
-        found = check_hazards(
+        conditions = check_hazards(
             SITE, around(table(route("8.8.4.4/32", IN_PRIMARY))), sites.observed(SITE, USING), to
         )
-        assert {each.status for each in found} == {ConditionStatus.HOLDS}
+        assert {condition.status for condition in conditions} == {ConditionStatus.HOLDS}
 
 
 def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
-    claims = check_hazards(SITE, RoutingEnvironment(), sites.observed(SITE, USING), Path.IPSEC)
+    conditions = check_hazards(SITE, RoutingEnvironment(), sites.observed(SITE, USING), Path.IPSEC)
     read = {DEFAULT_ROUTE, PREFIXES}  # the gateways' own tables decide these
     for name in (*NAMES, *REMARKS):
         expected = ConditionStatus.HOLDS if name in read else ConditionStatus.UNKNOWN
-        assert {each.status for each in claims if each.name == name} == {expected}, name
+        assert {condition.status for condition in conditions if condition.name == name} == {
+            expected
+        }, name
     unread = replace(sites.observed(SITE, USING), gateways={})
-    for claim in check_hazards(SITE, RoutingEnvironment(), unread, Path.IPSEC):
-        assert claim.status is ConditionStatus.UNKNOWN, claim
+    for checked in check_hazards(SITE, RoutingEnvironment(), unread, Path.IPSEC):
+        assert checked.status is ConditionStatus.UNKNOWN, checked
 
 
 def test_a_table_that_may_not_be_read_is_unknown_with_the_reason() -> None:
     hidden = replace(around(table()), route_tables={"spoke": Reading(None, "forbidden")})
     for name in (PROPAGATION, APPLIANCES, NEXT_HOP):
-        claim = asked(name, hidden)
-        assert claim.status is ConditionStatus.UNKNOWN
-        assert claim.message == "vnet1/sub1: route table spoke: forbidden"
+        condition = asked(name, hidden)
+        assert condition.status is ConditionStatus.UNKNOWN
+        assert condition.message == "vnet1/sub1: route table spoke: forbidden"
 
 
 COVERING = ("10.5.0.0/16", "10.5.7.0/24", "10.0.0.0/8", "0.0.0.0/0", "10.6.0.0/16", "Internet")
@@ -115,49 +117,55 @@ HOPS = {
 @pytest.mark.parametrize(
     ("prefix", "hop", "takes", "to"),
     list(product(COVERING, HOPS, (True, False), Path)),
-    ids=lambda each: str(each),
+    ids=lambda item: str(item),
 )
 def test_every_route_at_a_spoke_is_judged_by_whether_it_carries_a_remote_prefix(
     prefix: str, hop: str, takes: bool, to: Path
 ) -> None:
     """With the gateway's routes, only one as narrow as 10.5.0.0/16 goes before it."""
-    found = around(table(replace(HOPS[hop], prefix=prefix), takes=takes))
+    environment = around(table(replace(HOPS[hop], prefix=prefix), takes=takes))
     narrow = prefix in ("10.5.0.0/16", "10.5.7.0/24")
     wide = prefix in ("10.0.0.0/8", "0.0.0.0/0")
     carries = narrow or (wide and not takes)
     leaving = "primary" if to is Path.IPSEC else "backup"
-    wanted = "HOLDS"
+    desired = "HOLDS"
     if carries and hop == leaving:
-        wanted = "FAILS"
+        desired = "FAILS"
     elif carries and hop == "elsewhere":
-        wanted = "UNKNOWN"
-    assert verdict(APPLIANCES, found, to) == wanted
+        desired = "UNKNOWN"
+    assert verdict(APPLIANCES, environment, to) == desired
     whole = prefix != "10.5.7.0/24" and carries
-    assert verdict(PROPAGATION, found, to) == ("HOLDS" if takes or whole else "FAILS")
-    assert verdict(NEXT_HOP, found, to) == "HOLDS"
+    assert verdict(PROPAGATION, environment, to) == ("HOLDS" if takes or whole else "FAILS")
+    assert verdict(NEXT_HOP, environment, to) == "HOLDS"
 
 
 def test_a_subnet_without_gateway_routes_names_the_part_that_nothing_carries() -> None:
-    claim = asked(PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False)))
-    assert claim.message == (
+    condition = asked(PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False)))
+    assert condition.message == (
         "vnet1/sub1 takes no gateway's routes: route table rt1 has disableBgpRoutePropagation, "
         "and no route to 10.5.128.0/17"
     )
-    assert claim.remedy.startswith("az network route-table update")
+    assert condition.remedy.startswith("az network route-table update")
 
 
 def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_learned() -> None:
     halves = [sites.route("10.5.0.0/17"), sites.route("10.5.128.0/17")]
-    seen = sites.observed(SITE, USING)
+    snapshot = sites.observed(SITE, USING)
     learned = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"), *halves)
-    seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: learned})
+    snapshot = replace(snapshot, gateways={**snapshot.gateways, Role.BACKUP: learned})
     by_primary = around(table(route(REMOTE, IN_PRIMARY)))
-    found = {each.name: each for each in check_hazards(SITE, by_primary, seen, Path.IPSEC)}
-    assert found[APPLIANCES].status is ConditionStatus.HOLDS
+    conditions = {
+        check_hazard.name: check_hazard
+        for check_hazard in check_hazards(SITE, by_primary, snapshot, Path.IPSEC)
+    }
+    assert conditions[APPLIANCES].status is ConditionStatus.HOLDS
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
-    seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: wide})
-    found = {each.name: each for each in check_hazards(SITE, by_primary, seen, Path.IPSEC)}
-    assert found[APPLIANCES].status is ConditionStatus.FAILS
+    snapshot = replace(snapshot, gateways={**snapshot.gateways, Role.BACKUP: wide})
+    conditions = {
+        check_hazard.name: check_hazard
+        for check_hazard in check_hazards(SITE, by_primary, snapshot, Path.IPSEC)
+    }
+    assert conditions[APPLIANCES].status is ConditionStatus.FAILS
 
 
 @pytest.mark.parametrize("to", Path)
@@ -171,11 +179,11 @@ def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_lear
     ],
 )
 def test_the_next_hop_virtual_network_gateway_is_for_vpn_gateways_only(
-    kinds: tuple[str, str] | None, wanted: str, to: Path
+    kinds: tuple[str, str] | None, desired: str, to: Path
 ) -> None:
     for prefix in (REMOTE, "0.0.0.0/0"):
-        found = around(table(route(prefix, type_=VNG)), kinds=kinds)
-        assert verdict(NEXT_HOP, found, to) == wanted
+        environment = around(table(route(prefix, type_=VNG)), kinds=kinds)
+        assert verdict(NEXT_HOP, environment, to) == desired
     assert verdict(NEXT_HOP, around(table(), kinds=kinds), to) == "HOLDS"
 
 
@@ -193,16 +201,16 @@ def test_the_next_hop_virtual_network_gateway_is_for_vpn_gateways_only(
     ],
 )
 def test_a_route_on_the_gateway_subnet_matters_where_it_goes_before_the_peering(
-    rows: tuple[UserRoute, ...], takes: bool, wanted: str
+    rows: tuple[UserRoute, ...], takes: bool, desired: str
 ) -> None:
-    found = around(gateway_subnet=table(*rows, takes=takes))
-    assert verdict(GATEWAY_SUBNET, found) == wanted
+    environment = around(gateway_subnet=table(*rows, takes=takes))
+    assert verdict(GATEWAY_SUBNET, environment) == desired
 
 
 def test_a_firewall_that_both_directions_pass_is_no_hazard() -> None:
     inward = table(route("10.1.0.0/16", IN_BACKUP))
-    both = around(table(route(REMOTE, IN_BACKUP)), inward)
-    assert verdict(GATEWAY_SUBNET, both) == "HOLDS"
+    environment = around(table(route(REMOTE, IN_BACKUP)), inward)
+    assert verdict(GATEWAY_SUBNET, environment) == "HOLDS"
     other = around(table(route(REMOTE, "10.3.2.9")), inward)
     assert verdict(GATEWAY_SUBNET, other) == "FAILS"
     narrower = around(table(route("10.5.0.0/17", IN_BACKUP)), inward)
@@ -214,13 +222,13 @@ def server(*learned: str, peers: tuple[str, ...] = ("nva1",)) -> tuple[RouteServ
 
 
 def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
-    told = around(route_servers={Role.PRIMARY: Reading(server("192.168.0.0/16"))})
-    assert verdict(ROUTE_SERVER, told) == "FAILS"
-    assert verdict(ROUTE_SERVER, told, Path.EXPRESSROUTE) == "HOLDS"
-    assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, told).message
+    environment = around(route_servers={Role.PRIMARY: Reading(server("192.168.0.0/16"))})
+    assert verdict(ROUTE_SERVER, environment) == "FAILS"
+    assert verdict(ROUTE_SERVER, environment, Path.EXPRESSROUTE) == "HOLDS"
+    assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, environment).message
     unused = sites.observed(SITE, {"vnet1-to-vnet2": (sites.OPEN, "Connected")})
-    claims = check_hazards(SITE, told, unused, Path.IPSEC)
-    assert all(each.status is ConditionStatus.HOLDS for each in claims)
+    conditions = check_hazards(SITE, environment, unused, Path.IPSEC)
+    assert all(condition.status is ConditionStatus.HOLDS for condition in conditions)
 
 
 @pytest.mark.parametrize(
@@ -235,9 +243,9 @@ def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
     ],
 )
 def test_a_route_server_without_peers_or_with_what_the_gateway_has_is_no_hazard(
-    found: Reading[tuple[RouteServer, ...]], wanted: str
+    reading: Reading[tuple[RouteServer, ...]], desired: str
 ) -> None:
-    assert verdict(ROUTE_SERVER, around(route_servers={Role.PRIMARY: found})) == wanted
+    assert verdict(ROUTE_SERVER, around(route_servers={Role.PRIMARY: reading})) == desired
 
 
 def test_the_arriving_hubs_route_server_keeps_what_it_has_learned_too() -> None:
@@ -257,10 +265,10 @@ def test_the_arriving_hubs_route_server_keeps_what_it_has_learned_too() -> None:
     ],
 )
 def test_a_static_prefix_within_a_spoke_keeps_the_leaving_gateway_advertising(
-    prefix: str, wanted: str
+    prefix: str, desired: str
 ) -> None:
     static = {Role.PRIMARY: Reading((StaticPrefix(net(prefix), "lng1"),))}
-    assert verdict(ADVERTISED, around(static_prefixes=static)) == wanted
+    assert verdict(ADVERTISED, around(static_prefixes=static)) == desired
     assert verdict(ADVERTISED, around(static_prefixes=static), Path.EXPRESSROUTE) == "HOLDS"
 
 
@@ -276,44 +284,49 @@ def test_a_static_prefix_within_a_spoke_keeps_the_leaving_gateway_advertising(
     ],
 )
 def test_a_summary_of_the_leaving_hub_matters_where_the_arriving_one_is_no_narrower(
-    left: str, met: str | None, wanted: str
+    remaining: str, met: str | None, desired: str
 ) -> None:
     base = around()
     networks = dict(base.networks)
-    for name, prefix in (("vnet2", left), ("vnet3", met)):
+    for name, prefix in (("vnet2", remaining), ("vnet3", met)):
         key = SITE.build_network_id(name).lower()
         value = networks[key].value
         assert value is not None
         summarized = (net(prefix),) if prefix else ()
         networks[key] = Reading(replace(value, summarized=summarized))
-    assert verdict(ADVERTISED, replace(base, networks=networks)) == wanted
+    assert verdict(ADVERTISED, replace(base, networks=networks)) == desired
 
 
 def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_is_told() -> None:
-    seen = sites.observed(SITE, USING)
+    snapshot = sites.observed(SITE, USING)
     odd = sites.gateway(
         Role.PRIMARY,
         sites.route("10.1.0.0/16", "Network", "10.2.0.254"),
         sites.route("10.1.7.0/24", "Network", "10.2.0.254"),
     )
-    seen = replace(seen, gateways={**seen.gateways, Role.PRIMARY: odd})
-    found = [
-        each for each in check_hazards(SITE, around(), seen, Path.IPSEC) if each.name == ADVERTISED
+    snapshot = replace(snapshot, gateways={**snapshot.gateways, Role.PRIMARY: odd})
+    conditions = [
+        check_hazard
+        for check_hazard in check_hazards(SITE, around(), snapshot, Path.IPSEC)
+        if check_hazard.name == ADVERTISED
     ]
-    assert [each.message for each in found if each.status is ConditionStatus.FAILS] == [
-        "vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, and not for its peering"
-    ]
+    assert [
+        condition.message for condition in conditions if condition.status is ConditionStatus.FAILS
+    ] == ["vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, and not for its peering"]
 
 
 def test_pieces_cover_a_prefix_wholly_and_do_not_overlap() -> None:
     rows = [route("10.5.128.0/17", IN_PRIMARY), route("10.5.130.0/24"), route("0.0.0.0/0")]
-    found = split_prefix(table(*rows), [net("10.5.0.0/18")], net(REMOTE))
-    total = sum(each.prefix.num_addresses for each in found)
+    routed_ranges = split_prefix(table(*rows), [net("10.5.0.0/18")], net(REMOTE))
+    total = sum(routed_range.prefix.num_addresses for routed_range in routed_ranges)
     assert total == net(REMOTE).num_addresses
     assert not any(
-        one.prefix.overlaps(other.prefix) for one in found for other in found if one is not other
+        one.prefix.overlaps(other.prefix)
+        for one in routed_ranges
+        for other in routed_ranges
+        if one is not other
     )
-    by = {str(each.prefix): each.route for each in found}
+    by = {str(routed_range.prefix): routed_range.route for routed_range in routed_ranges}
     assert by["10.5.0.0/18"] is None
     assert by["10.5.130.0/24"] == rows[1]
     assert by["10.5.64.0/18"] == rows[2]

@@ -168,8 +168,8 @@ def circuit(
     secondary: tuple[EdgeNeighbor, ...] | str,
     name: str = "c1",
 ) -> EdgeSessions:
-    def reading(found: tuple[EdgeNeighbor, ...] | str) -> Reading[tuple[EdgeNeighbor, ...]]:
-        return Reading(None, found) if isinstance(found, str) else Reading(found)
+    def reading(result: tuple[EdgeNeighbor, ...] | str) -> Reading[tuple[EdgeNeighbor, ...]]:
+        return Reading(None, result) if isinstance(result, str) else Reading(result)
 
     paths = {"primary": reading(primary), "secondary": reading(secondary)}
     return EdgeSessions(name, 65020, paths)
@@ -199,10 +199,10 @@ def test_the_longest_session_with_the_customer_edge_counts_and_no_other(
     secondary: tuple[EdgeNeighbor, ...] | str,
     up_s: float | None,
 ) -> None:
-    found = find_longest_session([circuit(primary, secondary)], HOLD_S)
-    assert found.up_s == up_s
-    assert bool(found.circuit) == (up_s is not None)
-    assert found.unknown or up_s is not None
+    session_uptime = find_longest_session([circuit(primary, secondary)], HOLD_S)
+    assert session_uptime.up_s == up_s
+    assert bool(session_uptime.circuit) == (up_s is not None)
+    assert session_uptime.unknown or up_s is not None
 
 
 def test_without_a_circuit_or_its_asn_no_session_is_known() -> None:
@@ -215,8 +215,11 @@ def test_without_a_circuit_or_its_asn_no_session_is_known() -> None:
 
 def test_a_second_circuit_that_has_been_up_for_longer_counts() -> None:
     young, old = circuit((row("00:00:05"),), ()), circuit((row(),), (row(),), "c2")
-    found = find_longest_session([young, old], HOLD_S)
-    assert (found.up_s, found.circuit) == (26 * 3600.0, "circuit c2 with AS 65020")
+    session_uptime = find_longest_session([young, old], HOLD_S)
+    assert (session_uptime.up_s, session_uptime.circuit) == (
+        26 * 3600.0,
+        "circuit c2 with AS 65020",
+    )
 
 
 def express(*prefixes: str) -> SiteSnapshot:
@@ -240,9 +243,9 @@ def express(*prefixes: str) -> SiteSnapshot:
 
 
 def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers_are_old() -> None:
-    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), HoldTimeCount(5.0, 5.0), LONG)
-    assert claim.status is FAILS
-    assert claim.message.startswith("vng1: every remote prefix seen for 5 s of 2 min")
+    condition = gates.check_hold_time(SITE, express("10.5.0.0/16"), HoldTimeCount(5.0, 5.0), LONG)
+    assert condition.status is FAILS
+    assert condition.message.startswith("vng1: every remote prefix seen for 5 s of 2 min")
 
 
 @pytest.mark.parametrize(
@@ -257,11 +260,13 @@ def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers
     ],
 )
 def test_the_shorter_of_session_and_count_decides(
-    seen_s: float, session: SessionUptime, verdict: ConditionStatus, told: str
+    seen_s: float, session: SessionUptime, verdict: ConditionStatus, text: str
 ) -> None:
-    claim = gates.check_hold_time(SITE, express("10.5.0.0/16"), HoldTimeCount(seen_s, 0.0), session)
-    assert claim.status is verdict
-    assert told in claim.message
+    condition = gates.check_hold_time(
+        SITE, express("10.5.0.0/16"), HoldTimeCount(seen_s, 0.0), session
+    )
+    assert condition.status is verdict
+    assert text in condition.message
     assert (compute_left_s(HoldTimeCount(seen_s), session, HOLD_S) == 0) == (verdict is HOLDS)
 
 
@@ -285,6 +290,6 @@ def test_what_the_hold_time_rests_on_is_said_in_words() -> None:
     )
     assert "if their route table summaries can be read" in describe_basis(SITE, EXPRESSROUTE)
     assert "circuit c1 with AS 65020: up for 3 d" in describe_basis(SITE, EXPRESSROUTE, LONG)
-    told = describe_basis(SITE, EXPRESSROUTE, NOT_READ)
-    assert "measured by how long erfailover itself sees every remote prefix" in told
-    assert "not known (circuit c1: refused by Azure)" in told
+    text = describe_basis(SITE, EXPRESSROUTE, NOT_READ)
+    assert "measured by how long erfailover itself sees every remote prefix" in text
+    assert "not known (circuit c1: refused by Azure)" in text

@@ -19,16 +19,16 @@ def test_on_expressroute_nothing_differs() -> None:
 
 
 def test_on_ipsec_the_primary_peerings_differ_and_the_command_is_named() -> None:
-    told = find_drift(SITE, sites.observed(SITE, sites.on(Path.IPSEC, SITE)))
-    assert told is not None
-    assert [each.rsplit("/", 1)[-1] for each in told.differing] == [
+    iac_drift = find_drift(SITE, sites.observed(SITE, sites.on(Path.IPSEC, SITE)))
+    assert iac_drift is not None
+    assert [name.rsplit("/", 1)[-1] for name in iac_drift.differing] == [
         "vnet1-to-vnet2",
         "vnet2-to-vnet1",
         "vnet9-to-vnet2",
         "vnet2-to-vnet9",
     ]
-    assert "Terraform's next apply would undo this: 4 peerings" in drift.format_text(told)
-    assert "erfailover export terraform" in drift.format_text(told)
+    assert "Terraform's next apply would undo this: 4 peerings" in drift.format_text(iac_drift)
+    assert "erfailover export terraform" in drift.format_text(iac_drift)
 
 
 def test_without_code_there_is_nothing_to_warn_of() -> None:
@@ -37,9 +37,9 @@ def test_without_code_there_is_nothing_to_warn_of() -> None:
 
 
 def test_what_the_site_keeps_does_not_differ() -> None:
-    kept = Flags(allow_forwarded_traffic="keep", use_remote_gateways=True)
+    flags = Flags(allow_forwarded_traffic="keep", use_remote_gateways=True)
     (spoke, _) = SITE.spokes
-    peering = SitePeering("vnet1-to-vnet2", kept, Flags(allow_forwarded_traffic="keep"))
+    peering = SitePeering("vnet1-to-vnet2", flags, Flags(allow_forwarded_traffic="keep"))
     site = replace(SITE, spokes=(replace(spoke, spoke_to_primary=peering),))
     for forwarded in (True, False):
         state = sites.on(Path.EXPRESSROUTE, SITE)

@@ -48,18 +48,18 @@ def resources(text: str) -> dict[str, Mapping[str, Any]]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, list):
-            return [plain(each) for each in value]
+            return [plain(item) for item in value]
         quoted = isinstance(value, str) and value.startswith('"')
         return json.loads(value) if quoted else value
 
-    found: dict[str, Mapping[str, Any]] = {}
+    document: dict[str, Mapping[str, Any]] = {}
     for block in hcl2.loads(text)["resource"]:
-        ((type_, rows),) = ((key, each) for key, each in block.items() if key != "__is_block__")
+        ((type_, rows),) = ((key, item) for key, item in block.items() if key != "__is_block__")
         assert plain(type_) == "azurerm_virtual_network_peering"
         for name, row in rows.items():
             if name != "__is_block__":
-                found[plain(name)] = {key: plain(each) for key, each in row.items()}
-    return found
+                document[plain(name)] = {key: plain(item) for key, item in row.items()}
+    return document
 
 
 def test_terraform_says_names_flags_and_nothing_that_is_a_default() -> None:
@@ -67,8 +67,8 @@ def test_terraform_says_names_flags_and_nothing_that_is_a_default() -> None:
         parse_peering(body("spoke", "up", "hub", **USES)),
         parse_peering(body("hub", "down", "spoke", **LENDS)),
     ]
-    found = resources(render_terraform(rows, AT))
-    up = found["spoke_up"]
+    document = resources(render_terraform(rows, AT))
+    up = document["spoke_up"]
     assert (up["name"], up["resource_group_name"], up["virtual_network_name"]) == (
         "up",
         "rg",
@@ -76,8 +76,8 @@ def test_terraform_says_names_flags_and_nothing_that_is_a_default() -> None:
     )
     assert up["remote_virtual_network_id"].endswith("/virtualNetworks/hub")
     assert [
-        up[f"{each}"]
-        for each in (
+        up[f"{name}"]
+        for name in (
             "allow_virtual_network_access",
             "allow_forwarded_traffic",
             "allow_gateway_transit",
@@ -86,7 +86,7 @@ def test_terraform_says_names_flags_and_nothing_that_is_a_default() -> None:
     ] == [True, True, False, True]
     assert "peer_complete_virtual_networks_enabled" not in up
     assert "azurerm_virtual_network_peering.hub_down" in str(up["depends_on"])
-    assert "depends_on" not in found["hub_down"]
+    assert "depends_on" not in document["hub_down"]
 
 
 def test_terraform_says_what_is_set_beside_its_default() -> None:
@@ -117,10 +117,10 @@ def test_a_symbol_is_a_word_of_both_languages(name: str) -> None:
         parse_peering(body(name, "p", "w")),
         parse_peering(body(name.replace(".", "_"), "P", "w")),
     ]
-    found = build_symbols(rows)
-    assert len({each.lower() for each in found}) == 2
-    assert all(each.isidentifier() and each.isascii() for each in found)
-    assert set(resources(render_terraform(rows, AT))) == set(found)
+    symbols = build_symbols(rows)
+    assert len({text.lower() for text in symbols}) == 2
+    assert all(text.isidentifier() and text.isascii() for text in symbols)
+    assert set(resources(render_terraform(rows, AT))) == set(symbols)
 
 
 @pytest.mark.parametrize("text", ["it's", 'a "b"', "${var.x}", "%{if}", "back\\slash"])
@@ -134,7 +134,7 @@ def test_no_text_breaks_out_of_its_quotes(text: str) -> None:
 
 
 def test_a_subscription_has_one_provider_each() -> None:
-    rows = [parse_peering(body("a", "p", "w", subscription=each)) for each in ("s1", "s2", "s1")]
+    rows = [parse_peering(body("a", "p", "w", subscription=name)) for name in ("s1", "s2", "s1")]
     parsed: Any = hcl2.loads(render_terraform(rows, AT))
     assert len(parsed["provider"]) == 2
     assert {row["provider"] for row in resources(render_terraform(rows, AT)).values()} == {
@@ -153,7 +153,7 @@ def test_bicep_has_a_file_for_each_group_and_one_that_deploys_them_in_turn() -> 
     files = {name: BicepParser().parse(text=text) for name, text in render_bicep(rows, AT).items()}
     assert list(files) == ["main.bicep", "01-rg.bicep", "02-rg2.bicep", "03-RG.bicep"]
     modules: Any = files["main.bicep"]
-    assert [each["detail"]["path"] for each in modules["modules"].values()] == list(files)[1:]
+    assert [module["detail"]["path"] for module in modules["modules"].values()] == list(files)[1:]
     first: Any = files["01-rg.bicep"]
     assert first["resources"]["network01"]["existing"] is True
     down, other = first["resources"]["hub_down"], first["resources"]["hub_other"]

@@ -41,7 +41,7 @@ def framed(*texts: str) -> str:
 
 
 def up(output: str, *probes: MachineProbe) -> list[bool | None]:
-    return [each.up for each in parse_answers(output, probes)]
+    return [answer.up for answer in parse_answers(output, probes)]
 
 
 def test_each_probe_is_judged_by_its_own_frame() -> None:
@@ -54,10 +54,10 @@ def test_what_run_command_cuts_off_makes_a_probe_unknown_and_never_takes_another
     lost: int,
 ) -> None:
     """The first probe is down and the second up; Run Command keeps the end of the output."""
-    seen = up(framed(LOST, PASSED)[lost:], OFFICE, INTERNET)
-    assert seen[0] in (False, None)
-    assert seen[1] in (True, None)
-    assert seen[0] is None or lost == 0
+    rows = up(framed(LOST, PASSED)[lost:], OFFICE, INTERNET)
+    assert rows[0] in (False, None)
+    assert rows[1] in (True, None)
+    assert rows[0] is None or lost == 0
 
 
 def test_fourteen_pings_of_one_machine_each_have_their_own_answer() -> None:
@@ -81,7 +81,7 @@ def test_no_script_prints_more_than_run_command_keeps() -> None:
     assert len(frame.encode()) <= FRAME_BYTES
     for system in System:
         for line in build_script([OFFICE, ERP], system):
-            limits = any(each in line for each in ("tail -c 160", "Substring(0, 160)"))
+            limits = any(name in line for name in ("tail -c 160", "Substring(0, 160)"))
             assert limits or "probe" in line or line == "echo"
 
 
@@ -115,10 +115,10 @@ def test_without_a_whole_frame_of_its_own_a_probe_is_unknown(output: str) -> Non
         ("", None, "printed nothing"),
     ],
 )
-def test_what_a_ping_prints(text: str, passed: bool | None, seen: str) -> None:
+def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> None:
     (answer,) = parse_answers(framed(text), [OFFICE])
     assert answer.up is passed
-    assert seen in answer.seen
+    assert message in answer.seen
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_what_a_ping_prints(text: str, passed: bool | None, seen: str) -> None:
         ("", None, "ended with None"),
     ],
 )
-def test_what_a_connection_prints(text: str, passed: bool | None, seen: str) -> None:
+def test_what_a_connection_prints(text: str, passed: bool | None, message: str) -> None:
     (answer,) = parse_answers(framed(text), [ERP])
     assert answer.up is passed
-    assert seen in answer.seen
+    assert message in answer.seen
 
 
 def test_output_of_windows_has_other_line_ends() -> None:
@@ -152,7 +152,7 @@ def test_output_of_windows_has_other_line_ends() -> None:
 def test_a_script_names_the_command_of_its_system() -> None:
     assert System.LINUX.command_id == "RunShellScript"
     assert System.WINDOWS.command_id == "RunPowerShellScript"
-    linux, windows = ("\n".join(build_script([OFFICE, ERP], each)) for each in System)
+    linux, windows = ("\n".join(build_script([OFFICE, ERP], system)) for system in System)
     assert "ping -n -q -c 3 -W 2 10.5.0.4" in linux
     assert "/dev/tcp/10.5.0.4/443" in linux
     assert "Test-NetConnection -ComputerName 10.5.0.4 -Port 443" in windows
@@ -170,9 +170,9 @@ def test_a_script_names_the_command_of_its_system() -> None:
     ],
 )
 def test_only_an_answered_flow_of_the_probe_counts_in_the_nat_table(
-    table: str, found: bool | None
+    table: str, is_found: bool | None
 ) -> None:
-    assert parse_nat_answer(framed(table), INTERNET).up is found
+    assert parse_nat_answer(framed(table), INTERNET).up is is_found
 
 
 def test_a_nat_table_that_was_not_printed_whole_is_unknown() -> None:

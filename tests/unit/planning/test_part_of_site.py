@@ -24,10 +24,10 @@ def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) 
     """A site whose vnet1 is on IPsec and whose other spokes are on ExpressRoute."""
     first = WHOLE.select_spokes(("vnet1",))
     rest = WHOLE.select_spokes(("vnet7", "vnet8"))
-    found = observed(WHOLE, {**on(Path.IPSEC, first), **on(Path.EXPRESSROUTE, rest)})
+    snapshot = observed(WHOLE, {**on(Path.IPSEC, first), **on(Path.EXPRESSROUTE, rest)})
 
     def own(name: str, address: str) -> object:
-        space = found.get_network(WHOLE.build_network_id(name))
+        space = snapshot.get_network(WHOLE.build_network_id(name))
         assert space is not None
         return replace(
             route(str(space.address_space[0]), "Network", address), local_address=address
@@ -42,33 +42,33 @@ def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) 
         rows = [route("10.5.0.0/16"), *(own(name, address) for name in spokes)]
         gateways.append(gateway(role, *rows, peers=peers))  # type: ignore[arg-type]
     networks = {
-        key: each
-        for key, each in found.networks.items()
+        key: network
+        for key, network in snapshot.networks.items()
         if key in {of.build_network_id(name).lower() for name in of.list_network_names()}
     }
-    return replace(found, networks=networks, gateways={each.role: each for each in gateways})
+    return replace(snapshot, networks=networks, gateways={item.role: item for item in gateways})
 
 
 def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
-    seen = observed(WHOLE, on(Path.EXPRESSROUTE, WHOLE))
-    part = procedure.plan(PART, seen, Path.IPSEC)
-    whole = procedure.plan(WHOLE, seen, Path.IPSEC)
+    snapshot = observed(WHOLE, on(Path.EXPRESSROUTE, WHOLE))
+    part = procedure.plan(PART, snapshot, Path.IPSEC)
+    whole = procedure.plan(WHOLE, snapshot, Path.IPSEC)
     assert part.steps == tuple(step for step in whole.steps if step.spoke == "vnet1")
     assert part.steps
     assert procedure.find_breaches(PART, part) == []
     others = [write for step in whole.writes if step.spoke != "vnet1" for write in (step.write,)]
-    told = procedure.find_breaches(PART, whole)
+    breaches = procedure.find_breaches(PART, whole)
     assert all(
-        any(f"writes {write.name}, which is of no chosen spoke" in each for each in told)
+        any(f"writes {write.name}, which is of no chosen spoke" in name for name in breaches)
         for write in others
     )
-    assert not [each for each in told if "vnet1" in each.partition(" writes ")[2]]
+    assert not [name for name in breaches if "vnet1" in name.partition(" writes ")[2]]
 
 
 def test_a_part_that_was_moved_is_verified_although_the_others_stay() -> None:
-    seen = mixed()
-    arrived, left = gates.check_outcome(PART, seen, Path.IPSEC, PART.spokes[0])
-    assert (arrived.status, left.status) == (ConditionStatus.HOLDS, ConditionStatus.HOLDS)
+    snapshot = mixed()
+    arrived, condition = gates.check_outcome(PART, snapshot, Path.IPSEC, PART.spokes[0])
+    assert (arrived.status, condition.status) == (ConditionStatus.HOLDS, ConditionStatus.HOLDS)
 
 
 def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> None:
@@ -84,42 +84,46 @@ def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> N
 
 
 def test_the_command_that_lets_the_rest_follow_says_why_it_would_be_refused() -> None:
-    seen = mixed(primary_up=False)
-    health = judge(WHOLE, seen)
+    snapshot = mixed(primary_up=False)
+    health = judge(WHOLE, snapshot)
     assert health.healthy is False
-    first, second = notes(WHOLE, seen, health)
+    first, second = notes(WHOLE, snapshot, health)
     assert first.startswith(
         "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute "
         "(refused for now: ExpressRoute is not ready: vng1: "
     )
     assert second.endswith("erfailover switch --to ipsec")
-    assert next_command(WHOLE, seen, health) == "erfailover switch --to ipsec"
+    assert next_command(WHOLE, snapshot, health) == "erfailover switch --to ipsec"
 
 
 def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
-    seen = mixed(PART, backup_up=False)
-    health = judge(PART, seen)
+    snapshot = mixed(PART, backup_up=False)
+    health = judge(PART, snapshot)
     assert (health.path, health.healthy) == ("ipsec", False)
-    assert notes(PART, seen, health) == ("1 of 3 spokes; the others were not read.",)
-    assert next_command(PART, seen, health) == "erfailover switch --to expressroute --spoke vnet1"
+    assert notes(PART, snapshot, health) == ("1 of 3 spokes; the others were not read.",)
+    assert (
+        next_command(PART, snapshot, health) == "erfailover switch --to expressroute --spoke vnet1"
+    )
 
 
 def test_without_a_path_that_works_both_ways_no_command_is_offered() -> None:
-    seen = mixed(primary_up=False, backup_up=False)
-    assert next_command(WHOLE, seen, judge(WHOLE, seen)) is None
+    snapshot = mixed(primary_up=False, backup_up=False)
+    assert next_command(WHOLE, snapshot, judge(WHOLE, snapshot)) is None
 
 
 def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> None:
-    seen = mixed(PART)
+    snapshot = mixed(PART)
     hub = WHOLE.build_network_id("vnet2").lower()
-    network = seen.networks[hub]
+    network = snapshot.networks[hub]
     peerings = tuple(
-        replace(each, remote_space=(SPACES[each.name.split("-to-")[1]],))
-        for each in network.peerings
+        replace(peering, remote_space=(SPACES[peering.name.split("-to-")[1]],))
+        for peering in network.peerings
     )
-    seen = replace(seen, networks={**seen.networks, hub: replace(network, peerings=peerings)})
-    assert spaces_of_others(PART, seen) == {
+    snapshot = replace(
+        snapshot, networks={**snapshot.networks, hub: replace(network, peerings=peerings)}
+    )
+    assert spaces_of_others(PART, snapshot) == {
         "vnet7": (IPv4Network("10.102.0.0/16"),),
         "vnet8": (IPv4Network("10.104.0.0/16"),),
     }
-    assert spaces_of_others(WHOLE, seen) == {}
+    assert spaces_of_others(WHOLE, snapshot) == {}

@@ -48,7 +48,7 @@ def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> SiteSnapshot:
             (),
             name != "spoke",
             {},
-            tuple(each for each in peerings if each.virtual_network == f"{GROUP}/{name}"),
+            tuple(item for item in peerings if item.virtual_network == f"{GROUP}/{name}"),
         )
         for name in ("primary", "backup", "spoke")
         if name not in unread
@@ -57,19 +57,19 @@ def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> SiteSnapshot:
 
 
 def test_names_that_are_right_are_kept_in_any_letter_case() -> None:
-    found = observed(
+    snapshot = observed(
         peering("spoke", "UP", "primary", USES), peering("primary", "down", "spoke", Flags())
     )
-    assert resolve_names(site(), found) == (site(), ())
+    assert resolve_names(site(), snapshot) == (site(), ())
 
 
 def test_a_peering_of_another_name_is_used_and_named() -> None:
-    found = observed(
+    snapshot = observed(
         peering("spoke", "erp-v2", "primary", USES), peering("primary", "hub-v2", "spoke", Flags())
     )
-    resolved, (outward, inward) = resolve_names(site(), found)
-    assert find_path(site(), found, site().spokes[0]) == "none"
-    assert find_path(resolved, found, resolved.spokes[0]) == Path.EXPRESSROUTE
+    resolved, (outward, inward) = resolve_names(site(), snapshot)
+    assert find_path(site(), snapshot, site().spokes[0]) == "none"
+    assert find_path(resolved, snapshot, resolved.spokes[0]) == Path.EXPRESSROUTE
     assert resolved.spokes[0].spoke_to_primary == replace(
         site().spokes[0].spoke_to_primary, name="erp-v2"
     )
@@ -79,43 +79,43 @@ def test_a_peering_of_another_name_is_used_and_named() -> None:
 
 
 def test_a_plan_writes_the_peering_that_there_is_and_makes_no_second_one() -> None:
-    found = observed(
+    snapshot = observed(
         peering("spoke", "erp-v2", "primary", USES), peering("primary", "hub-v2", "spoke", Flags())
     )
-    resolved, _ = resolve_names(site(), found)
-    names = {step.write.name for step in procedure.plan(resolved, found, Path.IPSEC).writes}
+    resolved, _ = resolve_names(site(), snapshot)
+    names = {step.write.name for step in procedure.plan(resolved, snapshot, Path.IPSEC).writes}
     assert "erp-v2" in names
     assert not names & {"up", "down"}
 
 
 def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
-    found = observed(peering("spoke", "up-backup", "elsewhere", Flags()))
-    resolved, (only,) = resolve_names(site(), found)
+    snapshot = observed(peering("spoke", "up-backup", "elsewhere", Flags()))
+    resolved, (only,) = resolve_names(site(), snapshot)
     assert resolved.spokes[0].spoke_to_backup.name == "up-backup-2"
     assert only.seen == (
         "spoke's peering up-backup leads to elsewhere, not to backup; a new one is called "
         "up-backup-2"
     )
     long = "x" * LONGEST_NAME
-    taken = observed(peering("spoke", long, "elsewhere", Flags()))
-    resolved, _ = resolve_names(site(outward=long), taken)
+    site_snapshot = observed(peering("spoke", long, "elsewhere", Flags()))
+    resolved, _ = resolve_names(site(outward=long), site_snapshot)
     name = resolved.spokes[0].spoke_to_primary.name
     assert len(name) <= LONGEST_NAME
     assert name != long
 
 
 def test_of_a_vnet_that_was_not_read_the_names_stay_as_they_are() -> None:
-    found = observed(peering("primary", "hub-v2", "spoke", Flags()), unread=("spoke",))
-    resolved, differing = resolve_names(site(), found)
+    snapshot = observed(peering("primary", "hub-v2", "spoke", Flags()), unread=("spoke",))
+    resolved, differing = resolve_names(site(), snapshot)
     assert resolved.spokes[0].spoke_to_primary.name == "up"
-    assert [each.written for each in differing] == ["down"]
+    assert [renamed_peering.written for renamed_peering in differing] == ["down"]
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_the_connected_one_counts(order: int) -> None:
-    both = [
+    peerings = [
         peering("spoke", "old", "primary", Flags(), "Disconnected"),
         peering("spoke", "new", "primary", USES),
     ]
-    resolved, _ = resolve_names(site(), observed(*both[::order]))
+    resolved, _ = resolve_names(site(), observed(*peerings[::order]))
     assert resolved.spokes[0].spoke_to_primary.name == "new"

@@ -67,11 +67,11 @@ def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=40))
 def test_outages_hold_all_that_was_lost_and_never_overlap(answers: list[bool | None]) -> None:
     data = counted(*answers)
-    assert sum(each["lost"] for each in data["outages"]) == answers.count(False)
+    assert sum(item["lost"] for item in data["outages"]) == answers.count(False)
     ends = [10.0]
-    for each in data["outages"]:
-        assert each["began_s"] >= ends[-1]
-        ends += [each["began_s"], each["ended_s"] or 10.0 + len(answers)]
+    for value in data["outages"]:
+        assert value["began_s"] >= ends[-1]
+        ends += [value["began_s"], value["ended_s"] or 10.0 + len(answers)]
     assert ends == sorted(ends)
-    assert all(each["ended_s"] is not None for each in data["outages"][:-1])
+    assert all(item["ended_s"] is not None for item in data["outages"][:-1])
     assert data["longest_s"] <= data["total_s"] or len(data["outages"]) == 0

@@ -30,10 +30,10 @@ def site(tmp_path: Path) -> Site:
 def test_the_proof_of_concept_costs_three_gateways_three_machines_and_six_addresses(
     site: Site,
 ) -> None:
-    found = estimate(made(site))
-    assert found.unpriced == ()
-    assert found.hourly_usd == round(3 * 0.21 + 3 * (0.0094 + 0.0072) + 6 * 0.005, 4)
-    assert 1100 < found.duration_s < 1200, "one gateway after the other would take an hour"
+    result = estimate(made(site))
+    assert result.unpriced == ()
+    assert result.hourly_usd == round(3 * 0.21 + 3 * (0.0094 + 0.0072) + 6 * 0.005, 4)
+    assert 1100 < result.duration_s < 1200, "one gateway after the other would take an hour"
 
 
 def test_the_plan_says_both_and_that_they_are_estimates(site: Site) -> None:
@@ -47,7 +47,7 @@ def test_the_plan_says_both_and_that_they_are_estimates(site: Site) -> None:
 def test_a_sku_without_a_known_price_is_named_and_not_counted(site: Site) -> None:
     assert site.topology is not None
     gateways = {
-        name: replace(each, sku="VpnGw5AZ") for name, each in site.topology.gateways.items()
+        name: replace(gateway, sku="VpnGw5AZ") for name, gateway in site.topology.gateways.items()
     }
     plan = made(replace(site, topology=replace(site.topology, gateways=gateways)))
     assert estimate(plan).unpriced == ("VpnGw5AZ",)

@@ -52,7 +52,7 @@ def bodies() -> dict[str, Any]:
         "ipConfigurations": [configuration("Microsoft.Network/networkInterfaces/nic")],
         "routeTable": {"id": f"{NETWORK}/routeTables/routes"},
     }
-    found = {
+    by_name = {
         f"{NETWORK}/virtualNetworks/vnet1": {
             "subnets": [{"name": "a", "properties": subnet}],
             "virtualNetworkPeerings": [peering("vnet1-to-vnet2", "vnet2", True)],
@@ -65,7 +65,7 @@ def bodies() -> dict[str, Any]:
             "virtualNetworkGateway1": {"id": f"{NETWORK}/virtualNetworkGateways/vng1"}
         },
     }
-    return {id_.lower(): {"properties": properties} for id_, properties in found.items()}
+    return {id_.lower(): {"properties": properties} for id_, properties in by_name.items()}
 
 
 def planned(
@@ -79,14 +79,14 @@ def planned(
 
 def before(result: DestroyPlan, first: str, second: str) -> bool:
     """Whether one deletion waits for another, directly or not."""
-    by_name = {each.id.rsplit("/", 1)[-1]: each for each in result.deletions}
-    by_id = {each.id: each for each in result.deletions}
-    left = [by_name[second]]
-    while left:
-        each = left.pop()
-        if each.id == by_name[first].id:
+    by_name = {deletion.id.rsplit("/", 1)[-1]: deletion for deletion in result.deletions}
+    by_id = {deletion.id: deletion for deletion in result.deletions}
+    deletions = [by_name[second]]
+    while deletions:
+        item = deletions.pop()
+        if item.id == by_name[first].id:
             return True
-        left += [by_id[need] for need in each.needs]
+        deletions += [by_id[need] for need in item.needs]
     return False
 
 
@@ -124,7 +124,9 @@ def test_all_of_ours_goes_and_the_group_last(bodies: dict[str, Any]) -> None:
 
 
 def test_a_connection_being_deleted_holds_its_gateway(bodies: dict[str, Any]) -> None:
-    [connection] = [each for each in planned(bodies).deletions if each.id.endswith("/conn")]
+    [connection] = [
+        deletion for deletion in planned(bodies).deletions if deletion.id.endswith("/conn")
+    ]
     assert f"{NETWORK}/virtualNetworkGateways/vng1".lower() in connection.owns
 
 
@@ -133,7 +135,7 @@ def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_grou
     bodies: dict[str, Any], tags: dict[str, str]
 ) -> None:
     result = planned(bodies, resource("Microsoft.Network/virtualNetworks", "theirs", tags))
-    assert not any("theirs" in each.id or each.id == GROUP for each in result.deletions)
+    assert not any("theirs" in deletion.id or deletion.id == GROUP for deletion in result.deletions)
     assert result.kept == (
         "VNet theirs: not created by erfailover for poc",
         "resource group rg-we: other resources are in it",
@@ -145,7 +147,7 @@ def test_a_type_that_erfailover_never_makes_is_kept_whatever_its_tag(
     bodies: dict[str, Any],
 ) -> None:
     result = planned(bodies, resource("Microsoft.Storage/storageAccounts", "data"))
-    assert any("data" in each for each in result.kept)
+    assert any("data" in name for name in result.kept)
 
 
 def test_the_disk_of_a_machine_of_ours_goes_with_the_machine(bodies: dict[str, Any]) -> None:
@@ -156,7 +158,7 @@ def test_the_disk_of_a_machine_of_ours_goes_with_the_machine(bodies: dict[str, A
 
 def test_a_group_that_is_not_ours_is_kept(bodies: dict[str, Any]) -> None:
     result = planned(bodies, tags={})
-    assert all(each.id != GROUP for each in result.deletions)
+    assert all(deletion.id != GROUP for deletion in result.deletions)
     assert result.kept == ("resource group rg-we: not created by erfailover",)
 
 
@@ -172,7 +174,7 @@ def test_a_network_that_somebody_else_uses_is_kept_with_what_its_subnets_use(
         "route table routes: vnet1 uses it",
         "resource group rg-we: other resources are in it",
     )
-    ids = [each.id for each in result.deletions]
+    ids = [deletion.id for deletion in result.deletions]
     assert f"{NETWORK}/virtualNetworks/vnet2" in ids
     assert f"{NETWORK}/virtualNetworks/vnet1/virtualNetworkPeerings/vnet1-to-vnet2" in ids
 

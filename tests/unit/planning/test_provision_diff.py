@@ -18,20 +18,20 @@ from erfailover.planning.provision.diff import (
 NOTHING = build_lookup({})
 
 
-def paths(wanted: Any, found: Any) -> list[str]:
-    return [each.path for each in list_differences(wanted, found, NOTHING)]
+def paths(desired: Any, value: Any) -> list[str]:
+    return [difference.path for difference in list_differences(desired, value, NOTHING)]
 
 
 def test_what_azure_adds_is_no_difference() -> None:
-    wanted = {"location": "westeurope", "properties": {"asn": 65000}}
-    found = {"location": "West Europe", "etag": "x", "properties": {"asn": 65000, "weight": 0}}
-    assert paths(wanted, found) == []
+    desired = {"location": "westeurope", "properties": {"asn": 65000}}
+    by_name = {"location": "West Europe", "etag": "x", "properties": {"asn": 65000, "weight": 0}}
+    assert paths(desired, by_name) == []
 
 
 def test_ids_are_the_same_in_any_case() -> None:
-    wanted = {"id": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/x/Y"}
-    found = {"id": "/subscriptions/S/resourcegroups/rg/providers/microsoft.network/x/y"}
-    assert paths(wanted, found) == []
+    desired = {"id": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/x/Y"}
+    by_name = {"id": "/subscriptions/S/resourcegroups/rg/providers/microsoft.network/x/y"}
+    assert paths(desired, by_name) == []
 
 
 def test_a_changed_value_is_told_with_both_values() -> None:
@@ -42,11 +42,11 @@ def test_a_changed_value_is_told_with_both_values() -> None:
 
 
 def test_items_are_matched_by_name_and_those_of_others_stay() -> None:
-    wanted = {"subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
+    desired = {"subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
     theirs = {"name": "b", "properties": {"addressPrefix": "10.0.1.0/24"}}
-    found = {"subnets": [theirs, {"name": "A", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
-    assert paths(wanted, found) == []
-    assert paths(wanted, {"subnets": [theirs]}) == ["subnets[a]"]
+    by_name = {"subnets": [theirs, {"name": "A", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
+    assert paths(desired, by_name) == []
+    assert paths(desired, {"subnets": [theirs]}) == ["subnets[a]"]
 
 
 def test_the_order_of_prefixes_is_no_difference_and_a_further_prefix_is() -> None:
@@ -60,30 +60,30 @@ def test_what_azure_leaves_out_where_it_is_off_is_no_difference() -> None:
 
 
 def test_secrets_are_never_compared_and_never_shown() -> None:
-    wanted = {"sharedKey": SecretName("shared-key/a/b")}
-    assert paths(wanted, {"sharedKey": "quite another"}) == []
+    desired = {"sharedKey": SecretName("shared-key/a/b")}
+    assert paths(desired, {"sharedKey": "quite another"}) == []
 
 
 def test_a_reference_is_compared_by_its_value() -> None:
-    wanted = {"gatewayIpAddress": Reference("/ID/pip", ("properties", "ipAddress"))}
+    desired = {"gatewayIpAddress": Reference("/ID/pip", ("properties", "ipAddress"))}
     lookup = build_lookup({"/id/pip": {"properties": {"ipAddress": "20.0.0.1"}}})
-    assert list_differences(wanted, {"gatewayIpAddress": "20.0.0.1"}, lookup) == ()
-    [only] = list_differences(wanted, {"gatewayIpAddress": "20.0.0.2"}, lookup)
+    assert list_differences(desired, {"gatewayIpAddress": "20.0.0.1"}, lookup) == ()
+    [only] = list_differences(desired, {"gatewayIpAddress": "20.0.0.2"}, lookup)
     assert (only.expected, only.found) == ("20.0.0.1", "20.0.0.2")
 
 
 def test_a_reference_without_a_value_yet_is_a_difference() -> None:
-    wanted = {"gatewayIpAddress": Reference("/id/pip", ("properties", "ipAddress"))}
-    [only] = list_differences(wanted, {"gatewayIpAddress": "20.0.0.1"}, NOTHING)
+    desired = {"gatewayIpAddress": Reference("/id/pip", ("properties", "ipAddress"))}
+    [only] = list_differences(desired, {"gatewayIpAddress": "20.0.0.1"}, NOTHING)
     assert "pip" in only.expected
 
 
 def test_an_update_keeps_what_others_have_set() -> None:
-    wanted = {
+    desired = {
         "tags": {"ours": "1"},
         "properties": {"subnets": [{"name": "a", "properties": {"routeTable": {"id": "/t"}}}]},
     }
-    found = {
+    by_name = {
         "etag": "W/1",
         "tags": {"theirs": "2"},
         "properties": {
@@ -95,7 +95,7 @@ def test_an_update_keeps_what_others_have_set() -> None:
             ],
         },
     }
-    assert merge_body(wanted, found) == {
+    assert merge_body(desired, by_name) == {
         "tags": {"theirs": "2", "ours": "1"},
         "properties": {
             "dhcpOptions": {"dnsServers": ["10.0.0.4"]},
@@ -117,10 +117,10 @@ def test_an_empty_list_asks_for_nothing_and_takes_nothing_away() -> None:
 
 
 def test_what_is_written_is_no_longer_different() -> None:
-    wanted = {"properties": {"a": 1, "b": [{"name": "x", "c": True}], "d": ["2", "1"]}}
-    found = {"properties": {"a": 2, "b": [{"name": "x", "c": False}, {"name": "y"}], "d": ["3"]}}
-    assert paths(wanted, found) == ["properties.a", "properties.b[x].c", "properties.d"]
-    assert paths(wanted, merge_body(wanted, found)) == []
+    desired = {"properties": {"a": 1, "b": [{"name": "x", "c": True}], "d": ["2", "1"]}}
+    by_name = {"properties": {"a": 2, "b": [{"name": "x", "c": False}, {"name": "y"}], "d": ["3"]}}
+    assert paths(desired, by_name) == ["properties.a", "properties.b[x].c", "properties.d"]
+    assert paths(desired, merge_body(desired, by_name)) == []
 
 
 def test_placeholders_are_replaced_by_values_when_it_is_time() -> None:

@@ -35,7 +35,7 @@ def test_every_answer_of_azure_has_its_verdict(
     offers = RegionAvailability(
         Reading(regions), Reading(zones), {"Small": Reading(size)}, {"a:b:c:d": Reading(image)}
     )
-    found = {each.name: each for each in check_offers(SITE, offers)}
+    conditions = {check_offer.name: check_offer for check_offer in check_offers(SITE, offers)}
 
     def wanted(holds: bool | None) -> ConditionStatus:
         return {
@@ -45,12 +45,12 @@ def test_every_answer_of_azure_has_its_verdict(
         }[holds]
 
     here = None if regions is None else "westeurope" in regions
-    assert found["region_has_vpn_gateways"].status is wanted(here)
-    assert len(found) == (1 if here is False else 4)
+    assert conditions["region_has_vpn_gateways"].status is wanted(here)
+    assert len(conditions) == (1 if here is False else 4)
     if here is not False:
         zoned = None if zones is None else zones == ALL
-        assert found["region_has_availability_zones"].status is wanted(zoned)
-        assert found["size_is_offered"].status is wanted(None if size is None else not size)
-        assert found["image_is_offered"].status is wanted(image)
-    for each in found.values():
-        assert bool(each.remedy) is (each.status is not ConditionStatus.HOLDS)
+        assert conditions["region_has_availability_zones"].status is wanted(zoned)
+        assert conditions["size_is_offered"].status is wanted(None if size is None else not size)
+        assert conditions["image_is_offered"].status is wanted(image)
+    for condition in conditions.values():
+        assert bool(condition.remedy) is (condition.status is not ConditionStatus.HOLDS)

@@ -30,32 +30,32 @@ def site(tmp_path: FilePath) -> Site:
 @pytest.fixture
 def existing(site: Site) -> Existing:
     """Everything as provision leaves it."""
-    found: Existing = {}
-    for each in list_desired(site):
-        body = as_azure_has_it(each.body)
+    document: Existing = {}
+    for resource in list_desired(site):
+        body = as_azure_has_it(resource.body)
         body.setdefault("properties", {})["provisioningState"] = "Succeeded"
-        found[each.id.lower()] = body
+        document[resource.id.lower()] = body
     for name in ("vng1", "vng2", "vng3"):
-        gateway = found[site.build_gateway_id(name).lower()]["properties"]
+        gateway = document[site.build_gateway_id(name).lower()]["properties"]
         gateway["bgpSettings"]["bgpPeeringAddress"] = "value"
         address = gateway["ipConfigurations"][0]["properties"]["publicIPAddress"]["id"]
-        found[address.lower()]["properties"]["ipAddress"] = "value"
-    return found
+        document[address.lower()]["properties"]["ipAddress"] = "value"
+    return document
 
 
 def as_azure_has_it(value: Any) -> Any:
     if isinstance(value, Reference | SecretName):
         return "value"
     if isinstance(value, dict):
-        return {key: as_azure_has_it(each) for key, each in value.items()}
+        return {key: as_azure_has_it(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [as_azure_has_it(each) for each in value]
+        return [as_azure_has_it(item) for item in value]
     return copy.copy(value)
 
 
 def planned(site: Site, existing: Existing, unsettled: Iterable[str] = ()) -> ProvisionPlan:
     nat = {setup.id: True for setup in build_setups(site)}
-    return plan(site, existing, nat, [each.lower() for each in unsettled])
+    return plan(site, existing, nat, [name.lower() for name in unsettled])
 
 
 def only_change(result: ProvisionPlan) -> Action:
@@ -73,8 +73,10 @@ def switched(site: Site, existing: Existing) -> None:
     spoke = site.spokes[0]
     own = {"vnet1": (spoke.spoke_to_primary, spoke.spoke_to_backup)}
     for network, peerings in own.items():
-        for each in peerings:
-            put_flags(site, existing, network, each.name, each.get_flags(Path.IPSEC))
+        for site_peering in peerings:
+            put_flags(
+                site, existing, network, site_peering.name, site_peering.get_flags(Path.IPSEC)
+            )
     put_flags(
         site, existing, "vnet2", "vnet2-to-vnet1", spoke.primary_to_spoke.get_flags(Path.IPSEC)
     )
@@ -99,7 +101,7 @@ def put_flags(site: Site, existing: Existing, network: str, name: str, flags: An
 
 def test_with_nothing_there_everything_is_made(site: Site) -> None:
     result = plan(site, {}, {})
-    assert {each.change for each in result.every} == {Change.CREATE}
+    assert {item.change for item in result.every} == {Change.CREATE}
     assert len(result.actions) == len(list_desired(site))
 
 
@@ -112,7 +114,7 @@ def test_what_differs_is_updated_and_says_in_what(site: Site, existing: Existing
     table["properties"]["routes"][0]["properties"]["nextHopIpAddress"] = "10.2.2.9"
     action = only_change(planned(site, existing))
     assert action.change is Change.UPDATE
-    assert [str(each) for each in action.differences] == [
+    assert [str(difference) for difference in action.differences] == [
         "properties.routes[to-8.8.4.4-32].properties.nextHopIpAddress: 10.2.2.9 -> 10.2.2.4"
     ]
 
@@ -145,7 +147,7 @@ def test_a_gateway_made_anew_changes_the_local_network_gateways_that_stand_for_i
 ) -> None:
     existing[site.build_gateway_id("vng3").lower()] = None
     changes = planned(site, existing).changes
-    assert [each.desired.name for each in changes if isinstance(each, Action)] == [
+    assert [change.desired.name for change in changes if isinstance(change, Action)] == [
         "vng3",
         "lng1",
         "lng2",
@@ -198,7 +200,7 @@ def test_a_switch_that_stopped_half_way_is_left_to_switch(site: Site, existing: 
     result = planned(site, existing)
     assert result.held == ("vnet1",)
     assert result.changes == ()
-    assert not any(each.desired.spoke for each in result.actions)
+    assert not any(action.desired.spoke for action in result.actions)
 
 
 def test_remote_gateways_switched_off_by_hand_are_put_back_where_no_switch_is_under_way(
@@ -207,7 +209,9 @@ def test_remote_gateways_switched_off_by_hand_are_put_back_where_no_switch_is_un
     peering(site, existing, "vnet1", "vnet1-to-vnet2")["useRemoteGateways"] = False
     action = only_change(planned(site, existing))
     assert action.desired.name == "vnet1/vnet1-to-vnet2"
-    assert [each.path for each in action.differences] == ["properties.useRemoteGateways"]
+    assert [difference.path for difference in action.differences] == [
+        "properties.useRemoteGateways"
+    ]
 
 
 def test_peerings_to_the_backup_that_are_there_early_are_no_concern(
@@ -226,7 +230,7 @@ def test_an_untagged_resource_in_a_group_of_ours_is_updated(site: Site, existing
     existing[site.build_network_id("vnet1").lower()]["tags"] = {}
     result = planned(site, existing)
     assert result.foreign == ()
-    assert [each.path for each in only_change(result).differences] == [f"tags.{TAG}"]
+    assert [difference.path for difference in only_change(result).differences] == [f"tags.{TAG}"]
 
 
 def test_what_somebody_else_made_is_used_as_it_is_where_it_fits(
@@ -236,7 +240,7 @@ def test_what_somebody_else_made_is_used_as_it_is_where_it_fits(
     existing[site.build_network_id("vnet1").lower()]["tags"] = {}
     result = planned(site, existing)
     assert (result.changes, result.foreign) == ((), ())
-    [note] = [each.note for each in result.actions if each.note]
+    [note] = [action.note for action in result.actions if action.note]
     assert note == "not created by erfailover; used as it is"
 
 
@@ -255,7 +259,7 @@ def test_a_peering_belongs_to_whom_its_network_belongs(site: Site, existing: Exi
     existing[site.build_network_id("vnet4").lower()]["tags"] = {TAG: "another"}
     peering(site, existing, "vnet4", "vnet4-to-vnet5")["allowForwardedTraffic"] = False
     assert planned(site, existing).foreign == ("peering vnet4/vnet4-to-vnet5",)
-    assert any(each.desired.type == PEERING for each in planned(site, existing).actions)
+    assert any(action.desired.type == PEERING for action in planned(site, existing).actions)
 
 
 def test_a_deleted_opposite_is_made_after_the_disconnected_peering_is_written_once(
@@ -265,16 +269,16 @@ def test_a_deleted_opposite_is_made_after_the_disconnected_peering_is_written_on
     outward = site.build_peering_id("vnet1", "vnet1-to-vnet2")
     existing[inward.lower()] = None
     peering(site, existing, "vnet1", "vnet1-to-vnet2")["peeringState"] = "Disconnected"
-    made, first, last = [
-        each for each in planned(site, existing).changes if isinstance(each, Action)
+    action, first, last = [
+        change for change in planned(site, existing).changes if isinstance(change, Action)
     ]
-    assert (made.desired.id, first.desired.id, last.desired.id) == (inward, outward, outward)
+    assert (action.desired.id, first.desired.id, last.desired.id) == (inward, outward, outward)
     assert first.desired.body["properties"]["useRemoteGateways"] is False
     assert first.desired.body["properties"]["allowVirtualNetworkAccess"] is True
     assert last.desired.body["properties"]["useRemoteGateways"] is True
-    assert first.desired.key in made.desired.needs
-    assert made.desired.key in last.desired.needs
-    assert made.desired.key not in first.desired.needs
+    assert first.desired.key in action.desired.needs
+    assert action.desired.key in last.desired.needs
+    assert action.desired.key not in first.desired.needs
 
 
 def test_a_deleted_peering_is_made_after_its_disconnected_opposite_is_written(
@@ -282,6 +286,8 @@ def test_a_deleted_peering_is_made_after_its_disconnected_opposite_is_written(
 ) -> None:
     existing[site.build_peering_id("vnet5", "vnet5-to-vnet4").lower()] = None
     peering(site, existing, "vnet4", "vnet4-to-vnet5")["peeringState"] = "Disconnected"
-    written, made = [each for each in planned(site, existing).changes if isinstance(each, Action)]
-    assert (written.change, made.change) == (Change.UPDATE, Change.CREATE)
-    assert written.desired.key in made.desired.needs
+    written, action = [
+        change for change in planned(site, existing).changes if isinstance(change, Action)
+    ]
+    assert (written.change, action.change) == (Change.UPDATE, Change.CREATE)
+    assert written.desired.key in action.desired.needs

@@ -40,12 +40,16 @@ def site(tmp_path: FilePath) -> Site:
 
 
 def named(site: Site, type_: str, paths: dict[str, Path | None] | None = None) -> dict[str, Any]:
-    found = (each for each in build_desired(site, paths) if each.type == type_)
-    return {each.name: each.body["properties"] for each in found}
+    rows = (resource for resource in build_desired(site, paths) if resource.type == type_)
+    return {resource.name: resource.body["properties"] for resource in rows}
 
 
 def one(site: Site, type_: str, name: str) -> DesiredResource:
-    return next(each for each in build_desired(site) if each.type == type_ and each.name == name)
+    return next(
+        resource
+        for resource in build_desired(site)
+        if resource.type == type_ and resource.name == name
+    )
 
 
 def flags(properties: Any) -> str:
@@ -58,26 +62,26 @@ def placeholders(value: Any) -> Iterator[Any]:
     if isinstance(value, Reference | SecretName):
         yield value
     elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from placeholders(each)
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from placeholders(item)
 
 
 def test_every_need_is_a_resource_of_the_graph_and_none_is_circular(site: Site) -> None:
-    left = {each.id: set(each.needs) for each in build_desired(site)}
-    assert len(left) == len(build_desired(site))
-    assert all(needs <= left.keys() for needs in left.values())
-    while left:
-        ready = [id_ for id_, needs in left.items() if not needs & left.keys()]
-        assert ready, left
+    remaining = {resource.id: set(resource.needs) for resource in build_desired(site)}
+    assert len(remaining) == len(build_desired(site))
+    assert all(needs <= remaining.keys() for needs in remaining.values())
+    while remaining:
+        ready = [id_ for id_, needs in remaining.items() if not needs & remaining.keys()]
+        assert ready, remaining
         for id_ in ready:
-            del left[id_]
+            del remaining[id_]
 
 
 def test_the_virtual_networks_are_those_of_the_proof_of_concept(site: Site) -> None:
     assert {
         name: (
             network["addressSpace"]["addressPrefixes"],
-            {each["name"]: each["properties"]["addressPrefix"] for each in network["subnets"]},
+            {item["name"]: item["properties"]["addressPrefix"] for item in network["subnets"]},
         )
         for name, network in named(site, NETWORK).items()
     } == {
@@ -98,7 +102,7 @@ def test_the_virtual_networks_are_those_of_the_proof_of_concept(site: Site) -> N
 
 def test_the_gateways_run_bgp_with_their_asns_on_zone_redundant_addresses(site: Site) -> None:
     gateways = named(site, GATEWAY)
-    assert {name: each["bgpSettings"]["asn"] for name, each in gateways.items()} == {
+    assert {name: item["bgpSettings"]["asn"] for name, item in gateways.items()} == {
         "vng1": 65000,
         "vng2": 65010,
         "vng3": 65020,
@@ -109,7 +113,7 @@ def test_the_gateways_run_bgp_with_their_asns_on_zone_redundant_addresses(site: 
         [configuration] = gateway["ipConfigurations"]
         address = configuration["properties"]["publicIPAddress"]["id"]
         assert address.endswith(f"/{name}-public-ip1")
-        body = next(each.body for each in build_desired(site) if each.id == address)
+        body = next(resource.body for resource in build_desired(site) if resource.id == address)
         assert body["sku"]["name"] == "Standard"
         assert body["zones"] == ["1", "2", "3"]
         assert body["properties"]["publicIPAllocationMethod"] == "Static"
@@ -122,10 +126,10 @@ def test_each_local_network_gateway_stands_for_the_far_gateway(site: Site) -> No
         "lng3": ("vng1", "10.2.0.0/16", 65000),
         "lng4": ("vng2", "10.3.0.0/16", 65010),
     }
-    found = named(site, LOCAL_GATEWAY)
-    assert found.keys() == expected.keys()
+    body = named(site, LOCAL_GATEWAY)
+    assert body.keys() == expected.keys()
     for name, (gateway, prefix, asn) in expected.items():
-        properties = found[name]
+        properties = body[name]
         assert properties["localNetworkAddressSpace"]["addressPrefixes"] == [prefix]
         assert properties["bgpSettings"]["asn"] == asn
         address, bgp = properties["gatewayIpAddress"], properties["bgpSettings"]
@@ -137,23 +141,23 @@ def test_each_local_network_gateway_stands_for_the_far_gateway(site: Site) -> No
 def test_both_ends_of_a_tunnel_have_the_same_shared_key_and_tunnels_different_ones(
     site: Site,
 ) -> None:
-    keys = {name: each["sharedKey"].name for name, each in named(site, CONNECTION).items()}
+    keys = {name: item["sharedKey"].name for name, item in named(site, CONNECTION).items()}
     assert keys["vng1-to-vng3"] == keys["vng3-to-vng1"]
     assert keys["vng2-to-vng3"] == keys["vng3-to-vng2"]
     assert keys["vng1-to-vng3"] != keys["vng2-to-vng3"]
 
 
 def test_secrets_and_values_of_azure_are_placeholders_only(site: Site) -> None:
-    for each in build_desired(site):
-        found = list(placeholders(each.body))
-        if each.type == CONNECTION:
-            assert [type(one) for one in found] == [SecretName]
-        elif each.type == MACHINE:
-            assert found == [SecretName("admin-password")]
-        elif each.type == LOCAL_GATEWAY:
-            assert {type(one) for one in found} == {Reference}
+    for resource in build_desired(site):
+        rows = list(placeholders(resource.body))
+        if resource.type == CONNECTION:
+            assert [type(one) for one in rows] == [SecretName]
+        elif resource.type == MACHINE:
+            assert rows == [SecretName("admin-password")]
+        elif resource.type == LOCAL_GATEWAY:
+            assert {type(one) for one in rows} == {Reference}
         else:
-            assert json.dumps(each.body)
+            assert json.dumps(resource.body)
 
 
 def test_the_peerings_have_the_flags_of_the_path(site: Site) -> None:
@@ -176,8 +180,8 @@ def test_the_peerings_have_the_flags_of_the_path(site: Site) -> None:
         (Path.IPSEC, unchanged | switched),
         (None, unchanged),
     ):
-        found = named(site, PEERING, {"vnet1": path})
-        assert {name: flags(each) for name, each in found.items()} == expected
+        body = named(site, PEERING, {"vnet1": path})
+        assert {name: flags(item) for name, item in body.items()} == expected
 
 
 def test_a_peering_that_uses_remote_gateways_comes_after_the_gateway_and_its_opposite(
@@ -204,19 +208,19 @@ def test_connections_of_one_gateway_never_overlap(site: Site) -> None:
 
 
 def test_gateways_do_not_wait_for_one_another(site: Site) -> None:
-    gateways = [each for each in build_desired(site) if each.type == GATEWAY]
+    gateways = [resource for resource in build_desired(site) if resource.type == GATEWAY]
     assert len(gateways) == 3
-    ids = {each.id for each in gateways}
-    for each in gateways:
-        assert not each.needs & ids
-        others = [other for other in gateways if other is not each]
-        assert not any(each.owns & (other.owns | other.refers) for other in others)
+    ids = {gateway.id for gateway in gateways}
+    for desired_resource in gateways:
+        assert not desired_resource.needs & ids
+        others = [other for other in gateways if other is not desired_resource]
+        assert not any(desired_resource.owns & (other.owns | other.refers) for other in others)
 
 
 def test_the_route_to_the_nat_machine_is_on_the_spoke_s_subnet(site: Site) -> None:
     [(name, table)] = named(site, ROUTE_TABLE).items()
     assert name == "vnet1-sub1-routes"
-    assert [each["properties"] for each in table["routes"]] == [
+    assert [item["properties"] for item in table["routes"]] == [
         {
             "addressPrefix": "8.8.4.4/32",
             "nextHopType": "VirtualAppliance",
@@ -231,14 +235,14 @@ def test_the_route_to_the_nat_machine_is_on_the_spoke_s_subnet(site: Site) -> No
 
 def test_the_machines_have_the_interfaces_of_the_proof_of_concept(site: Site) -> None:
     machines = named(site, MACHINE)
-    found = named(site, INTERFACE)
+    body = named(site, INTERFACE)
     assert {
-        name: [each["id"].rsplit("/", 1)[-1] for each in machine["networkProfile"][key]]
+        name: [item["id"].rsplit("/", 1)[-1] for item in machine["networkProfile"][key]]
         for name, machine in machines.items()
         for key in ("networkInterfaces",)
     } == {"vm1": ["vm1-nic1"], "vm2": ["vm2-nic1"], "vm3": ["vm3-nic1", "vm3-nic2"]}
     details = {}
-    for name, interface in found.items():
+    for name, interface in body.items():
         [configuration] = interface["ipConfigurations"]
         properties = configuration["properties"]
         details[name] = (
@@ -264,17 +268,17 @@ def test_a_public_interface_has_a_security_group_that_opens_nothing_and_the_insi
 
 
 def test_everything_that_takes_tags_carries_the_site_s(site: Site) -> None:
-    for each in build_desired(site):
-        if each.type != PEERING:
-            assert each.body["tags"] == {TAG: "poc"}, each.title
+    for resource in build_desired(site):
+        if resource.type != PEERING:
+            assert resource.body["tags"] == {TAG: "poc"}, resource.title
 
 
 def test_nothing_retired_is_asked_for(site: Site) -> None:
     for gateway in named(site, GATEWAY).values():
         assert gateway["sku"]["name"].endswith("AZ")
-    for each in build_desired(site):
-        if each.type == PUBLIC_IP:
-            assert each.body["sku"]["name"] == "Standard"
+    for resource in build_desired(site):
+        if resource.type == PUBLIC_IP:
+            assert resource.body["sku"]["name"] == "Standard"
     for machine in named(site, MACHINE).values():
         assert machine["storageProfile"]["imageReference"]["sku"] != "18.04-LTS"
     for network in named(site, NETWORK).values():
@@ -284,11 +288,11 @@ def test_nothing_retired_is_asked_for(site: Site) -> None:
 
 
 def test_the_group_comes_before_everything_in_it(site: Site) -> None:
-    group = next(each for each in build_desired(site) if each.type == GROUP)
+    group = next(resource for resource in build_desired(site) if resource.type == GROUP)
     assert group.id == site.build_group_id()
-    for each in build_desired(site):
-        if each.type not in (GROUP, PEERING):
-            assert group.id in each.needs
+    for desired_resource in build_desired(site):
+        if desired_resource.type not in (GROUP, PEERING):
+            assert group.id in desired_resource.needs
 
 
 def test_a_site_without_topology_asks_for_nothing(site: Site) -> None:
@@ -303,7 +307,7 @@ def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
 ) -> None:
     [setup] = build_setups(site)
     script = "\n".join(setup.script)
-    kept = script.replace("$OUTSIDE", "eth0").replace("$INSIDE", "eth1")
+    text = script.replace("$OUTSIDE", "eth0").replace("$INSIDE", "eth1")
     assert setup.machine_id == site.build_machine_id("vm3")
     for command in (
         "iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE",
@@ -315,7 +319,7 @@ def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
         "sysctl -w net.ipv4.ip_forward=1",
         "install -y -qq conntrack",
     ):
-        assert command in kept
+        assert command in text
     for line in setup.script:
         if " -A " in line:
             assert line.startswith("echo 'iptables")
@@ -325,7 +329,9 @@ def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
 
 def test_a_nat_machine_is_born_with_the_script_that_run_command_runs(site: Site) -> None:
     [setup] = build_setups(site)
-    machines = {each.name: each for each in build_desired(site) if each.type == MACHINE}
+    machines = {
+        resource.name: resource for resource in build_desired(site) if resource.type == MACHINE
+    }
     profile = machines["vm3"].body["properties"]["osProfile"]
     text = base64.b64decode(profile["customData"].value).decode()
     assert text.startswith("#!/bin/sh\nset -e\n")

@@ -39,7 +39,7 @@ def rows(count: int) -> list[dict[str, object]]:
 
 
 def gateway(role: Role, routes: tuple[GatewayRoute, ...]) -> Gateway:
-    peers = tuple(sites.peer(each) for each in PEERS)
+    peers = tuple(sites.peer(name) for name in PEERS)
     own = tuple(
         sites.route(f"10.{100 + number}.0.0/16", "Network", "10.2.0.254") for number in range(3)
     )
@@ -55,13 +55,13 @@ def site(spokes: int, count: int) -> Site:
     return replace(sites.site(*names), remote_prefixes=prefixes(count))
 
 
-def judged(of: Site, seen: observations.SiteSnapshot) -> None:
+def judged(of: Site, snapshot: observations.SiteSnapshot) -> None:
     """All that ``status`` and a switch of every spoke decide on one reading."""
-    health.judge(of, seen)
-    procedure.plan(of, seen, Path.IPSEC)
+    health.judge(of, snapshot)
+    procedure.plan(of, snapshot, Path.IPSEC)
     for spoke in of.spokes:
-        list(gates.check_gate(of, seen, Path.IPSEC, spoke))
-        gates.check_outcome(of, seen, Path.IPSEC, spoke)
+        list(gates.check_gate(of, snapshot, Path.IPSEC, spoke))
+        gates.check_outcome(of, snapshot, Path.IPSEC, spoke)
 
 
 def test_each_network_is_parsed_once_whatever_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +85,9 @@ def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
     worked_out: list[str] = []
     has_learned = conditions._check_learned
 
-    def counted(found: Gateway, role: Role, wanted: tuple[IPv4Network, ...]) -> object:
+    def counted(result: Gateway, role: Role, desired: tuple[IPv4Network, ...]) -> object:
         worked_out.append(role)
-        return has_learned(found, role, wanted)
+        return has_learned(result, role, desired)
 
     monkeypatch.setattr(conditions, "_check_learned", counted)
     for spokes in (1, 40):
@@ -99,39 +99,41 @@ def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
 
 
 def test_what_was_worked_out_belongs_to_one_reading() -> None:
-    wanted = prefixes(3)
+    desired = prefixes(3)
     full = read(3)
     assert (
-        conditions.check_gateway_learned(full, Role.BACKUP, wanted).status is ConditionStatus.HOLDS
+        conditions.check_gateway_learned(full, Role.BACKUP, desired).status is ConditionStatus.HOLDS
     )
     fewer = replace(full, learned_routes=Reading(full.learned_routes.value[:2]))  # type: ignore[index]
     assert (
-        conditions.check_gateway_learned(fewer, Role.BACKUP, wanted).status is ConditionStatus.FAILS
+        conditions.check_gateway_learned(fewer, Role.BACKUP, desired).status
+        is ConditionStatus.FAILS
     )
-    down = sites.with_peers(full, *(sites.peer(each, "Idle") for each in PEERS))
+    down = sites.with_peers(full, *(sites.peer(name, "Idle") for name in PEERS))
     assert (
-        conditions.check_gateway_learned(down, Role.BACKUP, wanted).status is ConditionStatus.FAILS
+        conditions.check_gateway_learned(down, Role.BACKUP, desired).status is ConditionStatus.FAILS
     )
     assert (
         conditions.check_gateway_learned(full, Role.BACKUP, prefixes(4)).status
         is ConditionStatus.FAILS
     )
     assert (
-        conditions.check_gateway_learned(full, Role.BACKUP, wanted).status is ConditionStatus.HOLDS
+        conditions.check_gateway_learned(full, Role.BACKUP, desired).status is ConditionStatus.HOLDS
     )
     assert full == replace(full)
 
 
 def test_two_gateways_that_share_the_prefixes_carry_them_together() -> None:
-    wanted = prefixes(30)
+    desired = prefixes(30)
     routes = tuple(map(gateway_tables.parse_route, rows(30)))
     halves = [
         gateway(
-            Role.PRIMARY, tuple(each for each in routes if parse_route_prefix(each.network) in part)
+            Role.PRIMARY,
+            tuple(route for route in routes if parse_route_prefix(route.network) in part),
         )
-        for part in (wanted[:10], wanted[10:])
+        for part in (desired[:10], desired[10:])
     ]
-    assert check_hub_learned(halves, Role.PRIMARY, wanted).status is ConditionStatus.HOLDS
+    assert check_hub_learned(halves, Role.PRIMARY, desired).status is ConditionStatus.HOLDS
     lacking = check_hub_learned(halves, Role.PRIMARY, prefixes(60))
     assert lacking.status is ConditionStatus.FAILS
     assert f"and {30 - LISTED} more" in lacking.message
@@ -140,24 +142,24 @@ def test_two_gateways_that_share_the_prefixes_carry_them_together() -> None:
 def test_a_reading_of_a_gateway_costs_at_most_eight_times_its_json() -> None:
     """1,000 prefixes, 8,000 rows: from the answer's bytes to all conditions, decoding included."""
     content = json.dumps({"value": rows(1000)}).encode()
-    wanted = prefixes(1000)
+    desired = prefixes(1000)
 
     def decode() -> object:
         return json.loads(content)
 
     def read_and_judge() -> object:
         parse_route_prefix.cache_clear()
-        found = answers.parse_rows(answers.parse(content))
-        of = gateway(Role.BACKUP, tuple(map(gateway_tables.parse_route, found)))
-        claims = (
+        items = answers.parse_rows(answers.parse(content))
+        of = gateway(Role.BACKUP, tuple(map(gateway_tables.parse_route, items)))
+        checks = (
             conditions.check_gateway_provisioned(of, Role.BACKUP),
             conditions.check_gateway_connected(of, Role.BACKUP),
             conditions.check_all_peers_connected(of, Role.BACKUP),
-            conditions.check_gateway_learned(of, Role.BACKUP, wanted),
-            conditions.check_gateway_healthy_for(of, Role.BACKUP, wanted, 60.0),
-            conditions.check_not_originated(of, Role.BACKUP, wanted),
+            conditions.check_gateway_learned(of, Role.BACKUP, desired),
+            conditions.check_gateway_healthy_for(of, Role.BACKUP, desired, 60.0),
+            conditions.check_not_originated(of, Role.BACKUP, desired),
         )
-        assert conditions.combine_verdicts(claims) is ConditionStatus.HOLDS
+        assert conditions.combine_verdicts(checks) is ConditionStatus.HOLDS
         list_carried_prefixes(of)
         return of
 
@@ -170,10 +172,10 @@ def test_twelve_spokes_are_judged_at_a_cost_that_grows_with_the_prefixes() -> No
     costs = {}
     for count in (100, 1000):
         of = site(12, count)
-        found = tuple(map(gateway_tables.parse_route, rows(count)))
+        routes = tuple(map(gateway_tables.parse_route, rows(count)))
 
-        def judge(of: Site = of, found: tuple[GatewayRoute, ...] = found) -> None:
-            gateways = gateway(Role.PRIMARY, found), gateway(Role.BACKUP, found)
+        def judge(of: Site = of, items: tuple[GatewayRoute, ...] = routes) -> None:
+            gateways = gateway(Role.PRIMARY, items), gateway(Role.BACKUP, items)
             judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
 
         costs[count] = _cheapest(judge, 5)
@@ -194,16 +196,16 @@ def _cheapest(work: Callable[[], object], times: int) -> float:
 def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> None:
     of = site(3, 1000)
     gateways = read(1000, Role.PRIMARY), read(learned)
-    seen = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
-    verdict = health.judge(of, seen)
-    shown = [
-        status_text.details(build_picture(of, seen, verdict, {}), seen),
-        plan_text(of, procedure.plan(of, seen, Path.IPSEC)),
-        *(each.message for each in verdict.readiness),
+    snapshot = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
+    verdict = health.judge(of, snapshot)
+    lines = [
+        status_text.details(build_picture(of, snapshot, verdict, {}), snapshot),
+        plan_text(of, procedure.plan(of, snapshot, Path.IPSEC)),
+        *(condition.message for condition in verdict.readiness),
     ]
-    for text in shown:
+    for text in lines:
         assert text.count("172.") <= 120
         assert max(map(len, text.splitlines())) <= 600
-    missing = next(each for each in verdict.readiness if "learned" in each.name)
+    missing = next(condition for condition in verdict.readiness if "learned" in condition.name)
     more = 1000 - LISTED if learned == 1000 else 600 - LISTED
     assert f"and {more} more" in missing.message

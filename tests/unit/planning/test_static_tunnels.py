@@ -24,9 +24,9 @@ def tunnel(status: str = "Connected", *prefixes: str) -> Tunnel:
 
 
 def gateway(*tunnels: Tunnel, unread: str = "", bgp: bool = False) -> Gateway:
-    found = Reading(None, unread) if unread else Reading(tunnels)
+    reading = Reading(None, unread) if unread else Reading(tunnels)
     plain = sites.gateway(Role.BACKUP, peers=())
-    return replace(plain, bgp=bgp, static_tunnels=found)
+    return replace(plain, bgp=bgp, static_tunnels=reading)
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def gateway(*tunnels: Tunnel, unread: str = "", bgp: bool = False) -> Gateway:
     ],
 )
 def test_connection_state_and_address_space_decide(
-    found: Gateway, session: ConditionStatus, prefixes: ConditionStatus
+    result: Gateway, session: ConditionStatus, prefixes: ConditionStatus
 ) -> None:
-    alive = conditions.check_gateway_connected(found, Role.BACKUP)
-    learned = conditions.check_gateway_learned(found, Role.BACKUP, [OFFICE])
+    alive = conditions.check_gateway_connected(result, Role.BACKUP)
+    learned = conditions.check_gateway_learned(result, Role.BACKUP, [OFFICE])
     assert (alive.status, learned.status) == (session, prefixes)
-    arrived = conditions.check_originated(found, Role.BACKUP, SPOKE)
+    arrived = conditions.check_originated(result, Role.BACKUP, SPOKE)
     assert arrived.status is session
     assert (
-        conditions.check_not_originated(found, Role.BACKUP, SPOKE).status is ConditionStatus.HOLDS
+        conditions.check_not_originated(result, Role.BACKUP, SPOKE).status is ConditionStatus.HOLDS
     )
 
 
@@ -67,9 +67,9 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
     mixed = replace(
         sites.gateway(Role.BACKUP, sites.route("10.9.0.0/16")), static_tunnels=Reading((tunnel(),))
     )
-    claim = conditions.check_gateway_learned(mixed, Role.BACKUP, [OFFICE])
-    assert claim.status is ConditionStatus.HOLDS
-    assert claim.message == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
+    condition = conditions.check_gateway_learned(mixed, Role.BACKUP, [OFFICE])
+    assert condition.status is ConditionStatus.HOLDS
+    assert condition.message == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
     assert not conditions.is_static(mixed)
     assert OFFICE.supernet() in list_carried_prefixes(mixed)
 
@@ -84,12 +84,12 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
         (replace(sites.gateway(Role.BACKUP), peers=Reading(None, "403")), False),
     ],
 )
-def test_connections_are_read_only_if_bgp_does_not_tell_all(found: Gateway, needed: bool) -> None:
-    assert needs_static_tunnels(found, [OFFICE]) is needed
+def test_connections_are_read_only_if_bgp_does_not_tell_all(result: Gateway, needed: bool) -> None:
+    assert needs_static_tunnels(result, [OFFICE]) is needed
 
 
 def test_an_empty_table_of_a_gateway_with_bgp_stays_unknown() -> None:
-    found = gateway(bgp=True)
-    assert not conditions.is_static(found)
-    claim = conditions.check_gateway_connected(found, Role.BACKUP)
-    assert claim.status is ConditionStatus.UNKNOWN
+    result = gateway(bgp=True)
+    assert not conditions.is_static(result)
+    condition = conditions.check_gateway_connected(result, Role.BACKUP)
+    assert condition.status is ConditionStatus.UNKNOWN

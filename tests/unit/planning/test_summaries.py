@@ -31,26 +31,27 @@ def observed(
         Role.BACKUP, sites.route("10.5.0.0/16"), sites.route(network, "Network", OWN)
     )
     primary = replace(sites.gateway(Role.PRIMARY), advertised=advertised)
-    found = sites.observed(SITE, sites.on(Path.IPSEC, SITE), (primary, backup))
+    snapshot = sites.observed(SITE, sites.on(Path.IPSEC, SITE), (primary, backup))
     hub = SITE.build_network_id("vnet3").lower()
     nets = tuple(map(IPv4Network, summarized))
     return replace(
-        found, networks={**found.networks, hub: replace(found.networks[hub], summarized=nets)}
+        snapshot,
+        networks={**snapshot.networks, hub: replace(snapshot.networks[hub], summarized=nets)},
     )
 
 
-def asked(found: SiteSnapshot, *, in_force: bool = True) -> Condition:
-    backup = found.gateways[Role.BACKUP]
+def asked(snapshot: SiteSnapshot, *, in_force: bool = True) -> Condition:
+    backup = snapshot.gateways[Role.BACKUP]
     return summaries.check_spoke_originated(
-        SITE, found, backup, Role.BACKUP, SPOKE, in_force=in_force
+        SITE, snapshot, backup, Role.BACKUP, SPOKE, in_force=in_force
     )
 
 
 def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
-    claim = asked(observed())
-    assert claim.status is ConditionStatus.HOLDS
-    assert SUMMARY in claim.message
-    assert "vng1 advertises nothing over it" in claim.message
+    condition = asked(observed())
+    assert condition.status is ConditionStatus.HOLDS
+    assert SUMMARY in condition.message
+    assert "vng1 advertises nothing over it" in condition.message
 
 
 @pytest.mark.parametrize(
@@ -69,12 +70,12 @@ def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
     ],
 )
 def test_otherwise_it_is_unknown_and_names_what_decides(
-    found: SiteSnapshot, in_force: bool, words: str
+    snapshot: SiteSnapshot, in_force: bool, words: str
 ) -> None:
-    claim = asked(found, in_force=in_force)
-    assert claim.status is ConditionStatus.UNKNOWN
-    assert words in claim.message
-    assert claim.message.endswith("decides")
+    condition = asked(snapshot, in_force=in_force)
+    assert condition.status is ConditionStatus.UNKNOWN
+    assert words in condition.message
+    assert condition.message.endswith("decides")
 
 
 def test_what_the_other_gateway_advertises_elsewhere_does_not_matter() -> None:
@@ -89,9 +90,9 @@ def test_a_prefix_of_its_own_and_none_at_all_are_judged_as_ever() -> None:
 
 def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them() -> None:
     (spoke,) = SITE.spokes
-    found = observed()
-    assert health.judge(SITE, found).spokes[0].healthy is True
-    assert summaries.has_gateway_transit(SITE, found, spoke, Role.BACKUP)
-    assert not summaries.has_gateway_transit(SITE, found, spoke, Role.PRIMARY)
-    arriving, _ = gates.check_outcome(SITE, found, Path.IPSEC, spoke)
+    snapshot = observed()
+    assert health.judge(SITE, snapshot).spokes[0].healthy is True
+    assert summaries.has_gateway_transit(SITE, snapshot, spoke, Role.BACKUP)
+    assert not summaries.has_gateway_transit(SITE, snapshot, spoke, Role.PRIMARY)
+    arriving, _ = gates.check_outcome(SITE, snapshot, Path.IPSEC, spoke)
     assert arriving.status is ConditionStatus.HOLDS

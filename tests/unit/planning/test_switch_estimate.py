@@ -49,8 +49,8 @@ def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
                 queue += seconds
         moved.append(queue + max(chains.values()))
         done.append(moved[-1] + late)
-    deciles = (quantiles(each, n=10) for each in (moved, done))
-    return tuple([each[4], each[8]] for each in deciles)  # type: ignore[return-value]
+    deciles = (quantiles(group, n=10) for group in (moved, done))
+    return tuple([decile[4], decile[8]] for decile in deciles)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("prestaged", [False, True])
@@ -58,22 +58,22 @@ def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
 def test_the_arithmetic_is_near_what_is_played_through(count: int, prestaged: bool) -> None:
     assert count <= BATCH
     site, plan = planned(count, prestaged=prestaged)
-    found = estimate_plan(site, plan)
-    assert found
-    assert found.moved
-    for usual, (median, ninety) in zip((found.moved, found.done), played(plan), strict=True):
+    estimate = estimate_plan(site, plan)
+    assert estimate
+    assert estimate.moved
+    for usual, (median, ninety) in zip((estimate.moved, estimate.done), played(plan), strict=True):
         assert usual.usually_s == pytest.approx(median, rel=0.2)
         assert 0.9 * ninety < usual.one_in_ten_s < 1.5 * ninety
 
 
 def test_the_limits_on_requests_are_a_lower_bound() -> None:
     site, plan = planned(500, prestaged=True)
-    found = estimate_plan(site, plan)
-    assert found
-    assert found.moved
-    assert (found.moved.usually_s, found.moved.one_in_ten_s) == (80.0, 80.0), "1,000 writes"
-    assert found.cut
-    assert found.cut.usually_s < 20.0, "one spoke's cut does not depend on how many there are"
+    estimate = estimate_plan(site, plan)
+    assert estimate
+    assert estimate.moved
+    assert (estimate.moved.usually_s, estimate.moved.one_in_ten_s) == (80.0, 80.0), "1,000 writes"
+    assert estimate.cut
+    assert estimate.cut.usually_s < 20.0, "one spoke's cut does not depend on how many there are"
 
 
 def test_the_same_plan_has_the_same_figures_and_an_empty_one_has_none() -> None:

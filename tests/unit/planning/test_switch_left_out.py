@@ -24,19 +24,19 @@ TWO = sites.site("vnet1", "vnet4")
 
 
 def changed(
-    seen: SiteSnapshot, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
+    snapshot: SiteSnapshot, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
 ) -> SiteSnapshot:
     key = TWO.build_network_id(name).lower()
-    return replace(seen, networks={**seen.networks, key: change(seen.networks[key])})
+    return replace(snapshot, networks={**snapshot.networks, key: change(snapshot.networks[key])})
 
 
-def peerings(seen: SiteSnapshot, **fields: Any) -> SiteSnapshot:
+def peerings(snapshot: SiteSnapshot, **fields: Any) -> SiteSnapshot:
     """The same, every peering with some fields changed."""
     networks = {
-        key: replace(each, peerings=tuple(replace(one, **fields) for one in each.peerings))
-        for key, each in seen.networks.items()
+        key: replace(network, peerings=tuple(replace(one, **fields) for one in network.peerings))
+        for key, network in snapshot.networks.items()
     }
-    return replace(seen, networks=networks)
+    return replace(snapshot, networks=networks)
 
 
 def state_of(**fields: Any) -> Callable[[VirtualNetwork], VirtualNetwork]:
@@ -45,7 +45,7 @@ def state_of(**fields: Any) -> Callable[[VirtualNetwork], VirtualNetwork]:
 
 def partial(network: VirtualNetwork) -> VirtualNetwork:
     return replace(
-        network, peerings=tuple(replace(each, is_partial=True) for each in network.peerings)
+        network, peerings=tuple(replace(peering, is_partial=True) for peering in network.peerings)
     )
 
 
@@ -65,23 +65,23 @@ def test_a_spoke_that_cannot_be_moved_is_left_out_and_the_other_is_planned(
     verdict: ConditionStatus,
     target: Path,
 ) -> None:
-    seen = changed(sites.observed(TWO, sites.on(target.other, TWO)), "vnet1", change)
-    plan = procedure.plan(TWO, seen, target)
-    assert [(name, each.name, each.status) for name, each in plan.left_out.items()] == [
+    snapshot = changed(sites.observed(TWO, sites.on(target.other, TWO)), "vnet1", change)
+    plan = procedure.plan(TWO, snapshot, target)
+    assert [(name, item.name, item.status) for name, item in plan.left_out.items()] == [
         ("vnet1", condition, verdict)
     ]
     assert {step.spoke for step in plan.steps} == {"vnet4"}
-    assert {claim.status for claim in plan.guards} == {ConditionStatus.HOLDS}
-    health = judge(TWO, seen)
+    assert {checked.status for checked in plan.guards} == {ConditionStatus.HOLDS}
+    health = judge(TWO, snapshot)
     assert health.ready is verdict
     assert health.left_out == plan.left_out
     if target is Path.IPSEC:
-        assert prestage.prestage(TWO, seen).left_out == plan.left_out
+        assert prestage.prestage(TWO, snapshot).left_out == plan.left_out
 
 
 def test_an_unread_spoke_is_left_out_whatever_is_known_of_the_hub() -> None:
-    seen = sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO), vnet1="403")
-    plan = procedure.plan(TWO, seen, Path.IPSEC)
+    snapshot = sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO), vnet1="403")
+    plan = procedure.plan(TWO, snapshot, Path.IPSEC)
     assert plan.left_out["vnet1"].message == "403"
     assert plan.left_out["vnet1"].status is ConditionStatus.UNKNOWN
     assert {step.spoke for step in plan.steps} == {"vnet4"}
@@ -90,8 +90,8 @@ def test_an_unread_spoke_is_left_out_whatever_is_known_of_the_hub() -> None:
 def test_a_spoke_without_a_path_is_not_left_out_by_what_may_be_overcome() -> None:
     lost = sites.on(Path.EXPRESSROUTE, TWO)
     lost[OUT_P] = (replace(SPOKE_USES, use_remote_gateways=False), "Connected")
-    seen = changed(sites.observed(TWO, lost), "vnet1", state_of(provisioning_state="Updating"))
-    plan = procedure.plan(TWO, seen, Path.IPSEC)
+    snapshot = changed(sites.observed(TWO, lost), "vnet1", state_of(provisioning_state="Updating"))
+    plan = procedure.plan(TWO, snapshot, Path.IPSEC)
     assert plan.left_out == {}
     hazard = Condition(
         "subnets_take_gateway_routes", ConditionStatus.FAILS, "a route", spoke="vnet1"
@@ -108,10 +108,10 @@ def test_a_hazard_of_one_spoke_leaves_out_that_spoke_unless_it_is_overridden() -
     unknown = Condition(
         "subnets_take_gateway_routes", ConditionStatus.UNKNOWN, "unread", spoke="vnet1"
     )
-    found = add_hazards(plan, (of_one, of_hub, unknown), pass_by=False)
-    assert found.left_out == {"vnet4": of_one}
-    assert found.hazards == (of_one, of_hub, unknown)
-    assert {step.spoke for step in found.steps} == {"vnet1"}
+    switch_plan = add_hazards(plan, (of_one, of_hub, unknown), pass_by=False)
+    assert switch_plan.left_out == {"vnet4": of_one}
+    assert switch_plan.hazards == (of_one, of_hub, unknown)
+    assert {step.spoke for step in switch_plan.steps} == {"vnet1"}
     assert add_hazards(plan, (of_one,), pass_by=True).left_out == {}
 
 
@@ -133,8 +133,8 @@ def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) 
         if written & {IN_B, OUT_B}:
             for name in (IN_B, OUT_B):
                 prepared[name] = (prepared[name][0], "Connected")
-        claims = gates.check_gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
-        assert {claim.status for claim in claims} == {ConditionStatus.HOLDS}, state
+        conditions = gates.check_gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
+        assert {condition.status for condition in conditions} == {ConditionStatus.HOLDS}, state
     assert moved
 
 
@@ -149,32 +149,32 @@ STALE: dict[str, Any] = {
 def test_only_the_preparation_syncs_and_only_while_the_spoke_is_on_its_path(target: Path) -> None:
     synced = 0
     for state in STATES:
-        seen = peerings(sites.observed(SITE, state), **STALE)
-        plan = procedure.plan(SITE, seen, target)
+        snapshot = peerings(sites.observed(SITE, state), **STALE)
+        plan = procedure.plan(SITE, snapshot, target)
         moves = any(step.takes_off for step in plan.steps)
         for step in plan.steps:
-            assert not any(each.sync for each in step.contingency)
+            assert not any(write.sync for write in step.contingency)
             if step.write.sync:
                 synced += 1
                 assert moves
                 assert step.phase is Phase.PREPARE
                 assert step.write.change is Change.UPDATE
             elif moves and step.phase is Phase.PREPARE and step.write.before is not None:
-                (found,) = [
-                    each
-                    for network in seen.networks.values()
-                    for each in network.peerings
-                    if each.name == step.write.name
+                (peering,) = [
+                    item
+                    for network in snapshot.networks.values()
+                    for item in network.peerings
+                    if item.name == step.write.name
                 ]
-                assert found.state == "Disconnected", "one that is there is synced"
+                assert peering.state == "Disconnected", "one that is there is synced"
     assert synced
 
 
 def one(**fields: Any) -> Peering:
     state = sites.on(Path.IPSEC, SITE)
-    found = sites.observed(SITE, state).get_peering(SITE.build_peering_id("vnet3", IN_B))
-    assert found is not None
-    return replace(found, **fields)
+    peering = sites.observed(SITE, state).get_peering(SITE.build_peering_id("vnet3", IN_B))
+    assert peering is not None
+    return replace(peering, **fields)
 
 
 @pytest.mark.parametrize(
@@ -195,17 +195,20 @@ def test_the_side_that_lacks_something_is_synced(fields: dict[str, Any], needs: 
 
 
 def test_a_prefix_that_is_not_in_force_is_no_failure_of_the_switch() -> None:
-    seen = sites.observed(SITE, sites.on(Path.IPSEC, SITE))
-    assert HUB_LENDS in {each.flags for each in seen.networks[_hub()].peerings}
+    snapshot = sites.observed(SITE, sites.on(Path.IPSEC, SITE))
+    assert HUB_LENDS in {peering.flags for peering in snapshot.networks[_hub()].peerings}
     grown = changed(
-        seen,
+        snapshot,
         "vnet1",
-        lambda each: replace(each, address_space=(*each.address_space, _new())),
+        lambda network: replace(network, address_space=(*network.address_space, _new())),
     )
     stale = changed(
         grown,
         "vnet3",
-        lambda each: replace(each, peerings=tuple(replace(one, **STALE) for one in each.peerings)),
+        lambda virtual_network: replace(
+            virtual_network,
+            peerings=tuple(replace(one, **STALE) for one in virtual_network.peerings),
+        ),
     )
     gateway = sites.gateway(
         Role.BACKUP,

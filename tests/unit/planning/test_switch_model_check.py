@@ -83,26 +83,26 @@ def held(world: World, name: str) -> Held | None:
     return dict(world).get(name)
 
 
-def with_(world: World, name: str, found: Held | None) -> World:
+def with_(world: World, name: str, result: Held | None) -> World:
     all_ = dict(world)
-    if found is None:
+    if result is None:
         all_.pop(name, None)
     else:
-        all_[name] = found
+        all_[name] = result
     return tuple(sorted(all_.items()))
 
 
-def uses(found: Held | None) -> bool:
+def uses(result: Held | None) -> bool:
     """Whether a peering uses remote gateways, or is shown to."""
-    return found is not None and any(
-        flags is not None and flags.use_remote_gateways for flags in (found.shown, found.active)
+    return result is not None and any(
+        flags is not None and flags.use_remote_gateways for flags in (result.shown, result.active)
     )
 
 
-def lends(found: Held | None) -> bool:
+def lends(result: Held | None) -> bool:
     """Whether a peering lends its gateway, by what is shown and what is in force."""
-    return found is not None and all(
-        flags is not None and flags.allow_gateway_transit for flags in (found.shown, found.active)
+    return result is not None and all(
+        flags is not None and flags.allow_gateway_transit for flags in (result.shown, result.active)
     )
 
 
@@ -117,7 +117,7 @@ def accepted(world: World, write: PeeringWrite) -> World:
     if now is None and opposite is not None and opposite.state == "Disconnected":
         raise RefusedByAzureError(f"RemotePeeringIsDisconnected: {name}")
     if flags.use_remote_gateways:
-        if any(uses(held(world, each)) for each in OUTWARD if each != name):
+        if any(uses(held(world, text)) for text in OUTWARD if text != name):
             raise RefusedByAzureError(f"a second remote gateway: {name}")
         if not lends(opposite):
             raise RefusedByAzureError(f"the opposite side forbids transit: {name}")
@@ -152,19 +152,19 @@ DISCONNECTED = "Disconnected"
 
 def observed(world: World) -> SiteSnapshot:
     """What the controller reads of a world in which nothing is in flight."""
-    seen = sites.observed(SITE, {name: (each.shown, each.state) for name, each in world})
-    failed = {name for name, each in world if each.failed}
+    snapshot = sites.observed(SITE, {name: (item.shown, item.state) for name, item in world})
+    failed = {name for name, item in world if item.failed}
     networks = {
         key: replace(
             network,
             peerings=tuple(
-                replace(each, provisioning_state="Failed") if each.name in failed else each
-                for each in network.peerings
+                replace(peering, provisioning_state="Failed") if peering.name in failed else peering
+                for peering in network.peerings
             ),
         )
-        for key, network in seen.networks.items()
+        for key, network in snapshot.networks.items()
     }
-    return replace(seen, networks=networks)
+    return replace(snapshot, networks=networks)
 
 
 def planned(world: World, target: Path) -> tuple[Todo, ...]:
@@ -183,8 +183,8 @@ def needed(world: World, write: PeeringWrite) -> bool:
 
 
 def gate_holds(world: World, target: Path) -> bool:
-    claims = gates.check_gate(SITE, observed(world), target, SITE.spokes[0])
-    return all(claim.status is ConditionStatus.HOLDS for claim in claims)
+    conditions = gates.check_gate(SITE, observed(world), target, SITE.spokes[0])
+    return all(condition.status is ConditionStatus.HOLDS for condition in conditions)
 
 
 def begun(world: World, todo: tuple[Todo, ...]) -> State:
@@ -224,24 +224,24 @@ def moves(state: State) -> Iterator[State]:
         yield State(world)  # given up
         yield begun(world, state.plan)  # looked up, and repeated
         if here.back:
-            yield begun(world, tuple(Todo(each) for each in here.back))  # taken back
+            yield begun(world, tuple(Todo(write) for write in here.back))  # taken back
 
 
 def reachable() -> dict[State, State | None]:
     """Every state, with one that leads to it."""
     first = [
-        State(tuple(sorted((name, Held(flags, flags, at)) for name, (flags, at) in each.items())))
-        for each in STATES
+        State(tuple(sorted((name, Held(flags, flags, at)) for name, (flags, at) in row.items())))
+        for row in STATES
     ]
-    found: dict[State, State | None] = dict.fromkeys(first)
+    by_name: dict[State, State | None] = dict.fromkeys(first)
     waiting = deque(first)
     while waiting:
         state = waiting.popleft()
         for following in moves(state):
-            if following not in found:
-                found[following] = state
+            if following not in by_name:
+                by_name[following] = state
                 waiting.append(following)
-    return found
+    return by_name
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_in_every_reachable_state_the_invariants_hold(
         assert len(used) <= 1, state
         if state.flight is not None and state.flight.change is Change.DELETE:
             assert state.flight.name not in PRIMARY, state
-    dead = sum(each.flight is not None and each.plan is None for each in states)
+    dead = sum(item.flight is not None and item.plan is None for item in states)
     text = f"{len(states)} states, {dead} with an operation in flight and nobody there; all hold"
     record_property("model check", text)
     print(text)
@@ -283,7 +283,7 @@ def test_from_every_reachable_state_both_targets_are_reached_and_nothing_is_left
 ) -> None:
     ends = {}
     for target in Path:
-        flags = {name: found for name, (found, _) in sites.on(target, SITE).items()}
+        flags = {name: result for name, (result, _) in sites.on(target, SITE).items()}
         ends[target] = tuple(sorted((name, Held(f, f, "Connected")) for name, f in flags.items()))
     worlds = set()
     for state in states:
@@ -306,7 +306,7 @@ def test_a_break_or_make_that_fails_leaves_the_spoke_on_the_path_it_was_on(
             continue
         tried += 1
         failed = ended(state.world, state.flight, well=False)
-        back = begun(failed, tuple(Todo(each) for each in state.plan[0].back))
+        back = begun(failed, tuple(Todo(write) for write in state.plan[0].back))
         while back.flight is not None and back.plan is not None:
             back = begun(ended(back.world, back.flight, well=True), back.plan[1:])
         peering = held(back.world, state.plan[0].back[-1].name)

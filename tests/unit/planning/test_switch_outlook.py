@@ -20,8 +20,8 @@ from tests.support import sites
 
 def planned(count: int, target: Path = Path.IPSEC) -> tuple[Site, SwitchPlan]:
     site = sites.site(*(f"vnet{100 + n}" for n in range(count)))
-    seen = sites.observed(site, sites.on(target.other, site))
-    return site, procedure.plan(site, seen, target)
+    snapshot = sites.observed(site, sites.on(target.other, site))
+    return site, procedure.plan(site, snapshot, target)
 
 
 def state(
@@ -46,12 +46,12 @@ def test_at_the_beginning_all_that_the_plan_said_is_left() -> None:
     for count in (1, 12, 300):
         site, plan = planned(count)
         whole = estimate_plan(site, plan)
-        found = SwitchOutlook.of(site, plan)(state())
+        outlook = SwitchOutlook.of(site, plan)(state())
         assert whole
         assert whole.moved
-        assert found.done_s == pytest.approx(whole.done.usually_s, abs=0.1)
-        assert found.moved_s == pytest.approx(whole.moved.usually_s, abs=0.1)
-        assert found.spokes == SpokeCounts(0, 0, 0, count)
+        assert outlook.done_s == pytest.approx(whole.done.usually_s, abs=0.1)
+        assert outlook.moved_s == pytest.approx(whole.moved.usually_s, abs=0.1)
+        assert outlook.spokes == SpokeCounts(0, 0, 0, count)
 
 
 def test_a_spoke_is_prepared_then_moved_and_cleanup_does_not_count() -> None:
@@ -100,9 +100,9 @@ def left_s(count: int, done: int, elapsed_s: float) -> float:
     site, plan = planned(count)
     names = [f"vnet{100 + n}" for n in range(done)]
     ended = ids(plan, *Phase, spokes=names) if names else []
-    found = SwitchOutlook.of(site, plan)(state(ended, elapsed_s)).done_s
-    assert found is not None
-    return found
+    value = SwitchOutlook.of(site, plan)(state(ended, elapsed_s)).done_s
+    assert value is not None
+    return value
 
 
 def test_what_has_ended_is_left_out_and_its_pace_counts_for_the_rest() -> None:
@@ -117,9 +117,9 @@ def test_what_has_ended_is_left_out_and_its_pace_counts_for_the_rest() -> None:
 def test_one_slow_write_at_the_beginning_does_not_make_an_hour_of_a_minute() -> None:
     whole = left_s(12, 0, 0.0)
     site, plan = planned(12)
-    found = SwitchOutlook.of(site, plan)(state(["vnet100/1"], 60.0)).done_s
-    assert found is not None
-    assert found < 3 * whole
+    value = SwitchOutlook.of(site, plan)(state(["vnet100/1"], 60.0)).done_s
+    assert value is not None
+    assert value < 3 * whole
 
 
 def test_what_is_in_flight_counts_down_and_never_below_what_is_not_begun() -> None:
@@ -143,13 +143,13 @@ def test_what_is_in_flight_counts_down_and_never_below_what_is_not_begun() -> No
 
 def test_of_a_run_that_moves_nothing_what_is_done_is_counted() -> None:
     site = sites.site("vnet100", "vnet101")
-    seen = sites.observed(site, sites.on(Path.EXPRESSROUTE, site))
-    plan = prestage.prestage(site, seen)
+    snapshot = sites.observed(site, sites.on(Path.EXPRESSROUTE, site))
+    plan = prestage.prestage(site, snapshot)
     assert plan.purpose is Purpose.PRESTAGE
     outlook = SwitchOutlook.of(site, plan)
-    found = outlook(state(ids(plan, Phase.PREPARE, spokes=["vnet101"])))
-    assert found.spokes == SpokeCounts(None, 1, 0, 2)
-    assert found.moved_s is None
-    assert found.done_s
+    result = outlook(state(ids(plan, Phase.PREPARE, spokes=["vnet101"])))
+    assert result.spokes == SpokeCounts(None, 1, 0, 2)
+    assert result.moved_s is None
+    assert result.done_s
     only_cleanup = replace(plan, steps=tuple(s for s in planned(2)[1].steps if s.number == 5))
     assert SwitchOutlook.of(site, only_cleanup)(state()).spokes == SpokeCounts(None, 0, 0, 2)

@@ -134,7 +134,7 @@ def test_the_contingency_puts_the_spoke_back_on_its_path() -> None:
     state = start
     for step in plan(start, Path.IPSEC).writes:
         if step.number == 4:
-            assert [each.name for each in step.contingency] == [OUT_B, OUT_P]
+            assert [peering_write.name for peering_write in step.contingency] == [OUT_B, OUT_P]
             for back in step.contingency:
                 state = write(state, back)
             break
@@ -181,10 +181,10 @@ def test_with_many_spokes_all_are_prepared_before_one_is_broken() -> None:
 
 
 def test_nothing_is_planned_on_a_network_that_was_not_read() -> None:
-    seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), vnet3="timed out")
-    result = procedure.plan(SITE, seen, Path.IPSEC)
+    snapshot = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), vnet3="timed out")
+    result = procedure.plan(SITE, snapshot, Path.IPSEC)
     assert all("virtualNetworks/vnet3/" not in step.write.peering_id for step in result.writes)
-    assert ConditionStatus.UNKNOWN in {claim.status for claim in result.guards}
+    assert ConditionStatus.UNKNOWN in {condition.status for condition in result.guards}
 
 
 def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unknown() -> None:
@@ -197,22 +197,24 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
         ((), ConditionStatus.UNKNOWN),
     ):
         guards = list(gates.check_guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
-        verdicts = {claim.status for claim in guards if claim.name.startswith("gateway_has")}
+        verdicts = {
+            condition.status for condition in guards if condition.name.startswith("gateway_has")
+        }
         assert verdicts == {expected}
 
 
 def test_the_state_of_the_hub_being_left_gates_nothing() -> None:
     backup = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
-    seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
-    assert {claim.status for claim in gates.check_guards(SITE, seen, Path.IPSEC)} == {
+    snapshot = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
+    assert {condition.status for condition in gates.check_guards(SITE, snapshot, Path.IPSEC)} == {
         ConditionStatus.HOLDS
     }
     ready = dict(sites.on(Path.EXPRESSROUTE, SITE))
     ready[OUT_B] = (SPOKE_USES.drop_remote_gateways(), "Connected")
     ready[IN_B] = (HUB_LENDS, "Connected")
-    seen = sites.observed(SITE, ready, (backup,))
-    gate = list(gates.check_gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
-    assert {claim.status for claim in gate} == {ConditionStatus.HOLDS}
+    snapshot = sites.observed(SITE, ready, (backup,))
+    gate = list(gates.check_gate(SITE, snapshot, Path.IPSEC, SITE.spokes[0]))
+    assert {condition.status for condition in gate} == {ConditionStatus.HOLDS}
 
 
 @pytest.mark.parametrize("state", ["Initiated", "Disconnected"])
@@ -221,9 +223,9 @@ def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None
     start[OUT_B] = (SPOKE_USES.drop_remote_gateways(), state)
     start[IN_B] = (HUB_LENDS, "Connected")
     gate = gates.check_gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
-    assert [claim.message for claim in gate if claim.status is ConditionStatus.FAILS] == [
-        f"{OUT_B} is {state}; expected Connected"
-    ]
+    assert [
+        condition.message for condition in gate if condition.status is ConditionStatus.FAILS
+    ] == [f"{OUT_B} is {state}; expected Connected"]
 
 
 def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
@@ -248,15 +250,15 @@ def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
 @pytest.mark.parametrize("forwarded", [False, True])
 @pytest.mark.parametrize("both", [False, True])
 def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
-    forwarded: bool, both: bool
+    forwarded: bool, result: bool
 ) -> None:
     """On both paths, or on the way there only (then home says what it is)."""
     away = Flags(allow_forwarded_traffic="keep")
-    home = Flags(allow_forwarded_traffic="keep" if both else True, use_remote_gateways=True)
-    kept = replace(
+    home = Flags(allow_forwarded_traffic="keep" if result else True, use_remote_gateways=True)
+    spoke = replace(
         sites.spoke(), spoke_to_primary=SitePeering(OUT_P, on_expressroute=home, on_ipsec=away)
     )
-    site = replace(SITE, spokes=(kept,))
+    site = replace(SITE, spokes=(spoke,))
     uses = replace(SPOKE_USES, allow_forwarded_traffic=forwarded)
     state = sites.on(Path.EXPRESSROUTE, SITE) | {OUT_P: (uses, "Connected")}
     there = procedure.plan(site, sites.observed(site, state), Path.IPSEC, OURS)
@@ -265,9 +267,9 @@ def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
         assert state[OUT_P][0].allow_forwarded_traffic is forwarded
         for back in step.contingency:
             assert back.name != OUT_P or back.after == replace(
-                uses, allow_forwarded_traffic=forwarded if both else True
+                uses, allow_forwarded_traffic=forwarded if result else True
             )
     assert state[OUT_P][0] == Flags(allow_forwarded_traffic=forwarded)
     for step in procedure.plan(site, sites.observed(site, state), Path.EXPRESSROUTE, OURS).writes:
         state = write(state, step.write)
-    assert state[OUT_P][0].allow_forwarded_traffic is (forwarded if both else True)
+    assert state[OUT_P][0].allow_forwarded_traffic is (forwarded if result else True)

@@ -43,9 +43,9 @@ def move(place: PathState, last: Direction | None, now_s: float, healthy: bool, 
 def test_a_spoke_with_a_path_is_left_alone(
     place: PathState, last: Direction | None, now_s: float, healthy: bool, back: bool
 ) -> None:
-    found = move(place, last, now_s, healthy, back)
-    assert (found is Move.ARRIVED) == (place is PathState.TARGET)
-    assert (found is Move.RETURNED) == (place is PathState.ORIGIN)
+    result = move(place, last, now_s, healthy, back)
+    assert (result is Move.ARRIVED) == (place is PathState.TARGET)
+    assert (result is Move.RETURNED) == (place is PathState.ORIGIN)
 
 
 @pytest.mark.parametrize(("place", "last", "now_s", "healthy", "back"), EVERY)
@@ -53,8 +53,8 @@ def test_it_gives_up_at_the_deadline_and_not_before(
     place: PathState, last: Direction | None, now_s: float, healthy: bool, back: bool
 ) -> None:
     without = place not in (PathState.TARGET, PathState.ORIGIN)
-    found = move(place, last, now_s, healthy, back)
-    assert (found is Move.GIVE_UP) == (without and now_s >= DEADLINE_S)
+    result = move(place, last, now_s, healthy, back)
+    assert (result is Move.GIVE_UP) == (without and now_s >= DEADLINE_S)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_nothing_is_taken_back_if_that_may_not_be_sent(
     ],
 )
 def test_a_peering_carries_only_if_its_remote_gateway_is_in_force(
-    found: Peering | None, expected: bool
+    result: Peering | None, expected: bool
 ) -> None:
-    assert is_carrying(found) is expected
+    assert is_carrying(result) is expected
 
 
 @pytest.mark.parametrize(

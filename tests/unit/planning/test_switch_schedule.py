@@ -19,8 +19,8 @@ NAMES = ("vnet1", "vnet11", "vnet12", "vnet13")
 
 
 def nodes(site: Site, target: Path = Path.IPSEC, canary: str | None = None) -> tuple[Node, ...]:
-    seen = sites.observed(site, sites.on(target.other, site))
-    return schedule(site, procedure.plan(site, seen, target), canary)
+    snapshot = sites.observed(site, sites.on(target.other, site))
+    return schedule(site, procedure.plan(site, snapshot, target), canary)
 
 
 def started(of: tuple[Node, ...]) -> list[str]:
@@ -50,7 +50,7 @@ def started(of: tuple[Node, ...]) -> list[str]:
 
 
 def place(order: list[str], *ids: str) -> list[int]:
-    return [order.index(each) for each in ids]
+    return [order.index(id_) for id_ in ids]
 
 
 def test_the_hubs_peerings_come_first_and_no_make_waits_for_one() -> None:
@@ -64,8 +64,8 @@ def test_the_hubs_peerings_come_first_and_no_make_waits_for_one() -> None:
 def test_a_spokes_own_steps_keep_their_order() -> None:
     order = started(nodes(sites.site(*NAMES)))
     for name in NAMES:
-        found = place(order, *(f"{name}/{number}" for number in (1, 2, 3, 4, 5)))
-        assert found == sorted(found)
+        rows = place(order, *(f"{name}/{number}" for number in (1, 2, 3, 4, 5)))
+        assert rows == sorted(rows)
 
 
 def test_withdrawing_transit_comes_after_every_make() -> None:
@@ -79,8 +79,8 @@ def test_a_lower_priority_number_is_through_before_a_higher_one_is_begun() -> No
     urgent = replace(
         site,
         spokes=tuple(
-            replace(each, priority=1) if each.name in ("vnet12", "vnet13") else each
-            for each in site.spokes
+            replace(spoke, priority=1) if spoke.name in ("vnet12", "vnet13") else spoke
+            for spoke in site.spokes
         ),
     )
     order = started(nodes(urgent))
@@ -96,19 +96,19 @@ def test_a_canary_is_checked_before_the_others_are_begun() -> None:
 
 
 def test_a_canary_that_fails_leaves_the_others_alone() -> None:
-    found = {node.id: node for node in nodes(sites.site(*NAMES), canary="vnet12")}
+    by_name = {node.id: node for node in nodes(sites.site(*NAMES), canary="vnet12")}
     for name in NAMES:
         if name != "vnet12":
-            assert "check/vnet12" in found[f"{name}/1"].needs
-            assert "check/vnet12" in found[f"{name}/3"].needs
+            assert "check/vnet12" in by_name[f"{name}/1"].needs
+            assert "check/vnet12" in by_name[f"{name}/3"].needs
 
 
 @pytest.mark.parametrize("target", list(Path))
 @pytest.mark.parametrize("canary", [None, "vnet1"])
 def test_every_write_of_the_plan_is_in_the_schedule_once(target: Path, canary: str | None) -> None:
     site = sites.site(*NAMES)
-    seen = sites.observed(site, sites.on(target.other, site))
-    plan = procedure.plan(site, seen, target)
+    snapshot = sites.observed(site, sites.on(target.other, site))
+    plan = procedure.plan(site, snapshot, target)
     steps = [node.step for node in nodes(site, target, canary) if node.step]
     assert sorted(map(repr, steps)) == sorted(map(repr, plan.writes))
 

@@ -27,24 +27,24 @@ def violations(source: str) -> Iterator[str]:
     a key, an argument) could decide on it. A text that has a number written out is found too.
     """
     tree = ast.parse(source)
-    shown: set[int] = set()
+    names: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FormattedValue):
-            shown.add(id(node.value))
+            names.add(id(node.value))
         elif isinstance(node, ast.Dict):
-            shown |= {
+            names |= {
                 id(value)
                 for key, value in zip(node.keys, node.values, strict=True)
                 if isinstance(key, ast.Constant) and key.value == "number"
             }
         elif isinstance(node, ast.Call):
-            shown.add(id(node.func))  # a function of that name: svg.number(...)
+            names.add(id(node.func))  # a function of that name: svg.number(...)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr == "number" and id(node) not in shown:
+        if isinstance(node, ast.Attribute) and node.attr == "number" and id(node) not in names:
             yield f"line {node.lineno}: {ast.unparse(node)} is used, not shown"
         if isinstance(node, ast.Compare) and any(
-            isinstance(each, ast.Subscript) and ast.unparse(each.slice) == "'number'"
-            for each in (node.left, *node.comparators)
+            isinstance(comparator, ast.Subscript) and ast.unparse(comparator.slice) == "'number'"
+            for comparator in (node.left, *node.comparators)
         ):
             yield f"line {node.lineno}: {ast.unparse(node)} compares a number"
         if (
@@ -67,12 +67,12 @@ def modules() -> dict[str, str]:
 def test_no_module_but_the_table_decides_on_a_steps_number() -> None:
     sources = modules()
     assert {TABLE, *OTHER_NUMBERS, "commands/switch/execution.py"} <= set(sources)
-    found = {
+    by_name = {
         name: list(violations(source))
         for name, source in sources.items()
         if name not in (TABLE, *OTHER_NUMBERS)
     }
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: lines for name, lines in by_name.items() if lines} == {}
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ def test_what_is_not_known_is_left_out_and_the_ids_stand_in() -> None:
 
 
 def test_a_default_of_az_and_a_clock_that_is_not_the_wall_s_are_said() -> None:
-    told = heading(replace(AZURE, subscription_from="az", speed=100.0), WIDE)
-    assert "  ·  the default of az  ·  " in told
-    assert told.endswith("  ·  clock x100")
+    text = heading(replace(AZURE, subscription_from="az", speed=100.0), WIDE)
+    assert "  ·  the default of az  ·  " in text
+    assert text.endswith("  ·  clock x100")
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])

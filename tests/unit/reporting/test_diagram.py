@@ -24,21 +24,23 @@ from tests.support.sites import OPEN, State, gateway, observed, on, peer, route,
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(of: Site, seen: SiteSnapshot, circuits: dict[Role, Circuits] | None = None) -> str:
-    health = judge(of, seen, circuits)
-    made = build_picture(of, seen, health, circuits or {})
-    return drawing.draw(diagram_site.build_sheet(made, format_headline(health)))
+def drawn(of: Site, snapshot: SiteSnapshot, circuits: dict[Role, Circuits] | None = None) -> str:
+    health = judge(of, snapshot, circuits)
+    picture = build_picture(of, snapshot, health, circuits or {})
+    return drawing.draw(diagram_site.build_sheet(picture, format_headline(health)))
 
 
 def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> SiteSnapshot:
     """All spokes on a path, whose gateway originates them."""
     plain = observed(of, {})
-    prefixes = [str(each) for found in plain.networks.values() for each in found.address_space]
+    prefixes = [
+        str(prefix) for network in plain.networks.values() for prefix in network.address_space
+    ]
     own = "10.2.0.254" if path is Path.EXPRESSROUTE else "10.3.0.254"
-    known = [route(each, "Network", own) for each in prefixes]
+    routes = [route(prefix, "Network", own) for prefix in prefixes]
     learned = [route("10.5.0.0/16")]
-    primary = known if path is Path.EXPRESSROUTE else []
-    backup = known if path is Path.IPSEC else []
+    primary = routes if path is Path.EXPRESSROUTE else []
+    backup = routes if path is Path.IPSEC else []
     gateways = (
         replace(gateway(Role.PRIMARY, *learned, *primary), asn=65000, sku="VpnGw1AZ"),
         replace(gateway(Role.BACKUP, *learned, *backup), asn=65010, sku="VpnGw1AZ"),
@@ -46,8 +48,8 @@ def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> SiteSnapshot:
     return observed(of, on(path, of), gateways)
 
 
-def with_gateways(seen: SiteSnapshot, *gateways: Gateway) -> SiteSnapshot:
-    return replace(seen, gateways={each.role: each for each in gateways})
+def with_gateways(snapshot: SiteSnapshot, *gateways: Gateway) -> SiteSnapshot:
+    return replace(snapshot, gateways={item.role: item for item in gateways})
 
 
 def parsed(text: str) -> ElementTree.Element:
@@ -55,33 +57,33 @@ def parsed(text: str) -> ElementTree.Element:
 
 
 def texts(under: ElementTree.Element) -> list[str]:
-    return [each.text or "" for each in under.iter(f"{SVG}text")]
+    return [element.text or "" for element in under.iter(f"{SVG}text")]
 
 
 def card(root: ElementTree.Element, name: str) -> ElementTree.Element:
-    return next(each for each in root.iter(f"{SVG}g") if each.get("id") == name)
+    return next(element for element in root.iter(f"{SVG}g") if element.get("id") == name)
 
 
 def classes(element: ElementTree.Element) -> set[str]:
     return set((element.get("class") or "").split())
 
 
-def links(root: ElementTree.Element, *wanted: str) -> list[ElementTree.Element]:
-    return [each for each in root.iter(f"{SVG}g") if {"link", *wanted} <= classes(each)]
+def links(root: ElementTree.Element, *desired: str) -> list[ElementTree.Element]:
+    return [element for element in root.iter(f"{SVG}g") if {"link", *desired} <= classes(element)]
 
 
 def signs(under: ElementTree.Element) -> list[str]:
-    found = [classes(each) for each in under.iter(f"{SVG}g")]
-    return [next(iter(each - {"sign"})) for each in found if "sign" in each]
+    rows = [classes(element) for element in under.iter(f"{SVG}g")]
+    return [next(iter(names - {"sign"})) for names in rows if "sign" in names]
 
 
 def boxes(root: ElementTree.Element) -> dict[str, Rectangle]:
     """Where each card stands."""
-    found = {}
+    rectangles = {}
     for group in root.iter(f"{SVG}g"):
         if name := group.get("id"):
-            found[name] = _rectangle(next(group.iter(f"{SVG}rect")))
-    return found
+            rectangles[name] = _rectangle(next(group.iter(f"{SVG}rect")))
+    return rectangles
 
 
 def _rectangle(element: ElementTree.Element) -> Rectangle:
@@ -91,10 +93,10 @@ def _rectangle(element: ElementTree.Element) -> Rectangle:
 
 def text_boxes(under: ElementTree.Element) -> Iterator[tuple[str, Rectangle]]:
     """What room each text takes, in the widest of the fonts."""
-    for each in under.iter(f"{SVG}text"):
-        size, words = float(each.get("font-size", "")), each.text or ""
-        wide = measure_width(words, size, bold=each.get("font-weight") == "bold")
-        x, y = float(each.get("x", "")), float(each.get("y", ""))
+    for element in under.iter(f"{SVG}text"):
+        size, words = float(element.get("font-size", "")), element.text or ""
+        wide = measure_width(words, size, bold=element.get("font-weight") == "bold")
+        x, y = float(element.get("x", "")), float(element.get("y", ""))
         yield words, Rectangle(x, y - size * 0.76, wide, size * 0.96)
 
 
@@ -125,21 +127,21 @@ def assert_legible(text: str) -> None:
     for (one, first), (other, second) in combinations(places.items(), 2):
         assert not overlap(first, second), f"{one} lies over {other}"
     for name, place in places.items():
-        found = list(text_boxes(card(root, name)))
-        for words, box in found:
+        rows = list(text_boxes(card(root, name)))
+        for words, box in rows:
             assert holds(place, box), f"{words!r} leaves {name}"
-        for (words, box), (others, other_box) in combinations(found, 2):
+        for (words, box), (others, other_box) in combinations(rows, 2):
             assert not overlap(box, other_box), f"{words!r} lies over {others!r}"
     _, _, wide, high = map(float, root.get("viewBox", "").split())
     page = Rectangle(0, -high, wide, 2 * high)  # the legend is placed by a transform
     for link in links(root)[: -len(diagram_site.LEGEND)]:
-        for mark in (each for each in link.iter(f"{SVG}g") if "sign" in classes(each)):
+        for mark in (element for element in link.iter(f"{SVG}g") if "sign" in classes(element)):
             x, y = map(float, mark.get("transform", "")[len("translate(") : -1].split())
             at = Rectangle(x - 6, y - 6, 12, 12)
             over = [name for name, place in places.items() if overlap(place, at)]
             assert not over, f"the sign of a link lies over {over}"
     for words, box in [
-        *((w, b) for each in root.findall(f"{SVG}text") for w, b in text_boxes(each)),
+        *((w, b) for element in root.findall(f"{SVG}text") for w, b in text_boxes(element)),
         *((w, b) for w, b in text_boxes(root.findall(f"{SVG}g")[-1])),
     ]:
         assert holds(page, box), f"{words!r} is clipped"
@@ -171,7 +173,7 @@ def test_every_vnet_gateway_session_and_peering_is_there_with_its_state() -> Non
 def test_the_head_says_site_verdict_and_when_it_was_read() -> None:
     of = site()
     root = parsed(drawn(of, healthy(of)))
-    head = [each.text for each in root.findall(f"{SVG}text")]
+    head = [element.text for element in root.findall(f"{SVG}text")]
     assert head == [
         "Site poc, read 2026-01-01 00:00:00 UTC",
         "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over.",
@@ -186,9 +188,9 @@ def test_the_path_in_use_is_marked_from_the_spoke_to_the_remote_prefix_and_no_ot
     root = parsed(drawn(of, healthy(of, path)))
     used, other = ("primary", "backup") if path is Path.EXPRESSROUTE else ("backup", "primary")
     active = {
-        each.get("id")
-        for each in root.iter(f"{SVG}g")
-        if each.get("id") and "active" in classes(each)
+        element.get("id")
+        for element in root.iter(f"{SVG}g")
+        if element.get("id") and "active" in classes(element)
     }
     assert active == {
         "spokes/0",
@@ -204,10 +206,10 @@ def test_the_path_in_use_is_marked_from_the_spoke_to_the_remote_prefix_and_no_ot
 
 def test_a_session_that_is_down_is_told_by_word_sign_and_stroke() -> None:
     of = site()
-    seen = healthy(of)
+    snapshot = healthy(of)
     own = route("10.2.0.0/16", "Network", "10.2.0.254")
     dead = gateway(Role.PRIMARY, own, peers=(peer(state="Connecting"),))
-    root = parsed(drawn(of, with_gateways(seen, dead, seen.gateways[Role.BACKUP])))
+    root = parsed(drawn(of, with_gateways(snapshot, dead, snapshot.gateways[Role.BACKUP])))
     session = card(root, "sessions/primary")
     assert "BGP 10.4.0.254 Connecting" in texts(session)
     assert "broken" in classes(session)
@@ -217,17 +219,17 @@ def test_a_session_that_is_down_is_told_by_word_sign_and_stroke() -> None:
     assert "broken" in classes(card(root, "hub/primary"))
 
 
-def _strokes(found: list[ElementTree.Element]) -> list[ElementTree.Element]:
-    assert found
-    return [next(each.iter(f"{SVG}path")) for each in found]
+def _strokes(elements: list[ElementTree.Element]) -> list[ElementTree.Element]:
+    assert elements
+    return [next(element.iter(f"{SVG}path")) for element in elements]
 
 
 def test_a_link_is_active_only_where_the_hub_in_use_has_learned_the_prefix() -> None:
     of = site()
-    seen = healthy(of)
+    snapshot = healthy(of)
     own = route("10.2.0.0/16", "Network", "10.2.0.254")
     dead = gateway(Role.PRIMARY, own, peers=(peer(state="Connecting"),))
-    root = parsed(drawn(of, with_gateways(seen, dead, seen.gateways[Role.BACKUP])))
+    root = parsed(drawn(of, with_gateways(snapshot, dead, snapshot.gateways[Role.BACKUP])))
     # sound and active: two of the peerings, and the legend's
     assert len(links(root, "active", "sound")) == 2
     assert "active" not in classes(card(root, "prefixes/0"))
@@ -248,11 +250,11 @@ def test_a_disconnected_peering_and_a_closed_one_are_singled_out_of_the_rest() -
     state["vnet-10-to-vnet2"] = (flags, "Disconnected")
     closed = replace(flags, allow_virtual_network_access=False)
     state["vnet-11-to-vnet2"] = (closed, "Connected")
-    seen = observed(of, state, tuple(healthy(of).gateways.values()))
-    text = drawn(of, seen)
+    snapshot = observed(of, state, tuple(healthy(of).gateways.values()))
+    text = drawn(of, snapshot)
     root = parsed(text)
-    told = [texts(card(root, f"spokes/{n}"))[1] for n in range(3)]
-    assert sorted(told) == ["10 spokes", "vnet-10", "vnet-11"]
+    lines = [texts(card(root, f"spokes/{n}"))[1] for n in range(3)]
+    assert sorted(lines) == ["10 spokes", "vnet-10", "vnet-11"]
     words = " ".join(texts(root))
     assert "Disconnected" in words
     assert "NO ACCESS" in words
@@ -270,13 +272,13 @@ def test_what_could_not_be_read_is_drawn_as_unknown_with_the_reason() -> None:
         Reading(None, "late"),
         Reading(None, "late"),
     )
-    seen = observed(
+    snapshot = observed(
         of,
         on(Path.EXPRESSROUTE, of),
         (unread, gateway(Role.BACKUP, route("10.5.0.0/16"))),
         vnet9="403 Forbidden",
     )
-    text = drawn(of, seen)
+    text = drawn(of, snapshot)
     root = parsed(text)
     assert "BGP sessions unknown" in texts(card(root, "sessions/primary"))
     assert "unknown" in classes(card(root, "hub/primary"))
@@ -290,10 +292,10 @@ def test_what_could_not_be_read_is_drawn_as_unknown_with_the_reason() -> None:
 
 def test_a_hub_without_its_gateway_read_is_drawn_all_the_same() -> None:
     of = site()
-    seen = replace(
+    snapshot = replace(
         healthy(of), gateways={}, unknown={of.build_gateway_id("vng1").lower(): "404 NotFound"}
     )
-    text = drawn(of, seen)
+    text = drawn(of, snapshot)
     assert "404 NotFound" in texts(card(parsed(text), "hub/primary"))
     assert_legible(text)
 
@@ -301,10 +303,10 @@ def test_a_hub_without_its_gateway_read_is_drawn_all_the_same() -> None:
 def test_hundreds_of_spokes_are_one_card_that_says_how_many() -> None:
     of = site(*(f"vnet-{n:03}" for n in range(300)))
     text = drawn(of, healthy(of))
-    told = texts(card(parsed(text), "spokes/0"))
-    assert told[1] == "300 spokes"
-    assert "vnet-000" in told[2]
-    assert "295 more" in " ".join(told)
+    lines = texts(card(parsed(text), "spokes/0"))
+    assert lines[1] == "300 spokes"
+    assert "vnet-000" in lines[2]
+    assert "295 more" in " ".join(lines)
     assert len(text) < 60_000
     assert_legible(text)
 
@@ -318,9 +320,9 @@ def test_of_many_different_conditions_the_worst_are_drawn_and_the_rest_is_counte
     text = drawn(of, observed(of, state))
     root = parsed(text)
     more = texts(card(root, "spokes/more"))
-    shown = [texts(card(root, f"spokes/{n}")) for n in range(diagram_site.MOST_GROUPS)]
+    rows = [texts(card(root, f"spokes/{n}")) for n in range(diagram_site.MOST_GROUPS)]
     left_out = len(names) - sum(
-        int(told[1].split()[0]) if told[0] == "spokes" else 1 for told in shown
+        int(lines[1].split()[0]) if lines[0] == "spokes" else 1 for lines in rows
     )
     assert more[0] == f"and {left_out} more spokes"
     assert_legible(text)
@@ -333,12 +335,12 @@ def test_an_expressroute_gateway_shows_its_circuits_with_their_locations() -> No
         gateway(Role.PRIMARY, route("10.5.0.0/16", source="10.2.0.4"), peers=edge),
         type="ExpressRoute",
     )
-    seen = with_gateways(healthy(of), er, healthy(of).gateways[Role.BACKUP])
+    snapshot = with_gateways(healthy(of), er, healthy(of).gateways[Role.BACKUP])
     circuits = {Role.PRIMARY: _two_circuits()}
-    text = drawn(of, seen, circuits)
-    told = " ".join(texts(card(parsed(text), "sessions/primary")))
-    assert "circuit c1, Amsterdam: Provisioned, private peering Enabled" in told
-    assert "circuit c2, Dublin: NotProvisioned" in told
+    text = drawn(of, snapshot, circuits)
+    message = " ".join(texts(card(parsed(text), "sessions/primary")))
+    assert "circuit c1, Amsterdam: Provisioned, private peering Enabled" in message
+    assert "circuit c2, Dublin: NotProvisioned" in message
     assert "broken" in signs(card(parsed(text), "sessions/primary"))
     assert "Microsoft edge" in texts(card(parsed(text), "far/0"))
     assert_legible(text)
@@ -353,11 +355,11 @@ def _two_circuits() -> Circuits:
             f"/n/{to}", to, "ExpressRoute", "Succeeded", state, circuit.id, Reading(circuit)
         )
 
-    both = (
+    connections = (
         connection("c1", "Amsterdam", "Provisioned"),
         connection("c2", "Dublin", "NotProvisioned"),
     )
-    return Circuits("/g/vng1", "ExpressRoute", Reading(both))
+    return Circuits("/g/vng1", "ExpressRoute", Reading(connections))
 
 
 def test_either_instance_of_an_active_active_gateway_has_its_sessions_told_apart() -> None:
@@ -371,11 +373,11 @@ def test_either_instance_of_an_active_active_gateway_has_its_sessions_told_apart
     pair = replace(
         gateway(Role.BACKUP, route("10.5.0.0/16"), peers=rows), asn=65010, active_active=True
     )
-    seen = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], pair)
-    text = drawn(of, seen)
-    told = " ".join(texts(card(parsed(text), "sessions/backup")))
-    assert "10.4.0.254 from 10.3.0.4 Connected" in told
-    assert "10.4.0.254 from 10.3.0.5 Connecting" in told
+    snapshot = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], pair)
+    text = drawn(of, snapshot)
+    message = " ".join(texts(card(parsed(text), "sessions/backup")))
+    assert "10.4.0.254 from 10.3.0.4 Connected" in message
+    assert "10.4.0.254 from 10.3.0.5 Connecting" in message
     hub = texts(card(parsed(text), "hub/backup"))
     assert "AS 65010, active-active" in hub
     assert "sessions within Azure: 1 of 1 up" in hub
@@ -389,12 +391,12 @@ def test_many_far_ends_share_cards_by_their_condition() -> None:
         for n in range(20)
     )
     busy = gateway(Role.BACKUP, route("10.5.0.0/16", source="10.4.9.254"), peers=rows)
-    seen = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], busy)
-    text = drawn(of, seen)
-    told = texts(parsed(text))
-    assert "2 far ends" in told
-    assert "18 far ends" in told
-    assert "and 12 more, 12 Connected" in told
+    snapshot = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], busy)
+    text = drawn(of, snapshot)
+    lines = texts(parsed(text))
+    assert "2 far ends" in lines
+    assert "18 far ends" in lines
+    assert "and 12 more, 12 Connected" in lines
     assert_legible(text)
 
 

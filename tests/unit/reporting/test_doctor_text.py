@@ -16,10 +16,10 @@ def test_of_many_lines_that_come_to_the_same_the_first_are_shown(count: int, tol
         line.report_failure(f"vnet{number} is Disconnected", "Make it anew.")
         for number in range(count)
     ]
-    shown = format_text(
+    text = format_text(
         site(), [*checks, CheckBuilder(CheckName.LOCKS, Group.IDENTITY).report_ok("no lock")]
     )
-    assert sum("FAIL  peerings" in each for each in shown.splitlines()) == told
-    assert ("295 more like this" in shown) is (count > told)
-    assert f"{count} FAIL" in shown.splitlines()[0]
+    assert sum("FAIL  peerings" in name for name in text.splitlines()) == told
+    assert ("295 more like this" in text) is (count > told)
+    assert f"{count} FAIL" in text.splitlines()[0]
     assert len(build_data(site(), checks)["checks"]) == count

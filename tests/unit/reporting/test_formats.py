@@ -87,8 +87,8 @@ def test_a_table_is_ascii_alone_where_a_terminal_can_show_no_more() -> None:
 
 
 def test_square_brackets_in_a_value_are_no_markup() -> None:
-    found = format_result("", [{"seen": "[red]10.0.0.0/8[/red]"}], "table", parse_query("[*]"))
-    assert "[red]10.0.0.0/8[/red]" in found
+    result = format_result("", [{"seen": "[red]10.0.0.0/8[/red]"}], "table", parse_query("[*]"))
+    assert "[red]10.0.0.0/8[/red]" in result
 
 
 def test_the_table_of_a_result_without_a_query_is_the_text_for_people() -> None:
@@ -115,10 +115,10 @@ def test_none_prints_nothing() -> None:
 def test_a_query_that_is_wrong_is_told_with_its_place(text: str, what: str, at: int) -> None:
     with pytest.raises(QueryProblem) as caught:
         parse_query(text)
-    told = str(caught.value)
-    assert what in told.splitlines()[0]
-    assert f"(character {at})" in told
-    assert told.splitlines()[1:3] == [f"  {text}", " " * (at + 1) + "^"]
+    message = str(caught.value)
+    assert what in message.splitlines()[0]
+    assert f"(character {at})" in message
+    assert message.splitlines()[1:3] == [f"  {text}", " " * (at + 1) + "^"]
 
 
 def test_a_query_that_does_not_suit_the_result_is_a_problem_of_the_query() -> None:

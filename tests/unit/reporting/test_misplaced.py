@@ -25,25 +25,25 @@ def refused(
 
 
 def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> None:
-    found = [refused(f"spoke{number}") for number in range(300)]
-    failure = UnknownReading(f"nothing can be planned: {'; '.join(f.message for f in found)}")
-    told = explained(failure, found, FACTS)
-    assert told.message == (
+    failures = [refused(f"spoke{number}") for number in range(300)]
+    failure = UnknownReading(f"nothing can be planned: {'; '.join(f.message for f in failures)}")
+    result = explained(failure, failures, FACTS)
+    assert result.message == (
         f"nothing can be planned: subscription {WRONG} (from AZURE_SUBSCRIPTION_ID) does not "
         "exist, or is not visible to ana@contoso.com of tenant t (SubscriptionNotFound)"
     )
-    assert told.exit_code == failure.exit_code
-    assert told.hint == (
+    assert result.exit_code == failure.exit_code
+    assert result.hint == (
         "This identity sees no subscription. Set AZURE_SUBSCRIPTION_ID to another one, or have a "
         "role assigned in it."
     )
 
 
 def test_the_advice_of_a_command_is_kept_unless_it_only_sends_to_doctor() -> None:
-    found = refused("a")
+    failure = refused("a")
     for hint, is_kept in (("Name the spokes.", True), ("Check: erfailover doctor", False)):
-        told = explained(UnknownReading(found.message, hint), [found], FACTS)
-        assert (told.hint or "").endswith(hint) is is_kept
+        result = explained(UnknownReading(failure.message, hint), [failure], FACTS)
+        assert (result.hint or "").endswith(hint) is is_kept
 
 
 def test_the_visible_subscriptions_fold_and_the_wrong_one_is_not_among_them() -> None:
@@ -52,9 +52,9 @@ def test_the_visible_subscriptions_fold_and_the_wrong_one_is_not_among_them() ->
     assert "sees sub0 (id0), sub1 (id1), sub2 (id2), sub3 (id3) and 5 more." in hint
     alone = (VisibleSubscription(WRONG, "mine"),)
     group = refused("a", AzureErrorKind.GROUP_NOT_FOUND, "ResourceGroupNotFound")
-    told = explained(group, [group], replace(FACTS, visible=alone))
-    assert "This identity sees no other subscription." in (told.hint or "")
-    assert f"resource group rg does not exist in subscription mine {WRONG}" in told.message
+    failure = explained(group, [group], replace(FACTS, visible=alone))
+    assert "This identity sees no other subscription." in (failure.hint or "")
+    assert f"resource group rg does not exist in subscription mine {WRONG}" in failure.message
     unknown = explained(refused("a"), [refused("a")], replace(FACTS, visible=None))
     assert "sees" not in (unknown.hint or "")
 
@@ -71,9 +71,9 @@ def test_the_remedy_follows_who_named_it() -> None:
 
 def test_what_is_not_offered_keeps_azure_s_words_and_says_whose_version_it_is() -> None:
     old = refused("a", AzureErrorKind.NOT_OFFERED, "NoRegisteredProviderFound")
-    told = explained(old, [old], replace(FACTS, version_from="The version is mine."))
-    assert told.message == old.message
-    assert told.hint == "hint. The version is mine."
+    failure = explained(old, [old], replace(FACTS, version_from="The version is mine."))
+    assert failure.message == old.message
+    assert failure.hint == "hint. The version is mine."
 
 
 def test_a_failure_is_due_to_what_it_quotes_or_to_the_site_s_own_subscription() -> None:
@@ -82,12 +82,14 @@ def test_a_failure_is_due_to_what_it_quotes_or_to_the_site_s_own_subscription() 
     assert of_failure(quoting, [own, other], WRONG) == [other]
     assert of_failure(UnknownReading("unknown: p"), [other, own], WRONG) == [own]
     assert of_failure(UnknownReading("unknown: p"), [other], WRONG) == []
-    told = explained(UnknownReading("unknown: p"), [own], FACTS)
-    assert told.message.startswith(f"unknown: p: subscription {WRONG} (from AZURE_")
+    failure = explained(UnknownReading("unknown: p"), [own], FACTS)
+    assert failure.message.startswith(f"unknown: p: subscription {WRONG} (from AZURE_")
 
 
 def test_the_ids_of_what_does_not_exist_are_named_with_their_lines() -> None:
     failure = UnknownReading("nothing: vnet1 does not exist in Azure", "Check it.")
-    told = with_missing(failure, ["/subscriptions/s/a/vnet1", "/x/vnet2"], FACTS.origin_of)
-    assert told.hint == ("Looked for /subscriptions/s/a/vnet1 (from erfailover.yaml:30). Check it.")
+    result = with_missing(failure, ["/subscriptions/s/a/vnet1", "/x/vnet2"], FACTS.origin_of)
+    assert result.hint == (
+        "Looked for /subscriptions/s/a/vnet1 (from erfailover.yaml:30). Check it."
+    )
     assert with_missing(failure, ["/x/vnet2"], FACTS.origin_of) is failure

@@ -28,8 +28,8 @@ READY = replace(sites.SPOKE_USES, use_remote_gateways=False)
 
 
 def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[SwitchPlan, SiteSnapshot]:
-    seen = sites.observed(site, sites.on(target.other, site) | state)
-    return procedure.plan(site, seen, target), seen
+    snapshot = sites.observed(site, sites.on(target.other, site) | state)
+    return procedure.plan(site, snapshot, target), snapshot
 
 
 def text_of(site: Site, **state: Any) -> str:
@@ -57,17 +57,17 @@ def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_c
 
 def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
     site = sites.site()
-    seen = sites.observed(site, sites.on(Path.IPSEC, site))
-    text = plan_text.format_text(site, procedure.plan(site, seen, Path.IPSEC))
+    snapshot = sites.observed(site, sites.on(Path.IPSEC, site))
+    text = plan_text.format_text(site, procedure.plan(site, snapshot, Path.IPSEC))
     assert text.splitlines()[-1] == "Nothing to change: all peerings are as desired."
     assert "At risk" not in text
 
 
 def test_the_way_back_removes_and_says_what_that_puts_at_risk() -> None:
     site = sites.site()
-    seen = sites.observed(site, sites.on(Path.IPSEC, site))
-    ours = frozenset(each.lower() for each in site.list_peering_ids(site.spokes[0]))
-    text = plan_text.format_text(site, procedure.plan(site, seen, Path.EXPRESSROUTE, ours))
+    snapshot = sites.observed(site, sites.on(Path.IPSEC, site))
+    ours = frozenset(peering_id_.lower() for peering_id_ in site.list_peering_ids(site.spokes[0]))
+    text = plan_text.format_text(site, procedure.plan(site, snapshot, Path.EXPRESSROUTE, ours))
     assert text.splitlines()[-1].endswith("2 to remove.")
     assert "- 6. remove the peering from vnet1 to vnet3" in text
     assert "vnet3-to-vnet1 is removed" in text
@@ -116,8 +116,8 @@ def test_priorities_are_told_where_they_differ() -> None:
         ([], ""),
     ],
 )
-def test_names_in_a_row_are_a_range(names: list[str], said: str) -> None:
-    assert format_ranges(names) == said
+def test_names_in_a_row_are_a_range(names: list[str], message: str) -> None:
+    assert format_ranges(names) == message
 
 
 def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> None:
@@ -129,7 +129,7 @@ def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> Non
     assert one.moved
     assert many.moved
     assert one.cut
-    chain = sum(PEERING_WRITES[each].usually_s for each in ("create", "create", "update", "update"))
+    chain = sum(PEERING_WRITES[name].usually_s for name in ("create", "create", "update", "update"))
     assert chain < one.moved.usually_s < 2 * chain
     assert one.cut.usually_s < one.moved.usually_s < one.done.usually_s
     assert 500 < many.moved.usually_s < 900, "measured: 100 spokes cold in 723 s"
@@ -151,24 +151,26 @@ def test_colour_changes_no_letter_and_is_left_out_where_it_is_not_wanted() -> No
     assert captured.get() == text + "\n"
 
 
-def document(site: Site, seen: SiteSnapshot, target: Path = Path.IPSEC) -> dict[str, Any]:
-    whole = plan_document.build_document(site, procedure.plan(site, seen, target), seen, "1.0")
+def document(site: Site, snapshot: SiteSnapshot, target: Path = Path.IPSEC) -> dict[str, Any]:
+    whole = plan_document.build_document(
+        site, procedure.plan(site, snapshot, target), snapshot, "1.0"
+    )
     return plan_document.parse(plan_document.format_text(whole), "plan.json")
 
 
 def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> None:
     site = sites.site()
-    _, seen = planned(site)
+    _, snapshot = planned(site)
     later = replace(
-        seen,
+        snapshot,
         taken_at="2027-01-01T00:00:00Z",
         gateways={
             Role.BACKUP: sites.with_peers(
-                seen.gateways[Role.BACKUP], replace(sites.peer(), messages_sent=99)
+                snapshot.gateways[Role.BACKUP], replace(sites.peer(), messages_sent=99)
             )
         },
     )
-    first, second = document(site, seen), document(site, later)
+    first, second = document(site, snapshot), document(site, later)
     assert first["digest"] == second["digest"]
     assert first["checksum"] != second["checksum"]
     plan_document.insist_on_world(site, first, second, "plan.json")
@@ -198,25 +200,25 @@ def test_a_refusal_names_the_peering_and_what_it_was_and_is() -> None:
 
 def test_a_refusal_names_a_gateway_that_is_another() -> None:
     site = sites.site()
-    _, seen = planned(site)
-    other = replace(seen.gateways[Role.BACKUP], asn=65010, bgp_addresses=("10.3.0.253",))
-    after = replace(seen, gateways={**seen.gateways, Role.BACKUP: other})
-    found = list(plan_document.iter_changes(document(site, seen), document(site, after)))
-    assert found == ["vng2: ASN none -> 65010, BGP addresses 10.3.0.254 -> 10.3.0.253"]
+    _, snapshot = planned(site)
+    other = replace(snapshot.gateways[Role.BACKUP], asn=65010, bgp_addresses=("10.3.0.253",))
+    after = replace(snapshot, gateways={**snapshot.gateways, Role.BACKUP: other})
+    lines = list(plan_document.iter_changes(document(site, snapshot), document(site, after)))
+    assert lines == ["vng2: ASN none -> 65010, BGP addresses 10.3.0.254 -> 10.3.0.253"]
 
 
 def test_of_hundreds_of_changes_ten_are_named() -> None:
     site = sites.site(*MANY)
     closed = replace(sites.HUB_LENDS, allow_gateway_transit=False)
-    said = moved(site, **{f"vnet2-to-{name}": (closed, "Connected") for name in MANY})
-    assert said.count("gateway transit yes -> no") == 10
-    assert said.endswith("and 110 more")
+    message = moved(site, **{f"vnet2-to-{name}": (closed, "Connected") for name in MANY})
+    assert message.count("gateway transit yes -> no") == 10
+    assert message.endswith("and 110 more")
 
 
 def test_a_plan_holds_plain_data_alone() -> None:
     site = sites.site()
-    plan, seen = planned(site)
-    whole = plan_document.build_document(site, plan, seen, "1.0")
+    plan, snapshot = planned(site)
+    whole = plan_document.build_document(site, plan, snapshot, "1.0")
     assert json.loads(json.dumps(whole)) == whole
 
 

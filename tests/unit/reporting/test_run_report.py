@@ -55,26 +55,26 @@ def run(
     if outcome:
         end = {"event": "ended", "outcome": outcome, "at": at(90), "at_s": 90.0}
         whole.append({**end, "result": result or {}})
-    (found,) = collect_runs({"run": "0123456789ab", **each} for each in whole)
-    return found
+    (run_record,) = collect_runs({"run": "0123456789ab", **row} for row in whole)
+    return run_record
 
 
 def switched(names: list[str]) -> RunRecord:
     """A switch of many spokes, each a little slower than the one before."""
     records: list[dict[str, Any]] = []
     gates: dict[str, float] = {}
-    shown: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     for number, name in enumerate(names):
         records += step(f"{name}/3", f"3. stop using it from {name}", 10.0, 20.0)
         records += step(f"{name}/4", f"4. use it from {name}", 20.0, 30.0 + number / 10)
-        gates[name], shown[name] = 12.0, 40.0 + number / 10
+        gates[name], by_name[name] = 12.0, 40.0 + number / 10
     result = {
         "site": "poc",
         "to": "ipsec",
         "verified": True,
         "spokes": names,
         "gates_s": gates,
-        "spokes_s": shown,
+        "spokes_s": by_name,
         "failed": {},
         "decision_s": 9.0,
         "control_plane_s": 45.0,
@@ -100,11 +100,11 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
     assert drawn == set(names[-timeline.MOST :])
     assert "80 more in the tables below" in text
     assert all(name in text for name in names)
-    told = run_text.format_text(report)
-    assert "Longest without a path, of 100 spokes" in told
-    assert "spoke099 (2 s to 40 s)" in told
-    assert len(told.splitlines()) < 60
-    assert max(map(len, told.splitlines())) < 80
+    message = run_text.format_text(report)
+    assert "Longest without a path, of 100 spokes" in message
+    assert "spoke099 (2 s to 40 s)" in message
+    assert len(message.splitlines()) < 60
+    assert max(map(len, message.splitlines())) < 80
     (outage,) = report.outages
     assert (outage.what, outage.longest_s) == ("spoke099", 37.9)
 
@@ -126,25 +126,25 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
         "poc was NOT switched to IPsec; 1 NO PATH (disconnected from both gateways). Its "
         "end was not recorded."
     )
-    told = run_text.format_text(report)
-    assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in told
-    assert "NOT ENDED: 4. use it from vnet1" in told
-    assert "To go on:   erfailover switch --to ipsec" in told
-    assert "To go back: erfailover switch --undo" in told
+    text = run_text.format_text(report)
+    assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in text
+    assert "NOT ENDED: 4. use it from vnet1" in text
+    assert "To go on:   erfailover switch --to ipsec" in text
+    assert "To go back: erfailover switch --undo" in text
     check_page(html.render_page(report))
     data = run_data.build_data(report)
     hold("report", json.dumps(data))
     assert (data["outcome"], data["ended"], data["changed"]) == ("open", None, ["2", "3"])
-    assert [each["ended_s"] for each in data["steps"]] == [5.0, 9.0, None]
+    assert [item["ended_s"] for item in data["steps"]] == [5.0, 9.0, None]
 
 
 def test_a_journal_without_seconds_is_read_by_its_dates() -> None:
     old = [
-        {key: value for key, value in each.items() if key != "at_s"}
-        for each in step("vnet1/3", "3. stop using it", 5.0, 9.5)
+        {key: value for key, value in row.items() if key != "at_s"}
+        for row in step("vnet1/3", "3. stop using it", 5.0, 9.5)
     ]
-    (found,) = RunReport(run(*old)).steps
-    assert (found.began_s, found.ended_s) == (5.0, 9.5)
+    (result,) = RunReport(run(*old)).steps
+    assert (result.began_s, result.ended_s) == (5.0, 9.5)
 
 
 @pytest.mark.parametrize(
@@ -157,21 +157,21 @@ def test_a_journal_without_seconds_is_read_by_its_dates() -> None:
     ],
 )
 def test_what_a_step_was_for_is_read_from_its_number_in_the_journal(label: str, part: str) -> None:
-    (found,) = RunReport(run(*step(f"vnet1/{label}", "a step", 5.0, 9.5))).steps
-    assert str(found.part) == part
+    (result,) = RunReport(run(*step(f"vnet1/{label}", "a step", 5.0, 9.5))).steps
+    assert str(result.part) == part
 
 
 def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
-    found = collect_runs(
-        {"run": "0123456789ab", **each}
-        for each in (
+    runs = collect_runs(
+        {"run": "0123456789ab", **row}
+        for row in (
             {"event": "begun", "command": "provision", "site": "poc", "at": at(0)},
             *step("a", "gateway vng1", 1.0, 60.0),
             {"event": "ended", "outcome": "done", "at": at(61)},
         )
     )
-    hold("run-report", json.dumps(run_data.build_data(RunReport(found[0]))))
-    text = check_page(html.render_page(RunReport(found[0])))
+    hold("run-report", json.dumps(run_data.build_data(RunReport(runs[0]))))
+    text = check_page(html.render_page(RunReport(runs[0])))
     assert "provision of poc: done." in text
     assert "gateway vng1" in text
     assert "erfailover destroy" in text
@@ -190,13 +190,13 @@ def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
     assert "without a path from 2.0 s on, for 28.0 s" in picture
-    for told in ("3 break", "4 make", "without a path", "decided 0 s", "verified 1 min 10 s"):
-        assert told in picture
+    for text in ("3 break", "4 make", "without a path", "decided 0 s", "verified 1 min 10 s"):
+        assert text in picture
 
 
 @pytest.mark.parametrize(("wanted", "step_s"), [(0.1, 0.5), (3, 5), (11, 15), (61, 120)])
-def test_the_axis_has_round_steps(wanted: float, step_s: float) -> None:
-    assert round_step(wanted) == step_s
+def test_the_axis_has_round_steps(desired: float, step_s: float) -> None:
+    assert round_step(desired) == step_s
 
 
 def test_the_plan_is_confirmed_before_the_first_step_although_its_time_is_rounded() -> None:
@@ -267,12 +267,12 @@ def with_states(names: list[str]) -> RunRecord:
     of = site(*names)
     pictures = {}
     for when, path in (("before", Path.EXPRESSROUTE), ("after", Path.IPSEC)):
-        seen = observed(of, on(path, of))
-        made = build_picture(of, seen, judge(of, seen), {})
-        pictures[when] = json.loads(json.dumps(site_state.record(made)))
-    found = switched(names)
-    found.before, found.after = pictures["before"], pictures["after"]
-    return found
+        snapshot = observed(of, on(path, of))
+        picture = build_picture(of, snapshot, judge(of, snapshot), {})
+        pictures[when] = json.loads(json.dumps(site_state.record(picture)))
+    run_record = switched(names)
+    run_record.before, run_record.after = pictures["before"], pictures["after"]
+    return run_record
 
 
 def test_a_report_draws_the_site_before_and_after_with_ids_of_their_own() -> None:
@@ -294,13 +294,13 @@ def test_a_report_draws_the_site_before_and_after_with_ids_of_their_own() -> Non
 
 
 def test_a_state_of_a_damaged_or_forged_journal_harms_no_report() -> None:
-    found = with_states([EVIL.replace("/", "")])
-    page = html.render_page(RunReport(found))
+    run_record = with_states([EVIL.replace("/", "")])
+    page = html.render_page(RunReport(run_record))
     check_page(page)
     assert "<script" not in page
     for broken in ({}, {"sheet": 3}, {"taken_at": "x", "verdict": "v", "text": "t", "sheet": {}}):
-        found.before = broken
-        report = RunReport(found)
+        run_record.before = broken
+        report = RunReport(run_record)
         assert report.before is None
         check_page(html.render_page(report))
 
@@ -318,16 +318,16 @@ def test_without_graphviz_a_report_has_the_picture_as_text(
 
 
 def test_reason_and_ticket_are_in_every_format_and_escaped() -> None:
-    found = switched(["vnet1"])
-    found.reason, found.ticket = EVIL, "INC-2231"
-    report = RunReport(found)
+    run_record = switched(["vnet1"])
+    run_record.reason, run_record.ticket = EVIL, "INC-2231"
+    report = RunReport(run_record)
     page = html.render_page(report)
     assert EVIL in check_page(page)
     assert "<script" not in page
     assert "INC-2231" in page
-    told = run_text.format_text(report)
-    assert "Ticket INC-2231" in told
-    assert f"Reason: {EVIL}" in told
+    text = run_text.format_text(report)
+    assert "Ticket INC-2231" in text
+    assert f"Reason: {EVIL}" in text
     data = run_data.build_data(report)
     assert (data["reason"], data["ticket"]) == (EVIL, "INC-2231")
 
@@ -335,16 +335,16 @@ def test_reason_and_ticket_are_in_every_format_and_escaped() -> None:
 def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> None:
     page = html.render_page(RunReport(with_states([f"spoke{number}" for number in range(30)])))
     for tag in ("<table>", '<svg class="timeline"', '<svg class="diagram"'):
-        found = [match.start() for match in re.finditer(re.escape(tag.split(" class")[0]), page)]
-        assert found
-        for at in found:
+        rows = [match.start() for match in re.finditer(re.escape(tag.split(" class")[0]), page)]
+        assert rows
+        for at in rows:
             assert page[:at].rstrip().endswith('<div class="wide">'), page[at - 60 : at + 40]
 
 
 def test_the_last_line_of_a_switch_is_its_outcome() -> None:
-    told = run_text.format_text(RunReport(switched(["vnet1", "vnet2", "vnet3"])))
-    assert told.splitlines()[-1].startswith("poc is on IPsec and healthy; longest time without a")
-    assert "(vnet3)." in told.splitlines()[-1]
+    text = run_text.format_text(RunReport(switched(["vnet1", "vnet2", "vnet3"])))
+    assert text.splitlines()[-1].startswith("poc is on IPsec and healthy; longest time without a")
+    assert "(vnet3)." in text.splitlines()[-1]
 
 
 def test_the_last_line_of_a_run_that_died_is_its_outcome() -> None:
@@ -354,10 +354,10 @@ def test_the_last_line_of_a_run_that_died_is_its_outcome() -> None:
 
 def test_hundreds_of_steps_that_are_alike_are_one_line_of_the_history() -> None:
     record = switched([f"vnet{number}" for number in range(300)])
-    told = history.format_run(record, lambda holder: None)
-    assert len(told.splitlines()) < 30
-    assert "and 299 more like this" in told
-    assert f"Every step: erfailover history {record.id} --details" in told
+    text = history.format_run(record, lambda holder: None)
+    assert len(text.splitlines()) < 30
+    assert "and 299 more like this" in text
+    assert f"Every step: erfailover history {record.id} --details" in text
     whole = history.format_run(record, lambda holder: None, details=True)
     assert whole.count("correlation id") == sum(len(s.correlation_ids) for s in record.steps)
 
@@ -368,6 +368,6 @@ def test_of_failed_steps_the_first_are_told_in_full() -> None:
         for number in range(20)
         for record in step(f"vnet{number}/3", f"vnet{number} is moved", 5.0, 6.0, "failed")
     ]
-    told = history.format_run(run(*records, outcome="failed"), lambda holder: None)
-    assert told.count("correlation id") == 3
-    assert "vnet3 is moved, and 16 more like this" in told
+    text = history.format_run(run(*records, outcome="failed"), lambda holder: None)
+    assert text.count("correlation id") == 3
+    assert "vnet3 is moved, and 16 more like this" in text

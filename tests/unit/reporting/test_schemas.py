@@ -47,21 +47,24 @@ def test_a_schema_is_sound_and_says_what_it_is_of(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_object_is_closed_and_every_key_is_described(name: str) -> None:
-    for where, found in objects(schemas.load_schema(name)):
-        assert found["additionalProperties"] is False, where
-        for key, value in found["properties"].items():
+    for where, body in objects(schemas.load_schema(name)):
+        assert body["additionalProperties"] is False, where
+        for key, value in body["properties"].items():
             assert value.get("description"), f"{where}: {key}"
         if name not in (schemas.SITE, "init"):
-            assert set(found["required"]) == set(found["properties"]), where
+            assert set(body["required"]) == set(body["properties"]), where
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_ends_in_s_is_in_seconds_and_says_so(name: str) -> None:
-    for where, found in objects(schemas.load_schema(name)):
-        for key, value in found["properties"].items():
+    for where, body in objects(schemas.load_schema(name)):
+        for key, value in body["properties"].items():
             if re.search(r"_s$", key):
-                told = (value["description"] + str(found.get("description"))).lower()
-                assert "second" in told or key in ("spokes_s",) or "until" in told, (where, key)
+                document = (value["description"] + str(body.get("description"))).lower()
+                assert "second" in document or key in ("spokes_s",) or "until" in document, (
+                    where,
+                    key,
+                )
 
 
 def test_every_command_that_prints_data_has_a_schema() -> None:
@@ -82,10 +85,10 @@ def test_the_schema_of_the_site_file_is_what_its_types_say() -> None:
 
 
 def site_problems(text: str) -> list[str]:
-    found = Draft202012Validator(schemas.load_schema(schemas.SITE)).iter_errors(
+    errors = Draft202012Validator(schemas.load_schema(schemas.SITE)).iter_errors(
         yaml.safe_load(text)
     )
-    return ["/".join(map(str, each.absolute_path)) for each in found]
+    return ["/".join(map(str, item.absolute_path)) for item in errors]
 
 
 def test_the_site_file_that_init_writes_is_as_the_schema_says() -> None:
@@ -106,9 +109,9 @@ def test_what_is_wrong_with_a_site_file_is_seen_by_an_editor_too(
     old: str, new: str, where: str
 ) -> None:
     assert old in read_template()
-    found = site_problems(read_template().replace(old, new, 1))
-    assert found
-    assert all(each.startswith(where) for each in found)
+    lines = site_problems(read_template().replace(old, new, 1))
+    assert lines
+    assert all(name.startswith(where) for name in lines)
 
 
 def test_init_writes_the_schema_that_its_first_line_names(
@@ -147,9 +150,9 @@ def test_a_schema_is_printed_as_it_stands_in_its_file(capsys: pytest.CaptureFixt
     assert invoke(["schema", "status"]) == 0
     assert capsys.readouterr().out == schemas.read_text("status")
     assert invoke(["schema", "-o", "json"]) == 0
-    listed = capsys.readouterr().out
-    hold("schemas", listed)
-    assert [each["name"] for each in json.loads(listed)] == NAMES
+    text = capsys.readouterr().out
+    hold("schemas", text)
+    assert [load["name"] for load in json.loads(text)] == NAMES
 
 
 def test_the_list_of_schemas_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +169,6 @@ def test_version_and_demo_print_what_their_schemas_say(capsys: pytest.CaptureFix
 
 def test_a_key_that_no_schema_knows_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["version", "-o", "json"]) == 0
-    found = {**json.loads(capsys.readouterr().out), "new": 1}
+    body = {**json.loads(capsys.readouterr().out), "new": 1}
     with pytest.raises(AssertionError, match="new"):
-        hold("version", json.dumps(found))
+        hold("version", json.dumps(body))

@@ -31,26 +31,26 @@ STATES: list[tuple[int, int, bool, bool]] = [
 ]
 
 
-def drawn(of: Site, found: SiteSnapshot) -> Picture:
+def drawn(of: Site, snapshot: SiteSnapshot) -> Picture:
     tunnels = [
         Connection(f"/c/{n}", f"cn-{of.spokes[0].name}-{n}", "IPsec", "Succeeded", Reading(state))
         for n, state in enumerate(("Connected", "NotConnected"))
     ]
     hangs = {role: Circuits("/g/x", "Vpn", Reading((*tunnels,))) for role in Role}
-    return build_picture(of, found, judge(of, found), hangs)
+    return build_picture(of, snapshot, judge(of, snapshot), hangs)
 
 
-def shown(of: Site, found: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
-    return brief(drawn(of, found), notes, screen)
+def shown(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
+    return brief(drawn(of, snapshot), notes, screen)
 
 
-def vocabulary(whole: Picture, found: SiteSnapshot) -> set[str]:
+def vocabulary(whole: Picture, snapshot: SiteSnapshot) -> set[str]:
     """Return every word of a status that has all the room that it wants."""
     wide = Screen(4000)
-    told = [brief(whole, (), wide), status_text.details(whole, found, (), wide)]
-    told.append(brief(whole, (), replace(wide, drawing=False)))
-    told.append("and 3 more group groups: Tables: erfailover status --details differs")
-    return {word for text in told for word in words_of(text)}
+    lines = [brief(whole, (), wide), status_text.details(whole, snapshot, (), wide)]
+    lines.append(brief(whole, (), replace(wide, drawing=False)))
+    lines.append("and 3 more group groups: Tables: erfailover status --details differs")
+    return {word for text in lines for word in words_of(text)}
 
 
 def words_of(text: str) -> list[str]:
@@ -59,14 +59,14 @@ def words_of(text: str) -> list[str]:
     return [word.strip(".,:;()") for word in plain.split()]
 
 
-def broken_words(known: set[str], text: str, dots: str) -> list[str]:
+def broken_words(names: set[str], text: str, dots: str) -> list[str]:
     """Return the words that are no known word, nor one without its middle."""
     broken = []
     for word in words_of(text):
         start, cut, end = word.partition(dots)
-        is_known = word in known or re.fullmatch(r"\W*|\d+", word)
+        is_known = word in names or re.fullmatch(r"\W*|\d+", word)
         if not is_known and not (
-            cut and any(each.startswith(start) and each.endswith(end) for each in known)
+            cut and any(name.startswith(start) and name.endswith(end) for name in names)
         ):
             broken.append(word)
     return broken
@@ -78,8 +78,8 @@ def test_with_any_names_it_fits_the_screen(
     spokes: int, kinds: int, is_dark: bool, is_missing: bool, length: int
 ) -> None:
     of = long_site(spokes, length)
-    found = seen(of, kinds, dark=is_dark, missing=is_missing)
-    whole = drawn(of, found)
+    snapshot = seen(of, kinds, dark=is_dark, missing=is_missing)
+    whole = drawn(of, snapshot)
     for screen, notes in product(SCREENS, ((), (DRILL,))):
         lines = brief(whole, notes, screen).splitlines()
         assert max(map(len, lines)) <= screen.width
@@ -93,14 +93,14 @@ def test_no_word_is_broken_in_the_short_status_nor_in_the_tables(
 ) -> None:
     for kinds, is_dark, is_missing in ((1, False, False), (3, True, False), (6, True, True)):
         of = long_site(12, length)
-        found = seen(of, kinds, dark=is_dark, missing=is_missing)
-        whole = drawn(of, found)
-        known = vocabulary(whole, found)
+        snapshot = seen(of, kinds, dark=is_dark, missing=is_missing)
+        whole = drawn(of, snapshot)
+        names = vocabulary(whole, snapshot)
         for text in (
             brief(whole, (), screen),
-            status_text.details(whole, found, (), screen),
+            status_text.details(whole, snapshot, (), screen),
         ):
-            assert broken_words(known, text, screen.dots) == [], text
+            assert broken_words(names, text, screen.dots) == [], text
             assert max(map(len, text.splitlines())) <= screen.width
 
 
@@ -136,9 +136,9 @@ def test_beyond_three_groups_a_line_each_replaces_the_picture() -> None:
     assert not any("┌" in line for line in lines)
     groups = [line for line in lines if re.match(r" ✓ \d spokes  ", line)]
     assert len(groups) == 6
-    told = " ".join(" ".join(lines).split())
-    assert told.count("forwarded traffic no") == 4
-    assert told.count("is Initiated; a switch completes it") == 2
+    text = " ".join(" ".join(lines).split())
+    assert text.count("forwarded traffic no") == 4
+    assert text.count("is Initiated; a switch completes it") == 2
     assert sum(line.startswith((" ✗ vnet-h", " ✗ vnet-b")) for line in lines) == 2
 
 

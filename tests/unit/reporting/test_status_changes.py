@@ -18,12 +18,12 @@ from tests.support.pictures import dark, healthy, mixed
 from tests.support.sites import observed, on, peer, site
 
 
-def seen(of: Site, found: SiteSnapshot) -> Picture:
-    return build_picture(of, found, judge(of, found), {})
+def seen(of: Site, snapshot: SiteSnapshot) -> Picture:
+    return build_picture(of, snapshot, judge(of, snapshot), {})
 
 
-def shown(of: Site, found: SiteSnapshot) -> Page:
-    return Page(AzureContext("poc", lab="127.0.0.1:43587"), seen(of, found), ())
+def shown(of: Site, snapshot: SiteSnapshot) -> Page:
+    return Page(AzureContext("poc", lab="127.0.0.1:43587"), seen(of, snapshot), ())
 
 
 def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> None:
@@ -31,7 +31,7 @@ def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> No
     before = healthy(of)
     older = replace(peer(), connected_duration="01:00:00", messages_sent=99)
     gateways = {
-        role: replace(each, peers=Reading((older,))) for role, each in before.gateways.items()
+        role: replace(gateway, peers=Reading((older,))) for role, gateway in before.gateways.items()
     }
     after = replace(before, gateways=gateways, taken_at="2026-01-01T00:01:00Z")
     assert find_changes(seen(of, before), seen(of, after)) == ()
@@ -39,13 +39,13 @@ def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> No
 
 def test_a_path_that_fails_is_told_session_by_session_and_marked_in_its_parts() -> None:
     of = site()
-    found = find_changes(seen(of, healthy(of)), seen(of, dark(of)))
-    told = format_changes(found)
-    assert "vng1: BGP session with 10.4.0.254: Connected (gone)" in told
-    assert "vng1: BGP session with 10.4.0.253: Connecting (new)" in told
-    assert "vng1: 10.5.0.0/16: learned -> NOT learned" in told
-    assert "vnet1: healthy -> NOT healthy" in told
-    assert list_parts(found) == {"spokes", "hub/primary", "sessions/primary"}
+    changes = find_changes(seen(of, healthy(of)), seen(of, dark(of)))
+    lines = format_changes(changes)
+    assert "vng1: BGP session with 10.4.0.254: Connected (gone)" in lines
+    assert "vng1: BGP session with 10.4.0.253: Connecting (new)" in lines
+    assert "vng1: 10.5.0.0/16: learned -> NOT learned" in lines
+    assert "vnet1: healthy -> NOT healthy" in lines
+    assert list_parts(changes) == {"spokes", "hub/primary", "sessions/primary"}
 
 
 def test_a_peering_is_told_by_its_vnet_with_old_and_new_flags() -> None:
@@ -53,17 +53,17 @@ def test_a_peering_is_told_by_its_vnet_with_old_and_new_flags() -> None:
     before = healthy(of)
     state = on(Path.EXPRESSROUTE, of) | {"vnet1-to-vnet2": (Flags(), "Disconnected")}
     after = replace(before, networks=observed(of, state).networks)
-    told = format_changes(find_changes(seen(of, before), seen(of, after)))
-    assert "vnet1/vnet1-to-vnet2: remote gateways on -> off" in told
-    assert "vnet1/vnet1-to-vnet2: Connected, FullyInSync -> Disconnected, FullyInSync" in told
+    changes = format_changes(find_changes(seen(of, before), seen(of, after)))
+    assert "vnet1/vnet1-to-vnet2: remote gateways on -> off" in changes
+    assert "vnet1/vnet1-to-vnet2: Connected, FullyInSync -> Disconnected, FullyInSync" in changes
 
 
 def test_a_switch_of_hundreds_is_told_in_a_few_lines() -> None:
     of = site(*(f"spoke{number}" for number in range(300)))
-    found = find_changes(seen(of, healthy(of)), seen(of, mixed(of, 290)))
-    told = format_changes(found)
-    assert any(each.startswith("290 spokes (spoke10, ...): path ExpressRoute") for each in told)
-    assert len(told) < 20
+    changes = find_changes(seen(of, healthy(of)), seen(of, mixed(of, 290)))
+    lines = format_changes(changes)
+    assert any(name.startswith("290 spokes (spoke10, ...): path ExpressRoute") for name in lines)
+    assert len(lines) < 20
 
 
 def test_notes_come_and_go() -> None:
@@ -79,17 +79,17 @@ def test_notes_come_and_go() -> None:
 def test_the_verdict_is_an_event_only_where_it_changed() -> None:
     of = site()
     before, after = shown(of, healthy(of)), shown(of, dark(of))
-    found = find_changes(before.seen, after.seen)
-    told = [event.text for event in list_events(before, after, found)]
-    assert told[-1] == "vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
+    changes = find_changes(before.seen, after.seen)
+    lines = [event.text for event in list_events(before, after, changes)]
+    assert lines[-1] == "vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
     assert list_events(after, after, ()) == []
 
 
 def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
     of = site()
     noticed = tuple(Event(f"2026-01-01T00:00:{n:02}Z", f"event {n} " + "x" * 99) for n in range(60))
-    known = replace(shown(of, dark(of)), events=noticed, failure="timed out " * 20)
-    lines = render_page(known, "next in 7 s; Ctrl-C to exit", Screen(80), 40).splitlines()
+    page = replace(shown(of, dark(of)), events=noticed, failure="timed out " * 20)
+    lines = render_page(page, "next in 7 s; Ctrl-C to exit", Screen(80), 40).splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
     assert lines[0] == "poc  ·  LAB 127.0.0.1:43587"
@@ -101,9 +101,9 @@ def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
 
 def test_what_changed_is_marked_on_the_page_without_colour_too() -> None:
     of = site()
-    found = find_changes(seen(of, healthy(of)), seen(of, dark(of)))
-    known = replace(shown(of, dark(of)), changed=found)
-    told = render_page(known, "", Screen(80))
-    assert "BGP *" in told
-    assert "* changed" in told
+    changes = find_changes(seen(of, healthy(of)), seen(of, dark(of)))
+    page = replace(shown(of, dark(of)), changed=changes)
+    text = render_page(page, "", Screen(80))
+    assert "BGP *" in text
+    assert "* changed" in text
     assert seen(of, dark(of)).get_hub(Role.PRIMARY).active

@@ -15,27 +15,29 @@ BACK = "erfailover switch --undo"
 
 
 def test_a_way_back_that_would_work_is_offered_as_it_is() -> None:
-    seen = observed(SITE, on(Path.IPSEC, SITE))
-    assert refusals(SITE, seen, Path.EXPRESSROUTE) == ()
+    snapshot = observed(SITE, on(Path.IPSEC, SITE))
+    assert refusals(SITE, snapshot, Path.EXPRESSROUTE) == ()
     assert way_back(BACK, Path.EXPRESSROUTE, ()) == BACK
 
 
 def test_a_way_back_to_a_dead_path_says_why_and_never_how_to_force_it() -> None:
     dead = gateway(Role.PRIMARY, route("10.5.0.0/16"), peers=(peer(state="Connecting"),))
-    seen = observed(SITE, on(Path.IPSEC, SITE), (dead, gateway(Role.BACKUP, route("10.5.0.0/16"))))
-    told = way_back(BACK, Path.EXPRESSROUTE, refusals(SITE, seen, Path.EXPRESSROUTE))
-    assert told.startswith(f"{BACK} (refused for now: ExpressRoute is not ready: vng1: ")
-    assert "force" not in told
-    assert refusals(SITE, seen, Path.IPSEC) == ()
+    snapshot = observed(
+        SITE, on(Path.IPSEC, SITE), (dead, gateway(Role.BACKUP, route("10.5.0.0/16")))
+    )
+    text = way_back(BACK, Path.EXPRESSROUTE, refusals(SITE, snapshot, Path.EXPRESSROUTE))
+    assert text.startswith(f"{BACK} (refused for now: ExpressRoute is not ready: vng1: ")
+    assert "force" not in text
+    assert refusals(SITE, snapshot, Path.IPSEC) == ()
 
 
 def test_what_is_not_known_is_not_called_not_ready() -> None:
-    seen = observed(SITE, on(Path.IPSEC, SITE))
-    unread = replace(seen, gateways={Role.BACKUP: seen.gateways[Role.BACKUP]})
-    told = why_refused(Path.EXPRESSROUTE, refusals(SITE, unread, Path.EXPRESSROUTE))
-    assert told == (
+    snapshot = observed(SITE, on(Path.IPSEC, SITE))
+    unread = replace(snapshot, gateways={Role.BACKUP: snapshot.gateways[Role.BACKUP]})
+    text = why_refused(Path.EXPRESSROUTE, refusals(SITE, unread, Path.EXPRESSROUTE))
+    assert text == (
         "it is not known if ExpressRoute is ready: the primary hub's gateway could not be read"
     )
-    empty = replace(seen.gateways[Role.PRIMARY], peers=Reading(None, "no answer"))
-    unknown = replace(seen, gateways={**seen.gateways, Role.PRIMARY: empty})
+    empty = replace(snapshot.gateways[Role.PRIMARY], peers=Reading(None, "no answer"))
+    unknown = replace(snapshot, gateways={**snapshot.gateways, Role.PRIMARY: empty})
     assert refusals(SITE, unknown, Path.EXPRESSROUTE)

@@ -31,17 +31,17 @@ def test_a_name_is_never_broken_at_a_hyphen_and_sticks_out_unless_words_may_be_c
     ],
 )
 def test_a_name_that_is_too_long_keeps_its_beginning_and_its_end(
-    name: str, width: int, told: str
+    name: str, width: int, text: str
 ) -> None:
-    assert cut_middle(name, width) == told
+    assert cut_middle(name, width) == text
 
 
 @pytest.mark.parametrize(
     ("names", "told"),
     [([], ""), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")],
 )
-def test_names_beyond_the_most_are_counted(names: list[str], told: str) -> None:
-    assert join_names(names, 2) == told
+def test_names_beyond_the_most_are_counted(names: list[str], text: str) -> None:
+    assert join_names(names, 2) == text
 
 
 def test_whatever_a_name_holds_the_picture_is_xml() -> None:
@@ -52,8 +52,8 @@ def test_whatever_a_name_holds_the_picture_is_xml() -> None:
 
 
 def test_a_line_of_prose_is_broken_at_blanks_and_keeps_its_indent() -> None:
-    told = wrap_lines("  one two three four\nfive", 12)
-    assert told == "  one two\n    three\n    four\nfive"
+    text = wrap_lines("  one two three four\nfive", 12)
+    assert text == "  one two\n    three\n    four\nfive"
 
 
 @pytest.mark.parametrize(

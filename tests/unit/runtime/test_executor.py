@@ -85,10 +85,10 @@ def test_after_a_failure_what_needs_it_is_skipped_and_the_rest_goes_on() -> None
 
 def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
     clock = SteppedClock()
-    seen: list[tuple[str, State]] = []
+    rows: list[tuple[str, State]] = []
 
     def listener(event: Event) -> None:
-        seen.append((event.task.id, event.state))
+        rows.append((event.task.id, event.state))
         if (event.task.id, event.state) == ("a", State.DONE):
             press_ctrl_c()
 
@@ -99,8 +99,8 @@ def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
     ]
     with pytest.raises(Interrupted, match="2 done, 1 not begun"):
         run(tasks, clock, listener)
-    assert ("b", State.DONE) in seen
-    assert ("c", State.STARTED) not in seen
+    assert ("b", State.DONE) in rows
+    assert ("c", State.STARTED) not in rows
 
 
 def test_ctrl_c_while_a_task_is_started_counts_it_as_begun() -> None:
@@ -189,16 +189,16 @@ def failing(clock: SteppedClock, seconds: float) -> Callable[[], None]:
 
 def test_a_milestone_is_reached_when_all_before_it_have_ended_and_is_told_to_nobody() -> None:
     clock = SteppedClock()
-    told: list[str] = []
+    lines: list[str] = []
     tasks = [
         Task("a", "a", sleeping(clock, 5.0)),
         Task("b", "b", failing(clock, 9.0)),
         Task("ready", "", None, after=frozenset("ab")),
         Task("c", "c", sleeping(clock, 1.0), after=frozenset({"ready"})),
     ]
-    results = run(tasks, clock, lambda event: told.append(event.task.id))
+    results = run(tasks, clock, lambda event: lines.append(event.task.id))
     assert results.elapsed_s == pytest.approx(10.0)
-    assert "ready" not in told
+    assert "ready" not in lines
     assert [task.id for task in results.list_tasks(State.DONE)] == ["a", "c"]
 
 

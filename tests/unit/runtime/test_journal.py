@@ -49,7 +49,7 @@ def test_a_torn_last_line_is_tolerated_and_the_next_record_stands_alone(tmp_path
 def test_a_damaged_line_is_reported_with_its_number_and_passed_over() -> None:
     content = b'{"run": "a", "event": "x"}\nnot json\n{"run": "a", "event": "y"}\n'
     lines = read(content)
-    assert [each["event"] for each in lines.records] == ["x", "damaged", "y"]
+    assert [record["event"] for record in lines.records] == ["x", "damaged", "y"]
     assert lines.damage == ((2, "not JSON"),)
     assert (
         lines.describe_damage("/state") == "the journal in /state is damaged in line 2 (not JSON)"
@@ -66,7 +66,7 @@ def test_a_record_that_was_cut_off_anywhere_is_no_damage(length: int, end: bytes
     after = b'{"run": "a", "event": "y"}\n' if end else b""
     lines = read(torn + after)
     assert lines.damage == ()
-    assert [each["event"] for each in lines.records] == (["y"] if end else [])
+    assert [record["event"] for record in lines.records] == (["y"] if end else [])
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_record_that_was_cut_off_anywhere_is_no_damage(length: int, end: bytes
 )
 def test_a_record_of_an_odd_shape_is_damage(odd: dict[str, object]) -> None:
     lines = read(json.dumps(BEGUN | odd).encode() + b"\n")
-    assert [each["event"] for each in lines.records] == ["damaged"]
+    assert [record["event"] for record in lines.records] == ["damaged"]
     assert len(lines.damage) == 1
     assert collect_runs(lines.records) == []
 
@@ -142,16 +142,16 @@ def test_a_journal_of_noise_never_fails_and_its_mended_form_is_whole() -> None:
 
 
 def test_a_damaged_journal_is_kept_beside_and_a_fresh_one_has_its_records(tmp_path: Path) -> None:
-    kept = store(tmp_path)
+    local_store = store(tmp_path)
     damaged = b'{"run": "a", "event": "x"}\nnot json\n{"run": "b", "event": "y"}\n'
-    kept.append(damaged)
-    (aside,) = kept.mend()
+    local_store.append(damaged)
+    (aside,) = local_store.mend()
     assert Path(aside).read_bytes() == damaged
     assert Path(aside).name.startswith("journal.damaged-20270115T080000Z")
-    lines = Journal.open(kept).read()
+    lines = Journal.open(local_store).read()
     assert lines.damage == ()
-    assert [each["event"] for each in lines.records] == ["x", "damaged", "y"]
-    assert kept.mend() == ()
+    assert [record["event"] for record in lines.records] == ["x", "damaged", "y"]
+    assert local_store.mend() == ()
     for file in tmp_path.iterdir():
         assert file.stat().st_mode & 0o777 == 0o600
 
@@ -162,9 +162,9 @@ DAMAGE: dict[str, object] = {"run": "damaged", "event": "damaged", "line": 1}
 
 
 def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> None:
-    found = find_last_switch([SWITCH, DAMAGE, LATER])
-    assert found is not None
-    assert found.target == "expressroute"
+    run = find_last_switch([SWITCH, DAMAGE, LATER])
+    assert run is not None
+    assert run.target == "expressroute"
     assert find_last_switch([]) is None
     uncertain: list[list[dict[str, object]]] = [
         [DAMAGE],
@@ -197,7 +197,7 @@ def test_the_spokes_that_are_prestaged_are_those_of_the_last_run_of_each() -> No
         *spokes
     }
     assert is_prestaged([begun("prestage", "vnet1", "gone")], spokes) == {"vnet1"}
-    both = [begun("prestage"), begun("unprestage", "vnet1")]
-    assert is_prestaged(both, spokes) == {"vnet7"}
-    assert is_prestaged([*both, begun("prestage", "vnet1")], spokes) == {*spokes}
-    assert is_prestaged([*both, begun("unprestage")], spokes) == frozenset()
+    rows = [begun("prestage"), begun("unprestage", "vnet1")]
+    assert is_prestaged(rows, spokes) == {"vnet7"}
+    assert is_prestaged([*rows, begun("prestage", "vnet1")], spokes) == {*spokes}
+    assert is_prestaged([*rows, begun("unprestage")], spokes) == frozenset()

@@ -48,8 +48,8 @@ def lines() -> Iterator[list[str]]:
         ("https://login.example/t/oauth2/v2.0/token", "login.example/t/oauth2/v2.0/token"),
     ],
 )
-def test_a_url_is_told_short_and_without_what_may_be_secret(url: str, told: str) -> None:
-    assert shorten_url(url) == told
+def test_a_url_is_told_short_and_without_what_may_be_secret(url: str, text: str) -> None:
+    assert shorten_url(url) == text
 
 
 def test_of_a_query_only_values_known_to_be_harmless_are_kept() -> None:
@@ -113,7 +113,7 @@ def test_every_record_is_one_json_object_a_line_exceptions_and_warnings_included
     assert (first["level"], first["message"], first["wait_s"]) == ("debug", "a\nb 1", 1.5)
     assert "ValueError: bad" in second["trace"]
     assert "old" in third["message"]
-    assert not [each for each in lines if "\n" in each]
+    assert not [line for line in lines if "\n" in line]
 
 
 def test_without_v_only_progress_and_warnings_are_logged() -> None:
@@ -125,7 +125,7 @@ def test_without_v_only_progress_and_warnings_are_logged() -> None:
     logging.getLogger("erfailover.x").warning("mind this")
     logs.end()
     logging.getLogger("erfailover.x").warning("after the end")
-    assert [json.loads(each)["message"] for each in written] == ["done", "mind this"]
+    assert [json.loads(name)["message"] for name in written] == ["done", "mind this"]
 
 
 def test_what_is_printed_becomes_one_record_a_flush(lines: list[str]) -> None:
@@ -134,4 +134,4 @@ def test_what_is_printed_becomes_one_record_a_flush(lines: list[str]) -> None:
     file.write("two\n")
     file.flush()
     file.flush()
-    assert [json.loads(each)["message"] for each in lines] == ["one\ntwo"]
+    assert [json.loads(line)["message"] for line in lines] == ["one\ntwo"]

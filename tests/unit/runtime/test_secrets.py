@@ -33,7 +33,7 @@ def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     Secrets.open(folder, {}).get_value(KEY)
     assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert [each.name for each in folder.iterdir()] == [FILE]
+    assert [path.name for path in folder.iterdir()] == [FILE]
 
 
 def test_a_folder_that_others_may_read_is_closed(tmp_path: Path) -> None:
@@ -44,9 +44,9 @@ def test_a_folder_that_others_may_read_is_closed(tmp_path: Path) -> None:
 
 
 def test_the_environment_goes_before_what_is_kept(tmp_path: Path) -> None:
-    kept = Secrets.open(tmp_path, {}).get_value(KEY)
+    value = Secrets.open(tmp_path, {}).get_value(KEY)
     assert Secrets.open(tmp_path, GIVEN).get_value(KEY) == "from-the-environment"
-    assert Secrets.open(tmp_path, {}).get_value(KEY) == kept
+    assert Secrets.open(tmp_path, {}).get_value(KEY) == value
 
 
 def test_a_connection_carries_a_key_once_it_was_given_it(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_forgetting_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_generated_password_has_three_kinds_of_characters(tmp_path: Path) -> None:
     password = Secrets.open(tmp_path, {}).get_value(PASSWORD)
-    assert any(each.islower() for each in password)
-    assert any(each.isupper() for each in password)
-    assert any(each.isdigit() for each in password)
+    assert any(name.islower() for name in password)
+    assert any(name.isupper() for name in password)
+    assert any(name.isdigit() for name in password)
     assert 12 <= len(password) <= 72
 
 
@@ -151,9 +151,9 @@ def test_of_a_vault_s_key_only_the_version_is_kept(tmp_path: Path) -> None:
     secrets.take(OLD)
     assert secrets.get_value(KEY) == OLD.value
     secrets.note_written("/c/one", KEY)
-    kept = json.loads((tmp_path / FILE).read_text())
-    assert kept["secrets"] == {}
-    assert kept["written"] == {"/c/one": OLD.id}
+    value = json.loads((tmp_path / FILE).read_text())
+    assert value["secrets"] == {}
+    assert value["written"] == {"/c/one": OLD.id}
     assert OLD.value not in f"{secrets!r} {OLD!r}"
 
 
@@ -185,7 +185,7 @@ def test_a_password_is_no_vault_s_business(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["", "x" * 129, "a key\n", "k\u00e9y"])
 def test_a_vault_s_key_that_azure_does_not_take_is_refused(tmp_path: Path, value: str) -> None:
     secrets = Secrets.open(tmp_path, {}, VAULT_ID)
-    with pytest.raises(UsageFailure, match="is no shared key that Azure takes") as told:
+    with pytest.raises(UsageFailure, match="is no shared key that Azure takes") as exception_info:
         secrets.take(VaultKey(OLD.id, value))
-    assert not value or value not in told.value.message
+    assert not value or value not in exception_info.value.message
     assert secrets.to_be_read

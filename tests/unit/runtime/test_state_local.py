@@ -71,8 +71,8 @@ def test_what_is_no_record_is_told(data: object) -> None:
 
 
 def test_people_are_told_who_does_what_since_when() -> None:
-    told = LeaseRecord(ANNA, NOW).describe(NOW + 300)
-    assert told == (
+    text = LeaseRecord(ANNA, NOW).describe(NOW + 300)
+    assert text == (
         "anna@ops1, process 4242: erfailover switch --to ipsec, "
         "since 2027-01-15 08:00:00 UTC (5 min)"
     )
@@ -222,10 +222,10 @@ def test_an_expired_lease_is_taken_over_and_its_holder_told(tmp_path: Path) -> N
     first = store(tmp_path, wall)
     first.acquire(ANNA, take_over=False)
     wall.at += LEASE_S
-    taken = store(tmp_path, wall).acquire(BERT, take_over=False)
-    assert taken.standing is LeaseStanding.EXPIRED
-    assert taken.previous is not None
-    assert taken.previous.holder == ANNA
+    lease = store(tmp_path, wall).acquire(BERT, take_over=False)
+    assert lease.standing is LeaseStanding.EXPIRED
+    assert lease.previous is not None
+    assert lease.previous.holder == ANNA
     with pytest.raises(Refused, match="taken over by bert@ops2"):
         first.renew()
 
@@ -242,8 +242,8 @@ def test_an_expired_lease_that_nobody_took_is_still_ours(tmp_path: Path) -> None
 
 def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path: Path) -> None:
     store(tmp_path).acquire(ANNA, take_over=False)
-    taken = store(tmp_path, lives=lambda holder: holder != ANNA).acquire(BERT, take_over=False)
-    assert taken.standing is LeaseStanding.ORPHANED
+    lease = store(tmp_path, lives=lambda holder: holder != ANNA).acquire(BERT, take_over=False)
+    assert lease.standing is LeaseStanding.ORPHANED
 
 
 def test_who_lost_the_lease_cannot_give_up_the_one_of_the_next(tmp_path: Path) -> None:
@@ -312,9 +312,9 @@ def test_a_process_that_is_stopped_loses_its_lease_when_it_expires(tmp_path: Pat
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     holder = replace(build_holder("switch"), pid=process.pid, started="")
     wall = Wall()
-    mine, other = LocalStore(tmp_path, wall), LocalStore(tmp_path, wall)
+    local_store, other = LocalStore(tmp_path, wall), LocalStore(tmp_path, wall)
     try:
-        mine.acquire(holder, take_over=False)
+        local_store.acquire(holder, take_over=False)
         wall.at += 10 * LEASE_S
         assert is_running(holder)
         with pytest.raises(Refused):
@@ -366,11 +366,11 @@ ODD_LEASES = [
 def test_an_odd_lease_is_refused_with_the_way_out_and_a_run_that_holds_it_learns_nothing(
     tmp_path: Path, content: bytes
 ) -> None:
-    mine = store(tmp_path)
-    mine.acquire(ANNA, take_over=False)
-    mine.lease_file.write_bytes(content)
+    local_store = store(tmp_path)
+    local_store.acquire(ANNA, take_over=False)
+    local_store.lease_file.write_bytes(content)
     with pytest.raises(StateFailure, match="is damaged"):
-        mine.renew()
+        local_store.renew()
     other = store(tmp_path)
     for ask in (other.look, lambda: other.acquire(BERT, take_over=False)):
         with pytest.raises(Refused, match=r"lease\.json is damaged") as refused:
@@ -379,7 +379,7 @@ def test_an_odd_lease_is_refused_with_the_way_out_and_a_run_that_holds_it_learns
         assert refused.value.exit_code == 3
     other.acquire(BERT, take_over=True)
     with pytest.raises(Refused, match="bert@ops2"):
-        mine.renew()
+        local_store.renew()
 
 
 def test_a_lease_prints_no_control_characters_of_its_holder() -> None:
@@ -390,9 +390,9 @@ def test_a_lease_prints_no_control_characters_of_its_holder() -> None:
 @pytest.mark.parametrize("name", ["lease.json", "journal.jsonl"])
 def test_a_pipe_in_place_of_a_state_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
-    found = store(tmp_path)
+    local_store = store(tmp_path)
     with pytest.raises(StateFailure, match="a named pipe"):
-        found.read() if name.startswith("journal") else found.look()
+        local_store.read() if name.startswith("journal") else local_store.look()
 
 
 # The journal.
@@ -426,7 +426,7 @@ def test_an_append_that_fails_leaves_nothing_and_can_be_repeated(
     assert journal.read() == begun
     journal.append(batch)
     assert journal.read() == begun + (b"\n" if not begun.endswith(b"\n") and begun else b"") + batch
-    assert [each["event"] for each in read(journal.read()).records][-2:] == ["y", "z"]
+    assert [record["event"] for record in read(journal.read()).records][-2:] == ["y", "z"]
     assert read(journal.read()).damage == ()
 
 
@@ -541,7 +541,7 @@ def test_looking_tells_how_a_lease_stands_and_changes_nothing(tmp_path: Path) ->
 
 
 def test_looking_at_a_damaged_lease_says_so(tmp_path: Path) -> None:
-    found = store(tmp_path)
-    found.lease_file.write_text("{")
+    local_store = store(tmp_path)
+    local_store.lease_file.write_text("{")
     with pytest.raises(Refused, match="is damaged"):
-        found.look()
+        local_store.look()

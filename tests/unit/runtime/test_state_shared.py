@@ -20,9 +20,9 @@ def remote(tmp_path: Path) -> Remote:
 
 
 def shared(
-    tmp_path: Path, remote: Remote, said: list[str] | None = None, *, break_glass: bool = False
+    tmp_path: Path, remote: Remote, lines: list[str] | None = None, *, break_glass: bool = False
 ) -> SharedStore:
-    say = (said if said is not None else []).append
+    say = (lines if lines is not None else []).append
     return SharedStore(remote, store(tmp_path / "own"), break_glass, say)
 
 
@@ -39,11 +39,11 @@ def test_a_shared_store_out_of_reach_is_named_with_the_way_out(
 def test_with_break_glass_it_goes_on_loudly_and_is_merged_at_the_next_lease(
     tmp_path: Path, remote: Remote
 ) -> None:
-    remote.journal, remote.down, said = b'{"n":1}\n', True, list[str]()
-    glass = shared(tmp_path, remote, said, break_glass=True)
+    remote.journal, remote.down, lines = b'{"n":1}\n', True, list[str]()
+    glass = shared(tmp_path, remote, lines, break_glass=True)
     glass.acquire(ANNA, take_over=False)
-    assert any("azblob://there does not answer" in text for text in said)
-    assert all(text.startswith("!!") for text in said)
+    assert any("azblob://there does not answer" in text for text in lines)
+    assert all(text.startswith("!!") for text in lines)
     glass.append(b'{"n":2}\n')
     glass.renew()
     assert glass.read() == b'{"n":2}\n'
@@ -130,13 +130,13 @@ def test_a_wrong_location_is_told(text: str, wrong: str) -> None:
 def test_looking_shows_the_shared_lease_and_whoever_holds_only_this_machines_own(
     tmp_path: Path, remote: Remote
 ) -> None:
-    both = shared(tmp_path, remote)
-    assert both.look().standing is LeaseStanding.FREE
+    shared_store = shared(tmp_path, remote)
+    assert shared_store.look().standing is LeaseStanding.FREE
     assert remote.inner is not None
     remote.inner.acquire(BERT, take_over=False)
-    held = both.look()
+    held = shared_store.look()
     assert (held.standing, held.record and held.record.holder) == (LeaseStanding.LIVE, BERT)
     store(tmp_path / "own").acquire(ANNA, take_over=False)
-    own = both.look()
+    own = shared_store.look()
     assert own.record is not None
     assert own.record.holder == ANNA

@@ -150,9 +150,9 @@ def _assign_address(cloud: Cloud, firewall: Resource) -> None:
         inner = configuration["properties"]
         subnet = cloud.context.world.get(_read_subnet_id(inner))
         if subnet is not None and "privateIPAddress" not in inner:
-            taken = list_taken_addresses(cloud.context, subnet, configuration["id"])
+            taken_addresses = list_taken_addresses(cloud.context, subnet, configuration["id"])
             prefix = str(subnet.properties.get("addressPrefix"))
-            inner["privateIPAddress"] = addresses.find_first_free(prefix, taken)
+            inner["privateIPAddress"] = addresses.find_first_free(prefix, taken_addresses)
 
 
 AZURE_FIREWALL = Provider(

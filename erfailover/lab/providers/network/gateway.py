@@ -215,8 +215,8 @@ def _validate_public_ip(
     public_ip = context.world.get(public_id)
     if public_ip is None or public_ip.id.type != rt.PUBLIC_IP:
         return errors.reference_missing(public_id, str(gateway_id))
-    if (taken := validate_unused(context, public_ip, configuration["id"])) is not None:
-        return taken
+    if (refusal := validate_unused(context, public_ip, configuration["id"])) is not None:
+        return refusal
     if not str((properties.get("sku") or {}).get("name") or "").upper().endswith("AZ"):
         return None
     static = public_ip.properties.get("publicIPAllocationMethod") == "Static"

@@ -97,23 +97,23 @@ def _validate_configuration(
         )
     public_ip = context.world.get((inner.get("publicIPAddress") or {}).get("id", ""))
     if public_ip is not None:
-        taken = validate_unused(context, public_ip, configuration["id"])
-        if taken is not None:
-            return taken
+        refusal = validate_unused(context, public_ip, configuration["id"])
+        if refusal is not None:
+            return refusal
     return validate_address(context, configuration, subnet)
 
 
 def list_taken_addresses(context: RuleContext, subnet: Resource, but: str) -> set[str]:
     """Return the private addresses in a subnet, except those of one IP configuration."""
-    taken = set()
+    names = set()
     for reference in context.references.find_users(subnet.id, "ipConfigurations.subnet"):
         owner = context.world.get(reference.source)
         if owner is None or ids.to_key(reference.via) == ids.to_key(but):
             continue
         for other in owner.properties.get("ipConfigurations", ()):
             if ids.to_key(other["id"]) == ids.to_key(reference.via):
-                taken.add(str(other["properties"].get("privateIPAddress", "")))
-    return taken
+                names.add(str(other["properties"].get("privateIPAddress", "")))
+    return names
 
 
 def validate_address(context: RuleContext, configuration: Body, subnet: Resource) -> Refusal | None:
@@ -166,9 +166,9 @@ def _assign_addresses(context: RuleContext, draft: Draft, existing: Resource | N
         if inner.get("privateIPAddress") or subnet is None or subnet.id.type != rt.SUBNET:
             continue
         if inner["privateIPAllocationMethod"] == "Dynamic":
-            taken = list_taken_addresses(context, subnet, configuration["id"])
+            taken_addresses = list_taken_addresses(context, subnet, configuration["id"])
             prefix = str(subnet.properties.get("addressPrefix"))
-            inner["privateIPAddress"] = addresses.find_first_free(prefix, taken)
+            inner["privateIPAddress"] = addresses.find_first_free(prefix, taken_addresses)
 
 
 def _list_machines(context: RuleContext, nic_id: ids.ResourceId) -> tuple[Reference, ...]:
