@@ -44,7 +44,7 @@ VIOLATIONS = [
 ]
 """A contract, a file, and a line added to it that breaks the contract."""
 
-LINE_LIMIT = 450
+LINE_LIMIT = 490
 LONG_FILES: dict[str, str] = {}
 """Files of the product that may be longer, and why."""
 

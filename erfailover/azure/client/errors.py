@@ -116,39 +116,45 @@ SEEN = {
 """What the kinds of ``PLACES`` mean, in words."""
 
 NOT_OFFERED_HINTS = {
-    AzureErrorKind.InvalidResourceType: (
-        "Azure does not know the resource type in this API version. Compare with the versions"
-        " that 'az provider show --namespace Microsoft.Network' lists"
+    "InvalidResourceType": (
+        "Azure does not know the resource type in this API version. Compare with the versions "
+        "that 'az provider show --namespace Microsoft.Network' lists"
     ),
-    AzureErrorKind.NoRegisteredProviderFound: (
+    "NoRegisteredProviderFound": (
         "Either the subscription has not registered the resource provider (az provider "
-        "register --namespace Microsoft.Network), or the region does not offer the API "
-        "version yet: run the command again, then compare with the versions that 'az provider"
-        " show --namespace Microsoft.Network' lists"
+        "register --namespace Microsoft.Network), or the region does not offer the API version "
+        "yet: run the command again, then compare with the versions that 'az provider show "
+        "--namespace Microsoft.Network' lists"
     ),
-    AzureErrorKind.InvalidApiVersionParameter: "Azure does not know the API version; its message lists those that it supports",
+    "InvalidApiVersionParameter": (
+        "Azure does not know the API version; its message lists those that it supports"
+    ),
 }
 """What to do next about what is not offered, by code."""
 
 HINTS = {
-    AzureErrorKind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock "
-    "of this "
-    "machine.",
-    AzureErrorKind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login "
-    "--tenant ID). "
-    "Otherwise name the tenant under tenants: in the site file (init: --tenant ID); a managed "
-    "identity cannot sign in to it, a multi-tenant application or a guest user can.",
-    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the "
-    "sign-in (az "
-    "account show), and whether the identity has a role in that subscription.",
+    AzureErrorKind.AUTHENTICATION: (
+        "Sign in again; check the tenant, the subscription and the clock of this machine."
+    ),
+    AzureErrorKind.OTHER_TENANT: (
+        "If the whole site is in that tenant, sign in there (az login --tenant ID). Otherwise "
+        "name the tenant under tenants: in the site file (init: --tenant ID); a managed "
+        "identity cannot sign in to it, a multi-tenant application or a guest user can."
+    ),
+    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: (
+        "Check the subscription's id and the tenant of the sign-in (az account show), and "
+        "whether the identity has a role in that subscription."
+    ),
     AzureErrorKind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
-    AzureErrorKind.NOT_OFFERED: "This says nothing about the resource. New versions reach regions "
-    "one after "
-    "another: run the command again, then compare with the versions that 'az provider show "
-    "--namespace Microsoft.Network' lists.",
-    AzureErrorKind.CONTENTION: "Another operation holds it, or Azure gave a reason that is not "
-    "known to "
-    "pass or to stay. Run the same command again.",
+    AzureErrorKind.NOT_OFFERED: (
+        "This says nothing about the resource. New versions reach regions one after another: "
+        "run the command again, then compare with the versions that 'az provider show "
+        "--namespace Microsoft.Network' lists."
+    ),
+    AzureErrorKind.CONTENTION: (
+        "Another operation holds it, or Azure gave a reason that is not known to pass or to "
+        "stay. Run the same command again."
+    ),
     AzureErrorKind.SERVER: "Azure failed by itself; the same command can be run again.",
 }
 """What to do next, by kind."""
