@@ -44,8 +44,16 @@ VIOLATIONS = [
 ]
 """A contract, a file, and a line added to it that breaks the contract."""
 
-LINE_LIMIT = 490
-LONG_FILES: dict[str, str] = {}
+LINE_LIMIT = 450
+LONG_FILES: dict[str, str] = {
+    "azure/readers/doctor.py": "a reading for each check of doctor",
+    "commands/switch/execution.py": "one switch, from its first write to its verification",
+    "config/validate_topology.py": "a function for each kind of resource",
+    "planning/adoption/adopt.py": "one decision: which site two hubs and their peerings are",
+    "planning/conditions.py": "a function for each condition",
+    "planning/doctor/permissions.py": "one table of rights",
+    "planning/switch/procedure.py": "one table of steps",
+}
 """Files of the product that may be longer, and why."""
 
 

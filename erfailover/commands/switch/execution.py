@@ -22,7 +22,7 @@ from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
 from erfailover.commands.switch.crossing import Crossing, Writers
-from erfailover.commands.switch.gate import Gate
+from erfailover.commands.switch.gate import NETWORKS_S, Gate
 from erfailover.commands.switch.ledger import Ledger
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, RouteWatch
@@ -358,7 +358,7 @@ class SwitchRun:
                 deadline_s=site.timing.step_deadline_s,
                 cadence=tasks.cadence(make, len(site.spokes)),
                 break_cadence=tasks.cadence(off or make, len(site.spokes)),
-                body_age_s=BODY_S,
+                body_age_s=NETWORKS_S,
             )
         return crossings
 
