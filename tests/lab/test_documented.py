@@ -25,7 +25,7 @@ def named() -> set[str]:
     return {name.lower() for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
-@pytest.mark.parametrize("found", list(PROVIDERS), ids=lambda value: value.type)
+@pytest.mark.parametrize("resource_type", list(PROVIDERS), ids=lambda value: value.type)
 def test_every_type_and_action_is_documented(resource_type: rt.ResourceType) -> None:
     names = named()
     tails = {resource_type.type.lower(), resource_type.type.split("/", 1)[1].lower()}

@@ -310,7 +310,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "text"),
     [
         (["--spoke", "vnet-web"], "two VNets are called so"),
         (["--name", "a b"], "--name: expected up to 63 letters"),

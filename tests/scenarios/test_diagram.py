@@ -54,7 +54,7 @@ def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("-f", "site.jpg"), "neither svg nor png"),
         (("-f", "site"), "say which with -o"),

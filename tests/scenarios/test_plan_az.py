@@ -93,7 +93,7 @@ def test_the_script_writes_what_the_plan_says_in_its_order(provisioned: Stage) -
 
 
 @pytest.mark.parametrize(
-    ("silent", "said"),
+    ("silent", "message"),
     [
         ("list-bgp-peer-status", "STOP: no BGP peer of vng2 is Connected"),
         ("list-learned-routes", "STOP: vng2 has not learned 10.5.0.0/16 by BGP"),

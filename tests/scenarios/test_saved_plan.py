@@ -105,7 +105,7 @@ def gone(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (garbage, "expected a saved plan, found no JSON"),
         (other_json, "expected a saved plan, found other JSON"),

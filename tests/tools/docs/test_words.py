@@ -135,7 +135,7 @@ def test_the_table_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "lines"),
     [
         ('"""Return what the operator\nis told."""\n', ["m.py:2: told"]),
         ("x = 1  # Nobody asks\n", ["m.py:1: Nobody"]),

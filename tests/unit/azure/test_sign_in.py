@@ -118,7 +118,7 @@ def test_the_chains_own_advice_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "message"),
     [
         (
             'Bearer realm="", authorization_uri="https://login.microsoftonline.com/t1/oauth2", '

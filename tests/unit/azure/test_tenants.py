@@ -208,7 +208,7 @@ def test_the_gate_has_a_token_of_each_tenant_and_nobody_asks_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_s", "refuses", "given"),
+    ("left_s", "refuses", "count"),
     [(3600.0, True, 1), (FRESH_S + 60, False, 2), (FRESH_S + 60, True, 1)],
     ids=["lasts", "too short, replaced", "too short, the only one"],
 )

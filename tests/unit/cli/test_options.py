@@ -237,7 +237,7 @@ def test_a_word_that_resembles_none_is_not_taken_for_another(
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "text"),
     [
         ("status --watch 2", "2 s is too little; expected at least 5 s."),
         ("status --watch 4.5", "4.5 s is too little; expected at least 5 s."),

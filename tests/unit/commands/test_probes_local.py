@@ -39,7 +39,7 @@ def here(tmp_path: Path) -> LocalMachine:
 
 
 @pytest.mark.parametrize(
-    ("code", "output", "up", "seen"),
+    ("code", "output", "up", "message"),
     [
         (0, ANSWERED, True, "answered in 6.33 ms"),
         (1, LOST, False, "no answer"),
@@ -91,7 +91,7 @@ def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probe", "up", "seen"),
+    ("probe", "up", "message"),
     [
         (LocalCommand(("true",)), True, "exit code 0"),
         (LocalCommand(("false",)), False, "exit code 1, expected 0"),

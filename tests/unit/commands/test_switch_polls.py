@@ -23,7 +23,7 @@ from tests.support import sites
 ALL = (HURRIED, WRITES, BREAKS, QUEUED, TABLES, PATIENT)
 
 
-@pytest.mark.parametrize("each", ALL)
+@pytest.mark.parametrize("poll_schedule", ALL)
 def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(
     poll_schedule: PollSchedule,
 ) -> None:

@@ -134,7 +134,7 @@ def test_a_missing_key_is_told_with_the_line_of_what_it_belongs_to(tmp_path: Fil
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("asn: 65000", "asn: high", "gateways.vng1.asn: expected a whole number, found 'high'"),
         (
@@ -376,7 +376,7 @@ CROSS = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), CROSS)
+@pytest.mark.parametrize(("old", "new", "message"), CROSS)
 def test_a_site_that_cannot_work_is_refused_with_the_reason(
     tmp_path: FilePath, old: str, new: str, message: str
 ) -> None:
@@ -390,7 +390,7 @@ VAULT = "https://kv.vault.azure.net"
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         (f"{{key_vault: http://kv.vault.azure.net, secret: {HIDDEN}}}", "key_vault: expected"),
         (f"{{key_vault: kv, secret: {HIDDEN}}}", "like https://NAME.vault.azure.net"),
@@ -440,7 +440,7 @@ TOPOLOGY = read_template()[read_template().index('# What "provision" makes') :]
 
 
 @pytest.mark.parametrize(
-    ("drill", "told"),
+    ("drill", "text"),
     [
         ("{peering_location: 5}", "drill.peering_location: expected text, found 5"),
         ("{peering_locaton: Amsterdam}", "did you mean 'peering_location'?"),
@@ -543,7 +543,7 @@ def test_the_kinds_of_probes_are_told_apart_by_their_keys(
 
 
 @pytest.mark.parametrize(
-    ("probe", "said"),
+    ("probe", "message"),
     [
         (
             "{ping: 10.5.0}",
@@ -628,7 +628,7 @@ def test_a_wrong_value_anywhere_is_reported_once_and_with_a_line(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "place", "said"),
+    ("old", "new", "place", "message"),
     [
         (
             "{allow_forwarded_traffic: true, use_remote_gateways: true}",
@@ -681,7 +681,7 @@ def test_further_tenants_are_named_with_their_credentials(tmp_path: FilePath) ->
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (
             [f"{TENANT}: managed-identity"],

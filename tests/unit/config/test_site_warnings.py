@@ -24,7 +24,7 @@ def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("remaining", "text"),
     [
         (replace(COMPLETE, subscription=None), "no subscription: commands use AZURE_SUBSCRIPTION"),
         (replace(COMPLETE, probes={}), "no probes: a switch is verified by routes alone"),

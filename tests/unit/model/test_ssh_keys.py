@@ -25,7 +25,7 @@ def test_azure_takes_ed25519_and_rsa_from_2048_bits_on(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "found"),
+    ("key", "actual"),
     [
         (rsa(1024), "an RSA key of 1024 bits"),
         (rsa(2047), "an RSA key of 2047 bits"),
@@ -83,7 +83,7 @@ def test_a_file_that_is_not_there_keeps_nobody_from_switching(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "actual"),
     [
         (None, "no such file"),
         (PRIVATE.encode(), "a private key"),

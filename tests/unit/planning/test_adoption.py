@@ -177,7 +177,7 @@ LEFT_OUT = [
 ]
 
 
-@pytest.mark.parametrize(("sides", "told"), LEFT_OUT)
+@pytest.mark.parametrize(("sides", "text"), LEFT_OUT)
 def test_what_is_no_spoke_is_left_out_with_the_reason(
     sides: tuple[Sides, Sides], text: str
 ) -> None:
@@ -189,7 +189,7 @@ def test_what_is_no_spoke_is_left_out_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("name", "hub", "told"),
+    ("name", "hub", "text"),
     [
         ("RemoteVnetToHubPeering_1", "HV_wan_1", "a Virtual WAN hub (RemoteVnetToHubPeering_1)"),
         ("to-hub", "hub-other", "hub-other (to-hub)"),

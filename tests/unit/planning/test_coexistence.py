@@ -57,7 +57,7 @@ def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "verdict", "seen"),
+    ("first", "second", "verdict", "message"),
     [
         (("10.5.0.0/16", "10.6.0.0/16"), (), HOLDS, "er has learned 10.5.0.0/16, 10.6.0.0/16"),
         ((), ("10.4.0.0/14",), HOLDS, "vpn has learned 10.5.0.0/16, 10.6.0.0/16"),

@@ -112,7 +112,7 @@ def express(*states: str, routes: tuple[GatewayRoute, ...] = ()) -> Gateway:
 
 
 @pytest.mark.parametrize(
-    ("states", "alive", "whole", "seen"),
+    ("states", "alive", "whole", "message"),
     [
         (("Connected", "Connected"), "HOLDS", "HOLDS", "10.2.0.4 Connected, 10.2.0.5 Connected"),
         (("Connected", "Connecting"), "HOLDS", "FAILS", "1 of 2 edge peers Connected; 10.2.0.5"),

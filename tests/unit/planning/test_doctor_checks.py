@@ -103,7 +103,7 @@ ACROSS = replace(SITE, tenants={"t2": "default"})
 
 
 @pytest.mark.parametrize(
-    ("site", "signed", "verdict", "said"),
+    ("site", "signed", "verdict", "message"),
     [
         (SITE, [], HOLDS, "one tenant owns every subscription"),
         (SITE, [SignIn(APP), SignIn(APP)], HOLDS, "one tenant owns every subscription"),

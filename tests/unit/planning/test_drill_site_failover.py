@@ -60,7 +60,7 @@ TWO = (connection(AMSTERDAM), connection(DUBLIN))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "text"),
     [
         ({"circuit_state": "Disabled"}, "Microsoft's side is Disabled; expected Enabled"),
         ({"provider_state": "NotProvisioned"}, "the provider's side is NotProvisioned"),
@@ -143,7 +143,7 @@ def test_a_test_that_runs_there_already_is_not_started_again(status: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("circuits", "wanted", "kind", "told"),
+    ("circuits", "desired", "kind", "text"),
     [
         (replace(gateway(*TWO), gateway_type="Vpn"), AMSTERDAM, Refused, "of type Vpn"),
         (gateway(*TWO[:1]), AMSTERDAM, Refused, "1 peering location (Amsterdam)"),

@@ -170,7 +170,7 @@ def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_lear
 
 @pytest.mark.parametrize("to", Path)
 @pytest.mark.parametrize(
-    ("kinds", "wanted"),
+    ("kinds", "desired"),
     [
         (("Vpn", "Vpn"), "HOLDS"),
         (("ExpressRoute", "Vpn"), "FAILS"),
@@ -188,7 +188,7 @@ def test_the_next_hop_virtual_network_gateway_is_for_vpn_gateways_only(
 
 
 @pytest.mark.parametrize(
-    ("rows", "takes", "wanted"),
+    ("rows", "takes", "desired"),
     [
         ((), True, "HOLDS"),
         ((), False, "FAILS"),
@@ -232,7 +232,7 @@ def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted"),
+    ("reading", "desired"),
     [
         (Reading(()), "HOLDS"),
         (Reading(server(peers=())), "HOLDS"),
@@ -256,7 +256,7 @@ def test_the_arriving_hubs_route_server_keeps_what_it_has_learned_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "wanted"),
+    ("prefix", "desired"),
     [
         ("10.1.0.0/16", "FAILS"),
         ("10.1.4.0/24", "FAILS"),
@@ -273,7 +273,7 @@ def test_a_static_prefix_within_a_spoke_keeps_the_leaving_gateway_advertising(
 
 
 @pytest.mark.parametrize(
-    ("left", "met", "wanted"),
+    ("remaining", "met", "desired"),
     [
         ("10.0.0.0/12", None, "HOLDS"),
         ("10.1.0.0/16", None, "FAILS"),

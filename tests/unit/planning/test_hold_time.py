@@ -249,7 +249,7 @@ def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers
 
 
 @pytest.mark.parametrize(
-    ("seen_s", "session", "verdict", "told"),
+    ("seen_s", "session", "verdict", "text"),
     [
         (120.0, LONG, HOLDS, "the BGP session of circuit c1 with AS 65020 is up for 3 d"),
         (119.0, LONG, FAILS, "every remote prefix seen for 1 min 59 s of 2 min"),

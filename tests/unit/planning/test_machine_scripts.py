@@ -103,7 +103,7 @@ def test_without_a_whole_frame_of_its_own_a_probe_is_unknown(output: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "passed", "seen"),
+    ("text", "passed", "message"),
     [
         (PASSED, True, "3 of 3 answered"),
         (LOST, False, "0 of 3 answered"),
@@ -122,7 +122,7 @@ def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "passed", "seen"),
+    ("text", "passed", "message"),
     [
         ("exit 0", True, "connected"),
         ("exit 124", False, "no answer within 5 s"),
@@ -160,7 +160,7 @@ def test_a_script_names_the_command_of_its_system() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "found"),
+    ("table", "is_found"),
     [
         (ENTRY, True),
         (UNREPLIED, False),

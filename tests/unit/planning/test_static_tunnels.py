@@ -30,7 +30,7 @@ def gateway(*tunnels: Tunnel, unread: str = "", bgp: bool = False) -> Gateway:
 
 
 @pytest.mark.parametrize(
-    ("found", "session", "prefixes"),
+    ("result", "session", "prefixes"),
     [
         (gateway(tunnel()), ConditionStatus.HOLDS, ConditionStatus.HOLDS),
         (gateway(tunnel(), bgp=True), ConditionStatus.HOLDS, ConditionStatus.HOLDS),
@@ -75,7 +75,7 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "needed"),
+    ("result", "needed"),
     [
         (sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16")), False),
         (sites.gateway(Role.BACKUP, sites.route("10.9.0.0/16")), True),

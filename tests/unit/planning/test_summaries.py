@@ -55,7 +55,7 @@ def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "in_force", "words"),
+    ("snapshot", "in_force", "words"),
     [
         (observed(summarized=()), True, "it is no summarizedGatewayPrefixes of vnet3"),
         (observed(summarized=("10.0.0.0/13",)), True, "it is no summarizedGatewayPrefixes"),

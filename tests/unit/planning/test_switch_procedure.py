@@ -248,7 +248,7 @@ def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
 
 
 @pytest.mark.parametrize("forwarded", [False, True])
-@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("result", [False, True])
 def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
     forwarded: bool, result: bool
 ) -> None:

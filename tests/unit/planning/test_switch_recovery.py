@@ -98,7 +98,7 @@ def test_nothing_is_taken_back_if_that_may_not_be_sent(
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("result", "expected"),
     [
         (None, False),
         (peering(uses=True), True),

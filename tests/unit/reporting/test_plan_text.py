@@ -107,7 +107,7 @@ def test_priorities_are_told_where_they_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (["a", "b"], "a, b"),
         (["s8", "s9", "s10", "s11"], "s8 to s11"),

@@ -194,7 +194,7 @@ def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
         assert text in picture
 
 
-@pytest.mark.parametrize(("wanted", "step_s"), [(0.1, 0.5), (3, 5), (11, 15), (61, 120)])
+@pytest.mark.parametrize(("desired", "step_s"), [(0.1, 0.5), (3, 5), (11, 15), (61, 120)])
 def test_the_axis_has_round_steps(desired: float, step_s: float) -> None:
     assert round_step(desired) == step_s
 

@@ -81,7 +81,7 @@ def peerings(of: Site, **changed: tuple[Flags, str] | None) -> State:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "mark", "why"),
+    ("desired", "mark", "why"),
     [
         (None, Mark.BROKEN, "vnet2-to-vnet1 does not exist"),
         ((Flags(), "Disconnected"), Mark.BROKEN, "is Disconnected"),

@@ -22,7 +22,7 @@ def test_a_name_is_never_broken_at_a_hyphen_and_sticks_out_unless_words_may_be_c
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "told"),
+    ("name", "width", "text"),
     [
         ("peer-vnet-erp-prod-001-weu", 26, "peer-vnet-erp-prod-001-weu"),
         ("peer-vnet-erp-prod-001-weu", 15, "peer-v...01-weu"),
@@ -37,7 +37,7 @@ def test_a_name_that_is_too_long_keeps_its_beginning_and_its_end(
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "text"),
     [([], ""), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")],
 )
 def test_names_beyond_the_most_are_counted(names: list[str], text: str) -> None:

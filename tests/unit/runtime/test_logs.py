@@ -28,7 +28,7 @@ def lines() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "text"),
     [
         (
             f"{ARM}/resourceGroups/rg/{NETWORK}/virtualNetworks/v?api-version=1",
