@@ -46,7 +46,10 @@ class WordChoice(click.Choice[str]):
         except click.BadParameter as error:
             from difflib import get_close_matches
 
-            close = get_close_matches(str(value).lower(), self.choices, 1)
+            text = str(value).lower()
+            close = get_close_matches(text, self.choices, 1) or [
+                word for word in self.choices if text.endswith(f".{word}")
+            ]
             meant = f" Did you mean {close[0]!r}?" if close else ""
             self.fail(f"{error.message}{meant}", param, ctx)
 

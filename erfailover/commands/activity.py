@@ -47,8 +47,16 @@ class Activity:
 class Activities:
     """What is going on in a command; of several within one another the innermost is shown."""
 
-    def __init__(self, console: Console, clock: Clock, *, is_quiet: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Clock,
+        print_line: Callable[[str], None],
+        *,
+        is_quiet: bool = False,
+    ) -> None:
         self._console, self._clock, self._is_quiet = console, clock, is_quiet
+        self._print_line = print_line
         self._shown: list[Activity] = []
         self._live: LiveView | None = None
         self._timer: threading.Timer | None = None
@@ -77,7 +85,7 @@ class Activities:
 
     def _print_event(self, text: str) -> None:
         if not self._is_quiet and not self._console.is_terminal:
-            self._console.print(text, markup=False)
+            self._print_line(text)
 
     def _begin(self) -> None:
         if self._is_quiet or not self._console.is_terminal:

@@ -146,7 +146,8 @@ class Context:
     @cached_property
     def activities(self) -> Activities:
         """What is going on, for people who wait."""
-        return Activities(self.output.console, self.clock, is_quiet=self.output.quiet)
+        output = self.output
+        return Activities(output.console, self.clock, output.print_info, is_quiet=output.quiet)
 
     def doing(self, text: str, *, announced: bool = False) -> AbstractContextManager[Activity]:
         """Show what the body of a ``with`` does, if that takes long (``commands.activity``)."""

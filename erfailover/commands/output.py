@@ -104,6 +104,10 @@ class Output:
 
     def head(self) -> None:
         """Say where the command works, before the first message on standard error."""
+        if not self.quiet:
+            self._head()
+
+    def _head(self) -> None:
         if self.heading is not None and not self._is_headed:
             self._is_headed = True
             text = self.heading(detect_screen(os.environ, sys.stderr))
@@ -115,7 +119,7 @@ class Output:
         A terminal that has that line among the messages does not get it twice.
         """
         is_seen = self._is_headed and sys.stdout.isatty() and sys.stderr.isatty()
-        if self.heading is None or is_seen:
+        if self.heading is None or is_seen or self.quiet:
             return text
         self._is_headed = True
         return f"{self.heading(_detect_screen())}\n{text}"
@@ -194,7 +198,7 @@ class Output:
     def _head_question(self) -> None:
         """Say where the command works right above a question: a plan may have scrolled it away."""
         self._is_headed = False
-        self.head()
+        self._head()
 
     def confirm_planned(self, question: str, healthy: str, *, planned: bool) -> None:
         """Ask whether to leave a path that works; ``--yes`` alone does not answer that.

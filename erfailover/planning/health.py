@@ -82,7 +82,7 @@ def judge(
 
     Args:
         site: what there should be.
-        observed: what there is.
+        observed: the site as it was read.
         circuits: what the gateways hang on, if that was read; it gives warnings only.
     """
     spokes = tuple(_judge_spoke(site, observed, spoke) for spoke in site.spokes)

@@ -41,13 +41,17 @@ COMMANDS = {
 """What to type of each command that takes a site; ``{id}`` is the subscription."""
 
 
+OFFLINE = {"validate"}
+"""Commands that take a site and never talk to Azure."""
+
+
 def takes_a_site(command: click.Command) -> bool:
     return any("--site" in parameter.opts for parameter in command.params)
 
 
 def test_no_command_that_takes_a_site_is_forgotten() -> None:
     names = {name for name, command in every() if takes_a_site(command)}
-    assert names == set(COMMANDS)
+    assert names - OFFLINE == set(COMMANDS)
 
 
 def place(stage: Stage) -> str:

@@ -93,7 +93,7 @@ def _run(context: Context, lease: Lease | None) -> None:
         context.output.print_info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
     if lease is not None:
         settle(context)
-    with context.doing(f"Reading what there is of {site.name}", announced=True):
+    with context.doing(f"Reading the resources of {site.name}", announced=True):
         plan = _plan(context, reader, site, secrets)
         _refuse_foreign(plan)
         _check_offers(context, plan)

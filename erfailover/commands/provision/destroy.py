@@ -100,7 +100,7 @@ def _forget(context: Context) -> None:
 
 
 def _plan(context: Context) -> DestroyPlan:
-    with context.doing(f"Reading what there is of {context.site.name}", announced=True):
+    with context.doing(f"Reading the resources of {context.site.name}", announced=True):
         return _read_plan(context.site, context.reader, context.clock)
 
 

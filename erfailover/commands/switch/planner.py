@@ -98,7 +98,7 @@ class Planner:
 
     def _wait(self, busy: list[str], unknown: list[str]) -> None:
         """Say once what is waited for, and wait a while."""
-        message = f"Reading again: {join_names(busy or unknown, comma='; ')}"
+        message = f"Reading again: {join_names(dict.fromkeys(busy or unknown), comma='; ')}"
         if message != self._said:
             self.context.output.print_info(message)
         self._said = message

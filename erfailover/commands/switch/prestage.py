@@ -116,7 +116,8 @@ def _carry_out(
         tasks = [_build_task(node, write) for node in schedule(site, plan)]
         results = run_tasks(context, recorder, tasks, foresee=SwitchOutlook.of(site, plan))
         text = prestage.format_text(site, plan, results, clock.now() - began)
-        context.output.print_result(text, prestage.build_data(site, plan, results))
+        outcome = text.splitlines()[-1] if context.output.quiet else text
+        context.output.print_result(outcome, prestage.build_data(site, plan, results))
         results.raise_first()
         again = "The same command again takes them."
         others = left_out.build_failure(plan.left_out, {}, f"{plan.purpose}d", again, others=True)

@@ -239,7 +239,7 @@ def plan(
 
     Args:
         site: what there should be.
-        observed: what there is.
+        observed: the site as it was read.
         target: the path to move to.
         ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
     """

@@ -269,7 +269,7 @@ def iter_changes(saved: Document, now: Document) -> Iterator[str]:
         for id_ in dict.fromkeys([*then, *today]):
             if then.get(id_) != today.get(id_):
                 difference = _describe_difference(then.get(id_), today.get(id_), words)
-            yield f"{get_last_name(id_)}: {difference}"
+                yield f"{get_last_name(id_)}: {difference}"
     if saved["basis"] == now["basis"] and saved["steps"] != now["steps"]:
         yield from _iter_changed_steps(saved, now)
 

@@ -248,12 +248,12 @@ def _format_estimate(site: Site, plan: SwitchPlan) -> list[str]:
             4,
         )
     at_risk = list_risks(site, plan, whole)
-    lines += ["At risk during the switch:"] if at_risk else []
+    if not at_risk:
+        return lines
+    lines.append("At risk during the switch:")
     for risk in at_risk:
         long = f" ({describe_usual(risk.usual)})" if risk.usual else ""
         lines += _wrap_line(f"{risk.when}{long}: {risk.what}.", 2, 4)
-    if not at_risk:
-        return [*lines, *_wrap_line(f"Not at risk: {describe_untouched(plan)}.", 0, 2)]
     return [*lines, *_wrap_line(f"not at risk: {describe_untouched(plan)}.", 2, 4)]
 
 

@@ -45,7 +45,7 @@ def draw_picture(
     """Return the picture, as many columns wide as the screen, up to 120; with its legend.
 
     Args:
-        picture: what there is to draw.
+        picture: the site to draw.
         screen: what it is shown on.
         changed: the keys of what is to be marked as changed; see ``changes``.
         brief: leave out the types of the gateways, which saves lines.

@@ -47,7 +47,7 @@ def build_picture(
 
     Args:
         site: what there should be.
-        observed: what there is.
+        observed: the site as it was read.
         health: the verdict on it.
         circuits: what the gateways hang on, by their hub; a hub that is not in it has no
             connections in the picture, and ``connections_unknown`` says so.

@@ -26,7 +26,7 @@ def build_spoke_picture(
 
     Args:
         site: what there should be.
-        observed: what there is.
+        observed: the site as it was read.
         spoke: which of the site's.
         health: the verdict on it.
     """

@@ -103,6 +103,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.cloud = resolve("public", {})
         self.credential = Slow()
+        self.agent = "erfailover"
         home: Any = self.credential
         self.tenants = Tenants(self.cloud, cast(Any, self.wire), home, {}, lambda *requested: home)
         self.session = Session(self.clock, SUBSCRIPTION, cast(Access, self))

@@ -226,7 +226,7 @@ def test_a_completion_takes_little_time_and_loads_no_azure(shelf: dict[str, str]
         "from erfailover.cli.main import cli\n"
         "from erfailover.cli import completion\n"
         "ctx = click.Context(cli.commands['switch'])\n"
-        "print([each.value for each in completion.found('spokes', ctx, '')])\n"
+        "print([each.value for each in completion.find_items('spokes', ctx, '')])\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'azure', 'pydantic'}))\n"
     )
     done = ran([sys.executable, "-c", script], shelf)

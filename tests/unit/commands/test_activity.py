@@ -22,7 +22,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def activities(out: StringIO, *, terminal: bool, quiet: bool = False) -> Activities:
     console = Console(file=out, width=60, force_terminal=terminal)
-    return Activities(console, SteppedClock(), is_quiet=quiet)
+    return Activities(console, SteppedClock(), console.print, is_quiet=quiet)
 
 
 def wait_until_shown(result: Activities) -> None:

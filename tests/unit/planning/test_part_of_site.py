@@ -106,9 +106,9 @@ def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
     )
 
 
-def test_without_a_path_that_works_both_ways_no_command_is_offered() -> None:
+def test_without_a_path_that_works_both_ways_doctor_is_suggested() -> None:
     snapshot = mixed(primary_up=False, backup_up=False)
-    assert next_command(WHOLE, snapshot, judge(WHOLE, snapshot)) is None
+    assert next_command(WHOLE, snapshot, judge(WHOLE, snapshot)) == "erfailover doctor"
 
 
 def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> None:

@@ -188,4 +188,4 @@ def test_for_how_long_a_session_is_up_is_a_duration_for_people() -> None:
     snapshot = observed(of, on(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, [])))
     message = text(of, snapshot, WIDE)
     for name in ("Connected   25 min 7 s", "Connected   1 d 2 h", "Connected   soon"):
-        assert name.replace("7 s", "6 s") in message
+        assert name in message
