@@ -242,7 +242,7 @@ def format_text(site_file: FilePath, discovered: DiscoveredSite, adoption: Adopt
     ]
     if adoption.remarks:
         lines.append(
-            f"{format_count(len(adoption.remarks), 'thing')} to look at: see the top of the file."
+            f"{format_count(len(adoption.remarks), 'item')} to review: see the top of the file."
         )
     lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
     return "\n".join(lines)

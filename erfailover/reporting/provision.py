@@ -44,7 +44,7 @@ def format_plan(plan: ProvisionPlan) -> str:
         return "\n".join(
             [
                 *lines,
-                f"Nothing to change: {format_count(len(every), 'resource')} are as they should be.",
+                f"Nothing to change: {format_count(len(every), 'resource')} up to date.",
             ]
         )
     summary = format_summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)

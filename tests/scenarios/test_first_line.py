@@ -108,7 +108,7 @@ class Terminal(io.StringIO):
         ("switch --to ipsec", "Leave a HEALTHY path?"),
         ("prestage", "Prestage poc?"),
         ("drill start", "Cut the primary path"),
-        ("destroy", "Delete these "),
+        ("destroy", "Delete 3"),
     ],
 )
 def test_the_line_above_a_question_names_the_lab(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -276,7 +277,7 @@ def test_destroy_leaves_nothing_and_says_so_the_second_time(provisioned: Stage) 
 def test_destroy_asks_first(provisioned: Stage) -> None:
     before = len(provisioned.writes())
     assert provisioned.run("destroy") == 3
-    assert "Delete these" in provisioned.err
+    assert re.search(r"Delete \d+ resources of poc\?", provisioned.err)
     assert len(provisioned.writes()) == before
 
 

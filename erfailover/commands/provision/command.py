@@ -105,7 +105,7 @@ def _run(context: Context, lease: Lease | None) -> None:
         context.output.print_result(provision.format_plan(plan), nothing)
         return
     plans.tell(context.output, provision.format_plan(plan))
-    context.output.confirm(f"Apply these {format_count(len(plan.changes), 'change')}?")
+    context.output.confirm(f"Apply {format_count(len(plan.changes), 'change')}?")
     with record_run(context, "provision", provision.build_plan_data(plan)) as recorder:
         writer = lease.build_writer(recorder.record_accepted)
         tasks = _Provision(reader, writer, secrets).build_tasks(plan)

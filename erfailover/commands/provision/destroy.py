@@ -78,7 +78,7 @@ def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
     plans.tell(context.output, report.format_plan(plan))
     site, output = context.site.name, context.output
     output.confirm_by_name(
-        f"Delete these {format_count(len(plan.deletions), 'resource')} of {site}?",
+        f"Delete {format_count(len(plan.deletions), 'resource')} of {site}?",
         site,
         site if output.yes else None,
         "Use --yes to skip the prompt.",

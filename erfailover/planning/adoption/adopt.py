@@ -217,7 +217,8 @@ def _adopt_spokes(
         remarks += [_explain_left_out(discovered, four) for four in fours if four.path is None]
     elif len(chosen) + len(partial) < len(candidates):
         count = len(candidates) - len(chosen) - len(partial)
-        remarks.append(f"{format_count(count, 'further spoke')} were not asked for")
+        spokes = format_count(count, "further spoke")
+        remarks.append(f"{spokes} left out: not named with --spoke")
     if partial and not chosen:
         raise UsageFailure(
             f"no spoke is left to adopt: {join_names(partial, 6, '; ')}",

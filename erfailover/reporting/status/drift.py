@@ -22,7 +22,7 @@ def format_text(drift: IacDrift) -> str:
     count = format_count(len(drift.differing), "peering")
     return (
         f"WARNING: {TOOLS[drift.managed_by]} would undo this: {count} "
-        f"differ from on_expressroute ({names}). Hold it back{_format_take_over(drift)}."
+        f"with other values than on_expressroute ({names}). Hold it back{_format_take_over(drift)}."
     )
 
 
