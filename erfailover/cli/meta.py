@@ -38,7 +38,7 @@ def schema(name: str | None, **options: Any) -> None:
 @click.argument("shell", type=WordChoice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands and names.
+    """Print the shell completion script.
 
     Spokes and probes are those of the site file, runs those in this machine's journal.
     """

@@ -155,7 +155,7 @@ def history(
     details: bool,
     **options: Any,
 ) -> None:
-    """List what was run on the site, or tell RUN in full.
+    """List past runs, or show one in detail.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
     Many steps that are alike are one line; --details and JSON have each.

@@ -52,9 +52,9 @@ from erfailover.cli.options import (
 )
 @add_common_options
 def init(force: bool, from_azure: bool, **options: Any) -> None:
-    """Write a commented site file, to be looked through.
+    """Write a commented site file to edit.
 
-    Of the proof of concept's topology, or --from-azure of an existing network.
+    With a sample topology, or --from-azure for an existing network.
     """
     names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
     body = {name: options.pop(name) for name in (*names, "tenants", "spokes", "remote_prefixes")}

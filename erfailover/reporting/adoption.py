@@ -53,7 +53,7 @@ def _render_head(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str
     )
     if adoption.remarks:
         yield "#"
-        yield "# To look at:"
+        yield "# Review:"
         for remark in adoption.remarks:
             yield from _format_comment(remark, "# - ", "#   ")
 

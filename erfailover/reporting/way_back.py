@@ -33,9 +33,12 @@ def why_refused(target: str, refusals: Sequence[Condition]) -> str:
     if not refusals:
         return ""
     fails = any(condition.status is ConditionStatus.FAILS for condition in refusals)
+    reasons = [
+        item.message for item in refusals if not fails or item.status is ConditionStatus.FAILS
+    ]
     is_ready = (
         f"{format_path(target)} is not ready"
         if fails
         else (f"it is not known if {format_path(target)} is ready")
     )
-    return f"{is_ready}: {'; '.join(dict.fromkeys(condition.message for condition in refusals))}"
+    return f"{is_ready}: {'; '.join(dict.fromkeys(reasons))}"

@@ -208,8 +208,7 @@ class CadencePolling(ARMPolling):
             raise AzureFailure(
                 AzureErrorKind.DEADLINE,
                 f"{self._what} has not ended after {format_duration(now - self._asked)}",
-                "Azure goes on with it. Run the same command again: it waits for what is under "
-                "way and does only what is left.",
+                "Azure is still processing it. Run the command again to resume.",
             )
         pause = max(self._cadence.before_s(now - self._began), self._budget.compute_poll_delay_s())
         pause = max(0.0, min(pause, self._deadline - now))

@@ -273,7 +273,7 @@ class _Provision:
         self.writer.write(resource.id, self._build_whole_body(resource, body, existing), deadline_s)
         for name in provision_plan.list_secret_names(resource.body):
             self.secrets.note_written(resource.id, name)
-        return "made" if existing is None else "updated"
+        return "created" if existing is None else "updated"
 
     def _resolve(self, resource: DesiredResource) -> Body:
         """Fill in what Azure has given to other resources by now; secrets stay named."""

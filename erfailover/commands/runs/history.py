@@ -16,7 +16,7 @@ from erfailover.runtime.state.process import is_alive
 ROWS = "[].[id, began, command, outcome]"
 """The columns of ``-o tsv``."""
 
-NOTHING = "Nothing was ever run on this site from here."
+NOTHING = "No runs of this site are recorded here."
 
 
 def run(
@@ -79,7 +79,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
 def _find_run(context: Context, runs: list[RunRecord], run_id: str | None) -> RunRecord:
     if run_id is None:
         if not runs:
-            raise UsageFailure(f"nothing was ever run on {context.site.name} from here")
+            raise UsageFailure(f"no runs of {context.site.name} are recorded here")
         return runs[-1]
     matches = [run_record for run_record in runs if run_record.id.startswith(run_id)]
     if len(matches) != 1:

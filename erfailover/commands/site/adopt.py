@@ -95,7 +95,7 @@ def run(context: Context, options: Options) -> None:
     )
     loader.load(path, context.environment)
     for remark in adoption.remarks:
-        context.output.print_info(f"To look at: {remark}")
+        context.output.print_info(f"Review: {remark}")
     context.output.print_result(
         adoption_report.format_text(path, discovered, adoption) + init.describe_schema(schema),
         adoption_report.build_data(path, discovered, adoption, schema),

@@ -33,8 +33,8 @@ def run(site_file: SiteFile, output: Output, *, force: bool) -> None:
     path = site_file.path
     schema = write(path, loader.read_template(), force=force)
     text = (
-        f"Wrote {path}: the proof of concept's topology. Put your own names, prefixes and ASNs "
-        "in, then:\n  erfailover provision --dry-run"
+        f"Wrote {path} with a sample topology. Replace its names, prefixes and ASNs with yours, "
+        "then run:\n  erfailover provision --dry-run"
     )
     text += describe_schema(schema)
     output.print_result(text, {"site_file": str(path), "schema_file": schema})
@@ -44,7 +44,7 @@ def describe_schema(schema: str | None) -> str:
     """Return what to say of the schema beside a site file."""
     if schema is None:
         return ""
-    return f"\nEditors that know YAML complete and check its keys by {schema}, beside it."
+    return f"\nEditors with YAML support can validate it with {schema}."
 
 
 def write(path: Path, text: str, *, force: bool) -> str | None:

@@ -399,7 +399,7 @@ class SwitchRun:
                 if not switch_steps:
                     why = join_names(observed.unknown.values(), comma="; ")
                     raise UnknownReading(
-                        f"all is written and accepted, but could not be read again: {why}",
+                        f"all changes were accepted, but could not be read again: {why}",
                         "Look at it with erfailover status.",
                     )
                 raise VerificationFailed(

@@ -36,7 +36,7 @@ MANY = 10
 
 PLANS = {
     Purpose.SWITCH: "Plan: switch {site} to {path}",
-    Purpose.PRESTAGE: "Plan: prestage {site}: have the peerings with the backup hub ready",
+    Purpose.PRESTAGE: "Plan: prestage {site}: create the peerings with the backup hub",
     Purpose.UNPRESTAGE: "Plan: unprestage {site}: remove the peerings with the backup hub",
 }
 

@@ -56,7 +56,7 @@ def format_open(run: RunRecord, alive: Alive, refused: str | None = None) -> str
     what = run.brief
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
     if describe_outcome(run, alive) == "under way":
-        return f"UNDER WAY: {what} (run {run.id}, {who})"
+        return f"IN PROGRESS: {what} (run {run.id}, {who})"
     lines = [f"INCOMPLETE: {what} {describe_outcome(run, alive)} (run {run.id}, {who})"]
     lines.append(f"  to go on: {run.to_continue}")
     if run.to_go_back:

@@ -180,7 +180,7 @@ def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
     if len(picture.groups) > GROUPS:
         yield f"... and {len(picture.groups) - GROUPS} groups more: erfailover status -o json"
     if picture.health.other is not None:
-        yield f"{format_path(picture.health.other)}, if switched to:"
+        yield f"{format_path(picture.health.other)} readiness:"
         yield from format_claims(picture.health.readiness, screen)
         yield from _format_left_out(picture.health, screen)
     if picture.health.hold_time:
