@@ -52,7 +52,7 @@ class PollSchedule:
 
 HURRIED = PollSchedule()
 WRITES = PollSchedule(first_s=2.0, share=0.2)
-"""For writes of peerings: half of them have ended by the first poll, one in ten a second before
+"""For writes of peerings: half of them have ended by the first poll, 10 % a second before
 (recorded)."""
 BREAKS = PollSchedule(first_s=1.5, share=0.1, pause_s=0.5)
 """For the write after which a spoke has no path until the next one."""
@@ -97,9 +97,9 @@ _NEEDED: ContextVar[Callable[[], bool] | None] = ContextVar("whether it is neede
 
 @contextmanager
 def while_needed(needed: Callable[[], bool]) -> Iterator[None]:
-    """Poll the operations that begin within only as long as somebody needs their results.
+    """Poll the operations that begin within only as long as their results are needed.
 
-    Whoever makes a result unneeded notifies the clock.
+    What makes a result unneeded notifies the clock.
     """
     token = _NEEDED.set(needed)
     try:

@@ -37,6 +37,9 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
     if gateway is None:
         raise Failure("; ".join(observed.unknown.values()) or "it could not be read")
     rows = gateway.learned_routes.value
+    if gateway.bgp and rows is None:
+        # It has just not answered: the same is unknown of its peers, and nothing waits twice.
+        return replace(gateway, peers=Reading(None, gateway.learned_routes.unknown))
     if gateway.bgp and (not rows or any(row.origin in conditions.EXTERNAL for row in rows)):
         peers = attempt(lambda: read_table(reader, gateway.id, PEERS, DEADLINE_S))
         return with_static_tunnels(reader, site, replace(gateway, peers=peers), DEADLINE_S)

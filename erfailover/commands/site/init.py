@@ -1,4 +1,4 @@
-"""``erfailover init``: a commented site file, to be looked through by a person.
+"""``erfailover init``: a commented site file to edit.
 
 Of the proof of concept's topology, or of a network that is there (``adopt``).
 """

@@ -28,9 +28,9 @@ FEW = 10
 """Up to so many spokes, readings come as often while they are still switched."""
 ARRIVING_LEADS_S, LEAVING_LEADS_S = (8.0, 6.0, 4.0, 2.0), (4.0, 1.0)
 """How long before a spoke can show readings begin, in seconds. What counts is when a reading ends,
-and that cannot be foreseen: one in ten takes 1 s, half take 5 s or more, one in ten 9 s (recorded).
-With few spokes several overlap, so that one of them ends soon; with many, a single one is repeated,
-with the second lead. The hub being left learns first, by the make's duration."""
+and that cannot be foreseen: 10 % take 1 s, half take 5 s or more, 10 % take 9 s (recorded). With
+few spokes several overlap, so that one of them ends soon; with many, a single one is repeated, with
+the second lead. The hub being left learns first, by the make's duration."""
 
 
 @dataclass

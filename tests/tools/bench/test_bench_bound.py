@@ -152,11 +152,11 @@ FEW_SEEDS, ALL_SEEDS = range(1, 9), range(9, 201)
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Worlds]:
+def worlds() -> Iterator[Worlds]:
     """The worlds that are switched."""
-    worlds = Worlds()
-    yield worlds
-    worlds.close()
+    made = Worlds()
+    yield made
+    made.close()
 
 
 def insist_on_bound(worlds: Worlds, seed: int) -> None:

@@ -61,7 +61,7 @@ def vnet(state: str) -> Json:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Facts:
+def result(tmp_path: Path) -> Facts:
     """The facts of a cassette: a VNet is written into a group that is there, polled, read."""
     request = {
         "location": "westus",
