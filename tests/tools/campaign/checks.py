@@ -309,11 +309,11 @@ def _told(record: Record) -> Iterator[str]:
             yield f"secret in the {where}: it is not shown here"
 
 
-def changes(seens: Iterable[Seen], run: int | None = None) -> list[Seen]:
+def changes(sightings: Iterable[Seen], run: int | None = None) -> list[Seen]:
     """The requests that would change Azure, of one run or all."""
     return [
         item
-        for item in seens
+        for item in sightings
         if item.method in ("PUT", "DELETE", "PATCH") and run in (None, item.run)
     ]
 

@@ -34,8 +34,8 @@ def names(warm: Warm) -> dict[str, str]:
 
 def provisioned(warm: Warm, desired: dict[str, str], write: int, *, done: bool) -> Result:
     """Provision an empty lab, killed at a write, before or after it was done; then again."""
-    runs, seens = _killed(warm, "provision", write, done=done)
-    lines = list(_problems(runs, seens))
+    runs, sightings = _killed(warm, "provision", write, done=done)
+    lines = list(_problems(runs, sightings))
     there = names(warm)
     if there != desired:
         lines.append(f"provision converges: {_difference(there, desired)}")
@@ -45,8 +45,8 @@ def provisioned(warm: Warm, desired: dict[str, str], write: int, *, done: bool) 
 def destroyed(warm: Warm, write: int, *, done: bool) -> Result:
     """Destroy a provisioned lab that holds something foreign, killed at a deletion; then again."""
     foreign = add_foreign(warm)
-    runs, seens = _killed(warm, "destroy", write, done=done)
-    lines = list(_problems(runs, seens))
+    runs, sightings = _killed(warm, "destroy", write, done=done)
+    lines = list(_problems(runs, sightings))
     there = names(warm)
     if foreign not in there:
         lines.append("nothing foreign is deleted: the foreign resource is gone")
@@ -93,7 +93,7 @@ def _killed(
     return runs, watch.seen
 
 
-def _problems(runs: list[Ran | None], seens: list[Seen]) -> Iterator[str]:
+def _problems(runs: list[Ran | None], sightings: list[Seen]) -> Iterator[str]:
     if runs[0] is not None:
         yield f"fault fired: the process was not killed: exit {runs[0].code}"
     for number, ran in enumerate(runs[1:], 2):
@@ -102,10 +102,10 @@ def _problems(runs: list[Ran | None], seens: list[Seen]) -> Iterator[str]:
             yield f"repeat converges: run {number} exits {ran.code}: {ran.err[-400:]}"
         if "Traceback" in ran.err:
             yield "traceback: in what was printed"
-    wrote = [f"{change.method} {change.path}" for change in checks.changes(seens, 3)]
+    wrote = [f"{change.method} {change.path}" for change in checks.changes(sightings, 3)]
     if wrote:
         yield f"third run writes nothing: {', '.join(wrote)}"
-    for item in checks.changes(seens):
+    for item in checks.changes(sightings):
         if not item.leased:
             yield f"write without the lease: {item.method} {item.path} in run {item.run}"
         if not item.announced:
