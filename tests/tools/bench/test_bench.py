@@ -36,8 +36,8 @@ def test_the_quick_benchmark_measures_judges_and_sums_up(tmp_path: Path) -> None
     )
     assert "Traceback" not in ran.stderr
     lines = ran.stdout.splitlines()
-    assert lines[0] == "seeds: 1; --seeds repeats them"
-    assert lines[-1].startswith("bench: 6 switches, ")
+    assert lines[0] == "seeds: 2,3,4; --seeds repeats them"
+    assert lines[-1].startswith("bench: 18 switches, ")
     missed = {line.split(":")[0] for line in lines if line.startswith("MISSED")}
     assert missed <= {f"MISSED {name}" for name in KNOWN_MISSES}, f"{ran.stdout}\n{ran.stderr}"
     assert ran.returncode == bool(missed)
