@@ -12,7 +12,7 @@ c. While a spoke has no path and is owed one, the make of the recorded direction
    ``step_deadline_s`` after that renewal. It may be taken back only within (b).
 d. Whoever acquires the lease completes the recorded spokes in the recorded direction at once, and
    makes sure of it until nothing that the lost holder has sent can arrive any more. It moves them
-   in the other direction only ``other_direction_after_s`` later.
+   in the other direction only ``compute_reversal_delay_s`` later.
 
 In all of them the holder stops by itself, by its own clock, without being contacted. The clocks of
 two machines need not agree, only run at rates that differ by at most ``DRIFT`` from the true one.

@@ -2,7 +2,7 @@
 
 A line that was cut off, because its writer died, is passed over. Any other line that is no record
 is damage: a record of the event ``damaged`` takes its place, so that whoever needs to be certain
-of what happened (``history.last_switch``) can tell if something is missing.
+of what happened (``history.find_last_switch``) can tell if something is missing.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Condition:
 
 
 def check_gateway_connected(gateway: Gateway | None, role: Role) -> Condition:
-    """At least one BGP session that leads out of the gateway is up; see ``external_peers``."""
+    """Return whether a BGP session that leads out of the gateway is up."""
     name = "gateway_has_a_connected_bgp_peer"
     if gateway is None:
         return Condition(

@@ -29,7 +29,7 @@ def relax_gc() -> None:
 def restore_gc() -> None:
     """Look as Python does, and never again at what is loaded; one heap for all threads.
 
-    Does nothing in a process that did not begin with ``while_loading``: it is another program's.
+    Does nothing in a process that did not begin with ``relax_gc``: it is another program's.
     """
     if gc.get_threshold()[0] != SELDOM:
         return

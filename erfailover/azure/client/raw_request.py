@@ -2,9 +2,9 @@
 
 ``send`` reads by path what the SDK's clients have no call for: permissions, locks, policies,
 metrics. Its answer carries the headers and the claims of the access token, never the token.
-``rows_of_sdk`` and ``rows_of_path`` read a list as ARM JSON: the SDK makes an object of every VNet,
-peering and subnet, which for hundreds of peerings costs more than all else that a switch does
-(half a second for 500, seen by running it).
+``list_sdk_rows`` and ``list_path_rows`` read a list as ARM JSON: the SDK makes an object of every
+VNet, peering and subnet, which for hundreds of peerings costs more than all else that a switch does
+(half a second for 500, observed).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def list_sdk_rows(clients: Clients, call: Callable[..., Any], *names: str) -> li
 def list_path_rows(
     clients: Clients, path: str, api_version: str, query: Mapping[str, str] | None
 ) -> list[dict[str, Any]]:
-    """Return every row of a list that the SDK's clients have no call for; see ``rows_of_sdk``."""
+    """Return every row of a list that the SDK's clients have no call for; see ``list_sdk_rows``."""
     params = {"api-version": api_version, **(query or {})}
     first = HttpRequest("GET", f"{clients.base_url}{path}", params=params)
     return list(_iter_rows(clients, _send(clients, first)))

@@ -32,7 +32,7 @@ def read_next_hop(
     """Return Azure's answer: the next hop of a packet from a machine to an address.
 
     Raises:
-        Failure: as ``of_machine``, there is no Network Watcher, or it does not answer.
+        Failure: as ``find_for_machine``, there is no Network Watcher, or it does not answer.
     """
     machine = _read_machine(reader, machine_id)
     region, watcher = _find_watcher(reader, machine_id, machine)

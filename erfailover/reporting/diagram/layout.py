@@ -97,7 +97,7 @@ def arrange(
         down: whether columns are rows, from above to below.
 
     Raises:
-        UsageFailure: as ``library``.
+        UsageFailure: as ``load_library``.
     """
     graph = load_library().AGraph(directed=True, strict=False)
     graph.graph_attr.update(
