@@ -97,7 +97,7 @@ class Ending(StrEnum):
     TAKEN_AWAY = "another client took the path away after it was made"
     KILLED = "SIGKILL"
     CTRL_C_TWICE = "a second Ctrl-C"
-    LEASE_LOST = "a lease that somebody else holds"
+    LEASE_LOST = "a lease that another client holds"
 
 
 def ending(record: Record) -> Ending:
