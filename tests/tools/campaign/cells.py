@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from erfailover.commands.switch.route_watch import LEAVING_LEADS_S
 from tests.tools.campaign.troubles import (
     ANSWERED_INSTEAD,
     CONTENTION,
@@ -231,6 +232,8 @@ def why_not(cell: Cell) -> str | None:
                 return "a reading begins no operation, but for a gateway's table"
             if trouble in CONTENTION:
                 return "contention is answered to writes and actions, not to a poll"
+            if _is_given_up(cell):
+                return "readings that verify overlap: one is given up when another has shown it"
             if trouble is Trouble.KILLED and not call.changes:
                 return "a reading changes nothing: the same as killed before it"
         case Moment.AFTER:
@@ -248,11 +251,27 @@ def _looked_at_again(cell: Cell) -> bool:
 
     The arriving gateway is read to decide and for the gate, the leaving one only once for sure.
     """
-    leaving = "vng1" if cell.direction is Direction.IPSEC else "vng2"
     call = cell.call
     if not call.path.startswith("virtualNetworkGateways/"):
         return False
-    return call.nth > (1 if call.path.split("/")[1] == leaving else 2)
+    return call.nth > (1 if call.path.split("/")[1] == _get_leaving(cell) else 2)
+
+
+def _is_given_up(cell: Cell) -> bool:
+    """Whether it is a reading of the leaving gateway after those that a switch always makes.
+
+    One decides, two verify (``LEAVING_LEADS_S``). A further one begins while these are under way,
+    and is seldom polled.
+    """
+    return (
+        _looked_at_again(cell)
+        and cell.call.path.split("/")[1] == _get_leaving(cell)
+        and (cell.call.nth > 1 + len(LEAVING_LEADS_S))
+    )
+
+
+def _get_leaving(cell: Cell) -> str:
+    return "vng1" if cell.direction is Direction.IPSEC else "vng2"
 
 
 def _why_no_reading(cell: Cell) -> str | None:

@@ -124,6 +124,24 @@ def _trouble_came(record: Record) -> Iterator[str]:
         yield "fault fired: the trace does not show the trouble"
 
 
+def _is_taken_back(record: Record) -> bool:
+    """Whether a make that was not answered for a minute was taken back to a path that works.
+
+    That is the rule (docs/reliability.md): only if the path being left works, which it does on the
+    way back from IPsec.
+    """
+    cell, first = record.cell, record.runs[0]
+    return (
+        cell is not None
+        and first is not None
+        and cell.is_make
+        and cell.trouble is Trouble.TIME_OUT
+        and cell.direction is Direction.EXPRESSROUTE
+        and not record.stranded[0]
+        and "taken back: it uses the gateway of the path it was on again" in first.err
+    )
+
+
 def _first_run(record: Record) -> Iterator[str]:
     first = record.runs[0]
     if first is None:
@@ -134,7 +152,7 @@ def _first_run(record: Record) -> Iterator[str]:
         yield f"clear stop: the first run exits {first.code}: {last(first)}"
     elif first.code and "\n  " not in first.err and trouble not in OUTPUT:
         yield f"clear stop: no hint of how to go on: {last(first)}"
-    if first.code and (record.cell is None or trouble in PASSES):
+    if first.code and (record.cell is None or trouble in PASSES) and not _is_taken_back(record):
         yield f"waited out: {trouble} ends the first run with {first.code}: {last(first)}"
     if first.code == 3 and trouble in READINGS:
         yield f"unknown is not down: a wrong reading is taken for a refusal: {last(first)}"
