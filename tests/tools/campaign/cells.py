@@ -195,6 +195,9 @@ def grid(direction: Direction, items: Iterable[Call], stage: Stage = Stage.COLD)
             earlier += (call,)
 
 
+GIVEN_UP = "readings that verify overlap: one is given up when another has shown it"
+
+
 def why_not(cell: Cell) -> str | None:
     """Why a cell cannot occur, or is the same as another one; None where it is run."""
     call, trouble = cell.call, cell.trouble
@@ -233,7 +236,7 @@ def why_not(cell: Cell) -> str | None:
             if trouble in CONTENTION:
                 return "contention is answered to writes and actions, not to a poll"
             if _is_given_up(cell):
-                return "readings that verify overlap: one is given up when another has shown it"
+                return GIVEN_UP
             if trouble is Trouble.KILLED and not call.changes:
                 return "a reading changes nothing: the same as killed before it"
         case Moment.AFTER:
@@ -354,6 +357,8 @@ def _why_not_garbled(cell: Cell) -> str | None:
         return "a reading does nothing: the same as before it is sent"
     if cell.call.sort is Sort.READ and cell.moment is Moment.DURING:
         return "a reading begins no operation, but for a gateway's table"
+    if cell.moment is Moment.DURING and _is_given_up(cell):
+        return GIVEN_UP
     return None
 
 
