@@ -76,7 +76,7 @@ class Machine:
     def install(self) -> None:
         """Replace what the controller meets of its machine."""
         held = partial(LeaseKeeper, now=self.warm.clock.now)
-        setattr(commands_lease, "HeldLease", held)  # noqa: B010 - imported there
+        setattr(commands_lease, "LeaseKeeper", held)  # noqa: B010 - imported there
         recorder.FLUSH_S = FLUSH_S
         recorder.INTENT_S = INTENT_S
         self._end_with_the_process(LoggedTransport, "send", _no_more_requests)

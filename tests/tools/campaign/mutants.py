@@ -107,7 +107,7 @@ def _blind() -> None:
 
 def _unknown_is(verdict: ConditionStatus) -> Patch:
     def apply() -> None:
-        for name in ("gateway_has_a_connected_bgp_peer", "gateway_has_learned"):
+        for name in ("check_gateway_connected", "check_gateway_learned"):
             setattr(conditions, name, _forced(getattr(conditions, name), verdict))
 
     return apply
