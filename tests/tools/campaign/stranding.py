@@ -53,7 +53,7 @@ def _journal_ends_runs() -> None:
         return future
 
     def intent_later(self: Any, task: str, title: str, change: str, resource: str) -> None:
-        self.later("intent", task=task, title=title, change=change, resource=resource)
+        self.record_later("intent", task=task, title=title, change=change, resource=resource)
 
     recorder.Recorder.record_later = later  # type: ignore[method-assign]
     recorder.Recorder.record_intent_later = intent_later  # type: ignore[method-assign]
@@ -63,7 +63,7 @@ def _breaks_unconfirmed() -> None:
     def announce(self: Any, step: Any, *, confirmed: bool = False) -> None:
         title = f"{step.number}. {step.title}"
         resource = step.write.peering_id
-        self.recorder.later(
+        self.recorder.record_later(
             "intent", task=step.id, title=title, change=str(step.write.change), resource=resource
         )
 
