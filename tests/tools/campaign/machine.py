@@ -32,6 +32,7 @@ from erfailover.errors import StateFailure
 from erfailover.runtime import files
 from erfailover.runtime.state.lease_keeper import LeaseKeeper
 from erfailover.runtime.state.local import LocalStore
+from tests.tools.campaign.mutant import patch
 from tests.tools.campaign.troubles import OUTPUT, SIGNALS, STORE, Trouble
 from tests.tools.campaign.warm import Warm
 
@@ -76,7 +77,7 @@ class Machine:
     def install(self) -> None:
         """Replace what the controller meets of its machine."""
         held = partial(LeaseKeeper, now=self.warm.clock.now)
-        setattr(commands_lease, "LeaseKeeper", held)  # noqa: B010 - imported there
+        patch(commands_lease, "LeaseKeeper", held)
         recorder.FLUSH_S = FLUSH_S
         recorder.INTENT_S = INTENT_S
         self._end_with_the_process(LoggedTransport, "send", _no_more_requests)
@@ -84,7 +85,7 @@ class Machine:
         open_private = files.open_private
         files.open_private = lambda path: self._opened(open_private(path), path)
         if self.trouble in STORE:
-            setattr(commands_context, "open_store", partial(_silent, self))  # noqa: B010 - imported there
+            patch(commands_context, "open_store", partial(_silent, self))
         self.warm.streams = partial(Stream, self)
 
     def _end_with_the_process(
@@ -99,7 +100,7 @@ class Machine:
                 raise refuse()
             return works(itself, *args, **options)
 
-        setattr(class_, name, call)
+        patch(class_, name, call)
 
     def begin(self, run: int) -> None:
         """A run begins, as a new process does."""

@@ -26,7 +26,7 @@ from erfailover.planning import conditions
 from erfailover.planning.switch import procedure, recovery
 from erfailover.planning.switch.recovery import Move, PathState
 from erfailover.runtime.state import lease_keeper
-from tests.tools.campaign.mutant import Mutant, Patch
+from tests.tools.campaign.mutant import Mutant, Patch, patch
 from tests.tools.campaign.stranding import STRANDING
 
 
@@ -78,7 +78,7 @@ def _no_contingency() -> None:
         move = right(place, *rest, **more)
         return Move.GIVE_UP if move in (Move.MAKE, Move.TAKE_BACK) else move
 
-    setattr(crossing, "choose_move", next_move)  # noqa: B010 - imported there
+    patch(crossing, "choose_move", next_move)
 
 
 def _no_gate() -> None:
@@ -86,7 +86,7 @@ def _no_gate() -> None:
 
 
 def _no_lease() -> None:
-    setattr(lease_keeper.LeaseKeeper, "check", lambda self, write=None: None)  # noqa: B010
+    patch(lease_keeper.LeaseKeeper, "check", lambda self, write=None: None)
 
 
 def _blind() -> None:
@@ -102,13 +102,13 @@ def _blind() -> None:
                 if not failure.outcome_unknown:
                     raise
 
-    setattr(writer.Writer, "_write", write)  # noqa: B010 - of another signature
+    patch(writer.Writer, "_write", write)
 
 
 def _unknown_is(verdict: ConditionStatus) -> Patch:
     def apply() -> None:
         for name in ("check_gateway_connected", "check_gateway_learned"):
-            setattr(conditions, name, _forced(getattr(conditions, name), verdict))
+            patch(conditions, name, _forced(getattr(conditions, name), verdict))
 
     return apply
 
@@ -143,13 +143,13 @@ def _late_journal() -> None:
 
 
 def _no_patience() -> None:
-    setattr(writer, "WRITE", frozenset({AzureErrorKind.THROTTLED}))  # noqa: B010 - imported there
+    patch(writer, "WRITE", frozenset({AzureErrorKind.THROTTLED}))
 
 
 def _failed_is_done() -> None:
     model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
     writer._build_put_check = _flags_alone
-    setattr(crossing.Crossing, "_is_confirmed", lambda self, peering_id: True)  # noqa: B010
+    patch(crossing.Crossing, "_is_confirmed", lambda self, peering_id: True)
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:

@@ -18,6 +18,8 @@ from erfailover.commands.runs import recorder
 from erfailover.commands.switch import crossing, execution, left_out
 from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.fencing import Grant, Write, may_send
+from erfailover.model.plan import SwitchPlan, SwitchStep
+from erfailover.model.tasks import Event, Results
 from erfailover.planning.switch.recovery import (
     Direction,
     Move,
@@ -29,14 +31,14 @@ from erfailover.reporting.run import report
 from erfailover.runtime import executor, streams
 from erfailover.runtime.clock import start
 from erfailover.runtime.state import lease_keeper
-from tests.tools.campaign.mutant import Mutant
+from tests.tools.campaign.mutant import Mutant, patch
 
 
 def _listeners_end_runs() -> None:
-    def notify(self: Any, event: Any) -> None:
+    def notify(self: executor._Run, event: Event) -> None:
         self.listener(event)
 
-    def write(self: Any, text: str) -> int:
+    def write(self: streams.LastingStream, text: str) -> int:
         return int(self._stream.write(text))
 
     executor._Run._notify = notify  # type: ignore[method-assign]
@@ -46,13 +48,15 @@ def _listeners_end_runs() -> None:
 def _journal_ends_runs() -> None:
     right = recorder.Recorder.record_later
 
-    def later(self: Any, event: str, **fields: Any) -> Future[None]:
+    def later(self: recorder.Recorder, event: str, **fields: Any) -> Future[None]:
         future = right(self, event, **fields)
         if event in ("intent", "accepted"):
             future.result()
         return future
 
-    def intent_later(self: Any, task: str, title: str, change: str, resource: str) -> None:
+    def intent_later(
+        self: recorder.Recorder, task: str, title: str, change: str, resource: str
+    ) -> None:
         self.record_later("intent", task=task, title=title, change=change, resource=resource)
 
     recorder.Recorder.record_later = later  # type: ignore[method-assign]
@@ -60,7 +64,7 @@ def _journal_ends_runs() -> None:
 
 
 def _breaks_unconfirmed() -> None:
-    def announce(self: Any, step: Any, *, confirmed: bool = False) -> None:
+    def announce(self: crossing.Crossing, step: SwitchStep, *, confirmed: bool = False) -> None:
         title = f"{step.number}. {step.title}"
         resource = step.write.peering_id
         self.recorder.record_later(
@@ -73,7 +77,7 @@ def _breaks_unconfirmed() -> None:
 def _not_found_ends_it() -> None:
     right = crossing.Crossing._recover
 
-    def recover(self: Any, deadline: float) -> PathState:
+    def recover(self: crossing.Crossing, deadline: float) -> PathState:
         failure = self._failures.get(Direction.FORWARD)
         if isinstance(failure, AzureFailure) and failure.kind is AzureErrorKind.OPERATION_LOST:
             return PathState.NOWHERE
@@ -85,7 +89,7 @@ def _not_found_ends_it() -> None:
         return self.kind is not AzureErrorKind.OPERATION_LOST and bool(value and value(self))
 
     crossing.Crossing._recover = recover  # type: ignore[method-assign]
-    setattr(AzureFailure, "outcome_unknown", property(outcome_unknown))  # noqa: B010
+    patch(AzureFailure, "outcome_unknown", property(outcome_unknown))
 
 
 def _opposite_of_unknown() -> None:
@@ -102,7 +106,7 @@ def _next_move(change: Any) -> None:
             return move
         return change(place, last) or move
 
-    setattr(crossing, "choose_move", changed)  # noqa: B010 - imported there
+    patch(crossing, "choose_move", changed)
 
 
 def _make_once() -> None:
@@ -125,11 +129,11 @@ def _take_back_once() -> None:
             right(writer, write, *rest)
         except Exception:
             if rows:
-                setattr(peerings, "put", _refuse)  # noqa: B010
+                patch(peerings, "put", _refuse)
             raise
 
     _next_move(change)
-    setattr(peerings, "put", put)  # noqa: B010
+    patch(peerings, "put", put)
 
 
 def _refuse(*arguments: Any) -> None:
@@ -150,12 +154,12 @@ def _hang_up_kills() -> None:
 
 
 def _first_ctrl_c_ends() -> None:
-    def to_the_end(self: Any) -> Any:
+    def to_the_end(self: executor._Run) -> Results:
         loop = start(self.clock, self._run_tasks, "executor")
         try:
             self.clock.wait_for(loop.done, 1e9)
         except KeyboardInterrupt:
-            raise self._stopped_by_the_operator() from None
+            raise self._build_interruption() from None
         return loop.result()
 
     executor._Run.run_to_end = to_the_end  # type: ignore[method-assign]
@@ -168,26 +172,26 @@ def _says_still_on() -> None:
 def _make_waits_for_a_token() -> None:
     right = RateLimiter.take
 
-    def take(self: Any, verb: str, url: str) -> None:
+    def take(self: RateLimiter, verb: str, url: str) -> None:
         if verb == "PUT":
             self.clock.sleep(max(0.0, self.__dict__.get("until_s", 0.0) - self.clock.now()))
         right(self, verb, url)
 
-    def refused(self: Any, verb: str, url: str, retry_after_s: float) -> None:
-        self.until_s = self.clock.now() + retry_after_s
+    def refused(self: RateLimiter, verb: str, url: str, retry_after_s: float) -> None:
+        self.__dict__["until_s"] = self.clock.now() + retry_after_s
 
     for name, method in (("take", take), ("record_refusal", refused)):
-        setattr(RateLimiter, name, method)
+        patch(RateLimiter, name, method)
 
 
 def _lease_before_the_pipeline() -> None:
     right = Writer._write
 
-    def write(self: Any, *rest: Any) -> None:
+    def write(self: Writer, *rest: Any) -> None:
         self._guard()
         right(self, *rest)
 
-    setattr(Writer, "_write", write)  # noqa: B010 - of another signature
+    patch(Writer, "_write", write)
     write_guard.WriteGuardPolicy.on_request = lambda self, request: None  # type: ignore[method-assign]
 
 
@@ -197,7 +201,7 @@ def _silent_store_stops_the_make() -> None:
     def stricter(write: Write, grant: Grant, *rest: float) -> bool:
         return right(Write.OTHER if write is Write.MAKE else write, grant, *rest)
 
-    setattr(lease_keeper, "may_send", stricter)  # noqa: B010 - imported there
+    patch(lease_keeper, "may_send", stricter)
 
 
 def _make_not_confirmed() -> None:
@@ -207,7 +211,7 @@ def _make_not_confirmed() -> None:
 def _early() -> None:
     right = execution.SwitchRun._build_crossings
 
-    def crossings(self: Any, plan: Any) -> Any:
+    def crossings(self: execution.SwitchRun, plan: SwitchPlan) -> dict[str, crossing.Crossing]:
         by_name = right(self, plan)
         for item in by_name.values():
             item.deadline_s = 60.0
