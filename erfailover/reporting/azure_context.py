@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from erfailover.model.azure_context import AzureContext
 from erfailover.reporting.screen import PLAIN, Screen
+from erfailover.reporting.words import cut_middle
 
 SEPARATOR, ASCII_SEPARATOR = "  ·  ", "  |  "
 INDENT = "    "
@@ -22,7 +23,7 @@ def heading(context: AzureContext, screen: Screen = PLAIN) -> str:
     separator = SEPARATOR if screen.drawing else ASCII_SEPARATOR
     lines = [separator.join(_site_and_place(context, screen.width - len(separator), screen))]
     for value in _others(context):
-        text = shortened(value, screen.width - len(INDENT), screen)
+        text = cut_middle(value, screen.width - len(INDENT), screen.dots)
         joined = f"{lines[-1]}{separator}{text}"
         if len(joined) <= screen.width:
             lines[-1] = joined
@@ -43,25 +44,16 @@ def place(context: AzureContext) -> str:
     )
 
 
-def shortened(text: str, width: int, screen: Screen = PLAIN) -> str:
-    """Return a text of at most so many columns, its middle left out if it must be."""
-    mark = "…" if screen.drawing else "..."
-    if len(text) <= width:
-        return text
-    count = max(width - len(mark), 2)
-    return text[: (count + 1) // 2] + mark + text[len(text) - count // 2 :]
-
-
 def _site_and_place(context: AzureContext, width: int, screen: Screen) -> tuple[str, str]:
     """Return both names of the first line in at most so many columns; ids stay whole."""
     site, where = context.site, place(context)
     if context.lab or not context.subscription_name:
-        return shortened(site, max(width - len(where), LEAST), screen), where
+        return cut_middle(site, max(width - len(where), LEAST), screen.dots), where
     name = context.subscription_name
     room = width - (len(where) - len(name))
     if len(site) + len(name) > room:
-        site = shortened(site, max(room - len(name), room // 2, LEAST), screen)
-        name = shortened(name, max(room - len(site), LEAST), screen)
+        site = cut_middle(site, max(room - len(name), room // 2, LEAST), screen.dots)
+        name = cut_middle(name, max(room - len(site), LEAST), screen.dots)
     return site, f"{name} ({context.subscription or 'no subscription'})"
 
 

@@ -38,6 +38,11 @@ def cut_middle(text: str, width: int, dots: str = DOTS) -> str:
     return text[: room - end] + dots + text[len(text) - end :]
 
 
+def cut_long_words(text: str, width: int, dots: str = DOTS) -> str:
+    """Return a text whose words are at most so wide, the longer ones without their middle."""
+    return " ".join(cut_middle(word, width, dots) for word in text.split(" "))
+
+
 def wrap(
     text: str,
     width: int,
@@ -61,7 +66,7 @@ def wrap(
     rest = " " * len(first) if rest is None else rest
     if cut_words:
         room = width - max(len(first), len(rest))
-        text = " ".join(cut_middle(word, room, dots) for word in text.split(" "))
+        text = cut_long_words(text, room, dots)
     return textwrap.wrap(
         text,
         width,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from erfailover.lab.machines.reachability import trace_packet
+from tests.support.door import open_door
 from tests.support.pages import check_page
 from tests.support.probes import add_probes
 from tests.support.stage import Stage
@@ -28,26 +27,9 @@ def without_pings() -> None:
     file.write_text("".join(lines))
 
 
-@contextmanager
-def office_door(stage: Stage) -> Iterator[int]:
+def office_door(stage: Stage) -> AbstractContextManager[int]:
     """A TCP port that says whether VM1 reaches the office at that moment; yields the port."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(b"up\n" if stage.reaches("vm1-nic1", OFFICE) else b"down\n")
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    with closing(server):
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    return open_door(lambda: stage.reaches("vm1-nic1", OFFICE))
 
 
 def asks(port: int) -> str:

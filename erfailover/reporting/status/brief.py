@@ -13,7 +13,7 @@ from erfailover.reporting.terminal.parts import hub_line
 from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.differences import differences
 from erfailover.reporting.topology.model import Picture, SpokeGroup
-from erfailover.reporting.words import NO_PATH, cut_middle, format_path, wrap
+from erfailover.reporting.words import NO_PATH, cut_long_words, cut_middle, format_path, wrap
 
 LINES = 20
 """So many lines a status has at most: 24, without those that say where it is and how it ended."""
@@ -121,17 +121,15 @@ def _notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Scree
     """Return why the spokes are drawn in several groups, unless that does not hold either."""
     return [
         wrap(
-            _with_short_words(f"{_short_who(group, screen)}: {difference}", screen),
+            cut_long_words(
+                f"{_short_who(group, screen)}: {difference}", screen.width // 3, screen.dots
+            ),
             screen.width,
             "     note  ",
         )
         for group, difference in zip(groups, differing, strict=True)
         if difference and group.condition.mark is Mark.SOUND
     ]
-
-
-def _with_short_words(text: str, screen: Screen) -> str:
-    return " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
 
 
 def _who(group: SpokeGroup, screen: Screen) -> str:
@@ -160,7 +158,7 @@ def _group_lines(
         path = NO_PATH.get(health.path, format_path(health.path))
         first = f"{screen.get_sign(mark):>2} {count:>{widths[0]}}  {name:<{widths[1]}}  "
         text = f"{path}, {HEALTH_WORD[health.healthy]}  {difference}".strip()
-        text = _with_short_words(text, screen)
+        text = cut_long_words(text, screen.width // 3, screen.dots)
         lines = wrap(text, screen.width, first, " " * (widths[0] + 5))
         if len(lines) > GROUP_LINES:
             last = lines[GROUP_LINES - 1]

@@ -28,7 +28,7 @@ from erfailover.reporting.topology.model import (
     Picture,
     SpokeGroup,
 )
-from erfailover.reporting.words import NO_PATH, cut_middle, format_path, wrap
+from erfailover.reporting.words import NO_PATH, cut_long_words, cut_middle, format_path, wrap
 
 PREFIXES = 2
 """How many prefixes of a spoke are shown."""
@@ -243,7 +243,7 @@ def hub_line(picture: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     ]
     mark = min((hub.condition.mark, *(mark for mark, _ in signs)), key=WORST_FIRST.index)
     text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in signs)}"
-    text = " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
+    text = cut_long_words(text, screen.width // 3, screen.dots)
     lines = wrap(text, screen.width, f"{screen.get_sign(mark):>2} ")
     return [screen.apply_style(line, screen.get_style(mark)) for line in lines]
 

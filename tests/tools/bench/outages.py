@@ -7,10 +7,6 @@ world, by the lab's own routing; nothing here asks the client that is measured.
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ import yaml
 
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.machines.reachability import trace_packet
+from tests.support.door import open_door
 from tests.tools.bench import sdk, worlds
 from tests.tools.bench.rows import Outage, Way
 from tests.tools.bench.worlds import DARK_S, Served, Worlds
@@ -49,6 +46,12 @@ class Packets:
         lab = self._lab
         return trace_packet(lab.world, lab.bgp, lab.machines, self._nics[spoke], OFFICE).reached
 
+    def passes_now(self, spoke: str) -> bool:
+        """The same, from a thread of its own, once the lab has done what is due."""
+        with self._lab.lock:
+            self._lab.catch_up()
+            return self.passes(spoke)
+
     def _look(self) -> None:
         for spoke, changes in self.changes.items():
             up = self.passes(spoke)
@@ -71,7 +74,7 @@ def by_erfailover(result: Worlds, way: Way, spokes: int, seed: int, planned: boo
     world = result.get(spokes, way is Way.PRESTAGED, dark=not planned, machines=True)
     with result.served(world.snapshot, world.site, seed) as served:
         packets = Packets(served.lab, worlds.spoke_names(spokes))
-        with _door(served.lab, lambda: packets.passes("vnet1")) as port:
+        with open_door(lambda: packets.passes_now("vnet1")) as port:
             _add_probe(served, port)
             report = served.folder / "outage.json"
             served.done("switch", "--to", "ipsec", "--yes", "--planned", "--report", str(report))
@@ -105,26 +108,3 @@ def _add_probe(served: Served, port: int) -> None:
     site: Any = yaml.safe_load(file.read_text())
     site["probes"] = {"office": {"command": command, "continuous": True, "every_s": EVERY_S}}
     file.write_text(yaml.safe_dump(site, sort_keys=False))
-
-
-@contextmanager
-def _door(lab: Lab, passes: Callable[[], bool]) -> Iterator[int]:
-    """A TCP port that says whether a packet passes at that moment; yields the port."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection, lab.lock:
-                lab.catch_up()
-                connection.sendall(b"up\n" if passes() else b"down\n")
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    with closing(server):
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join(5)

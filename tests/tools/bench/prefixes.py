@@ -24,9 +24,7 @@ from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.site import Role
-from erfailover.planning import conditions
-from erfailover.planning.carried_prefixes import list_carried_prefixes
-from tests.support.route_rows import INSTANCES, PEERS, learned
+from tests.support.route_rows import INSTANCES, PEERS, judge, learned
 from tests.tools.bench import machine, worlds
 from tests.tools.bench.ours import SPEED, in_a_process
 from tests.tools.bench.rows import Process, Tables
@@ -84,18 +82,9 @@ def _judge(content: bytes, prefixes: list[str]) -> None:
     peers = tuple(map(gateway_tables.parse_peer, _peers(len(prefixes))))
     body = {"properties": {"gatewayType": "Vpn", "bgpSettings": {"bgpPeeringAddress": "10.3.0.4"}}}
     gateway = network.parse_gateway(Role.BACKUP, body, Reading(peers), Reading(routes), "/g/vng2")
-    desired = tuple(map(IPv4Network, prefixes))
-    checks = (
-        conditions.check_gateway_provisioned(gateway, Role.BACKUP),
-        conditions.check_gateway_connected(gateway, Role.BACKUP),
-        conditions.check_all_peers_connected(gateway, Role.BACKUP),
-        conditions.check_gateway_learned(gateway, Role.BACKUP, desired),
-        conditions.check_gateway_healthy_for(gateway, Role.BACKUP, desired, 60.0),
-        conditions.check_not_originated(gateway, Role.BACKUP, desired),
-    )
-    if conditions.combine_verdicts(checks) is not ConditionStatus.HOLDS:
-        raise RuntimeError(f"expected every condition to hold: {checks}")
-    list_carried_prefixes(gateway)
+    status = judge(gateway, tuple(map(IPv4Network, prefixes)))
+    if status is not ConditionStatus.HOLDS:
+        raise RuntimeError(f"expected every condition to hold: {status}")
 
 
 def _status(result: Worlds, prefixes: int) -> float:

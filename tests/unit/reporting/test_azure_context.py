@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from erfailover.model.azure_context import AzureContext, from_data, identity_of
-from erfailover.reporting.azure_context import heading, place, shortened
+from erfailover.reporting.azure_context import heading, place
 from erfailover.reporting.screen import Screen
+from erfailover.reporting.words import cut_middle
 
 ID = "0f6e2a52-1111-2222-3333-444455556666"
 LAB = AzureContext("poc", lab="127.0.0.1:43587", speed=100.0, subscription=ID)
@@ -72,15 +73,15 @@ def test_the_first_line_has_the_site_and_the_whole_id_and_no_line_is_too_long(
     assert "AzureCloud" in parts
     assert "tenant contoso.com" in parts
     if identity:
-        assert shortened(identity, width - 4) in parts
+        assert cut_middle(identity, width - 4, "…") in parts
     else:
         assert parts[-1] == "AzureCloud"
 
 
 def test_a_name_that_is_too_long_loses_its_middle() -> None:
-    assert shortened("sub-prod-network", 9) == "sub-…work"
-    assert shortened("sub-prod-network", 9, Screen(drawing=False)) == "sub...ork"
-    assert shortened("short", 9) == "short"
+    assert cut_middle("sub-prod-network", 9, "…") == "sub-…work"
+    assert cut_middle("sub-prod-network", 9, Screen(drawing=False).dots) == "sub...ork"
+    assert cut_middle("short", 9, "…") == "short"
 
 
 def test_the_place_alone_names_the_lab_or_the_subscription() -> None:
