@@ -230,6 +230,12 @@ def _describe_no_peer(gateway: Gateway) -> str:
 
 
 @once_per_reading
+def has_external_routes(gateway: Gateway) -> bool:
+    """Return whether a gateway has learned a route from outside its VNet."""
+    return any(route.origin in EXTERNAL for route in gateway.learned_routes.value or ())
+
+
+@once_per_reading
 def check_gateway_learned(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Condition:
@@ -252,9 +258,9 @@ def _check_learned(
         )
     if is_static(gateway):
         return check_tunnels_cover(gateway, name, prefixes)
-    routes = gateway.learned_routes.value
-    from_outside = any(route.origin in EXTERNAL for route in routes or ())
-    if not routes or (from_outside and not gateway.peers.value):
+    if not gateway.learned_routes.value or (
+        not gateway.peers.value and has_external_routes(gateway)
+    ):
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
         return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name}: {why}")
     learned = select_learned_routes(gateway)

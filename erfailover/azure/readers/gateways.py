@@ -40,7 +40,7 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
     if gateway.bgp and rows is None:
         # It has just not answered: the same is unknown of its peers, and nothing waits twice.
         return replace(gateway, peers=Reading(None, gateway.learned_routes.unknown))
-    if gateway.bgp and (not rows or any(row.origin in conditions.EXTERNAL for row in rows)):
+    if gateway.bgp and (not rows or conditions.has_external_routes(gateway)):
         peers = attempt(lambda: read_table(reader, gateway.id, PEERS, DEADLINE_S))
         return with_static_tunnels(reader, site, replace(gateway, peers=peers), DEADLINE_S)
     if gateway.static_tunnels is not None:
