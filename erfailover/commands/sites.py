@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from erfailover.commands import output_file
+from erfailover.commands.activity import Activities
 from erfailover.commands.context import Context, read_clock_speed
 from erfailover.commands.output import Output, detect_screen
 from erfailover.commands.site_file import SiteFile
@@ -25,7 +26,7 @@ from erfailover.errors import (
     VerificationFailed,
     escape_controls,
 )
-from erfailover.model.counting import format_count
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.history import RunRecord, collect_runs
 from erfailover.reporting import sites
 from erfailover.reporting.sites import SiteLine
@@ -36,13 +37,6 @@ from erfailover.runtime.state.process import is_alive
 AT_ONCE = 8
 """So many sites are read at the same time."""
 SUFFIXES = (".yaml", ".yml")
-
-
-class _Silent(Output):
-    """An output that shows no message: of many sites at once, none would say of which it is."""
-
-    def print_info(self, text: str = "") -> None:
-        """Show nothing."""
 
 
 def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False) -> None:
@@ -70,12 +64,9 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
             f"{folder} has no site file: expected files that end in .yaml and have the key site",
             "'erfailover init' writes one.",
         )
-    reading = f"Reading {format_count(len(files), 'site')}"
-    if output.console.is_terminal:
-        with output.console.status(reading):
-            lines = _read_all(files, clock, lab=lab)
-    else:
-        output.print_info(f"{reading} ...")
+    clock = clock or SystemClock(read_clock_speed(os.environ))
+    activities = Activities(output.console, clock, output.print_info)
+    with activities.doing(f"Reading {format_count(len(files), 'site')}", announced=True):
         lines = _read_all(files, clock, lab=lab)
     on = detect_screen(os.environ)
     width = on.width if output.is_terminal else None
@@ -99,14 +90,18 @@ def _site_files(folder: Path, output: Output) -> Iterator[Path]:
             others.append(path.name)
     if others:
         output.print_info(
-            escape_controls(f"No site files, since they have no key site: {', '.join(others)}")
+            escape_controls(f"No site files, since they have no key site: {join_names(others, 5)}")
         )
 
 
-def _read_all(files: list[Path], clock: Clock | None, *, lab: bool) -> list[SiteLine]:
-    """Read every site, several at once; the lines are in the order of the files."""
-    clock = clock or SystemClock(read_clock_speed(os.environ))
-    contexts = [Context(SiteFile(file, os.environ, lab), _Silent(), clock=clock) for file in files]
+def _read_all(files: list[Path], clock: Clock, *, lab: bool) -> list[SiteLine]:
+    """Read every site, several at once; the lines are in the order of the files.
+
+    Quietly: a message would not say of which site it is.
+    """
+    contexts = [
+        Context(SiteFile(file, os.environ, lab), Output(quiet=True), clock=clock) for file in files
+    ]
     accesses = _Accesses()
     pending, site_lines = deque(contexts), dict[Path, SiteLine]()
 
@@ -198,12 +193,10 @@ def _raise_worst(lines: list[SiteLine]) -> None:
     if worst == 0:
         return
     bad = [line.site or line.file for line in lines if line.exit_code]
-    named = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
     verb = "is" if len(bad) == 1 else "are"
     failure = Failure(
         f"{len(bad)} of {format_count(len(lines), 'site')} {verb} not healthy or could not be "
-        "read: "
-        f"{named}",
+        f"read: {join_names(bad, 5)}",
         "For the details of one: erfailover status --site FILE",
     )
     failure.exit_code = worst
