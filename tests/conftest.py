@@ -1,13 +1,17 @@
-"""No test reaches anything but this machine."""
+"""No test reaches anything but this machine, and Ctrl-C reaches every test."""
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import Any
 
 import pytest
 
 pytest.register_assert_rewrite("tests.support")
+
+# A shell starts background jobs with SIGINT ignored; the tests of Ctrl-C need Python's own handler.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOOPBACK = ("127.", "::1", "localhost")
 

@@ -194,7 +194,7 @@ def test_a_package_file_holds_a_docstring_and_imports_nothing() -> None:
         file = ROOT / package.replace(".", "/") / "__init__.py"
         tree = ast.parse(file.read_text(encoding="utf-8"))
         imports = [
-            a_s_t for a_s_t in ast.walk(tree) if isinstance(a_s_t, ast.Import | ast.ImportFrom)
+            node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)
         ]
         if not ast.get_docstring(tree) or imports:
             wrong.append(package)

@@ -12,7 +12,8 @@ each spoke), whatever it knows beforehand and in whichever order it serves the s
 - *tokens*: the k-th write cannot be sent before ARM has a token for it, nor before
   Microsoft.Network's window of five minutes has room.
 
-Then BGP learns, and the shortest reading that the seed can draw shows it.
+Then BGP learns. A reading shows the table as it is when the reading ends, so it may begin while BGP
+still learns: only the reading's token and the shortest duration that the seed can draw count.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from dataclasses import dataclass
 
 from erfailover.lab.engine.throttling import Limits
 
-DECIDING_POSTS = 2
-"""The target gateway's peers and routes are read by POST, which counts as a write."""
+DECIDING_POSTS = 3
+"""Each table that decides is read by POST, which counts as a write: the peers and routes of the
+target's gateway, and the routes of the other one, since leaving a healthy path is a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class SpokeWrites:
 class Readings:
     """How long readings take, in seconds.
 
-    ``deciding`` is the one that must precede the first write, ``arriving`` and ``leaving`` the
-    shortest that can show the switch in the two gateways' tables.
+    ``deciding`` is the slowest of those that must precede the first write, ``arriving`` and
+    ``leaving`` the shortest that can show the switch in the two gateways' tables.
     """
 
     deciding: float
@@ -99,9 +101,9 @@ def of_switch(
     rule = max(rules, key=lambda name: rules[name])  # of equal ones the first
     written_s = rules[rule]
     posted_s = arrival_s(len(tails) + 1, limits, DECIDING_POSTS, readings.deciding)
-    arrived_s = max(written_s + learn_s, posted_s) + readings.arriving
+    arrived_s = max(written_s + learn_s, posted_s + readings.arriving)
     broken_s = max(spoke.lend + spoke.after_lend()[0] - spoke.make for spoke in spokes)
-    left_s = broken_s + learn_s + readings.leaving
+    left_s = max(broken_s + learn_s, readings.leaving)
     return Bound(written_s, max(arrived_s, left_s), rule, readings.deciding)
 
 

@@ -67,8 +67,12 @@ def _bound(spokes: int, seed: int, way: Way, watched: Watched) -> bound.Bound:
     durations = Durations(seed)
     spoke_writes = [_spoke_writes(durations, name, way) for name in worlds.spoke_names(spokes)]
     first = [
-        _reading(durations, worlds.BACKUP_GATEWAY, action, 0)
-        for action in ("getbgppeerstatus", "getlearnedroutes")
+        _reading(durations, gateway, action, 0)
+        for gateway, action in (
+            (worlds.BACKUP_GATEWAY, "getbgppeerstatus"),
+            (worlds.BACKUP_GATEWAY, "getlearnedroutes"),
+            (worlds.PRIMARY_GATEWAY, "getlearnedroutes"),
+        )
     ]
     readings = bound.Readings(
         deciding=max(first),
