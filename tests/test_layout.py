@@ -193,9 +193,7 @@ def test_a_package_file_holds_a_docstring_and_imports_nothing() -> None:
     for package in packages():
         file = ROOT / package.replace(".", "/") / "__init__.py"
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        imports = [
-            node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)
-        ]
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         if not ast.get_docstring(tree) or imports:
             wrong.append(package)
     assert wrong == []

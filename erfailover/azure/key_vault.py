@@ -46,7 +46,7 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
     host = str(urlsplit(named.key_vault).hostname).lower()
     what = f"GET {named.id}"
 
-    def once() -> VaultKey:
+    def read_once() -> VaultKey:
         try:
             with _build_client(named, host, access) as client:
                 key_vault_secret = client.get_secret(named.secret, named.version)
@@ -68,7 +68,7 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
 
     retries = Retries(clock, access.credential.renew, Contact())
     try:
-        return retries.call(what, once, on=READ, deadline=clock.now() + DEADLINE_S)
+        return retries.call(what, read_once, on=READ, deadline=clock.now() + DEADLINE_S)
     except AzureFailure as failure:
         raise AzureFailure(
             failure.kind,

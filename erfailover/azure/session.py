@@ -133,13 +133,13 @@ class Session:
         """
         deadline = self.clock.now() + deadline_s
 
-        def work() -> T:
+        def run_operation() -> T:
             result = self.await_operation(what, deadline, begin, cadence=cadence)
             if result is None:
                 raise ValueError("expected a result, found none")
             return parse(result)
 
-        return self.read(what, work, deadline_s)
+        return self.read(what, run_operation, deadline_s)
 
     def await_operation(
         self,

@@ -18,7 +18,7 @@ from erfailover.azure.client.access import Access
 from erfailover.azure.client.answers import parse
 from erfailover.azure.client.raw_request import parse_claims
 from erfailover.azure.client.tenants import SUBSCRIPTIONS_API
-from erfailover.model.azure_context import VisibleSubscription, one_line
+from erfailover.model.azure_context import VisibleSubscription, to_one_line
 
 log = logging.getLogger("erfailover.azure.signed_in")
 
@@ -69,13 +69,15 @@ class SignedIn:
         return str(row.get("displayName") or "")
 
 
-def visible_subscriptions(access: Access) -> tuple[VisibleSubscription, ...] | None:
+def list_subscriptions(access: Access) -> tuple[VisibleSubscription, ...] | None:
     """Return the subscriptions that the identity sees, by one request; None if it fails."""
     try:
         token = access.credential.get_token(access.cloud.scope).token
         rows = _ask(access, "/subscriptions", token)["value"]
         return tuple(
-            VisibleSubscription(str(row["subscriptionId"]), one_line(row.get("displayName") or ""))
+            VisibleSubscription(
+                str(row["subscriptionId"]), to_one_line(row.get("displayName") or "")
+            )
             for row in rows
         )
     except Exception as error:  # it is a hint beside a failure, which counts

@@ -192,11 +192,11 @@ class Writer:
         resource_id: str,
         cadence: PollSchedule = HURRIED,
     ) -> Any:
-        def accepted(answer: AcceptedOperation) -> None:
+        def record_accepted(answer: AcceptedOperation) -> None:
             self._accepted(resource_id, answer)
 
         return self._session.await_operation(
-            what, deadline, begin, accepted, cadence, self._waiting
+            what, deadline, begin, record_accepted, cadence, self._waiting
         )
 
 
@@ -205,7 +205,7 @@ def _build_put_check(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
     desired = dict(body.get("properties") or {})
     desired.pop("provisioningState", None)
 
-    def done(existing: Body | None) -> bool:
+    def is_done(existing: Body | None) -> bool:
         if existing is None:
             return False
         properties = get_section(existing, "properties")
@@ -217,4 +217,4 @@ def _build_put_check(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
             if isinstance(value, bool | int | str)
         )
 
-    return done
+    return is_done

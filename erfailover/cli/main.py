@@ -126,7 +126,7 @@ def _invoke(arguments: list[str], clock: Clock | None) -> int:
             return _report_failure(2, error.format_message(), None)
         stream = io.StringIO()
         error.show(stream)
-        click.echo(_fitted(escape_controls(stream.getvalue())), err=True, nl=False)
+        click.echo(_fit_text(escape_controls(stream.getvalue())), err=True, nl=False)
         return 2
     except Failure as failure:
         return _report_failure(failure.exit_code, failure.message, failure.hint)
@@ -152,15 +152,15 @@ def _report_failure(code: int, message: str, hint: str | None) -> int:
         fields = {"exit_code": code, "hint": hint}
         logging.getLogger("erfailover").error("%s", message, extra={"fields": fields})
         return code
-    click.echo(_fitted(escape_controls(f"erfailover: {message}")), err=True)
+    click.echo(_fit_text(escape_controls(f"erfailover: {message}")), err=True)
     if hint:
-        click.echo(_fitted(escape_controls(f"  {hint}")), err=True)
+        click.echo(_fit_text(escape_controls(f"  {hint}")), err=True)
     return code
 
 
-def _fitted(text: str) -> str:
+def _fit_text(text: str) -> str:
     if not sys.stderr.isatty():
         return text
-    from erfailover.commands.output import fitted  # slow to load, and only errors need it
+    from erfailover.commands.output import fit_text  # slow to load, and only errors need it
 
-    return fitted(text)
+    return fit_text(text)

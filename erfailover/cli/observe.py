@@ -20,10 +20,10 @@ from erfailover.cli.options import (
     add_log_options,
     add_output_options,
     add_site_options,
+    add_spoke_option,
     build_context,
+    build_output,
     complete_with,
-    of_spokes,
-    output_for,
 )
 
 
@@ -37,7 +37,7 @@ from erfailover.cli.options import (
     metavar="[SECONDS]",
     help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
 )
-@of_spokes
+@add_spoke_option
 @click.option(
     "--details",
     is_flag=True,
@@ -93,7 +93,7 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
 
 
 @click.command(cls=CommandWithExamples)
-@of_spokes
+@add_spoke_option
 @add_common_options
 def doctor(**options: Any) -> None:
     """Check, without a write, whether a switch could work.
@@ -179,7 +179,7 @@ def history(
     shell_complete=complete_with("expectations"),
     help="What should come out; otherwise all up.",
 )
-@of_spokes
+@add_spoke_option
 @QUIET
 @add_common_options
 def verify(expect: str | None, **options: Any) -> None:
@@ -203,7 +203,7 @@ def sites(folder: Path, lab: bool, **options: Any) -> None:
     """
     from erfailover.commands import sites as command
 
-    output = output_for(options, lab=lab)
+    output = build_output(options, lab=lab)
     command.run(folder, output, click.get_current_context().obj, lab=lab)
 
 

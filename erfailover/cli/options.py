@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from erfailover.errors import escape_controls, is_one_line
-from erfailover.model.moments import since
+from erfailover.model.moments import parse_moment
 from erfailover.reporting.formats import FORMATS
 from erfailover.runtime import logs
 
@@ -64,7 +64,7 @@ class Seconds(click.FloatRange):
         seconds = float(click.FLOAT.convert(value, param, ctx))
         if seconds != seconds:
             self.fail(f"{value} is not a number of seconds.", param, ctx)
-        if problem := _out_of_range(seconds, self.min, self.max, " s"):
+        if problem := _find_range_problem(seconds, self.min, self.max, " s"):
             self.fail(problem, param, ctx)
         return seconds
 
@@ -75,12 +75,12 @@ class Count(click.IntRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number; raise ``BadParameter`` if it is none or out of range."""
         number = int(click.INT.convert(value, param, ctx))
-        if problem := _out_of_range(number, self.min, self.max, ""):
+        if problem := _find_range_problem(number, self.min, self.max, ""):
             self.fail(problem, param, ctx)
         return number
 
 
-def _out_of_range(number: float, least: float | None, most: float | None, unit: str) -> str:
+def _find_range_problem(number: float, least: float | None, most: float | None, unit: str) -> str:
     """Return what is wrong with a number, in words; empty if it is in the range."""
     if least is not None and number < least:
         return f"{number:g}{unit} is too little; expected at least {least:g}{unit}."
@@ -99,7 +99,7 @@ class Moment(click.ParamType[datetime]):
     ) -> datetime:
         """Return the moment in UTC; raise ``BadParameter`` if the text names none."""
         try:
-            return since(str(value), datetime.now(UTC))
+            return parse_moment(str(value), datetime.now(UTC))
         except ValueError as error:
             self.fail(f"{escape_controls(str(value))[:80]!r}: {error}.", param, ctx)
 
@@ -233,7 +233,7 @@ def add_write_options(command: F) -> F:
         click.option(
             "--ticket",
             metavar="ID",
-            callback=_ticket,
+            callback=_parse_ticket,
             help="The change or incident that this belongs to: kept in the journal, the report and "
             "the history, and sent to Azure in the user agent. Letters, digits, '.', '_', '-'; at "
             "most 64.",
@@ -241,7 +241,7 @@ def add_write_options(command: F) -> F:
         click.option(
             "--reason",
             metavar="TEXT",
-            callback=_reason,
+            callback=_parse_reason,
             help="Why this is done: kept in the journal, the report and the history. One line of "
             f"at most {LONGEST_REASON} characters.",
         ),
@@ -261,7 +261,7 @@ QUIET = click.option(
 )
 
 
-def _ticket(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+def _parse_ticket(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     """Return the id of a ticket; it is sent in a header, so that it must be a plain word."""
     if text is not None and not TICKET.fullmatch(text):
         raise click.BadParameter(
@@ -271,7 +271,7 @@ def _ticket(ctx: click.Context, param: click.Parameter, text: str | None) -> str
     return text
 
 
-def _reason(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+def _parse_reason(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     """Return a reason as one line of text that every terminal and page shows as it is."""
     if text is None:
         return None
@@ -297,7 +297,7 @@ REPORT = click.option(
 )
 
 
-def of_spokes(command: F) -> F:
+def add_spoke_option(command: F) -> F:
     """Return the option that makes a command act on part of a site."""
     return click.option(
         "--spoke",
@@ -309,7 +309,7 @@ def of_spokes(command: F) -> F:
     )(command)
 
 
-def output_for(options: dict[str, Any], *, lab: bool) -> Output:
+def build_output(options: dict[str, Any], *, lab: bool) -> Output:
     """Return what a command shows its result on, begin the log, and start the lab if asked to."""
     from erfailover.commands.output import Output
 
@@ -334,9 +334,9 @@ def build_context(options: dict[str, Any]) -> Context:
     from erfailover.commands.site_file import SiteFile
 
     lab = options.pop("lab")
-    output = output_for(options, lab=lab)
+    output = build_output(options, lab=lab)
     context = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
-    output.heading = context.heading
+    output.heading = context.format_heading
     context.take_over = options.pop("take_over", False)
     context.break_glass = options.pop("break_glass", False)
     context.report = options.pop("report", None)

@@ -13,10 +13,10 @@ from erfailover.cli.options import (
     WordChoice,
     add_common_options,
     add_plan_options,
+    add_spoke_option,
     add_write_options,
     build_context,
     complete_with,
-    of_spokes,
 )
 
 
@@ -80,7 +80,7 @@ from erfailover.cli.options import (
     "Those with `continuous: true` are asked without.",
 )
 @click.argument("path", required=False, metavar="", type=click.UNPROCESSED)
-@of_spokes
+@add_spoke_option
 @add_write_options
 @add_plan_options
 def switch(
@@ -149,7 +149,7 @@ def _refuse_az_output(dry_run: bool, options: dict[str, Any]) -> None:
 
 @click.command(cls=CommandWithExamples)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@of_spokes
+@add_spoke_option
 @add_write_options
 @add_plan_options
 def prestage(dry_run: bool, **options: Any) -> None:
@@ -166,7 +166,7 @@ def prestage(dry_run: bool, **options: Any) -> None:
 
 @click.command(cls=CommandWithExamples)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@of_spokes
+@add_spoke_option
 @add_write_options
 @add_plan_options
 def unprestage(dry_run: bool, **options: Any) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from erfailover.commands.live_view import PER_SECOND, LiveView
-from erfailover.reporting.progress import activity_line
+from erfailover.reporting.progress import render_activity
 from erfailover.runtime.clock import Clock
 
 PATIENCE_S = 2.0
@@ -63,7 +63,7 @@ class Activities:
         self._lock = threading.Lock()
 
     @contextmanager
-    def doing(self, text: str, *, announced: bool = False) -> Iterator[Activity]:
+    def show_activity(self, text: str, *, announced: bool = False) -> Iterator[Activity]:
         """Show what the body does.
 
         Args:
@@ -98,7 +98,7 @@ class Activities:
         with self._lock:
             if self._timer is None:
                 return  # it has ended meanwhile
-            self._live = LiveView(self._console, self._drawn)
+            self._live = LiveView(self._console, self._render)
             self._live.start()
 
     def _end(self) -> None:
@@ -110,9 +110,9 @@ class Activities:
             if live is not None:
                 live.stop()
 
-    def _drawn(self) -> Text:
+    def _render(self) -> Text:
         activities = self._shown[-1:]
         if not activities:
             return Text()
         elapsed_s = self._clock.now() - activities[0].began_s
-        return activity_line(activities[0].text, elapsed_s, int(time.monotonic() * PER_SECOND))
+        return render_activity(activities[0].text, elapsed_s, int(time.monotonic() * PER_SECOND))

@@ -13,7 +13,7 @@ NAMED = 5
 """So many spokes of the site are named; of more, how many they are."""
 
 
-def known_spokes(site: Site, names: Sequence[str], option: str = "--spoke") -> tuple[str, ...]:
+def resolve_spokes(site: Site, names: Sequence[str], option: str = "--spoke") -> tuple[str, ...]:
     """Return the names of spokes as the site file writes them.
 
     Args:

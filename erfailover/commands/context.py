@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 from erfailover import __version__
 from erfailover.commands.activity import Activities, Activity
-from erfailover.commands.chosen_spokes import known_spokes
+from erfailover.commands.chosen_spokes import resolve_spokes
 from erfailover.commands.hints import SUGGEST_PROVISION
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import get_state_folder, open_store
-from erfailover.config.subscription import AZ_CLOUDS, AzNames, names_in_az
+from erfailover.config.subscription import AZ_CLOUDS, AzNames, read_az_names
 from erfailover.errors import AzureErrorKind, AzureFailure, Failure, UsageFailure
-from erfailover.model.azure_context import AzureContext, identity_of, one_line
+from erfailover.model.azure_context import AzureContext, find_identity, to_one_line
 from erfailover.model.durations import format_duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import CloudEndpoint, Site
 from erfailover.planning.peering_names import RenamedPeering, resolve_names
 from erfailover.reporting import misplaced
-from erfailover.reporting.azure_context import heading
+from erfailover.reporting.azure_context import format_heading
 from erfailover.reporting.screen import Screen
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
@@ -110,7 +110,7 @@ class Context:
         return self.site
 
     @contextmanager
-    def acting_on(self, names: Sequence[str]) -> Iterator[Site]:
+    def limit_to_spokes(self, names: Sequence[str]) -> Iterator[Site]:
         """Act on these spokes for a while, whichever were chosen."""
         before = self.spokes
         try:
@@ -122,7 +122,7 @@ class Context:
         whole = self.whole_site
         if not self.spokes:
             return whole
-        self._chosen_site = whole.select_spokes(known_spokes(whole, self.spokes))
+        self._chosen_site = whole.select_spokes(resolve_spokes(whole, self.spokes))
         return self._chosen_site
 
     @property
@@ -149,25 +149,27 @@ class Context:
         output = self.output
         return Activities(output.console, self.clock, output.print_info, is_quiet=output.quiet)
 
-    def doing(self, text: str, *, announced: bool = False) -> AbstractContextManager[Activity]:
+    def show_activity(
+        self, text: str, *, announced: bool = False
+    ) -> AbstractContextManager[Activity]:
         """Show what the body of a ``with`` does, if that takes long (``commands.activity``)."""
-        return self.activities.doing(text, announced=announced)
+        return self.activities.show_activity(text, announced=announced)
 
-    def reading(self) -> AbstractContextManager[Activity]:
+    def show_reading(self) -> AbstractContextManager[Activity]:
         """Show that the site is read."""
-        return self.doing(f"Reading {self.site_file.site.name}: VNets, gateways, routes")
+        return self.show_activity(f"Reading {self.site_file.site.name}: VNets, gateways, routes")
 
     @cached_property
     def access(self) -> Access:
         """The credentials and the connections of this invocation."""
         logs.silence_libraries()
-        from erfailover.azure.client.access import Access, user_agent
+        from erfailover.azure.client.access import Access, build_user_agent
         from erfailover.azure.client.clouds import resolve
 
         folder = self.site_file.path.parent
         described = self.site_file.described
         cloud = resolve(described.cloud, self.environment, folder)
-        return Access(cloud, described.tenants, user_agent(self.ticket))
+        return Access(cloud, described.tenants, build_user_agent(self.ticket))
 
     @cached_property
     def session(self) -> Session:
@@ -186,18 +188,18 @@ class Context:
             self._signed_in = SignedIn(access, subscription.id or "", asks_name=asks_name)
         return Session(self.clock, subscription.id or "", access, self._show_wait)
 
-    def heading(self, on: Screen) -> str:
+    def format_heading(self, on: Screen) -> str:
         """Return the first line of what people are shown; it waits a moment for the identity."""
         if self._signed_in is not None:
             self._signed_in.wait()
-        return heading(self.azure_context, on)
+        return format_heading(self.azure_context, on)
 
-    def head_failure(self) -> None:
+    def print_failure_heading(self) -> None:
         """Say where the command worked before its failure is shown, unless that was shown."""
         if "session" in self.__dict__:
-            self.output.head()
+            self.output.print_heading()
 
-    def explained(self, failure: Failure, command: str) -> Failure:
+    def explain_failure(self, failure: Failure, command: str) -> Failure:
         """Return a failure that names the place that was wrong, and who named it.
 
         Args:
@@ -206,23 +208,23 @@ class Context:
         """
         if "session" not in self.__dict__:
             return failure
-        from erfailover.azure.signed_in import visible_subscriptions
+        from erfailover.azure.signed_in import list_subscriptions
 
         session = self.session
-        failures = misplaced.of_failure(failure, session.misplaced, session.subscription)
+        failures = misplaced.select_causes(failure, session.misplaced, session.subscription)
         if failures:
             asks = any(
                 azure_failure.kind is not AzureErrorKind.NOT_OFFERED for azure_failure in failures
             )
             facts = misplaced.Facts(
                 self.azure_context,
-                visible_subscriptions(self.access) if asks else None,
-                self.site_file.origin_of,
+                list_subscriptions(self.access) if asks else None,
+                self.site_file.find_origin,
                 self.site_file.api_versions_from,
                 self.site.topology is not None and command in SUGGEST_PROVISION,
             )
-            return misplaced.explained(failure, failures, facts)
-        return misplaced.with_missing(failure, tuple(session.missing), self.site_file.origin_of)
+            return misplaced.explain_failure(failure, failures, facts)
+        return misplaced.add_missing(failure, tuple(session.missing), self.site_file.find_origin)
 
     @property
     def azure_context(self) -> AzureContext:
@@ -232,8 +234,8 @@ class Context:
             self._names_in_az,
             self._signed_in,
         )
-        claims = signed_in.claims if signed_in else self._claims_at_hand()
-        tenant = one_line(claims.get("tid") or az_names.tenant)
+        claims = signed_in.claims if signed_in else self._get_cached_claims()
+        tenant = to_one_line(claims.get("tid") or az_names.tenant)
         named = az_names.subscription or (signed_in.subscription_name if signed_in else "")
         return AzureContext(
             site=self.site.name,
@@ -241,20 +243,20 @@ class Context:
             speed=getattr(self.clock, "speed", 1.0),
             subscription=chosen.id or "",
             subscription_from=chosen.origin,
-            subscription_name=one_line(named),
+            subscription_name=to_one_line(named),
             tenant=tenant,
-            tenant_name=one_line(az_names.domain) if tenant == az_names.tenant else "",
+            tenant_name=to_one_line(az_names.domain) if tenant == az_names.tenant else "",
             cloud=self._cloud_name,
-            identity=identity_of(claims),
+            identity=find_identity(claims),
             version=__version__,
         )
 
     @cached_property
     def lab_address(self) -> str:
         """``host:port`` of the lab that the command works on; empty on Azure."""
-        from erfailover.azure.client.lab_endpoint import lab_address
+        from erfailover.azure.client.lab_endpoint import get_lab_address
 
-        return lab_address(self._endpoint)
+        return get_lab_address(self._endpoint)
 
     @property
     def _endpoint(self) -> str:
@@ -276,15 +278,15 @@ class Context:
         identifier = self.site_file.subscription.id
         if not identifier or self._endpoint:
             return AzNames()
-        return names_in_az(identifier, self.environment)
+        return read_az_names(identifier, self.environment)
 
-    def _claims_at_hand(self) -> Mapping[str, Any]:
+    def _get_cached_claims(self) -> Mapping[str, Any]:
         """Return the claims of a token that is in memory; on a lab none is asked for."""
         if "session" not in self.__dict__:
             return {}
         from erfailover.azure.client.raw_request import parse_claims
 
-        token = self.access.credential.at_hand(self.access.cloud.scope)
+        token = self.access.credential.get_cached_token(self.access.cloud.scope)
         return parse_claims(token.token) if token else {}
 
     def connect(self) -> None:

@@ -30,7 +30,7 @@ def run(context: Context) -> None:
     site = context.site
     reader, store = context.reader, context.store
     hosts = _list_hosts(context)
-    with context.doing(f"Checking {site.name}: rights, networks, gateways"):
+    with context.show_activity(f"Checking {site.name}: rights, networks, gateways"):
         facts = read(DoctorSources(reader, hosts[ENDPOINT], store, hosts), site)
     site = context.use_names_of(facts.observed)
     facts = replace(

@@ -11,7 +11,7 @@ from erfailover.azure.session import OnWait, Session
 from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, StateFailure
-from erfailover.model.command_line import spoke_options
+from erfailover.model.command_line import format_spoke_options
 from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.history import OwedSpokes, collect_runs, find_owed
@@ -57,8 +57,8 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         StateFailure: the store of the lease cannot be reached.
     """
     session = context.session
-    me = build_holder(command + spoke_options(context.site.chosen))
-    with context.doing("Taking the site's lease"):
+    me = build_holder(command + format_spoke_options(context.site.chosen))
+    with context.show_activity("Taking the site's lease"):
         lease = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
     with LeaseKeeper(context.store, context.site.timing.step_deadline_s / speed) as held:

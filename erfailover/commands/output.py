@@ -80,9 +80,9 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Print a message on standard error that must not be missed."""
-        self.head()
+        self.print_heading()
         if not self.json_log:
-            text = fitted(text)
+            text = fit_text(text)
         self.console.print(text, markup=False)
 
     def present(self, subject: RenderableType) -> None:
@@ -94,7 +94,7 @@ class Output:
         if self.quiet:
             self._unshown.append(subject)
         else:
-            self.head()
+            self.print_heading()
             self.console.print(subject, markup=False)
 
     def _show_subject(self) -> None:
@@ -102,18 +102,18 @@ class Output:
             self.console.print(item, markup=False)
         self._unshown.clear()
 
-    def head(self) -> None:
+    def print_heading(self) -> None:
         """Say where the command works, before the first message on standard error."""
         if not self.quiet:
-            self._head()
+            self._print_heading()
 
-    def _head(self) -> None:
+    def _print_heading(self) -> None:
         if self.heading is not None and not self._is_headed:
             self._is_headed = True
             text = self.heading(detect_screen(os.environ, sys.stderr))
             self.console.print(text, markup=False)
 
-    def headed(self, text: str) -> str:
+    def add_heading(self, text: str) -> str:
         """Return a result for people whose first line says where the command works.
 
         A terminal that has that line among the messages does not get it twice.
@@ -151,11 +151,11 @@ class Output:
             as_it_is: the text is code, whose lines are never wrapped.
         """
         if not as_it_is:
-            text = fitted(text, err=False)
+            text = fit_text(text, err=False)
         if not self.shows_data and heads:
-            text = self.headed(text)
+            text = self.add_heading(text)
         elif self.shows_data and self.heads_data:
-            self.head()
+            self.print_heading()
         try:
             show(text, data, self.format, self.query, rows)
         except UsageFailure as failure:
@@ -188,17 +188,17 @@ class Output:
         import click
 
         _insist_on_terminal(unanswered, hint)
-        self._head_question()
+        self._print_question_heading()
         self._show_subject()
-        question = fitted(escape_controls(question), spare=len(" [y/N]: "))
+        question = fit_text(escape_controls(question), spare=len(" [y/N]: "))
         answer = _prompt(partial(click.confirm, question, default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
 
-    def _head_question(self) -> None:
+    def _print_question_heading(self) -> None:
         """Say where the command works right above a question: a plan may have scrolled it away."""
         self._is_headed = False
-        self._head()
+        self._print_heading()
 
     def confirm_planned(self, question: str, healthy: str, *, planned: bool) -> None:
         """Ask whether to leave a path that works; ``--yes`` alone does not answer that.
@@ -239,7 +239,7 @@ class Output:
                 f"{question} Cannot prompt: standard input is not a terminal.",
                 hint,
             )
-            self._head_question()
+            self._print_question_heading()
             self._show_subject()
             self.warn(question)
             ask = partial(click.prompt, err=True, default="", show_default=False)
@@ -251,7 +251,7 @@ class Output:
             )
 
 
-def fitted(text: str, *, err: bool = True, spare: int = 0) -> str:
+def fit_text(text: str, *, err: bool = True, spare: int = 0) -> str:
     """Return a text in lines that a terminal shows without breaking a word; as it is elsewhere.
 
     Args:

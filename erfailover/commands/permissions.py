@@ -72,7 +72,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
         )
     more = [name.rstrip("/") for name in scopes]
     role_definition = permissions.build_role_definition(site, kind, more, checked.actions)
-    output.head()
+    output.print_heading()
     output.print_result(
         json.dumps(role_definition, indent=2), role_definition, heads=False, as_it_is=True
     )
@@ -81,7 +81,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
 def _read_operations(context: Context) -> dict[str, frozenset[str]]:
     """Return what the providers publish; nothing of those that could not be asked."""
     try:
-        with context.doing("Asking Azure which actions it knows"):
+        with context.show_activity("Asking Azure which actions it knows"):
             operations = read_operations(context.reader, permissions.list_providers(context.site))
     except Failure as failure:
         context.output.print_info(f"Azure was not asked which actions it knows: {failure.message}")

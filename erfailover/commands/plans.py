@@ -9,7 +9,7 @@ from typing import Any
 from erfailover import __version__
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
-from erfailover.commands.output import Output, fitted
+from erfailover.commands.output import Output, fit_text
 from erfailover.commands.output import show as show_result
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import SiteSnapshot
@@ -43,7 +43,7 @@ def show(
         output_file.write(out, plan_document.format_text(whole), output_file.PLAN)
     text = plan_text.format_text(site, plan)
     if context.output.format == "az":
-        where = context.heading(Screen(drawing=False))
+        where = context.format_heading(Screen(drawing=False))
         script = az_script.render_script(site, plan, observed, str(whole["digest"]), where)
         show_result(script, whole, formats.TABLE)
     elif (
@@ -51,7 +51,7 @@ def show(
         and context.output.query is None
         and sys.stdout.isatty()
     ):
-        detail = context.output.headed(fitted(text, err=False))
+        detail = context.output.add_heading(fit_text(text, err=False))
         CleanConsole(highlight=False, soft_wrap=True).print(apply_style(detail))
     else:
         context.output.print_result(text, whole)
@@ -66,7 +66,7 @@ def tell(output: Output, text: str) -> None:
     """Show a plan on standard error, before it is asked for; not if nothing is, nor wanted."""
     if output.format == formats.NONE and output.yes:
         return
-    output.present(apply_style(fitted(text)))
+    output.present(apply_style(fit_text(text)))
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from erfailover.config.naming_line import line_that_names
+from erfailover.config.naming_line import find_naming_line
 from erfailover.config.subscription import Subscription, choose
 from erfailover.model.site import Site
 
@@ -60,7 +60,7 @@ class SiteFile:
 
         return find_line(self.path, keys)
 
-    def origin_of(self, name: str) -> str:
+    def find_origin(self, name: str) -> str:
         """Return who names a subscription, a group or a resource: a line of the site file, ...
 
         Args:
@@ -73,7 +73,7 @@ class SiteFile:
         is_chosen = name.lower() == (chosen.id or "").lower()
         if is_chosen and chosen.origin not in ("site file", "resource ids"):
             return chosen.words
-        line = line_that_names(self.path, name)
+        line = find_naming_line(self.path, name)
         return f"{self}:{line}" if line else ""
 
     @property

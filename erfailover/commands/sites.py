@@ -53,7 +53,7 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
         Failure: a site is not healthy, or could not be read; the exit code is the highest of all.
     """
     try:
-        files = list(_site_files(folder, output))
+        files = list(_iter_site_files(folder, output))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "a name that no folder can have"
         raise UsageFailure(
@@ -66,15 +66,17 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
         )
     clock = clock or SystemClock(read_clock_speed(os.environ))
     activities = Activities(output.console, clock, output.print_info)
-    with activities.doing(f"Reading {format_count(len(files), 'site')}", announced=True):
+    with activities.show_activity(f"Reading {format_count(len(files), 'site')}", announced=True):
         lines = _read_all(files, clock, lab=lab)
     on = detect_screen(os.environ)
     width = on.width if output.is_terminal else None
-    output.print_result(sites.text(lines, is_alive, width), sites.data(lines, is_alive))
+    output.print_result(
+        sites.format_text(lines, is_alive, width), sites.build_data(lines, is_alive)
+    )
     _raise_worst(lines)
 
 
-def _site_files(folder: Path, output: Output) -> Iterator[Path]:
+def _iter_site_files(folder: Path, output: Output) -> Iterator[Path]:
     """Yield the site files of a folder, by name; say which files are none."""
     others = []
     for path in sorted(folder.iterdir()):
@@ -105,16 +107,16 @@ def _read_all(files: list[Path], clock: Clock, *, lab: bool) -> list[SiteLine]:
     accesses = _Accesses()
     pending, site_lines = deque(contexts), dict[Path, SiteLine]()
 
-    def work() -> None:
+    def read_pending() -> None:
         while True:
             try:
                 context = pending.popleft()
             except IndexError:
                 return
-            site_lines[context.site_file.path] = _line(context, accesses)
+            site_lines[context.site_file.path] = _build_line(context, accesses)
 
     try:
-        run_all(clock, [work for _ in range(min(AT_ONCE, len(contexts)))])
+        run_all(clock, [read_pending for _ in range(min(AT_ONCE, len(contexts)))])
     finally:
         for context in contexts:
             context.close()
@@ -140,7 +142,7 @@ class _Accesses:
             context.__dict__["access"] = first.access
 
 
-def _line(context: Context, accesses: _Accesses) -> SiteLine:
+def _build_line(context: Context, accesses: _Accesses) -> SiteLine:
     """Return what is known of a site; whatever goes wrong is that site's alone."""
     from erfailover.commands.status import snapshot
 
@@ -150,13 +152,13 @@ def _line(context: Context, accesses: _Accesses) -> SiteLine:
         accesses.share(context)
         reading = snapshot.read(context)
     except SiteFileError as failure:
-        return SiteLine(file, None, failure.exit_code, problem=_first_problem(failure))
+        return SiteLine(file, None, failure.exit_code, problem=_format_first_problem(failure))
     except Failure as failure:
         return SiteLine(file, name, failure.exit_code, problem=failure.message.splitlines()[0])
     except Exception as error:
         text = escape_controls(f"a bug in erfailover: {type(error).__name__}: {error}")
         return SiteLine(file, name, Failure.exit_code, problem=text.splitlines()[0])
-    last, problem = _last_run(context)
+    last, problem = _find_last_run(context)
     if reading.health.healthy is None:
         problem = next(iter(reading.observed.unknown.values()), problem)
     codes = {True: 0, False: VerificationFailed.exit_code, None: UnknownReading.exit_code}
@@ -171,14 +173,14 @@ def _line(context: Context, accesses: _Accesses) -> SiteLine:
     )
 
 
-def _first_problem(failure: SiteFileError) -> str:
+def _format_first_problem(failure: SiteFileError) -> str:
     """Return the first problem of a site file; `validate` has the others."""
     first = failure.problems[0]
     place = f"line {first.line}: " if first.line else ""
     return escape_controls(place + replace(first, line=None).format_line("").removeprefix(": "))
 
 
-def _last_run(context: Context) -> tuple[RunRecord | None, str | None]:
+def _find_last_run(context: Context) -> tuple[RunRecord | None, str | None]:
     """Return the last run of a site, or None and why it is not known."""
     try:
         every = collect_runs(context.read_records())

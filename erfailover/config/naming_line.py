@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 
-def line_that_names(path: Path, name: str) -> int | None:
+def find_naming_line(path: Path, name: str) -> int | None:
     """Return the first line of a file, comments apart, that has a name as a whole word or in an id.
 
     None if there is none, or the file cannot be read.
@@ -18,10 +18,10 @@ def line_that_names(path: Path, name: str) -> int | None:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError):
         return None
-    rows = (number for number, line in enumerate(lines, 1) if whole.search(_code(line)))
+    rows = (number for number, line in enumerate(lines, 1) if whole.search(_strip_comment(line)))
     return next(rows, None)
 
 
-def _code(line: str) -> str:
+def _strip_comment(line: str) -> str:
     """Return a line of YAML without its comment."""
     return re.sub(r"(^|\s)#.*$", "", line)

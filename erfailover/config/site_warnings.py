@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from erfailover.model.site import Site
 
 
-def warnings(site: Site) -> Iterator[str]:
+def iter_warnings(site: Site) -> Iterator[str]:
     """Yield what a site file leaves to chance, each with its consequence and the key to set.
 
     Args:

@@ -110,10 +110,10 @@ class AzNames:
     domain: str = ""
 
 
-def names_in_az(subscription: str, environment: Mapping[str, str]) -> AzNames:
+def read_az_names(subscription: str, environment: Mapping[str, str]) -> AzNames:
     """Return what az's profile knows of a subscription: no request is needed for that."""
     try:
-        rows = _profile(_folder_of_az(environment))
+        rows = _read_az_profile(_get_az_folder(environment))
     except (OSError, ValueError, KeyError, TypeError):
         return AzNames()
     row = next((body for body in rows if str(body.get("id")).lower() == subscription.lower()), {})
@@ -121,12 +121,12 @@ def names_in_az(subscription: str, environment: Mapping[str, str]) -> AzNames:
     return AzNames(*(str(row.get(key) or "") for key in keys))
 
 
-def _folder_of_az(environment: Mapping[str, str]) -> str:
+def _get_az_folder(environment: Mapping[str, str]) -> str:
     home = Path(environment.get("HOME", "~")).expanduser()
     return environment.get("AZURE_CONFIG_DIR") or str(home / ".azure")
 
 
-def _profile(folder: str) -> list[dict[str, Any]]:
+def _read_az_profile(folder: str) -> list[dict[str, Any]]:
     """Return the subscriptions in az's profile.
 
     Raises:
@@ -142,9 +142,9 @@ def read_az_default(site: Site, environment: Mapping[str, str]) -> tuple[str | N
     az writes its profile in UTF-8 with a byte order mark (azure-cli 2.91, ``_session.py``). It
     keeps the subscriptions of all clouds in it; one of another cloud than the site's is not taken.
     """
-    folder = _folder_of_az(environment)
+    folder = _get_az_folder(environment)
     try:
-        rows = _profile(folder)
+        rows = _read_az_profile(folder)
     except FileNotFoundError:
         return None, f"az is not signed in (nothing in {folder})"
     except (OSError, ValueError, KeyError, TypeError):

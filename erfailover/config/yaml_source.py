@@ -61,7 +61,7 @@ class Problem:
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{where}{path}expected {self.expected}, found {self.found}{remedy}"
 
-    def data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Return the problem as plain data."""
         return {
             "line": self.line,

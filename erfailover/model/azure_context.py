@@ -40,7 +40,7 @@ class AzureContext:
     identity: str = ""
     version: str = ""
 
-    def data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Return the context as plain data, for the journal and for JSON output."""
         return asdict(self)
 
@@ -67,7 +67,7 @@ def from_data(value: Any) -> AzureContext | None:
     return AzureContext(**{"site": "", **by_name}, speed=speed if isfinite(speed) else 1.0)
 
 
-def identity_of(claims: Mapping[str, Any]) -> str:
+def find_identity(claims: Mapping[str, Any]) -> str:
     """Return who a token's claims say is signed in; empty if they do not say.
 
     The claims are not verified: the name is shown, and nothing rests on it.
@@ -75,9 +75,9 @@ def identity_of(claims: Mapping[str, Any]) -> str:
     users = ("upn", "unique_name", "preferred_username")
     applications = ("app_displayname", "appid", "azp", "oid")
     names = applications if claims.get("idtyp") == "app" else (*users, *applications)
-    return next((one_line(claims[name]) for name in names if claims.get(name)), "")
+    return next((to_one_line(claims[name]) for name in names if claims.get(name)), "")
 
 
-def one_line(text: Any) -> str:
+def to_one_line(text: Any) -> str:
     """Return a name that Azure or a file gave as one line without control characters."""
     return escape_controls(" ".join(str(text).split()))

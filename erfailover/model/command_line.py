@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable
 
 
-def spoke_options(spokes: Iterable[str]) -> str:
+def format_spoke_options(spokes: Iterable[str]) -> str:
     """Return the options that choose some spokes: `` --spoke vnet1 --spoke vnet2``."""
     return "".join(f" --spoke {shlex.quote(name)}" for name in spokes)
 
 
 def switch_to(path: str, spokes: Iterable[str] = ()) -> str:
     """Return the command that moves a site, or some of its spokes, to a path."""
-    return f"erfailover switch --to {path}{spoke_options(spokes)}"
+    return f"erfailover switch --to {path}{format_spoke_options(spokes)}"

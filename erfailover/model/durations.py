@@ -72,12 +72,12 @@ def format_duration(seconds: float) -> str:
     return " ".join(lines[:2]) or "0 s"
 
 
-def rough(seconds: float) -> str:
+def format_rough(seconds: float) -> str:
     """Return an estimated duration for people: in whole minutes if it is long."""
     return format_duration(round(seconds / MINUTE_S) * MINUTE_S if seconds >= ROUGH_S else seconds)
 
 
-def precise(seconds: float) -> str:
+def format_precise(seconds: float) -> str:
     """Return a duration to a tenth of a second, unless it is a minute or more: ``12.3 s``."""
     return f"{seconds:.1f} s" if seconds < MINUTE_S else format_duration(seconds)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from erfailover.errors import escape_controls
 from erfailover.model.azure_context import AzureContext, from_data
-from erfailover.model.command_line import spoke_options
+from erfailover.model.command_line import format_spoke_options
 from erfailover.model.journal_lines import DAMAGED
 
 OPEN = "in flight"
@@ -104,7 +104,7 @@ class RunRecord:
     def typed(self) -> str:
         """The command with the path it leads to: ``switch --to ipsec``."""
         path = f" --to {self.target}" if self.target else ""
-        return f"{self.command}{path}{spoke_options(self.spokes)}"
+        return f"{self.command}{path}{format_spoke_options(self.spokes)}"
 
     @property
     def brief(self) -> str:
@@ -182,7 +182,7 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
     elif event == "crossing":
         run.places |= dict.fromkeys(map(str, record.get("spokes") or ()), "moving")
     elif event == "states":
-        run.before, run.after = (_mapping(record.get(name)) for name in ("before", "after"))
+        run.before, run.after = (_parse_mapping(record.get(name)) for name in ("before", "after"))
     elif event in ("done", "failed", "skipped"):
         steps = [step for step in run.steps if step.task == record.get("task")]
         if not steps and event != "done" and record.get("title"):
@@ -228,7 +228,7 @@ def _read_text(record: Mapping[str, Any], name: str) -> str:
     return escape_controls(str(record.get(name) or ""))
 
 
-def _mapping(value: Any) -> Mapping[str, Any] | None:
+def _parse_mapping(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) else None
 
 
@@ -262,7 +262,7 @@ def find_last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
     return _build_run(last) if last is not None and last.get("to") else None
 
 
-def spokes_to_undo(all_runs: Iterable[RunRecord], names: Iterable[str]) -> tuple[str, ...]:
+def find_spokes_to_undo(all_runs: Iterable[RunRecord], names: Iterable[str]) -> tuple[str, ...]:
     """Return the spokes that the last switch is to be undone for.
 
     Those that it was to move. A switch of the whole site leaves out the spokes that an
@@ -318,10 +318,10 @@ ON_A_PATH = ("target", "origin")
 def find_owed(all_runs: Iterable[RunRecord]) -> OwedSpokes | None:
     """Return the spokes that the last switch left without a path, or not known to have one."""
     switches = [run for run in all_runs if run.target and run.places]
-    return _owed_by(switches[-1], switches[-1].places) if switches else None
+    return _build_owed(switches[-1], switches[-1].places) if switches else None
 
 
-def every_owed(all_runs: Iterable[RunRecord]) -> tuple[OwedSpokes, ...]:
+def find_all_owed(all_runs: Iterable[RunRecord]) -> tuple[OwedSpokes, ...]:
     """Return the same of all switches: each spoke by the last that moved it.
 
     A switch that was completed has left none of its spokes without a path.
@@ -334,12 +334,12 @@ def every_owed(all_runs: Iterable[RunRecord]) -> tuple[OwedSpokes, ...]:
         if run.outcome == "done":
             last = {name: by for name, by in last.items() if run.spokes and name not in run.spokes}
     oweds = [
-        _owed_by(run, {name: run.places[name] for name, by in last.items() if by is run})
+        _build_owed(run, {name: run.places[name] for name, by in last.items() if by is run})
         for run in {id(run_record): run_record for run_record in last.values()}.values()
     ]
     return tuple(owed for owed in oweds if owed is not None)
 
 
-def _owed_by(run: RunRecord, places: Mapping[str, str]) -> OwedSpokes | None:
+def _build_owed(run: RunRecord, places: Mapping[str, str]) -> OwedSpokes | None:
     spokes = tuple(name for name, place in places.items() if place not in ON_A_PATH)
     return OwedSpokes(run.id, str(run.target), spokes, run.to_continue) if spokes else None

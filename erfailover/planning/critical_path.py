@@ -15,7 +15,7 @@ UNKNOWN_S = 2.0
 """What is counted for something whose duration is not known: it is short."""
 
 
-def longest_s(needs: Mapping[str, Iterable[str]], takes_s: Mapping[str, float]) -> float:
+def compute_longest_s(needs: Mapping[str, Iterable[str]], takes_s: Mapping[str, float]) -> float:
     """Return how long the longest chain takes.
 
     Args:
@@ -29,16 +29,16 @@ def longest_s(needs: Mapping[str, Iterable[str]], takes_s: Mapping[str, float]) 
     return max(ends.values(), default=0.0)
 
 
-def outlook(tasks: Sequence[Task], state: RunState) -> Outlook:
+def estimate_outlook(tasks: Sequence[Task], state: RunState) -> Outlook:
     """Return how long the rest of some tasks usually takes; not known if no task's is known."""
     if not any(task.usual for task in tasks):
         return Outlook(None, None, None, None)
     needs = {task.id: task.needs | task.after for task in tasks}
-    takes_s = {task.id: _left_s(task, state) for task in tasks}
-    return Outlook(None, None, None, longest_s(needs, takes_s))
+    takes_s = {task.id: _estimate_left_s(task, state) for task in tasks}
+    return Outlook(None, None, None, compute_longest_s(needs, takes_s))
 
 
-def _left_s(task: Task, state: RunState) -> float:
+def _estimate_left_s(task: Task, state: RunState) -> float:
     if task.run is None or task.id in state.ended:
         return 0.0
     usual_s = task.usual.usually_s if task.usual else UNKNOWN_S

@@ -12,7 +12,7 @@ from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Role, Site
 
 
-def spaces_of_others(site: Site, observed: SiteSnapshot) -> dict[str, tuple[IPv4Network, ...]]:
+def list_other_spaces(site: Site, observed: SiteSnapshot) -> dict[str, tuple[IPv4Network, ...]]:
     """Return the address spaces of the spokes that were not chosen, by name."""
     by_name: dict[str, tuple[IPv4Network, ...]] = {}
     for spoke in site.others:

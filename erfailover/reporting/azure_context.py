@@ -14,15 +14,15 @@ LEAST = 12
 """Letters that are always left of a name."""
 
 
-def heading(context: AzureContext, screen: Screen = PLAIN) -> str:
+def format_heading(context: AzureContext, screen: Screen = PLAIN) -> str:
     """Return the context in a line, or in several if it is wider than the screen.
 
     The first line has the site, and the lab or the subscription with its whole id. Lines break
     between values only; a value that is wider than a line loses its middle.
     """
     separator = SEPARATOR if screen.drawing else ASCII_SEPARATOR
-    lines = [separator.join(_site_and_place(context, screen.width - len(separator), screen))]
-    for value in _others(context):
+    lines = [separator.join(_fit_site_and_place(context, screen.width - len(separator), screen))]
+    for value in _list_others(context):
         text = cut_middle(value, screen.width - len(INDENT), screen.dots)
         joined = f"{lines[-1]}{separator}{text}"
         if len(joined) <= screen.width:
@@ -35,7 +35,7 @@ def heading(context: AzureContext, screen: Screen = PLAIN) -> str:
 def place(context: AzureContext) -> str:
     """Return the lab, or the subscription with its name and id."""
     if context.lab:
-        return f"LAB {context.lab}{_speed(context)}"
+        return f"LAB {context.lab}{_format_speed(context)}"
     identifier = context.subscription or "no subscription"
     return (
         f"{context.subscription_name} ({identifier})"
@@ -44,7 +44,7 @@ def place(context: AzureContext) -> str:
     )
 
 
-def _site_and_place(context: AzureContext, width: int, screen: Screen) -> tuple[str, str]:
+def _fit_site_and_place(context: AzureContext, width: int, screen: Screen) -> tuple[str, str]:
     """Return both names of the first line in at most so many columns; ids stay whole."""
     site, where = context.site, place(context)
     if context.lab or not context.subscription_name:
@@ -57,16 +57,16 @@ def _site_and_place(context: AzureContext, width: int, screen: Screen) -> tuple[
     return site, f"{name} ({context.subscription or 'no subscription'})"
 
 
-def _others(context: AzureContext) -> list[str]:
+def _list_others(context: AzureContext) -> list[str]:
     """Return what follows the lab or the subscription; of a lab nothing is needed."""
     if context.lab:
         return []
     tenant = context.tenant_name or context.tenant
     az = ["the default of az"] if context.subscription_from == "az" else []
     named = [f"tenant {tenant}" if tenant else "", context.cloud, context.identity]
-    clock = f"clock {_speed(context).strip(' ()')}" if context.speed != 1.0 else ""
+    clock = f"clock {_format_speed(context).strip(' ()')}" if context.speed != 1.0 else ""
     return [name for name in (*az, *named, clock) if name]
 
 
-def _speed(context: AzureContext) -> str:
+def _format_speed(context: AzureContext) -> str:
     return f" (x{context.speed:g})" if context.speed != 1.0 else ""

@@ -8,11 +8,11 @@ from erfailover.model.counting import format_count, join_names
 from erfailover.model.durations import format_duration
 from erfailover.model.plan import Change
 from erfailover.model.tasks import Results, State
-from erfailover.planning.critical_path import UNKNOWN_S, longest_s
+from erfailover.planning.critical_path import UNKNOWN_S, compute_longest_s
 from erfailover.planning.provision.destroy import DestroyPlan
-from erfailover.planning.provision.durations import notable, usual_of
+from erfailover.planning.provision.durations import find_usual, select_notable
 from erfailover.reporting.plan.text import format_summary_line
-from erfailover.reporting.provision import usual_lines
+from erfailover.reporting.provision import iter_usual_lines
 
 NAMED = 12
 """So many names are in a line."""
@@ -27,21 +27,23 @@ def format_plan(plan: DestroyPlan) -> str:
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {join_names(plan.disconnected, NAMED)}"]
     if plan.deletions:
-        lines += ["", f"Takes about {format_duration(_longest_s(plan))}."]
-        lines += usual_lines(notable((deletion.type, Change.DELETE) for deletion in plan.deletions))
+        lines += ["", f"Takes about {format_duration(_compute_longest_s(plan))}."]
+        lines += iter_usual_lines(
+            select_notable((deletion.type, Change.DELETE) for deletion in plan.deletions)
+        )
     count = len(plan.deletions)
     return "\n".join(
         [*lines, "", format_summary_line(0, 0, count) if count else "Nothing to delete."]
     )
 
 
-def _longest_s(plan: DestroyPlan) -> float:
+def _compute_longest_s(plan: DestroyPlan) -> float:
     """Return how long the longest chain of deletions usually takes."""
-    usual = {deletion.id: usual_of(deletion.type, Change.DELETE) for deletion in plan.deletions}
+    usual = {deletion.id: find_usual(deletion.type, Change.DELETE) for deletion in plan.deletions}
     takes_s = {
         id_: estimate.usually_s if estimate else UNKNOWN_S for id_, estimate in usual.items()
     }
-    return longest_s({deletion.id: deletion.needs for deletion in plan.deletions}, takes_s)
+    return compute_longest_s({deletion.id: deletion.needs for deletion in plan.deletions}, takes_s)
 
 
 def build_plan_data(plan: DestroyPlan) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from erfailover.planning.doctor.check import Check, Group, compute_verdict
 from erfailover.planning.doctor.permissions import BLOB_ROLE, RequiredPermission
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.screen import WIDTH
-from erfailover.reporting.words import subject, wrap
+from erfailover.reporting.words import format_subject, wrap
 
 WORD = VERDICT_WORD | {ConditionStatus.FAILS: "FAIL"}
 WARNING = "warning"
@@ -31,13 +31,13 @@ def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
         checks = [line for line in lines if line.group is group]
         if checks:
             parts += ["", f"{group.value}:"]
-            parts += [row for line in _with_few_alike(checks) for row in _format_rows(line, width)]
+            parts += [row for line in _limit_alike(checks) for row in _format_rows(line, width)]
     if any(line.verdict is ConditionStatus.UNKNOWN and not line.required for line in lines):
         parts += ["", "* no switch rests on it; it does not change the exit code"]
     return "\n".join(parts)
 
 
-def _with_few_alike(lines: Iterable[Check]) -> Iterator[Check]:
+def _limit_alike(lines: Iterable[Check]) -> Iterator[Check]:
     """Yield the lines; of many of one check that come to the same, the first and how many more."""
     for _, same in groupby(lines, key=lambda line: (line.name, _get_word(line), line.required)):
         checks = list(same)
@@ -68,7 +68,7 @@ def _format_headline(site: Site, lines: Iterable[Check]) -> str:
         ConditionStatus.FAILS: "NOT ready for a switch",
         ConditionStatus.UNKNOWN: "whether a switch would work is not known",
     }[compute_verdict(checks)]
-    return f"{subject(site)}: {word} ({text})."
+    return f"{format_subject(site)}: {word} ({text})."
 
 
 def _format_rows(line: Check, width: int) -> list[str]:

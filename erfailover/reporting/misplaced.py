@@ -43,7 +43,7 @@ class Facts:
     may_provision: bool = False
 
 
-def explained(failure: Failure, failures: Sequence[AzureFailure], facts: Facts) -> Failure:
+def explain_failure(failure: Failure, failures: Sequence[AzureFailure], facts: Facts) -> Failure:
     """Return a failure in words that name the place that was wrong.
 
     Args:
@@ -53,24 +53,24 @@ def explained(failure: Failure, failures: Sequence[AzureFailure], facts: Facts) 
     """
     message = failure.message
     for azure_failure in sorted(failures, key=lambda item: -len(item.message)):
-        message = message.replace(azure_failure.message, _seen(azure_failure, facts))
-    for fromkey in dict.fromkeys(_seen(each, facts) for each in failures):
+        message = message.replace(azure_failure.message, _describe_failure(azure_failure, facts))
+    for fromkey in dict.fromkeys(_describe_failure(each, facts) for each in failures):
         if fromkey in message:
             before, _, after = message.partition(fromkey)
             message = before + fromkey + after.replace(f"; {fromkey}", "")
         else:
             message = f"{message}: {fromkey}"
-    hints = [*dict.fromkeys(_hint(each, facts) for each in failures), _own_hint(failure)]
+    hints = [*dict.fromkeys(_build_hint(each, facts) for each in failures), _get_own_hint(failure)]
     return failure.reword(message, " ".join(filter(None, hints)))
 
 
-def _own_hint(failure: Failure) -> str:
+def _get_own_hint(failure: Failure) -> str:
     """Return what a command advises by itself, unless it only sends the operator to look."""
     hint = "" if isinstance(failure, AzureFailure) else failure.hint or ""
     return "" if TO_DOCTOR in hint else hint
 
 
-def of_failure(
+def select_causes(
     failure: Failure, all_found: Sequence[AzureFailure], subscription: str
 ) -> list[AzureFailure]:
     """Return the requests that a failure is due to: those it quotes, or the site's subscription."""
@@ -86,7 +86,7 @@ def of_failure(
     return quoted or list(of_site)[:1]
 
 
-def with_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) -> Failure:
+def add_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) -> Failure:
     """Return a failure whose hint says where the resources were looked for that do not exist.
 
     Args:
@@ -97,12 +97,12 @@ def with_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) 
     named = [name for name in missing if f"{get_last_name(name)} does not exist" in failure.message]
     if not named:
         return failure
-    lines = [f"{name}{_by(origin_of(get_last_name(name)))}" for name in named]
+    lines = [f"{name}{_format_origin(origin_of(get_last_name(name)))}" for name in named]
     hint = f"Looked for {join_names(lines, MOST_MISSING)}."
     return failure.reword(failure.message, " ".join(filter(None, (hint, failure.hint))))
 
 
-def _seen(failure: AzureFailure, facts: Facts) -> str:
+def _describe_failure(failure: AzureFailure, facts: Facts) -> str:
     subscription, group = _place(failure)
     if failure.kind is AzureErrorKind.NOT_OFFERED or not subscription:
         return failure.message
@@ -116,19 +116,21 @@ def _seen(failure: AzureFailure, facts: Facts) -> str:
         "",
     )
     called = f"subscription {name} {subscription}" if name else f"subscription {subscription}"
-    named = f"{called}{_by(facts.origin_of(subscription))}"
+    named = f"{called}{_format_origin(facts.origin_of(subscription))}"
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and group:
         of_both = facts.origin_of(f"/subscriptions/{subscription}/resourceGroups/{group}")
         if of_both:
-            return f"resource group {group} does not exist in {called}{_by(of_both)}{code}"
-        where = f"resource group {group}{_by(facts.origin_of(group))}"
+            return (
+                f"resource group {group} does not exist in {called}{_format_origin(of_both)}{code}"
+            )
+        where = f"resource group {group}{_format_origin(facts.origin_of(group))}"
         return f"{where} does not exist in {named}{code}"
     if failure.kind is AzureErrorKind.OTHER_TENANT:
-        return f"{named} is in another tenant than {_who(facts.context)}{code}"
-    return f"{named} does not exist, or is not visible to {_who(facts.context)}{code}"
+        return f"{named} is in another tenant than {_describe_identity(facts.context)}{code}"
+    return f"{named} does not exist, or is not visible to {_describe_identity(facts.context)}{code}"
 
 
-def _hint(failure: AzureFailure, facts: Facts) -> str:
+def _build_hint(failure: AzureFailure, facts: Facts) -> str:
     subscription, _ = _place(failure)
     if failure.kind is AzureErrorKind.NOT_OFFERED:
         return f"{(failure.hint or '').rstrip('.')}. {facts.version_from}"
@@ -139,7 +141,10 @@ def _hint(failure: AzureFailure, facts: Facts) -> str:
         for visible_subscription in facts.visible or ()
         if visible_subscription.id.lower() != subscription.lower()
     ]
-    parts = [_visible(facts.visible, others), _remedy(failure, subscription, facts)]
+    parts = [
+        _describe_visible(facts.visible, others),
+        _suggest_remedy(failure, subscription, facts),
+    ]
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and facts.may_provision:
         parts.append("If the network is yet to be created there: erfailover provision.")
     if failure.kind is AzureErrorKind.OTHER_TENANT:
@@ -147,7 +152,7 @@ def _hint(failure: AzureFailure, facts: Facts) -> str:
     return " ".join(filter(None, parts))
 
 
-def _visible(
+def _describe_visible(
     visible: Sequence[VisibleSubscription] | None, others: Sequence[VisibleSubscription]
 ) -> str:
     if visible is None:
@@ -161,7 +166,7 @@ def _visible(
     return f"This identity {also}sees {join_names(named, MOST)}."
 
 
-def _remedy(failure: AzureFailure, subscription: str, facts: Facts) -> str:
+def _suggest_remedy(failure: AzureFailure, subscription: str, facts: Facts) -> str:
     """Return what to correct, by who named the subscription."""
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND:
         return "Correct the resource group or the subscription."
@@ -176,12 +181,12 @@ def _remedy(failure: AzureFailure, subscription: str, facts: Facts) -> str:
     return "Azure named it, not the site file: have a role assigned in it."
 
 
-def _who(context: AzureContext) -> str:
+def _describe_identity(context: AzureContext) -> str:
     tenant = context.tenant_name or context.tenant
     return (context.identity or "this identity") + (f" of tenant {tenant}" if tenant else "")
 
 
-def _by(origin: str) -> str:
+def _format_origin(origin: str) -> str:
     return f" (from {origin})" if origin else ""
 
 

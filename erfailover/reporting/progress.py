@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from erfailover.model.counting import format_count
-from erfailover.model.durations import DurationEstimate, format_duration, rough
+from erfailover.model.durations import DurationEstimate, format_duration, format_rough
 from erfailover.model.outlook import Outlook, SpokeCounts
 
 ROWS = 8
@@ -87,7 +87,7 @@ def build_table(view: ProgressView) -> RenderableType:
     """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
     lines = [Text(f"{format_duration(view.elapsed_s):>11}  {_format_counts(view)}", style="bold")]
-    remaining = _left(view)
+    remaining = _format_remaining(view)
     if remaining:
         lines.append(Text(f"{'':13}{remaining}"))
     for row in rows[:ROWS]:
@@ -99,7 +99,7 @@ def build_table(view: ProgressView) -> RenderableType:
             lines.append(Text(f"{'':13}{row.why}", style="yellow"))
     if len(rows) > ROWS:
         lines.append(Text(f"{'':13}... and {len(rows) - ROWS} more in flight"))
-    lines += [Text(f"{'turn':>11}  {turn}", style="dim") for turn in _turns(view.held_up)]
+    lines += [Text(f"{'turn':>11}  {turn}", style="dim") for turn in _format_turns(view.held_up)]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
@@ -107,7 +107,7 @@ def build_table(view: ProgressView) -> RenderableType:
 
 def _format_counts(view: ProgressView) -> str:
     if view.outlook is not None and view.outlook.spokes is not None:
-        return _spoke_counts(view.outlook.spokes, view.outlook.batch)
+        return _format_spoke_counts(view.outlook.spokes, view.outlook.batch)
     of = f" of {view.total}" if view.total is not None else ""
     parts = [f"{view.done}{of} done", f"{len(view.in_flight)} in flight"]
     parts += [f"{len(view.held_up)} wait for their turn"] if view.held_up else []
@@ -116,7 +116,7 @@ def _format_counts(view: ProgressView) -> str:
     return ", ".join(parts)
 
 
-def _spoke_counts(spokes: SpokeCounts, batch: tuple[int, int] | None) -> str:
+def _format_spoke_counts(spokes: SpokeCounts, batch: tuple[int, int] | None) -> str:
     """Return how far the spokes are: ``batch 1 of 3; spokes: 0 moved, 43 prepared, ...``."""
     part = f"batch {batch[0]} of {batch[1]}; " if batch else ""
     failed = f"{spokes.failed} {'FAILED' if spokes.failed else 'failed'} of {spokes.total}"
@@ -125,7 +125,7 @@ def _spoke_counts(spokes: SpokeCounts, batch: tuple[int, int] | None) -> str:
     return f"{part}spokes: {spokes.moved} moved, {spokes.prepared} prepared, {failed}"
 
 
-def _left(view: ProgressView) -> str:
+def _format_remaining(view: ProgressView) -> str:
     """Return how long the rest usually takes; empty if that is not known."""
     outlook = view.outlook
     if outlook is None or outlook.done_s is None:
@@ -134,20 +134,23 @@ def _left(view: ProgressView) -> str:
     if round(outlook.done_s) == 0:
         return f"{steps}taking longer than usual"
     if outlook.spokes is None or outlook.moved_s is None:
-        return f"{steps}about {rough(outlook.done_s)} left"
+        return f"{steps}about {format_rough(outlook.done_s)} left"
     if round(outlook.moved_s) == 0:
-        return f"{steps}the last move takes longer than usual; done in {rough(outlook.done_s)}"
-    return f"{steps}all moved in about {rough(outlook.moved_s)}, done in {rough(outlook.done_s)}"
+        return (
+            f"{steps}the last move takes longer than usual; done in {format_rough(outlook.done_s)}"
+        )
+    moved = format_rough(outlook.moved_s)
+    return f"{steps}all moved in about {moved}, done in {format_rough(outlook.done_s)}"
 
 
-def _turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
+def _format_turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
     """Return what waits for its turn: each if few do, otherwise how many."""
     if len(held_up) <= TURNS:
         return [f"{title}: {why}" for title, why in held_up]
     return [f"{format_count(len(held_up), 'step')} wait until what they write to is free"]
 
 
-def activity_line(text: str, elapsed_s: float, frame: int) -> Text:
+def render_activity(text: str, elapsed_s: float, frame: int) -> Text:
     """Return the line of something that is waited for: it moves, and counts the seconds."""
     line = f"{FRAMES[frame % len(FRAMES)]} {format_duration(elapsed_s):>6}  {text}"
     return Text(line, no_wrap=True, overflow="ellipsis")

@@ -13,7 +13,7 @@ from erfailover.model.plan import Change
 from erfailover.model.resource_ids import WORDS
 from erfailover.model.tasks import Results, State
 from erfailover.planning.provision.cost import PRICES_AS_OF, estimate
-from erfailover.planning.provision.durations import notable
+from erfailover.planning.provision.durations import select_notable
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.reporting.plan.text import LEGEND, SIGN, format_summary_line
 
@@ -62,7 +62,7 @@ def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
         for change in plan.changes
         if isinstance(change, Action)
     ]
-    yield from usual_lines(notable(written))
+    yield from iter_usual_lines(select_notable(written))
     if expected.hourly_usd or expected.unpriced:
         without = f", without {', '.join(expected.unpriced)}" if expected.unpriced else ""
         yield (
@@ -71,7 +71,7 @@ def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
         )
 
 
-def usual_lines(estimates: Mapping[str, DurationEstimate]) -> Iterator[str]:
+def iter_usual_lines(estimates: Mapping[str, DurationEstimate]) -> Iterator[str]:
     """Yield how long each type of resource usually takes, if that is long."""
     for type_, usual in estimates.items():
         yield f"  a {WORDS[type_]}: {describe_usual(usual)}"

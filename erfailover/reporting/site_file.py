@@ -11,7 +11,7 @@ from erfailover.model.site import Drill, Site
 from erfailover.reporting.words import wrap
 
 
-def text(file: str, site: Site, warnings: Sequence[str]) -> str:
+def format_text(file: str, site: Site, warnings: Sequence[str]) -> str:
     """Return a valid site file for people."""
     parts = [
         f"site {site.name}",
@@ -29,7 +29,7 @@ def text(file: str, site: Site, warnings: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def data(file: str, site: Site, warnings: Sequence[str]) -> dict[str, Any]:
+def build_data(file: str, site: Site, warnings: Sequence[str]) -> dict[str, Any]:
     """Return a valid site file as plain data."""
     drill = None
     if site.drill is not None:
@@ -53,7 +53,7 @@ def data(file: str, site: Site, warnings: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def invalid_data(file: str, problems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def build_invalid_data(file: str, problems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what is wrong with a site file as plain data."""
     nothing = dict.fromkeys(
         ("site", "subscription", "cloud", "primary", "backup", "drill", "topology", "state")

@@ -45,7 +45,7 @@ class SiteLine:
     problem: str | None = None
 
 
-def text(lines: Sequence[SiteLine], alive: Alive, width: int | None = None) -> str:
+def format_text(lines: Sequence[SiteLine], alive: Alive, width: int | None = None) -> str:
     """Return the sites as a table of one line each.
 
     Args:
@@ -54,7 +54,7 @@ def text(lines: Sequence[SiteLine], alive: Alive, width: int | None = None) -> s
         width: after how many columns a line is cut; None for never.
     """
     heading = ("SITE", "VERDICT", "BACKUP", "LAST RUN")
-    rows = [_row(site_line, alive) for site_line in lines]
+    rows = [_format_row(site_line, alive) for site_line in lines]
     whole = [row for row in rows if len(row) == len(heading)]
     widths = [max(len(row[number]) for row in [heading, *whole]) for number in range(len(heading))]
     widths[0] = max(widths[0], *(len(row[0]) for row in rows))
@@ -66,17 +66,17 @@ def text(lines: Sequence[SiteLine], alive: Alive, width: int | None = None) -> s
     return "\n".join(items)
 
 
-def data(lines: Sequence[SiteLine], alive: Alive) -> list[dict[str, Any]]:
+def build_data(lines: Sequence[SiteLine], alive: Alive) -> list[dict[str, Any]]:
     """Return the sites as plain data."""
-    return [_data(line, alive) for line in lines]
+    return [_build_site_data(line, alive) for line in lines]
 
 
-def _row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
+def _format_row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
     name = line.site or line.file
     if line.health is None:
         return name, line.problem or "unknown"
     if line.health.healthy is None and line.problem:
-        return name, f"{_verdict(line.health)}: {line.problem}"
+        return name, f"{_format_verdict(line.health)}: {line.problem}"
     run = line.last_run
     message = "none from here"
     if run is not None:
@@ -84,10 +84,10 @@ def _row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
     elif line.problem:
         message = f"unknown: {line.problem}"
     drill = "DRILL: " if line.drill else ""
-    return name, f"{drill}{_verdict(line.health)}", _backup(line.health), message
+    return name, f"{drill}{_format_verdict(line.health)}", _format_backup(line.health), message
 
 
-def _verdict(health: Health) -> str:
+def _format_verdict(health: Health) -> str:
     """Return the verdict in a few words: ``ExpressRoute, healthy``."""
     if health.path == "none":
         return "on NO path"
@@ -97,7 +97,7 @@ def _verdict(health: Health) -> str:
     return f"{where}, {SHORT_HEALTH_WORD[health.healthy]}"
 
 
-def _backup(health: Health) -> str:
+def _format_backup(health: Health) -> str:
     """Return whether the backup could take over; the site may be on it."""
     if health.path == Path.IPSEC:
         return "in use"
@@ -106,7 +106,7 @@ def _backup(health: Health) -> str:
     return READY[health.ready]
 
 
-def _data(line: SiteLine, alive: Alive) -> dict[str, Any]:
+def _build_site_data(line: SiteLine, alive: Alive) -> dict[str, Any]:
     health, run = line.health, line.last_run
     ready = health.ready if health is not None else None
     return {
@@ -117,7 +117,7 @@ def _data(line: SiteLine, alive: Alive) -> dict[str, Any]:
         "path": None if health is None else health.path,
         "healthy": None if health is None else health.healthy,
         "ready": None if ready is None else HEALTHY[ready],
-        "backup": None if health is None else _backup(health),
+        "backup": None if health is None else _format_backup(health),
         "last_run": None
         if run is None
         else {

@@ -76,7 +76,7 @@ def format_points(places: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{format_number(x)},{format_number(y)}" for x, y in places)
 
 
-def picture(
+def build_picture(
     width: float,
     height: float,
     title: str,

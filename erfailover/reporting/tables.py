@@ -68,7 +68,7 @@ def fit(
 ) -> Fitted:
     """Fit a table into a width: leave out spare columns, then shorten names, then all else."""
     needed = [
-        max([cell_len(heading), *(_width(row[index]) for row in cells)])
+        max([cell_len(heading), *(_measure_width(row[index]) for row in cells)])
         for index, heading in enumerate(headings)
     ]
     columns = list(range(len(headings)))
@@ -76,22 +76,22 @@ def fit(
         columns = [index for index in columns if headings[index] not in spare[:count]]
         desired = [needed[index] for index in columns]
         for gap in GAPS:
-            if sum(desired) <= _room(columns, gap, width):
+            if sum(desired) <= _compute_room(columns, gap, width):
                 return Fitted(tuple(columns), tuple(desired), gap)
     gap = GAPS[-1]
-    room = _room(columns, gap, width)
+    room = _compute_room(columns, gap, width)
     floors: list[int] = []
-    for floors in _floors(headings, cells, columns, desired, names):
+    for floors in _iter_floors(headings, cells, columns, desired, names):
         if sum(floors) <= room:
             break
-    while len(columns) > 1 and sum(floors[: len(columns)]) > _room(columns, gap, width):
+    while len(columns) > 1 and sum(floors[: len(columns)]) > _compute_room(columns, gap, width):
         columns.pop()
-    room = _room(columns, gap, width)
-    widths = _shrunk(desired[: len(columns)], floors[: len(columns)], room)
+    room = _compute_room(columns, gap, width)
+    widths = _shrink_widths(desired[: len(columns)], floors[: len(columns)], room)
     return Fitted(tuple(columns), tuple(widths), gap)
 
 
-def _floors(
+def _iter_floors(
     headings: Sequence[str],
     cells: Sequence[Sequence[Text]],
     columns: Sequence[int],
@@ -100,7 +100,9 @@ def _floors(
 ) -> Iterator[list[int]]:
     """Yield to what each column may be narrowed, the mildest first."""
     some = [headings[index] in names for index in columns]
-    words = [_longest_word(headings[index], (row[index] for row in cells)) for index in columns]
+    words = [
+        _measure_longest_word(headings[index], (row[index] for row in cells)) for index in columns
+    ]
     pairs = list(zip(desired, some, strict=True))
     yield [min(most, SHORT) if gives else most for most, gives in pairs]
     yield [
@@ -111,23 +113,25 @@ def _floors(
     yield [min(most, SHORTEST) for most in desired]
 
 
-def _longest_word(heading: str, cells: Iterable[Text]) -> int:
+def _measure_longest_word(heading: str, cells: Iterable[Text]) -> int:
     texts = (heading, *(cell.plain for cell in cells))
     return max((cell_len(word) for text in texts for word in text.split()), default=0)
 
 
-def _room(columns: Sequence[int], gap: int, width: int) -> int:
+def _compute_room(columns: Sequence[int], gap: int, width: int) -> int:
     return width - EDGES - gap * (len(columns) - 1)
 
 
-def _shrunk(desired: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
+def _shrink_widths(desired: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
     """Return the widths with the widest columns made narrower, none below its floor."""
 
-    def at_most(limit: int) -> list[int]:
+    def limit_widths(limit: int) -> list[int]:
         return [max(floor, min(most, limit)) for most, floor in zip(desired, floors, strict=True)]
 
     limits = range(max(desired) + 1)
-    return at_most(max(bisect_right(limits, room, key=lambda limit: sum(at_most(limit))) - 1, 0))
+    return limit_widths(
+        max(bisect_right(limits, room, key=lambda limit: sum(limit_widths(limit))) - 1, 0)
+    )
 
 
 def draw(
@@ -147,17 +151,17 @@ def draw(
         collapse_padding=fitted.gap < GAPS[0],
     )
     for index, width in zip(fitted.columns, fitted.widths, strict=True):
-        heading = _shortened(Text(headings[index]), width, screen)
+        heading = _wrap_cell(Text(headings[index]), width, screen)
         drawn.add_column(heading, width=width, no_wrap=True, overflow="crop")
     for row in cells:
         result = zip(fitted.columns, fitted.widths, strict=True)
-        drawn.add_row(*(_shortened(row[index], width, screen) for index, width in result))
+        drawn.add_row(*(_wrap_cell(row[index], width, screen) for index, width in result))
     return screen.render(drawn)
 
 
-def _shortened(cell: Text, width: int, screen: Screen) -> Text:
+def _wrap_cell(cell: Text, width: int, screen: Screen) -> Text:
     """Return a cell in lines of a width, broken at blanks only."""
-    if _width(cell) <= width:
+    if _measure_width(cell) <= width:
         return cell
     lines = [
         part
@@ -167,7 +171,7 @@ def _shortened(cell: Text, width: int, screen: Screen) -> Text:
     return Text("\n".join(lines), cell.style)
 
 
-def _width(cell: Text) -> int:
+def _measure_width(cell: Text) -> int:
     return max(map(cell_len, cell.plain.splitlines()), default=0)
 
 

@@ -1,7 +1,7 @@
 """A way back as it is offered: with the reason if it would be refused. Pure.
 
-Used by everything that names the command that takes a switch back. The claims are those of
-``planning.switch.gates.refusals``, from the reading at hand.
+Used by everything that names the command that takes a switch back. The reasons are those of
+``planning.switch.gates.list_refusals``, from the same reading.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.reporting.words import format_path
 
 
-def way_back(command: str, target: str, refusals: Sequence[Condition]) -> str:
+def format_way_back(command: str, target: str, refusals: Sequence[Condition]) -> str:
     """Return a way back, with why it would be refused now, if it would be.
 
     Args:
@@ -20,15 +20,15 @@ def way_back(command: str, target: str, refusals: Sequence[Condition]) -> str:
         target: the path that it leads to.
         refusals: what it would be refused for.
     """
-    return with_reason(command, why_refused(target, refusals))
+    return add_refusal(command, explain_refusals(target, refusals))
 
 
-def with_reason(command: str, refused: str | None) -> str:
+def add_refusal(command: str, refused: str | None) -> str:
     """Return a command, with why it would be refused now."""
     return f"{command} (refused for now: {refused})" if refused else command
 
 
-def why_refused(target: str, refusals: Sequence[Condition]) -> str:
+def explain_refusals(target: str, refusals: Sequence[Condition]) -> str:
     """Return why a switch to a path would be refused: ``ExpressRoute is not ready: ...``."""
     if not refusals:
         return ""

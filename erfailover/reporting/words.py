@@ -95,7 +95,7 @@ def wrap_lines(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def subject(site: Site) -> str:
+def format_subject(site: Site) -> str:
     """Return what is acted on: ``poc``, or ``vnet1 of poc`` if some spokes were chosen."""
     return f"{join_names(site.chosen, CHOSEN)} of {site.name}" if site.chosen else site.name
 

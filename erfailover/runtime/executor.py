@@ -189,7 +189,7 @@ class _Run:
             return
         self.told_interruption = True
         tasks = [task for task, _ in self.in_flight.values()]
-        self._tell(tasks[0], State.STARTED, f"after Ctrl-C, finishing: {_titles(tasks)}")
+        self._tell(tasks[0], State.STARTED, f"after Ctrl-C, finishing: {_format_titles(tasks)}")
 
     def _queue_ready(self) -> None:
         """Queue the tasks whose needs have ended; skip those whose needs were not met."""
@@ -328,11 +328,11 @@ class _Run:
         left = len(work) - len(under_way) - ended
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
-            message += f"; Azure is still processing: {_titles(under_way)}"
+            message += f"; Azure is still processing: {_format_titles(under_way)}"
         return Interrupted(message, "Run the command again to resume.")
 
 
-def _titles(tasks: Sequence[Task]) -> str:
+def _format_titles(tasks: Sequence[Task]) -> str:
     """Return what some tasks do, in one line: the first, and how many more there are."""
     more = len(tasks) - NAMED
     named = ", ".join(task.title for task in tasks[:NAMED])

@@ -169,7 +169,7 @@ def test_the_picture_says_it_in_its_title_and_at_its_head(provisioned: Stage) ->
 @pytest.fixture
 def as_azure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the lab for Azure: its address says nothing, and names are asked for."""
-    monkeypatch.setattr(lab_endpoint, "lab_address", lambda endpoint: "")
+    monkeypatch.setattr(lab_endpoint, "get_lab_address", lambda endpoint: "")
 
 
 def subscription_reads(stage: Stage) -> list[str]:

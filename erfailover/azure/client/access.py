@@ -44,7 +44,7 @@ AZ_S = 30
 """How long az, and the other programs of a developer's machine, may take to give a token."""
 
 
-def user_agent(ticket: str | None = None) -> str:
+def build_user_agent(ticket: str | None = None) -> str:
     """Return what a run says that it is: its version, and the ticket that it belongs to."""
     product = f"erfailover/{__version__}"
     return f"{product} ticket/{ticket}" if ticket else product
@@ -123,7 +123,7 @@ class Access:
         agent: str | None = None,
     ) -> None:
         self.cloud = cloud
-        self.agent = agent or user_agent()
+        self.agent = agent or build_user_agent()
         self._session = requests.Session()
         for scheme in ("https://", "http://"):  # a managed identity's tokens come over HTTP
             self._session.mount(scheme, OneContextAdapter(cloud.ca, pool_maxsize=POOL))

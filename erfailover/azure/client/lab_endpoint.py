@@ -26,7 +26,7 @@ def insist_on_answer(endpoint: str) -> None:
         AzureFailure: kind CONNECTION; nothing listens there.
     """
     address = urlsplit(endpoint)
-    if not lab_address(endpoint):
+    if not get_lab_address(endpoint):
         return
     try:
         socket.create_connection(
@@ -41,7 +41,7 @@ def insist_on_answer(endpoint: str) -> None:
         ) from None
 
 
-def lab_address(endpoint: str) -> str:
+def get_lab_address(endpoint: str) -> str:
     """Return ``host:port`` of a lab's endpoint; empty for any other endpoint."""
     address = urlsplit(endpoint)
     return address.netloc if _is_loopback(address.hostname or "") else ""

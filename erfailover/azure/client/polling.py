@@ -43,7 +43,7 @@ class PollSchedule:
     share: float = 0.15
     pause_s: float = 1.0
 
-    def before_s(self, passed_s: float) -> float:
+    def compute_delay_s(self, passed_s: float) -> float:
         """Return how long to wait for the next poll."""
         if passed_s < self.first_s - SAME_S:
             return self.first_s - passed_s
@@ -96,7 +96,7 @@ _NEEDED: ContextVar[Callable[[], bool] | None] = ContextVar("whether it is neede
 
 
 @contextmanager
-def while_needed(needed: Callable[[], bool]) -> Iterator[None]:
+def poll_while_needed(needed: Callable[[], bool]) -> Iterator[None]:
     """Poll the operations that begin within only as long as their results are needed.
 
     What makes a result unneeded notifies the clock.
@@ -210,7 +210,9 @@ class CadencePolling(ARMPolling):
                 f"{self._what} has not ended after {format_duration(now - self._asked)}",
                 "Azure is still processing it. Run the command again to resume.",
             )
-        pause = max(self._cadence.before_s(now - self._began), self._budget.compute_poll_delay_s())
+        pause = max(
+            self._cadence.compute_delay_s(now - self._began), self._budget.compute_poll_delay_s()
+        )
         pause = max(0.0, min(pause, self._deadline - now))
         log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
         needed = self._needed

@@ -77,7 +77,7 @@ class SharedCredential:
             self._failed = None
             return token
 
-    def at_hand(self, scope: str) -> AccessToken | None:
+    def get_cached_token(self, scope: str) -> AccessToken | None:
         """Return a token that is in memory, and ask for none."""
         tokens = self._tokens.copy().items()
         return next((token for (scopes, *_), token in tokens if scopes == (scope,)), None)

@@ -160,7 +160,7 @@ class ReadingCache:
         conditions.check_gateway_learned(gateway, role, self.site.remote_prefixes)
         return gateway
 
-    def leaving_gateway(self, role: Role, max_age_s: float) -> Gateway:
+    def read_leaving_gateway(self, role: Role, max_age_s: float) -> Gateway:
         """Return the gateway of the hub being left, with its tables as far as they matter.
 
         Args:
@@ -170,7 +170,7 @@ class ReadingCache:
         Raises:
             Failure: it could not be read.
         """
-        read = partial(gateways.leaving, self.reader, self.site, role)
+        read = partial(gateways.read_leaving, self.reader, self.site, role)
         gateway: Gateway = self._get_shared(f"leaving gateway {role}", max_age_s, read)
         self._known[role] = gateway
         return gateway
@@ -182,7 +182,7 @@ class ReadingCache:
         """
         gateway = self._known.get(role)
         if gateway is not None and gateway.bgp:
-            return gateways.with_routes(self.reader, gateway, READ_DEADLINE_S, cadence)
+            return gateways.refresh_routes(self.reader, gateway, READ_DEADLINE_S, cadence)
         tables = ("get_learned_routes",)
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
@@ -281,16 +281,16 @@ class ReadingCache:
             entry, now = self._made.get(key), clock.now()
             changed = self._changed.get(of.lower(), -1)
 
-            def serves(result: _Entry | None) -> bool:
+            def can_serve(result: _Entry | None) -> bool:
                 if result is None or result.number < changed or _has_failed(result):
                     return False
                 return not result.is_older(max_age_s, now)
 
-            is_own = not serves(entry)
+            is_own = not can_serve(entry)
             if entry is None or is_own:
                 finished = entry if entry is not None and entry.future.done() else None
                 entry = self._made[key] = _Entry(now, next(self._numbers), Future(), finished)
-            elif not entry.future.done() and max_age_s > 0 and serves(entry.earlier):
+            elif not entry.future.done() and max_age_s > 0 and can_serve(entry.earlier):
                 entry = entry.earlier or entry
         if is_own:
             try:

@@ -8,9 +8,9 @@ from erfailover.azure.client.polling import PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network import (
     NOT_ASKED,
+    add_static_tunnels,
     observe,
     read_table,
-    with_static_tunnels,
 )
 from erfailover.azure.readers.outcomes import build_readings, read_outcome
 from erfailover.errors import Failure
@@ -23,7 +23,7 @@ DEADLINE_S = 20.0
 """How long the gateway being left is asked, repetitions included: it may never answer."""
 
 
-def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
+def read_leaving(reader: Reader, site: Site, role: Role) -> Gateway:
     """Return the gateway of the hub being left, with its tables, if it answers soon.
 
     One that has learned no route from outside carries nothing, whatever its sessions are: the
@@ -42,15 +42,15 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
         return replace(gateway, peers=Reading(None, gateway.learned_routes.unknown))
     if gateway.bgp and (not rows or conditions.has_external_routes(gateway)):
         peers = attempt(lambda: read_table(reader, gateway.id, PEERS, DEADLINE_S))
-        return with_static_tunnels(reader, site, replace(gateway, peers=peers), DEADLINE_S)
+        return add_static_tunnels(reader, site, replace(gateway, peers=peers), DEADLINE_S)
     if gateway.static_tunnels is not None:
         return gateway
     # Without routes by BGP, connections without it may carry something, whatever the peers are.
-    alone = with_static_tunnels(reader, site, replace(gateway, peers=Reading(())), DEADLINE_S)
+    alone = add_static_tunnels(reader, site, replace(gateway, peers=Reading(())), DEADLINE_S)
     return replace(gateway, static_tunnels=alone.static_tunnels)
 
 
-def with_routes(
+def refresh_routes(
     reader: Reader, gateway: Gateway, deadline_s: float, cadence: PollSchedule
 ) -> Gateway:
     """Return a gateway that was read before with its learned routes alone, read now.

@@ -111,7 +111,7 @@ def observe(
     for role, gateway in observed.gateways.items():
         first_s = min(at for key, at in answered.items() if key.startswith(f"{role}/"))
         timely = replace(gateway, answered_s=first_s)
-        gateways[role] = with_static_tunnels(reader, site, timely, deadline_s)
+        gateways[role] = add_static_tunnels(reader, site, timely, deadline_s)
     return add_advertised_if_needed(reader, replace(observed, gateways=gateways), deadline_s)
 
 
@@ -165,7 +165,7 @@ def _read_advertised(
         )
 
 
-def with_static_tunnels(reader: Reader, site: Site, gateway: Gateway, deadline_s: float) -> Gateway:
+def add_static_tunnels(reader: Reader, site: Site, gateway: Gateway, deadline_s: float) -> Gateway:
     """Return a gateway with its connections without BGP, if its BGP tables do not tell all."""
     if gateway.type != VPN or not needs_static_tunnels(gateway, site.remote_prefixes):
         return gateway
@@ -273,7 +273,7 @@ def _read_other_gateway(reader: Reader, site: Site, role: Role, gateway_id: str)
         read = parse_gateway(role, body, peers, routes, gateway_id)
     except AzureFailure:
         return None
-    return with_static_tunnels(reader, site, read, within_s)
+    return add_static_tunnels(reader, site, read, within_s)
 
 
 def list_gateway_ids(network: Body) -> list[str]:

@@ -38,7 +38,7 @@ def read_next_hop(
     region, watcher = _find_watcher(reader, machine_id, machine)
     if watcher is None:
         raise Failure(f"there is no Network Watcher of {region} that this identity may read")
-    interface_id = primary_interface(machine)
+    interface_id = find_primary_interface(machine)
     interface = reader.get(interface_id) if interface_id else None
     if interface is None:
         raise Failure(f"{get_last_name(machine_id)} has no network interface that can be read")
@@ -68,7 +68,7 @@ def _find_watcher(reader: Reader, machine_id: str, machine: Body) -> tuple[str, 
     return region, None
 
 
-def primary_interface(machine: Body) -> str | None:
+def find_primary_interface(machine: Body) -> str | None:
     """Return the id of a machine's primary network interface; None if it has none."""
     objects = list_objects(
         get_section(machine, "properties", "networkProfile").get("networkInterfaces")

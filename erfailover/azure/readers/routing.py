@@ -99,7 +99,7 @@ def read(
         partial(
             _read_leaving_gateway,
             leaving,
-            leaving_gateway or partial(gateways.leaving, reader, site),
+            leaving_gateway or partial(gateways.read_leaving, reader, site),
         ),
     ]
     *first, around, remaining = run_all(

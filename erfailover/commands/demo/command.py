@@ -132,7 +132,7 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
 def _build_context(file: Path, output: Output) -> Context:
     """One command of the story, on the site file and the lab of the demo."""
     context = Context(SiteFile(file, os.environ), output)
-    output.heading = context.heading
+    output.heading = context.format_heading
     return context
 
 

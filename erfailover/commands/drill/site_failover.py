@@ -154,7 +154,7 @@ def _read(context: Context) -> tuple[Gateway, Circuits]:
         partial(observe, reader, site, [Role.PRIMARY], []),
         partial(read_circuits, reader, gateway_id),
     ]
-    with context.doing(f"Reading {get_last_name(gateway_id)}, its peers and its circuits"):
+    with context.show_activity(f"Reading {get_last_name(gateway_id)}, its peers and its circuits"):
         observed, value = run_all(context.clock, reads)
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
@@ -193,7 +193,7 @@ def _wait(
     context: Context, circuits: Circuits, place: str, *, under_way: bool
 ) -> FailoverTest | None:
     """Wait until the test at a location is Running, or has come to its end."""
-    with context.doing(f"Reading the site failover test at {place}") as activity:
+    with context.show_activity(f"Reading the site failover test at {place}") as activity:
         return _follow(context, circuits, place, activity, under_way=under_way)
 
 
@@ -237,7 +237,7 @@ def _wait_for_peers(context: Context, gateway_name: str, *, some_down: bool) -> 
     They are shown and decide nothing: an edge may be down for another reason.
     """
     deadline = context.clock.now() + PEERS_S
-    with context.doing(f"Waiting until the edge peers of {gateway_name} show it"):
+    with context.show_activity(f"Waiting until the edge peers of {gateway_name} show it"):
         while True:
             observed = observe(context.reader, context.site, [Role.PRIMARY], [])
             gateway = observed.gateways.get(Role.PRIMARY)

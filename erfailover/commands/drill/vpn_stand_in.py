@@ -106,7 +106,9 @@ def _write(
 
 def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
     """Wait until the primary's gateway lists the peer as it should be."""
-    with context.doing(f"Reading the BGP peers of {_get_gateway_name(context)}") as activity:
+    with context.show_activity(
+        f"Reading the BGP peers of {_get_gateway_name(context)}"
+    ) as activity:
         return _follow(context, drill, activity, start=start)
 
 

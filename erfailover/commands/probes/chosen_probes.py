@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from erfailover.azure.readers.places import networks_of
+from erfailover.azure.readers.places import read_probe_networks
 from erfailover.commands.context import Context
 from erfailover.commands.probes import continuous
 from erfailover.model.counting import join_names
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.probes import LocalProbe, Probe
-from erfailover.planning.probes.chosen import concerns
+from erfailover.planning.probes.chosen import is_relevant
 
 NAMED = 6
 """So many probes that are not run are named."""
 
 
-def selected(
+def select_probes(
     context: Context, observed: SiteSnapshot, named: Collection[str] = ()
 ) -> dict[str, Probe]:
     """Return the probes to run; say which are not, because they concern no chosen spoke.
@@ -32,11 +32,11 @@ def selected(
     site = context.site
     if not site.chosen or not site.probes:
         return dict(site.probes)
-    networks = networks_of(context.reader, site, dict(site.probes))
+    networks = read_probe_networks(context.reader, site, dict(site.probes))
     by_name = {
         name: probe
         for name, probe in site.probes.items()
-        if name in named or concerns(site, observed, probe, networks)
+        if name in named or is_relevant(site, observed, probe, networks)
     }
     if rest := [name for name in site.probes if name not in by_name]:
         context.output.print_info(
@@ -45,7 +45,7 @@ def selected(
     return by_name
 
 
-def continuous_of(
+def select_continuous(
     context: Context, observed: SiteSnapshot, named: Sequence[str]
 ) -> dict[str, LocalProbe]:
     """Return the probes to run continuously; of a part of a site, those of its spokes.
@@ -60,5 +60,5 @@ def continuous_of(
     return {
         name: probe
         for name, probe in probes.items()
-        if name in named or concerns(site, observed, probe, {})
+        if name in named or is_relevant(site, observed, probe, {})
     }

@@ -40,12 +40,12 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         raise UsageFailure(f"--expect: {error}") from None
     if not all(isinstance(probe, LOCAL) for probe in site.probes.values()):
         context.connect()
-    probes = _chosen(context, expect)
+    probes = _select_probes(context, expect)
     expected = {name: up for name, up in expected.items() if name in probes}
     by_azure = any(isinstance(probe, RUN_COMMAND) for probe in probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
     running = f"Running {format_count(len(expected), 'probe')} at once{how}"
-    with context.doing(running, announced=True):
+    with context.show_activity(running, announced=True):
         results = runner.run(context, expected)
     text = told.format_text(results, detect_screen(context.environment))
     context.output.print_result(text, told.build_data(results), ROWS)
@@ -60,7 +60,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     return results
 
 
-def _chosen(context: Context, expect: str | None) -> Mapping[str, Probe]:
+def _select_probes(context: Context, expect: str | None) -> Mapping[str, Probe]:
     """Return the probes to run: all, or those of the chosen spokes and those in ``--expect``.
 
     Raises:
@@ -72,7 +72,7 @@ def _chosen(context: Context, expect: str | None) -> Mapping[str, Probe]:
     networks = [spoke.virtual_network for spoke in site.spokes]
     observed = observe(context.reader, site, [], networks)
     named = {part.partition("=")[0].strip() for part in (expect or "").split(",")}
-    probes = chosen_probes.selected(context, observed, named)
+    probes = chosen_probes.select_probes(context, observed, named)
     if not probes:
         raise UsageFailure(
             f"no probe of {site.name} concerns {join_names(site.chosen, 12)}",

@@ -37,7 +37,7 @@ from erfailover.model.tasks import Results, Task
 from erfailover.planning.provision import diff, offers
 from erfailover.planning.provision import plan as provision_plan
 from erfailover.planning.provision.arm_bodies import TAG, Body, Reference
-from erfailover.planning.provision.durations import SETUP, usual_of
+from erfailover.planning.provision.durations import SETUP, find_usual
 from erfailover.planning.provision.nat import NatSetup, build_setups, is_holding
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.planning.provision.resources import DesiredResource
@@ -93,7 +93,7 @@ def _run(context: Context, lease: Lease | None) -> None:
         context.output.print_info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
     if lease is not None:
         settle(context)
-    with context.doing(f"Reading the resources of {site.name}", announced=True):
+    with context.show_activity(f"Reading the resources of {site.name}", announced=True):
         plan = _plan(context, reader, site, secrets)
         _refuse_foreign(plan)
         _check_offers(context, plan)
@@ -248,7 +248,7 @@ class _Provision:
             refers=resource.refers,
             change=str(action.change),
             resource=resource.id,
-            usual=usual_of(resource.type, action.change),
+            usual=find_usual(resource.type, action.change),
         )
 
     def _setup(self, action: SetupAction, ids: set[str]) -> Task:

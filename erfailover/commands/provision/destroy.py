@@ -24,7 +24,7 @@ from erfailover.model.tasks import Results, Task
 from erfailover.planning.provision import destroy as provision_destroy
 from erfailover.planning.provision.arm_bodies import Body
 from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
-from erfailover.planning.provision.durations import usual_of
+from erfailover.planning.provision.durations import find_usual
 from erfailover.reporting import destroy as report
 from erfailover.runtime.clock import Clock, run_all
 from erfailover.runtime.executor import ConcurrencyLimit
@@ -100,7 +100,7 @@ def _forget(context: Context) -> None:
 
 
 def _plan(context: Context) -> DestroyPlan:
-    with context.doing(f"Reading the resources of {context.site.name}", announced=True):
+    with context.show_activity(f"Reading the resources of {context.site.name}", announced=True):
         return _read_plan(context.site, context.reader, context.clock)
 
 
@@ -137,7 +137,7 @@ def _build_task(context: Context, writer: Writer, deletion: Deletion) -> Task:
         refers=deletion.refers,
         change="delete",
         resource=deletion.id,
-        usual=usual_of(deletion.type, Change.DELETE),
+        usual=find_usual(deletion.type, Change.DELETE),
     )
 
 

@@ -153,7 +153,7 @@ def record_run(
         way_back_refused=way_back_refused,
         completes=completes,
         site=context.site.name,
-        context=context.azure_context.data(),
+        context=context.azure_context.to_data(),
         digest=compute_digest(plan),
         reason=context.reason,
         ticket=context.ticket,
@@ -234,7 +234,7 @@ def settle(context: Context) -> None:
             context.output.print_info(
                 f"Re-attaching to what an earlier run left in flight: {step.title}"
             )
-            with context.doing(f"Waiting for the end of: {step.title}"):
+            with context.show_activity(f"Waiting for the end of: {step.title}"):
                 state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
             context.output.print_info(f"  {step.title}: {state}")
         context.journal.write("settled", of=run.id)

@@ -47,21 +47,24 @@ class SiteStates:
         """Record the state before the run, and the one that is read now. Never fails."""
         if not self._is_wanted:
             return
-        body = {"before": self._drawn(self._before_run), "after": self._drawn(self._after_run)}
+        body = {
+            "before": self._draw_state(self._build_before),
+            "after": self._draw_state(self._read_after),
+        }
         journal.record_later("states", **body)
 
-    def _before_run(self) -> Picture | None:
+    def _build_before(self) -> Picture | None:
         if self.observed is None:
             return self._before
         site = self.context.site
         picture = build_picture(site, self.observed, judge(site, self.observed), {})
-        hubs = tuple(map(_without_connections, picture.hubs))
+        hubs = tuple(map(_hide_connections, picture.hubs))
         return replace(picture, hubs=hubs)
 
-    def _after_run(self) -> Picture | None:
+    def _read_after(self) -> Picture | None:
         return self._read("after")
 
-    def _drawn(self, read: Any) -> Mapping[str, Any] | None:
+    def _draw_state(self, read: Any) -> Mapping[str, Any] | None:
         from erfailover.reporting.run import site_state
 
         try:
@@ -88,6 +91,6 @@ class SiteStates:
         return reading.picture
 
 
-def _without_connections(hub: HubPicture) -> HubPicture:
+def _hide_connections(hub: HubPicture) -> HubPicture:
     """Return a hub without a word on its connections: a switch does not ask for them."""
     return replace(hub, gateway=replace(hub.gateway, connections_unknown=None))

@@ -11,7 +11,7 @@ from erfailover.commands.progress import Progress
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.model.outlook import Foresee
 from erfailover.model.tasks import Event, Listener, Results, Task
-from erfailover.planning.critical_path import outlook
+from erfailover.planning.critical_path import estimate_outlook
 from erfailover.runtime import executor
 from erfailover.runtime.executor import ConcurrencyLimit
 
@@ -41,8 +41,8 @@ def run_tasks(
     """
     total = sum(task.run is not None for task in tasks)
     output = context.output
-    output.head()
-    ahead = foresee or partial(outlook, tasks)
+    output.print_heading()
+    ahead = foresee or partial(estimate_outlook, tasks)
     with Progress(output.console, context.clock, total, ahead, is_quiet=output.quiet) as progress:
         record = recorder.build_listener(progress.tell)
 

@@ -83,7 +83,7 @@ def run(context: Context, options: Options) -> None:
     context.site_file.use_site(stub, {f"--{role}-hub": hub for role, hub in hubs.items()})
     context.connect()
     reading = "Reading both hubs, their gateways and every VNet peered with them"
-    with context.doing(reading, announced=True):
+    with context.show_activity(reading, announced=True):
         discovered = discover(context.reader, hubs, gateways)
         adoption = adopt(discovered, desired)
         adoption = replace(adoption, site=replace(adoption.site, tenants=stub.tenants))

@@ -60,7 +60,7 @@ def run(context: Context, language: str, split: Path | None) -> None:
     if len(files) > 1:
         context.output.print_info("Each part is a separate file; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
-    context.output.head()
+    context.output.print_heading()
     code = "\n".join(texts).rstrip("\n")
     context.output.print_result(code, data, heads=False, as_it_is=True)
 
@@ -69,7 +69,7 @@ def _read(context: Context) -> list[ExportedPeering]:
     """Return the site's existing peerings, hub by hub, then spoke by spoke."""
     site, reader = context.site, context.reader
     ids = [site.build_network_id(name) for name in site.list_network_names()]
-    with context.doing(f"Reading the peerings of {site.name}"):
+    with context.show_activity(f"Reading the peerings of {site.name}"):
         bodies = run_all(context.clock, [partial(reader.get, id_) for id_ in ids])
     missing = [id_ for id_, body in zip(ids, bodies, strict=True) if body is None]
     if missing:

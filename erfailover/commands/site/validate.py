@@ -11,7 +11,7 @@ from pathlib import Path
 from erfailover.commands.output import Output
 from erfailover.commands.provision.keys import read_ssh_keys
 from erfailover.config.loader import SiteFileError, load
-from erfailover.config.site_warnings import warnings
+from erfailover.config.site_warnings import iter_warnings
 from erfailover.errors import UsageFailure
 from erfailover.model.site import CloudEndpoint, Site
 from erfailover.reporting import site_file
@@ -27,16 +27,16 @@ def run(path: Path, output: Output) -> None:
         site = load(path, {})
     except SiteFileError as error:
         if output.shows_data:
-            problems = [problem.data() for problem in error.problems]
-            output.print_result("", site_file.invalid_data(str(path), problems))
+            problems = [problem.to_data() for problem in error.problems]
+            output.print_result("", site_file.build_invalid_data(str(path), problems))
         raise
-    lines = [*warnings(site), *_missing_files(path, site)]
+    lines = [*iter_warnings(site), *_iter_missing_files(path, site)]
     output.print_result(
-        site_file.text(str(path), site, lines), site_file.data(str(path), site, lines)
+        site_file.format_text(str(path), site, lines), site_file.build_data(str(path), site, lines)
     )
 
 
-def _missing_files(path: Path, site: Site) -> Iterator[str]:
+def _iter_missing_files(path: Path, site: Site) -> Iterator[str]:
     """Yield the files that the site file names and that are not here; they may be elsewhere.
 
     An SSH key is needed by who runs ``provision`` alone.

@@ -7,7 +7,7 @@ from erfailover.commands.hints import explain_not_found
 from erfailover.commands.output import detect_screen
 from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
-from erfailover.reporting.status.part_of_site import next_command
+from erfailover.reporting.status.part_of_site import suggest_command
 
 ROWS = "spokes[].[name, path, healthy, prestaged]"
 """The columns of ``-o tsv``; documented in ``docs/reference.md``, as those of other commands."""
@@ -35,7 +35,7 @@ def run(context: Context, *, details: bool = False) -> None:
             None if reading.observed.networks else explain_not_found(context.site),
         )
     if not health.healthy:
-        command = next_command(context.site, reading.observed, health)
+        command = suggest_command(context.site, reading.observed, health)
         raise VerificationFailed("the active path is not healthy", command)
 
 

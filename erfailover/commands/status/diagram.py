@@ -47,12 +47,12 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
             explain_not_found(context.site),
         )
     verdict = format_headline(health)
-    sheet = site.build_sheet(reading.picture, verdict, context.heading(UNFOLDED))
+    sheet = site.build_sheet(reading.picture, verdict, context.format_heading(UNFOLDED))
     _write(context, file, drawing.draw(sheet), render)
     if file is not None:
         context.output.print_info(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
     else:
-        context.output.head()
+        context.output.print_heading()
     if observed.unknown:
         first, *others = observed.unknown.values()
         more = f" (and {len(others)} more)" if others else ""

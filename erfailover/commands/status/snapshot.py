@@ -26,10 +26,10 @@ from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import drift, part_of_site
 from erfailover.reporting.status import drill as drills
 from erfailover.reporting.status import text as status_text
-from erfailover.reporting.status.brief import brief
+from erfailover.reporting.status.brief import format_brief
 from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
-from erfailover.reporting.way_back import why_refused
+from erfailover.reporting.way_back import explain_refusals
 from erfailover.reporting.words import limit_lines
 from erfailover.runtime.clock import run_all
 from erfailover.runtime.state.process import is_alive
@@ -93,17 +93,19 @@ def read(context: Context) -> StatusReading:
         as_code=find_drift(site, observed),
         remarks=context.remarks,
         state_problems=problems,
-        of_part=part_of_site.notes(site, observed, health),
-        way_back_refused=_way_back_refused(site, observed, open_run),
+        of_part=part_of_site.list_notes(site, observed, health),
+        way_back_refused=_explain_way_back_refusal(site, observed, open_run),
     )
 
 
-def _way_back_refused(site: Site, observed: SiteSnapshot, run: RunRecord | None) -> str | None:
+def _explain_way_back_refusal(
+    site: Site, observed: SiteSnapshot, run: RunRecord | None
+) -> str | None:
     """Return why a switch back from a run would be refused now; None if it would not be."""
     if run is None or run.target is None:
         return None
     back = Path(run.target).other
-    return why_refused(back, gates.refusals(site, observed, back)) or None
+    return explain_refusals(back, gates.list_refusals(site, observed, back)) or None
 
 
 def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
@@ -127,7 +129,7 @@ def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
 
 def read_visibly(context: Context) -> StatusReading:
     """Return the same, with a word on a terminal while nothing else is there to see."""
-    with context.reading():
+    with context.show_reading():
         return read(context)
 
 
@@ -148,8 +150,8 @@ def build_data(context: Context, reading: StatusReading) -> dict[str, Any]:
 def format_text(reading: StatusReading, screen: Screen, *, details: bool = False) -> str:
     """Return a reading for people: so that it fits a terminal, or with every table."""
     if not details:
-        return brief(reading.picture, reading.notes, screen)
-    parts = [status_text.details(reading.picture, reading.observed, reading.notes, screen)]
+        return format_brief(reading.picture, reading.notes, screen)
+    parts = [status_text.format_details(reading.picture, reading.observed, reading.notes, screen)]
     parts += [drills.format_circuits(circuit, screen) for circuit in reading.circuits.values()]
     return "\n\n".join(filter(None, parts))
 

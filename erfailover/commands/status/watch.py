@@ -130,7 +130,7 @@ class _Lines:
 
     def __enter__(self) -> _Lines:
         """Begin with where it is read."""
-        sys.stdout.write(self._context.heading(UNFOLDED) + "\n")
+        sys.stdout.write(self._context.format_heading(UNFOLDED) + "\n")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from erfailover import __version__
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands import plans
-from erfailover.commands.chosen_spokes import NAMED, known_spokes
+from erfailover.commands.chosen_spokes import NAMED, resolve_spokes
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.output import Output
@@ -36,7 +36,7 @@ from erfailover.errors import (
 from erfailover.model.claims import ConditionStatus
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
-from erfailover.model.history import collect_runs, find_last_switch, spokes_to_undo
+from erfailover.model.history import collect_runs, find_last_switch, find_spokes_to_undo
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Site
@@ -47,8 +47,8 @@ from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
 from erfailover.reporting.plan.leaving import describe_healthy, describe_interruption
 from erfailover.reporting.run import switch_result
-from erfailover.reporting.way_back import way_back, why_refused
-from erfailover.reporting.words import subject
+from erfailover.reporting.way_back import explain_refusals, format_way_back
+from erfailover.reporting.words import format_subject
 
 
 def run(context: Context, options: Options) -> None:
@@ -60,7 +60,7 @@ def run(context: Context, options: Options) -> None:
         AzureFailure: Azure refused a step; what was taken back is in the message.
         VerificationFailed: it is done, but routes or probes do not show it.
     """
-    options = _with_known_canary(context, options)
+    options = _resolve_canary(context, options)
     continuous.select_probes(context.site, options.probes)
     if options.dry_run:
         takeover.insist_on_paths(context)
@@ -77,7 +77,7 @@ def run(context: Context, options: Options) -> None:
         _run(context, lease, options)
 
 
-def _with_known_canary(context: Context, options: Options) -> Options:
+def _resolve_canary(context: Context, options: Options) -> Options:
     """Return the options with the canary's name as the site file writes it.
 
     Raises:
@@ -85,7 +85,7 @@ def _with_known_canary(context: Context, options: Options) -> Options:
     """
     if options.canary is None:
         return options
-    (canary,) = known_spokes(context.whole_site, (options.canary,), "--canary")
+    (canary,) = resolve_spokes(context.whole_site, (options.canary,), "--canary")
     chosen = context.site.chosen
     if chosen and canary not in chosen:
         raise UsageFailure(
@@ -112,7 +112,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     left_out.insist_on_others(context.output, options, plan)
     if plan.writes:
         held = _refuse_unready(context, options, plan, observed, hold_time)
-        question = f"{held}Switch {subject(site)} to {options.target}?"
+        question = f"{held}Switch {format_subject(site)} to {options.target}?"
         asked_s = context.clock.now()
         _confirm(context.output, site, options, plan, question)
         answer_s = context.clock.now() - asked_s
@@ -123,7 +123,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
             f"No {others}peering has to change for {options.target}; checking the routes."
         )
     target = str(options.target)
-    before = planner.with_leaving_gateway(observed)
+    before = planner.add_leaving_gateway(observed)
     with (
         report_file.print_at_end(context),
         record_run(
@@ -132,13 +132,13 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
             document,
             target,
             began_s,
-            way_back_refused=why_refused(options.target.other, plan.way_back) or None,
+            way_back_refused=explain_refusals(options.target.other, plan.way_back) or None,
             observed=before,
         ) as recorder,
     ):
         switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
         switch.outcome.answer_s = answer_s
-        probes = chosen_probes.continuous_of(context, observed, options.probes)
+        probes = chosen_probes.select_continuous(context, observed, options.probes)
         with continuous.ask_probes(context, probes, began_s) as tallies:
             recorder.result = lambda: switch_result.build_data(site, switch.outcome, tallies)
             outcome = switch.carry_out(plan, partial(_plan_again, context, options, planner))
@@ -163,7 +163,7 @@ def _plan_switch(
     planner: Planner, options: Options, hold_time: HoldTime
 ) -> tuple[SiteSnapshot, SwitchPlan]:
     """Plan the site; a switch back says what its hold time rests on."""
-    with planner.context.reading():
+    with planner.context.show_reading():
         observed, plan = planner.plan()
         if options.target is Path.EXPRESSROUTE and not options.undo:
             plan = replace(plan, hold_time=hold_time.describe_basis(observed))
@@ -176,7 +176,7 @@ def _plan_again(
     """Plan spokes that were left out; None if what was reviewed or answered leaves them out."""
     if options.saved is not None:
         return None
-    with context.reading():
+    with context.show_reading():
         observed, plan = planner.plan_again(spokes)
     if plan.writes:
         plans.tell(context.output, text.format_text(context.site, plan))
@@ -200,8 +200,8 @@ def run_saved(context: Context, options: Options, file: FilePath) -> None:
     saved = plans.load(file)
     target = plan_document.read_target(saved, str(file))
     plan_document.insist_on_site(saved, context.site, __version__, str(file))
-    names = plan_document.chosen_spokes(saved)
-    context.choose_spokes(known_spokes(context.whole_site, names, f"{file}:"))
+    names = plan_document.get_chosen_spokes(saved)
+    context.choose_spokes(resolve_spokes(context.whole_site, names, f"{file}:"))
     run(context, replace(options, target=target, saved=(str(file), saved)))
 
 
@@ -225,7 +225,7 @@ def undo(context: Context, options: Options) -> None:
             f"no switch of {context.site.name} is in the journal of this machine",
             "Say where to go instead: erfailover switch --to ipsec|expressroute",
         )
-    names = spokes_to_undo(
+    names = find_spokes_to_undo(
         collect_runs(records), [spoke.name for spoke in context.whole_site.spokes]
     )
     chosen = context.site.chosen
@@ -312,7 +312,7 @@ def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
 
 def _raise_unless_verified(outcome: Outcome) -> None:
     command = switch_to(outcome.target.other, outcome.chosen)
-    back = way_back(f"go back with: {command}", outcome.target.other, outcome.way_back)
+    back = format_way_back(f"go back with: {command}", outcome.target.other, outcome.way_back)
     if (stranded := left_out.build_stranded_failure(outcome)) is not None:
         raise stranded
     not_moved = left_out.build_failure(

@@ -47,7 +47,7 @@ from erfailover.planning.switch import gates
 from erfailover.planning.switch.outlook import SwitchOutlook
 from erfailover.planning.switch.result import Outcome, has_passed_probes, is_confirmed, list_missing
 from erfailover.planning.switch.schedule import Node, schedule
-from erfailover.reporting.way_back import way_back
+from erfailover.reporting.way_back import format_way_back
 from erfailover.reporting.words import describe_no_path
 from erfailover.runtime.executor import ConcurrencyLimit
 
@@ -99,12 +99,12 @@ class SwitchRun:
         return self.context.site
 
     def _build_writer(self, write: Write) -> Writer:
-        def accepted(resource_id: str, answer: AcceptedOperation) -> None:
+        def record_accepted(resource_id: str, answer: AcceptedOperation) -> None:
             if write is Write.BREAK:
                 self.ledger.note_accepted(resource_id)
             self.recorder.record_accepted(resource_id, answer)
 
-        return self.lease.build_writer(accepted, self._handle_wait, write)
+        return self.lease.build_writer(record_accepted, self._handle_wait, write)
 
     def carry_out(self, plan: SwitchPlan, plan_again: PlanAgain) -> Outcome:
         """Do what the plan says, and verify it; then what can be done for those it leaves out.
@@ -222,7 +222,7 @@ class SwitchRun:
                 self.width,
                 listen,
                 self.options.max_failures,
-                SwitchOutlook.of(self.site, plan, self.options.canary),
+                SwitchOutlook.from_plan(self.site, plan, self.options.canary),
             )
         except (Interrupted, KeyboardInterrupt) as stopped:
             raise self._build_interrupted(stopped) from None
@@ -233,7 +233,7 @@ class SwitchRun:
         self._note(plan, outcome, results)
         if not self._contended:
             left_out.insist_on_any(self.site, outcome)
-        with self.context.doing("Reading again what was written"):
+        with self.context.show_activity("Reading again what was written"):
             self._verify_writes(plan, outcome)
 
     def _announce(self, spokes: Sequence[str]) -> None:
@@ -242,7 +242,7 @@ class SwitchRun:
         Whoever takes the lease over completes these spokes in this direction.
         """
         self.gate.read_origin()
-        with self.context.doing("Recording the run"):
+        with self.context.show_activity("Recording the run"):
             self.recorder.note("crossing", to=str(self.options.target), spokes=list(spokes))
         self.lease.held.note_record()
 
@@ -301,7 +301,7 @@ class SwitchRun:
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
             self._pass_gate(step)
-        cadence = tasks.cadence(step, len(self.site.spokes))
+        cadence = tasks.select_schedule(step, len(self.site.spokes))
         clock, prepares = self.context.clock, step.phase is Phase.PREPARE
         deadline = clock.now() + self.site.timing.step_deadline_s
         while True:
@@ -356,8 +356,8 @@ class SwitchRun:
                 exempt=self.context.session.budget.exempt,
                 may_take_back=partial(self.lease.held.can_send, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
-                cadence=tasks.cadence(make, len(site.spokes)),
-                break_cadence=tasks.cadence(off or make, len(site.spokes)),
+                cadence=tasks.select_schedule(make, len(site.spokes)),
+                break_cadence=tasks.select_schedule(off or make, len(site.spokes)),
                 body_age_s=NETWORKS_S,
             )
         return crossings
@@ -415,14 +415,14 @@ class SwitchRun:
         clock = self.context.clock
         deadline = clock.now() + self.site.timing.verify_deadline_s
 
-        def shows() -> bool:
+        def has_arrived() -> bool:
             return watch.get_claims(spoke)[0].status is ConditionStatus.HOLDS
 
-        clock.wait_for(shows, deadline - clock.now())
-        if not shows():
+        clock.wait_for(has_arrived, deadline - clock.now())
+        if not has_arrived():
             message = watch.get_claims(spoke)[0].message
             path, refusals = self.options.target.other, self.outcome.way_back
-            back = way_back("erfailover switch --undo", path, refusals)
+            back = format_way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
                 f"the canary {spoke} does not show: {message}",
                 f"The other spokes were left as they are. To take the canary back: {back}",
@@ -434,9 +434,9 @@ class SwitchRun:
         clock, site = self.context.clock, self.site
         began = clock.now()
         deadline = began + site.timing.verify_deadline_s
-        probes = chosen_probes.selected(self.context, self.observed)
+        probes = chosen_probes.select_probes(self.context, self.observed)
         expected = dict.fromkeys(probes, True)
-        with self.context.doing("Checking the gateways' routes") as activity:
+        with self.context.show_activity("Checking the gateways' routes") as activity:
             while True:
                 clock.wait_for(watch.is_idle, min(10.0, deadline - clock.now()))
                 self._collect_claims(outcome, watch)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 
-from erfailover.azure.client.polling import while_needed
+from erfailover.azure.client.polling import poll_while_needed
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
@@ -86,7 +86,7 @@ class Gate:
         def keep() -> None:
             while needed():
                 # A gate that finds no reading reads for itself, and says why it cannot.
-                with suppress(AzureFailure), while_needed(needed):
+                with suppress(AzureFailure), poll_while_needed(needed):
                     self._readings.get_gateway(self._arriving, self._limit_s / 4)
                 self._clock.wait_for(lambda: not needed(), REFRESH_S)
 
@@ -94,7 +94,7 @@ class Gate:
 
     def read_origin(self) -> None:
         """Have the gateway of the hub being left, read in the background: it may never answer."""
-        read = partial(self._readings.leaving_gateway, self._leaving, self._limit_s / 2)
+        read = partial(self._readings.read_leaving_gateway, self._leaving, self._limit_s / 2)
         self._origin = start(self._clock, read, "read the path being left")
 
     def enter(self, spoke: Spoke, origin_id: str) -> bool:

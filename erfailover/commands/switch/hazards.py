@@ -41,7 +41,7 @@ class HazardLookup:
         if self._found is not None:
             return self._observe_site()
         body = partial(self.readings.get_network_body, max_age_s=YOUNG_S)
-        gateway = partial(self.readings.leaving_gateway, max_age_s=0.0)
+        gateway = partial(self.readings.read_leaving_gateway, max_age_s=0.0)
         read = partial(
             routing.read, context.reader, context.site, (leaving,), body, leaving, gateway
         )
@@ -54,17 +54,17 @@ class HazardLookup:
 
     def find_leaving_healthy(self, plan: SwitchPlan, observed: SiteSnapshot) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
-        snapshot = self.with_leaving_gateway(observed)
+        snapshot = self.add_leaving_gateway(observed)
         if ROLE_OF_PATH[self.target.other] not in snapshot.gateways:
             return ()
         return health.find_leaving_healthy(self.context.site, snapshot, plan)
 
-    def way_back(self, observed: SiteSnapshot) -> tuple[Condition, ...]:
+    def list_way_back_refusals(self, observed: SiteSnapshot) -> tuple[Condition, ...]:
         """Return what a switch back would be refused for now; empty if it would not be."""
-        snapshot = self.with_leaving_gateway(observed)
-        return gates.refusals(self.context.site, snapshot, self.target.other)
+        snapshot = self.add_leaving_gateway(observed)
+        return gates.list_refusals(self.context.site, snapshot, self.target.other)
 
-    def with_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
+    def add_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
         """Return an observation with the gateway of the hub being left, as far as it was read."""
         gateway = self._found.leaving_gateway.value if self._found is not None else None
         if gateway is None:

@@ -20,7 +20,7 @@ from erfailover.model.counting import join_names
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.planning.switch.result import Outcome, describe_standing
-from erfailover.reporting.way_back import way_back
+from erfailover.reporting.way_back import format_way_back
 
 MANY = 10
 """So many spokes are named with their reason."""
@@ -104,15 +104,15 @@ def build_stranded_failure(outcome: Outcome) -> Failure | None:
 def insist_on_any(site: Site, outcome: Outcome) -> None:
     """Raise the first failure if every spoke failed, with where each of them is."""
     if outcome.failed and len(outcome.failed) == len(site.spokes):
-        raise _failure_of_all(outcome)
+        raise _build_total_failure(outcome)
 
 
-def _failure_of_all(outcome: Outcome) -> Failure:
+def _build_total_failure(outcome: Outcome) -> Failure:
     if (stranded := build_stranded_failure(outcome)) is not None:
         return stranded
     first = next(iter(outcome.failed.values()))
     hint = first.hint
     if isinstance(first, AzureFailure):
-        back = way_back("erfailover switch --undo", outcome.target.other, outcome.way_back)
+        back = format_way_back("erfailover switch --undo", outcome.target.other, outcome.way_back)
         hint = f"{hint or ''} To go back: {back}".strip()
     return first.reword(f"{first.message}; {describe_standing(outcome)}", hint)

@@ -71,9 +71,9 @@ class Planner:
                 return observed, plan
             self._wait(busy, unknown)
 
-    def with_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
+    def add_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
         """Return an observation with the gateway of the hub being left, as far as it was read."""
-        return self._lookout.with_leaving_gateway(observed)
+        return self._lookout.add_leaving_gateway(observed)
 
     def plan_again(self, spokes: Collection[str]) -> tuple[SiteSnapshot, SwitchPlan]:
         """Plan spokes that were left out; wait for operations on them, as long as at the start."""
@@ -121,7 +121,7 @@ class Planner:
             remarks=self.context.remarks,
             leaves_healthy=self._lookout.find_leaving_healthy(plan, observed),
             undoes=options.undoes,
-            way_back=self._lookout.way_back(observed),
+            way_back=self._lookout.list_way_back_refusals(observed),
         )
         if options.saved is not None:
             plan = plan.drop_spokes(plan_document.read_left_out(options.saved[1]))

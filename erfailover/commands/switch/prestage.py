@@ -35,7 +35,7 @@ from erfailover.planning.switch.outlook import SwitchOutlook
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.plan import prestage
 from erfailover.reporting.plan import text as plan_text
-from erfailover.reporting.words import subject
+from erfailover.reporting.words import format_subject
 
 
 def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
@@ -63,7 +63,7 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
         plans.tell(context.output, plan_text.format_text(context.site, plan))
         _refuse(plan)
         if plan.writes:
-            context.output.confirm(f"{str(purpose).capitalize()} {subject(context.site)}?")
+            context.output.confirm(f"{str(purpose).capitalize()} {format_subject(context.site)}?")
         _carry_out(
             context, lease, readings, plan, plans.build_document(context.site, plan, observed)
         )
@@ -72,7 +72,7 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
 def _plan_purpose(
     context: Context, readings: ReadingCache, purpose: Purpose
 ) -> tuple[SwitchPlan, SiteSnapshot]:
-    with context.reading():
+    with context.show_reading():
         observed = readings.observe(context.site.list_network_names())
     site = context.use_names_of(observed)
     if purpose is Purpose.PRESTAGE:
@@ -114,7 +114,7 @@ def _carry_out(
     with record_run(context, str(plan.purpose), document) as recorder:
         write = partial(_write, lease.build_writer(recorder.record_accepted), readings)
         tasks = [_build_task(node, write) for node in schedule(site, plan)]
-        results = run_tasks(context, recorder, tasks, foresee=SwitchOutlook.of(site, plan))
+        results = run_tasks(context, recorder, tasks, foresee=SwitchOutlook.from_plan(site, plan))
         text = prestage.format_text(site, plan, results, clock.now() - began)
         outcome = text.splitlines()[-1] if context.output.quiet else text
         context.output.print_result(outcome, prestage.build_data(site, plan, results))

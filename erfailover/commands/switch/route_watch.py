@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from erfailover.azure.client.polling import TABLES, while_needed
+from erfailover.azure.client.polling import TABLES, poll_while_needed
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.errors import AzureFailure
 from erfailover.model.claims import Condition, ConditionStatus
@@ -118,14 +118,14 @@ class RouteWatch:
             if not pending:
                 self.clock.wait_for(lambda: self._over or bool(pending), 3600.0)
                 continue
-            began_s, due_s = self.clock.now(), self._due_s(role)
+            began_s, due_s = self.clock.now(), self._compute_due_s(role)
             if began_s < due_s - lead_s:
                 self._wait_until(due_s - lead_s)
                 continue
             self._read(role, list(pending), due_s)
             self._pause(began_s)
 
-    def _due_s(self, role: Role) -> float:
+    def _compute_due_s(self, role: Role) -> float:
         """Return when a reading may show the next spoke, or at last all of them."""
         due = list(self._pending[role].values())
         return min(due) if self._writing else max(due)
@@ -165,7 +165,7 @@ class RouteWatch:
     def _read(self, role: Role, expected: Iterable[str], due_s: float) -> None:
         first_s = max(due_s - self.clock.now(), FIRST_POLL_S)
         try:
-            with while_needed(lambda: not self._over and bool(self._pending[role])):
+            with poll_while_needed(lambda: not self._over and bool(self._pending[role])):
                 gateway = self.readings.read_routes(role, replace(TABLES, first_s=first_s))
         except AzureFailure:
             gateway = None

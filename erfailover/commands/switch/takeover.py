@@ -19,7 +19,7 @@ from erfailover.commands.switch.execution import SwitchRun
 from erfailover.commands.switch.left_out import build_stranded_failure
 from erfailover.commands.switch.options import Options
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.command_line import spoke_options, switch_to
+from erfailover.model.command_line import format_spoke_options, switch_to
 from erfailover.model.counting import join_names
 from erfailover.model.durations import format_duration
 from erfailover.model.fencing import (
@@ -27,7 +27,7 @@ from erfailover.model.fencing import (
     compute_arrival_limit_s,
     compute_reversal_delay_s,
 )
-from erfailover.model.history import OwedSpokes, collect_runs, every_owed
+from erfailover.model.history import OwedSpokes, collect_runs, find_all_owed
 from erfailover.model.lease import LeaseStanding
 from erfailover.model.plan import Phase, StepKind, SwitchPlan
 from erfailover.model.site import Path
@@ -66,7 +66,7 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
             f"Waiting {format_duration(left_s)}: until then Azure may still accept a write of run "
             f"{owed.run}, whose lease was lost"
         )
-        with context.doing(waits, announced=True):
+        with context.show_activity(waits, announced=True):
             clock.sleep(left_s)
 
 
@@ -84,7 +84,7 @@ def insist_on_paths(context: Context) -> None:
     names = {spoke.name: spoke for spoke in context.site.others}
     oweds = {
         name: owed
-        for owed in every_owed(collect_runs(context.read_records()))
+        for owed in find_all_owed(collect_runs(context.read_records()))
         for name in owed.spokes
         if name in names
     }
@@ -99,7 +99,7 @@ def insist_on_paths(context: Context) -> None:
         return
     by = oweds[bad[0]]
     first = switch_to(by.target, [name for name in bad if oweds[name] is by])
-    hint = f"Complete that first: {first}, or add{spoke_options(bad)} to this command."
+    hint = f"Complete that first: {first}, or add{format_spoke_options(bad)} to this command."
     without = [name for name in bad if places[name] is PathState.NOWHERE]
     if without:
         raise Refused(f"{describe_no_path(without)} since run {by.run}", hint)
@@ -113,7 +113,7 @@ def _put_on(
     there = {spoke.name for spoke in context.whole_site.spokes}
     names = [name for name in owed.spokes if name in there]
     if names:
-        with context.acting_on(names):
+        with context.limit_to_spokes(names):
             _put_chosen_on(context, lease, options, owed, target)
 
 
@@ -122,7 +122,7 @@ def _put_chosen_on(
 ) -> None:
     readings = ReadingCache(context.reader, context.site)
     began_s = context.clock.now()
-    with context.reading():
+    with context.show_reading():
         observed = readings.observe(context.site.list_network_names())
     site = context.use_names_of(observed)
     whole = procedure.plan(site, observed, target)

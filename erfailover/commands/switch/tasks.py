@@ -18,7 +18,7 @@ PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
 decide how long a switch takes, not a poll more or less."""
 
 
-def cadence(step: SwitchStep, spokes: int) -> PollSchedule:
+def select_schedule(step: SwitchStep, spokes: int) -> PollSchedule:
     """Return how often the write of a step is polled in a switch of so many spokes."""
     alone = spokes == 1
     if spokes > PATIENT_FROM[step.phase] or (alone and step.phase is Phase.CLEANUP):

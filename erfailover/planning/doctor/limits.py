@@ -12,7 +12,7 @@ from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group
 from erfailover.planning.doctor.facts import DoctorFacts
-from erfailover.planning.other_spokes import spaces_of_others
+from erfailover.planning.other_spokes import list_other_spaces
 
 MOST_PEERINGS = 500
 PEERINGS_DOCUMENT = (
@@ -86,7 +86,7 @@ def _count_prefixes(site: Site, facts: DoctorFacts, role: Role) -> dict[str, int
     routings = [facts.around.get_network(site.build_network_id(name)).value for name in names]
     summaries = hub.summarized if hub else ()
     ipv4 = {prefix for routing in routings if routing for prefix in routing.address_space}
-    others = spaces_of_others(site, facts.observed).values()
+    others = list_other_spaces(site, facts.observed).values()
     ipv4 |= {prefix for other in others for prefix in other}
     single = {prefix for prefix in ipv4 if not any(prefix.subnet_of(whole) for whole in summaries)}
     ipv6 = {prefix for routing in routings if routing for prefix in routing.ipv6}

@@ -21,7 +21,7 @@ from erfailover.planning.doctor.check import (
 )
 from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.health import find_path, is_made_by_a_switch, is_prestaged
-from erfailover.planning.other_spokes import spaces_of_others
+from erfailover.planning.other_spokes import list_other_spaces
 
 MANY = 6
 """So many names are in a line."""
@@ -190,7 +190,7 @@ def check_overlaps(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         for network in facts.observed.networks.values()
         for prefix in network.address_space
     ]
-    others = spaces_of_others(site, facts.observed).items()
+    others = list_other_spaces(site, facts.observed).items()
     spaces += [(name, prefix) for name, prefixes in others for prefix in prefixes]
     bad = False
     for (one, first), (other, second) in combinations(spaces, 2):

@@ -14,7 +14,7 @@ from erfailover.model.routing import RouteTable, RoutingEnvironment, Subnet, Vne
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.conditions import select_learned_routes
 from erfailover.planning.hazards.route_selection import RoutedRange, split_prefix
-from erfailover.planning.other_spokes import spaces_of_others
+from erfailover.planning.other_spokes import list_other_spaces
 
 PROPAGATION = "subnets_take_gateway_routes"
 APPLIANCES = "no_user_route_leads_to_the_hub_being_left"
@@ -75,7 +75,7 @@ class HazardContext:
         read = [
             space for network in self.observed.networks.values() for space in network.address_space
         ]
-        others = spaces_of_others(self.site, self.observed).values()
+        others = list_other_spaces(self.site, self.observed).values()
         return read + [space for other in others for space in other]
 
     def get_hub_name(self, role: Role) -> str:

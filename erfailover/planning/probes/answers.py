@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any
 
 from erfailover.model.arm_json import list_texts, parse_ipv4_prefixes, parse_text
-from erfailover.model.durations import precise
+from erfailover.model.durations import format_precise
 from erfailover.model.probes import InterfaceRoute, NextHop
 
 SHORT = 5
@@ -80,7 +80,7 @@ def judge_connect(error: OSError | None, took_s: float) -> Answer:
 def judge_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
     """Return what a program's exit code means; None is one that did not end in time."""
     if code is None:
-        return Answer(False, f"had not ended after {precise(timeout_s)}", output)
+        return Answer(False, f"had not ended after {format_precise(timeout_s)}", output)
     if code == expected:
         return Answer(True, f"exit code {code}", output)
     return Answer(False, f"exit code {code}, expected {expected}", output)

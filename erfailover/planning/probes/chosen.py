@@ -18,7 +18,7 @@ from erfailover.model.probes import (
 from erfailover.model.site import Site
 
 
-def concerns(
+def is_relevant(
     site: Site, observed: SiteSnapshot, probe: Probe, networks: Mapping[str, str | None]
 ) -> bool:
     """Return whether a probe concerns a chosen spoke.
@@ -34,7 +34,7 @@ def concerns(
         networks: the ids of the VNets of machines and interfaces, by their names in the site
             file; None if that is not known.
     """
-    asked_from = source_of(probe)
+    asked_from = get_source(probe)
     if asked_from is not None:
         network_id = networks.get(asked_from)
         if network_id is None:
@@ -43,7 +43,7 @@ def concerns(
             ids = {site.build_network_id(spoke.virtual_network).lower() for spoke in spokes}
             if network_id.lower() in ids:
                 return answer
-    destination = _destination(probe)
+    destination = _get_destination(probe)
     return destination is not None and any(
         destination.subnet_of(prefix)
         for spoke in site.spokes
@@ -53,14 +53,14 @@ def concerns(
     )
 
 
-def source_of(probe: Probe) -> str | None:
+def get_source(probe: Probe) -> str | None:
     """Return the machine or interface that a probe is asked from; None for this machine."""
     if isinstance(probe, InterfaceRoute):
         return probe.interface
     return probe.machine if isinstance(probe, MachinePing | MachineConnect | NextHop) else None
 
 
-def _destination(probe: Probe) -> IPv4Network | None:
+def _get_destination(probe: Probe) -> IPv4Network | None:
     if isinstance(probe, InterfaceRoute):
         return probe.prefix
     if isinstance(probe, MachinePing):

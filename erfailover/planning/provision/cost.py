@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import GATEWAY, MACHINE, PUBLIC_IP
-from erfailover.planning.critical_path import UNKNOWN_S, longest_s
-from erfailover.planning.provision.durations import SETUP, usual_of
+from erfailover.planning.critical_path import UNKNOWN_S, compute_longest_s
+from erfailover.planning.provision.durations import SETUP, find_usual
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 
 PRICES_AS_OF = "East US list prices, September 2026"
@@ -74,7 +74,7 @@ def _compute_longest_s(plan: ProvisionPlan) -> float:
             needs[change.setup.id] = {change.setup.machine_id}
             takes_s[change.setup.id] = SETUP.usually_s
         else:
-            usual = usual_of(change.desired.type, change.change)
+            usual = find_usual(change.desired.type, change.change)
             needs[change.desired.key] = change.desired.needs
             takes_s[change.desired.key] = usual.usually_s if usual else UNKNOWN_S
-    return longest_s(needs, takes_s)
+    return compute_longest_s(needs, takes_s)

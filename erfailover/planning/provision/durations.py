@@ -54,16 +54,16 @@ NOTABLE_S = 30.0
 """What usually takes at least so long is named in a plan."""
 
 
-def usual_of(type_: str, change: Change) -> DurationEstimate | None:
+def find_usual(type_: str, change: Change) -> DurationEstimate | None:
     """Return how long a change of a resource usually takes; None if that is not known."""
     return DURATIONS.get(change, {}).get(type_)
 
 
-def notable(changes: Iterable[tuple[str, Change]]) -> dict[str, DurationEstimate]:
+def select_notable(changes: Iterable[tuple[str, Change]]) -> dict[str, DurationEstimate]:
     """Return the types among some changes that take long, the longest first."""
     existing = {
         type_: usual
         for type_, change in changes
-        if (usual := usual_of(type_, change)) is not None and usual.usually_s >= NOTABLE_S
+        if (usual := find_usual(type_, change)) is not None and usual.usually_s >= NOTABLE_S
     }
     return dict(sorted(existing.items(), key=lambda pair: -pair[1].usually_s))

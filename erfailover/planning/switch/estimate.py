@@ -72,7 +72,7 @@ class Work:
     cleanup: tuple[SwitchStep, ...]
 
     @classmethod
-    def of(cls, site: Site, plan: SwitchPlan, canary: str | None = None) -> Work:
+    def from_plan(cls, site: Site, plan: SwitchPlan, canary: str | None = None) -> Work:
         """Return the writes of a plan."""
         critical = tuple(
             tuple(step for _, steps in batch.members for step in steps if not _is_cleanup(step))
@@ -80,14 +80,14 @@ class Work:
         )
         return cls(critical, tuple(filter(_is_cleanup, plan.writes)))
 
-    def without(self, ids: Container[str]) -> Work:
+    def drop_steps(self, ids: Container[str]) -> Work:
         """Return what is left of it without the steps of some ids."""
         remaining = tuple(
             tuple(step for step in batch if step.id not in ids) for batch in self.batches
         )
         return Work(remaining, tuple(step for step in self.cleanup if step.id not in ids))
 
-    def at(self, quantile: float) -> tuple[float, float]:
+    def compute_end_times(self, quantile: float) -> tuple[float, float]:
         """Return when the last spoke is moved and when all is written, at a quantile."""
         critical = [step for batch in self.batches for step in batch]
         spokes_s = sum(_estimate_slowest(batch, quantile) for batch in self.batches)
@@ -116,8 +116,8 @@ def estimate_plan(site: Site, plan: SwitchPlan) -> SwitchEstimate | None:
     broken = next((step for step in writes if step.kind is StepKind.BREAK), None)
     switch_step = next((step for step in writes if step.kind is StepKind.MAKE), None)
     moves = any(step.phase is Phase.SWITCH for step in writes)
-    work = Work.of(site, plan)
-    moved, done = zip(*(work.at(quantile) for quantile in QUANTILES), strict=True)
+    work = Work.from_plan(site, plan)
+    moved, done = zip(*(work.compute_end_times(quantile) for quantile in QUANTILES), strict=True)
     return SwitchEstimate(
         _build_usual(_sum((broken, switch_step), value) for value in QUANTILES)
         if broken and switch_step
@@ -127,7 +127,7 @@ def estimate_plan(site: Site, plan: SwitchPlan) -> SwitchEstimate | None:
     )
 
 
-def saved_by_prestaging(site: Site, plan: SwitchPlan) -> float | None:
+def estimate_prestaging_gain(site: Site, plan: SwitchPlan) -> float | None:
     """Return how many seconds sooner the last spoke would be moved had all been prestaged.
 
     None if ``prestage`` could not have made a difference: it prepares switches to the backup.

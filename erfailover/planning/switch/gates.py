@@ -41,7 +41,7 @@ def check_guards(site: Site, observed: SiteSnapshot, target: Path) -> Iterator[C
         yield conditions.check_network_at_rest(network, get_last_name(hub))
 
 
-def refusals(site: Site, observed: SiteSnapshot, target: Path) -> tuple[Condition, ...]:
+def list_refusals(site: Site, observed: SiteSnapshot, target: Path) -> tuple[Condition, ...]:
     """Return what a switch to a path would be refused for now; empty if it would not be."""
     checks = check_guards(site, observed, target)
     return tuple(condition for condition in checks if condition.status is not ConditionStatus.HOLDS)

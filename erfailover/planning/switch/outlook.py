@@ -39,32 +39,35 @@ class SwitchOutlook:
     whole_s: float
 
     @classmethod
-    def of(cls, site: Site, plan: SwitchPlan, canary: str | None = None) -> SwitchOutlook:
+    def from_plan(cls, site: Site, plan: SwitchPlan, canary: str | None = None) -> SwitchOutlook:
         """Return the outlook of a plan."""
         parts = split_batches(site, plan, canary)
         steps = {name: tuple(writes) for part in parts for name, writes in part.members}
         names = tuple(tuple(name for name, _ in part.members) for part in parts)
-        work = Work.of(site, plan, canary)
-        return cls(steps, names, work, work.at(MEDIAN)[1])
+        work = Work.from_plan(site, plan, canary)
+        return cls(steps, names, work, work.compute_end_times(MEDIAN)[1])
 
     def __call__(self, state: RunState) -> Outlook:
         """Return how far the run is, and how long the rest usually takes."""
-        moved_s, done_s = self._left_s(state)
+        moved_s, done_s = self._estimate_left_s(state)
         is_moving = any(
             step.phase is Phase.SWITCH and step.id not in state.ended
             for batch in self.work.batches
             for step in batch
         )
         return Outlook(
-            self._counts(state), self._batch(state), moved_s if is_moving else None, done_s
+            self._count_spokes(state),
+            self._find_batch(state),
+            moved_s if is_moving else None,
+            done_s,
         )
 
-    def _left_s(self, state: RunState) -> tuple[float, float]:
+    def _estimate_left_s(self, state: RunState) -> tuple[float, float]:
         """Return how long it usually takes yet until all are moved, and until all is written."""
-        work = self.work.without(state.ended)
+        work = self.work.drop_steps(state.ended)
         begun_s = state.longest_s
-        rest = work.at(MEDIAN)
-        floor = work.without(state.in_flight).at(MEDIAN)
+        rest = work.compute_end_times(MEDIAN)
+        floor = work.drop_steps(state.in_flight).compute_end_times(MEDIAN)
         trusted_s = TRUST * self.whole_s
         usual_s = trusted_s + max(0.0, self.whole_s - rest[1])
         pace = (trusted_s + max(0.0, state.elapsed_s - begun_s)) / usual_s if usual_s else 1.0
@@ -74,7 +77,7 @@ class SwitchOutlook:
         )
         return moved_s, done_s
 
-    def _counts(self, state: RunState) -> SpokeCounts:
+    def _count_spokes(self, state: RunState) -> SpokeCounts:
         moves = any(
             step.phase is Phase.SWITCH
             for switch_steps in self.steps.values()
@@ -84,17 +87,17 @@ class SwitchOutlook:
         for steps in self.steps.values():
             before = [step for step in steps if step.phase is Phase.PREPARE]
             counting = [step for step in steps if step.phase is Phase.SWITCH] if moves else steps
-            if _all_done(counting, state):
+            if _is_all_done(counting, state):
                 moved += 1
             elif any(_has_failed(step, state) for step in steps):
                 failed += 1
-            elif before and _all_done(before, state):
+            elif before and _is_all_done(before, state):
                 prepared += 1
         if moves:
             return SpokeCounts(moved, prepared, failed, len(self.steps))
         return SpokeCounts(None, moved, failed, len(self.steps))
 
-    def _batch(self, state: RunState) -> tuple[int, int] | None:
+    def _find_batch(self, state: RunState) -> tuple[int, int] | None:
         """Return the first batch of which a spoke has neither been moved nor failed."""
         if len(self.batches) <= 1:
             return None
@@ -104,7 +107,7 @@ class SwitchOutlook:
         return None
 
 
-def _all_done(steps: Iterable[SwitchStep], state: RunState) -> bool:
+def _is_all_done(steps: Iterable[SwitchStep], state: RunState) -> bool:
     return all(state.ended.get(step.id) is State.DONE for step in steps)
 
 

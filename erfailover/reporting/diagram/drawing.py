@@ -65,10 +65,10 @@ def draw(sheet: Sheet) -> str:
     Raises:
         UsageFailure: what lays it out is not installed.
     """
-    return svg.render_file(_drawn(sheet, ""))
+    return svg.render_file(_draw_sheet(sheet, ""))
 
 
-def inline(sheet: Sheet, prefix: str) -> str:
+def render_inline(sheet: Sheet, prefix: str) -> str:
     """Return a sheet as SVG that is part of a page: as wide as the page, but never illegible.
 
     Args:
@@ -78,7 +78,7 @@ def inline(sheet: Sheet, prefix: str) -> str:
     Raises:
         UsageFailure: what lays it out is not installed.
     """
-    drawn = _drawn(sheet, prefix)
+    drawn = _draw_sheet(sheet, prefix)
     least = LEAST_SCALE * float(drawn.attrib.pop("width"))
     del drawn.attrib["height"]
     drawn.set("class", "diagram")
@@ -86,7 +86,7 @@ def inline(sheet: Sheet, prefix: str) -> str:
     return svg.render_markup(drawn)
 
 
-def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
+def _draw_sheet(sheet: Sheet, prefix: str) -> svg.Element:
     blocks = {card.id: _measure_card(card, sheet.widest) for card in sheet.cards}
     numbers = sorted({card.column for card in sheet.cards})
     columns = [[card.id for card in sheet.cards if card.column == number] for number in numbers]
@@ -123,7 +123,7 @@ def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
     ]
     text = " ".join(note.text for note in sheet.head)
     full = below + legend_height + MARGIN
-    return svg.picture(room + 2 * MARGIN, full, sheet.name, parts, text, font_family=FAMILY)
+    return svg.build_picture(room + 2 * MARGIN, full, sheet.name, parts, text, font_family=FAMILY)
 
 
 def _draw_groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:

@@ -20,7 +20,7 @@ from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.plan.text import COLUMNS, PLANS, describe_changes, format_summary
-from erfailover.reporting.words import format_path, subject, wrap
+from erfailover.reporting.words import format_path, format_subject, wrap
 
 SPECIAL = frozenset('$`"\\!')
 """What means something to a shell within double quotes."""
@@ -65,7 +65,7 @@ def _render_head(
 ) -> Iterator[str]:
     yield "#!/bin/sh"
     yield from _format_comment(
-        PLANS[plan.purpose].format(site=subject(site), path=format_path(plan.target))
+        PLANS[plan.purpose].format(site=format_subject(site), path=format_path(plan.target))
     )
     yield from _format_comment(f"Read {observed.taken_at}; digest {digest}. ")
     yield from _format_comment(format_summary(plan))

@@ -10,7 +10,11 @@ from erfailover.model.claims import Condition
 from erfailover.model.durations import DurationEstimate
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
-from erfailover.planning.switch.estimate import estimate_plan, estimate_step, saved_by_prestaging
+from erfailover.planning.switch.estimate import (
+    estimate_plan,
+    estimate_prestaging_gain,
+    estimate_step,
+)
 from erfailover.reporting.plan.risks import describe_untouched, list_risks
 
 
@@ -44,7 +48,7 @@ def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
             "cut": _build_usual_data(whole.cut if whole else None),
             "moved": _build_usual_data(whole.moved if whole else None),
             "done": _build_usual_data(whole.done if whole else None),
-            "saved_by_prestaging_s": saved_by_prestaging(site, plan),
+            "saved_by_prestaging_s": estimate_prestaging_gain(site, plan),
         },
         "risks": [
             {"when": risk.when, "what": risk.what, "expected": _build_usual_data(risk.usual)}

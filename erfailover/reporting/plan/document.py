@@ -194,7 +194,7 @@ def read_target(saved: Document, name: str) -> Path:
         raise UsageFailure(f"{name}: expected the plan of a switch, found no path in it") from None
 
 
-def chosen_spokes(saved: Document) -> tuple[str, ...]:
+def get_chosen_spokes(saved: Document) -> tuple[str, ...]:
     """Return the spokes that a plan was made for; empty for the whole site."""
     return tuple(saved.get("spokes") or ())
 
@@ -222,7 +222,7 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
 
 def format_replan_command(saved: Document) -> str:
     """Return the command that makes the plan anew."""
-    return f"{switch_to(str(saved.get('to')), chosen_spokes(saved))} --dry-run --out FILE"
+    return f"{switch_to(str(saved.get('to')), get_chosen_spokes(saved))} --dry-run --out FILE"
 
 
 def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> None:

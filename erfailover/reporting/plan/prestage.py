@@ -9,16 +9,16 @@ from erfailover.model.durations import format_duration
 from erfailover.model.plan import Purpose, SwitchPlan
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results, State
-from erfailover.reporting.words import subject
+from erfailover.reporting.words import format_subject
 
 
 def format_text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
     """Return the result for people; ``seconds`` is how long it took."""
     if not plan.writes:
-        return f"{subject(site)}: nothing had to be changed."
+        return f"{format_subject(site)}: nothing had to be changed."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
     done, every = len(_list_changed(plan, results)), format_count(len(plan.writes), "peering")
-    lines = [f"{subject(site)}: {done} of {every} {word}, {format_duration(seconds)}."]
+    lines = [f"{format_subject(site)}: {done} of {every} {word}, {format_duration(seconds)}."]
     if plan.purpose is Purpose.PRESTAGE and not site.prestaged and not site.chosen:
         lines.insert(
             0,

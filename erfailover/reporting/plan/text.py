@@ -10,12 +10,16 @@ from dataclasses import asdict
 from itertools import groupby
 
 from erfailover.model.claims import Condition, ConditionStatus, Weight
-from erfailover.model.durations import describe_usual, format_duration, rough
+from erfailover.model.durations import describe_usual, format_duration, format_rough
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
-from erfailover.planning.switch.estimate import estimate_plan, estimate_step, saved_by_prestaging
+from erfailover.planning.switch.estimate import (
+    estimate_plan,
+    estimate_prestaging_gain,
+    estimate_step,
+)
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
 from erfailover.reporting.marks import format_claim, format_verdict
@@ -23,7 +27,7 @@ from erfailover.reporting.plan.data import count_writes
 from erfailover.reporting.plan.groups import SimilarSpokes, format_ranges, group_spokes
 from erfailover.reporting.plan.leaving import describe_interruption
 from erfailover.reporting.plan.risks import describe_untouched, list_risks
-from erfailover.reporting.words import format_path, limit_lines, subject, wrap
+from erfailover.reporting.words import format_path, format_subject, limit_lines, wrap
 
 COLUMNS = 80
 SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: "="}
@@ -64,7 +68,7 @@ def format_text(site: Site, plan: SwitchPlan) -> str:
 
 def _format_title(site: Site, plan: SwitchPlan) -> list[str]:
     """Return the first lines: what the plan is, what it undoes, if it leaves a healthy path."""
-    title = PLANS[plan.purpose].format(site=subject(site), path=format_path(plan.target))
+    title = PLANS[plan.purpose].format(site=format_subject(site), path=format_path(plan.target))
     if plan.undoes:
         title = f"Plan: undo {plan.undoes}: {title.removeprefix('Plan: ')}"
     if not plan.leaves_healthy:
@@ -235,8 +239,10 @@ def _format_estimate(site: Site, plan: SwitchPlan) -> list[str]:
         who = "the last spoke" if len(names) > 1 else next(iter(names))
         gateway = get_last_name(site.get_hub(ROLE_OF_PATH[plan.target]).gateway)
         lines += _wrap_line(f"{who} uses {gateway}: {describe_usual(whole.moved)}", 2, 4)
-    if saved_s := saved_by_prestaging(site, plan):
-        message = f"prestaging (erfailover prestage) would shorten that by about {rough(saved_s)}"
+    if saved_s := estimate_prestaging_gain(site, plan):
+        message = (
+            f"prestaging (erfailover prestage) would shorten that by about {format_rough(saved_s)}"
+        )
         lines += _wrap_line(message, 2, 4)
     lines += _wrap_line(f"all changes applied: {describe_usual(whole.done)}", 2, 4)
     if whole.moved:

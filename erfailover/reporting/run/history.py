@@ -8,10 +8,10 @@ from typing import Any
 
 from erfailover.model.history import RunRecord, StepRecord
 from erfailover.model.lease import Holder
-from erfailover.reporting.azure_context import heading
+from erfailover.reporting.azure_context import format_heading
 from erfailover.reporting.screen import NARROW, PLAIN, Screen
 from erfailover.reporting.tables import format_table
-from erfailover.reporting.way_back import with_reason
+from erfailover.reporting.way_back import add_refusal
 
 Alive = Callable[[Holder], bool | None]
 """Whether a holder's process lives; None if that cannot be known."""
@@ -60,7 +60,7 @@ def format_open(run: RunRecord, alive: Alive, refused: str | None = None) -> str
     lines = [f"INCOMPLETE: {what} {describe_outcome(run, alive)} (run {run.id}, {who})"]
     lines.append(f"  to go on: {run.to_continue}")
     if run.to_go_back:
-        lines.append(f"  to go back: {with_reason(run.to_go_back, refused)}")
+        lines.append(f"  to go back: {add_refusal(run.to_go_back, refused)}")
     return "\n".join(lines)
 
 
@@ -102,9 +102,9 @@ def format_list(runs: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> 
     )
 
 
-def heading_lines(run: RunRecord, screen: Screen = NARROW) -> list[str]:
+def format_heading_lines(run: RunRecord, screen: Screen = NARROW) -> list[str]:
     """Return where a run worked and as whom, as it recorded that; nothing for older records."""
-    return heading(run.context, screen).splitlines() if run.context is not None else []
+    return format_heading(run.context, screen).splitlines() if run.context is not None else []
 
 
 def format_run(
@@ -119,7 +119,7 @@ def format_run(
         details: show every step; otherwise many that are alike are one line.
     """
     lines = [
-        *heading_lines(run, screen),
+        *format_heading_lines(run, screen),
         f"{run.to_continue}: {describe_outcome(run, alive)}",
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
@@ -132,7 +132,7 @@ def format_run(
     if run.message:
         lines.append(run.message)
     folded = False
-    for steps in _alike(run.steps):
+    for steps in _group_alike(run.steps):
         if details or len(steps) <= FEW:
             lines += [line for step in steps for line in _step_lines(step)]
             continue
@@ -149,7 +149,7 @@ def format_run(
     return "\n".join(lines)
 
 
-def _alike(steps: Iterable[StepRecord]) -> Iterable[list[StepRecord]]:
+def _group_alike(steps: Iterable[StepRecord]) -> Iterable[list[StepRecord]]:
     """Return the steps that differ only by the spoke or the resource together."""
     by_name: dict[object, list[StepRecord]] = {}
     for step in steps:

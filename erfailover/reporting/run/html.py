@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from erfailover.model.durations import format_duration
-from erfailover.reporting.azure_context import UNFOLDED, heading, place
+from erfailover.reporting.azure_context import UNFOLDED, format_heading, place
 from erfailover.reporting.run import data, timeline
 from erfailover.reporting.run.report import RunReport
 
@@ -25,7 +25,7 @@ def render_page(report: RunReport) -> str:
     environment.filters["duration"] = lambda value: "-" if value is None else format_duration(value)
     environment.filters["seconds"] = lambda value: "-" if value is None else f"{value:.1f}"
     environment.filters["since"] = lambda value: (
-        None if value is None else report.since_first_write(value)
+        None if value is None else report.to_report_time(value)
     )
     states = [("before", report.before), ("after", report.after)]
     template = resources.files("erfailover") / "data" / "report.html"
@@ -33,7 +33,7 @@ def render_page(report: RunReport) -> str:
     picture = timeline.draw_timeline(report)
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
-        heading=heading(report.run.context, UNFOLDED) if report.run.context else "",
+        heading=format_heading(report.run.context, UNFOLDED) if report.run.context else "",
         told=data.build_data(report),
         context=report.run.context,
         place=place(report.run.context) if report.run.context else None,
@@ -41,7 +41,11 @@ def render_page(report: RunReport) -> str:
         worst=max(outages, key=lambda item: item.longest_s or 0.0, default=None),
         picture=Markup(picture) if picture else None,
         states=[
-            (when, state, Markup(diagram) if (diagram := state.diagram(f"{when}/")) else None)
+            (
+                when,
+                state,
+                Markup(diagram) if (diagram := state.render_diagram(f"{when}/")) else None,
+            )
             for when, state in states
             if state is not None
         ],

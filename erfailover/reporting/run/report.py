@@ -153,7 +153,7 @@ class RunReport:
             return None
         return max(0.0, float(decision_s) - float(self.result.get("answer_s") or 0.0))
 
-    def since_first_write(self, seconds: float) -> float:
+    def to_report_time(self, seconds: float) -> float:
         """Return a time as a report shows it: since the first write, not since the command began.
 
         What precedes the first write is the operator's answer more than anything else. If there
@@ -310,7 +310,7 @@ class RunReport:
                 until = "it was taken back"
             off_s = worst.off_s or 0.0
             yield compute_from_steps(
-                worst.name, off_s, worst.again_s, until, self.since_first_write(off_s)
+                worst.name, off_s, worst.again_s, until, self.to_report_time(off_s)
             )
 
     @property

@@ -38,18 +38,18 @@ class SiteState:
     text: str
     sheet: Sheet
 
-    def data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Return it as plain data, for a report."""
         return {"taken_at": self.taken_at, "verdict": self.verdict, "text": self.text}
 
-    def diagram(self, prefix: str) -> str | None:
+    def render_diagram(self, prefix: str) -> str | None:
         """Return it as SVG to be part of a page; None if what lays it out is not installed.
 
         Args:
             prefix: what ids begin with, so that each is unique on the page.
         """
         try:
-            return drawing.inline(self.sheet, prefix)
+            return drawing.render_inline(self.sheet, prefix)
         except UsageFailure:
             return None
 
@@ -63,7 +63,7 @@ def record(picture: Picture) -> dict[str, Any]:
         draw_picture(picture, SCREEN),
         site.build_sheet(picture, verdict),
     )
-    body: dict[str, Any] = _adapter().dump_python(state, mode="json", exclude_defaults=True)
+    body: dict[str, Any] = _build_adapter().dump_python(state, mode="json", exclude_defaults=True)
     return body
 
 
@@ -72,7 +72,7 @@ def from_record(body: Mapping[str, Any] | None) -> SiteState | None:
     if body is None:
         return None
     try:
-        state: SiteState = _adapter().validate_python(dict(body))
+        state: SiteState = _build_adapter().validate_python(dict(body))
     except ValueError:
         return None
     return SiteState(
@@ -84,7 +84,7 @@ def from_record(body: Mapping[str, Any] | None) -> SiteState | None:
 
 
 @cache
-def _adapter() -> Any:
+def _build_adapter() -> Any:
     from pydantic import TypeAdapter  # takes a tenth of a second: only reports need it
 
     return TypeAdapter(SiteState)

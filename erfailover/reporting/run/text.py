@@ -9,10 +9,10 @@ from erfailover.model.counting import format_count, join_names
 from erfailover.model.durations import format_duration
 from erfailover.reporting.marks import format_verdict
 from erfailover.reporting.probes import format_line as probe_line
-from erfailover.reporting.run.history import heading_lines
+from erfailover.reporting.run.history import format_heading_lines
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 from erfailover.reporting.screen import NARROW, Screen
-from erfailover.reporting.way_back import with_reason
+from erfailover.reporting.way_back import add_refusal
 from erfailover.reporting.words import wrap
 
 MANY = 10
@@ -27,7 +27,7 @@ def format_text(report: RunReport, screen: Screen = NARROW) -> str:
     """Return what a run came to, for people; the outcome is the first line, and the last."""
     return "\n".join(
         [
-            *heading_lines(report.run, screen),
+            *format_heading_lines(report.run, screen),
             report.headline,
             *(_format_switch(report) if report.is_switch else _format_other_run(report)),
             *_format_next(report),
@@ -87,7 +87,7 @@ def _format_other_run(report: RunReport) -> Iterator[str]:
     steps = report.steps
     if steps:
         yield ""
-        yield _since(report)
+        yield _format_timeline_title(report)
         longest = sorted(steps, key=lambda step: -(step.took_s or 0.0))[: 2 * MANY]
         yield from (_format_step(report, item) for item in steps if item in longest)
         if len(steps) > len(longest):
@@ -104,7 +104,7 @@ def _format_troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
 
 
 def _format_timeline(report: RunReport) -> Iterator[str]:
-    yield _since(report)
+    yield _format_timeline_title(report)
     events = list(_list_milestones(report))
     if len(report.spokes) <= FEW:
         events += [(step.began_s, _format_step(report, step)) for step in report.steps]
@@ -194,7 +194,7 @@ def _format_step(report: RunReport, step: Step) -> str:
     )
 
 
-def _since(report: RunReport) -> str:
+def _format_timeline_title(report: RunReport) -> str:
     """Return the heading of the timeline: what its times count from."""
     first_s = report.first_write_s
     if first_s is None:
@@ -203,7 +203,7 @@ def _since(report: RunReport) -> str:
 
 
 def _format_time(report: RunReport, seconds: float) -> str:
-    return f"{format_duration(max(0.0, report.since_first_write(seconds))):>12}"
+    return f"{format_duration(max(0.0, report.to_report_time(seconds))):>12}"
 
 
 def _format_checks(report: RunReport) -> Iterator[str]:
@@ -227,7 +227,7 @@ def _format_next(report: RunReport) -> Iterator[str]:
         yield f"To go on:   {report.to_continue}"
     if report.to_go_back:
         yield _wrap_text(
-            f"To go back: {with_reason(report.to_go_back, report.way_back_refused)}", " " * 12
+            f"To go back: {add_refusal(report.to_go_back, report.way_back_refused)}", " " * 12
         )
     run = report.run
     yield f"Run {run.id}, {report.began_at}, {run.who}@{run.host}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.model.durations import format_duration, precise
+from erfailover.model.durations import format_duration, format_precise
 from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
 from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, draw_svg
 
@@ -23,7 +23,7 @@ def draw_timeline(report: RunReport) -> str | None:
     moments = list(_iter_moments(report))
     bars = [bar for lane in lanes for bar in lane.bars]
     first_s = min([*(bar.began_s for bar in bars), *(moment.at_s for moment in moments)])
-    last_s = report.since_first_write(report.last_s)
+    last_s = report.to_report_time(report.last_s)
     margin_s = 0.02 * max(last_s - first_s, 1.0)
     left = 150.0 if report.is_switch else 330.0
     return draw_svg(
@@ -51,21 +51,21 @@ def _iter_moments(report: RunReport) -> Iterator[Moment]:
     }
     for key, name in names.items():
         if result.get(key):
-            at_s = report.since_first_write(float(result[key]))
+            at_s = report.to_report_time(float(result[key]))
             yield Moment(at_s, f"{name} {format_duration(max(0.0, at_s))}")
 
 
 def _build_probe_lanes(report: RunReport) -> Iterator[Lane]:
     for outage in report.outages:
         if outage.measured and outage.known:
-            bars = tuple(_lost(report, *interval) for interval in outage.intervals)
+            bars = tuple(_build_lost_bar(report, *interval) for interval in outage.intervals)
             yield Lane(f"probe {outage.what}", bars)
 
 
-def _lost(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
-    began_s = report.since_first_write(began_s)
-    ended_s = None if ended_s is None else report.since_first_write(ended_s)
-    return Bar("lost", began_s, ended_s, title=f"no answer from {precise(began_s)} on")
+def _build_lost_bar(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
+    began_s = report.to_report_time(began_s)
+    ended_s = None if ended_s is None else report.to_report_time(ended_s)
+    return Bar("lost", began_s, ended_s, title=f"no answer from {format_precise(began_s)} on")
 
 
 def _build_spoke_lanes(report: RunReport) -> list[Lane]:
@@ -86,11 +86,14 @@ def _rate_spoke(spoke: SpokeRun) -> tuple[bool, float]:
 
 def _build_spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
     if spoke.off_s is not None:
-        off_s = report.since_first_write(spoke.off_s)
-        again_s = None if spoke.again_s is None else report.since_first_write(spoke.again_s)
-        existing = "" if spoke.without_s is None else f", for {precise(spoke.without_s)}"
+        off_s = report.to_report_time(spoke.off_s)
+        again_s = None if spoke.again_s is None else report.to_report_time(spoke.again_s)
+        existing = "" if spoke.without_s is None else f", for {format_precise(spoke.without_s)}"
         yield Bar(
-            "without", off_s, again_s, title=f"without a path from {precise(off_s)} on{existing}"
+            "without",
+            off_s,
+            again_s,
+            title=f"without a path from {format_precise(off_s)} on{existing}",
         )
     yield from (_build_bar(report, step) for step in report.steps if step.spoke == spoke.name)
 
@@ -107,7 +110,7 @@ def _build_bar(report: RunReport, step: Step) -> Bar:
     if step.record.outcome == "failed":
         kind, label = "failed", f"{label}!"
     took = "its end was not recorded" if step.took_s is None else format_duration(step.took_s)
-    began_s = report.since_first_write(step.began_s)
-    ended_s = None if step.ended_s is None else report.since_first_write(step.ended_s)
-    title = f"{step.record.title}: from {precise(began_s)}, {took}, {step.record.outcome}"
+    began_s = report.to_report_time(step.began_s)
+    ended_s = None if step.ended_s is None else report.to_report_time(step.ended_s)
+    title = f"{step.record.title}: from {format_precise(began_s)}, {took}, {step.record.outcome}"
     return Bar(kind, began_s, ended_s, label, title)

@@ -8,10 +8,15 @@ from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.screen import PLAIN, WIDTH, Screen
-from erfailover.reporting.status.text import MANY_WARNINGS, beside, format_opening, marked
-from erfailover.reporting.terminal.parts import hub_line
+from erfailover.reporting.status.text import (
+    MANY_WARNINGS,
+    format_opening,
+    format_verdict_lines,
+    iter_other_problems,
+)
+from erfailover.reporting.terminal.parts import format_hub_line
 from erfailover.reporting.terminal.picture import draw_picture
-from erfailover.reporting.topology.differences import differences
+from erfailover.reporting.topology.differences import describe_differences
 from erfailover.reporting.topology.model import Picture, SpokeGroup
 from erfailover.reporting.words import NO_PATH, cut_long_words, cut_middle, format_path, wrap
 
@@ -29,7 +34,7 @@ Lines = list[list[str]]
 """Entries, each of one line or more."""
 
 
-def brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> str:
+def format_brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> str:
     """Return a status for people, as short as it can be.
 
     Args:
@@ -38,36 +43,36 @@ def brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) ->
         screen: what it is shown on.
     """
     first = "\n".join(format_opening(result, notes, screen, MANY_WARNINGS)).splitlines()
-    differing = differences(result.groups)
-    broken = [*_broken(result, screen)]
+    differing = describe_differences(result.groups)
+    broken = [*_iter_broken(result, screen)]
     if len(result.groups) <= DRAWN:
-        below = [*broken, *_notes(result.groups, differing, screen)]
+        below = [*broken, *_format_notes(result.groups, differing, screen)]
         for short in (False, True):
             picture = draw_picture(result, screen, brief=short).splitlines()
             for blank in ([""], []):
                 room = LINES - len(first) - len(picture) - 2 * len(blank)
-                if room >= min(_height(below), AT_LEAST):
-                    return _joined([*first, *blank, *picture], blank, below, room)
+                if room >= min(_count_lines(below), AT_LEAST):
+                    return _join_parts([*first, *blank, *picture], blank, below, room)
     groups = [*_group_lines(result.groups, differing, screen)]
-    hubs = [line for hub in result.hubs for line in hub_line(result, hub, screen)]
-    count = min(_height(broken), AT_LEAST)
+    hubs = [line for hub in result.hubs for line in format_hub_line(result, hub, screen)]
+    count = min(_count_lines(broken), AT_LEAST)
     room = LINES - len(first) - len(hubs) - count
-    blank = [""] if room > _height(groups) + 1 else []
-    lines = [*first, *blank, *_folded(groups, room - 2 * len(blank), "group"), *hubs]
-    return _joined(lines, blank, broken, LINES - len(lines) - len(blank))
+    blank = [""] if room > _count_lines(groups) + 1 else []
+    lines = [*first, *blank, *_fold_entries(groups, room - 2 * len(blank), "group"), *hubs]
+    return _join_parts(lines, blank, broken, LINES - len(lines) - len(blank))
 
 
-def _joined(lines: list[str], blank: list[str], broken: Lines, room: int) -> str:
+def _join_parts(lines: list[str], blank: list[str], broken: Lines, room: int) -> str:
     """Return the lines with what does not hold below them, and where there is more."""
-    lines += [*blank, *_folded(broken, room)] if broken else []
+    lines += [*blank, *_fold_entries(broken, room)] if broken else []
     if not broken and len(lines) < LINES:
         lines += [*(blank if len(lines) + len(blank) < LINES else ()), f"Tables: {DETAILS}"]
     return "\n".join(lines)
 
 
-def _folded(entries: Lines, room: int, noun: str = "") -> list[str]:
+def _fold_entries(entries: Lines, room: int, noun: str = "") -> list[str]:
     """Return as many entries as there is room for, and how many more there are."""
-    if _height(entries) <= room:
+    if _count_lines(entries) <= room:
         return [line for entry in entries for line in entry]
     lines: list[str] = []
     for count, entry in enumerate(entries):
@@ -79,35 +84,37 @@ def _folded(entries: Lines, room: int, noun: str = "") -> list[str]:
     return lines
 
 
-def _height(entries: Lines) -> int:
+def _count_lines(entries: Lines) -> int:
     return sum(map(len, entries))
 
 
-def _broken(picture: Picture, screen: Screen) -> Iterator[list[str]]:
+def _iter_broken(picture: Picture, screen: Screen) -> Iterator[list[str]]:
     """Yield what does not hold, each once: of the path in use, then of the other."""
     names: set[str] = set()
     for group in picture.groups:
         conditions = [condition for condition in group.sample.health.claims if _is_bad(condition)]
         entries = [(condition.status, condition.message) for condition in conditions]
-        entries += [(ConditionStatus.FAILS, wrong.why) for wrong in beside(group)]
+        entries += [(ConditionStatus.FAILS, wrong.why) for wrong in iter_other_problems(group)]
         for verdict, seen_text in entries:
             if seen_text not in names:
                 names.add(seen_text)
-                more = _more(group, seen_text)
-                yield [*marked(verdict, seen_text + more, screen)]
+                more = _format_more(group, seen_text)
+                yield [*format_verdict_lines(verdict, seen_text + more, screen)]
     for checked in picture.health.readiness:
         if _is_bad(checked) and checked.message not in names:
             names.add(checked.message)
-            yield [*marked(checked.status, checked.message, screen)]
+            yield [*format_verdict_lines(checked.status, checked.message, screen)]
     for name, checked in picture.health.left_out.items():
-        yield [*marked(checked.status, f"leaves out {name}: {checked.message}", screen)]
+        yield [
+            *format_verdict_lines(checked.status, f"leaves out {name}: {checked.message}", screen)
+        ]
 
 
 def _is_bad(condition: Condition) -> bool:
     return condition.status is not ConditionStatus.HOLDS
 
 
-def _more(group: SpokeGroup, problem: str) -> str:
+def _format_more(group: SpokeGroup, problem: str) -> str:
     """Return of how many more spokes the like is true; empty if they share this very problem."""
     others = [
         spoke
@@ -117,12 +124,14 @@ def _more(group: SpokeGroup, problem: str) -> str:
     return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
 
 
-def _notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen) -> Lines:
+def _format_notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen) -> Lines:
     """Return why the spokes are drawn in several groups, unless that does not hold either."""
     return [
         wrap(
             cut_long_words(
-                f"{_short_who(group, screen)}: {difference}", screen.width // 3, screen.dots
+                f"{_format_short_names(group, screen)}: {difference}",
+                screen.width // 3,
+                screen.dots,
             ),
             screen.width,
             "     note  ",
@@ -132,14 +141,14 @@ def _notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Scree
     ]
 
 
-def _who(group: SpokeGroup, screen: Screen) -> str:
+def _format_names(group: SpokeGroup, screen: Screen) -> str:
     return group.format_names(at_most=1 if screen.width < WIDTH else 2)
 
 
-def _short_who(group: SpokeGroup, screen: Screen) -> str:
+def _format_short_names(group: SpokeGroup, screen: Screen) -> str:
     """Return one name, and how many more, in a third of the screen; all of that if it fits."""
     room = screen.width // 3
-    name = _who(group, screen)
+    name = _format_names(group, screen)
     if len(name) <= room:
         return name
     more = group.format_names(at_most=1).removeprefix(group.sample.name)
@@ -151,7 +160,7 @@ def _group_lines(
 ) -> Iterator[list[str]]:
     """Yield each group in one line; in two if the screen is too narrow for how it differs."""
     counts = [format_count(len(group.spokes), "spoke") for group in groups]
-    names = [_short_who(group, screen) for group in groups]
+    names = [_format_short_names(group, screen) for group in groups]
     widths = [max(map(len, column)) for column in (counts, names)]
     for group, count, name, difference in zip(groups, counts, names, differing, strict=True):
         health, mark = group.sample.health, group.condition.mark

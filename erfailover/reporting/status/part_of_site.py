@@ -11,33 +11,33 @@ from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Site
 from erfailover.planning.health import Health
 from erfailover.planning.switch import gates
-from erfailover.reporting.way_back import way_back
+from erfailover.reporting.way_back import format_way_back
 from erfailover.reporting.words import format_path
 
 
-def notes(site: Site, observed: SiteSnapshot, health: Health) -> tuple[str, ...]:
+def list_notes(site: Site, observed: SiteSnapshot, health: Health) -> tuple[str, ...]:
     """Return which spokes were left unread, and how the rest of a mixed site can follow."""
-    return tuple((*_unread(site), *_followers(site, observed, health)))
+    return tuple((*_iter_unread(site), *_iter_followers(site, observed, health)))
 
 
-def _unread(site: Site) -> Iterator[str]:
+def _iter_unread(site: Site) -> Iterator[str]:
     if site.others:
         every = len(site.spokes) + len(site.others)
         yield f"{len(site.spokes)} of {format_count(every, 'spoke')}; the others were not read."
 
 
-def _followers(site: Site, observed: SiteSnapshot, health: Health) -> Iterator[str]:
+def _iter_followers(site: Site, observed: SiteSnapshot, health: Health) -> Iterator[str]:
     counts = Counter(spoke.path for spoke in health.spokes)
     if not all(counts[path] for path in Path):
         return
     for target in Path:
         command = switch_to(target, site.chosen)
-        text = way_back(command, target, gates.refusals(site, observed, target))
+        text = format_way_back(command, target, gates.list_refusals(site, observed, target))
         spokes = format_count(counts[target.other], "spoke")
         yield f"To move the rest to {format_path(target)} ({spokes}): {text}"
 
 
-def next_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
+def suggest_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
     """Return the command that helps if a path does not work.
 
     It moves the spokes to the other path if that is ready; otherwise it finds what is in the way.
@@ -46,6 +46,6 @@ def next_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
     if len(paths) != 1 or (path := paths.pop()) not in tuple(Path):
         return "erfailover doctor"
     target = Path(path).other
-    if gates.refusals(site, observed, target):
+    if gates.list_refusals(site, observed, target):
         return f"{format_path(target)} could not take over: erfailover doctor"
     return switch_to(target, site.chosen)

@@ -96,7 +96,7 @@ def format_peer_table(gateway: Gateway, screen: Screen) -> str:
     """Return a gateway's BGP peers; with its own address if it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
-        return _unknown(title, gateway.peers.unknown, screen)
+        return _format_unknown(title, gateway.peers.unknown, screen)
     peers = gateway.peers.value
     twice = len({peer.neighbor for peer in peers}) < len(peers)
     headings = ["neighbor", *(["at"] if twice else []), "ASN", "state"]
@@ -106,7 +106,7 @@ def format_peer_table(gateway: Gateway, screen: Screen) -> str:
             *([peer.local_address] if twice else []),
             peer.asn,
             Text(peer.state, _get_colour(peer.state == CONNECTED, screen)),
-            _connected_for(peer),
+            _format_uptime(peer),
             peer.routes_received,
             peer.messages_sent,
             peer.messages_received,
@@ -117,11 +117,11 @@ def format_peer_table(gateway: Gateway, screen: Screen) -> str:
     return format_table(title, headings, rows, screen, spare=("received", "sent"))
 
 
-def _unknown(title: str, why: str | None, screen: Screen) -> str:
+def _format_unknown(title: str, why: str | None, screen: Screen) -> str:
     return "\n".join(wrap(f"{title}: unknown: {why}", screen.width, rest="  "))
 
 
-def _connected_for(peer: BgpPeer) -> str | None:
+def _format_uptime(peer: BgpPeer) -> str | None:
     """Return for how long a peer is connected; as Azure writes it if that is no duration."""
     seconds = parse_duration_s(peer.connected_duration)
     return peer.connected_duration if seconds is None else format_duration(seconds)
@@ -141,7 +141,7 @@ def format_route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen
     """
     title = f"{gateway.name} ({gateway.role} hub): learned routes"
     if gateway.learned_routes.value is None:
-        return _unknown(title, gateway.learned_routes.unknown, screen)
+        return _format_unknown(title, gateway.learned_routes.unknown, screen)
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
         desired = build_table(prefixes)

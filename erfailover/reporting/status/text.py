@@ -24,7 +24,7 @@ from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.status import tables
 from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.terminal.picture import draw_picture
-from erfailover.reporting.topology.differences import differences
+from erfailover.reporting.topology.differences import describe_differences
 from erfailover.reporting.topology.model import Picture, SpokeGroup
 from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
@@ -110,7 +110,7 @@ def _build_peering_data(peering: Peering, observed: SiteSnapshot) -> dict[str, A
     }
 
 
-def details(
+def format_details(
     picture: Picture,
     observed: SiteSnapshot,
     notes: Sequence[str] = (),
@@ -151,7 +151,7 @@ def format_opening(
     health = picture.health
     good = health.healthy and health.ready is ConditionStatus.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
-    message = "\n".join(_wrapped(format_headline(health, drill=picture.drill_runs), screen))
+    message = "\n".join(_wrap_text(format_headline(health, drill=picture.drill_runs), screen))
     yield screen.apply_style(message, "bold " + COLOUR[mark].removeprefix("bold "))
     for note in notes:
         for line in note.splitlines():
@@ -162,19 +162,19 @@ def format_opening(
             yield from wrap(line, screen.width, "  warning  ")
     else:  # not to be typed: of a name that is too long, the middle can be left out
         for line in limit_lines(health.warnings, most):
-            yield from _wrapped(line, screen, "  warning  ")
+            yield from _wrap_text(line, screen, "  warning  ")
 
 
 def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
-    names = differences(picture.groups)
+    names = describe_differences(picture.groups)
     for group, difference in list(zip(picture.groups, names, strict=True))[:GROUPS]:
         spoke = group.sample.health
-        yield from _wrapped(f"{_describe_group(group)}:", screen)
+        yield from _wrap_text(f"{_describe_group(group)}:", screen)
         if difference:
-            yield from _wrapped(f"differs from the most: {difference}", screen, "  ")
+            yield from _wrap_text(f"differs from the most: {difference}", screen, "  ")
         yield from format_claims(spoke.claims, screen)
-        for wrong in beside(group):
-            yield from marked(ConditionStatus.FAILS, wrong.why, screen)
+        for wrong in iter_other_problems(group):
+            yield from format_verdict_lines(ConditionStatus.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
     if len(picture.groups) > GROUPS:
@@ -184,10 +184,10 @@ def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
         yield from format_claims(picture.health.readiness, screen)
         yield from _format_left_out(picture.health, screen)
     if picture.health.hold_time:
-        yield from _wrapped(picture.health.hold_time, screen, "  ")
+        yield from _wrap_text(picture.health.hold_time, screen, "  ")
 
 
-def _wrapped(text: str, screen: Screen, first: str = "") -> list[str]:
+def _wrap_text(text: str, screen: Screen, first: str = "") -> list[str]:
     return wrap(text, screen.width, first, cut_words=True, dots=screen.dots)
 
 
@@ -195,12 +195,12 @@ def _format_left_out(health: Health, screen: Screen) -> Iterator[str]:
     """Yield the spokes that a switch would leave out, a line each."""
     for name, condition in list(health.left_out.items())[:GROUPS]:
         remedy = f" {condition.remedy}" if condition.remedy else ""
-        yield from marked(
+        yield from format_verdict_lines(
             condition.status, f"leaves out {name}: {condition.message}.{remedy}", screen
         )
     if len(health.left_out) > GROUPS:
         more = f"and {len(health.left_out) - GROUPS} more: erfailover status -o json"
-        yield from marked(ConditionStatus.FAILS, more, screen)
+        yield from format_verdict_lines(ConditionStatus.FAILS, more, screen)
 
 
 def _describe_group(group: SpokeGroup) -> str:
@@ -212,7 +212,7 @@ def _describe_group(group: SpokeGroup) -> str:
     return f"{group.title}: {on}, {works} ({group.format_names()}); as {spoke.name}"
 
 
-def beside(group: SpokeGroup) -> Iterator[Assessment]:
+def iter_other_problems(group: SpokeGroup) -> Iterator[Assessment]:
     """Yield what is wrong with peerings that the verdict does not look at."""
     bad = [
         condition.message
@@ -233,15 +233,15 @@ def format_claims(conditions: Sequence[Condition], screen: Screen) -> Iterator[s
         rows = list(same)
         items = rows if len(rows) <= ALIKE else rows[: ALIKE - 1]
         for checked in items:
-            yield from marked(verdict, checked.message, screen)
+            yield from format_verdict_lines(verdict, checked.message, screen)
         if len(rows) > len(items):
             more = f"and {len(rows) - len(items)} more like this"
-            yield from marked(verdict, more, screen)
+            yield from format_verdict_lines(verdict, more, screen)
 
 
-def marked(verdict: ConditionStatus, text: str, screen: Screen) -> Iterator[str]:
+def format_verdict_lines(verdict: ConditionStatus, text: str, screen: Screen) -> Iterator[str]:
     """Yield what was seen, in lines behind the word of its verdict."""
-    first, *more = _wrapped(text, screen, " " * 11)
+    first, *more = _wrap_text(text, screen, " " * 11)
     word = screen.apply_style(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])
     yield f"  {word}  {first.strip()}"
     yield from more

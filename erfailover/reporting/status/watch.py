@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from erfailover.model.azure_context import AzureContext
 from erfailover.model.durations import format_duration
-from erfailover.reporting.azure_context import heading
+from erfailover.reporting.azure_context import format_heading
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status.changes import StatusChange, format_changes, list_parts
 from erfailover.reporting.status.headline import format_headline
@@ -68,7 +68,7 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
     """
     first, *rest = format_opening(page.seen, page.notes, screen)
     read = f"read at {page.seen.taken_at[11:19]} UTC, took {format_duration(page.took_s)}"
-    where = heading(page.context, screen)
+    where = format_heading(page.context, screen)
     lines = [*where.splitlines(), *first.splitlines()]
     lines.append(screen.apply_style(cut(f"{read}; {now}", screen.width, screen), "dim"))
     if page.failure:

@@ -68,7 +68,7 @@ def _draw_spoke(picture: Picture, width: int, screen: Screen, star: str) -> Iter
     spoke = picture.spokes[0]
     health = spoke.health
     yield Text(cut_middle(spoke.virtual_network, width - len(star), screen.dots) + star)
-    for line in _prefix_lines(list(map(str, spoke.prefixes)), PREFIXES + 1, width):
+    for line in _format_prefixes(list(map(str, spoke.prefixes)), PREFIXES + 1, width):
         yield Text(line)
     yield Text("")
     yield Text(NO_PATH.get(health.path, f"on {format_path(health.path)}"))
@@ -232,7 +232,7 @@ def _format_count(mark: Mark, of: Sequence[Assessment]) -> str:
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"
 
 
-def hub_line(picture: Picture, hub: HubPicture, screen: Screen) -> list[str]:
+def format_hub_line(picture: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     """Return what the picture has of a hub, in words: a line, or two on a narrow screen."""
     gateway, words = hub.gateway, describe_sessions(hub, frozenset())
     signs = [
@@ -261,27 +261,29 @@ def draw_far_end(picture: Picture, role: Role, width: int, rows: int, screen: Sc
     If there is not room for all, who it is comes first, and the rest is counted.
     """
     ends = [end for end in picture.far_ends if role in end.roles]
-    lines = [line for end in ends for line in (*_who(end), *end.neighbors)] or ["unknown"]
+    lines = [line for end in ends for line in (*_describe_far_end(end), *end.neighbors)] or [
+        "unknown"
+    ]
     prefixes = [str(remote_prefix.prefix) for remote_prefix in picture.remote_prefixes]
     for prefix in picture.remote_prefixes:
         lines += [str(prefix.prefix), *([f"  {prefix.name}"] if prefix.name else [])]
     if len(lines) > rows or max(map(len, prefixes), default=0) > width:
-        heads = [line for end in ends for line in _who(end, width)] or ["unknown"]
+        heads = [line for end in ends for line in _describe_far_end(end, width)] or ["unknown"]
         room = max(rows - len(heads), 0)
         addresses = dict.fromkeys(address for end in ends for address in end.neighbors)
         items = _fit([*addresses], room - min(len(prefixes), 2), "addresses", width)
-        lines = [*heads, *items, *_prefix_lines(prefixes, room - len(items), width)]
+        lines = [*heads, *items, *_format_prefixes(prefixes, room - len(items), width)]
     return [Text(cut_middle(line, width, screen.dots)) for line in lines[:rows]]
 
 
-def _prefix_lines(prefixes: list[str], rows: int, width: int) -> list[str]:
+def _format_prefixes(prefixes: list[str], rows: int, width: int) -> list[str]:
     """Return prefixes in so many lines; how many they are if one is too wide: none is cut."""
     if max(map(len, prefixes), default=0) > width:
         return [format_count(len(prefixes), "prefix")] if rows > 0 else []
     return _fit(prefixes, rows, "prefixes", width)
 
 
-def _who(end: FarEnd, width: int = 0) -> list[str]:
+def _describe_far_end(end: FarEnd, width: int = 0) -> list[str]:
     """Return who is at a far end; in one line if that fits into a width."""
     if end.asn is None or end.name.startswith("AS "):
         return [end.name]

@@ -82,13 +82,13 @@ def _draw_between(words: parts.LinkLabel, row: int, width: int, screen: Screen) 
     if row == LINK_AT:
         return draw_line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:
-        return Text(_centered(words.above, width))
+        return Text(_center(words.above, width))
     if row == LINK_AT + 1:
-        return Text(_centered(words.below, width), screen.get_style(words.mark))
+        return Text(_center(words.below, width), screen.get_style(words.mark))
     return Text(" " * width)
 
 
-def _centered(text: str, width: int) -> str:
+def _center(text: str, width: int) -> str:
     """Return a text in the middle of a line; if it is too long, without its star or its count."""
     if len(text) > width:
         text = text.removesuffix(f" {parts.CHANGED}")

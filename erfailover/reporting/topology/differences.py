@@ -10,26 +10,31 @@ from erfailover.reporting.marks import Mark
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup
 
 
-def differences(groups: Sequence[SpokeGroup]) -> tuple[str, ...]:
+def describe_differences(groups: Sequence[SpokeGroup]) -> tuple[str, ...]:
     """Return for each group, in words, how its peerings differ; empty for the largest group.
 
     A path and its health are shown with every group, and are not repeated here.
     """
     usual = max(groups, key=lambda group: len(group.spokes))
-    return tuple("" if group is usual else "; ".join(_of(group, usual)) for group in groups)
+    return tuple(
+        "" if group is usual else "; ".join(_iter_group_differences(group, usual))
+        for group in groups
+    )
 
 
-def _of(group: SpokeGroup, usual: SpokeGroup) -> Iterator[str]:
+def _iter_group_differences(group: SpokeGroup, usual: SpokeGroup) -> Iterator[str]:
     same_path = group.sample.health.path == usual.sample.health.path
     words = []
     for pair, other in zip(group.sample.pairs, usual.sample.pairs, strict=True):
-        words += [*_of_pair(pair, other, same_path=same_path)]
+        words += [*_iter_pair_differences(pair, other, same_path=same_path)]
     yield from words
     if not words and group.sample.health.prestaged != usual.sample.health.prestaged:
         yield "prestaged" if group.sample.health.prestaged else "not prestaged"
 
 
-def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Iterator[str]:
+def _iter_pair_differences(
+    pair: PeeringPair, other: PeeringPair, *, same_path: bool
+) -> Iterator[str]:
     hub = pair.outward.remote
     there, there_too = (
         [side for side in peering_pair.sides if side.found] for peering_pair in (pair, other)
@@ -43,7 +48,7 @@ def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Itera
         yield from (side.condition.why for side in there if not side.condition.good)
     else:
         flags = [
-            _flags(*peering_sides) if same_path else ()
+            _list_flag_differences(*peering_sides) if same_path else ()
             for peering_sides in zip(pair.sides, other.sides, strict=True)
         ]
         lines = [words for words in flags[0] if words in flags[1]]
@@ -51,13 +56,13 @@ def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Itera
             yield f"{hub}: {', '.join(lines)}"
         for number, way in enumerate(("to", "from")):
             what = f"peering {way} {hub}"
-            yield from _of_side(what, pair.sides[number], other.sides[number])
+            yield from _iter_side_differences(what, pair.sides[number], other.sides[number])
             only = [words for words in flags[number] if words not in lines]
             if only:
                 yield f"{what}: {', '.join(only)}"
 
 
-def _of_side(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
+def _iter_side_differences(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
     peering, other = side.found, usual.found
     if peering is None or other is None or not side.condition.good:
         if (peering is None) != (other is None) or side.condition.mark is not usual.condition.mark:
@@ -68,7 +73,7 @@ def _of_side(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
         yield f"{what} is {peering.sync_level or 'not known to be in sync'}"
 
 
-def _flags(side: PeeringSide, usual: PeeringSide) -> list[str]:
+def _list_flag_differences(side: PeeringSide, usual: PeeringSide) -> list[str]:
     """Return the flags that differ, in words: ``forwarded traffic yes``."""
     if side.found is None or usual.found is None:
         return []

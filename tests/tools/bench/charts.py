@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import mean
 from types import MappingProxyType
 
-from erfailover.reporting.svg import Element, picture, render_file
+from erfailover.reporting.svg import Element, build_picture, render_file
 from tests.tools.bench import svg, worlds
 from tests.tools.bench.rows import Measured, Switch, Tables, Way
 from tests.tools.bench.watching import LEARN_S, Bar
@@ -77,7 +77,7 @@ def timeline(switch: Switch) -> str:
         svg.line(x(switch.whole_s), TOP - 6, x(switch.whole_s), y(len(lanes)), svg.INK, 1.5),
         svg.text(x(switch.whole_s) - 5, TOP - 8, f"shown {switch.whole_s:.0f} s", 11, "end"),
     ]
-    return render_file(picture(WIDTH, height, f"Timeline of a switch, {switch.way}", parts))
+    return render_file(build_picture(WIDTH, height, f"Timeline of a switch, {switch.way}", parts))
 
 
 def _legend() -> Iterator[Element]:
@@ -217,7 +217,7 @@ def _diagram(name: str, title: str, across: str, curves: Sequence[Curve], note: 
         parts.append(svg.text(left + 34, at + 4, curve.name, 12))
     if note:
         parts.append(svg.text(WIDTH - right + 16, 78 + 22 * len(curves), note, 11))
-    return render_file(picture(WIDTH, height, name, parts))
+    return render_file(build_picture(WIDTH, height, name, parts))
 
 
 def _switch_curves(measured: Measured) -> Iterator[Curve]:

@@ -151,10 +151,7 @@ def test_the_bound_imports_nothing_of_the_controller() -> None:
     tree = ast.parse(Path(bound.__file__).read_text())
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {
-        name.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for name in node.names
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
     }
     ours = {name for name in imported if name.startswith("erfailover")}
     assert ours == {"erfailover.lab.engine.throttling"}

@@ -200,7 +200,7 @@ def read_route_table(body: Any) -> None:
 def read_machine(body: Any) -> None:
     reader: Any = FakeReader(body)
     assert probes._read_system(reader, "m")
-    network_watcher.primary_interface(body)
+    network_watcher.find_primary_interface(body)
 
 
 def read_run_command(body: Any) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from erfailover.commands import activity
 from erfailover.commands.activity import Activities
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.reporting.progress import activity_line
+from erfailover.reporting.progress import render_activity
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def wait_until_shown(result: Activities) -> None:
 def test_a_terminal_has_one_line_with_the_seconds_that_is_gone_at_the_end() -> None:
     out = StringIO()
     result = activities(out, terminal=True)
-    with result.doing("Reading poc") as doing:
+    with result.show_activity("Reading poc") as doing:
         result._clock.sleep(75.0)
         wait_until_shown(result)
         doing.say("Waiting for vng1")
@@ -53,7 +53,7 @@ def test_a_terminal_has_one_line_with_the_seconds_that_is_gone_at_the_end() -> N
 
 def test_what_takes_less_than_two_seconds_is_not_shown() -> None:
     out = StringIO()
-    with activities(out, terminal=True).doing("Reading poc", announced=True):
+    with activities(out, terminal=True).show_activity("Reading poc", announced=True):
         pass
     assert out.getvalue() == ""
 
@@ -62,22 +62,22 @@ def test_what_takes_less_than_two_seconds_is_not_shown() -> None:
 def test_of_activities_within_one_another_the_inner_one_is_shown() -> None:
     out = StringIO()
     result = activities(out, terminal=True)
-    with result.doing("Verifying"):
-        with result.doing("Running 3 probes"):
+    with result.show_activity("Verifying"):
+        with result.show_activity("Running 3 probes"):
             wait_until_shown(result)
         assert "Running 3 probes" in out.getvalue()
-        assert str(result._drawn()).endswith("Verifying")
+        assert str(result._render()).endswith("Verifying")
     assert result._live is None
 
 
 def test_what_is_piped_has_a_line_for_each_event_and_nothing_that_moves() -> None:
     out = StringIO()
     result = activities(out, terminal=False)
-    with result.doing("Reading poc") as silent:
+    with result.show_activity("Reading poc") as silent:
         silent.say("Waiting for vng1")
         silent.say("Waiting for vng1")
         silent.say("Waiting for vng2")
-    with result.doing("Running 3 probes", announced=True):
+    with result.show_activity("Running 3 probes", announced=True):
         pass
     assert out.getvalue().splitlines() == [
         "Waiting for vng1",
@@ -93,12 +93,12 @@ def test_what_is_piped_has_a_line_for_each_event_and_nothing_that_moves() -> Non
 def test_quiet_shows_nothing(terminal: bool) -> None:
     out = StringIO()
     result = activities(out, terminal=terminal, quiet=True)
-    with result.doing("Running 3 probes", announced=True) as doing:
+    with result.show_activity("Running 3 probes", announced=True) as doing:
         doing.say("Waiting for vng1")
         time.sleep(0.1)
     assert out.getvalue() == ""
 
 
 def test_the_line_moves_and_its_seconds_come_first() -> None:
-    lines = [str(activity_line("Reading poc", 12.4, frame)) for frame in range(5)]
+    lines = [str(render_activity("Reading poc", 12.4, frame)) for frame in range(5)]
     assert lines == [f"{name}   12 s  Reading poc" for name in "|/-\\|"]

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from erfailover.cli import main
-from erfailover.commands.output import Output, fitted, show
+from erfailover.commands.output import Output, fit_text, show
 
 MESSAGE = "spoke vnet-prod-weu-erp-001 is left out: its VNet could not be read, expected Succeeded "
 COMMAND = f"To go back: erfailover switch --to expressroute {'--spoke vnet-prod-weu-erp-001 ' * 4}"
@@ -63,7 +63,7 @@ def test_an_error_and_its_hint_are_broken_at_blanks(monkeypatch: pytest.MonkeyPa
 
 def test_a_command_to_be_typed_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     terminals(monkeypatch)
-    assert fitted(COMMAND) == COMMAND
+    assert fit_text(COMMAND) == COMMAND
 
 
 def test_what_is_piped_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from erfailover.azure.client.polling import (
     WRITES,
     PollSchedule,
 )
-from erfailover.commands.switch.tasks import cadence
+from erfailover.commands.switch.tasks import select_schedule
 from erfailover.model.plan import StepKind
 from erfailover.model.site import Path
 from erfailover.planning.switch.procedure import plan
@@ -29,7 +29,7 @@ def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(
 ) -> None:
     at_s, pauses = 0.0, []
     while at_s < 300.0:
-        pauses.append(poll_schedule.before_s(at_s))
+        pauses.append(poll_schedule.compute_delay_s(at_s))
         at_s += pauses[-1]
     assert pauses[0] == poll_schedule.first_s
     assert pauses[1:] == sorted(pauses[1:])
@@ -38,7 +38,7 @@ def test_polls_come_first_when_they_can_tell_and_then_ever_less_often(
 
 
 def test_a_sleep_that_falls_short_is_not_followed_by_another_for_the_rest() -> None:
-    assert WRITES.before_s(WRITES.first_s - 1e-9) >= WRITES.pause_s
+    assert WRITES.compute_delay_s(WRITES.first_s - 1e-9) >= WRITES.pause_s
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_a_write_is_polled_as_closely_as_something_waits_for_it(
     state = sites.on(Path.EXPRESSROUTE, site)
     steps = plan(site, sites.observed(site, state), Path.IPSEC).steps
     step = next(switch_step for switch_step in steps if switch_step.kind is kind)
-    assert cadence(step, spokes) == expected
+    assert select_schedule(step, spokes) == expected

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.config.naming_line import line_that_names
+from erfailover.config.naming_line import find_naming_line
 
 TEXT = """\
 # rg-we and vnet1 in a comment
@@ -38,10 +38,10 @@ def test_a_name_is_found_as_a_whole_and_not_in_a_comment(
 ) -> None:
     file = tmp_path / "site.yaml"
     file.write_text(TEXT)
-    assert line_that_names(file, name) == line
+    assert find_naming_line(file, name) == line
 
 
 def test_a_file_that_cannot_be_read_names_nothing(tmp_path: Path) -> None:
-    assert line_that_names(tmp_path / "none.yaml", "vnet1") is None
+    assert find_naming_line(tmp_path / "none.yaml", "vnet1") is None
     (tmp_path / "odd.yaml").write_bytes(b"\xff\xfe vnet1")
-    assert line_that_names(tmp_path / "odd.yaml", "vnet1") is None
+    assert find_naming_line(tmp_path / "odd.yaml", "vnet1") is None

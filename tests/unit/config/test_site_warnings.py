@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from erfailover.config.site_warnings import warnings
+from erfailover.config.site_warnings import iter_warnings
 from erfailover.model.probes import LocalConnect, MachinePing
 from erfailover.model.site import Site, Timing
 from tests.support.sites import site
@@ -20,7 +20,7 @@ COMPLETE = replace(
 
 
 def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
-    assert list(warnings(COMPLETE)) == []
+    assert list(iter_warnings(COMPLETE)) == []
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
 )
 def test_what_is_left_to_chance_is_named_with_its_consequence(remaining: Site, text: str) -> None:
-    (warning,) = warnings(remaining)
+    (warning,) = iter_warnings(remaining)
     assert warning.startswith(text)

@@ -9,10 +9,10 @@ import pytest
 from erfailover.model.history import (
     RunRecord,
     collect_runs,
-    every_owed,
+    find_all_owed,
     find_last_switch,
     find_owed,
-    spokes_to_undo,
+    find_spokes_to_undo,
 )
 
 SITE = ("vnet1", "vnet7", "vnet8")
@@ -41,11 +41,11 @@ def switch(
 
 
 def undone(*records: list[dict[str, Any]]) -> tuple[str, ...]:
-    return spokes_to_undo(collect_runs(row for some in records for row in some), SITE)
+    return find_spokes_to_undo(collect_runs(row for some in records for row in some), SITE)
 
 
 def still_owed(*records: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
-    oweds = every_owed(collect_runs(row for some in records for row in some))
+    oweds = find_all_owed(collect_runs(row for some in records for row in some))
     return {owed.run: owed.spokes for owed in oweds}
 
 

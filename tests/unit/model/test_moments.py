@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from erfailover.model.moments import is_before, since
+from erfailover.model.moments import is_before, parse_moment
 
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
     ],
 )
 def test_a_date_a_time_or_how_long_ago_is_a_moment(text: str, moment: datetime) -> None:
-    assert since(text, NOW) == moment
+    assert parse_moment(text, NOW) == moment
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_date_a_time_or_how_long_ago_is_a_moment(text: str, moment: datetime) 
 )
 def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected a date \(2026-11-01\).*24h, 7d"):
-        since(text, NOW)
+        parse_moment(text, NOW)
 
 
 def test_a_run_is_compared_by_its_time_and_is_never_dropped_for_want_of_one() -> None:

@@ -18,7 +18,7 @@ from erfailover.model.probes import (
     Probe,
 )
 from erfailover.model.site import Path
-from erfailover.planning.probes.chosen import concerns
+from erfailover.planning.probes.chosen import is_relevant
 from tests.support.sites import observed, on, site
 
 WHOLE = site("vnet1", "vnet7")
@@ -62,4 +62,4 @@ IN_VNET1, ELSEWHERE = IPv4Address("10.1.0.4"), IPv4Address("10.5.0.4")
 def test_a_probe_concerns_the_spoke_that_it_is_asked_from_or_leads_to(
     probe: Probe, expected: bool
 ) -> None:
-    assert concerns(PART, SEEN, probe, NETWORKS) is expected
+    assert is_relevant(PART, SEEN, probe, NETWORKS) is expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from erfailover.model.durations import DurationEstimate
 from erfailover.model.outlook import RunState
 from erfailover.model.tasks import State, Task
-from erfailover.planning.critical_path import UNKNOWN_S, longest_s, outlook
+from erfailover.planning.critical_path import UNKNOWN_S, compute_longest_s, estimate_outlook
 
 
 def task(id_: str, usual_s: float | None = None, *needs: str, milestone: bool = False) -> Task:
@@ -24,13 +24,13 @@ TASKS = [
 
 def left_s(elapsed_s: float = 0.0, ended: str = "", **in_flight: float) -> float | None:
     done = dict.fromkeys(ended.split(), State.DONE)
-    return outlook(TASKS, RunState(elapsed_s, done, in_flight)).done_s
+    return estimate_outlook(TASKS, RunState(elapsed_s, done, in_flight)).done_s
 
 
 def test_the_longest_chain_counts_in_whatever_order_things_are_listed() -> None:
     needs = {"c": ["b"], "b": ["a", "elsewhere"], "a": [], "d": []}
-    assert longest_s(needs, {"a": 1.0, "b": 2.0, "c": 3.0, "d": 5.0}) == 6.0
-    assert longest_s({}, {}) == 0.0
+    assert compute_longest_s(needs, {"a": 1.0, "b": 2.0, "c": 3.0, "d": 5.0}) == 6.0
+    assert compute_longest_s({}, {}) == 0.0
 
 
 def test_what_is_left_is_the_longest_chain_of_what_has_not_ended() -> None:
@@ -46,4 +46,4 @@ def test_what_is_in_flight_counts_down_and_stops_at_nothing() -> None:
 
 
 def test_without_any_usual_duration_nothing_is_foretold() -> None:
-    assert outlook([task("a")], RunState(0.0, {}, {})).done_s is None
+    assert estimate_outlook([task("a")], RunState(0.0, {}, {})).done_s is None

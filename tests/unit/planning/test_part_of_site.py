@@ -9,10 +9,10 @@ from erfailover.model.claims import ConditionStatus
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
-from erfailover.planning.other_spokes import spaces_of_others
+from erfailover.planning.other_spokes import list_other_spaces
 from erfailover.planning.switch import gates, procedure
 from erfailover.reporting.status.headline import format_headline
-from erfailover.reporting.status.part_of_site import next_command, notes
+from erfailover.reporting.status.part_of_site import list_notes, suggest_command
 from tests.support.sites import gateway, observed, on, peer, route, site
 
 WHOLE = site("vnet1", "vnet7", "vnet8")
@@ -77,7 +77,7 @@ def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> N
     assert format_headline(health) == (
         "vnet7, vnet8 are on ExpressRoute; healthy. 1 is on IPsec (vnet1); healthy."
     )
-    assert notes(WHOLE, mixed(), health) == (
+    assert list_notes(WHOLE, mixed(), health) == (
         "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute",
         "To move the rest to IPsec (2 spokes): erfailover switch --to ipsec",
     )
@@ -87,28 +87,29 @@ def test_the_command_that_lets_the_rest_follow_says_why_it_would_be_refused() ->
     snapshot = mixed(primary_up=False)
     health = judge(WHOLE, snapshot)
     assert health.healthy is False
-    first, second = notes(WHOLE, snapshot, health)
+    first, second = list_notes(WHOLE, snapshot, health)
     assert first.startswith(
         "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute "
         "(refused for now: ExpressRoute is not ready: vng1: "
     )
     assert second.endswith("erfailover switch --to ipsec")
-    assert next_command(WHOLE, snapshot, health) == "erfailover switch --to ipsec"
+    assert suggest_command(WHOLE, snapshot, health) == "erfailover switch --to ipsec"
 
 
 def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
     snapshot = mixed(PART, backup_up=False)
     health = judge(PART, snapshot)
     assert (health.path, health.healthy) == ("ipsec", False)
-    assert notes(PART, snapshot, health) == ("1 of 3 spokes; the others were not read.",)
+    assert list_notes(PART, snapshot, health) == ("1 of 3 spokes; the others were not read.",)
     assert (
-        next_command(PART, snapshot, health) == "erfailover switch --to expressroute --spoke vnet1"
+        suggest_command(PART, snapshot, health)
+        == "erfailover switch --to expressroute --spoke vnet1"
     )
 
 
 def test_without_a_path_that_works_both_ways_doctor_is_suggested() -> None:
     snapshot = mixed(primary_up=False, backup_up=False)
-    assert next_command(WHOLE, snapshot, judge(WHOLE, snapshot)) == "erfailover doctor"
+    assert suggest_command(WHOLE, snapshot, judge(WHOLE, snapshot)) == "erfailover doctor"
 
 
 def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> None:
@@ -122,8 +123,8 @@ def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> Non
     snapshot = replace(
         snapshot, networks={**snapshot.networks, hub: replace(network, peerings=peerings)}
     )
-    assert spaces_of_others(PART, snapshot) == {
+    assert list_other_spaces(PART, snapshot) == {
         "vnet7": (IPv4Network("10.102.0.0/16"),),
         "vnet8": (IPv4Network("10.104.0.0/16"),),
     }
-    assert spaces_of_others(WHOLE, snapshot) == {}
+    assert list_other_spaces(WHOLE, snapshot) == {}

@@ -189,7 +189,7 @@ def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> No
     snapshot = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
     verdict = health.judge(of, snapshot)
     lines = [
-        status_text.details(build_picture(of, snapshot, verdict, {}), snapshot),
+        status_text.format_details(build_picture(of, snapshot, verdict, {}), snapshot),
         plan_text(of, procedure.plan(of, snapshot, Path.IPSEC)),
         *(condition.message for condition in verdict.readiness),
     ]

@@ -12,7 +12,7 @@ from erfailover.model.durations import PEERING_WRITES
 from erfailover.model.plan import Phase, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.estimate import estimate_plan, saved_by_prestaging
+from erfailover.planning.switch.estimate import estimate_plan, estimate_prestaging_gain
 from erfailover.planning.switch.prestage import prestage
 from erfailover.planning.switch.schedule import BATCH
 from tests.support import sites
@@ -93,19 +93,19 @@ def test_prestaging_saves_what_the_preparation_takes(count: int) -> None:
     assert quick.moved
     saved_s = slow.moved.usually_s - quick.moved.usually_s
     assert saved_s > 0
-    assert saved_by_prestaging(site, cold) == pytest.approx(saved_s, abs=0.1)
-    assert saved_by_prestaging(site, warm) is None
+    assert estimate_prestaging_gain(site, cold) == pytest.approx(saved_s, abs=0.1)
+    assert estimate_prestaging_gain(site, warm) is None
 
 
 def test_only_a_switch_to_the_backup_can_be_prestaged() -> None:
     site, plan = planned(2, prestaged=False)
-    assert saved_by_prestaging(site, replace(plan, undoes="switch --to expressroute")) is None
+    assert estimate_prestaging_gain(site, replace(plan, undoes="switch --to expressroute")) is None
     assert (
-        saved_by_prestaging(
+        estimate_prestaging_gain(
             site, prestage(site, sites.observed(site, sites.on(Path.EXPRESSROUTE, site)))
         )
         is None
     )
     back = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.EXPRESSROUTE)
     assert back.writes
-    assert saved_by_prestaging(site, back) is None
+    assert estimate_prestaging_gain(site, back) is None

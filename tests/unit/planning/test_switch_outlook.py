@@ -46,7 +46,7 @@ def test_at_the_beginning_all_that_the_plan_said_is_left() -> None:
     for count in (1, 12, 300):
         site, plan = planned(count)
         whole = estimate_plan(site, plan)
-        outlook = SwitchOutlook.of(site, plan)(state())
+        outlook = SwitchOutlook.from_plan(site, plan)(state())
         assert whole
         assert whole.moved
         assert outlook.done_s == pytest.approx(whole.done.usually_s, abs=0.1)
@@ -56,7 +56,7 @@ def test_at_the_beginning_all_that_the_plan_said_is_left() -> None:
 
 def test_a_spoke_is_prepared_then_moved_and_cleanup_does_not_count() -> None:
     site, plan = planned(3)
-    outlook = SwitchOutlook.of(site, plan)
+    outlook = SwitchOutlook.from_plan(site, plan)
     first = ids(plan, Phase.PREPARE, spokes=["vnet100"])
     assert outlook(state(first[:1])).spokes == SpokeCounts(0, 0, 0, 3)
     assert outlook(state(first)).spokes == SpokeCounts(0, 1, 0, 3)
@@ -72,7 +72,7 @@ def test_a_spoke_is_prepared_then_moved_and_cleanup_does_not_count() -> None:
 
 def test_a_spoke_with_a_step_that_failed_has_failed_unless_it_was_moved() -> None:
     site, plan = planned(2)
-    outlook = SwitchOutlook.of(site, plan)
+    outlook = SwitchOutlook.from_plan(site, plan)
     skipped = dict.fromkeys(("vnet100/3", "vnet100/4", "vnet100/5"), State.SKIPPED)
     failed = state(others={"vnet100/2": State.FAILED, **skipped})
     assert outlook(failed).spokes == SpokeCounts(0, 0, 1, 2)
@@ -84,15 +84,15 @@ def test_a_spoke_with_a_step_that_failed_has_failed_unless_it_was_moved() -> Non
 
 def test_the_batch_is_the_first_of_which_a_spoke_is_still_to_be_moved() -> None:
     site, plan = planned(2 * BATCH)
-    outlook = SwitchOutlook.of(site, plan)
+    outlook = SwitchOutlook.from_plan(site, plan)
     assert outlook(state()).batch == (1, 2)
     first = [f"vnet{100 + n}" for n in range(BATCH)]
     assert outlook(state(ids(plan, Phase.PREPARE, Phase.SWITCH, spokes=first))).batch == (2, 2)
     assert outlook(state(ids(plan, Phase.PREPARE, Phase.SWITCH))).batch is None
-    canary = SwitchOutlook.of(site, plan, "vnet150")
+    canary = SwitchOutlook.from_plan(site, plan, "vnet150")
     assert canary(state()).batch == (1, 3), "a canary goes first, alone"
     one_site, one = planned(1)
-    assert SwitchOutlook.of(one_site, one)(state()).batch is None
+    assert SwitchOutlook.from_plan(one_site, one)(state()).batch is None
 
 
 def left_s(count: int, done: int, elapsed_s: float) -> float:
@@ -100,7 +100,7 @@ def left_s(count: int, done: int, elapsed_s: float) -> float:
     site, plan = planned(count)
     names = [f"vnet{100 + n}" for n in range(done)]
     ended = ids(plan, *Phase, spokes=names) if names else []
-    value = SwitchOutlook.of(site, plan)(state(ended, elapsed_s)).done_s
+    value = SwitchOutlook.from_plan(site, plan)(state(ended, elapsed_s)).done_s
     assert value is not None
     return value
 
@@ -117,14 +117,14 @@ def test_what_has_ended_is_left_out_and_its_pace_counts_for_the_rest() -> None:
 def test_one_slow_write_at_the_beginning_does_not_make_an_hour_of_a_minute() -> None:
     whole = left_s(12, 0, 0.0)
     site, plan = planned(12)
-    value = SwitchOutlook.of(site, plan)(state(["vnet100/1"], 60.0)).done_s
+    value = SwitchOutlook.from_plan(site, plan)(state(["vnet100/1"], 60.0)).done_s
     assert value is not None
     assert value < 3 * whole
 
 
 def test_what_is_in_flight_counts_down_and_never_below_what_is_not_begun() -> None:
     site, plan = planned(1)
-    outlook = SwitchOutlook.of(site, plan)
+    outlook = SwitchOutlook.from_plan(site, plan)
     at_start, later, late, last = (
         outlook(state(ended, elapsed_s, {task: elapsed_s}))
         for ended, task, elapsed_s in (
@@ -146,10 +146,10 @@ def test_of_a_run_that_moves_nothing_what_is_done_is_counted() -> None:
     snapshot = sites.observed(site, sites.on(Path.EXPRESSROUTE, site))
     plan = prestage.prestage(site, snapshot)
     assert plan.purpose is Purpose.PRESTAGE
-    outlook = SwitchOutlook.of(site, plan)
+    outlook = SwitchOutlook.from_plan(site, plan)
     result = outlook(state(ids(plan, Phase.PREPARE, spokes=["vnet101"])))
     assert result.spokes == SpokeCounts(None, 1, 0, 2)
     assert result.moved_s is None
     assert result.done_s
     only_cleanup = replace(plan, steps=tuple(s for s in planned(2)[1].steps if s.number == 5))
-    assert SwitchOutlook.of(site, only_cleanup)(state()).spokes == SpokeCounts(None, 0, 0, 2)
+    assert SwitchOutlook.from_plan(site, only_cleanup)(state()).spokes == SpokeCounts(None, 0, 0, 2)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.azure_context import AzureContext, from_data, identity_of
-from erfailover.reporting.azure_context import heading, place
+from erfailover.model.azure_context import AzureContext, find_identity, from_data
+from erfailover.reporting.azure_context import format_heading, place
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.words import cut_middle
 
@@ -27,12 +27,12 @@ WIDE = Screen(width=200)
 
 
 def test_a_lab_is_named_with_its_speed_and_nothing_else() -> None:
-    assert heading(LAB, Screen(80)) == "poc  ·  LAB 127.0.0.1:43587 (x100)"
-    assert heading(replace(LAB, speed=1.0)) == "poc  ·  LAB 127.0.0.1:43587"
+    assert format_heading(LAB, Screen(80)) == "poc  ·  LAB 127.0.0.1:43587 (x100)"
+    assert format_heading(replace(LAB, speed=1.0)) == "poc  ·  LAB 127.0.0.1:43587"
 
 
 def test_on_azure_it_is_the_subscription_tenant_cloud_and_identity() -> None:
-    assert heading(AZURE, WIDE) == (
+    assert format_heading(AZURE, WIDE) == (
         f"poc  ·  sub-prod-net ({ID})  ·  tenant contoso.com  ·  AzureCloud  ·  ana@contoso.com"
     )
 
@@ -40,19 +40,19 @@ def test_on_azure_it_is_the_subscription_tenant_cloud_and_identity() -> None:
 def test_a_dumb_terminal_gets_ascii() -> None:
     long = replace(AZURE, subscription_name="n" * 64)
     for context in (LAB, AZURE, long):
-        assert heading(context, Screen(80, drawing=False)).isascii()
-    assert heading(LAB, Screen(80, drawing=False)) == "poc  |  LAB 127.0.0.1:43587 (x100)"
+        assert format_heading(context, Screen(80, drawing=False)).isascii()
+    assert format_heading(LAB, Screen(80, drawing=False)) == "poc  |  LAB 127.0.0.1:43587 (x100)"
 
 
 def test_what_is_not_known_is_left_out_and_the_ids_stand_in() -> None:
     bare = AzureContext("poc", subscription=ID, cloud="AzureCloud")
-    assert heading(bare, WIDE) == f"poc  ·  subscription {ID}  ·  AzureCloud"
-    assert f"tenant {AZURE.tenant}" in heading(replace(AZURE, tenant_name=""), WIDE)
-    assert heading(AzureContext("poc"), WIDE) == "poc  ·  subscription no subscription"
+    assert format_heading(bare, WIDE) == f"poc  ·  subscription {ID}  ·  AzureCloud"
+    assert f"tenant {AZURE.tenant}" in format_heading(replace(AZURE, tenant_name=""), WIDE)
+    assert format_heading(AzureContext("poc"), WIDE) == "poc  ·  subscription no subscription"
 
 
 def test_a_default_of_az_and_a_clock_that_is_not_the_wall_s_are_said() -> None:
-    text = heading(replace(AZURE, subscription_from="az", speed=100.0), WIDE)
+    text = format_heading(replace(AZURE, subscription_from="az", speed=100.0), WIDE)
     assert "  ·  the default of az  ·  " in text
     assert text.endswith("  ·  clock x100")
 
@@ -65,7 +65,7 @@ def test_the_first_line_has_the_site_and_the_whole_id_and_no_line_is_too_long(
     width: int, site: str, name: str, identity: str
 ) -> None:
     context = replace(AZURE, site=site, subscription_name=name, identity=identity)
-    first, *rest = heading(context, Screen(width)).splitlines()
+    first, *rest = format_heading(context, Screen(width)).splitlines()
     assert ID in first
     assert first.startswith(site[:6])
     assert max(map(len, (first, *rest))) <= width
@@ -106,11 +106,11 @@ def test_the_place_alone_names_the_lab_or_the_subscription() -> None:
 def test_the_identity_comes_from_the_claims_without_control_characters(
     claims: dict[str, object], name: str
 ) -> None:
-    assert identity_of(claims) == name
+    assert find_identity(claims) == name
 
 
 def test_a_recorded_context_is_read_back_and_a_damaged_one_harms_nothing() -> None:
-    assert from_data(AZURE.data()) == AZURE
+    assert from_data(AZURE.to_data()) == AZURE
     assert from_data(None) is None
     assert from_data("poc") is None
     odd = from_data({"site": "poc\x1b[2J", "speed": float("nan"), "tenant": None, "more": 1})

@@ -311,7 +311,7 @@ def test_without_graphviz_a_report_has_the_picture_as_text(
     def missing(sheet: object, prefix: str) -> str:
         raise UsageFailure("pygraphviz is not installed")
 
-    monkeypatch.setattr(drawing, "inline", missing)
+    monkeypatch.setattr(drawing, "render_inline", missing)
     page = html.render_page(RunReport(with_states(["vnet1"])))
     assert 'class="diagram"' not in page
     assert "primary hub" in check_page(page)

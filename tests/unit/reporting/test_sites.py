@@ -31,7 +31,7 @@ def alive(_: object) -> bool | None:
 
 
 def test_a_site_is_one_line_and_one_that_cannot_be_read_has_its_reason() -> None:
-    lines = sites.text(LINES, alive).splitlines()
+    lines = sites.format_text(LINES, alive).splitlines()
     assert len(lines) == len(LINES) + 1
     heading, poc, night, wrong, far = lines
     at = {word: heading.index(word) for word in ("VERDICT", "BACKUP", "LAST RUN")}
@@ -43,11 +43,11 @@ def test_a_site_is_one_line_and_one_that_cannot_be_read_has_its_reason() -> None
     assert night[at["LAST RUN"] :] == "none from here"
     assert wrong.split(None, 1) == ["wrong.yaml", LINES[2].problem]
     assert far.endswith("at all ")
-    hold("sites", json.dumps(sites.data(LINES, alive)))
+    hold("sites", json.dumps(sites.build_data(LINES, alive)))
 
 
 def test_on_a_terminal_no_line_is_wider_than_the_screen() -> None:
-    lines = sites.text(LINES, alive, 80).splitlines()
+    lines = sites.format_text(LINES, alive, 80).splitlines()
     assert max(map(len, lines)) == 80
     assert lines[-1].endswith("...")
     assert [line.split()[0] for line in lines] == ["SITE", "poc", "night", "wrong.yaml", "far"]

@@ -14,7 +14,7 @@ from erfailover.model.site import Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import text as status_text
-from erfailover.reporting.status.brief import LINES, brief
+from erfailover.reporting.status.brief import LINES, format_brief
 from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
 from tests.support.long_names import LENGTHS, long_site, seen
@@ -41,14 +41,14 @@ def drawn(of: Site, snapshot: SiteSnapshot) -> Picture:
 
 
 def shown(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
-    return brief(drawn(of, snapshot), notes, screen)
+    return format_brief(drawn(of, snapshot), notes, screen)
 
 
 def vocabulary(whole: Picture, snapshot: SiteSnapshot) -> set[str]:
     """Return every word of a status that has all the room that it wants."""
     wide = Screen(4000)
-    lines = [brief(whole, (), wide), status_text.details(whole, snapshot, (), wide)]
-    lines.append(brief(whole, (), replace(wide, drawing=False)))
+    lines = [format_brief(whole, (), wide), status_text.format_details(whole, snapshot, (), wide)]
+    lines.append(format_brief(whole, (), replace(wide, drawing=False)))
     lines.append("and 3 more group groups: Tables: erfailover status --details differs")
     return {word for text in lines for word in words_of(text)}
 
@@ -81,7 +81,7 @@ def test_with_any_names_it_fits_the_screen(
     snapshot = seen(of, kinds, dark=is_dark, missing=is_missing)
     whole = drawn(of, snapshot)
     for screen, notes in product(SCREENS, ((), (DRILL,))):
-        lines = brief(whole, notes, screen).splitlines()
+        lines = format_brief(whole, notes, screen).splitlines()
         assert max(map(len, lines)) <= screen.width
         assert len(lines) <= LINES, "\n".join(lines)
 
@@ -97,8 +97,8 @@ def test_no_word_is_broken_in_the_short_status_nor_in_the_tables(
         whole = drawn(of, snapshot)
         names = vocabulary(whole, snapshot)
         for text in (
-            brief(whole, (), screen),
-            status_text.details(whole, snapshot, (), screen),
+            format_brief(whole, (), screen),
+            status_text.format_details(whole, snapshot, (), screen),
         ):
             assert broken_words(names, text, screen.dots) == [], text
             assert max(map(len, text.splitlines())) <= screen.width

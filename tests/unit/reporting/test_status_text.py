@@ -27,7 +27,9 @@ ASCII = Screen(80, drawing=False)
 def text(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
     health = judge(of, snapshot)
     hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
-    return status_text.details(build_picture(of, snapshot, health, hangs), snapshot, notes, screen)
+    return status_text.format_details(
+        build_picture(of, snapshot, health, hangs), snapshot, notes, screen
+    )
 
 
 def drawn(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW) -> str:

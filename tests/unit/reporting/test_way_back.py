@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from erfailover.model.observed import Reading
 from erfailover.model.site import Path, Role
-from erfailover.planning.switch.gates import refusals
-from erfailover.reporting.way_back import way_back, why_refused
+from erfailover.planning.switch.gates import list_refusals
+from erfailover.reporting.way_back import explain_refusals, format_way_back
 from tests.support.sites import gateway, observed, on, peer, route, site
 
 SITE = site()
@@ -16,8 +16,8 @@ BACK = "erfailover switch --undo"
 
 def test_a_way_back_that_would_work_is_offered_as_it_is() -> None:
     snapshot = observed(SITE, on(Path.IPSEC, SITE))
-    assert refusals(SITE, snapshot, Path.EXPRESSROUTE) == ()
-    assert way_back(BACK, Path.EXPRESSROUTE, ()) == BACK
+    assert list_refusals(SITE, snapshot, Path.EXPRESSROUTE) == ()
+    assert format_way_back(BACK, Path.EXPRESSROUTE, ()) == BACK
 
 
 def test_a_way_back_to_a_dead_path_says_why_and_never_how_to_force_it() -> None:
@@ -25,19 +25,21 @@ def test_a_way_back_to_a_dead_path_says_why_and_never_how_to_force_it() -> None:
     snapshot = observed(
         SITE, on(Path.IPSEC, SITE), (dead, gateway(Role.BACKUP, route("10.5.0.0/16")))
     )
-    text = way_back(BACK, Path.EXPRESSROUTE, refusals(SITE, snapshot, Path.EXPRESSROUTE))
+    text = format_way_back(
+        BACK, Path.EXPRESSROUTE, list_refusals(SITE, snapshot, Path.EXPRESSROUTE)
+    )
     assert text.startswith(f"{BACK} (refused for now: ExpressRoute is not ready: vng1: ")
     assert "force" not in text
-    assert refusals(SITE, snapshot, Path.IPSEC) == ()
+    assert list_refusals(SITE, snapshot, Path.IPSEC) == ()
 
 
 def test_what_is_not_known_is_not_called_not_ready() -> None:
     snapshot = observed(SITE, on(Path.IPSEC, SITE))
     unread = replace(snapshot, gateways={Role.BACKUP: snapshot.gateways[Role.BACKUP]})
-    text = why_refused(Path.EXPRESSROUTE, refusals(SITE, unread, Path.EXPRESSROUTE))
+    text = explain_refusals(Path.EXPRESSROUTE, list_refusals(SITE, unread, Path.EXPRESSROUTE))
     assert text == (
         "it is not known if ExpressRoute is ready: the primary hub's gateway could not be read"
     )
     empty = replace(snapshot.gateways[Role.PRIMARY], peers=Reading(None, "no answer"))
     unknown = replace(snapshot, gateways={**snapshot.gateways, Role.PRIMARY: empty})
-    assert refusals(SITE, unknown, Path.EXPRESSROUTE)
+    assert list_refusals(SITE, unknown, Path.EXPRESSROUTE)
