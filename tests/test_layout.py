@@ -34,7 +34,7 @@ VIOLATIONS = [
     ("only erfailover.azure imports the Azure SDK", "runtime/waits.py", "import azure.core"),
     (PURE, "planning/health.py", "import time"),
     (PURE, "reporting/marks.py", "import socket"),
-    (PURE, "model/claims.py", "def late() -> None:\n    import subprocess"),
+    (PURE, "model/conditions.py", "def late() -> None:\n    import subprocess"),
     (PURE, "errors.py", "import threading"),
     (
         "no package imports its own caller",

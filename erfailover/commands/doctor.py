@@ -8,7 +8,7 @@ from erfailover.azure.readers.doctor import DoctorSources, read
 from erfailover.commands.context import Context
 from erfailover.commands.output import detect_screen
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.state_location import parse
 from erfailover.planning.doctor.check import compute_verdict

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Reading
 from erfailover.model.resource_ids import get_last_name

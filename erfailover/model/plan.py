@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
-from erfailover.model.claims import Condition
+from erfailover.model.conditions import Condition
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import get_last_name, get_network_id

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import EXPRESSROUTE, Gateway, SiteSnapshot
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import get_last_name
@@ -28,17 +28,17 @@ NATIVE = (
 
 
 def check_any(gateways: Sequence[Gateway], condition: ConditionCheck) -> Condition:
-    """Return the claim of the first gateway of which a condition holds.
+    """Return the first gateway's condition that holds.
 
-    Of none: UNKNOWN if it is unknown of one of them, otherwise FAILS, and what was seen of each.
+    If none holds: UNKNOWN if one of them is unknown, otherwise FAILS, with what was seen of each.
     """
     checks = [condition(gateway) for gateway in gateways] or [condition(None)]
     for item in checks:
         if item.status is ConditionStatus.HOLDS:
             return item
-    unknown = any(each.status is ConditionStatus.UNKNOWN for each in checks)
+    unknown = any(check.status is ConditionStatus.UNKNOWN for check in checks)
     verdict = ConditionStatus.UNKNOWN if unknown else ConditionStatus.FAILS
-    return Condition(checks[0].name, verdict, "; ".join(each.message for each in checks))
+    return Condition(checks[0].name, verdict, "; ".join(check.message for check in checks))
 
 
 def check_hub_learned(

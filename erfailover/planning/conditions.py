@@ -1,4 +1,4 @@
-"""Named conditions: each takes what was observed and returns a claim with its verdict. Pure.
+"""Named conditions: each function takes a reading and returns a condition with its status. Pure.
 
 Two words have exact meanings. A gateway has *learned* a prefix if a route of origin EBgp (or
 IBgp, from its twin instance) came from a peer that is Connected. It *originates* a prefix if the
@@ -19,7 +19,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.observed import (
     EXPRESSROUTE,
@@ -144,7 +144,7 @@ def select_originated(gateway: Gateway) -> Routes:
 
 
 def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Condition:
-    """Claim that the gateway exists, and no operation on it is under way or failed."""
+    """Check that the gateway exists, and no operation on it is under way or failed."""
     name = "gateway_is_provisioned"
     if gateway is None:
         return Condition(
@@ -239,12 +239,12 @@ def has_external_routes(gateway: Gateway) -> bool:
 def check_gateway_learned(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Condition:
-    """Claim that the gateway has learned every prefix, or one that covers it."""
+    """Check that the gateway has learned every prefix, or one that covers it."""
     return _check_learned(gateway, role, prefixes)
 
 
 def check_prefix_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Condition:
-    """Claim that the gateway has learned one prefix, or one that covers it."""
+    """Check that the gateway has learned one prefix, or one that covers it."""
     return _check_learned(gateway, role, (prefix,))
 
 
@@ -281,7 +281,7 @@ def _check_learned(
 def check_gateway_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
 ) -> Condition:
-    """Claim that the remote prefixes come from sessions that have been up for a hold time, in s.
+    """Check that the remote prefixes come from sessions that have been up for a hold time, in s.
 
     Decides for a VPN gateway only: the sessions of an ExpressRoute gateway end at Microsoft's edge
     and stay up while the circuit is down (``planning.switch.hold_time``).
@@ -337,7 +337,7 @@ def compute_held_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float |
 def check_originated(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Condition:
-    """Claim that the gateway originates every prefix; a covering one instead is UNKNOWN."""
+    """Check that the gateway originates every prefix; a covering one instead is UNKNOWN."""
     name = "gateway_originates_the_spoke"
     if gateway is not None and is_static(gateway):
         up = check_tunnel_up(gateway, name)
@@ -359,7 +359,7 @@ def check_originated(
 def check_not_originated(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Condition:
-    """Claim that the gateway originates none of the prefixes."""
+    """Check that the gateway originates none of the prefixes."""
     name = "gateway_does_not_originate_the_spoke"
     if gateway is not None and is_static(gateway):
         return Condition(
@@ -387,64 +387,68 @@ def _explain_unread(gateway: Gateway | None, role: Role) -> str:
 
 
 def check_network_read(observed: SiteSnapshot, network_id: str) -> Condition:
-    """Claim that the VNet is known, with its peerings."""
-    claim, name = "network_was_read", get_last_name(network_id)
+    """Check that the VNet is known, with its peerings."""
+    condition_name, name = "network_was_read", get_last_name(network_id)
     if observed.get_network(network_id) is None:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
-        return Condition(claim, ConditionStatus.UNKNOWN, why)
-    return Condition(claim, ConditionStatus.HOLDS, f"{name} was read")
+        return Condition(condition_name, ConditionStatus.UNKNOWN, why)
+    return Condition(condition_name, ConditionStatus.HOLDS, f"{name} was read")
 
 
 def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Condition:
     """No operation on the VNet is in progress (UNKNOWN: it may end well) or failed."""
-    claim = "network_is_at_rest"
+    condition_name = "network_is_at_rest"
     if network is None:
-        return Condition(claim, ConditionStatus.UNKNOWN, f"{name} could not be read")
+        return Condition(condition_name, ConditionStatus.UNKNOWN, f"{name} could not be read")
     state = network.provisioning_state
     if state == "Succeeded":
-        return Condition(claim, ConditionStatus.HOLDS, f"{network.name} is Succeeded")
+        return Condition(condition_name, ConditionStatus.HOLDS, f"{network.name} is Succeeded")
     message = f"{network.name} is {state}; expected Succeeded"
     if state in UNDER_WAY:
         remedy = "Wait until the operation that changes it has ended."
-        return Condition(claim, ConditionStatus.UNKNOWN, message, remedy)
+        return Condition(condition_name, ConditionStatus.UNKNOWN, message, remedy)
     again = f"az network vnet update --ids {network.id}"
-    return Condition(claim, ConditionStatus.FAILS, message, f"Write it again as it is: {again}")
+    return Condition(
+        condition_name, ConditionStatus.FAILS, message, f"Write it again as it is: {again}"
+    )
 
 
 def check_no_own_gateway(network: VirtualNetwork | None, name: str) -> Condition:
-    """Claim that a VNet does not have its own gateway: with one it cannot use a remote one."""
-    claim = "spoke_has_no_gateway_of_its_own"
+    """Check that a VNet does not have its own gateway: with one it cannot use a remote one."""
+    condition_name = "spoke_has_no_gateway_of_its_own"
     if network is None:
-        return Condition(claim, ConditionStatus.UNKNOWN, f"{name} could not be read")
+        return Condition(condition_name, ConditionStatus.UNKNOWN, f"{name} could not be read")
     if network.has_gateway:
-        return Condition(claim, ConditionStatus.FAILS, f"{name} has its own gateway")
-    return Condition(claim, ConditionStatus.HOLDS, f"{name} does not have its own gateway")
+        return Condition(condition_name, ConditionStatus.FAILS, f"{name} has its own gateway")
+    return Condition(condition_name, ConditionStatus.HOLDS, f"{name} does not have its own gateway")
 
 
 def check_peering_connected(peering: Peering | None, name: str) -> Condition:
-    """Claim that the peering is Connected, and no operation on it is in progress or failed."""
-    claim = "peering_is_connected"
+    """Check that the peering is Connected, and no operation on it is in progress or failed."""
+    condition_name = "peering_is_connected"
     if peering is None:
-        return Condition(claim, ConditionStatus.FAILS, f"{name} does not exist")
+        return Condition(condition_name, ConditionStatus.FAILS, f"{name} does not exist")
     state = peering.provisioning_state
     if peering.state == CONNECTED and state == "Succeeded":
-        return Condition(claim, ConditionStatus.HOLDS, f"{name} is {CONNECTED}")
+        return Condition(condition_name, ConditionStatus.HOLDS, f"{name} is {CONNECTED}")
     message = f"{name} is {peering.state}"
     if state != "Succeeded":
         message += f", and its last operation is {state}, not Succeeded"
     if peering.state != CONNECTED:
         message += f"; expected {CONNECTED}"
     verdict = ConditionStatus.UNKNOWN if state in UNDER_WAY else ConditionStatus.FAILS
-    return Condition(claim, verdict, message)
+    return Condition(condition_name, verdict, message)
 
 
 def check_peering_complete(peering: Peering) -> Condition:
-    """Claim that a peering joins the complete VNets, as the one that a switch makes does."""
-    claim = "peering_joins_the_complete_networks"
+    """Check that a peering joins the complete VNets, as the one that a switch makes does."""
+    condition_name = "peering_joins_the_complete_networks"
     if not peering.is_partial:
-        return Condition(claim, ConditionStatus.HOLDS, f"{peering.name} joins the complete VNets")
+        return Condition(
+            condition_name, ConditionStatus.HOLDS, f"{peering.name} joins the complete VNets"
+        )
     return Condition(
-        claim,
+        condition_name,
         ConditionStatus.FAILS,
         f"{peering.name} joins some subnets only (peerCompleteVnets, enableOnlyIPv6Peering): a "
         "switch would open the complete VNets to each other",
@@ -453,10 +457,10 @@ def check_peering_complete(peering: Peering) -> Condition:
 
 
 def check_peering_in_sync(peering: Peering) -> Condition:
-    """Claim that the peering has the remote VNet's present address space in force."""
-    claim = "peering_is_in_sync"
+    """Check that the peering has the remote VNet's present address space in force."""
+    condition_name = "peering_is_in_sync"
     if not peering.is_out_of_sync:
-        return Condition(claim, ConditionStatus.HOLDS, f"{peering.name} is in sync")
+        return Condition(condition_name, ConditionStatus.HOLDS, f"{peering.name} is in sync")
     message = f"{peering.name} is {peering.sync_level}"
     missing = format_prefixes(peering.unknown_space)
     owner, remote = (
@@ -466,22 +470,25 @@ def check_peering_in_sync(peering: Peering) -> Condition:
     if missing:
         message += f": {owner} and what is behind it do not reach {missing} of {remote}"
     return Condition(
-        claim, ConditionStatus.FAILS, message, f"az network vnet peering sync --ids {peering.id}"
+        condition_name,
+        ConditionStatus.FAILS,
+        message,
+        f"az network vnet peering sync --ids {peering.id}",
     )
 
 
 def check_peering_ready(peering: Peering | None, name: str) -> Condition:
-    """Claim that the peering is Connected, FullyInSync, and at rest."""
-    claim = "peering_is_connected_and_in_sync"
+    """Check that the peering is Connected, FullyInSync, and at rest."""
+    condition_name = "peering_is_connected_and_in_sync"
     if peering is None:
-        return Condition(claim, ConditionStatus.FAILS, f"{name} does not exist")
+        return Condition(condition_name, ConditionStatus.FAILS, f"{name} does not exist")
     message = f"{name} is {peering.state}, {peering.sync_level or 'sync level unknown'}"
     settled = peering.provisioning_state == "Succeeded"
     synced = peering.sync_level in (None, "FullyInSync")
     if peering.state == CONNECTED and synced and settled:
-        return Condition(claim, ConditionStatus.HOLDS, message)
+        return Condition(condition_name, ConditionStatus.HOLDS, message)
     if not settled:
         message += f", and its last operation is {peering.provisioning_state}, not Succeeded"
     if peering.state != CONNECTED or not synced:
         message += "; expected Connected, FullyInSync"
-    return Condition(claim, ConditionStatus.FAILS, message)
+    return Condition(condition_name, ConditionStatus.FAILS, message)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from erfailover.model.circuits import Circuits
-from erfailover.model.circuits import check_circuits as circuit_claims
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.circuits import Circuits, check_circuits
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
@@ -26,7 +25,7 @@ class SpokeHealth:
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
         healthy: whether that path works; None if it is not known.
-        claims: what that rests on.
+        conditions: what that rests on.
         prestaged: whether the peerings with the backup hub are there, ready: a switch to IPsec
             then writes two of the spoke's peerings and nothing before.
     """
@@ -34,7 +33,7 @@ class SpokeHealth:
     name: str
     path: str
     healthy: bool | None
-    claims: tuple[Condition, ...]
+    conditions: tuple[Condition, ...]
     prestaged: bool = False
 
     @property
@@ -42,10 +41,10 @@ class SpokeHealth:
         """What does not hold, in words; if all holds, what was seen."""
         bad = tuple(
             condition.message
-            for condition in self.claims
+            for condition in self.conditions
             if condition.status is not ConditionStatus.HOLDS
         )
-        return bad or tuple(condition.message for condition in self.claims)
+        return bad or tuple(condition.message for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _list_warnings(observed: SiteSnapshot, circuits: Mapping[Role, Circuits]) ->
         if alive.status is ConditionStatus.HOLDS and whole.status is ConditionStatus.FAILS:
             yield whole.message
     for circuit in circuits.values():
-        for condition in circuit_claims(circuit):
+        for condition in check_circuits(circuit):
             if condition.status is ConditionStatus.FAILS:
                 yield condition.message
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Gateway, Tunnel
 from erfailover.model.prefix_table import PrefixTable, format_prefixes
 from erfailover.planning.once import once_per_reading

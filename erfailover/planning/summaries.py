@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable, build_table, format_prefixes
 from erfailover.model.resource_ids import get_last_name
@@ -30,7 +30,7 @@ def check_spoke_originated(
     *,
     in_force: bool,
 ) -> Condition:
-    """Claim that the gateway originates every prefix, or a summary of its hub does for it.
+    """Check that the gateway originates every prefix, or a summary of its hub does for it.
 
     Args:
         site: the site.

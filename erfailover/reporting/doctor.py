@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.site import Site
 from erfailover.planning.doctor.check import Check, Group, compute_verdict
 from erfailover.planning.doctor.permissions import BLOB_ROLE, RequiredPermission

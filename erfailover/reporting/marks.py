@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 
 
 class Mark(StrEnum):
@@ -70,8 +70,8 @@ class Assessment:
     why: str
 
     @classmethod
-    def from_claim(cls, condition: Condition) -> Assessment:
-        """Return a claim as a mark and its reason."""
+    def from_condition(cls, condition: Condition) -> Assessment:
+        """Return a condition as a mark and its reason."""
         return cls(MARK_OF_VERDICT[condition.status], condition.message)
 
     @property
@@ -90,8 +90,8 @@ def find_worst(of: Iterable[Assessment]) -> Assessment | None:
     return min(of, key=lambda assessment: assessment.rank, default=None)
 
 
-def format_claim(condition: Condition) -> str:
-    """Return a claim behind the word of its verdict; a mere warning and a note have their own."""
+def format_condition(condition: Condition) -> str:
+    """Return a condition behind the word of its status; warnings and notes have their own."""
     word = VERDICT_WORD[condition.status]
     if condition.status is ConditionStatus.FAILS and condition.weight is Weight.WARNS:
         word = "warning"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.history import RunRecord
 from erfailover.model.site import Path
 from erfailover.planning.health import HEALTHY, Health

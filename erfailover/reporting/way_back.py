@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.reporting.words import format_path
 
 

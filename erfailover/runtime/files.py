@@ -52,9 +52,9 @@ def make_private_folder(path: Path) -> None:
     """
     missing = [path, *path.parents]
     missing = missing[: next((i for i, item in enumerate(missing) if item.exists()), None)]
-    for each in reversed(missing):
-        each.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        each.chmod(PRIVATE_FOLDER)
+    for folder in reversed(missing):
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        folder.chmod(PRIVATE_FOLDER)
     if not missing:
         _make_private(path, path.stat())
 

@@ -15,7 +15,7 @@ from tests.support.provoked import PROVOKED, appliance, arm_of, gateway_subnet
 from tests.support.stage import Stage
 
 FORCED = ("no_user_route_leads_to_the_hub_being_left", "spokes_lose_no_route_of_a_route_server")
-"""Those that are gone through with as well; that all can be is the first test's claim."""
+"""Those that are gone through with as well; the first test proves that all can be."""
 
 
 def test_every_hazard_can_be_forced() -> None:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from erfailover.model.circuits import Circuits, Connection, FailoverTest
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.lease import LeaseStanding, LeaseState
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
 from erfailover.model.site import Drill, Path, Role, Site, SitePeering

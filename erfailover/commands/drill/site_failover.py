@@ -21,7 +21,7 @@ from erfailover.commands.runs.recorder import record_run, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.circuits import Circuits, FailoverTest
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Gateway
 from erfailover.model.resource_ids import get_last_name

@@ -27,7 +27,7 @@ from erfailover.errors import (
     VerificationFailed,
 )
 from erfailover.model.arm_json import get_provisioning_state, get_section
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Change

@@ -33,8 +33,8 @@ from erfailover.errors import (
     UsageFailure,
     VerificationFailed,
 )
-from erfailover.model.claims import ConditionStatus
 from erfailover.model.command_line import switch_to
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.history import collect_runs, find_last_switch, find_spokes_to_undo
 from erfailover.model.observed import SiteSnapshot
@@ -320,7 +320,7 @@ def _raise_unless_verified(outcome: Outcome) -> None:
         outcome.failed,
         f"switched to {outcome.target}",
         f"The same command again takes them; {back}",
-        others=bool(outcome.claims),
+        others=bool(outcome.conditions),
         standing=describe_standing(outcome),
     )
     if not_moved is not None:

@@ -33,8 +33,8 @@ from erfailover.errors import (
     UnknownReading,
     VerificationFailed,
 )
-from erfailover.model.claims import ConditionStatus
 from erfailover.model.command_line import switch_to
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.observed import SiteSnapshot
@@ -416,18 +416,18 @@ class SwitchRun:
         deadline = clock.now() + self.site.timing.verify_deadline_s
 
         def has_arrived() -> bool:
-            return watch.get_claims(spoke)[0].status is ConditionStatus.HOLDS
+            return watch.get_conditions(spoke)[0].status is ConditionStatus.HOLDS
 
         clock.wait_for(has_arrived, deadline - clock.now())
         if not has_arrived():
-            message = watch.get_claims(spoke)[0].message
+            message = watch.get_conditions(spoke)[0].message
             path, refusals = self.options.target.other, self.outcome.way_back
             back = format_way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
                 f"the canary {spoke} does not show: {message}",
                 f"The other spokes were left as they are. To take the canary back: {back}",
             )
-        return watch.get_claims(spoke)[0].message
+        return watch.get_conditions(spoke)[0].message
 
     def _verify(self, outcome: Outcome, watch: RouteWatch) -> None:
         """Wait until routes and probes show the switch, or the deadline has passed."""
@@ -439,9 +439,9 @@ class SwitchRun:
         with self.context.show_activity("Checking the gateways' routes") as activity:
             while True:
                 clock.wait_for(watch.is_idle, min(10.0, deadline - clock.now()))
-                self._collect_claims(outcome, watch)
+                self._collect_conditions(outcome, watch)
                 arrived = conditions.combine_verdicts(
-                    checks[0] for checks in outcome.claims.values()
+                    checks[0] for checks in outcome.conditions.values()
                 )
                 if (
                     arrived is not ConditionStatus.FAILS
@@ -450,15 +450,15 @@ class SwitchRun:
                 ):
                     activity.say("Routes are as expected; running the probes ...")
                     outcome.probes = runner.run(self.context, expected)
-                    self._collect_claims(outcome, watch)
+                    self._collect_conditions(outcome, watch)
                 outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
                 if is_confirmed(outcome) or clock.now() >= deadline:
                     return
                 activity.say(f"Waiting for: {join_names(list_missing(outcome), 3)}")
                 clock.sleep(1.0)
 
-    def _collect_claims(self, outcome: Outcome, watch: RouteWatch) -> None:
+    def _collect_conditions(self, outcome: Outcome, watch: RouteWatch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()
         names = [spoke.name for spoke in self.site.spokes if spoke.name not in not_moved]
-        outcome.claims = {name: watch.get_claims(name) for name in names}
+        outcome.conditions = {name: watch.get_conditions(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}

@@ -16,7 +16,7 @@ from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import AzureFailure, UnknownReading
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.resource_ids import get_subscription

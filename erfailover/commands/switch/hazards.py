@@ -12,7 +12,7 @@ from functools import partial
 from erfailover.azure.readers import routing
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import RoutingEnvironment

@@ -16,7 +16,7 @@ from erfailover.azure.readers.circuits import read_edge_sessions
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.live_view import LiveView
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.edge_sessions import EdgeSessions
 from erfailover.model.observed import EXPRESSROUTE, SiteSnapshot

@@ -14,8 +14,8 @@ from erfailover.errors import (
     Refused,
     UnknownReading,
 )
-from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.command_line import switch_to
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site

@@ -9,7 +9,7 @@ from typing import Any
 
 from erfailover.commands.output import Output
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.site import Path
 from erfailover.planning.hazards.scene import NAMES as HAZARDS
@@ -64,11 +64,11 @@ MANY = 6
 
 
 def insist(output: Output, options: Options, conditions: Iterable[Condition], what: str) -> None:
-    """Raise unless every claim holds; ``--force`` overrides what it may, and says so.
+    """Raise unless every condition holds; ``--force`` overrides what it may, and says so.
 
     Raises:
-        Refused: a claim fails.
-        UnknownReading: a claim is unknown.
+        Refused: a condition fails.
+        UnknownReading: a condition is unknown.
     """
     bad = [condition for condition in conditions if condition.status is not ConditionStatus.HOLDS]
     if options.force:

@@ -16,7 +16,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.switch.hazards import HazardLookup
 from erfailover.commands.switch.options import PATIENCE_S, Options
 from erfailover.errors import UnknownReading
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.durations import format_duration
 from erfailover.model.journal_lines import Record

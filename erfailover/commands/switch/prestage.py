@@ -25,7 +25,7 @@ from erfailover.commands.switch.command import insist_on_having_read
 from erfailover.commands.switch.options import MANY
 from erfailover.commands.switch.planner import find_own_peerings
 from erfailover.errors import Refused, UnknownReading, UsageFailure
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep

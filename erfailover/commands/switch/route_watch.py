@@ -12,7 +12,7 @@ from functools import partial
 from erfailover.azure.client.polling import TABLES, poll_while_needed
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.errors import AzureFailure
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.durations import LEARNING_S
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
@@ -52,7 +52,9 @@ class RouteWatch:
     arrived_s: dict[str, float] = field(default_factory=dict)
     _broken_s: dict[str, float] = field(default_factory=dict)
     _pending: dict[Role, dict[str, float]] = field(default_factory=lambda: {r: {} for r in Role})
-    _claims: dict[Role, dict[str, Condition]] = field(default_factory=lambda: {r: {} for r in Role})
+    _conditions: dict[Role, dict[str, Condition]] = field(
+        default_factory=lambda: {r: {} for r in Role}
+    )
     _writing: bool = True
     _over: bool = False
 
@@ -103,13 +105,13 @@ class RouteWatch:
         self._over = True
         self.clock.notify()
 
-    def get_claims(self, spoke: str) -> tuple[Condition, Condition]:
-        """Return the tables' claims on a spoke: the arriving hub's, then the leaving hub's."""
+    def get_conditions(self, spoke: str) -> tuple[Condition, Condition]:
+        """Return the tables' conditions on a spoke: the arriving hub's, then the leaving hub's."""
         unread = Condition(
             "spoke_was_read", ConditionStatus.FAILS, f"no table was read yet for {spoke}"
         )
         leaving = ROLE_OF_PATH[self.target.other]
-        first, second = self._claims[self._arriving], self._claims[leaving]
+        first, second = self._conditions[self._arriving], self._conditions[leaving]
         return first.get(spoke, unread), second.get(spoke, unread)
 
     def _follow(self, role: Role, lead_s: float) -> None:
@@ -180,7 +182,7 @@ class RouteWatch:
             observed = replace(snapshot, gateways=gateways)
             pair = gates.check_outcome(self.site, observed, self.target, self._spokes[name])
             condition = pair[0] if arriving else pair[1]
-            self._claims[role][name] = condition
+            self._conditions[role][name] = condition
             if condition.status is ConditionStatus.HOLDS:
                 self._pending[role].pop(name, None)
                 if arriving:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
@@ -246,7 +246,7 @@ _NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on.
 
 
 def _describe_summaries(discovered: DiscoveredSite) -> str:
-    """Claim that the spokes may do without remote gateways, which is not supported."""
+    """Check that the spokes may do without remote gateways, which is not supported."""
     hub = discovered.observed.get_network(discovered.primary.hub)
     text = ", ".join(map(str, hub.summarized)) if hub else ""
     return text and f" {discovered.primary.name} advertises {text} for them: that is not supported."

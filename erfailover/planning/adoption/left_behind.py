@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.planning.adoption.adopt import Adoption
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.resource_ids import get_last_name
 
@@ -116,8 +116,8 @@ class CheckBuilder:
         """Return a check that could not be decided."""
         return Check(self.name, self.group, ConditionStatus.UNKNOWN, message, remedy, self.required)
 
-    def report_claim(self, condition: Condition, remedy: str) -> Check:
-        """Return the line of a claim, with its remedy if it does not hold."""
+    def report_condition(self, condition: Condition, remedy: str) -> Check:
+        """Return the line of a condition, with its remedy if it does not hold."""
         text = "" if condition.status is ConditionStatus.HOLDS else remedy
         return Check(
             self.name, self.group, condition.status, condition.message, text, self.required
@@ -133,12 +133,12 @@ def compute_verdict(lines: Iterable[Check]) -> ConditionStatus:
     return ConditionStatus.UNKNOWN if unknown else ConditionStatus.HOLDS
 
 
-def report_claims(
+def report_conditions(
     line: CheckBuilder, conditions: list[Condition], remedy: str, right: str
 ) -> Iterator[Check]:
-    """Yield the claims that do not hold, or one line that says that all do."""
+    """Yield the conditions that do not hold, or one line that says that all do."""
     bad = [condition for condition in conditions if condition.status is not ConditionStatus.HOLDS]
-    yield from (line.report_claim(condition, remedy) for condition in bad)
+    yield from (line.report_condition(condition, remedy) for condition in bad)
     if not bad:
         yield line.report_ok(right)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from erfailover.model.claims import Weight
+from erfailover.model.conditions import Weight
 from erfailover.model.site import Path, Site
 from erfailover.planning.doctor.check import Check, Group
 from erfailover.planning.doctor.connections import (
@@ -53,13 +53,13 @@ from erfailover.planning.doctor.rights import (
     check_rights,
     check_tenants,
 )
-from erfailover.planning.hazards.checks import check_hazards as claims
+from erfailover.planning.hazards.checks import check_hazards
 from erfailover.planning.hazards.scene import TUNNELS
 
 
-def check_hazards(site: Site, facts: DoctorFacts) -> Iterator[Check]:
+def report_hazards(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Yield a line for each hazard found or undecided, and for each kind that was not found."""
-    for condition in claims(site, facts.around, facts.observed, Path.IPSEC):
+    for condition in check_hazards(site, facts.around, facts.observed, Path.IPSEC):
         yield Check(
             condition.name.replace("_", "-"),
             Group.NETWORKS,
@@ -84,7 +84,7 @@ ALL: tuple[Callable[[Site, DoctorFacts], Iterator[Check]], ...] = (
     check_peering_names,
     check_prestaged,
     check_overlaps,
-    check_hazards,
+    report_hazards,
     check_backup_gateway,
     check_gateway_skus,
     check_address_skus,

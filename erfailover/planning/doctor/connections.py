@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.model.circuits import Circuits, check_circuits
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.resource_ids import CIRCUIT, CONNECTION, get_group_id
@@ -37,10 +37,11 @@ def check_connections(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         ]
         wrong = [condition for condition in conditions if condition.status is ConditionStatus.FAILS]
         yield from (
-            line.report_claim(condition, _explain_missing_rights(circuits)) for condition in unread
+            line.report_condition(condition, _explain_missing_rights(circuits))
+            for condition in unread
         )
         if wrong and role is Role.BACKUP:
-            yield from (line.report_claim(condition, MEND) for condition in wrong)
+            yield from (line.report_condition(condition, MEND) for condition in wrong)
         elif wrong:
             what = "; ".join(condition.message for condition in wrong)
             yield line.report_ok(f"{what}. This does not prevent leaving {circuits.gateway_name}")
@@ -85,7 +86,7 @@ def check_second_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     line = CheckBuilder(CheckName.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
     conditions = list(coexistence.check_coexistence(site, facts.observed))
     yield from (
-        line.report_claim(condition, "See the permissions above, then run it again.")
+        line.report_condition(condition, "See the permissions above, then run it again.")
         for condition in conditions
     )
     if not conditions:

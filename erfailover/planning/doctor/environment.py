@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.lease import TAKE_OVER, LeaseStanding
 from erfailover.model.observed import SiteSnapshot
@@ -145,7 +145,7 @@ def check_endpoint_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     for host in facts.hosts:
         if host.what != STORE:
             verdict, message = check_host_path(site, facts.observed, host)
-            yield line.report_claim(Condition(line.name, verdict, message), remedy)
+            yield line.report_condition(Condition(line.name, verdict, message), remedy)
 
 
 def check_store_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
@@ -160,7 +160,7 @@ def check_store_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     ]
     for host in stores:
         verdict, message = check_host_path(site, facts.observed, host)
-        yield line.report_claim(Condition(line.name, verdict, message), remedy)
+        yield line.report_condition(Condition(line.name, verdict, message), remedy)
     if not stores:
         yield line.report_ok("journal and lease are kept on this machine")
 

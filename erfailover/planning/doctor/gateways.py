@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.model.observed import VPN
 from erfailover.model.prefix_table import format_prefixes
@@ -26,18 +26,18 @@ def check_backup_gateway(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the backup's gateway is at rest, has a session, and has learned the prefixes."""
     gateway = facts.observed.gateways.get(Role.BACKUP)
     group = Group.GATEWAYS
-    yield CheckBuilder(CheckName.BACKUP_GATEWAY, group).report_claim(
+    yield CheckBuilder(CheckName.BACKUP_GATEWAY, group).report_condition(
         conditions.check_gateway_provisioned(gateway, Role.BACKUP),
         "Wait until its operation has ended; if it Failed, reset it or ask Azure's support.",
     )
-    yield CheckBuilder(CheckName.BACKUP_SESSION, group).report_claim(
+    yield CheckBuilder(CheckName.BACKUP_SESSION, group).report_condition(
         conditions.check_gateway_connected(gateway, Role.BACKUP),
         "Check the tunnel (az network vpn-connection show) and the shared key."
         if conditions.is_static(gateway)
         else "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
         "and ASNs of both ends. Unknown: run it again, Azure answers empty lists at times.",
     )
-    yield CheckBuilder(CheckName.BACKUP_PREFIXES, group).report_claim(
+    yield CheckBuilder(CheckName.BACKUP_PREFIXES, group).report_condition(
         _note_covering(
             site,
             facts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.prefix_table import build_table, format_prefixes
 from erfailover.model.resource_ids import PEERING, build_child_id, get_last_name
@@ -17,7 +17,7 @@ from erfailover.planning.doctor.check import (
     CheckName,
     Group,
     disambiguate_names,
-    report_claims,
+    report_conditions,
 )
 from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.health import find_path, is_made_by_a_switch, is_prestaged
@@ -40,7 +40,7 @@ def check_networks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             remedy = "Wait until the operation on it has ended; a Failed one needs a new write."
         if condition.status is not ConditionStatus.HOLDS:
             bad = True
-            yield line.report_claim(condition, remedy)
+            yield line.report_condition(condition, remedy)
     if not bad:
         yield line.report_ok(f"{len(site.list_network_names())} networks read, all Succeeded")
 
@@ -55,7 +55,7 @@ def check_own_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         for spoke in site.spokes
     ]
     remedy = "Azure's rule: such a spoke cannot move. Remove the gateway, or take the spoke out."
-    yield from report_claims(
+    yield from report_conditions(
         line, checks, remedy, f"none of {format_count(len(checks), 'spoke')} has a gateway"
     )
 
@@ -84,13 +84,13 @@ def check_peerings(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                 peering = facts.observed.get_peering(site.build_peering_id(owner, name))
                 condition = conditions.check_peering_connected(peering, text)
                 if peering is None or condition.status is not ConditionStatus.HOLDS:
-                    yield line.report_claim(condition, remedy)
+                    yield line.report_condition(condition, remedy)
                     continue
                 complete = conditions.check_peering_complete(peering)
                 in_sync = conditions.check_peering_in_sync(peering)
                 right += not peering.is_out_of_sync
                 if complete.status is not ConditionStatus.HOLDS:
-                    yield line.report_claim(complete, complete.remedy)
+                    yield line.report_condition(complete, complete.remedy)
                 if peering.needs_sync:
                     switch = "A switch syncs it" if later else "Sync it"
                     early = ", erfailover prestage ahead of time" if role is Role.BACKUP else ""

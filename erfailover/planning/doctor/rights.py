@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from erfailover.model import resource_ids
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
@@ -144,7 +144,7 @@ def _check_rights_on(
         by_name.setdefault(key, []).append(places[where])
     for (verdict, text), names in by_name.items():
         condition = Condition(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {text}")
-        yield line.report_claim(condition, REMEDY)
+        yield line.report_condition(condition, REMEDY)
     for actions, names in doubtful.items():
         yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
             f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, and the "

@@ -1,6 +1,6 @@
 """What would keep traffic on the path that is left, or bring it back another way. Pure.
 
-Owns the claims about what lives around a spoke. A plan refuses if one FAILS that is no mere
+Owns the conditions about what lives around a spoke. A plan refuses if one FAILS that is no mere
 warning, unless forced, or leaves out the spoke that alone it concerns;
 an UNKNOWN one is reported and refuses nothing: a table that may not be read must not keep a spoke
 on a dead hub. Each function documents its sources; ``docs/hazards.md`` explains it to operators.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import RoutingEnvironment
@@ -45,9 +45,9 @@ def check_hazards(
         target: the path to move to.
 
     Returns:
-        For each of ``scene.NAMES`` and ``scene.REMARKS``, in that order: one claim for every hazard
-        found (FAILS) or not decidable (UNKNOWN), each with its remedy; one that HOLDS if there is
-        none.
+        For each of ``scene.NAMES`` and ``scene.REMARKS``, in that order: one condition for every
+        hazard found (FAILS) or not decidable (UNKNOWN), each with its remedy; one that HOLDS if
+        there is none.
     """
     scene = build_scene(site, surroundings, observed, target)
     arriving, leaving = scene.arriving, scene.leaving

@@ -1,6 +1,7 @@
 """What a switch leaves behind: prefixes, the default route, DNS servers, the hub itself. Pure.
 
-None of these claims keeps a spoke on a hub that may be dead: they are warnings, and one is a note.
+None of these conditions keeps a spoke on a hub that may be dead: they are warnings, and one is a
+note.
 ``init --from-azure``, ``doctor`` and the plan show the same ones.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 from erfailover.model.arm_json import parse_ipv6_prefix
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.prefix_table import build_table, format_prefixes
@@ -144,7 +145,7 @@ def check_prefixes(scene: HazardContext) -> Iterator[Condition]:
     """Prefixes that the leaving gateway has learned and nothing that the arriving one has covers.
 
     Those that the site file calls remote prefixes are a guard's business, the default route
-    another claim's.
+    another condition's.
     """
     yield from _report_unread(scene, PREFIXES)
     arriving, leaving = scene.get_gateway(scene.arriving), scene.get_gateway(scene.leaving)
@@ -313,7 +314,7 @@ def _is_private(address: IPv4Address) -> bool:
 
 
 def _report_unread(scene: HazardContext, name: str) -> Iterator[Condition]:
-    """Yield what could not be read of either gateway, in the same words for every claim."""
+    """Yield what could not be read of either gateway, in the same words for every condition."""
     for role in (scene.arriving, scene.leaving):
         gateway = scene.get_gateway(role)
         if gateway is not None and gateway.learned_routes.value is not None:
@@ -336,7 +337,7 @@ def _build_unknown(name: str, message: str, remedy: str) -> Condition:
 
 
 def describe_held(scene: HazardContext) -> dict[str, str]:
-    """Return what to say of each claim that holds."""
+    """Return what to say of each condition that holds."""
     arriving, leaving = (
         scene.get_gateway_name(scene.arriving),
         scene.get_gateway_name(scene.leaving),
@@ -352,7 +353,7 @@ def describe_held(scene: HazardContext) -> dict[str, str]:
     }
 
 
-CLAIMS: dict[str, Callable[[HazardContext], Iterator[Condition]]] = {
+CONDITIONS: dict[str, Callable[[HazardContext], Iterator[Condition]]] = {
     IPV6: check_ipv6,
     DEFAULT_ROUTE: check_default_route,
     PREFIXES: check_prefixes,
@@ -361,13 +362,13 @@ CLAIMS: dict[str, Callable[[HazardContext], Iterator[Condition]]] = {
     MANAGED: check_managed,
     TUNNELS: check_tunnels,
 }
-"""Every claim made here, by its name, in the order in which it is shown."""
+"""Every condition checked here, by its name, in the order in which it is shown."""
 
 
 def check_coverage(scene: HazardContext) -> Iterator[Condition]:
-    """Yield what does not come along, found or unknown; one claim that holds if nothing is."""
+    """Yield what does not come along, found or unknown; one condition that holds if nothing is."""
     words = describe_held(scene)
-    for name, condition in CLAIMS.items():
+    for name, condition in CONDITIONS.items():
         conditions = list(dict.fromkeys(condition(scene)))
         yield from conditions or [
             Condition(name, ConditionStatus.HOLDS, words[name], weight=Weight.WARNS)

@@ -1,6 +1,6 @@
 """Hazards in the two hubs: GatewaySubnet, Route Servers, lasting advertisements. Pure.
 
-Owns three claims. The first is of the arriving hub, the others are of the one being left.
+Owns three conditions. The first is of the arriving hub, the others are of the one being left.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 
 from erfailover.model import resource_ids
 from erfailover.model.arm_json import parse_ipv4_prefix
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.prefix_table import PrefixTable, build_table
 from erfailover.model.resource_ids import get_last_name

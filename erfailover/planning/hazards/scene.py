@@ -1,4 +1,4 @@
-"""What every check of a hazard looks at, and the names of the claims. Pure."""
+"""What every check of a hazard looks at, and the names of the conditions. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable
 from erfailover.model.resource_ids import get_last_name
@@ -135,6 +135,6 @@ class HazardContext:
 
 
 def build_unknown(name: str, message: str, remedy: str = "") -> Condition:
-    """Return a claim that could not be decided."""
+    """Return a condition that could not be decided."""
     remedy = remedy or "Look at it yourself, or ask for the right to read it."
     return Condition(name, ConditionStatus.UNKNOWN, message, remedy)

@@ -1,6 +1,6 @@
 """Hazards in the route tables of the spokes' subnets. Pure.
 
-Owns three claims: which remote prefixes do not follow the gateway in use, and why not.
+Owns three conditions: which remote prefixes do not follow the gateway in use, and why not.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, UserRoute, VnetRouting
 from erfailover.model.site import Role, Spoke

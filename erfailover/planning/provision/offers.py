@@ -1,6 +1,6 @@
 """Whether Azure offers what a topology asks for: region, zones, sizes, images. Pure.
 
-Owns the claims that ``provision`` makes before its first write. What could not be asked is
+Owns the conditions that ``provision`` checks before its first write. What could not be asked is
 UNKNOWN and stops nothing: Azure refuses by itself what it does not offer.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.site import Site
 from erfailover.planning.provision.arm_bodies import ZONES
@@ -50,7 +50,7 @@ def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
     else:
         is_found = place in offers.regions.value
         message = f"{place} {'has' if is_found else 'is no region that has'} VPN gateways"
-        yield _build_claim(REGION, is_found, message, choose)
+        yield _build_condition(REGION, is_found, message, choose)
         if not is_found:
             return
     if offers.zones.value is None:
@@ -59,13 +59,13 @@ def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
         is_found = set(ZONES) <= offers.zones.value
         has = ", ".join(sorted(offers.zones.value)) or "none"
         message = f"{place} has the availability zones {has}; the addresses need {', '.join(ZONES)}"
-        yield _build_claim(ZONED, is_found, message, choose)
+        yield _build_condition(ZONED, is_found, message, choose)
     for size, why in offers.sizes.items():
         if why.value is None:
             yield _build_unknown(SIZE, why)
         else:
             message = f"{size} is offered in {place}" if not why.value else f"{size}: {why.value}"
-            yield _build_claim(
+            yield _build_condition(
                 SIZE, not why.value, message, "Write another size: into the site file."
             )
     for image, there in offers.images.items():
@@ -74,10 +74,10 @@ def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
         else:
             message = f"{image} {'is' if there.value else 'is not'} offered in {place}"
             remedy = "Write another image: into the site file (publisher:offer:sku:version)."
-            yield _build_claim(IMAGE, there.value, message, remedy)
+            yield _build_condition(IMAGE, there.value, message, remedy)
 
 
-def _build_claim(name: str, holds: bool, message: str, remedy: str) -> Condition:
+def _build_condition(name: str, holds: bool, message: str, remedy: str) -> Condition:
     if holds:
         return Condition(name, ConditionStatus.HOLDS, message)
     return Condition(name, ConditionStatus.FAILS, message, remedy)

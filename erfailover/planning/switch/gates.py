@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import EXPRESSROUTE, Peering, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke

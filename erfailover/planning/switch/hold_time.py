@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.durations import format_duration
 from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, parse_uptime_s
 from erfailover.model.observed import EXPRESSROUTE, Gateway

@@ -57,7 +57,7 @@ from enum import Enum
 from itertools import groupby
 from types import MappingProxyType
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from erfailover.errors import Failure
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.model.site import Path
 from erfailover.planning import conditions
@@ -41,7 +41,7 @@ class Outcome:
     left_out: dict[str, Condition] = field(default_factory=dict)
     stranded: tuple[str, ...] = ()
     places: dict[str, PathState] = field(default_factory=dict)
-    claims: dict[str, tuple[Condition, Condition]] = field(default_factory=dict)
+    conditions: dict[str, tuple[Condition, Condition]] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
     decision_s: float = 0.0
     answer_s: float = 0.0
@@ -56,7 +56,7 @@ class Outcome:
     @property
     def data_plane_s(self) -> float | None:
         """Until the arriving hub's gateway originated the last spoke; None if it does not."""
-        moved = [self.spokes_s.get(name) for name in self.claims]
+        moved = [self.spokes_s.get(name) for name in self.conditions]
         return None if not moved or None in moved else max(value for value in moved if value)
 
 
@@ -83,7 +83,7 @@ def describe_standing(outcome: Outcome) -> str:
         for words, lines in names.items()
         if lines
     ]
-    if any(name not in outcome.failed for name in outcome.claims):
+    if any(name not in outcome.failed for name in outcome.conditions):
         parts.append(f"the others are on {outcome.target}")
     return "; ".join(parts)
 
@@ -100,8 +100,8 @@ def is_confirmed(outcome: Outcome) -> bool:
     (a summarised prefix, a table that cannot be read), the probes decide. A dead gateway of the
     hub being left does not answer: that is waited for, but does not fail a switch.
     """
-    arriving = conditions.combine_verdicts(pair[0] for pair in outcome.claims.values())
-    leaving = conditions.combine_verdicts(pair[1] for pair in outcome.claims.values())
+    arriving = conditions.combine_verdicts(pair[0] for pair in outcome.conditions.values())
+    leaving = conditions.combine_verdicts(pair[1] for pair in outcome.conditions.values())
     if ConditionStatus.FAILS in (arriving, leaving):
         return False
     if not all(probe.as_expected for probe in outcome.probes):
@@ -118,7 +118,7 @@ def has_passed_probes(outcome: Outcome) -> bool:
 
 def list_missing(outcome: Outcome) -> list[str]:
     """Return what keeps a switch from being verified, in words."""
-    checks = [condition for pair in outcome.claims.values() for condition in pair]
+    checks = [condition for pair in outcome.conditions.values() for condition in pair]
     lines = [
         condition.message for condition in checks if condition.status is not ConditionStatus.HOLDS
     ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.peering_flags import FLAGS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep

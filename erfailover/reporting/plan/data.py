@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from erfailover.model.claims import Condition
+from erfailover.model.conditions import Condition
 from erfailover.model.durations import DurationEstimate
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
@@ -26,17 +26,17 @@ def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
         "purpose": str(plan.purpose),
         "to": str(plan.target),
         "spokes": list(site.chosen) or None,
-        "guards": [_build_claim_data(condition) for condition in plan.guards],
+        "guards": [_build_condition_data(condition) for condition in plan.guards],
         "hazards": [
             {
-                **_build_claim_data(condition),
+                **_build_condition_data(condition),
                 "remedy": condition.remedy or None,
                 "weight": str(condition.weight),
             }
             for condition in plan.hazards
         ],
         "left_out": [
-            {"spoke": name, **_build_claim_data(condition), "remedy": condition.remedy or None}
+            {"spoke": name, **_build_condition_data(condition), "remedy": condition.remedy or None}
             for name, condition in plan.left_out.items()
         ],
         "remarks": list(plan.remarks),
@@ -66,7 +66,7 @@ def count_writes(plan: SwitchPlan) -> dict[str, int]:
     return {word: counter[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
 
 
-def _build_claim_data(condition: Condition) -> dict[str, Any]:
+def _build_condition_data(condition: Condition) -> dict[str, Any]:
     return {
         "condition": condition.name,
         "verdict": str(condition.status),

@@ -20,8 +20,8 @@ from typing import Any
 
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model import plain_json
-from erfailover.model.claims import Condition, ConditionStatus
 from erfailover.model.command_line import switch_to
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import SwitchPlan

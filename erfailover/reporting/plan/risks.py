@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, DurationEstimate, format_duration
 from erfailover.model.plan import Change, Phase, StepKind, SwitchPlan
 from erfailover.model.prefix_table import format_prefixes

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
 
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.durations import describe_usual, format_duration, format_rough
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
@@ -22,7 +22,7 @@ from erfailover.planning.switch.estimate import (
 )
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
-from erfailover.reporting.marks import format_claim, format_verdict
+from erfailover.reporting.marks import format_condition, format_verdict
 from erfailover.reporting.plan.data import count_writes
 from erfailover.reporting.plan.groups import SimilarSpokes, format_ranges, group_spokes
 from erfailover.reporting.plan.leaving import describe_interruption
@@ -34,7 +34,7 @@ SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP:
 LEGEND = "+ add   ~ change   - remove   = kept"
 DONE_TO = {Change.CREATE: "added", Change.UPDATE: "changed", Change.DELETE: "removed"}
 FEW = 3
-"""Up to this many claims of one kind are listed one by one if they hold."""
+"""Up to this many conditions of one kind are listed one by one if they hold."""
 MANY = 10
 """Up to this many that do not hold are listed one by one."""
 
@@ -50,7 +50,7 @@ def format_text(site: Site, plan: SwitchPlan) -> str:
     lines = [*_format_title(site, plan), ""]
     for remark in limit_lines(plan.remarks):
         lines += _wrap_line(f"NOTE  {remark}", 2, 8)
-    lines += _format_claims(plan.guards)
+    lines += _format_conditions(plan.guards)
     lines += _format_hazards(plan)
     lines += _format_left_out(plan)
     if plan.hold_time:
@@ -99,11 +99,11 @@ def _wrap_line(line: str, first: int, rest: int) -> list[str]:
     return wrap(line, COLUMNS, " " * first, " " * rest)
 
 
-def _format_claim(condition: Condition) -> list[str]:
-    return _wrap_line(format_claim(condition), 2, 11)
+def _format_condition(condition: Condition) -> list[str]:
+    return _wrap_line(format_condition(condition), 2, 11)
 
 
-def _format_claims(conditions: Iterable[Condition]) -> list[str]:
+def _format_conditions(conditions: Iterable[Condition]) -> list[str]:
     """Guards; many of one kind that hold, and very many that do not, are cut short."""
     lines = []
     ordered = sorted(
@@ -114,7 +114,7 @@ def _format_claims(conditions: Iterable[Condition]) -> list[str]:
         most = FEW if verdict is ConditionStatus.HOLDS else MANY
         rows = same if len(same) <= most else same[:1] if most == FEW else same[:most]
         for checked in rows:
-            lines += _format_claim(checked)
+            lines += _format_condition(checked)
         if len(rows) < len(same):
             more = f"... and {len(same) - len(rows)} more of the same (use -o json to list all)"
             lines.append("  " + format_verdict(verdict, more))
@@ -129,7 +129,7 @@ def _format_hazards(plan: SwitchPlan) -> list[str]:
         key = condition.status, condition.message
         if condition.status is not ConditionStatus.HOLDS and key not in visited:
             visited.add(key)
-            lines += _wrap_line(format_claim(condition), 2, 11)
+            lines += _wrap_line(format_condition(condition), 2, 11)
             lines += _wrap_line(f"remedy: {condition.remedy}", 11, 13)
     if plan.hazards and not lines:
         nothing = "no routing hazards found"
@@ -137,7 +137,7 @@ def _format_hazards(plan: SwitchPlan) -> list[str]:
     notes = [hazard for hazard in plan.hazards if hazard.weight is Weight.NOTES]
     for condition in notes:
         if condition.status is ConditionStatus.HOLDS:
-            lines += _wrap_line(format_claim(condition), 2, 11)
+            lines += _wrap_line(format_condition(condition), 2, 11)
     return lines
 
 

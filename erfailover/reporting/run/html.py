@@ -34,7 +34,7 @@ def render_page(report: RunReport) -> str:
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
         heading=format_heading(report.run.context, UNFOLDED) if report.run.context else "",
-        told=data.build_data(report),
+        data=data.build_data(report),
         context=report.run.context,
         place=place(report.run.context) if report.run.context else None,
         outages=report.outages,

@@ -37,7 +37,7 @@ def build_data(site: Site, outcome: Outcome, tallies: Iterable[OutageMeter] = ()
         "gates_s": {name: round(at, 1) for name, at in outcome.gates_s.items()},
         "routes": [
             {"spoke": spoke, "verdict": str(condition.status), "seen": condition.message}
-            for spoke, pair in outcome.claims.items()
+            for spoke, pair in outcome.conditions.items()
             for condition in pair
         ],
         "probes": checks.build_data(outcome.probes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.durations import format_duration
 from erfailover.reporting.marks import format_verdict

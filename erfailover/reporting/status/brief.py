@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import format_count
 from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.screen import PLAIN, WIDTH, Screen
@@ -38,7 +38,7 @@ def format_brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PL
     """Return a status for people, as short as it can be.
 
     Args:
-        result: the site as it can be drawn, with the verdict and its claims.
+        result: the site as it can be drawn, with the verdict and its conditions.
         notes: what must be known before all else: a drill, a run that did not end.
         screen: what it is shown on.
     """
@@ -92,7 +92,9 @@ def _iter_broken(picture: Picture, screen: Screen) -> Iterator[list[str]]:
     """Yield what does not hold, each once: of the path in use, then of the other."""
     names: set[str] = set()
     for group in picture.groups:
-        conditions = [condition for condition in group.sample.health.claims if _is_bad(condition)]
+        conditions = [
+            condition for condition in group.sample.health.conditions if _is_bad(condition)
+        ]
         entries = [(condition.status, condition.message) for condition in conditions]
         entries += [(ConditionStatus.FAILS, wrong.why) for wrong in iter_other_problems(group)]
         for verdict, seen_text in entries:
@@ -119,7 +121,7 @@ def _format_more(group: SpokeGroup, problem: str) -> str:
     others = [
         spoke
         for spoke in group.spokes[1:]
-        if not any(condition.message == problem for condition in spoke.health.claims)
+        if not any(condition.message == problem for condition in spoke.health.conditions)
     ]
     return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
 

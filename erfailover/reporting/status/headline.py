@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import join_names
 from erfailover.planning.conditions import combine_verdicts
 from erfailover.planning.health import Health, SpokeHealth

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from itertools import chain, groupby
 from typing import Any
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Gateway, GatewayRoute, Peering, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import Path, Site
@@ -29,7 +29,7 @@ from erfailover.reporting.topology.model import Picture, SpokeGroup
 from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
 ALIKE = 3
-"""So many claims of one name that hold are shown; of more, how many."""
+"""So many conditions of one name that hold are shown; of more, how many."""
 ROUTE_FIELDS = tuple(field.name for field in fields(GatewayRoute))
 """What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
 MANY_WARNINGS = 2
@@ -119,7 +119,7 @@ def format_details(
     """Return a whole status for people: verdict, picture, what they rest on, and the tables.
 
     Args:
-        picture: the site as it can be drawn, with the verdict and its claims.
+        picture: the site as it can be drawn, with the verdict and its conditions.
         observed: with the gateways' tables.
         notes: what must be known before all else: a drill, a run that did not end.
         screen: what it is shown on.
@@ -172,7 +172,7 @@ def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
         yield from _wrap_text(f"{_describe_group(group)}:", screen)
         if difference:
             yield from _wrap_text(f"differs from the most: {difference}", screen, "  ")
-        yield from format_claims(spoke.claims, screen)
+        yield from format_conditions(spoke.conditions, screen)
         for wrong in iter_other_problems(group):
             yield from format_verdict_lines(ConditionStatus.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
@@ -181,7 +181,7 @@ def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
         yield f"... and {len(picture.groups) - GROUPS} groups more: erfailover status -o json"
     if picture.health.other is not None:
         yield f"{format_path(picture.health.other)} readiness:"
-        yield from format_claims(picture.health.readiness, screen)
+        yield from format_conditions(picture.health.readiness, screen)
         yield from _format_left_out(picture.health, screen)
     if picture.health.hold_time:
         yield from _wrap_text(picture.health.hold_time, screen, "  ")
@@ -216,7 +216,7 @@ def iter_other_problems(group: SpokeGroup) -> Iterator[Assessment]:
     """Yield what is wrong with peerings that the verdict does not look at."""
     bad = [
         condition.message
-        for condition in group.sample.health.claims
+        for condition in group.sample.health.conditions
         if condition.status is not ConditionStatus.HOLDS
     ]
     for pair in group.sample.pairs:
@@ -225,8 +225,8 @@ def iter_other_problems(group: SpokeGroup) -> Iterator[Assessment]:
                 yield side.condition
 
 
-def format_claims(conditions: Sequence[Condition], screen: Screen) -> Iterator[str]:
-    """Claims, a line each; of many of one name that hold, the first and how many more."""
+def format_conditions(conditions: Sequence[Condition], screen: Screen) -> Iterator[str]:
+    """Conditions, a line each; of many of one name that hold, the first and how many more."""
     for (_, verdict), same in groupby(
         conditions, key=lambda condition: (condition.name, condition.status)
     ):

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.circuits import Circuits, Connection
-from erfailover.model.circuits import check_circuits as circuit_claims
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.circuits import Circuits, Connection, check_circuits
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import BgpPeer, Gateway, Reading, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Role, Site
@@ -92,7 +91,7 @@ def _build_hub(
     network = observed.get_network(network_id)
     read = conditions.check_network_read(observed, network_id)
     rest = conditions.check_network_at_rest(network, get_last_name(network_id))
-    condition = Assessment.from_claim(read)
+    condition = Assessment.from_condition(read)
     if read.status is ConditionStatus.HOLDS and rest.status is not ConditionStatus.HOLDS:
         condition = Assessment(Mark.DEGRADED, rest.message)
     return HubPicture(
@@ -134,7 +133,7 @@ def _rate_gateway(site: Site, observed: SiteSnapshot, role: Role, gateway_id: st
         return Assessment(Mark.UNKNOWN, observed.unknown.get(gateway_id.lower(), unread))
     connected = conditions.check_gateway_connected(gateway, role)
     learned = conditions.check_gateway_learned(gateway, role, site.remote_prefixes)
-    needed = find_worst(map(Assessment.from_claim, (connected, learned)))
+    needed = find_worst(map(Assessment.from_condition, (connected, learned)))
     if needed is not None and needed.mark is not Mark.SOUND:
         return needed
     for condition in (
@@ -168,8 +167,10 @@ def _rate_session(peer: BgpPeer) -> Assessment:
 def _build_connection(
     circuits: Circuits, connection: Connection, *, active: bool
 ) -> ConnectionPicture:
-    items = circuit_claims(replace(circuits, connections=Reading((connection,))))
-    condition = find_worst(map(Assessment.from_claim, items)) or Assessment(Mark.UNKNOWN, "no data")
+    items = check_circuits(replace(circuits, connections=Reading((connection,))))
+    condition = find_worst(map(Assessment.from_condition, items)) or Assessment(
+        Mark.UNKNOWN, "no data"
+    )
     return ConnectionPicture(connection, active, condition)
 
 
@@ -237,4 +238,4 @@ def _build_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> 
     condition = conditions.check_prefix_learned(gateway, role, prefix)
     routes = conditions.select_learned_routes(gateway).iter_covering(prefix) if gateway else ()
     sources = dict.fromkeys(route.source_peer for route in routes if route.source_peer)
-    return LearnedPrefix(role, tuple(sources), Assessment.from_claim(condition))
+    return LearnedPrefix(role, tuple(sources), Assessment.from_condition(condition))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import get_last_name

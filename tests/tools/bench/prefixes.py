@@ -20,7 +20,7 @@ from erfailover.azure.client import answers
 from erfailover.azure.readers import gateway_tables, network
 from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.site import Role

@@ -18,7 +18,7 @@ from erfailover.commands.runs import recorder
 from erfailover.commands.switch import crossing, gate
 from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model import observed as model_observed
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Change, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site

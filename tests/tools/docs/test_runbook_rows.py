@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.site import Path
 from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.status.headline import format_headline
@@ -33,7 +33,7 @@ def to_pattern(row: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\d+", r"\\d+", text))
 
 
-def claim(verdict: ConditionStatus) -> Condition:
+def condition(verdict: ConditionStatus) -> Condition:
     return Condition("ready", verdict, "seen")
 
 
@@ -52,11 +52,17 @@ def verdicts() -> Iterator[str]:
         for ready in ConditionStatus:
             other = others[0] if others else None
             left_out: dict[str, Condition] = (
-                {group[-1].name: claim(ConditionStatus.FAILS)} if len(group) > 1 else {}
+                {group[-1].name: condition(ConditionStatus.FAILS)} if len(group) > 1 else {}
             )
             for conditions in ({}, left_out):
                 health = Health(
-                    "mixed", None, group, ready, (claim(ready),), other=other, left_out=conditions
+                    "mixed",
+                    None,
+                    group,
+                    ready,
+                    (condition(ready),),
+                    other=other,
+                    left_out=conditions,
                 )
                 yield format_headline(health, drill=drill)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from erfailover.model.claims import Condition
+from erfailover.model.conditions import Condition
 from erfailover.model.plan import Change, Phase, StepKind, SwitchStep
 from erfailover.model.site import Path, Role
 from erfailover.planning.switch import gates, procedure
@@ -69,13 +69,13 @@ def sheet(
         gate: what is read again before the break.
         outcome: what must show at the end.
     """
-    course = [_claims("guards", 0, "before the first write: must hold", guards)]
+    course = [_conditions("guards", 0, "before the first write: must hold", guards)]
     beside: list[Card] = []
     groups: dict[Phase, list[str]] = {phase: [] for phase in Phase}
     for rule in STEPS:
         if rule.gated:
             heading = "the gate: read again, and must hold"
-            course.append(_claims("gate", len(course), heading, gate))
+            course.append(_conditions("gate", len(course), heading, gate))
         step = planned.get(rule.kind)
         course.append(_step(rule, step, len(course)))
         groups[rule.phase].append(course[-1].id)
@@ -83,7 +83,7 @@ def sheet(
             beside.append(_taken_back(step, course[-1].column))
             groups[rule.phase].append(beside[-1].id)
     course.append(
-        _claims("outcome", len(course), "verify: must show, and the probes pass", outcome)
+        _conditions("outcome", len(course), "verify: must show, and the probes pass", outcome)
     )
     tails = {card.column: card.id for card in course}
     return Sheet(
@@ -110,9 +110,11 @@ def sheet(
     )
 
 
-def _claims(name: str, row: int, heading: str, conditions: Sequence[Condition]) -> Card:
+def _conditions(name: str, row: int, heading: str, conditions: Sequence[Condition]) -> Card:
     lines = list(dict.fromkeys(condition.message for condition in conditions))
-    return Card(name, row, tuple(Line(text, at_most=2) for text in lines), heading, kind="claims")
+    return Card(
+        name, row, tuple(Line(text, at_most=2) for text in lines), heading, kind="conditions"
+    )
 
 
 def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:

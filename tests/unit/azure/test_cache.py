@@ -12,7 +12,7 @@ from erfailover.azure.readers import network
 from erfailover.azure.readers.cache import LIST_FROM, ReadingCache
 from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Role
 from erfailover.planning import conditions

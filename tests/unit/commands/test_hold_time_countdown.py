@@ -9,7 +9,7 @@ from rich.console import Console
 
 from erfailover.commands.switch.hold_time import Countdown
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 
 SEEN = "er: every remote prefix seen for 20 s of 2 min; " + "the session is up " * 10
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.site import ApiVersions as Pinned
 from erfailover.model.site import CloudEndpoint, NamedCloud, Site

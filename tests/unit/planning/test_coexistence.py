@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import EXPRESSROUTE, Gateway, Reading
 from erfailover.model.site import Path, Role
 from erfailover.planning.coexistence import (

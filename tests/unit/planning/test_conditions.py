@@ -9,7 +9,7 @@ from pathlib import Path as File
 
 import pytest
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, Reading
 from erfailover.model.site import Path, Role
 from erfailover.planning import conditions

@@ -1,4 +1,4 @@
-"""What a switch leaves behind: each claim met, just not met, and not decidable."""
+"""What a switch leaves behind: each condition met, just not met, and not decidable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv6Network
 
 import pytest
 
-from erfailover.model.claims import Condition, ConditionStatus, Weight
+from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import (
@@ -45,7 +45,7 @@ def gateway(role: Role, *prefixes: str) -> Gateway:
     return sites.gateway(role, *map(sites.route, prefixes))
 
 
-def claims(
+def check(
     surroundings: RoutingEnvironment,
     primary: tuple[str, ...] | None = (LEARNED,),
     backup: tuple[str, ...] | None = (LEARNED,),
@@ -75,46 +75,46 @@ DUAL = having(SPOKE, ipv6=(IPv6Network("fd00:11::/48"),))
 
 def test_nothing_of_it_ever_refuses_a_switch() -> None:
     for surroundings in (DUAL, RoutingEnvironment()):
-        for condition in claims(surroundings, primary=("0.0.0.0/0", "fd00:5::/48")).values():
+        for condition in check(surroundings, primary=("0.0.0.0/0", "fd00:5::/48")).values():
             assert condition.weight is not Weight.REFUSES
 
 
 @pytest.mark.parametrize("to", Path)
 def test_a_site_of_ipv4_alone_loses_nothing(to: Path) -> None:
-    conditions = claims(around(), to=to)
+    conditions = check(around(), to=to)
     assert list(conditions) == list(REMARKS)
     assert {condition.status for condition in conditions.values()} == {ConditionStatus.HOLDS}
 
 
 def test_ipv6_of_a_spoke_and_of_the_primary_is_named() -> None:
-    condition = claims(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
+    condition = check(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
     assert condition.status is ConditionStatus.FAILS
     assert condition.message == (
         "IPv6 does not come along: fd00:5::/48 (vng1 has learned it), fd00:11::/48 (vnet1); vng2: "
         "a VPN gateway carries IPv4 only"
     )
-    assert "fd00:5::/48" in claims(around(), primary=(LEARNED, "fd00:5::/48"))[IPV6].message
+    assert "fd00:5::/48" in check(around(), primary=(LEARNED, "fd00:5::/48"))[IPV6].message
 
 
 def test_ipv6_that_the_backup_has_learned_as_well_comes_along() -> None:
-    assert claims(DUAL, ("fd00:5::/48",), ("fd00::/16",))[IPV6].status is ConditionStatus.HOLDS
-    assert claims(DUAL, ("fd00:5::/48",), ("fd00:6::/48",))[IPV6].status is ConditionStatus.FAILS
+    assert check(DUAL, ("fd00:5::/48",), ("fd00::/16",))[IPV6].status is ConditionStatus.HOLDS
+    assert check(DUAL, ("fd00:5::/48",), ("fd00:6::/48",))[IPV6].status is ConditionStatus.FAILS
 
 
 def test_a_gateway_or_spoke_that_was_not_read_leaves_ipv6_unknown() -> None:
-    unread = claims(around(), primary=None)
+    unread = check(around(), primary=None)
     for name in (IPV6, DEFAULT_ROUTE, PREFIXES):
         assert unread[name].status is ConditionStatus.UNKNOWN
         assert unread[name].remedy.startswith("Read it (getLearnedRoutes)")
     names = {unread[name].message for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
     assert len(names) == 1  # told once in a plan
     blind = replace(around(), networks={})
-    assert claims(blind)[IPV6].status is ConditionStatus.UNKNOWN
+    assert check(blind)[IPV6].status is ConditionStatus.UNKNOWN
 
 
 def test_a_plan_knows_the_leaving_gateway_from_its_surroundings() -> None:
     beside = replace(around(), leaving_gateway=Reading(gateway(Role.PRIMARY, "fd00:5::/48")))
-    assert "fd00:5::/48" in claims(beside, primary=None)[IPV6].message
+    assert "fd00:5::/48" in check(beside, primary=None)[IPV6].message
 
 
 BOTH = ("0.0.0.0/0", LEARNED)
@@ -132,7 +132,7 @@ BOTH = ("0.0.0.0/0", LEARNED)
 def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
     primary: tuple[str, ...], backup: tuple[str, ...], words: str | None
 ) -> None:
-    condition = claims(around(), primary, backup)[DEFAULT_ROUTE]
+    condition = check(around(), primary, backup)[DEFAULT_ROUTE]
     assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
     assert words is None or words in condition.message
     plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(condition,))
@@ -150,13 +150,13 @@ def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
 def test_a_subnet_that_follows_no_gateway_does_not_care_for_its_default_route(
     table: RouteTable,
 ) -> None:
-    condition = claims(around(table), BOTH, (LEARNED,))[DEFAULT_ROUTE]
+    condition = check(around(table), BOTH, (LEARNED,))[DEFAULT_ROUTE]
     assert condition.status is ConditionStatus.HOLDS
 
 
 def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
     rows = (LEARNED, "192.168.50.0/24", "10.2.9.0/24", "10.4.0.254/32", "172.16.5.0/24")
-    condition = claims(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
+    condition = check(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
     assert condition.message.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
 
 
@@ -173,32 +173,32 @@ def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
     ],
 )
 def test_dns_servers_are_judged_by_where_they_are(server: str, words: str | None) -> None:
-    condition = claims(having(SPOKE, dns_servers=(server,)))[DNS_SERVERS]
+    condition = check(having(SPOKE, dns_servers=(server,)))[DNS_SERVERS]
     assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
     assert words is None or (words in condition.message and server in condition.message)
 
 
 def test_a_dns_server_in_the_backup_hub_is_lost_with_the_peering_on_the_way_home() -> None:
-    condition = claims(having(SPOKE, dns_servers=("10.3.0.4",)), to=Path.EXPRESSROUTE)[DNS_SERVERS]
+    condition = check(having(SPOKE, dns_servers=("10.3.0.4",)), to=Path.EXPRESSROUTE)[DNS_SERVERS]
     assert "is in vnet3, and the peering with vnet3 is removed" in condition.message
 
 
 def test_a_dns_server_behind_a_gateway_that_was_not_read_is_unknown() -> None:
-    condition = claims(having(SPOKE, dns_servers=("10.5.0.53",)), backup=None)[DNS_SERVERS]
+    condition = check(having(SPOKE, dns_servers=("10.5.0.53",)), backup=None)[DNS_SERVERS]
     assert condition.status is ConditionStatus.UNKNOWN
     assert "getLearnedRoutes" in condition.remedy
 
 
 def test_what_is_in_the_primary_hub_is_a_note() -> None:
     inside = having(PRIMARY, residents={"network interface": 2, "DNS resolver endpoint": 1})
-    condition = claims(inside)[RESIDENTS]
+    condition = check(inside)[RESIDENTS]
     assert (condition.status, condition.weight) == (ConditionStatus.HOLDS, Weight.NOTES)
     assert condition.message == (
         "vnet2 itself (10.2.0.0/16) does not move; it and the premises lose each other: 1 DNS "
         "resolver endpoint, 2 network interfaces in it"
     )
-    assert claims(around())[RESIDENTS].weight is not Weight.NOTES
-    assert claims(inside, to=Path.EXPRESSROUTE)[RESIDENTS].weight is not Weight.NOTES
+    assert check(around())[RESIDENTS].weight is not Weight.NOTES
+    assert check(inside, to=Path.EXPRESSROUTE)[RESIDENTS].weight is not Weight.NOTES
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_tunnels_that_need_the_circuit_are_named(
 ) -> None:
     tunnel = Tunnel("to-premises", "lng", address, private)
     surroundings = around(tunnels=Reading((tunnel,)))
-    condition = claims(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
+    condition = check(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
     assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
     assert words is None or words in condition.message
 
@@ -266,7 +266,7 @@ def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_sai
 
 def test_a_network_manager_that_may_not_be_asked_is_unknown() -> None:
     surroundings = around(managed={PRIMARY: Reading(None, "403")})
-    condition = claims(surroundings)[MANAGED]
+    condition = check(surroundings)[MANAGED]
     assert condition.status is ConditionStatus.UNKNOWN
     assert condition.message.endswith("configurations of vnet2: 403")
     assert "list-effective-connectivity-config" in condition.remedy

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from erfailover.azure.client.raw_request import parse_claims
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.lease import LeaseRecord, LeaseStanding, LeaseState
 from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Path, Role, Site

@@ -16,7 +16,7 @@ from erfailover.model.circuits import (
     check_circuits,
     find_locations,
 )
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.planning.drill.site_failover import check_start, check_stop, list_other_connections
 

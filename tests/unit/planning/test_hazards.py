@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.routing import (
     RouteServer,
@@ -52,7 +52,7 @@ def table(*routes: UserRoute, takes: bool = True) -> RouteTable:
 def asked(
     name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC, of: Site = SITE
 ) -> Condition:
-    """The one claim of a name."""
+    """The one condition of a name."""
     (condition,) = (
         check_hazard
         for check_hazard in check_hazards(of, surroundings, sites.observed(of, USING), to)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, parse_uptime_s
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, SiteSnapshot
 from erfailover.model.site import Role

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge

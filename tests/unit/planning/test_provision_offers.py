@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.planning.provision.offers import RegionAvailability, check_offers
 from tests.support import sites

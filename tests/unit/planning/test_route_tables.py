@@ -13,7 +13,7 @@ import pytest
 from erfailover.azure.client import answers
 from erfailover.azure.readers import gateway_tables
 from erfailover.model import observed as observations
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Gateway, GatewayRoute, Reading
 from erfailover.model.prefix_table import LISTED, parse_route_prefix
 from erfailover.model.site import Path, Role, Site

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.site import Role
 from erfailover.planning import conditions

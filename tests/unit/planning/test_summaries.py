@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Path, Role
 from erfailover.planning import health, summaries

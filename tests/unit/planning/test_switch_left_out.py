@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.model.claims import Condition, ConditionStatus
+from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot, VirtualNetwork
 from erfailover.model.plan import Change, Phase
 from erfailover.model.site import Path, Role

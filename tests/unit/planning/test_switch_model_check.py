@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.model.claims import ConditionStatus
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Role, SitePeering

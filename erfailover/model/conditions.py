@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Weight(StrEnum):
-    """What a claim that does not hold means for a switch."""
+    """What a condition that does not hold means for a switch."""
 
     REFUSES = "refuses"
     """A plan is refused, unless forced."""
@@ -30,7 +30,7 @@ class Condition:
     """A condition asked of what was observed."""
 
     name: str
-    """The condition, as a claim: ``gateway_has_a_connected_bgp_peer``."""
+    """The condition's name, as ``gateway_has_a_connected_bgp_peer``."""
     status: ConditionStatus
     message: str
     """What was seen, and what was expected if it does not hold."""
