@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from erfailover.cli.options import CONTEXT
 from erfailover.errors import Failure
+
+if TYPE_CHECKING:
+    from erfailover.commands.context import Context
 
 SYNONYMS = {
     "failover": "switch --to ipsec",
@@ -30,11 +33,11 @@ class CommandWithExamples(click.Command):
         try:
             return super().invoke(ctx)
         except Failure as failure:
-            value = ctx.meta.get(CONTEXT)
-            if value is None:
+            context: Context | None = ctx.meta.get(CONTEXT)
+            if context is None:
                 raise
-            value.head_failure()
-            explained = value.explained(failure, str(ctx.info_name))
+            context.print_failure_heading()
+            explained = context.explain_failure(failure, str(ctx.info_name))
             if explained is failure:
                 raise
             raise explained from failure

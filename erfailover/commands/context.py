@@ -129,7 +129,7 @@ class Context:
     def remarks(self) -> tuple[str, ...]:
         """What the site file says otherwise than Azure, with the line to change."""
         return tuple(
-            f"{self.place_of(other_name)}: {other_name.seen}: {other_name.remedy}"
+            f"{self.place_of(other_name)}: {other_name.description}: {other_name.remedy}"
             for other_name in self.other_names
         )
 
@@ -181,7 +181,7 @@ class Context:
         memory.restore_gc()
         subscription, access = self.site_file.subscription, self.access
         insist_on_answer(access.cloud.endpoint)
-        log.info("%s; cloud %s", subscription.told, access.cloud.told)
+        log.info("%s; cloud %s", subscription.description, access.cloud.description)
         self.output.heads_data = subscription.may_change
         if not self.lab_address:
             asks_name = not self._names_in_az.subscription

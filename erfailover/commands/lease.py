@@ -26,7 +26,7 @@ class Lease:
 
     session: Session
     held: LeaseKeeper
-    taken: AcquiredLease
+    acquired: AcquiredLease
 
     def build_writer(
         self, accepted: OnAccepted, waiting: OnWait | None = None, write: Write = Write.OTHER

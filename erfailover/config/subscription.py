@@ -45,7 +45,7 @@ class Subscription:
         return self.origin == AZ
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The choice in words."""
         return f"Subscription {self.id or 'none'} (from {self.words})"
 

@@ -104,16 +104,16 @@ class Locations:
     """The peering locations of a gateway's circuits.
 
     Attributes:
-        known: the connections by location, in Azure's spelling.
+        connections: the connections by location, in Azure's spelling.
         unknown: why the location of a circuit is not known, one text a circuit.
     """
 
-    known: dict[str, tuple[Connection, ...]]
+    connections: dict[str, tuple[Connection, ...]]
     unknown: tuple[str, ...]
 
     def find_spelling(self, location: str) -> str | None:
         """Return a location as Azure spells it; None if no circuit is there."""
-        return next((name for name in self.known if name.lower() == location.lower()), None)
+        return next((name for name in self.connections if name.lower() == location.lower()), None)
 
 
 def find_locations(circuits: Circuits) -> Locations:

@@ -43,7 +43,7 @@ class RenamedPeering:
     leads_to: str | None = None
 
     @property
-    def seen(self) -> str:
+    def description(self) -> str:
         """What was found, in words."""
         if self.leads_to is None:
             return (

@@ -13,14 +13,14 @@ class Stage:
     """One stage of the story.
 
     Attributes:
-        told: what happens, in words.
+        description: what happens, in words.
         command: what an operator types.
         path: the path that the spoke must then be on; None after the end.
         office: whether VM1 must then reach the office.
         internet: whether VM1 must then reach the Internet by the NAT machine.
     """
 
-    told: str
+    description: str
     command: str
     path: str | None = None
     office: bool = True
@@ -60,15 +60,15 @@ class StageResult:
     internet: bool | None = None
     path: str | None = None
     error: str | None = None
-    gone: bool | None = None
+    is_deleted: bool | None = None
 
     @property
-    def as_told(self) -> bool:
+    def is_as_described(self) -> bool:
         """Whether it came out as the proof of concept says."""
         if self.error:
             return False
         if self.stage.path is None:
-            return self.gone is True
+            return self.is_deleted is True
         items = (self.path, self.office, self.internet)
         return items == (self.stage.path, self.stage.office, self.stage.internet)
 
@@ -85,7 +85,7 @@ def format_summary(story: list[StageResult], total_s: float) -> str:
             _describe_probe(
                 stage_result.internet, stage_result.stage.internet, stage_result.stage.path
             ),
-            "yes" if stage_result.as_told else f"NO {stage_result.error or ''}",
+            "yes" if stage_result.is_as_described else f"NO {stage_result.error or ''}",
             f"{stage_result.seconds:.0f}",
         )
         for stage_result in story
@@ -95,14 +95,14 @@ def format_summary(story: list[StageResult], total_s: float) -> str:
         ("stage", "path", "office", "Internet", "as expected", "seconds"),
         rows,
     )
-    good = all(stage_result.as_told for stage_result in story) and len(story) == len(STORY)
+    good = all(stage_result.is_as_described for stage_result in story) and len(story) == len(STORY)
     end = "All as the proof of concept says." if good else "NOT as the proof of concept says."
     return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
 
 
 def _describe_path(stage_result: StageResult) -> str:
     if stage_result.stage.path is None:
-        return "all gone" if stage_result.gone else "NOT all gone"
+        return "all gone" if stage_result.is_deleted else "NOT all gone"
     return stage_result.path or "unknown"
 
 
@@ -116,7 +116,8 @@ def _describe_probe(is_up: bool | None, expected: bool, path: str | None) -> str
 def build_summary_data(story: list[StageResult], total_s: float) -> dict[str, Any]:
     """Return the summary as plain data."""
     return {
-        "as_told": all(stage_result.as_told for stage_result in story) and len(story) == len(STORY),
+        "as_told": all(stage_result.is_as_described for stage_result in story)
+        and len(story) == len(STORY),
         "modelled_s": round(total_s, 1),
         "stages": [
             {
@@ -124,7 +125,7 @@ def build_summary_data(story: list[StageResult], total_s: float) -> dict[str, An
                 "path": stage_result.path,
                 "office": stage_result.office,
                 "internet": stage_result.internet,
-                "as_told": stage_result.as_told,
+                "as_told": stage_result.is_as_described,
                 "modelled_s": round(stage_result.seconds, 1),
                 "error": stage_result.error,
             }

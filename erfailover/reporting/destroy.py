@@ -23,7 +23,7 @@ def format_plan(plan: DestroyPlan) -> str:
     lines = [f"Plan: destroy {plan.site}"]
     lines += [""] if plan.deletions else []
     lines += [f"- {deletion.title}" for deletion in plan.deletions]
-    lines += ["", "Kept:", *(f"  {name}" for name in plan.kept)] if plan.kept else []
+    lines += ["", "Kept:", *(f"  {name}" for name in plan.retained)] if plan.retained else []
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {join_names(plan.disconnected, NAMED)}"]
     if plan.deletions:
@@ -55,7 +55,7 @@ def build_plan_data(plan: DestroyPlan) -> dict[str, Any]:
             {"type": deletion.type, "name": deletion.title.split(" ")[-1], "id": deletion.id}
             for deletion in plan.deletions
         ],
-        "kept": list(plan.kept),
+        "kept": list(plan.retained),
     }
 
 
@@ -63,7 +63,7 @@ def format_outcome(plan: DestroyPlan, results: Results) -> str:
     """Return what was deleted and what was not, for people."""
     done, took = len(results.list_tasks(State.DONE)), format_duration(results.elapsed_s)
     if not results.failures:
-        text = f" Kept: {join_names(plan.kept, NAMED, '; ')}." if plan.kept else ""
+        text = f" Kept: {join_names(plan.retained, NAMED, '; ')}." if plan.retained else ""
         return f"{plan.site} is deleted: {format_count(done, 'resource')} deleted in {took}.{text}"
     failed = join_names((task.title for task in results.list_tasks(State.FAILED)), NAMED)
     lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
@@ -81,5 +81,5 @@ def build_outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
         "failed": len(results.failures),
         "elapsed_s": round(results.elapsed_s, 1),
         "deleted": [task.id for task in results.list_tasks(State.DONE)],
-        "kept": list(plan.kept),
+        "kept": list(plan.retained),
     }

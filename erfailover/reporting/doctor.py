@@ -45,7 +45,7 @@ def _limit_alike(lines: Iterable[Check]) -> Iterator[Check]:
         yield from rows
         if len(checks) > len(rows):
             more = f"{len(checks) - len(rows)} more like this (-o json has all)"
-            yield replace(checks[-1], seen=more, remedy="")
+            yield replace(checks[-1], message=more, remedy="")
 
 
 def _get_word(line: Check) -> str:
@@ -76,7 +76,7 @@ def _format_rows(line: Check, width: int) -> list[str]:
     if line.verdict is ConditionStatus.UNKNOWN and not line.required:
         mark = "unknown*"
     indent = " " * MARGIN
-    rows = wrap(f"{line.name}: {line.seen}", width, f"{mark:>{MARGIN - 2}}  ")
+    rows = wrap(f"{line.name}: {line.message}", width, f"{mark:>{MARGIN - 2}}  ")
     return rows + wrap(line.remedy, width, f"{indent}-> ")
 
 
@@ -91,7 +91,7 @@ def build_data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
                 "group": line.group.value,
                 "verdict": _get_word(line),
                 "required": line.required,
-                "seen": line.seen,
+                "seen": line.message,
                 "remedy": line.remedy or None,
             }
             for line in lines

@@ -38,7 +38,7 @@ class Query:
     expression: ParsedResult
 
     @property
-    def shown(self) -> str:
+    def shortened(self) -> str:
         """The text, or its beginning if it is long."""
         return self.text if len(self.text) <= MOST_SHOWN else self.text[:MOST_SHOWN] + "..."
 
@@ -53,9 +53,9 @@ class Query:
         try:
             return bounded_query.search(self.expression.parsed, data)
         except RecursionError:
-            raise QueryProblem(f"{self.shown}: it is nested too deeply") from None
+            raise QueryProblem(f"{self.shortened}: it is nested too deeply") from None
         except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
-            raise QueryProblem(f"{self.shown}: {error}") from None
+            raise QueryProblem(f"{self.shortened}: {error}") from None
 
 
 def parse_query(text: str) -> Query:

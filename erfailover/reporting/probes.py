@@ -49,7 +49,10 @@ def format_text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     for probe_result in results:
         if not probe_result.as_expected:
             verdict = _compute_verdict(probe_result.up, probe_result.as_expected)
-            lines += ["", format_verdict(verdict, f"{probe_result.name}: {probe_result.seen}")]
+            lines += [
+                "",
+                format_verdict(verdict, f"{probe_result.name}: {probe_result.observation}"),
+            ]
             lines += [
                 f"           | {part}" for part in probe_result.output.splitlines() if part.strip()
             ]

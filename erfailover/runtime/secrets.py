@@ -55,12 +55,12 @@ class Secrets:
     """The secrets of one site on this machine. Safe to use from several threads."""
 
     folder: Path
-    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of the environment: for a name, or for every shared key (``shared-key``)."""
     vault_id: str | None = None
     """The id of the key vault's secret that is the shared key; None if no vault is named."""
     _vault_key: VaultKey | None = None
-    _kept: dict[str, str] = field(default_factory=dict, repr=False)
+    _local: dict[str, str] = field(default_factory=dict, repr=False)
     _written: dict[str, str] = field(default_factory=dict, repr=False)
     """What each resource was last given, by its id in lower case; of a vault's key the id."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -86,7 +86,7 @@ class Secrets:
     @property
     def vault_passed_over(self) -> bool:
         """Whether the site names a key vault and the environment a shared key."""
-        return self.vault_id is not None and SHARED_KEY in self.given
+        return self.vault_id is not None and SHARED_KEY in self.environment
 
     def take(self, key: VaultKey) -> None:
         """Take over the shared key that was read from the vault, for this run.
@@ -114,10 +114,10 @@ class Secrets:
                 if self._vault_key is None:
                     raise LookupError(f"{self.vault_id} has not been read")
                 return self._vault_key.value
-            if name not in self._kept:
-                self._kept[name] = _generate(name)
+            if name not in self._local:
+                self._local[name] = _generate(name)
                 self._save()
-            return self._kept[name]
+            return self._local[name]
 
     def has_current_value(self, resource_id: str, name: str) -> bool:
         """Whether a resource was last given the secret's present value.
@@ -128,7 +128,7 @@ class Secrets:
             written = self._written.get(resource_id.lower())
             if self._is_in_vault(name):
                 return written is not None and self._is_vault_s(written)
-            value = self._get_given(name) or self._kept.get(name)
+            value = self._get_given(name) or self._local.get(name)
             return value is not None and written == value
 
     def note_written(self, resource_id: str, name: str) -> None:
@@ -136,16 +136,16 @@ class Secrets:
         value = self.get_value(name)
         with self._lock:
             if self._is_in_vault(name) and self._vault_key is not None:
-                self._kept.pop(name, None)
+                self._local.pop(name, None)
                 self._written[resource_id.lower()] = self._vault_key.id
             else:
-                self._kept[name] = self._written[resource_id.lower()] = value
+                self._local[name] = self._written[resource_id.lower()] = value
             self._save()
 
     def forget(self) -> None:
         """Remove every kept secret: what carried them is gone."""
         with self._lock:
-            self._kept.clear()
+            self._local.clear()
             self._written.clear()
             (self.folder / FILE).unlink(missing_ok=True)
 
@@ -161,10 +161,10 @@ class Secrets:
         return written == named or written.startswith(f"{named}/")
 
     def _save(self) -> None:
-        _write(self.folder / FILE, {"secrets": self._kept, "written": self._written})
+        _write(self.folder / FILE, {"secrets": self._local, "written": self._written})
 
     def _get_given(self, name: str) -> str | None:
-        return self.given.get(name, self.given.get(name.split("/")[0]))
+        return self.environment.get(name, self.environment.get(name.split("/")[0]))
 
 
 def _read_given(environment: Mapping[str, str]) -> dict[str, str]:

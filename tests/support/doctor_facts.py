@@ -115,7 +115,7 @@ def facts(**changes: Any) -> DoctorFacts:
 def lines_of(
     check: Callable[[Site, DoctorFacts], Iterator[Check]], site: Site = SITE, **changes: Any
 ) -> list[tuple[ConditionStatus, str]]:
-    return [(item.verdict, item.seen) for item in check(site, facts(**changes))]
+    return [(item.verdict, item.message) for item in check(site, facts(**changes))]
 
 
 def prestaged(site: Site) -> Site:

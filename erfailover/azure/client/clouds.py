@@ -65,7 +65,7 @@ class Cloud:
         return urlsplit(self.authority).netloc.lower() not in PUBLIC_AUTHORITIES
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The cloud for people: its name, if it has one, and its endpoint."""
         return self.endpoint if self.name in self.endpoint else f"{self.name}, {self.endpoint}"
 

@@ -69,11 +69,11 @@ class Contact:
     """What is known of the endpoint.
 
     Attributes:
-        made: whether it has ever answered.
+        has_answered: whether it has ever answered.
         misplaced: the failures of requests that did not reach a resource, by message.
     """
 
-    made: bool = False
+    has_answered: bool = False
     misplaced: dict[str, AzureFailure] = field(default_factory=dict)
 
 
@@ -92,7 +92,7 @@ class Retries:
 
     clock: Clock
     renew: Callable[[], None]
-    contact: Contact = field(default_factory=lambda: Contact(made=True))
+    contact: Contact = field(default_factory=lambda: Contact(has_answered=True))
     jitter: Callable[[], float] = random.random
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: None
     contention_s: float = math.inf
@@ -114,7 +114,7 @@ class Retries:
                     result = work()
             except AzureError as error:
                 failure = translate(error, what)
-                self.contact.made |= failure.status is not None
+                self.contact.has_answered |= failure.status is not None
                 if failure.kind in MISPLACED:
                     self.contact.misplaced[failure.message] = failure
                 if failure.kind is AzureErrorKind.AUTHENTICATION and failure.status and not renewed:
@@ -129,11 +129,11 @@ class Retries:
                     AzureErrorKind.SERVER,
                     f"{what}: the answer makes no sense ({type(error).__name__})",
                 ) from error
-            self.contact.made = True
+            self.contact.has_answered = True
             return result
 
         def stop(state: RetryCallState) -> bool:
-            if not self.contact.made and state.attempt_number >= FIRST_CONTACT_TRIES:
+            if not self.contact.has_answered and state.attempt_number >= FIRST_CONTACT_TRIES:
                 return True
             failure = state.outcome.exception() if state.outcome else None
             if not isinstance(failure, AzureFailure):

@@ -74,8 +74,8 @@ class ReadingCache:
 
     reader: Reader
     site: Site
-    _made: dict[str, _Entry] = field(default_factory=dict)
-    _known: dict[Role, Gateway] = field(default_factory=dict)
+    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _gateways: dict[Role, Gateway] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _parsed: dict[str, tuple[Body, VirtualNetwork]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -150,7 +150,7 @@ class ReadingCache:
         read = partial(self._read_gateway, role)
         gateway: Gateway | None = self._get_shared(f"gateway {role}", max_age_s, read)
         if gateway is not None:
-            self._known[role] = gateway
+            self._gateways[role] = gateway
         return gateway
 
     def _read_gateway(self, role: Role) -> Gateway | None:
@@ -172,7 +172,7 @@ class ReadingCache:
         """
         read = partial(gateways.read_leaving, self.reader, self.site, role)
         gateway: Gateway = self._get_shared(f"leaving gateway {role}", max_age_s, read)
-        self._known[role] = gateway
+        self._gateways[role] = gateway
         return gateway
 
     def read_routes(self, role: Role, cadence: PollSchedule = TABLES) -> Gateway | None:
@@ -180,7 +180,7 @@ class ReadingCache:
 
         What it is besides does not change within a command, and is not read again.
         """
-        gateway = self._known.get(role)
+        gateway = self._gateways.get(role)
         if gateway is not None and gateway.bgp:
             return gateways.refresh_routes(self.reader, gateway, READ_DEADLINE_S, cadence)
         tables = ("get_learned_routes",)
@@ -278,7 +278,7 @@ class ReadingCache:
         """Return a reading that is young enough, made now if there is none."""
         clock = self.reader.clock
         with self._lock:
-            entry, now = self._made.get(key), clock.now()
+            entry, now = self._entries.get(key), clock.now()
             changed = self._changed.get(of.lower(), -1)
 
             def can_serve(result: _Entry | None) -> bool:
@@ -289,7 +289,7 @@ class ReadingCache:
             is_own = not can_serve(entry)
             if entry is None or is_own:
                 finished = entry if entry is not None and entry.future.done() else None
-                entry = self._made[key] = _Entry(now, next(self._numbers), Future(), finished)
+                entry = self._entries[key] = _Entry(now, next(self._numbers), Future(), finished)
             elif not entry.future.done() and max_age_s > 0 and can_serve(entry.earlier):
                 entry = entry.earlier or entry
         if is_own:

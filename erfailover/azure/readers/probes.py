@@ -136,8 +136,10 @@ def _check_nat(
         if looked.up is not False:
             break
     but = ", " if looked.up else ", but "
-    of = f"{looked.seen} of {probe.through}" if looked.up is False else looked.seen
-    return Answer(looked.up, f"{pinged.seen}{but}{of}", f"{pinged.output}\n{looked.output or of}")
+    of = f"{looked.observation} of {probe.through}" if looked.up is False else looked.observation
+    return Answer(
+        looked.up, f"{pinged.observation}{but}{of}", f"{pinged.output}\n{looked.output or of}"
+    )
 
 
 def _read_system(reader: Reader, machine_id: str) -> System:

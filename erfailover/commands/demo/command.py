@@ -52,13 +52,13 @@ ACTS: Mapping[str, Callable[[Context], None]] = {
 @dataclass
 class _Demo:
     context: Context
-    told: list[StageResult] = field(default_factory=list)
+    stages: list[StageResult] = field(default_factory=list)
 
     def tell(self) -> None:
         for number, stage in enumerate(STORY, 1):
-            print(f"\n== {number}. {stage.told}\n\n$ erfailover {stage.command}", flush=True)
+            print(f"\n== {number}. {stage.description}\n\n$ erfailover {stage.command}", flush=True)
             stage_result = StageResult(stage)
-            self.told.append(stage_result)
+            self.stages.append(stage_result)
             self.context.close()
             before = self.context
             self.context = _build_context(before.site_file.path, replace(before.output))
@@ -70,14 +70,14 @@ class _Demo:
                 print(f"erfailover: {failure.message}", flush=True)
             stage_result.seconds = self.context.clock.now() - began
             self._look(stage_result)
-            if not stage_result.as_told:
+            if not stage_result.is_as_described:
                 return
 
     def _look(self, stage_result: StageResult) -> None:
         """Check what the stage should have come to."""
         site, reader, stage = self.context.site, self.context.reader, stage_result.stage
         if stage.path is None:
-            stage_result.gone = reader.list_group_resources(site.build_group_id()) is None
+            stage_result.is_deleted = reader.list_group_resources(site.build_group_id()) is None
             return
         observed = observe(reader, site)
         stage_result.path = judge(site, observed).path
@@ -119,11 +119,15 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
             demo.context.close()
             print()
         summary = Output(output, query, json_log=json_log)
-        summary.print_result(format_summary(demo.told, total), build_summary_data(demo.told, total))
+        summary.print_result(
+            format_summary(demo.stages, total), build_summary_data(demo.stages, total)
+        )
         wrong = [
-            stage_result.stage.command for stage_result in demo.told if not stage_result.as_told
+            stage_result.stage.command
+            for stage_result in demo.stages
+            if not stage_result.is_as_described
         ]
-        if wrong or len(demo.told) < len(STORY):
+        if wrong or len(demo.stages) < len(STORY):
             raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
         if summary.query_failure is not None:
             raise summary.query_failure

@@ -112,7 +112,7 @@ class _Loop:
                 answer = self.ask(self.probe)
                 if self.over:
                     return
-                self._note(asked_s - self.began_s, answer.up, answer.seen)
+                self._note(asked_s - self.began_s, answer.up, answer.observation)
                 left = asked_s + self.probe.every_s - clock.now()
                 clock.wait_for(self._is_closing, 0.0 if last else max(left, 0.0))
         except Exception as error:

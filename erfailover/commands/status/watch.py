@@ -101,10 +101,10 @@ def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
         shower.show(page, new, None)
         return page
     page = _build_page(context, reading, context.clock.now() - began)
-    changed = find_changes(before.seen, page.seen, (before.notes, page.notes))
+    changed = find_changes(before.picture, page.picture, (before.notes, page.notes))
     new = list_events(before, page, changed)
     if before.failure:
-        new.insert(0, Event(page.seen.taken_at, "readings succeed again"))
+        new.insert(0, Event(page.picture.taken_at, "readings succeed again"))
     events = (*before.events, *new)[-KEPT:]
     page = replace(page, changed=changed, events=events)
     shower.show(page, new, reading)

@@ -136,7 +136,7 @@ class SwitchRun:
             self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
             if more is not None:
-                watch.seen, rest = more
+                watch.snapshot, rest = more
                 by_name = {name: c for name, c in outcome.left_out.items() if name not in late}
                 outcome.left_out = {**by_name, **rest.left_out}
                 outcome.failed = {n: f for n, f in outcome.failed.items() if n not in late}

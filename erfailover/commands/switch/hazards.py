@@ -33,12 +33,12 @@ class HazardLookup:
     context: Context
     target: Path
     readings: ReadingCache
-    _found: RoutingEnvironment | None = field(default=None)
+    _environment: RoutingEnvironment | None = field(default=None)
 
     def observe(self) -> SiteSnapshot:
         """Observe the site; the first time, read its surroundings meanwhile."""
         context, leaving = self.context, ROLE_OF_PATH[self.target.other]
-        if self._found is not None:
+        if self._environment is not None:
             return self._observe_site()
         body = partial(self.readings.get_network_body, max_age_s=YOUNG_S)
         gateway = partial(self.readings.read_leaving_gateway, max_age_s=0.0)
@@ -49,7 +49,7 @@ class HazardLookup:
         observed = self._observe_site()
         while not context.clock.wait_for(reading.done, 3600.0):
             continue
-        self._found = reading.result()
+        self._environment = reading.result()
         return observed
 
     def find_leaving_healthy(self, plan: SwitchPlan, observed: SiteSnapshot) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class HazardLookup:
 
     def add_leaving_gateway(self, observed: SiteSnapshot) -> SiteSnapshot:
         """Return an observation with the gateway of the hub being left, as far as it was read."""
-        gateway = self._found.leaving_gateway.value if self._found is not None else None
+        gateway = self._environment.leaving_gateway.value if self._environment is not None else None
         if gateway is None:
             return observed
         return replace(observed, gateways={**observed.gateways, gateway.role: gateway})
@@ -77,9 +77,9 @@ class HazardLookup:
 
     def add_hazards(self, plan: SwitchPlan, observed: SiteSnapshot, *, pass_by: bool) -> SwitchPlan:
         """Return a plan with its hazards, without the spokes that these alone concern."""
-        if self._found is None:
+        if self._environment is None:
             return plan
-        conditions = check_hazards(self.context.site, self._found, observed, self.target)
+        conditions = check_hazards(self.context.site, self._environment, observed, self.target)
         return add_hazards(plan, conditions, pass_by=pass_by)
 
 

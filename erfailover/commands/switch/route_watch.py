@@ -38,7 +38,7 @@ class RouteWatch:
     """What the tables have shown so far.
 
     Attributes:
-        seen: what was observed when the switch was planned; its VNets' prefixes are looked for.
+        snapshot: what was observed when the switch was planned; its VNets' prefixes are looked for.
         at_gate: what was observed at the gates of spokes, which comes after their peerings' sync.
         arrived_s: when each spoke showed at the arriving hub, in seconds of the clock.
     """
@@ -47,7 +47,7 @@ class RouteWatch:
     site: Site
     target: Path
     clock: Clock
-    seen: SiteSnapshot
+    snapshot: SiteSnapshot
     at_gate: Mapping[str, SiteSnapshot] = field(default_factory=dict)
     arrived_s: dict[str, float] = field(default_factory=dict)
     _broken_s: dict[str, float] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class RouteWatch:
     def _can_summarize(self) -> bool:
         """Whether the arriving hub may advertise a spoke by a summary alone."""
         hub = self.site.build_network_id(self.site.get_hub(self._arriving).virtual_network)
-        network = self.seen.get_network(hub)
+        network = self.snapshot.get_network(hub)
         return bool(network and network.summarized)
 
     def _rival(self) -> dict[Role, Gateway]:
@@ -178,7 +178,7 @@ class RouteWatch:
         for name in expected:
             if name not in self._pending[role]:
                 continue  # another reading has shown it meanwhile
-            snapshot = self.at_gate.get(name, self.seen)
+            snapshot = self.at_gate.get(name, self.snapshot)
             observed = replace(snapshot, gateways=gateways)
             pair = gates.check_outcome(self.site, observed, self.target, self._spokes[name])
             condition = pair[0] if arriving else pair[1]

@@ -45,12 +45,12 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         AzureFailure: a spoke was left without a path.
         LeaseLost: this lease was lost in turn.
     """
-    owed = find_unsettled(context, lease.taken)
+    owed = find_unsettled(context, lease.acquired)
     if owed is None:
         return
     target, clock = Path(owed.target), context.clock
     acquired_s = clock.now()
-    gone = lease.taken.standing is LeaseStanding.ORPHANED
+    gone = lease.acquired.standing is LeaseStanding.ORPHANED
     planned = {spoke.name for spoke in context.site.spokes}
     if not gone or target is not options.target or not planned.issuperset(owed.spokes):
         _put_on(context, lease, options, owed, target)

@@ -70,7 +70,7 @@ class Check:
     """One line.
 
     Attributes:
-        seen: what was seen, and what was expected if it does not hold.
+        message: what was seen, and what was expected if it does not hold.
         remedy: what to do; empty if it holds.
         required: whether a switch rests on it: an unknown one then counts.
         warning: whether it keeps no switch from working if it fails.
@@ -79,7 +79,7 @@ class Check:
     name: str
     group: Group
     verdict: ConditionStatus
-    seen: str
+    message: str
     remedy: str = ""
     required: bool = True
     warning: bool = False

@@ -121,7 +121,7 @@ def check_drill(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that no drill is running: it cuts the primary off until it is stopped."""
     line = CheckBuilder(CheckName.DRILL, Group.GATEWAYS, required=False)
     state = build_drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
-    text = state.told or ""
+    text = state.description or ""
     if state.running:
         yield line.report_failure(
             text, f"If it is no longer wanted: {STOP}. A switch to IPsec can go on."

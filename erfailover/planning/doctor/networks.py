@@ -116,7 +116,7 @@ def check_peering_names(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     ]
     for other, place in facts.other_names:
         remedy = f"Correct {place}: {other.remedy}."
-        yield line.report_warning(f"{other.seen}; a switch uses {other.used}", remedy)
+        yield line.report_warning(f"{other.description}; a switch uses {other.used}", remedy)
     if unread:
         yield line.report_unknown(
             f"not known of {join_names(unread, MANY)}", "See the networks above."

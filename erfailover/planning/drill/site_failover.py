@@ -66,7 +66,7 @@ def list_other_connections(
     """
     return [
         (connection.name, place, learned and connection.status.value == "Connected")
-        for place, connections in find_locations(circuits).known.items()
+        for place, connections in find_locations(circuits).connections.items()
         if place.lower() != cut_off.lower()
         for connection in connections
     ]
@@ -95,19 +95,19 @@ def _get_running(circuits: Circuits) -> FailoverTest | None:
 def _resolve_location(circuits: Circuits, location: str) -> str:
     """Return the location if Azure's rule of two holds."""
     locations, name = find_locations(circuits), circuits.gateway_name
-    existing = ", ".join(sorted(locations.known)) or "none"
+    existing = ", ".join(sorted(locations.connections)) or "none"
     spelled = locations.find_spelling(location)
-    if len(locations.known) <= 1 or spelled is None:
+    if len(locations.connections) <= 1 or spelled is None:
         if locations.unknown:
             raise UnknownReading(
                 f"the peering locations of {name} are not all known (known: {existing}): "
                 + "; ".join(locations.unknown),
                 "Have the circuits read: the operator needs read access to them.",
             )
-        if len(locations.known) <= 1:
+        if len(locations.connections) <= 1:
             raise Refused(
                 f"{name} has circuits at "
-                f"{format_count(len(locations.known), 'peering location')} ({existing});"
+                f"{format_count(len(locations.connections), 'peering location')} ({existing});"
                 " Azure's site failover test needs two",
                 INSTEAD,
             )

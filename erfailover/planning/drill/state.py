@@ -19,14 +19,14 @@ class DrillState:
     Attributes:
         running: None if it is not known.
         what: ``site failover test`` or ``local network gateway``; None if no drill is known.
-        told: it in one line; for a drill that runs, or whose state is unknown.
+        description: it in one line; for a drill that runs, or whose state is unknown.
         peering_location: what a site failover test cuts off.
         started: when, if Azure tells.
     """
 
     running: bool | None
     what: str | None = None
-    told: str | None = None
+    description: str | None = None
     peering_location: str | None = None
     started: str | None = None
 

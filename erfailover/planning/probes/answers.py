@@ -34,13 +34,13 @@ class Answer:
 
     Attributes:
         up: whether it passed; None if unknown.
-        seen: in a few words: ``answered in 6.3 ms``, ``exit code 7``.
+        observation: in a few words: ``answered in 6.3 ms``, ``exit code 7``.
         output: what was printed, its end.
         took_s: how long it took, in seconds.
     """
 
     up: bool | None
-    seen: str
+    observation: str
     output: str = ""
     took_s: float | None = None
 

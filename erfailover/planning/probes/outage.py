@@ -36,7 +36,7 @@ class OutageMeter:
     name: str
     what: str
     every_s: float
-    asked: int = 0
+    sent: int = 0
     lost: int = 0
     unknown: int = 0
     reason: str | None = None
@@ -53,7 +53,7 @@ class OutageMeter:
             up: what came back; None if it could not be asked.
             reason: why it could not.
         """
-        self.asked += 1
+        self.sent += 1
         if up is None:
             self.unknown, self.reason = self.unknown + 1, reason
             return
@@ -88,7 +88,7 @@ class OutageMeter:
             "name": self.name,
             "what": self.what,
             "every_s": self.every_s,
-            "asked": self.asked,
+            "asked": self.sent,
             "lost": self.lost,
             "unknown": self.unknown,
             "reason": self.reason,

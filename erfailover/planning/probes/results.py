@@ -22,7 +22,7 @@ class ProbeResult:
         output: what came back.
         kind: what the probe is: in a word or two: ``ping``, ``connect``, ``next hop``.
         what, where: what was asked, and from where.
-        seen: what came back, in a few words.
+        observation: what came back, in a few words.
         took_s: how long it took, in seconds; None if that is not known.
     """
 
@@ -34,7 +34,7 @@ class ProbeResult:
     kind: str = ""
     what: str = ""
     where: str = ""
-    seen: str = ""
+    observation: str = ""
     took_s: float | None = None
 
     @property
@@ -61,7 +61,7 @@ def build_result(name: str, probe: Probe, answer: Answer, expected: bool) -> Pro
         get_kind(probe),
         describe_check(probe),
         describe_source(probe),
-        answer.seen,
+        answer.observation,
         answer.took_s,
     )
 

@@ -84,13 +84,13 @@ class DestroyPlan:
     Attributes:
         site: the site's name.
         deletions: what goes; the group, if it goes, is last.
-        kept: what is in the group and stays, with the reason.
+        retained: what is in the group and stays, with the reason.
         disconnected: peerings of other people's VNets that lose their opposite.
     """
 
     site: str
     deletions: tuple[Deletion, ...]
-    kept: tuple[str, ...] = ()
+    retained: tuple[str, ...] = ()
     disconnected: tuple[str, ...] = ()
 
 

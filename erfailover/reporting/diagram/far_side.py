@@ -175,7 +175,7 @@ def _format_connections(hub: HubPicture) -> Iterator[Line]:
         gateway.connections, key=lambda connection_picture: connection_picture.condition.rank
     )[:MOST_ROWS]
     for picture in connection_pictures:
-        connection = picture.found
+        connection = picture.connection
         yield Line(connection.name, picture.condition.mark, strong=True)
         yield Line(f"{connection.type}, {connection.status.value or 'status unknown'}")
         if connection.known_circuit is not None:

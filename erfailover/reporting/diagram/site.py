@@ -94,8 +94,8 @@ def _build_head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
     yield Note(f"Site {picture.site}, read {read}", faint=True)
     yield Note(verdict, size=17.0, strong=True, mark=MARK_OF_HEALTH[picture.health.healthy])
     drill = picture.drill
-    if drill is not None and drill.told and drill.running is not False:
-        yield Note(drill.told, mark=Mark.DEGRADED if drill.running else Mark.UNKNOWN)
+    if drill is not None and drill.description and drill.running is not False:
+        yield Note(drill.description, mark=Mark.DEGRADED if drill.running else Mark.UNKNOWN)
     for warning in picture.health.warnings[:MOST_WARNINGS]:
         yield Note(warning, mark=Mark.DEGRADED)
     more = len(picture.health.warnings) - MOST_WARNINGS
@@ -196,7 +196,7 @@ def _build_missing_cards(picture: Picture, groups: Sequence[SpokeGroup]) -> Iter
 def _format_side(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
     others = f" and {count - 1} more" if count > 1 else ""
     lines = [Line(f"{side.name}{others}", side.condition.mark, strong=True, rule=rule)]
-    peering = side.found
+    peering = side.peering
     if peering is None:
         unread = side.condition.mark is Mark.UNKNOWN
         return [*lines, Line("could not be read" if unread else "does not exist")]
@@ -246,7 +246,7 @@ def _build_hub_card(hub: HubPicture) -> Card:
     if not hub.condition.good:
         lines.append(Line(hub.condition.why, hub.condition.mark, at_most=3))
     lines.append(Line(f"gateway {gateway.name}", gateway.condition.mark, strong=True, rule=True))
-    if result := gateway.found:
+    if result := gateway.gateway:
         kind = "ExpressRoute" if result.type == EXPRESSROUTE else "VPN"
         lines.append(Line(", ".join(filter(None, (f"{kind} gateway", result.sku)))))
         shape = "active-active" if result.active_active else None

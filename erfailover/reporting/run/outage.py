@@ -22,7 +22,7 @@ class Outage:
         known: whether anything can be said.
         longest_s, total_s: the longest time without an answer, and all of them.
         intervals: from when to when; None if it had not ended.
-        told: in words, for people.
+        description: in words, for people.
         probe: what the probe counted, as plain data; None if it is estimated from the steps.
     """
 
@@ -32,7 +32,7 @@ class Outage:
     longest_s: float | None
     total_s: float | None
     intervals: tuple[tuple[float, float | None], ...]
-    told: str
+    description: str
     probe: Mapping[str, Any] | None = None
 
     @property
@@ -50,7 +50,7 @@ class Outage:
             "longest_s": self.longest_s,
             "total_s": self.total_s,
             "intervals": [{"began_s": a, "ended_s": b} for a, b in self.intervals],
-            "told": self.told,
+            "told": self.description,
             "probe": None if self.probe is None else dict(self.probe),
         }
 

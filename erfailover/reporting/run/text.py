@@ -74,7 +74,7 @@ def _format_switch(report: RunReport) -> Iterator[str]:
         kind, health = ("Planned", "") if report.planned else ("Unplanned", "not ")
         yield f"{kind} switch: the path left was {health}healthy."
     for outage in report.outages:
-        yield _wrap_text(outage.told)
+        yield _wrap_text(outage.description)
     yield from _format_troubled(report.spokes)
     if report.steps:
         yield ""
@@ -83,7 +83,7 @@ def _format_switch(report: RunReport) -> Iterator[str]:
 
 
 def _format_other_run(report: RunReport) -> Iterator[str]:
-    yield from (_wrap_text(outage.told) for outage in report.outages)
+    yield from (_wrap_text(outage.description) for outage in report.outages)
     steps = report.steps
     if steps:
         yield ""

@@ -105,7 +105,7 @@ class Moment:
     """A moment, in seconds, for all lanes."""
 
     at_s: float
-    told: str
+    label: str
 
 
 def draw_svg(
@@ -222,15 +222,15 @@ def _place_moments(
 
 def _compute_reach(moment: Moment, at: float) -> tuple[float, float]:
     """From where to where a moment's words reach: right of it, or left near the edge."""
-    wide = LETTER * len(moment.told)
+    wide = LETTER * len(moment.label)
     return (at, at + wide) if at + wide < WIDTH else (at - wide, at)
 
 
 def _draw_moment(moment: Moment, at: float, top: float) -> Element:
     began, _ = _compute_reach(moment, at)
     if began < at:
-        return _draw_text(at - 4, top + 11, moment.told, "small", "end")
-    return _draw_text(at + 4, top + 11, moment.told, "small")
+        return _draw_text(at - 4, top + 11, moment.label, "small", "end")
+    return _draw_text(at + 4, top + 11, moment.label, "small")
 
 
 def round_step(desired: float) -> float:

@@ -117,12 +117,12 @@ def _iter_facts(picture: Picture) -> Iterator[tuple[Key, str]]:
 
 def _iter_hub_facts(picture: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
     part, gateway = f"hub/{hub.role}", hub.gateway
-    for name, read in ((hub.name, hub.network), (gateway.name, gateway.found)):
+    for name, read in ((hub.name, hub.network), (gateway.name, gateway.gateway)):
         yield (part, name, ""), read.provisioning_state if read else "not read"
     for remote_prefix in picture.remote_prefixes:
         mark = remote_prefix.get_learned(hub.role).condition.mark
         yield (part, f"{gateway.name}: {remote_prefix.prefix}", ""), LEARNED.get(mark, "unknown")
-    for connection in (connection_picture.found for connection_picture in gateway.connections):
+    for connection in (connection_picture.connection for connection_picture in gateway.connections):
         yield (part, f"connection {connection.name}", ""), connection.status.value or "unknown"
         circuit = connection.known_circuit
         if circuit is not None:
@@ -134,13 +134,13 @@ def _iter_hub_facts(picture: Picture, hub: HubPicture) -> Iterator[tuple[Key, st
         at = f" at {peer.local_address}" if twice else ""
         subject = f"{gateway.name}: BGP session with {peer.neighbor}{at}"
         yield (f"sessions/{hub.role}", subject, ""), peer.state
-    if not gateway.sessions and gateway.found:
+    if not gateway.sessions and gateway.gateway:
         yield (f"sessions/{hub.role}", f"{gateway.name}: BGP sessions", ""), "unknown"
 
 
 def _iter_side_facts(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
     part, subject = f"peerings/{role}", f"{side.owner}/{side.name}"
-    peering = side.found
+    peering = side.peering
     if peering is None:
         unknown = side.condition.mark is Mark.UNKNOWN
         yield (part, subject, ""), "unknown" if unknown else "not there"

@@ -17,8 +17,8 @@ from erfailover.reporting.tables import format_table
 def format_text(state: DrillState) -> str | None:
     """Return the text below the verdict while a drill runs; None if there is nothing to say."""
     if state.running:
-        return f"*** {state.told}\n*** To stop it: {STOP}"
-    return state.told
+        return f"*** {state.description}\n*** To stop it: {STOP}"
+    return state.description
 
 
 def build_data(state: DrillState) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def build_data(state: DrillState) -> dict[str, Any]:
         "peering_location": state.peering_location,
         "started": state.started,
         "to_stop": STOP if state.running else None,
-        "told": state.told,
+        "told": state.description,
     }
 
 

@@ -49,7 +49,7 @@ def format_peering_table(picture: Picture, screen: Screen) -> str:
         for spoke in picture.spokes
         for pair in spoke.pairs
         for side in pair.sides
-        if side.found or not side.condition.good
+        if side.peering or not side.condition.good
     ]
     if len(sides) > ROWS:
         sides.sort(key=lambda side: side.condition.rank)
@@ -79,7 +79,7 @@ def _format_peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> di
     mark, good = side.condition.mark, side.condition.good
     style = "" if good else screen.get_style(mark)
     absent = "not there" if mark is Mark.BROKEN else "unknown"
-    peering = side.found
+    peering = side.peering
     flags = asdict(peering.flags).values() if peering else (None,) * 4
     words = (None if flag is None else "yes" if flag else "no" for flag in flags)
     return {

@@ -41,7 +41,7 @@ class Page:
 
     Attributes:
         context: where it is read, and as whom.
-        seen: the last reading that succeeded.
+        picture: the last reading that succeeded.
         changed: what it changed from the one before.
         events: everything noticed so far, the oldest first.
         took_s: how long that reading took, in seconds.
@@ -49,7 +49,7 @@ class Page:
     """
 
     context: AzureContext
-    seen: Picture
+    picture: Picture
     notes: tuple[str, ...]
     changed: tuple[StatusChange, ...] = ()
     events: tuple[Event, ...] = ()
@@ -66,8 +66,8 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
         screen: what it is shown on.
         height: how many lines there are; None for as many as needed.
     """
-    first, *rest = format_opening(page.seen, page.notes, screen)
-    read = f"read at {page.seen.taken_at[11:19]} UTC, took {format_duration(page.took_s)}"
+    first, *rest = format_opening(page.picture, page.notes, screen)
+    read = f"read at {page.picture.taken_at[11:19]} UTC, took {format_duration(page.took_s)}"
     where = format_heading(page.context, screen)
     lines = [*where.splitlines(), *first.splitlines()]
     lines.append(screen.apply_style(cut(f"{read}; {now}", screen.width, screen), "dim"))
@@ -75,7 +75,7 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
         text = cut(f"the reading after that failed: {page.failure}", screen.width, screen)
         lines.append(screen.apply_style(text, "bold red"))
     lines += [line for name in rest for line in name.splitlines()]
-    lines += ["", *draw_picture(page.seen, screen, list_parts(page.changed)).splitlines(), ""]
+    lines += ["", *draw_picture(page.picture, screen, list_parts(page.changed)).splitlines(), ""]
     room = len(page.events) if height is None else max(height - len(lines) - 2, AT_LEAST)
     return "\n".join([*lines, *_format_events(page, room, screen)])
 
@@ -86,7 +86,7 @@ def _format_events(page: Page, room: int, screen: Screen) -> list[str]:
         return ["Nothing has changed so far."]
     lines = ["Changes, the newest first (UTC):"]
     for event in reversed(page.events[-room:]):
-        latest = event.at == page.seen.taken_at
+        latest = event.at == page.picture.taken_at
         text = cut(f"{'*' if latest else ' '} {event.time}  {event.text}", screen.width, screen)
         lines.append(screen.apply_style(text, "bold") if latest else text)
     return lines
@@ -94,19 +94,20 @@ def _format_events(page: Page, room: int, screen: Screen) -> list[str]:
 
 def list_first_events(page: Page) -> list[Event]:
     """How a watch without a terminal begins: the verdict, and what must be known besides."""
-    at = page.seen.taken_at
-    lines = [format_headline(page.seen.health, drill=page.seen.drill_runs)]
+    at = page.picture.taken_at
+    lines = [format_headline(page.picture.health, drill=page.picture.drill_runs)]
     lines += [note.splitlines()[0].lstrip("* ") for note in page.notes]
-    lines += [f"warning: {warning}" for warning in page.seen.health.warnings]
+    lines += [f"warning: {warning}" for warning in page.picture.health.warnings]
     return [Event(at, name) for name in lines]
 
 
 def list_events(before: Page, after: Page, changes: Sequence[StatusChange]) -> list[Event]:
     """Return what changed since the last reading; the verdict itself last, if it is new."""
-    at = after.seen.taken_at
+    at = after.picture.taken_at
     lines = format_changes(changes)
     old, new = (
-        format_headline(page.seen.health, drill=page.seen.drill_runs) for page in (before, after)
+        format_headline(page.picture.health, drill=page.picture.drill_runs)
+        for page in (before, after)
     )
     if old != new:
         lines.append(new)

@@ -122,7 +122,7 @@ def draw_hub(
         name = gateway.name
     rows.append((_get_gateway_mark(gateway), name + star))
     lines = [line for pair in rows for line in wrap_signed(*pair, width, screen)]
-    if result := gateway.found:
+    if result := gateway.gateway:
         kind = " ".join(filter(None, (result.type, result.sku)))
         extra = ", active-active" if result.active_active else ""
         if not brief:
@@ -133,23 +133,23 @@ def draw_hub(
 
 
 def _format_gateway(gateway: GatewayPicture) -> str:
-    if gateway.found is None:
+    if gateway.gateway is None:
         return f"{gateway.name}: not read"
-    asn = f"  AS {gateway.found.asn}" if gateway.found.asn is not None else ""
-    state = gateway.found.provisioning_state
+    asn = f"  AS {gateway.gateway.asn}" if gateway.gateway.asn is not None else ""
+    state = gateway.gateway.provisioning_state
     return f"{gateway.name}{asn}" + ("" if state == "Succeeded" else f" {state}")
 
 
 def _get_gateway_mark(gateway: GatewayPicture) -> Mark:
     """Return the mark of the gateway itself: what it has learned is on a separate line."""
-    if gateway.found is None:
+    if gateway.gateway is None:
         return Mark.UNKNOWN
-    return Mark.SOUND if gateway.found.provisioning_state == "Succeeded" else Mark.DEGRADED
+    return Mark.SOUND if gateway.gateway.provisioning_state == "Succeeded" else Mark.DEGRADED
 
 
 def _describe_connections(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]:
     """Its tunnels and circuits, in one line."""
-    expressroute = gateway.found is not None and gateway.found.type == EXPRESSROUTE
+    expressroute = gateway.gateway is not None and gateway.gateway.type == EXPRESSROUTE
     what = "circuit" if expressroute else "tunnel"
     connection_pictures = gateway.connections
     wrong = find_worst(connection_picture.condition for connection_picture in connection_pictures)
@@ -191,7 +191,7 @@ def describe_peerings(picture: Picture, role: Role, changed: Set[str]) -> LinkLa
     """Return the text for the peerings between the spokes and a hub."""
     pairs = [spoke.get_pair(role) for spoke in picture.spokes]
     used = sum(pair.active for pair in pairs)
-    there = [pair for pair in pairs if any(side.found for side in pair.sides)]
+    there = [pair for pair in pairs if any(side.peering for side in pair.sides)]
     wrong = find_worst(pair.condition for pair in pairs)
     mark = wrong.mark if wrong else Mark.ABSENT
     stroke = Stroke.STRONG if used else Stroke.LIGHT if there else Stroke.DOTTED

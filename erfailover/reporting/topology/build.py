@@ -113,7 +113,7 @@ def _build_gateway(
     reading = circuits.connections if circuits else Reading(None, "they were not read")
     return GatewayPicture(
         name=get_last_name(gateway_id),
-        found=gateway,
+        gateway=gateway,
         sessions=tuple(_build_sessions(gateway, active=active)),
         connections=tuple(
             _build_connection(circuits, connection, active=active)

@@ -37,7 +37,7 @@ def _iter_pair_differences(
 ) -> Iterator[str]:
     hub = pair.outward.remote
     there, there_too = (
-        [side for side in peering_pair.sides if side.found] for peering_pair in (pair, other)
+        [side for side in peering_pair.sides if side.peering] for peering_pair in (pair, other)
     )
     if any(side.condition.mark is Mark.UNKNOWN for side in pair.sides):
         yield f"{hub}: peerings unknown"
@@ -63,7 +63,7 @@ def _iter_pair_differences(
 
 
 def _iter_side_differences(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
-    peering, other = side.found, usual.found
+    peering, other = side.peering, usual.peering
     if peering is None or other is None or not side.condition.good:
         if (peering is None) != (other is None) or side.condition.mark is not usual.condition.mark:
             yield side.condition.why
@@ -75,11 +75,11 @@ def _iter_side_differences(what: str, side: PeeringSide, usual: PeeringSide) -> 
 
 def _list_flag_differences(side: PeeringSide, usual: PeeringSide) -> list[str]:
     """Return the flags that differ, in words: ``forwarded traffic yes``."""
-    if side.found is None or usual.found is None:
+    if side.peering is None or usual.peering is None:
         return []
-    before = asdict(usual.found.flags)
+    before = asdict(usual.peering.flags)
     return [
         f"{FLAG_LABELS[name]} {'yes' if value else 'no'}"
-        for name, value in asdict(side.found.flags).items()
+        for name, value in asdict(side.peering.flags).items()
         if value != before[name]
     ]

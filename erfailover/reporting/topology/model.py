@@ -38,7 +38,7 @@ class SessionPicture:
 class ConnectionPicture:
     """A connection of a gateway; its condition, or its circuit's if that is worse."""
 
-    found: Connection
+    connection: Connection
     active: bool
     condition: Assessment
 
@@ -48,7 +48,7 @@ class GatewayPicture:
     """A hub's gateway.
 
     Attributes:
-        found: as read; None if it could not be read, as the condition then says.
+        gateway: as read; None if it could not be read, as the condition then says.
         sessions: its BGP sessions; empty if they are unknown, as the condition then says.
         connections: its connections.
         connections_unknown: why those are not known; None if they are.
@@ -56,7 +56,7 @@ class GatewayPicture:
     """
 
     name: str
-    found: Gateway | None
+    gateway: Gateway | None
     sessions: tuple[SessionPicture, ...]
     connections: tuple[ConnectionPicture, ...]
     connections_unknown: str | None
@@ -91,13 +91,13 @@ class PeeringSide:
         name: in the site file.
         owner: the name of the VNet that owns it.
         remote: the name of the VNet that it leads to.
-        found: as read; None if it is not there, or could not be read.
+        peering: as read; None if it is not there, or could not be read.
     """
 
     name: str
     owner: str
     remote: str
-    found: Peering | None
+    peering: Peering | None
     condition: Assessment
 
 

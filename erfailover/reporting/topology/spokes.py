@@ -62,7 +62,7 @@ def _build_likeness(spoke: SpokePicture) -> object:
         (side.condition.mark, peering and (peering.state, peering.sync_level, peering.flags))
         for pair in spoke.pairs
         for side in pair.sides
-        for peering in (side.found,)
+        for peering in (side.peering,)
     )
     health = spoke.health
     return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
@@ -144,11 +144,11 @@ def _rate_peering(peering: Peering, desired: Flags | None) -> Assessment:
 def _mark_missing_side(side: PeeringSide, other: PeeringSide) -> PeeringSide:
     """Return one side of a peering that is half there, as what a switch makes of it."""
     unread = Mark.UNKNOWN in (side.condition.mark, other.condition.mark)
-    half = side.found or other.found
-    if unread or not half or not is_made_by_a_switch(side.found, other.found):
+    half = side.peering or other.peering
+    if unread or not half or not is_made_by_a_switch(side.peering, other.peering):
         return side
-    if side.found is None:
+    if side.peering is None:
         why = f"{side.name} does not exist, and {other.name} does; a switch creates it"
     else:
-        why = f"{side.name} is {side.found.state}; a switch completes it"
+        why = f"{side.name} is {side.peering.state}; a switch completes it"
     return replace(side, condition=Assessment(Mark.ABSENT, why))

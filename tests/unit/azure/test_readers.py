@@ -217,12 +217,12 @@ def read_effective_routes(body: Any) -> None:
     """As a table of the SDK: its rows are objects."""
     for probe in (WAY, replace(WAY, next_hop=IPv4Address("10.1.0.4"))):
         answer = answers.judge_routes(list_objects(body.get("value")), probe)
-        assert answer.seen
+        assert answer.observation
 
 
 def read_next_hop(body: Any) -> None:
     hop = NextHop(machine="m", address=IPv4Address("10.5.0.4"), next_hop_type="Internet")
-    assert answers.judge_next_hop(body, hop).seen
+    assert answers.judge_next_hop(body, hop).observation
 
 
 def read_circuit(body: Any) -> None:
@@ -407,7 +407,9 @@ def test_effective_routes_are_judged_whatever_their_types_and_letter_case() -> N
     assert answers.judge_routes([{**row, **hop}], WAY).up is True
     assert answers.judge_routes([{**row, **hop, "state": None}], WAY).up is True
     assert answers.judge_routes([{**row, **hop, "state": "Invalid"}], WAY).up is False
-    assert answers.judge_routes([{**row, "nextHopType": None}], WAY).seen.endswith("an unknown hop")
+    assert answers.judge_routes([{**row, "nextHopType": None}], WAY).observation.endswith(
+        "an unknown hop"
+    )
     assert answers.judge_routes([{**hop, "addressPrefix": 7}], WAY).up is False
 
 

@@ -54,7 +54,7 @@ def test_a_ping_that_could_not_be_sent_is_unknown_and_not_down(
 ) -> None:
     answer = judge_ping(code, output)
     assert answer.up is up
-    assert answer.seen.startswith(message)
+    assert answer.observation.startswith(message)
 
 
 def test_a_machine_without_ping_is_told_as_such(
@@ -66,7 +66,7 @@ def test_a_machine_without_ping_is_told_as_such(
     monkeypatch.setattr(answers, "build_ping_command", nowhere)
     answer = here.ask(LocalPing("10.5.0.4"))
     assert answer.up is None
-    assert answer.seen == "no-such-ping was not found on this machine"
+    assert answer.observation == "no-such-ping was not found on this machine"
 
 
 def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
@@ -105,7 +105,7 @@ def test_a_program_is_judged_by_its_exit_code_and_gets_no_shell_unless_told(
     here: LocalMachine, probe: LocalCommand | LocalShell, up: bool | None, message: str
 ) -> None:
     answer = here.ask(probe)
-    assert (answer.up, answer.seen) == (up, message)
+    assert (answer.up, answer.observation) == (up, message)
     if isinstance(probe, LocalCommand) and probe.command[0] == "echo":
         assert answer.output == "$HOME; exit 3\n"
 
@@ -120,7 +120,7 @@ def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(
     here: LocalMachine, line: str
 ) -> None:
     answer, seconds = took(lambda: here.ask(LocalShell(line, timeout_s=0.3)))
-    assert (answer.up, answer.seen) == (False, "had not ended after 0.3 s")
+    assert (answer.up, answer.observation) == (False, "had not ended after 0.3 s")
     assert seconds < 5.0
     assert len(answer.output) <= KEPT + 4
 
@@ -190,7 +190,7 @@ def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
         port = server.getsockname()[1]
         assert here.ask(LocalConnect(f"127.0.0.1:{port}")).up is True
     refused = here.ask(LocalConnect(f"127.0.0.1:{port}"))
-    assert (refused.up, refused.seen) == (False, "refused: the port is closed")
+    assert (refused.up, refused.observation) == (False, "refused: the port is closed")
 
     def unknown(*_: Any) -> None:
         raise socket.gaierror(-2, "Name or service not known")
@@ -198,7 +198,7 @@ def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
     monkeypatch.setattr(socket, "create_connection", unknown)
     answer = here.ask(LocalConnect("nowhere.example:443"))
     assert answer.up is None
-    assert "Name or service not known" in answer.seen
+    assert "Name or service not known" in answer.observation
     assert answers.judge_connect(TimeoutError(), 2.0).up is False
 
 

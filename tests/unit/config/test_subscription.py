@@ -60,7 +60,7 @@ def test_the_site_file_wins_then_the_variable_then_az(tmp_path: Path) -> None:
     subscription = choose(unnamed(), "f", az)
     assert subscription.to_data() == {"id": AZ, "from": "az"}
     assert subscription.may_change
-    assert "the default of az" in subscription.told
+    assert "the default of az" in subscription.description
 
 
 def test_az_is_looked_for_at_home(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.doctor_facts import FAILS, HOLDS, OFFERED, SITE, UNKNOWN, fac
 
 def said(api_versions: ApiVersions, site: Site = SITE) -> tuple[ConditionStatus, str]:
     (line,) = check_api_versions(site, facts(api_versions=Reading(api_versions)))
-    return line.verdict, f"{line.seen} -> {line.remedy}"
+    return line.verdict, f"{line.message} -> {line.remedy}"
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_every_tenant_gives_a_token_of_the_same_identity(
     checks = [check_tenant for check_tenant in rights.check_tenants(site, facts(sign_ins=sign_ins))]
     bad = [check for check in checks if check.verdict is not HOLDS] or checks
     assert [check.verdict for check in bad] == [verdict]
-    assert message in bad[0].seen
+    assert message in bad[0].message
     if verdict is not HOLDS:
         assert bad[0].remedy
     assert bad[0].required is bool(site.tenants)

@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_unknown_and_an_express_gateway_without_connectio
 
 def test_locations_are_told_apart_without_regard_to_case() -> None:
     locations = find_locations(gateway(*TWO, connection("AMSTERDAM"), unread()))
-    assert {place: len(connections) for place, connections in locations.known.items()} == {
+    assert {place: len(connections) for place, connections in locations.connections.items()} == {
         AMSTERDAM: 2,
         DUBLIN: 1,
     }
@@ -126,7 +126,7 @@ def test_locations_are_told_apart_without_regard_to_case() -> None:
 
 def test_a_direct_circuit_has_no_peering_location_of_its_own() -> None:
     locations = find_locations(gateway(connection(peering_location="")))
-    assert (locations.known, len(locations.unknown)) == ({}, 1)
+    assert (locations.connections, len(locations.unknown)) == ({}, 1)
 
 
 def test_the_test_starts_at_one_of_two_locations_in_azures_spelling() -> None:

@@ -118,7 +118,7 @@ def test_without_a_whole_frame_of_its_own_a_probe_is_unknown(output: str) -> Non
 def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> None:
     (answer,) = parse_answers(framed(text), [OFFICE])
     assert answer.up is passed
-    assert message in answer.seen
+    assert message in answer.observation
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> Non
 def test_what_a_connection_prints(text: str, passed: bool | None, message: str) -> None:
     (answer,) = parse_answers(framed(text), [ERP])
     assert answer.up is passed
-    assert message in answer.seen
+    assert message in answer.observation
 
 
 def test_output_of_windows_has_other_line_ends() -> None:

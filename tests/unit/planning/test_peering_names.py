@@ -74,7 +74,7 @@ def test_a_peering_of_another_name_is_used_and_named() -> None:
         site().spokes[0].spoke_to_primary, name="erp-v2"
     )
     assert outward.keys == ("spokes", 0, "spoke_to_primary", "name")
-    assert outward.seen == "spoke's peering with primary is called erp-v2 in Azure, not up"
+    assert outward.description == "spoke's peering with primary is called erp-v2 in Azure, not up"
     assert (inward.keys[2], inward.remedy) == ("primary_to_spoke", "write name: hub-v2")
 
 
@@ -92,7 +92,7 @@ def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
     snapshot = observed(peering("spoke", "up-backup", "elsewhere", Flags()))
     resolved, (only,) = resolve_names(site(), snapshot)
     assert resolved.spokes[0].spoke_to_backup.name == "up-backup-2"
-    assert only.seen == (
+    assert only.description == (
         "spoke's peering up-backup leads to elsewhere, not to backup; a new one is called "
         "up-backup-2"
     )

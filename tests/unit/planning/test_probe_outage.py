@@ -28,7 +28,7 @@ def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
     assert (data["longest_s"], data["total_s"], data["lost"]) == (2.0, 3.0, 3)
     assert (data["down_at_first"], data["down_at_last"]) == (False, False)
     (outage,) = compute_from_probes([data])
-    assert outage.told == (
+    assert outage.description == (
         "Outage as measured: 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in all."
     )
 
@@ -38,8 +38,8 @@ def test_what_was_down_before_and_what_stays_down_is_said() -> None:
     assert (data["down_at_first"], data["down_at_last"]) == (True, True)
     assert data["outages"][-1] == {"began_s": 12.0, "ended_s": None, "lost": 2}
     (outage,) = compute_from_probes([data])
-    assert "It was down before the first write already" in outage.told
-    assert "STILL DOWN" in outage.told
+    assert "It was down before the first write already" in outage.description
+    assert "STILL DOWN" in outage.description
 
 
 def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
@@ -50,7 +50,10 @@ def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
         tally.note(at_s, True)
     (outage,) = compute_from_probes([tally.to_data()])
     assert not outage.fine
-    assert "at most 1 min 24 s apart" in outage.told or "at most 1 min 23 s apart" in outage.told
+    assert (
+        "at most 1 min 24 s apart" in outage.description
+        or "at most 1 min 23 s apart" in outage.description
+    )
 
 
 def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
@@ -59,9 +62,9 @@ def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
     (outage,) = compute_from_probes([counted(None, None)])
     assert outage.known is False
     assert outage.longest_s is None
-    assert "not measured: no such program" in outage.told
+    assert "not measured: no such program" in outage.description
     (outage,) = compute_from_probes([counted()])
-    assert "it was never asked" in outage.told
+    assert "it was never asked" in outage.description
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=40))

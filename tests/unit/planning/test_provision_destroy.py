@@ -120,7 +120,7 @@ def test_all_of_ours_goes_and_the_group_last(bodies: dict[str, Any]) -> None:
     result = planned(bodies)
     assert len(result.deletions) == len(LISTED) + 2 + 1
     assert result.deletions[-1].id == GROUP
-    assert result.kept == ()
+    assert result.retained == ()
 
 
 def test_a_connection_being_deleted_holds_its_gateway(bodies: dict[str, Any]) -> None:
@@ -136,7 +136,7 @@ def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_grou
 ) -> None:
     result = planned(bodies, resource("Microsoft.Network/virtualNetworks", "theirs", tags))
     assert not any("theirs" in deletion.id or deletion.id == GROUP for deletion in result.deletions)
-    assert result.kept == (
+    assert result.retained == (
         "VNet theirs: not created by erfailover for poc",
         "resource group rg-we: other resources are in it",
     )
@@ -147,19 +147,19 @@ def test_a_type_that_erfailover_never_makes_is_kept_whatever_its_tag(
     bodies: dict[str, Any],
 ) -> None:
     result = planned(bodies, resource("Microsoft.Storage/storageAccounts", "data"))
-    assert any("data" in name for name in result.kept)
+    assert any("data" in name for name in result.retained)
 
 
 def test_the_disk_of_a_machine_of_ours_goes_with_the_machine(bodies: dict[str, Any]) -> None:
     result = planned(bodies, resource("Microsoft.Compute/disks", "vm1_OsDisk_1_abc", {}))
-    assert result.kept == ()
+    assert result.retained == ()
     assert result.deletions[-1].id == GROUP
 
 
 def test_a_group_that_is_not_ours_is_kept(bodies: dict[str, Any]) -> None:
     result = planned(bodies, tags={})
     assert all(deletion.id != GROUP for deletion in result.deletions)
-    assert result.kept == ("resource group rg-we: not created by erfailover",)
+    assert result.retained == ("resource group rg-we: not created by erfailover",)
 
 
 def test_a_network_that_somebody_else_uses_is_kept_with_what_its_subnets_use(
@@ -169,7 +169,7 @@ def test_a_network_that_somebody_else_uses_is_kept_with_what_its_subnets_use(
     theirs = configuration("Microsoft.Network/networkInterfaces/theirs")
     subnets[0]["properties"]["ipConfigurations"].append(theirs)
     result = planned(bodies)
-    assert result.kept == (
+    assert result.retained == (
         "VNet vnet1: theirs is in it",
         "route table routes: vnet1 uses it",
         "resource group rg-we: other resources are in it",
@@ -189,7 +189,7 @@ def test_a_peering_of_somebody_else_s_network_is_said_to_become_disconnected(
 
 def test_with_nothing_there_nothing_is_deleted() -> None:
     result = plan("poc", None, [], {})
-    assert (result.deletions, result.kept) == ((), ())
+    assert (result.deletions, result.retained) == ((), ())
     assert "Nothing to delete." in format_plan(result)
 
 

@@ -79,7 +79,7 @@ def test_notes_come_and_go() -> None:
 def test_the_verdict_is_an_event_only_where_it_changed() -> None:
     of = site()
     before, after = shown(of, healthy(of)), shown(of, dark(of))
-    changes = find_changes(before.seen, after.seen)
+    changes = find_changes(before.picture, after.picture)
     lines = [event.text for event in list_events(before, after, changes)]
     assert lines[-1] == "vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
     assert list_events(after, after, ()) == []
