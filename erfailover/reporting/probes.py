@@ -51,7 +51,7 @@ def format_text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
             verdict = _compute_verdict(probe_result.up, probe_result.as_expected)
             lines += [
                 "",
-                format_verdict(verdict, f"{probe_result.name}: {probe_result.observation}"),
+                format_verdict(verdict, f"{probe_result.name}: {probe_result.seen}"),
             ]
             lines += [
                 f"           | {part}" for part in probe_result.output.splitlines() if part.strip()

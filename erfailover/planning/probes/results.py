@@ -22,7 +22,7 @@ class ProbeResult:
         output: what came back.
         kind: what the probe is: in a word or two: ``ping``, ``connect``, ``next hop``.
         what, where: what was asked, and from where.
-        observation: what came back, in a few words.
+        seen: what came back, in a few words.
         took_s: how long it took, in seconds; None if that is not known.
     """
 
@@ -34,7 +34,7 @@ class ProbeResult:
     kind: str = ""
     what: str = ""
     where: str = ""
-    observation: str = ""
+    seen: str = ""
     took_s: float | None = None
 
     @property

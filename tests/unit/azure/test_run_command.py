@@ -92,4 +92,4 @@ def test_a_command_that_azure_refuses_makes_its_probes_unknown() -> None:
     desired = dict.fromkeys(site.probes, True)
     (work,) = readers_probes.build_work(reader, site, site.probes, desired)  # type: ignore[arg-type]
     assert [result.up for result in work()] == [None, None]
-    assert "Cannot modify extensions" in work()[0].observation
+    assert "Cannot modify extensions" in work()[0].seen
