@@ -304,7 +304,8 @@ def check_gateway_healthy_for(
     return Condition(
         name,
         verdict,
-        f"{gateway.name}'s session is up for {format_duration(held)} of {format_duration(hold_s)}",
+        f"{gateway.name}'s session has been up for {format_duration(held)} of "
+        f"{format_duration(hold_s)}",
     )
 
 

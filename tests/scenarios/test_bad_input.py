@@ -139,7 +139,7 @@ def test_failback_waits_for_the_hold_time_or_refuses_at_once(provisioned: Stage)
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.do("drill", "stop", "--yes")
     assert stage.run("switch", "--to", "expressroute", "--yes", "--no-hold-wait") == 3
-    assert "is up for" in stage.err
+    assert "has been up for" in stage.err
     stage.do("switch", "--to", "expressroute", "--yes")
     assert "Waiting for the hold time" in stage.err
 

@@ -103,7 +103,7 @@ def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) ->
     first = "poc was NOT switched to IPsec; 1 taken back to ExpressRoute. FAILED."
     assert below_heading(stage.out).splitlines()[0] == first
     assert "from the break until it was taken back" in " ".join(stage.out.split())
-    assert "To go on:   erfailover switch --to ipsec" in stage.out
+    assert "To resume:  erfailover switch --to ipsec" in stage.out
     page = (stage.folder / "night.html").read_text("utf-8")
     assert first in check_page(page)
     assert "<b>No</b>" not in page

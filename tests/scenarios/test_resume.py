@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from erfailover.errors import VerificationFailed
 from tests.support.clocks import ResumedClock
 from tests.support.express_site import Maker
 from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
 from tests.support.leaks import decoded
 from tests.support.processes import SPEED, command, puts, wait_for_puts
 from tests.support.stage import Stage, below_heading
+
+BREAK = 3
+"""The write that takes a spoke off its path."""
 
 
 def killed(stage: Stage, write: int) -> None:
@@ -37,6 +41,10 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     before = puts(stage)
     killed(stage, write)
     value = stage.json("status")["unfinished"]
+    if write == BREAK:
+        stage.pass_time(30.0)
+        assert stage.run("status") == VerificationFailed.exit_code
+        assert stage.err.endswith("vnet1 has NO path\n  erfailover switch --to ipsec\n")
     assert value["outcome"] == "died"
     assert value["to_continue"] == "erfailover switch --to ipsec"
     assert value["to_go_back"] == "erfailover switch --undo"

@@ -8,6 +8,7 @@ from erfailover.commands.output import detect_screen
 from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.reporting.status.part_of_site import suggest_command
+from erfailover.reporting.words import describe_no_path
 
 ROWS = "spokes[].[name, path, healthy, prestaged]"
 """The columns of ``-o tsv``; documented in ``docs/reference.md``, as those of other commands."""
@@ -36,7 +37,12 @@ def run(context: Context, *, details: bool = False) -> None:
         )
     if not health.healthy:
         command = suggest_command(context.site, reading.observed, health)
-        raise VerificationFailed("the active path is not healthy", command)
+        cut_off = [spoke.name for spoke in health.spokes if spoke.path == "none"]
+        if not cut_off:
+            raise VerificationFailed("the active path is not healthy", command)
+        run = reading.open_run
+        hint = run.to_continue if run is not None and run.to_continue else command
+        raise VerificationFailed(describe_no_path(cut_off), hint)
 
 
 def _format_reasons(reading: snapshot.StatusReading) -> str:

@@ -454,7 +454,7 @@ class SwitchRun:
                 outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
                 if is_confirmed(outcome) or clock.now() >= deadline:
                     return
-                activity.say(f"Waiting for: {join_names(list_missing(outcome), 3)}")
+                activity.say(f"Not confirmed yet: {join_names(list_missing(outcome), 3)}")
                 clock.sleep(1.0)
 
     def _collect_conditions(self, outcome: Outcome, watch: RouteWatch) -> None:

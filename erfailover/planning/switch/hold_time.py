@@ -172,9 +172,8 @@ def check_expressroute(
     if session.up_s is None:
         message += f"; {_explain_unknown(session)}"
     elif session.up_s > 0:
-        message += (
-            f"; the BGP session of {session.circuit} is up for {format_duration(session.up_s)}"
-        )
+        up = format_duration(session.up_s)
+        message += f"; the BGP session of {session.circuit} has been up for {up}"
     else:
         message += f"; the BGP session of {session.circuit} is down"
     return Condition(NAME, ConditionStatus.HOLDS if over else ConditionStatus.FAILS, message)

@@ -58,7 +58,7 @@ def format_open(run: RunRecord, alive: Alive, refused: str | None = None) -> str
     if describe_outcome(run, alive) == "under way":
         return f"IN PROGRESS: {what} (run {run.id}, {who})"
     lines = [f"INCOMPLETE: {what} {describe_outcome(run, alive)} (run {run.id}, {who})"]
-    lines.append(f"  to go on: {run.to_continue}")
+    lines.append(f"  to resume: {run.to_continue}")
     if run.to_go_back:
         lines.append(f"  to go back: {add_refusal(run.to_go_back, refused)}")
     return "\n".join(lines)

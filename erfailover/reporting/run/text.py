@@ -224,7 +224,7 @@ def _format_checks(report: RunReport) -> Iterator[str]:
 def _format_next(report: RunReport) -> Iterator[str]:
     yield ""
     if report.to_continue:
-        yield f"To go on:   {report.to_continue}"
+        yield f"To resume:  {report.to_continue}"
     if report.to_go_back:
         yield _wrap_text(
             f"To go back: {add_refusal(report.to_go_back, report.way_back_refused)}", " " * 12

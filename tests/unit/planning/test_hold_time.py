@@ -251,9 +251,9 @@ def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers
 @pytest.mark.parametrize(
     ("seen_s", "session", "verdict", "text"),
     [
-        (120.0, LONG, HOLDS, "the BGP session of circuit c1 with AS 65020 is up for 3 d"),
+        (120.0, LONG, HOLDS, "the BGP session of circuit c1 with AS 65020 has been up for 3 d"),
         (119.0, LONG, FAILS, "every remote prefix seen for 1 min 59 s of 2 min"),
-        (500.0, SessionUptime(119.0, "c"), FAILS, "is up for 1 min 59 s"),
+        (500.0, SessionUptime(119.0, "c"), FAILS, "has been up for 1 min 59 s"),
         (500.0, SessionUptime(0.0, "c"), FAILS, "the BGP session of c is down"),
         (120.0, NOT_READ, HOLDS, "so only what erfailover sees counts"),
         (119.0, NOT_READ, FAILS, "not known (circuit c1: refused by Azure)"),

@@ -129,7 +129,7 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
     text = run_text.format_text(report)
     assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in text
     assert "NOT ENDED: 4. use it from vnet1" in text
-    assert "To go on:   erfailover switch --to ipsec" in text
+    assert "To resume:  erfailover switch --to ipsec" in text
     assert "To go back: erfailover switch --undo" in text
     check_page(html.render_page(report))
     data = run_data.build_data(report)
