@@ -69,17 +69,17 @@ class TestPackage:
     ) -> None:
         (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
         with Shell(tmp_path, {"WHEEL": f"{wheel}[{EXTRAS}]", "SDIST": str(sdist)}) as shell:
-            done(shell, "python3 -m venv venv && venv/bin/pip install --quiet $WHEEL")
-            done(shell, "PATH=$PWD/venv/bin:$PATH && mkdir elsewhere && cd elsewhere")
-            assert __version__ in done(shell, "erfailover --version")
-            done(shell, "erfailover init")
+            run_or_fail(shell, "python3 -m venv venv && venv/bin/pip install --quiet $WHEEL")
+            run_or_fail(shell, "PATH=$PWD/venv/bin:$PATH && mkdir elsewhere && cd elsewhere")
+            assert __version__ in run_or_fail(shell, "erfailover --version")
+            run_or_fail(shell, "erfailover init")
             # A lab comes up, and the site file's network is not in it yet.
-            assert " to add, " in done(shell, "erfailover provision --lab --dry-run")
-            held = json.loads(done(shell, "erfailover lab status -o json"))
+            assert " to add, " in run_or_fail(shell, "erfailover provision --lab --dry-run")
+            held = json.loads(run_or_fail(shell, "erfailover lab status -o json"))
             assert held["resources"] == {}
-            done(shell, "pip install --quiet --no-deps --force-reinstall $SDIST")
-            assert __version__ in done(shell, "erfailover --version")
-            done(shell, "erfailover init --force")
+            run_or_fail(shell, "pip install --quiet --no-deps --force-reinstall $SDIST")
+            assert __version__ in run_or_fail(shell, "erfailover --version")
+            run_or_fail(shell, "erfailover init --force")
 
     def test_the_base_installs_without_a_compiler_and_only_the_diagram_needs_more(
         self, built: Path, tmp_path: Path
@@ -88,26 +88,26 @@ class TestPackage:
         no_compiler = {"CC": "/bin/false", "CXX": "/bin/false", "WHEEL": str(wheel)}
         lab = f"{sys.executable} -m erfailover.lab"
         with Shell(tmp_path, no_compiler) as shell:
-            done(shell, "python3 -m venv venv")
-            done(shell, "venv/bin/pip install --quiet --only-binary :all: $WHEEL")
-            done(shell, "PATH=$PWD/venv/bin:$PATH")
-            assert "pygraphviz" not in done(shell, "pip list")
-            assert "Usage: erfailover" in done(shell, "erfailover --help")
-            done(shell, f"erfailover init && {lab} up")
+            run_or_fail(shell, "python3 -m venv venv")
+            run_or_fail(shell, "venv/bin/pip install --quiet --only-binary :all: $WHEEL")
+            run_or_fail(shell, "PATH=$PWD/venv/bin:$PATH")
+            assert "pygraphviz" not in run_or_fail(shell, "pip list")
+            assert "Usage: erfailover" in run_or_fail(shell, "erfailover --help")
+            run_or_fail(shell, f"erfailover init && {lab} up")
             try:
-                done(shell, f'eval "$({lab} env)" && erfailover provision --yes')
-                text = done(shell, "erfailover status")
+                run_or_fail(shell, f'eval "$({lab} env)" && erfailover provision --yes')
+                text = run_or_fail(shell, "erfailover status")
                 assert "vnet1 is on ExpressRoute" in text
                 assert "┌" in text, "the picture"
                 refused = shell.run("erfailover diagram -f site.svg")
             finally:
-                done(shell, f"{lab} down")
+                run_or_fail(shell, f"{lab} down")
         assert refused.exit_code == 2
         assert "pip install 'erfailover[diagram]'" in refused.output
         assert not (tmp_path / "work" / "site.svg").exists()
 
 
-def done(shell: Shell, command: str) -> str:
+def run_or_fail(shell: Shell, command: str) -> str:
     """What a command printed that must end with 0."""
     ended = shell.run(command, 400)
     assert ended.exit_code == 0, f"{command}\n{ended.output}"
@@ -154,10 +154,10 @@ def test_the_container_builds_as_far_as_that_can_be_told_without_an_engine(
                 to = workdir / words[-1]
                 for name in words[:-1]:
                     # COPY copies what is in a folder, cp the folder.
-                    done(
+                    run_or_fail(
                         shell, f"cp -r -T {source / name} {to / name if words[-1] == './' else to}"
                     )
             if instruction == "RUN":
                 command = value.replace("/opt/", f"{prefix}/").replace("python ", "python3 ")
-                done(shell, f"cd {workdir} && {command}")
-        assert __version__ in done(shell, f"{prefix}/erfailover/bin/erfailover --version")
+                run_or_fail(shell, f"cd {workdir} && {command}")
+        assert __version__ in run_or_fail(shell, f"{prefix}/erfailover/bin/erfailover --version")

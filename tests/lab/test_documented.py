@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = (ROOT / "docs" / "lab.md").read_text("utf-8")
 
 
-def named() -> set[str]:
+def read_documented_types() -> set[str]:
     """What the first column of the table of types names, in lower case."""
     rows = re.findall(r"^\| (`[^|]*`[^|]*)\|", DOCUMENT, re.MULTILINE)
     return {name.lower() for row in rows for name in re.findall(r"`([^`]+)`", row)}
@@ -27,7 +27,7 @@ def named() -> set[str]:
 
 @pytest.mark.parametrize("resource_type", list(PROVIDERS), ids=lambda value: value.type)
 def test_every_type_and_action_is_documented(resource_type: rt.ResourceType) -> None:
-    names = named()
+    names = read_documented_types()
     tails = {resource_type.type.lower(), resource_type.type.split("/", 1)[1].lower()}
     assert tails & names, f"{resource_type.type} is missing"
     last = resource_type.type.rsplit("/", 1)[1].lower()

@@ -15,7 +15,7 @@ from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site, SiteFailoverTest
 from tests.support.adopted import Adopted, Made, adopted, made_once
-from tests.support.adopted_changes import changed, circuits_announce, summarize, without_bgp
+from tests.support.adopted_changes import change_answers, circuits_announce, disable_bgp, summarize
 from tests.support.adopted_world import KEPT_FUTURE, OVER_BOTH, OVER_EXPRESSROUTE_ONLY, SPOKES
 from tests.support.stage import below_heading
 
@@ -70,19 +70,19 @@ def test_a_network_that_is_there_becomes_a_site_by_reading_alone(adopted: Adopte
     assert "vnet-dr-tools uses the gateway of hub-neu" in stage.err
 
 
-def touched(site: Site) -> set[str]:
+def collect_peering_ids(site: Site) -> set[str]:
     return {
         peering_id_.lower() for spoke in site.spokes for peering_id_ in site.list_peering_ids(spoke)
     }
 
 
-def without(text: str, site: Site, *names: str) -> Any:
+def strip_peerings(text: str, site: Site, *names: str) -> Any:
     """A response to a GET without some properties of the site's peerings, wherever they are."""
-    ours = touched(site)
+    ours = collect_peering_ids(site)
 
     def cut(value: Any) -> Any:
         if isinstance(value, list):
-            return [cut(item) for item in value if not gone(item)]
+            return [cut(item) for item in value if not is_dropped(item)]
         if not isinstance(value, dict):
             return value
         body = {key: cut(item) for key, item in value.items()}
@@ -91,7 +91,7 @@ def without(text: str, site: Site, *names: str) -> Any:
             body["properties"] = document
         return body
 
-    def gone(value: Any) -> bool:
+    def is_dropped(value: Any) -> bool:
         return not names and isinstance(value, dict) and str(value.get("id", "")).lower() in ours
 
     return json.dumps(cut(json.loads(text)), indent=1)
@@ -144,16 +144,18 @@ def check_untouched(
     adopted: Adopted, site: Site, before: dict[str, str], during: dict[str, str]
 ) -> None:
     """Nothing differs but the flags of the site's peerings, and the peerings that were made."""
-    ours = touched(site)
+    ours = collect_peering_ids(site)
     primary = [name for name in before if name.lower() in ours and "standby" not in name]
     assert len(primary) == 24
     for text in primary:
-        assert without(during[text], site, *FLAGS) == without(before[text], site, *FLAGS)
+        assert strip_peerings(during[text], site, *FLAGS) == strip_peerings(
+            before[text], site, *FLAGS
+        )
         assert json.loads(during[text])["properties"]["futureRouting"] == KEPT_FUTURE
     elsewhere = [name for name in before if name.lower() not in ours]
     assert len(elsewhere) > 60
     for text in elsewhere:
-        assert without(during[text], site) == without(before[text], site)
+        assert strip_peerings(during[text], site) == strip_peerings(before[text], site)
     for spoke in SPOKES:
         there = json.loads(during[adopted.world.spoke(spoke)])
         assert there["properties"]["futureIsolation"] == KEPT_FUTURE
@@ -166,7 +168,7 @@ def check_terraform(text: str, site: Site) -> None:
     assert len(parsed["resource"]) == len(parsed["import"]) == 48
     assert len(parsed["provider"]) == 3
     imported = {json.loads(item["id"]).lower() for item in parsed["import"]}
-    assert imported == touched(site)
+    assert imported == collect_peering_ids(site)
 
 
 FEW = ("--spoke", "vnet-erp", "--spoke", "vnet-data")
@@ -367,7 +369,7 @@ def test_what_does_not_come_along_is_said_by_init_doctor_and_plan_alike(adopted:
         properties["addressSpace"]["addressPrefixes"].append("fd00:11::/48")
         properties["dhcpOptions"] = {"dnsServers": ["10.100.9.9"]}
 
-    changed(adopted, erp, dual_stack)
+    change_answers(adopted, erp, dual_stack)
     words = (
         "fd00:5::/48 (ergw-weu has learned it)",
         "fd00:11::/48 (vnet-erp)",
@@ -416,14 +418,14 @@ def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: 
     stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
     erp = adopted.world.spoke(SPOKES[0])
 
-    def by_subnets(properties: Any) -> None:
+    def peer_by_subnets(properties: Any) -> None:
         properties["virtualNetworkPeerings"][0]["properties"] |= {
             "peerCompleteVnets": False,
             "localSubnetNames": ["apps"],
             "remoteSubnetNames": ["GatewaySubnet"],
         }
 
-    changed(adopted, erp, by_subnets)
+    change_answers(adopted, erp, peer_by_subnets)
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--force") == 3
     assert "vnet-erp" in stage.err
     assert "joins some subnets only" in " ".join(stage.err.split())
@@ -442,7 +444,7 @@ def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
     adopted: Adopted,
 ) -> None:
     stage = adopted.stage
-    without_bgp(adopted, *OVER_BOTH)
+    disable_bgp(adopted, *OVER_BOTH)
     stage.do(*adopted.init)
     assert tuple(map(str, site_of(adopted).remote_prefixes)) == OVER_BOTH
     assert "IPsec is ready to take over" in stage.do("status")
@@ -460,7 +462,7 @@ def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
 
 def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: Adopted) -> None:
     stage = adopted.stage
-    without_bgp(adopted, OVER_BOTH[0])
+    disable_bgp(adopted, OVER_BOTH[0])
     stage.do(*adopted.init, *(word for name in OVER_BOTH for word in ("--remote-prefix", name)))
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert f"no connected tunnel whose local network gateway has {OVER_BOTH[1]}" in " ".join(

@@ -58,7 +58,7 @@ def theirs(table: list[dict[str, Any]], names: dict[str, str]) -> set[Row]:
 
 @pytest.fixture(scope="module")
 def az() -> Az:
-    return az_cli.installed()
+    return az_cli.install_az()
 
 
 def test_az_prints_the_same_as_status(

@@ -24,7 +24,7 @@ SPEED = 150.0
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """What a shell has after ``erfailover lab env``, az on its path, and nothing else."""
-    program = az_cli.installed().program
+    program = az_cli.install_az().program
     folder = state_folder.get_state_folder(tmp_path / "lab")
     running, _ = process.start(folder, speed=SPEED)
     try:

@@ -34,7 +34,7 @@ class Machines:
     stage: Stage
     monkeypatch: pytest.MonkeyPatch
 
-    def at(self, name: str) -> Stage:
+    def use(self, name: str) -> Stage:
         """Sit down at a machine."""
         self.monkeypatch.setenv("ERFAILOVER_STATE_DIR", str(self.stage.folder / name))
         return self.stage
@@ -51,10 +51,10 @@ def azurite(tmp_path: Path) -> Iterator[Azurite]:
 @pytest.fixture
 def machines(provisioned: Stage, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Machines:
     """A site that was provisioned from the machine ``state`` and then given a shared state."""
-    return shared(provisioned, azurite, monkeypatch)
+    return share_state(provisioned, azurite, monkeypatch)
 
 
-def shared(stage: Stage, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Machines:
+def share_state(stage: Stage, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Machines:
     bundle = stage.folder / "bundle.pem"
     lab_ca = Path(stage.environment["REQUESTS_CA_BUNDLE"])
     bundle.write_bytes(lab_ca.read_bytes() + azurite.ca_file.read_bytes())
@@ -72,19 +72,19 @@ def outcomes(stage: Stage) -> list[tuple[str, str]]:
 
 
 def test_what_one_machine_did_the_other_knows_and_takes_back(machines: Machines) -> None:
-    stage = machines.at("state")
+    stage = machines.use("state")
     stage.do(*SWITCH)
-    stage = machines.at("another")
+    stage = machines.use("another")
     assert outcomes(stage) == [("provision", "done"), ("switch", "done")]
     stage.do("switch", "--undo", "--yes")
-    assert outcomes(machines.at("state"))[-1] == ("switch", "done")
+    assert outcomes(machines.use("state"))[-1] == ("switch", "done")
     assert stage.json("status")["path"] == "expressroute"
 
 
 def test_a_second_operator_on_another_machine_is_told_who_writes(
     machines: Machines, azurite: Azurite
 ) -> None:
-    stage = machines.at("another")
+    stage = machines.use("another")
     store = BlobStore(parse(STATE), azurite.endpoint, make_credential=Credential)
     store.acquire(ELSEWHERE, take_over=False)
     before = puts(stage)
@@ -98,7 +98,7 @@ def test_a_second_operator_on_another_machine_is_told_who_writes(
 def test_a_killed_run_on_this_machine_is_waited_out_and_taken_over(
     machines: Machines, azurite: Azurite
 ) -> None:
-    stage = machines.at("state")
+    stage = machines.use("state")
     dead = replace(build_holder("switch --to ipsec"), started="1")
     BlobStore(parse(STATE), azurite.endpoint, make_credential=Credential).acquire(
         dead, take_over=False
@@ -113,7 +113,7 @@ def test_a_killed_run_on_this_machine_is_waited_out_and_taken_over(
 def test_who_loses_the_shared_lease_midway_stops_before_the_next_write(
     machines: Machines, azurite: Azurite, write: int
 ) -> None:
-    stage = machines.at("state")
+    stage = machines.use("state")
     before = puts(stage)
     stolen: list[int] = []
 
@@ -140,8 +140,8 @@ def test_while_the_store_is_away_break_glass_goes_on_and_is_merged_afterwards(
     folder = tmp_path / "azurite"
     folder.mkdir()
     with running(folder) as azurite:
-        there = shared(provisioned, azurite, monkeypatch)
-        stage = there.at("state")
+        there = share_state(provisioned, azurite, monkeypatch)
+        stage = there.use("state")
         stage.do("drill", "start", "--yes")
         endpoint = azurite.endpoint
     before = puts(stage)
@@ -158,6 +158,6 @@ def test_while_the_store_is_away_break_glass_goes_on_and_is_merged_afterwards(
     with running(folder, port):
         stage.do("drill", "stop", "--yes")
         assert "of this machine's journal to azblob://" in stage.err
-        stage = there.at("another")
+        stage = there.use("another")
         commands = ["provision", "drill start", "switch", "drill stop"]
         assert outcomes(stage) == [(command, "done") for command in commands]

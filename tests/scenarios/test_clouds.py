@@ -26,7 +26,9 @@ def _nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LoggedTransport, "sleep", lambda self, seconds: None)
 
 
-def by_site_file(stage: Stage, monkeypatch: pytest.MonkeyPatch, ca: str | None = "ca.pem") -> None:
+def configure_by_site_file(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, ca: str | None = "ca.pem"
+) -> None:
     """Take the variables that lead to the lab away, and let the site file do it."""
     endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
     for name in ("ERFAILOVER_ENDPOINT", "AZURE_AUTHORITY_HOST"):
@@ -62,7 +64,7 @@ def test_each_identity_reaches_a_cloud_that_the_site_file_alone_names(
     credential: str,
 ) -> None:
     stage = provisioned
-    by_site_file(stage, monkeypatch)
+    configure_by_site_file(stage, monkeypatch)
     only(stage, monkeypatch, *variables)
     assert stage.json("status", "-vv")["path"] == "expressroute"
     assert f"acquired a token from {credential}" in stage.err
@@ -102,7 +104,7 @@ def test_an_authority_that_is_not_trusted_is_told_with_what_to_do(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = provisioned
-    by_site_file(stage, monkeypatch, ca=None)
+    configure_by_site_file(stage, monkeypatch, ca=None)
     only(stage, monkeypatch, *WORKLOAD)
     assert stage.run("status") == 5
     assert "REQUESTS_CA_BUNDLE" in stage.err
@@ -143,7 +145,7 @@ def test_doctor_judges_the_way_to_the_cloud_that_the_site_file_names(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = provisioned
-    by_site_file(stage, monkeypatch)
+    configure_by_site_file(stage, monkeypatch)
     body = {item["name"]: item["seen"] for item in stage.json("doctor")["checks"]}
     assert body["credentials"].endswith(f"at {stage.environment['ERFAILOVER_ENDPOINT']}")
     assert body["endpoint-path"] == "the sign-in (127.0.0.1) is 127.0.0.1, on this machine"
@@ -179,7 +181,7 @@ def test_a_proxy_that_does_not_answer_is_told_as_such(
 def test_state_in_a_cloud_whose_storage_is_not_known_needs_its_endpoint(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_site_file(provisioned, monkeypatch)
+    configure_by_site_file(provisioned, monkeypatch)
     with Path("erfailover.yaml").open("a") as file:
         file.write("state: azblob://account/container/site\n")
     assert provisioned.run("history") == 2
@@ -188,7 +190,7 @@ def test_state_in_a_cloud_whose_storage_is_not_known_needs_its_endpoint(
 
 @pytest.fixture(scope="module")
 def az() -> Az:
-    return az_cli.installed()
+    return az_cli.install_az()
 
 
 @pytest.mark.slow
@@ -197,7 +199,7 @@ def test_who_is_signed_in_to_az_needs_no_variable_at_all(
     az: Az, provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = provisioned
-    by_site_file(stage, monkeypatch)
+    configure_by_site_file(stage, monkeypatch)
     only(stage, monkeypatch)
     endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
     folder = write_configuration(stage.folder / "az", stage.lab.identity, endpoint)

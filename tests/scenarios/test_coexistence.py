@@ -35,7 +35,7 @@ def native(stage: Stage) -> Maker:
     return maker
 
 
-def beside_backup(maker: Maker, circuit: str = "c1") -> None:
+def add_expressroute_gateway(maker: Maker, circuit: str = "c1") -> None:
     """An ExpressRoute gateway beside the backup's VPN gateway, on the same circuit."""
     maker.gateway("er2", "hub-vpn", 0)
     maker.settle()
@@ -67,7 +67,7 @@ def test_a_backup_whose_tunnels_are_down_is_not_ready_on_the_routes_beside_it(
     stage: Stage,
 ) -> None:
     maker = make(stage, "Amsterdam")
-    beside_backup(maker)
+    add_expressroute_gateway(maker)
     assert stage.json("status")["ready"] is True
     cut_tunnels(maker)
     status = stage.json("status")
@@ -139,7 +139,7 @@ def test_a_gateway_for_point_to_site_takes_nothing_over(stage: Stage) -> None:
 
 
 def test_the_doctor_names_the_second_gateway_of_either_hub(stage: Stage, native: Maker) -> None:
-    beside_backup(native)
+    add_expressroute_gateway(native)
     (_, primary), (_, backup) = lines(stage, "second-gateways")
     assert primary.startswith("hub-er has vpn-er (Vpn) beside er (ExpressRoute): " + NATIVE)
     assert "vpn-er could take over now" in primary
@@ -167,7 +167,7 @@ def test_a_site_without_second_gateways_says_so_and_what_its_hold_time_rests_on(
 def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(
     stage: Stage, native: Maker
 ) -> None:
-    beside_backup(native)
+    add_expressroute_gateway(native)
     (stage.folder / "erfailover.yaml").unlink()
     hubs = (native.id("virtualNetworks/hub-er"), native.id("virtualNetworks/hub-vpn"))
     words = ("init", "--from-azure", "--primary-hub", hubs[0], "--backup-hub", hubs[1])

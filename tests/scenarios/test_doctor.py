@@ -62,7 +62,7 @@ def ask(stage: Stage, method: str, path: str, body: Any = None) -> Any:
     return answer.body
 
 
-def locked(level: str, scope: str) -> Begin:
+def add_lock(level: str, scope: str) -> Begin:
     def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
         path = f"{group(stage)}{scope}/{AUTHORIZATION}/locks/keep"
         ask(stage, "PUT", path, {"properties": {"level": level}})
@@ -70,14 +70,14 @@ def locked(level: str, scope: str) -> Begin:
     return begin
 
 
-def without(*actions: str) -> Begin:
+def deny_actions(*actions: str) -> Begin:
     def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
         stage.lab.access = Access((Assignment("/", ("*",), actions),))
 
     return begin
 
 
-def in_site(old: str, new: str) -> Begin:
+def edit_site_file(old: str, new: str) -> Begin:
     def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
         site = stage.folder / "erfailover.yaml"
         text = site.read_text().split("\ntopology:")[0] + "\n"
@@ -87,7 +87,7 @@ def in_site(old: str, new: str) -> Begin:
     return begin
 
 
-def changed(type_: str, name: str, change: Callable[[dict[str, Any]], None]) -> Begin:
+def change_resource(type_: str, name: str, change: Callable[[dict[str, Any]], None]) -> Begin:
     def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
         change(stage.resource(type_, name).body)
 
@@ -106,9 +106,9 @@ def eligible(stage: Stage, _: pytest.MonkeyPatch) -> None:
     stage.lab.access = Access(stage.lab.access.assignments, (role,))
 
 
-def pinned(version: str) -> Begin:
+def pin_api_version(version: str) -> Begin:
     versions = f"{{network: {version}, compute: 2025-11-01}}"
-    return in_site(
+    return edit_site_file(
         "location: westeurope",
         f"location: westeurope\ncloud: {{name: public, api_versions: {versions}}}",
     )
@@ -124,7 +124,7 @@ def wrong_token(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(stage.folder / "wrong"))
 
 
-def by_managed_identity(stage: Stage, patch: pytest.MonkeyPatch) -> None:
+def use_managed_identity(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.delenv("AZURE_FEDERATED_TOKEN_FILE")
 
 
@@ -192,9 +192,9 @@ def store_at(address: str) -> Begin:
         def look(_: BlobStore) -> None:
             raise StateFailure("the state of the site cannot be reached")
 
-        in_site("location: westeurope", "location: westeurope\nstate: azblob://acct/box/poc")(
-            stage, patch
-        )
+        edit_site_file(
+            "location: westeurope", "location: westeurope\nstate: azblob://acct/box/poc"
+        )(stage, patch)
         patch.setenv("ERFAILOVER_BLOB_ENDPOINT", f"https://{address}/acct")
         patch.setattr(BlobStore, "look", look)
 
@@ -206,7 +206,7 @@ def local_store(stage: Stage) -> LocalStore:
     return LocalStore(folder)
 
 
-def held(stage: Stage, _: pytest.MonkeyPatch) -> None:
+def hold_lease(stage: Stage, _: pytest.MonkeyPatch) -> None:
     local_store(stage).acquire(ANNA, take_over=False)
 
 
@@ -227,11 +227,11 @@ def old_size(body: dict[str, Any]) -> None:
     body["properties"]["sku"] = {"name": "VpnGw1", "tier": "VpnGw1"}
 
 
-def failed(body: dict[str, Any]) -> None:
+def mark_failed(body: dict[str, Any]) -> None:
     body["properties"]["provisioningState"] = "Failed"
 
 
-def within_vnet1(body: dict[str, Any]) -> None:
+def overlap_vnet1(body: dict[str, Any]) -> None:
     body["properties"]["addressSpace"] = {"addressPrefixes": ["10.1.128.0/17"]}
 
 
@@ -256,11 +256,11 @@ def a_deployment_stack(stage: Stage, _: pytest.MonkeyPatch) -> None:
     resource.body.setdefault("tags", {})["lab:deny"] = f"{PEERING}/write"
 
 
-def over_the_circuit(body: dict[str, Any]) -> None:
+def tunnel_over_circuit(body: dict[str, Any]) -> None:
     body["properties"]["useLocalAzureIpAddress"] = True
 
 
-def by_subnets(body: dict[str, Any]) -> None:
+def peer_by_subnets(body: dict[str, Any]) -> None:
     body["properties"] |= {"peerCompleteVnets": False, "localSubnetNames": ["vnet1-sub1"]}
 
 
@@ -305,16 +305,16 @@ TROUBLES = (
     Trouble("no token", (wrong_token,), fails=(CheckName.CREDENTIALS,)),
     Trouble(
         "a second tenant, and a managed identity",
-        (in_site("location: westeurope", SECOND_TENANT), by_managed_identity),
+        (edit_site_file("location: westeurope", SECOND_TENANT), use_managed_identity),
         fails=(CheckName.TENANTS,),
     ),
     Trouble(
         "IPv6 in a spoke, its DNS server in the primary hub, a tunnel over the circuit",
         (
-            changed(NETWORK, "vnet1", dual_stack),
-            changed(NETWORK, "vnet1", dns_in_primary_hub),
-            changed(CONNECTION, "vng2-to-vng3", over_the_circuit),
-            changed(NETWORK, "vnet1", deployed_by_a_manager),
+            change_resource(NETWORK, "vnet1", dual_stack),
+            change_resource(NETWORK, "vnet1", dns_in_primary_hub),
+            change_resource(CONNECTION, "vng2-to-vng3", tunnel_over_circuit),
+            change_resource(NETWORK, "vnet1", deployed_by_a_manager),
             a_deployment_stack,
         ),
         fails=(TUNNELS_, CheckName.DENIALS),
@@ -327,21 +327,21 @@ TROUBLES = (
     ),
     Trouble(
         "more peerings than a VNet may have",
-        (many_peerings, in_site("- virtual_network: vnet1", FURTHER_SPOKE)),
+        (many_peerings, edit_site_file("- virtual_network: vnet1", FURTHER_SPOKE)),
         fails=(CheckName.LIMITS, CheckName.PEERINGS),
     ),
     Trouble(
         "a spoke that is peered by subnets",
-        (changed(PEERING, "vnet1-to-vnet2", by_subnets),),
+        (change_resource(PEERING, "vnet1-to-vnet2", peer_by_subnets),),
         fails=(CheckName.PEERINGS,),
     ),
     Trouble(
         "rights to look only, somebody who writes, traffic, throttling, a wrong clock",
         (
             policy,
-            without(f"{PEERING}/write", "Microsoft.Compute/*"),
+            deny_actions(f"{PEERING}/write", "Microsoft.Compute/*"),
             eligible,
-            held,
+            hold_lease,
             damaged_journal,
             heavy,
             few_left,
@@ -361,12 +361,12 @@ TROUBLES = (
     Trouble(
         "a lock against writes, failed and retired resources, overlapping networks",
         (
-            locked("ReadOnly", ""),
-            changed(NETWORK, "vnet2", failed),
-            changed(NETWORK, "vnet3", within_vnet1),
-            changed(GATEWAY, "vng2", failed),
-            changed(GATEWAY, "vng1", old_size),
-            changed("Microsoft.Network/publicIPAddresses", "vng2-public-ip1", basic),
+            add_lock("ReadOnly", ""),
+            change_resource(NETWORK, "vnet2", mark_failed),
+            change_resource(NETWORK, "vnet3", overlap_vnet1),
+            change_resource(GATEWAY, "vng2", mark_failed),
+            change_resource(GATEWAY, "vng1", old_size),
+            change_resource("Microsoft.Network/publicIPAddresses", "vng2-public-ip1", basic),
         ),
         fails=(
             CheckName.LOCKS,
@@ -381,7 +381,7 @@ TROUBLES = (
         (
             session_down,
             peering_gone,
-            locked("CanNotDelete", "/providers/Microsoft.Network/virtualNetworks/vnet3"),
+            add_lock("CanNotDelete", "/providers/Microsoft.Network/virtualNetworks/vnet3"),
         ),
         fails=(
             CheckName.BACKUP_SESSION,
@@ -392,7 +392,7 @@ TROUBLES = (
     ),
     Trouble(
         "a tunnel to the backup down, a drill running, a site that is not prestaged as it says",
-        (tunnel_down, drill, in_site("location: w", "prestaged: true\nlocation: w")),
+        (tunnel_down, drill, edit_site_file("location: w", "prestaged: true\nlocation: w")),
         fails=(
             CheckName.CONNECTIONS,
             CheckName.BACKUP_SESSION,
@@ -402,14 +402,14 @@ TROUBLES = (
     ),
     Trouble(
         "a next hop without a Network Watcher, a version that Azure does not list",
-        (in_site("probes:\n", f"probes:\n  {HOP}\n"), pinned("2026-02-02")),
+        (edit_site_file("probes:\n", f"probes:\n  {HOP}\n"), pin_api_version("2026-02-02")),
         fails=(CheckName.NETWORK_WATCHER, CheckName.API_VERSIONS),
     ),
     Trouble(
         "a next hop of a machine that may not be read, the SDK's own versions",
         (
-            in_site("probes:\n", f"probes:\n  {HOP}\n"),
-            without("Microsoft.Compute/virtualMachines/read"),
+            edit_site_file("probes:\n", f"probes:\n  {HOP}\n"),
+            deny_actions("Microsoft.Compute/virtualMachines/read"),
         ),
         fails=(CheckName.PERMISSIONS,),
         unknown=(CheckName.NETWORK_WATCHER, CheckName.API_VERSIONS),
@@ -423,13 +423,17 @@ TROUBLES = (
     ),
     Trouble(
         "a spoke with a gateway of its own",
-        (in_site("- virtual_network: vnet1", "- virtual_network: vnet4"),),
+        (edit_site_file("- virtual_network: vnet1", "- virtual_network: vnet4"),),
         fails=(CheckName.OWN_GATEWAY, CheckName.PEERINGS),
         warns=(CheckName.PEERING_NAMES,),
     ),
     Trouble(
         "remote prefixes in a spoke and on this machine",
-        (in_site("remote_prefixes: [10.5.", "remote_prefixes: [10.1.9.0/24, 127.0.0.0/8, 10.5."),),
+        (
+            edit_site_file(
+                "remote_prefixes: [10.5.", "remote_prefixes: [10.1.9.0/24, 127.0.0.0/8, 10.5."
+            ),
+        ),
         fails=(CheckName.OVERLAPS, CheckName.ENDPOINT_PATH, CheckName.BACKUP_PREFIXES),
     ),
     Trouble(
@@ -441,8 +445,8 @@ TROUBLES = (
     Trouble(
         "no right to see rights, policies and locks",
         (
-            in_site("location: westeurope", SECOND_TENANT),
-            without(
+            edit_site_file("location: westeurope", SECOND_TENANT),
+            deny_actions(
                 "Microsoft.Authorization/permissions/read",
                 "Microsoft.Authorization/locks/read",
                 "Microsoft.Authorization/roleEligibilityScheduleInstances/read",
@@ -464,7 +468,7 @@ TROUBLES = (
     ),
     Trouble(
         "no right to read networks and gateways",
-        (without("Microsoft.Network/*/read", "Microsoft.Network/virtualNetworkGateways/*"),),
+        (deny_actions("Microsoft.Network/*/read", "Microsoft.Network/virtualNetworkGateways/*"),),
         unknown=(
             CheckName.NETWORKS,
             CheckName.OWN_GATEWAY,
@@ -489,7 +493,7 @@ TROUBLES = (
     Trouble(
         "empty tables, a damaged lease, no right to read addresses, a clock that is a little wrong",
         (
-            without("Microsoft.Network/publicIPAddresses/read"),
+            deny_actions("Microsoft.Network/publicIPAddresses/read"),
             fault(Fault(FaultKind.EMPTY, "POST", "virtualNetworkGateways/*/get*", times=FOREVER)),
             fault(Fault(FaultKind.SKEW, times=FOREVER, seconds=60.0)),
             no_limits,
@@ -595,18 +599,18 @@ def test_a_role_that_is_eligible_and_not_active_is_told_with_what_to_do(
     limited = (Assignment("/", ("*",), (f"{PEERING}/write",)),)
     owner = stage.lab.access.assignments
 
-    def told(access: Access) -> dict[str, Any]:
+    def run_role_check(access: Access) -> dict[str, Any]:
         stage.lab.access = access
         lines = {item["name"]: item for item in stage.json("doctor")["checks"]}
         body: dict[str, Any] = lines[CheckName.ELIGIBLE_ROLES]
         return body
 
-    inactive = told(Access(limited, (row,)))
+    inactive = run_role_check(Access(limited, (row,)))
     assert inactive["verdict"] == "FAIL"
     assert "Network Contributor at rg-we" in inactive["seen"]
     assert "Privileged Identity Management" in inactive["remedy"]
-    assert told(Access(owner, (row,)))["verdict"] == "ok"
-    activated = told(Access(limited, (Eligibility(row.role, row.scope, active=True),)))
+    assert run_role_check(Access(owner, (row,)))["verdict"] == "ok"
+    activated = run_role_check(Access(limited, (Eligibility(row.role, row.scope, active=True),)))
     assert activated["verdict"] == "ok"
     assert "no eligible role" in activated["seen"]
 
@@ -626,7 +630,7 @@ def test_the_policys_question_is_of_the_version_that_is_written_with(
 
     monkeypatch.setattr(Reader, "ask", listening)
     if version == "2025-05-01":
-        pinned(version)(stage, monkeypatch)
+        pin_api_version(version)(stage, monkeypatch)
     stage.lab.newest_api_version = max(version, "2025-11-01")
     checks = stage.json("doctor")["checks"]
     assert {check["verdict"] for check in checks if check["name"] == CheckName.POLICIES} == {"ok"}

@@ -18,7 +18,7 @@ SHOP_WEB = next(
 )
 
 
-def told(adopted: Adopted, code: int) -> dict[str, list[dict[str, Any]]]:
+def run_doctor(adopted: Adopted, code: int) -> dict[str, list[dict[str, Any]]]:
     """The lines of ``doctor`` by check; it must end with an exit code and have written nothing."""
     before = len(adopted.stage.lab.trace)
     assert adopted.stage.run("doctor", "-o", "json") == code, adopted.stage.out
@@ -43,7 +43,7 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     adopted: Adopted,
 ) -> None:
     adopted.stage.do(*adopted.init)
-    lines = told(adopted, 0)
+    lines = run_doctor(adopted, 0)
     assert failing(lines) == {}
     unknown = {row["name"] for rows in lines.values() for row in rows if row["verdict"] != "ok"}
     # Nobody measures in a lab; and one prefix of the premises is announced to the primary alone.
@@ -89,7 +89,7 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     ]
     stage.lab.access = Access((most, *elsewhere))
 
-    lines = told(adopted, 3)
+    lines = run_doctor(adopted, 3)
     by_name = failing(lines)
     stale = [line for line in lines["peerings"] if line["verdict"] == "unknown"]
     assert len(stale) == 1
@@ -122,7 +122,7 @@ def test_a_primary_that_is_out_of_service_keeps_nobody_from_leaving_it(adopted: 
         arm.put(peering, arm.get(peering)["properties"] | {"state": "Disabled"})
     arm.pool.clear()
     stage.pass_time(120.0)
-    lines = told(adopted, 0)
+    lines = run_doctor(adopted, 0)
     assert stage.run("status") == 6
     (primary, _) = lines["connections"]
     assert "circuit circuit-ams (Amsterdam): its private peering is Disabled" in primary["seen"]

@@ -26,14 +26,14 @@ def answers(path: str, status: int, code: str, message: str = "m", times: int = 
     )
 
 
-def of_another_tenant(adopted: Adopted, name: str) -> None:
+def fake_other_tenant(adopted: Adopted, name: str) -> None:
     adopted.stage.lab.add_faults(
         Fault(FaultKind.OTHER_TENANT, "GET", network(adopted, name), times=0)
     )
 
 
 def test_a_vnet_of_another_tenant_beside_the_hub_is_a_remark(adopted: Adopted) -> None:
-    of_another_tenant(adopted, "vnet-shared")
+    fake_other_tenant(adopted, "vnet-shared")
     adopted.stage.do(*adopted.init)
     assert "vnet-shared, peered with hub-weu: " in adopted.stage.err
     assert "in another tenant" in adopted.stage.err
@@ -43,7 +43,7 @@ def test_a_vnet_of_another_tenant_beside_the_hub_is_a_remark(adopted: Adopted) -
 def test_a_spoke_of_another_tenant_stops_the_adoption_of_all_and_not_of_others(
     adopted: Adopted,
 ) -> None:
-    of_another_tenant(adopted, "vnet-shop")
+    fake_other_tenant(adopted, "vnet-shop")
     stage = adopted.stage
     assert stage.run(*adopted.init) == 4
     assert "in another tenant" in stage.err

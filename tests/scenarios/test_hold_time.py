@@ -32,7 +32,7 @@ def away(stage: Stage) -> Maker:
     return maker
 
 
-def asked(stage: Stage, since: int) -> list[str]:
+def list_requested_names(stage: Stage, since: int) -> list[str]:
     return [trace_entry.path.rsplit("/", 1)[-1] for trace_entry in list(stage.lab.trace)[since:]]
 
 

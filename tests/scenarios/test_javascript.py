@@ -23,7 +23,7 @@ CACHE = Path(__file__).parent.parent.parent / ".cache"
 SPEED = 200.0
 
 
-def installed() -> Path:
+def install_packages() -> Path:
     """A folder with the client and the packages of its lock file, from npm on first use."""
     lock = (SOURCE / "package-lock.json").read_bytes()
     folder = CACHE / f"js-{hashlib.sha256(lock).hexdigest()[:12]}"
@@ -41,7 +41,7 @@ def installed() -> Path:
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
 def test_the_javascript_sdk_lists_creates_and_polls() -> None:
-    folder = installed()
+    folder = install_packages()
     lab = Lab(ScaledClock(SPEED), seed=3)
     with LabServer(lab) as server:
         arm = Arm(lab, SteppedClock(), server.endpoint, str(server.ca_file))

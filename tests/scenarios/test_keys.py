@@ -14,7 +14,7 @@ from erfailover.azure.client.request_log import LoggedTransport
 from erfailover.config.loader import read_template
 from tests.support import azure, connect_proxy
 from tests.support import vault as vaults
-from tests.support.leaks import decoded
+from tests.support.leaks import decode_base64_words
 from tests.support.public_keys import ED25519, rsa
 from tests.support.resources import shared_keys
 from tests.support.stage import Stage
@@ -77,7 +77,7 @@ def test_the_vault_s_key_goes_to_both_ends_of_every_tunnel_and_nowhere_else(
     assert set(vault.read) == {"/secrets/tunnels/"}
     assert f"{vault.host}/secrets/tunnels" in message
     everything = message + everything_kept(stage) + " ".join(sys.argv)
-    assert KEY not in everything + decoded(everything)
+    assert KEY not in everything + decode_base64_words(everything)
     [file] = (stage.folder / "state").rglob("secrets.json")
     assert list(json.loads(file.read_text())["secrets"]) == ["admin-password"]
     requested = len(vault.asked)
@@ -245,7 +245,7 @@ def test_a_key_in_the_environment_goes_before_the_vault_and_that_is_said(
     assert vault.asked == []
 
 
-def with_key(key: str) -> None:
+def write_site_with_key(key: str) -> None:
     lines = read_template().splitlines()
     for machine in ("vm1", "vm2", "vm3"):
         at = lines.index(f"    {machine}:") + 1
@@ -259,7 +259,7 @@ def profile(stage: Stage, name: str) -> Any:
 
 def test_machines_with_an_ssh_key_have_no_password_and_none_is_made(stage: Stage) -> None:
     Path("me.pub").write_text(f"{ED25519} anna@ops1\n")
-    with_key("me.pub")
+    write_site_with_key("me.pub")
     stage.do("provision", "--yes")
     for name in ("vm1", "vm2", "vm3"):
         linux = profile(stage, name)["linuxConfiguration"]
@@ -273,14 +273,14 @@ def test_machines_with_an_ssh_key_have_no_password_and_none_is_made(stage: Stage
     assert "admin-password" not in json.loads(file.read_text())["secrets"]
     assert "Nothing to change" in stage.do("provision", "--yes")
     assert "SSH" not in stage.out
-    with_key(rsa(2048))
+    write_site_with_key(rsa(2048))
     assert "Nothing to change" in stage.do("provision", "--yes")
     assert "machine vm1: created without the site file's SSH key" in stage.out
 
 
 def test_a_machine_with_a_password_keeps_it_when_it_is_written_again(provisioned: Stage) -> None:
     stage = provisioned
-    with_key(ED25519)
+    write_site_with_key(ED25519)
     text = Path("erfailover.yaml").read_text()
     Path("erfailover.yaml").write_text(text.replace("Standard_B2ats_v2", "Standard_B2s_v2"))
     stage.do("provision", "--yes")
@@ -293,7 +293,7 @@ def test_a_machine_with_a_password_keeps_it_when_it_is_written_again(provisioned
 def test_a_key_file_that_is_not_there_stops_provision_before_anything_is_asked(
     stage: Stage, command: tuple[str, ...]
 ) -> None:
-    with_key("~/nowhere/me.pub")
+    write_site_with_key("~/nowhere/me.pub")
     assert stage.run(*command) == 2
     assert "topology.machines.vm1.ssh_public_key names '~/nowhere/me.pub'" in stage.err
     assert not stage.lab.trace

@@ -10,7 +10,7 @@ import pytest
 from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_changes import (
-    answered,
+    change_vnet_answers,
     network,
     paths,
     route_by_appliance,
@@ -23,7 +23,7 @@ THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
 TO_IPSEC = ("switch", "--to", "ipsec", "--planned")
 
 
-def deleted(adopted: Adopted) -> None:
+def delete_spoke(adopted: Adopted) -> None:
     arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
     for path in (f"{id_}/virtualNetworkPeerings/peer-vnet-erp-to-hub-weu", id_):
         arm.finish([arm.call("DELETE", path)])
@@ -35,7 +35,7 @@ def forbidden(adopted: Adopted) -> None:
     adopted.stage.lab.add_faults(fault)
 
 
-def of_another_tenant(adopted: Adopted) -> None:
+def fake_other_tenant(adopted: Adopted) -> None:
     code = "InvalidAuthenticationTokenTenant"
     path = network(adopted, "vnet-erp")
     fault = Fault(
@@ -61,15 +61,19 @@ def failing_within_azure(adopted: Adopted) -> None:
 
 
 def being_created(adopted: Adopted) -> None:
-    answered(adopted, "vnet-erp", lambda value: value.update(provisioningState="Creating"))
+    change_vnet_answers(
+        adopted, "vnet-erp", lambda value: value.update(provisioningState="Creating")
+    )
 
 
 def busy(adopted: Adopted) -> None:
-    answered(adopted, "vnet-erp", lambda value: value.update(provisioningState="Updating"))
+    change_vnet_answers(
+        adopted, "vnet-erp", lambda value: value.update(provisioningState="Updating")
+    )
 
 
-def failed(adopted: Adopted) -> None:
-    answered(adopted, "vnet-erp", lambda value: value.update(provisioningState="Failed"))
+def mark_failed(adopted: Adopted) -> None:
+    change_vnet_answers(adopted, "vnet-erp", lambda value: value.update(provisioningState="Failed"))
 
 
 def routed_by_the_hub(adopted: Adopted) -> None:
@@ -77,15 +81,15 @@ def routed_by_the_hub(adopted: Adopted) -> None:
 
 
 TROUBLES: dict[Callable[[Adopted], None], tuple[int, str]] = {
-    deleted: (4, "vnet-erp does not exist in Azure"),
+    delete_spoke: (4, "vnet-erp does not exist in Azure"),
     forbidden: (4, "AuthorizationFailed"),
-    of_another_tenant: (4, "InvalidAuthenticationTokenTenant"),
+    fake_other_tenant: (4, "InvalidAuthenticationTokenTenant"),
     not_signed_in_there: (4, "InvalidAuthenticationToken"),
     never_answered: (4, "vnet-erp was not answered"),
     failing_within_azure: (4, "InternalServerError"),
     busy: (4, "vnet-erp is Updating"),
     being_created: (4, "vnet-erp is Creating"),
-    failed: (3, "vnet-erp is Failed; expected Succeeded"),
+    mark_failed: (3, "vnet-erp is Failed; expected Succeeded"),
     subnet_peered: (3, "joins some subnets only"),
     routed_by_the_hub: (3, "by the appliance 10.100.0.200"),
 }
@@ -187,7 +191,7 @@ def test_no_answer_at_all_and_no_sign_in_are_failures_of_the_command(adopted: Ad
 def test_where_every_spoke_is_left_out_the_switch_is_refused(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, "--spoke", "vnet-erp")
-    failed(adopted)
+    mark_failed(adopted)
     before = len(stage.writes())
     assert stage.run(*TO_IPSEC, "--yes", "--force") == 3
     assert "refusing to switch to ipsec: vnet-erp is Failed" in stage.err
@@ -199,7 +203,7 @@ def test_where_every_spoke_is_left_out_the_switch_is_refused(adopted: Adopted) -
 def test_a_canary_that_is_left_out_keeps_the_others_where_they_are(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, *THREE)
-    failed(adopted)
+    mark_failed(adopted)
     assert stage.run(*TO_IPSEC, "--yes", "--canary", "vnet-erp") == 3
     assert "refusing to switch the canary vnet-erp to ipsec: vnet-erp is Failed" in stage.err
     by_name = paths(adopted)
@@ -243,7 +247,7 @@ def test_a_saved_plan_goes_on_without_a_spoke_that_was_deleted_since(adopted: Ad
     stage = adopted.stage
     stage.do(*adopted.init, *THREE)
     stage.do(*TO_IPSEC, "--dry-run", "--out", "plan.json")
-    deleted(adopted)
+    delete_spoke(adopted)
     assert stage.run("switch", "--plan", "plan.json", "--yes", "--planned") == 4
     assert "vnet-erp does not exist in Azure" in stage.err
     assert paths(adopted)["vnet-data"] == "hub-neu"
@@ -252,7 +256,7 @@ def test_a_saved_plan_goes_on_without_a_spoke_that_was_deleted_since(adopted: Ad
 def test_a_saved_plan_does_not_move_what_it_left_out(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, *THREE)
-    failed(adopted)
+    mark_failed(adopted)
     stage.do(*TO_IPSEC, "--dry-run", "--out", "plan.json")
     stage.lab.clear_faults()
     assert stage.run("switch", "--plan", "plan.json", "--yes", "--planned") == 3

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from erfailover.lab.engine.faults import Fault, FaultKind
-from tests.support.leaks import decoded
+from tests.support.leaks import decode_base64_words
 from tests.support.stage import Stage
 
 REQUESTS = "erfailover.azure.request_log"
@@ -53,7 +53,7 @@ def test_every_request_of_a_provision_and_a_switch_is_logged_and_no_secret(
     assert len(tokens) == 2, "one token a run, whatever the number of clients"
     token = Path(stage.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()
     for secret in (*secrets.values(), token, stage.lab.identity.client_secret, "Bearer "):
-        assert secret not in printed + decoded(printed)
+        assert secret not in printed + decode_base64_words(printed)
     progress = [row["message"] for row in logged if row["logger"] == "erfailover.progress"]
     assert any("4. connect vnet1 to the gateway in vnet3" in item for item in progress)
 

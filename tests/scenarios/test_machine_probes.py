@@ -13,7 +13,7 @@ from tests.support.stage import Stage
 MACHINE = "Microsoft.Compute/virtualMachines"
 
 
-def verified(stage: Stage, *options: str) -> dict[str, dict[str, Any]]:
+def run_verify(stage: Stage, *options: str) -> dict[str, dict[str, Any]]:
     return {item["name"]: item for item in stage.json("verify", *options)}
 
 
@@ -32,7 +32,7 @@ def test_a_machine_opens_tcp_connections(provisioned: Stage) -> None:
         "refused: {machine: vm1, address: 10.5.0.4, tcp: 443}",
         "nobody: {machine: vm1, address: 10.5.0.99, tcp: 22}",
     )
-    body = verified(stage)
+    body = run_verify(stage)
     assert body["ssh"]["up"] is True
     assert body["ssh"]["seen"] == "connected"
     assert body["ssh"]["kind"] == "machine connect"
@@ -50,7 +50,7 @@ def test_many_probes_of_a_machine_share_commands_and_keep_their_own_answers(
     up = {f"up{n}": "10.5.0.4" for n in range(12)}
     down = {f"down{n}": f"10.5.0.{100 + n}" for n in range(12)}
     add_probes(*[f"{name}: {{machine: vm1, ping: {to}}}" for name, to in (down | up).items()])
-    body = verified(stage)
+    body = run_verify(stage)
     assert {name: body[name]["up"] for name in down} == dict.fromkeys(down, False)
     assert {name: body[name]["up"] for name in up} == dict.fromkeys(up, True)
     assert run_commands(stage).count("vm1") == 2
@@ -62,7 +62,7 @@ def test_a_command_in_progress_on_the_machine_is_waited_out(provisioned: Stage) 
     stage = provisioned
     dead = {f"nat{n}": "down" for n in range(10)}
     add_probes(*[f"{name}: {{machine: vm3, ping: 10.5.0.99}}" for name in dead])
-    body = verified(stage, "--expect", ",".join(f"{name}=down" for name in dead))
+    body = run_verify(stage, "--expect", ",".join(f"{name}=down" for name in dead))
     refused = [
         trace_entry.code
         for trace_entry in stage.lab.trace
@@ -95,7 +95,7 @@ def test_the_next_hop_is_told_by_network_watcher(provisioned: Stage, running: bo
     )
     if not running:
         stage.resource(MACHINE, "vm1").hidden["powerState"] = "deallocated"
-    body = verified(stage)
+    body = run_verify(stage)
     names = ("hop", "hub", "own", "nat", "wrong", "other")
     desired = [True, True, True, True, False, False] if running else [None] * 6
     assert [body[name]["up"] for name in names] == desired
@@ -113,7 +113,7 @@ def test_without_a_network_watcher_in_the_region_a_next_hop_is_unknown(
     if region:
         watcher_in(stage, region)
     add_probes("hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}")
-    body = verified(stage)
+    body = run_verify(stage)
     assert body["hop"]["up"] is None
     assert "there is no Network Watcher of westeurope" in body["hop"]["seen"]
     stage.run("doctor")

@@ -71,10 +71,10 @@ class Mutator:
 def mutator(monkeypatch: pytest.MonkeyPatch) -> Mutator:
     result, handle = Mutator(), service.handle
 
-    def mutated(lab: Any, request: Request) -> Answer:
+    def mutate_answer(lab: Any, request: Request) -> Answer:
         return result.answer(request, handle(lab, request))
 
-    monkeypatch.setattr(service, "handle", mutated)
+    monkeypatch.setattr(service, "handle", mutate_answer)
     return result
 
 

@@ -12,13 +12,13 @@ import pytest
 from erfailover.planning.coexistence import NATIVE
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_changes import (
-    answered,
+    change_vnet_answers,
     circuits_announce,
+    disable_bgp,
     paths,
     route_by_appliance,
     subnet_peered,
     summarize,
-    without_bgp,
 )
 from tests.support.adopted_world import OVER_BOTH, SPOKES
 
@@ -36,12 +36,12 @@ def table() -> dict[str, str]:
     return {shape: value for shape, value in rows if shape != "network"}
 
 
-def as_it_is(_: Adopted) -> None:
+def leave_unchanged(_: Adopted) -> None:
     pass
 
 
 def static(adopted: Adopted) -> None:
-    without_bgp(adopted, *OVER_BOTH)
+    disable_bgp(adopted, *OVER_BOTH)
 
 
 def dual_stack(adopted: Adopted) -> None:
@@ -65,16 +65,16 @@ def dns_in_the_hub(adopted: Adopted) -> None:
     arm.pool.clear()
 
 
-def by_a_firewall(adopted: Adopted) -> None:
+def route_by_firewall(adopted: Adopted) -> None:
     route_by_appliance(adopted, adopted.world.spoke(ERP), "10.100.1.4")
 
 
-def over_the_circuit(adopted: Adopted) -> None:
+def tunnel_over_circuit(adopted: Adopted) -> None:
     resource = adopted.stage.resource("Microsoft.Network/connections", "to-premises")
     resource.body["properties"]["useLocalAzureIpAddress"] = True
 
 
-def managed(name: str, enforcement: str) -> Callable[[Adopted], None]:
+def add_network_manager(name: str, enforcement: str) -> Callable[[Adopted], None]:
     def provoke(adopted: Adopted) -> None:
         body = adopted.stage.resource(NETWORK, name).body
         body.setdefault("tags", {})["lab:network-manager"] = enforcement
@@ -82,11 +82,11 @@ def managed(name: str, enforcement: str) -> Callable[[Adopted], None]:
     return provoke
 
 
-def summarized(adopted: Adopted) -> None:
+def summarize_prefixes(adopted: Adopted) -> None:
     summarize(adopted, adopted.world.backup_hub, "10.8.0.0/13", "10.200.0.0/16")
 
 
-def without_remote_gateways(adopted: Adopted) -> None:
+def drop_remote_gateways(adopted: Adopted) -> None:
     summarize(adopted, adopted.world.primary_hub, "10.0.0.0/8")
     for resource in adopted.stage.lab.world.iter_by_type(f"{NETWORK}/virtualNetworkPeerings"):
         resource.body["properties"]["useRemoteGateways"] = False
@@ -99,23 +99,25 @@ def virtual_wan(adopted: Adopted) -> None:
         peering = {"name": "RemoteVnetToHubPeering_5678", "properties": uses}
         properties["virtualNetworkPeerings"].append(peering)
 
-    answered(adopted, "vnet-shared", attach)
+    change_vnet_answers(adopted, "vnet-shared", attach)
 
 
 SHAPES: dict[str, Callable[[Adopted], None]] = {
-    "one ExpressRoute hub": as_it_is,
-    "hubs in two regions": as_it_is,
+    "one ExpressRoute hub": leave_unchanged,
+    "hubs in two regions": leave_unchanged,
     "a backup without BGP": static,
     "dual stack": dual_stack,
     "forced tunnelling": forced_tunnelling,
     "DNS servers": dns_in_the_hub,
-    "a firewall in the primary hub": by_a_firewall,
-    "tunnels over the same circuit": over_the_circuit,
+    "a firewall in the primary hub": route_by_firewall,
+    "tunnels over the same circuit": tunnel_over_circuit,
     "subnet peering": subnet_peered,
-    "Azure Virtual Network Manager, peerings not enforced": managed("vnet-erp", "Unenforced"),
-    "Azure Virtual Network Manager, peerings enforced": managed("hub-weu", "Enforced"),
-    "hubs with `summarizedGatewayPrefixes`": summarized,
-    "spokes that take no remote gateway": without_remote_gateways,
+    "Azure Virtual Network Manager, peerings not enforced": add_network_manager(
+        "vnet-erp", "Unenforced"
+    ),
+    "Azure Virtual Network Manager, peerings enforced": add_network_manager("hub-weu", "Enforced"),
+    "hubs with `summarizedGatewayPrefixes`": summarize_prefixes,
+    "spokes that take no remote gateway": drop_remote_gateways,
     "Virtual WAN": virtual_wan,
 }
 ELSEWHERE = (
@@ -155,7 +157,7 @@ def test_a_network_works_or_is_refused_as_the_page_says(adopted: Adopted, shape:
         run(*adopted.init)
         hub = adopted.world.primary_hub.replace("virtualNetworks/hub-weu", "virtualHubs/wan-weu")
         code = run(*adopted.init, "--force", "--primary-hub", hub)
-    elif SHAPES[shape] is without_remote_gateways:
+    elif SHAPES[shape] is drop_remote_gateways:
         code = run(*adopted.init)
     else:
         if SHAPES[shape] is not subnet_peered:

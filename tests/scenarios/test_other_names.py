@@ -22,7 +22,7 @@ def network(adopted: Adopted, name: str) -> str:
     return next(id_ for id_ in ids if id_.endswith(f"/virtualNetworks/{name}"))
 
 
-def renamed(adopted: Adopted) -> None:
+def recreate_peerings(adopted: Adopted) -> None:
     """Somebody's Terraform makes both peerings of vnet-erp with the primary hub anew."""
     hub, erp = adopted.world.primary_hub, network(adopted, "vnet-erp")
     arm = adopted.arm()
@@ -50,7 +50,7 @@ def test_a_peering_under_another_name_is_judged_and_switched_as_what_it_is(
 ) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, *ERP)
-    renamed(adopted)
+    recreate_peerings(adopted)
 
     value = stage.json("status")
     assert (value["path"], value["healthy"]) == ("expressroute", True)

@@ -35,17 +35,17 @@ def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     around = fault_injection.answer_with_faults
 
-    def noted(lab: Any, request: Request, judge: Any) -> Any:
+    def record_sync(lab: Any, request: Request, judge: Any) -> Any:
         if request.method == "PUT" and "syncremoteaddressspace" in request.query:
             assert request.query["syncremoteaddressspace"] == "true"
             lines.append(request.path.rsplit("/", 1)[-1])
         return around(lab, request, judge)
 
-    monkeypatch.setattr(fault_injection, "answer_with_faults", noted)
+    monkeypatch.setattr(fault_injection, "answer_with_faults", record_sync)
     return lines
 
 
-def known(stage: Stage, name: str) -> list[str]:
+def read_remote_prefixes(stage: Stage, name: str) -> list[str]:
     space = stage.resource(PEERING, name).properties["remoteAddressSpace"]
     return list(space["addressPrefixes"])
 
@@ -78,7 +78,7 @@ def test_a_prestaged_peering_out_of_sync_is_synced_before_the_gate(
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert lines == ["standby-vnet-data"], "no write but the plan's asks for a sync"
-    assert NEW in known(stage, "standby-vnet-data")
+    assert NEW in read_remote_prefixes(stage, "standby-vnet-data")
     assert NEW in next(item["seen"] for item in report["routes"] if item["spoke"] == "vnet-data")
     assert "do not reach" not in stage.err, "what was synced is not warned of"
 
@@ -130,7 +130,7 @@ def test_a_sync_that_azure_refuses_does_not_keep_the_spoke(adopted: Adopted) -> 
     )
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
-    assert NEW not in known(stage, "standby-vnet-data")
+    assert NEW not in read_remote_prefixes(stage, "standby-vnet-data")
     assert f"do not reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
     note = next(
         item["note"] for item in report["steps"] if item["resource"].endswith("/standby-vnet-data")

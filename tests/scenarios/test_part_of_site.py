@@ -30,13 +30,13 @@ def site(adopted: Adopted) -> Adopted:
     return adopted
 
 
-def on(adopted: Adopted) -> list[str]:
+def list_used_hubs(adopted: Adopted) -> list[str]:
     """The hub whose gateway each spoke uses, in the order of ``SPOKES``."""
     by_name = paths(adopted)
     return [by_name.get(name, "none") for name in SPOKES]
 
 
-def written(adopted: Adopted, since: int) -> set[str]:
+def list_written_spokes(adopted: Adopted, since: int) -> set[str]:
     """The spokes that writes named since some: a write that names none is a failure."""
     changes = [write for write in adopted.stage.writes()[since:] if not write.startswith("POST")]
     named = [{name for name in SPOKES if name in change} for change in changes]
@@ -74,8 +74,8 @@ def test_one_spoke_moves_alone_and_the_rest_follows(site: Adopted) -> None:
     assert report["headline"] == "vnet-erp of hub-weu is on IPsec; verified."
     assert report["command"] == "switch --to ipsec --spoke vnet-erp"
     assert report["to_go_back"] == "erfailover switch --to expressroute --spoke vnet-erp"
-    assert written(site, before) == {"vnet-erp"}
-    assert on(site) == [BACKUP, PRIMARY, PRIMARY]
+    assert list_written_spokes(site, before) == {"vnet-erp"}
+    assert list_used_hubs(site) == [BACKUP, PRIMARY, PRIMARY]
 
     stage.do("status")
     text = " ".join(stage.out.split())
@@ -90,13 +90,13 @@ def test_one_spoke_moves_alone_and_the_rest_follows(site: Adopted) -> None:
 
     before = count(site)
     assert stage.json(*TO_IPSEC)["verified"] is True
-    assert written(site, before) == {"vnet-data", "vnet-shop"}
-    assert on(site) == [BACKUP] * 3
+    assert list_written_spokes(site, before) == {"vnet-data", "vnet-shop"}
+    assert list_used_hubs(site) == [BACKUP] * 3
 
     assert stage.run("switch", "--undo", "--spoke", "vnet-erp", "--yes") == 3
     assert "did not move vnet-erp" in stage.err
     stage.do("switch", "--undo", "--yes")
-    assert on(site) == [BACKUP, PRIMARY, PRIMARY], "the earlier run put vnet-erp there"
+    assert list_used_hubs(site) == [BACKUP, PRIMARY, PRIMARY], "the earlier run put vnet-erp there"
 
 
 def test_undo_of_a_part_takes_back_that_part(site: Adopted) -> None:
@@ -108,8 +108,8 @@ def test_undo_of_a_part_takes_back_that_part(site: Adopted) -> None:
     assert plan["undoes"].startswith("switch --to ipsec --spoke vnet-data --spoke vnet-shop (run ")
     before = count(site)
     stage.do("switch", "--undo", "--spoke", "vnet-shop", "--yes")
-    assert written(site, before) == {"vnet-shop"}
-    assert on(site) == [BACKUP, BACKUP, PRIMARY]
+    assert list_written_spokes(site, before) == {"vnet-shop"}
+    assert list_used_hubs(site) == [BACKUP, BACKUP, PRIMARY]
     assert stage.json("history")[-1]["spokes"] == ["vnet-shop"]
 
 
@@ -135,11 +135,11 @@ def test_a_spoke_that_was_left_without_a_path_is_not_forgotten(site: Adopted) ->
     assert stage.run(*TO_IPSEC, "--spoke", "vnet-data") == 4
     assert "vnet-erp may have NO path since run " in stage.err
     stage.lab.clear_faults()
-    assert written(site, before) == set()
+    assert list_written_spokes(site, before) == set()
     stage.do(*TO_IPSEC, "--spoke", "vnet-data", "--spoke", "vnet-erp")
-    assert on(site) == [BACKUP, BACKUP, PRIMARY]
+    assert list_used_hubs(site) == [BACKUP, BACKUP, PRIMARY]
     stage.do("switch", "--to", "expressroute", "--spoke", "vnet-data", "--yes")
-    assert on(site) == [BACKUP, PRIMARY, PRIMARY]
+    assert list_used_hubs(site) == [BACKUP, PRIMARY, PRIMARY]
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def lost(site: Adopted) -> Adopted:
     stage.lab.listen(steal)
     assert stage.run(*TO_IPSEC, "--spoke", "vnet-erp") == 3
     assert "vnet-erp has NO path" in stage.err
-    assert on(site)[0] == "none"
+    assert list_used_hubs(site)[0] == "none"
     return site
 
 
@@ -164,10 +164,10 @@ def test_a_run_that_lost_its_lease_is_completed_whatever_is_chosen_next(lost: Ad
     stage, before = lost.stage, count(lost)
     stage.do(*TO_IPSEC, "--spoke", "vnet-data", "--take-over")
     assert "Completing run" in stage.err
-    assert written(lost, before) == {"vnet-erp", "vnet-data"}
-    assert on(lost) == [BACKUP, BACKUP, PRIMARY]
+    assert list_written_spokes(lost, before) == {"vnet-erp", "vnet-data"}
+    assert list_used_hubs(lost) == [BACKUP, BACKUP, PRIMARY]
     stage.do("switch", "--undo", "--yes")
-    assert on(lost) == [BACKUP, PRIMARY, PRIMARY]
+    assert list_used_hubs(lost) == [BACKUP, PRIMARY, PRIMARY]
 
 
 def test_another_command_names_the_command_that_completes_the_part(lost: Adopted) -> None:
@@ -191,7 +191,7 @@ def test_a_killed_part_is_completed_whatever_is_chosen_next(
     assert value["to_continue"] == "erfailover switch --to ipsec --spoke vnet-erp"
 
     stage.do(*TO_IPSEC, "--spoke", "vnet-data")
-    assert on(site) == [place, BACKUP, PRIMARY]
+    assert list_used_hubs(site) == [place, BACKUP, PRIMARY]
     assert ("Completing run" in stage.err) is (place == BACKUP)
     assert stage.run("status") == 0
 
@@ -213,7 +213,7 @@ def test_a_saved_plan_has_its_spokes(site: Adopted) -> None:
     assert "--plan and --spoke exclude each other" in stage.err
     before = count(site)
     stage.do("switch", "--plan", "part.json", "--yes", "--planned")
-    assert written(site, before) == {"vnet-erp"}
+    assert list_written_spokes(site, before) == {"vnet-erp"}
     assert stage.run("switch", "--plan", "part.json", "--yes", "--planned") == 3
     assert "erfailover switch --to ipsec --spoke vnet-erp --dry-run --out FILE" in " ".join(
         stage.err.split()
@@ -227,13 +227,13 @@ def test_prestage_of_a_part_keeps_that_part_ready(site: Adopted) -> None:
     assert not first["vnet-shop"]
     before = count(site)
     stage.do("prestage", "--spoke", "vnet-erp", "--yes")
-    assert written(site, before) == {"vnet-erp"}
+    assert list_written_spokes(site, before) == {"vnet-erp"}
     stage.do(*TO_IPSEC)
     stage.do("switch", "--to", "expressroute", "--yes")
     assert ready(site) == {**first, "vnet-erp": True}, "vnet-shop's peerings are gone again"
     before = count(site)
     stage.do("unprestage", "--spoke", "vnet-shop", "--yes")
-    assert written(site, before) == set()
+    assert list_written_spokes(site, before) == set()
     stage.do("unprestage", "--spoke", "vnet-erp", "--yes")
     assert ready(site) == first
 
@@ -274,7 +274,7 @@ def test_a_canary_must_be_among_the_chosen(site: Adopted) -> None:
     assert "--canary vnet-shop is not among the chosen spokes: " in site.stage.err
     report = site.stage.json(*TO_IPSEC, *chosen, "--canary", "VNET-DATA")
     assert report["verified"] is True
-    assert on(site) == [BACKUP, BACKUP, PRIMARY]
+    assert list_used_hubs(site) == [BACKUP, BACKUP, PRIMARY]
 
 
 def test_verify_runs_the_probes_of_the_chosen_spokes(site: Adopted) -> None:

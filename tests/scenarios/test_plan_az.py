@@ -28,7 +28,9 @@ esac
 """
 
 
-def played(script: str, folder: Path, silent: str = "no-such", refused: str = "no-such") -> Any:
+def run_with_fake_az(
+    script: str, folder: Path, silent: str = "no-such", refused: str = "no-such"
+) -> Any:
     """Run a script with an az that notes what it is told; what it said, and the calls."""
     fake = folder / "bin" / "az"
     fake.parent.mkdir(exist_ok=True)
@@ -70,7 +72,7 @@ ALL = [
 def test_the_script_writes_what_the_plan_says_in_its_order(provisioned: Stage) -> None:
     stage = provisioned
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
-    done, calls = played(script, stage.folder)
+    done, calls = run_with_fake_az(script, stage.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert writes(calls) == ALL
     subscription = stage.lab.identity.subscription
@@ -103,7 +105,7 @@ def test_the_script_writes_what_the_plan_says_in_its_order(provisioned: Stage) -
 def test_the_script_stops_at_the_gate(provisioned: Stage, silent: str, message: str) -> None:
     stage = provisioned
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
-    done, calls = played(script, stage.folder, silent=silent)
+    done, calls = run_with_fake_az(script, stage.folder, silent=silent)
     assert done.returncode != 0
     assert message in done.stderr
     assert writes(calls) == ALL[:2], "nothing is broken"
@@ -119,12 +121,12 @@ def test_the_routes_are_read_once_for_all_prefixes(provisioned: Stage) -> None:
         )
     )
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
-    done, calls = played(script, stage.folder)
+    done, calls = run_with_fake_az(script, stage.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert sum("list-learned-routes" in call for call in calls) == 1
     lacking = script.replace("-e 10.5.1.0/24 -e 10.5.0.0/16", "-e 10.5.1.0/24")
     assert lacking != script
-    done, calls = played(lacking, stage.folder)
+    done, calls = run_with_fake_az(lacking, stage.folder)
     assert done.returncode != 0
     assert "STOP: vng2 has not learned 10.5.1.0/24 by BGP" in done.stderr
     assert writes(calls) == ALL[:2], "nothing is broken"
@@ -135,13 +137,13 @@ def test_where_the_make_is_refused_the_script_says_how_to_take_the_break_back(
 ) -> None:
     stage = provisioned
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
-    done, calls = played(script, stage.folder, refused="useRemoteGateways=true")
+    done, calls = run_with_fake_az(script, stage.folder, refused="useRemoteGateways=true")
     assert done.returncode != 0
     assert "STOP: step 4 of vnet1 failed; roll it back as described below it" in done.stderr
     assert writes(calls) == ALL[:4]
     after = script[script.index("If step 4 is refused") :]
     back = after[: after.index("# 5.")].replace("# az", "az").replace("#     ", "    ")
-    value, calls = played("\n".join(back.splitlines()[1:]), stage.folder)
+    value, calls = run_with_fake_az("\n".join(back.splitlines()[1:]), stage.folder)
     assert value.returncode == 0
     assert writes(calls) == ["update vnet1-to-vnet3", "update vnet1-to-vnet2"]
     assert "useRemoteGateways=true" in calls[-1]
@@ -173,7 +175,7 @@ TOLD = {
 
 @pytest.fixture(scope="module")
 def az() -> Az:
-    return az_cli.installed()
+    return az_cli.install_az()
 
 
 @pytest.mark.slow

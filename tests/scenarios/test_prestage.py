@@ -11,7 +11,7 @@ def peerings(stage: Stage) -> dict[str, dict[str, object]]:
     return {item["name"]: item for item in stage.json("status")["peerings"] if item["state"]}
 
 
-def written(stage: Stage, before: int) -> list[str]:
+def list_written_names(stage: Stage, before: int) -> list[str]:
     return [write.rsplit("/", 1)[-1] for write in stage.writes()[before:] if "POST" not in write]
 
 
@@ -33,7 +33,11 @@ def test_a_prestaged_site_is_switched_by_two_writes_and_goes_back_prestaged(
 
     before = len(stage.writes())
     done = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
-    assert written(stage, before) == ["vnet1-to-vnet2", "vnet1-to-vnet3", "vnet2-to-vnet1"]
+    assert list_written_names(stage, before) == [
+        "vnet1-to-vnet2",
+        "vnet1-to-vnet3",
+        "vnet2-to-vnet1",
+    ]
     assert done["verified"] is True
     assert done["decision_s"] < done["control_plane_s"] < done["data_plane_s"]
     assert done["data_plane_s"] <= done["verified_s"]

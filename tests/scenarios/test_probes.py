@@ -20,7 +20,7 @@ OFFICE = "10.5.0.4"
 NIC = "Microsoft.Network/networkInterfaces"
 
 
-def without_pings() -> None:
+def remove_pings() -> None:
     """Take the pings of Run Command out of the site file."""
     file = Path("erfailover.yaml")
     lines = [line for line in file.read_text().splitlines(True) if "machine: vm1" not in line]
@@ -65,7 +65,7 @@ def report() -> Any:
 
 def test_the_outage_that_a_probe_measures_is_the_labs_own(provisioned: Stage) -> None:
     stage = provisioned
-    without_pings()
+    remove_pings()
     with office_door(stage) as port:
         add_probes(asks(port))
         stage.do("drill", "start", "--yes")
@@ -95,7 +95,7 @@ def test_a_planned_switch_is_out_from_the_break_until_bgp_shows_the_make(
     provisioned: Stage,
 ) -> None:
     stage = provisioned
-    without_pings()
+    remove_pings()
     with office_door(stage) as port:
         add_probes(asks(port))
         trace = Trace(stage)
@@ -113,7 +113,7 @@ def test_a_probe_that_cannot_be_asked_neither_stops_a_switch_nor_is_an_outage(
     provisioned: Stage,
 ) -> None:
     stage = provisioned
-    without_pings()
+    remove_pings()
     add_probes("door: {command: [no-such-program], every_s: 5}")
     stage.run(
         "switch", "--to", "ipsec", "--yes", "--planned", "--probe", "door", "--report", "night.json"

@@ -23,11 +23,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     requests: list[Any] = []
     send = BoundedTransport.send
 
-    def noted(self: BoundedTransport, request: Any, **kwargs: Any) -> Any:
+    def record_request(self: BoundedTransport, request: Any, **kwargs: Any) -> Any:
         requests.append(request)
         return send(self, request, **kwargs)
 
-    monkeypatch.setattr(BoundedTransport, "send", noted)
+    monkeypatch.setattr(BoundedTransport, "send", record_request)
     return requests
 
 
@@ -120,10 +120,10 @@ def test_a_state_that_cannot_be_read_costs_no_run_and_no_report(
 ) -> None:
     from erfailover.commands.status import snapshot
 
-    def interrupted(_: object) -> None:
+    def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(snapshot, "read", interrupted)
+    monkeypatch.setattr(snapshot, "read", interrupt)
     items = ("--report", "night.json")
     provisioned.do("switch", "--to", "ipsec", "--yes", "--planned", *items)
     assert "The report has no state after the run: skipped" in provisioned.err

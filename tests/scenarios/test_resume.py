@@ -13,7 +13,7 @@ from erfailover.errors import VerificationFailed
 from tests.support.clocks import ResumedClock
 from tests.support.express_site import Maker
 from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
-from tests.support.leaks import decoded
+from tests.support.leaks import decode_base64_words
 from tests.support.processes import SPEED, command, puts, wait_for_puts
 from tests.support.stage import Stage, below_heading
 
@@ -21,7 +21,7 @@ BREAK = 3
 """The write that takes a spoke off its path."""
 
 
-def killed(stage: Stage, write: int) -> None:
+def kill_after_write(stage: Stage, write: int) -> None:
     """A switch to IPsec whose process is killed right after a write was accepted."""
     stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
     process = command("switch", "--to", "ipsec", "--yes", "--planned")
@@ -39,7 +39,7 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     stage = provisioned
     stage.watch("vm1-nic1", "8.8.4.4")
     before = puts(stage)
-    killed(stage, write)
+    kill_after_write(stage, write)
     value = stage.json("status")["unfinished"]
     if write == BREAK:
         stage.pass_time(30.0)
@@ -62,7 +62,7 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
 def test_a_killed_switch_is_taken_back(provisioned: Stage, write: int) -> None:
     stage = provisioned
     stage.watch("vm1-nic1", "8.8.4.4")
-    killed(stage, write)
+    kill_after_write(stage, write)
     stage.do("switch", "--undo", "--yes")
     assert flags(stage.json("status")) == ON_EXPRESSROUTE
     assert stage.json("status")["healthy"] is True
@@ -139,7 +139,7 @@ def test_no_secret_is_in_the_journal_or_in_what_is_printed(
     journal = next(Path("state").rglob("journal.jsonl")).read_text()
     token = Path(stage.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()
     for secret in (*secrets.values(), token, stage.lab.identity.client_secret):
-        assert secret not in journal + printed + decoded(journal, printed)
+        assert secret not in journal + printed + decode_base64_words(journal, printed)
     assert "Bearer " not in journal + printed
 
 

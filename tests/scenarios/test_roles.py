@@ -65,7 +65,7 @@ def route_server(arm: Arm, hub: str) -> None:
     arm.pool.clear()
 
 
-def asked(stage: Stage, trace: list[TraceEntry]) -> set[str]:
+def collect_actions(stage: Stage, trace: list[TraceEntry]) -> set[str]:
     """The actions of the requests that the lab has seen; polls under their documented names."""
     names = set()
     for trace_entry in trace:
@@ -110,7 +110,7 @@ def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Sta
         for trace_entry in trace
         if trace_entry.status == 403
     ] == []
-    assert asked(stage, trace) == role
+    assert collect_actions(stage, trace) == role
 
 
 def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> None:
@@ -127,7 +127,7 @@ def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> N
         for trace_entry in trace
         if trace_entry.status == 403
     ] == []
-    assert asked(stage, trace) == role
+    assert collect_actions(stage, trace) == role
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 5
     assert "AuthorizationFailed" in stage.err
     assert "permission" in stage.err
@@ -159,7 +159,7 @@ def test_the_roles_of_an_expressroute_site_in_three_subscriptions_are_what_is_us
         for trace_entry in trace
         if trace_entry.status == 403
     ] == []
-    assert asked(stage, trace) == role
+    assert collect_actions(stage, trace) == role
 
     role = limited_to(stage, "read", "--scope", circuits)
     before = len(stage.lab.trace)
@@ -171,7 +171,7 @@ def test_the_roles_of_an_expressroute_site_in_three_subscriptions_are_what_is_us
         for trace_entry in trace
         if trace_entry.status == 403
     ] == []
-    assert asked(stage, trace) == role
+    assert collect_actions(stage, trace) == role
 
 
 def test_circuits_elsewhere_are_told_with_the_scope_that_reading_them_takes(

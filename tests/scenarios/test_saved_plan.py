@@ -14,7 +14,7 @@ SAVE = ("switch", "--to", "ipsec", "--dry-run", "--out", PLAN)
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 
 
-def written(stage: Stage, before: int) -> list[str]:
+def list_writes(stage: Stage, before: int) -> list[str]:
     return [write for write in stage.writes()[before:] if not write.startswith("POST")]
 
 
@@ -29,7 +29,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     stage.do(*SAVE)
     assert "To carry it out: erfailover switch --plan plan.json" in stage.err
     saved = json.loads((stage.folder / PLAN).read_text())
-    assert written(stage, before) == []
+    assert list_writes(stage, before) == []
     printed = stage.json("switch", "--to", "ipsec", "--dry-run")
     assert printed["digest"] == saved["digest"], "the same world, the same digest"
     assert stage.run("switch", "--plan", PLAN, "--dry-run") == 0
@@ -49,7 +49,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
         "it was carried out already"
     )
     assert "Azure has changed since plan.json was made" in stage.err
-    assert written(stage, before) == []
+    assert list_writes(stage, before) == []
 
 
 def test_a_plan_is_refused_after_somebody_changed_a_flag(provisioned: Stage) -> None:
@@ -60,7 +60,7 @@ def test_a_plan_is_refused_after_somebody_changed_a_flag(provisioned: Stage) -> 
     assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3
     assert "vnet1-to-vnet2: forwarded traffic yes -> no" in stage.err
     assert "erfailover switch --to ipsec --dry-run --out FILE" in stage.err
-    assert written(stage, before) == []
+    assert list_writes(stage, before) == []
 
 
 def test_a_plan_is_refused_where_the_site_file_would_have_other_steps(provisioned: Stage) -> None:
@@ -85,22 +85,22 @@ def other_json(stage: Stage) -> None:
     (stage.folder / PLAN).write_text('["a", "plan"]')
 
 
-def edited(stage: Stage) -> None:
+def edit_plan(stage: Stage) -> None:
     file = stage.folder / PLAN
     file.write_text(file.read_text().replace('"remove": 0', '"remove": 1'))
 
 
-def of_another_format(stage: Stage) -> None:
+def change_plan_format(stage: Stage) -> None:
     file = stage.folder / PLAN
     file.write_text(file.read_text().replace("erfailover-plan/1", "erfailover-plan/9"))
 
 
-def of_another_site(stage: Stage) -> None:
+def rename_site(stage: Stage) -> None:
     file = stage.folder / "erfailover.yaml"
     file.write_text(file.read_text("utf-8").replace("site: poc", "site: other", 1), "utf-8")
 
 
-def gone(stage: Stage) -> None:
+def delete_plan(stage: Stage) -> None:
     (stage.folder / PLAN).unlink()
 
 
@@ -109,10 +109,10 @@ def gone(stage: Stage) -> None:
     [
         (garbage, "expected a saved plan, found no JSON"),
         (other_json, "expected a saved plan, found other JSON"),
-        (edited, "was changed after erfailover wrote it"),
-        (of_another_format, "expected the format erfailover-plan/1, found erfailover-plan/9"),
-        (of_another_site, "is a plan of the site poc"),
-        (gone, "cannot be read: No such file or directory"),
+        (edit_plan, "was changed after erfailover wrote it"),
+        (change_plan_format, "expected the format erfailover-plan/1, found erfailover-plan/9"),
+        (rename_site, "is a plan of the site poc"),
+        (delete_plan, "cannot be read: No such file or directory"),
     ],
 )
 def test_a_file_that_is_no_plan_of_this_site_is_said_to_be_none(

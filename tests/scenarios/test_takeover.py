@@ -36,7 +36,7 @@ def lost(provisioned: Stage) -> Stage:
     return stage
 
 
-def written(stage: Stage, since: int) -> list[tuple[str, float]]:
+def list_timed_puts(stage: Stage, since: int) -> list[tuple[str, float]]:
     """Every PUT from one on: the resource's name, and when it was sent in modelled seconds."""
     trace_entries = [trace_entry for trace_entry in stage.lab.trace if trace_entry.method == "PUT"]
     return [
@@ -47,7 +47,7 @@ def written(stage: Stage, since: int) -> list[tuple[str, float]]:
 def test_the_same_direction_is_completed_at_once_and_made_sure_of(lost: Stage) -> None:
     before, began_s = puts(lost), lost.lab.trace[-1].at_s
     lost.do(*SWITCH, "--take-over")
-    (first, at_s), *rest = written(lost, before)
+    (first, at_s), *rest = list_timed_puts(lost, before)
     assert first == MAKE
     assert at_s - began_s < 30.0
     assert rest
@@ -61,7 +61,7 @@ def test_the_other_direction_waits_until_nothing_of_the_lost_holder_can_arrive(
 ) -> None:
     before, began_s = puts(lost), lost.lab.trace[-1].at_s
     lost.do("switch", "--undo", "--yes", "--take-over")
-    (first, at_s), *rest = written(lost, before)
+    (first, at_s), *rest = list_timed_puts(lost, before)
     assert first == MAKE
     assert at_s - began_s < 30.0
     assert rest[0][1] - began_s > compute_reversal_delay_s(600.0)

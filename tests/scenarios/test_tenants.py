@@ -17,7 +17,7 @@ from erfailover.lab.auth.identity import Identity, Tenant
 from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.lab.server.az_config import write_configuration
 from tests.support.adopted import Adopted, Made, made_once  # noqa: F401
-from tests.support.az import Az, installed
+from tests.support.az import Az, install_az
 from tests.support.stage import Stage, lab_in
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
@@ -55,7 +55,7 @@ class Across(Adopted):
         rows = json.loads(self.stage.out)["checks"]
         return [row for row in rows if row["name"] == "tenants"]
 
-    def said(self) -> str:
+    def read_output(self) -> str:
         """What the last command printed, on one line."""
         return " ".join((self.stage.out + self.stage.err).split())
 
@@ -130,7 +130,7 @@ def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_
     assert all("in another tenant than this sign-in" in check["seen"] for check in checks)
     if across.home == OTHER:
         assert stage.run(*TO_IPSEC, "--yes") == 4
-        assert "is in another tenant than" in across.said()
+        assert "is in another tenant than" in across.read_output()
         assert set(across.paths().values()) == {"hub-weu"}
         return
     assert stage.run("doctor") == 3
@@ -141,7 +141,7 @@ def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_
     assert [item["spoke"] for item in plan["left_out"]] == ["vnet-shop"]
     assert stage.json("status")["ready"] is not True
     assert stage.run(*TO_IPSEC, "--yes") == 4
-    assert "1 spoke was not switched to ipsec: vnet-shop: " in across.said()
+    assert "1 spoke was not switched to ipsec: vnet-shop: " in across.read_output()
     assert across.paths() == {"vnet-erp": "hub-neu", "vnet-data": "hub-neu", "vnet-shop": "hub-weu"}
 
 
@@ -163,15 +163,15 @@ def test_a_tenant_without_a_token_leaves_out_its_own_spokes(across: Across) -> N
     stage.lab.tokens.without_client.add(across.away)
     if across.home == OTHER:  # the hubs are the other tenant's
         assert stage.run(*TO_IPSEC, "--yes") == 4
-        assert f"no token of tenant {across.away}" in across.said()
+        assert f"no token of tenant {across.away}" in across.read_output()
         assert set(across.paths().values()) == {"hub-weu"}
         return
     plan = stage.json(*TO_IPSEC, "--dry-run")
     assert [item["spoke"] for item in plan["left_out"]] == ["vnet-shop"]
     assert f"no token of tenant {OTHER}" in plan["left_out"][0]["seen"]
     assert stage.run(*TO_IPSEC, "--yes") == 4
-    assert f"vnet-shop: no token of tenant {OTHER}" in across.said()
-    assert "The same command again takes them" in across.said()
+    assert f"vnet-shop: no token of tenant {OTHER}" in across.read_output()
+    assert "The same command again takes them" in across.read_output()
     assert across.paths() == {"vnet-erp": "hub-neu", "vnet-data": "hub-neu", "vnet-shop": "hub-weu"}
     stage.lab.tokens.without_client.clear()
     stage.do(*TO_IPSEC, "--yes")
@@ -190,8 +190,8 @@ def test_a_tenant_that_refuses_at_the_gate_keeps_its_spokes_where_they_are(acros
 
     stage.lab.listen(refuse_once_writes_begin)
     assert stage.run(*TO_IPSEC, "--yes") == 5
-    assert f"no token of tenant {across.away}" in across.said()
-    assert "NO path" not in across.said()
+    assert f"no token of tenant {across.away}" in across.read_output()
+    assert "NO path" not in across.read_output()
     by_name = across.paths()
     assert by_name["vnet-shop"] == "hub-weu"
     others = "hub-neu" if across.away == OTHER else "hub-weu"
@@ -245,13 +245,13 @@ def test_a_tenant_is_signed_in_to_by_the_credential_of_the_site_file(across: Acr
 def test_a_credential_that_is_not_set_up_is_named(across: Across, credential: str) -> None:
     across.name_the_other(credential)
     assert across.stage.run(*TO_IPSEC, "--dry-run") == (0 if across.away == OTHER else 4)
-    assert f"no token of tenant {across.away} (credential {credential}): " in across.said()
+    assert f"no token of tenant {across.away} (credential {credential}): " in across.read_output()
 
 
 def test_the_log_has_no_token(across: Across) -> None:
     across.name_the_other()
     across.stage.do("status", "-vv")
-    assert "eyJ" not in across.said()
+    assert "eyJ" not in across.read_output()
 
 
 def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> None:
@@ -269,7 +269,7 @@ def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> 
         (f"{across.away}=x", "found 'x'"),
     ):
         assert stage.run(*across.init, "--force", "--tenant", wrong) == 2
-        assert message in across.said()
+        assert message in across.read_output()
 
 
 def test_an_application_with_a_secret_signs_in_to_both(
@@ -288,8 +288,8 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
     across.site("tenants:", f"  {OTHER}: default")
     assert across.stage.run(*TO_IPSEC, "--dry-run") == 0
-    assert "leaves out vnet-shop" in across.said()
-    assert "from the wrong issuer" in across.said()
+    assert "leaves out vnet-shop" in across.read_output()
+    assert "from the wrong issuer" in across.read_output()
     lines = [f"{check['seen']} {check['remedy']}" for check in across.checks()]
     assert any(
         "a managed identity is of one tenant" in name and "multi-tenant application" in name
@@ -300,7 +300,7 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
 @pytest.fixture(scope="module")
 def az() -> Az:
     """Install az before a lab's variables name the certificates to trust."""
-    return installed()
+    return install_az()
 
 
 @pytest.mark.slow
@@ -320,10 +320,10 @@ def test_the_script_of_az_commands_says_what_az_cannot(across: Across) -> None:
     words = "sends no token of another tenant"
     if across.away == OTHER:
         across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
-        assert words not in across.said().replace("# ", "")
+        assert words not in across.read_output().replace("# ", "")
     across.name_the_other()
     across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
-    assert words in across.said().replace("# ", "")
+    assert words in across.read_output().replace("# ", "")
 
 
 @pytest.mark.parametrize("across", [BACKUP_APART], indirect=True)
@@ -346,5 +346,5 @@ def test_a_backup_hub_of_another_tenant_is_reached_and_nothing_breaks_without_it
 
     stage.lab.listen(refuse_once_writes_begin)
     assert stage.run(*TO_IPSEC, "--yes") == 5
-    assert f"no token of tenant {OTHER}" in across.said()
+    assert f"no token of tenant {OTHER}" in across.read_output()
     assert set(across.paths().values()) == {"hub-weu"}

@@ -27,7 +27,7 @@ COMMANDS = [
 ]
 
 
-def said(stage: Stage) -> str:
+def read_failure(stage: Stage) -> str:
     """The failure and its hint, without the messages before."""
     return " ".join(stage.err.partition("erfailover: ")[2].split())
 
@@ -43,7 +43,7 @@ def test_a_wrong_subscription_is_named_with_its_origin_and_what_is_visible(
     stage = provisioned
     monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", WRONG)
     assert stage.run(*command.split()) in (3, 4, 5)
-    message = said(stage)
+    message = read_failure(stage)
     expected = (
         f"subscription {WRONG} (from AZURE_SUBSCRIPTION_ID) does not exist, or is not visible to "
         f"{identity(stage)} (SubscriptionNotFound)"
@@ -82,17 +82,19 @@ def test_the_line_of_the_site_file_is_named(provisioned: Stage) -> None:
     number = next(n for n, line in enumerate(lines, 1) if line.startswith("resource_group:"))
     site.write_text("\n".join([f"# {WRONG}", f"subscription: {WRONG}", *lines]))
     assert stage.run("switch", "--to", "ipsec", "--dry-run") == 4
-    assert f"subscription {WRONG} (from erfailover.yaml:2) does not exist" in said(stage)
-    assert "Correct it in erfailover.yaml:2" in said(stage)
+    assert f"subscription {WRONG} (from erfailover.yaml:2) does not exist" in read_failure(stage)
+    assert "Correct it in erfailover.yaml:2" in read_failure(stage)
     lines[number - 1] = "resource_group: rg-wrong"
     site.write_text("\n".join(lines))
     assert stage.run("switch", "--to", "ipsec", "--dry-run") == 4
-    message = said(stage)
+    message = read_failure(stage)
     assert f"resource group rg-wrong (from erfailover.yaml:{number}) does not exist in" in message
     assert f"{stage.lab.identity.subscription} (from AZURE_SUBSCRIPTION_ID)" in message
     assert "erfailover provision" not in message
     assert stage.run("status") == 4
-    assert said(stage).endswith("If the network is yet to be created there: erfailover provision.")
+    assert read_failure(stage).endswith(
+        "If the network is yet to be created there: erfailover provision."
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_the_code_of_azure_decides_what_is_said(
         Fault(FaultKind.ANSWER, "GET", network, times=0, status=status, code=code, message="m")
     )
     assert stage.run(*command.split()) == 4
-    message = said(stage)
+    message = read_failure(stage)
     assert expected in message
     if code == "ResourceNotFound":
         assert f"{network} (from erfailover.yaml:" in message
@@ -147,5 +149,5 @@ def test_an_adoption_names_the_option(provisioned: Stage, role: str) -> None:
         subscription = WRONG if text == role else stage.lab.identity.subscription
         words += [f"--{text}-hub", f"/subscriptions/{subscription}/{group}/{name}"]
     assert stage.run(*words) == 5
-    assert f"subscription {WRONG} (from --{role}-hub) does not exist" in said(stage)
-    assert f"Correct it in --{role}-hub" in said(stage)
+    assert f"subscription {WRONG} (from --{role}-hub) does not exist" in read_failure(stage)
+    assert f"Correct it in --{role}-hub" in read_failure(stage)

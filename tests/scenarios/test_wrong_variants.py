@@ -48,7 +48,7 @@ def test_the_procedure_as_it_is_does_nothing_wrong(provisioned: Stage) -> None:
 def test_break_and_make_swapped_is_caught(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def swapped(
+    def swap_writes(
         site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
     ) -> SwitchPlan:
         plan = RIGHT(site, observed, target, ours)
@@ -59,7 +59,7 @@ def test_break_and_make_swapped_is_caught(
         ]
         return replace(plan, steps=tuple(steps))
 
-    monkeypatch.setattr(procedure, "plan", swapped)
+    monkeypatch.setattr(procedure, "plan", swap_writes)
     provisioned.do("drill", "start", "--yes")
     lines = faults(provisioned)
     assert any(name.startswith("refused: ") for name in lines)

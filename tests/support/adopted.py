@@ -51,7 +51,7 @@ class Adopted:
         """What a GET answers for every resource there is, but for ETags, as text by id."""
         arm = self.arm()
         ids = [resource.body["id"] for resource in self.stage.lab.world.resources.values()]
-        by_name = {id_: json.dumps(_without_etags(arm.get(id_)), indent=1) for id_ in ids}
+        by_name = {id_: json.dumps(_strip_etags(arm.get(id_)), indent=1) for id_ in ids}
         arm.pool.clear()
         return by_name
 
@@ -62,10 +62,10 @@ class Adopted:
         ]
 
 
-def _without_etags(value: Json) -> Json:
+def _strip_etags(value: Json) -> Json:
     if isinstance(value, dict):
-        return {key: _without_etags(item) for key, item in value.items() if key != "etag"}
-    return [_without_etags(item) for item in value] if isinstance(value, list) else value
+        return {key: _strip_etags(item) for key, item in value.items() if key != "etag"}
+    return [_strip_etags(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="session")

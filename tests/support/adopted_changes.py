@@ -9,7 +9,7 @@ from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.support.adopted import Adopted
 
 
-def changed(adopted: Adopted, path: str, change: Callable[[Any], None]) -> None:
+def change_answers(adopted: Adopted, path: str, change: Callable[[Any], None]) -> None:
     """Every GET of a resource answers its present body, changed."""
     arm = adopted.arm()
     body = arm.get(path)
@@ -31,7 +31,7 @@ def circuits_announce(adopted: Adopted, *prefixes: str) -> None:
     adopted.stage.pass_time(120.0)
 
 
-def without_bgp(adopted: Adopted, *prefixes: str) -> None:
+def disable_bgp(adopted: Adopted, *prefixes: str) -> None:
     """The backup's tunnel has static prefixes, at both ends."""
     arm, world = adopted.arm(), adopted.world
     hub = world.backup_gateway.rpartition("/virtualNetworkGateways/")[0]
@@ -71,7 +71,7 @@ def network(adopted: Adopted, name: str) -> str:
     return next(id_ for id_ in ids if id_.endswith(f"/virtualNetworks/{name}"))
 
 
-def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None:
+def change_vnet_answers(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None:
     """Let every GET of a VNet answer its present body, changed."""
     arm, id_ = adopted.arm(), network(adopted, name)
     body = arm.get(id_)
@@ -82,7 +82,7 @@ def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None
 
 
 def subnet_peered(adopted: Adopted) -> None:
-    answered(
+    change_vnet_answers(
         adopted,
         "vnet-erp",
         lambda value: value["virtualNetworkPeerings"][0]["properties"].update(

@@ -118,7 +118,7 @@ class Arm:
         self.wait(self.call("PUT", path, body))
         return self.get(path)
 
-    def refused(self, path: str, properties: Json, **top: Json) -> Reply:
+    def expect_refusal(self, path: str, properties: Json, **top: Json) -> Reply:
         """Write a resource and be refused."""
         body = {"properties": properties, **top}
         if path.count("/") == 1 or path.startswith("Microsoft."):
@@ -197,7 +197,7 @@ class Arm:
         )
 
     def peering_refused(self, local: str, other: str, **flags: bool) -> Reply:
-        return self.refused(
+        return self.expect_refusal(
             f"virtualNetworks/{local}/virtualNetworkPeerings/{local}-to-{other}",
             self.peering_properties(other, **flags),
         )

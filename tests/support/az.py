@@ -36,7 +36,7 @@ class Az:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
 
-def installed() -> Az:
+def install_az() -> Az:
     """The az CLI; installed from PyPI on first use, which takes minutes.
 
     ``ERFAILOVER_TEST_AZ`` names one that is there already.

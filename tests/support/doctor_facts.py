@@ -45,7 +45,7 @@ def detail(name: str = "vng2", sku: str = "VpnGw1AZ", type_: str = "Vpn") -> Gat
     return GatewayDetail(name, type_, sku, "Generation1", ((f"{name}-ip", "Standard"),))
 
 
-def connected(
+def make_circuits(
     gateway: str, type_: str = VPN, *statuses: str | None, tests: tuple[FailoverTest, ...] = ()
 ) -> Circuits:
     """A gateway whose connections have a status each; None for one that could not be read."""
@@ -92,7 +92,7 @@ def facts(**changes: Any) -> DoctorFacts:
         NOW,
         "https://management.azure.com",
         Reading(Identity("anna@example.org", "user", "1", "2")),
-        sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE)),
+        sites.make_snapshot(SITE, sites.make_state(Path.EXPRESSROUTE, SITE)),
         date=Reading(NOW),
         grants={name.lower(): Reading(OWNER) for name in PLACES},
         locks={GROUP: Reading(())},
@@ -106,7 +106,10 @@ def facts(**changes: Any) -> DoctorFacts:
         lease=Reading(LeaseState(LeaseStanding.FREE)),
         journal=Reading(""),
         around=around(),
-        circuits={Role.PRIMARY: connected("er", EXPRESSROUTE), Role.BACKUP: connected("vng2")},
+        circuits={
+            Role.PRIMARY: make_circuits("er", EXPRESSROUTE),
+            Role.BACKUP: make_circuits("vng2"),
+        },
         hosts=(host(environment.ENDPOINT, "4.150.240.10"), host(environment.SIGN_IN, "20.1.1.1")),
     )
     return replace(sound, **changes)
@@ -118,7 +121,7 @@ def lines_of(
     return [(item.verdict, item.message) for item in check(site, facts(**changes))]
 
 
-def prestaged(site: Site) -> Site:
+def prestage_site(site: Site) -> Site:
     """The same site, with the backup peerings there on either path."""
 
     def always(peering: SitePeering) -> SitePeering:

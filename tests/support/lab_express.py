@@ -79,7 +79,7 @@ def peers(arm: Arm) -> list[tuple[Any, ...]]:
     return [(row["neighbor"], row["asn"], row["state"], row["routesReceived"]) for row in rows]
 
 
-def learned(arm: Arm) -> set[tuple[Any, ...]]:
+def read_learned_routes(arm: Arm) -> set[tuple[Any, ...]]:
     rows = act(arm, "getLearnedRoutes")["value"]
     names = ("network", "nextHop", "sourcePeer", "origin", "asPath", "weight")
     return {tuple(row.get(name) for name in names) for row in rows}

@@ -19,5 +19,5 @@ def start(arm: Arm, name: str, *script: str) -> Reply:
     return arm.call("POST", f"Microsoft.Compute/virtualMachines/{name}/runCommand", body)
 
 
-def printed(reply: Reply) -> str:
+def get_command_output(reply: Reply) -> str:
     return str(reply.body["properties"]["output"]["value"][0]["message"])

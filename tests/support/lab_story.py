@@ -180,7 +180,7 @@ def run(arm: Arm, name: str, *script: str) -> str:
     return message.split("[stdout]\n", 1)[1].split("\n[stderr]\n", 1)[0]
 
 
-def reached(output: str) -> bool:
+def has_no_packet_loss(output: str) -> bool:
     return ", 0% packet loss" in output
 
 

@@ -6,7 +6,7 @@ import base64
 import re
 
 
-def decoded(*texts: str) -> str:
+def decode_base64_words(*texts: str) -> str:
     """Whatever in some texts is base64 of text, decoded."""
     actual = ""
     for text in texts:

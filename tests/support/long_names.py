@@ -51,7 +51,9 @@ def _spoke(number: int, length: int) -> Spoke:
     )
 
 
-def seen(of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False) -> SiteSnapshot:
+def make_long_snapshot(
+    of: Site, kinds: int = 1, *, dark: bool = False, missing: bool = False
+) -> SiteSnapshot:
     """Return what one reads of such a site: on ExpressRoute, its spokes of so many kinds.
 
     Args:

@@ -37,7 +37,7 @@ def variants(value: Any) -> list[Any]:
     return rows
 
 
-def changed(body: Any, at: Place, value: Any) -> Any:
+def replace_value(body: Any, at: Place, value: Any) -> Any:
     """A copy of a body with another value at a place."""
     result = copy.deepcopy(body)
     inner = result
@@ -62,7 +62,7 @@ def mutants(body: Any) -> Iterator[tuple[str, Any]]:
     for at in list(places(body)):
         for value in variants(value_at(body, at)):
             text = "missing" if value is MISSING else repr(value)[:60]
-            yield f"{'.'.join(map(str, at))} is {text}", changed(body, at, value)
+            yield f"{'.'.join(map(str, at))} is {text}", replace_value(body, at, value)
 
 
 def mutant(body: Any, chance: random.Random, times: int = 1) -> tuple[str, Any]:
@@ -75,5 +75,5 @@ def mutant(body: Any, chance: random.Random, times: int = 1) -> tuple[str, Any]:
         at = chance.choice(rows)
         value = chance.choice(variants(value_at(body, at)))
         lines.append(f"{'.'.join(map(str, at))} is {'missing' if value is MISSING else value!r}")
-        body = changed(body, at, value)
+        body = replace_value(body, at, value)
     return "; ".join(lines)[:300], body

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.site import Path, Role, Site
-from tests.support.sites import State, gateway, observed, on, peer, route
+from tests.support.sites import State, gateway, make_snapshot, make_state, peer, route
 
 DARK = peer("10.4.0.253", "Connecting")
 
 
 def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
     """A hub's gateway, healthy, that originates these spokes."""
-    networks = observed(of, {}, ()).networks
+    networks = make_snapshot(of, {}, ()).networks
     ids = [of.build_network_id(name).lower() for name in spokes]
     prefixes = [str(prefix) for id_ in ids for prefix in networks[id_].address_space]
     own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
@@ -24,18 +24,20 @@ def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
 def healthy(of: Site) -> SiteSnapshot:
     names = [spoke.virtual_network for spoke in of.spokes]
     gateways = (serving(of, Role.PRIMARY, names), serving(of, Role.BACKUP, []))
-    return observed(of, on(Path.EXPRESSROUTE, of), gateways)
+    return make_snapshot(of, make_state(Path.EXPRESSROUTE, of), gateways)
 
 
 def dark(of: Site) -> SiteSnapshot:
     down = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
-    return observed(of, on(Path.EXPRESSROUTE, of), (down, serving(of, Role.BACKUP, [])))
+    return make_snapshot(
+        of, make_state(Path.EXPRESSROUTE, of), (down, serving(of, Role.BACKUP, []))
+    )
 
 
-def mixed(of: Site, moved: int) -> SiteSnapshot:
+def make_mixed_snapshot(of: Site, moved: int) -> SiteSnapshot:
     """So many of the spokes, the last ones, are on IPsec; the others on ExpressRoute."""
     names = [spoke.virtual_network for spoke in of.spokes]
-    before, after = on(Path.EXPRESSROUTE, of), on(Path.IPSEC, of)
+    before, after = make_state(Path.EXPRESSROUTE, of), make_state(Path.IPSEC, of)
     gone = names[-moved:]
     state: State = {
         key: value
@@ -48,4 +50,4 @@ def mixed(of: Site, moved: int) -> SiteSnapshot:
         serving(of, Role.PRIMARY, names[:-moved]),
         serving(of, Role.BACKUP, gone),
     )
-    return observed(of, state, gateways)
+    return make_snapshot(of, state, gateways)

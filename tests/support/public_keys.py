@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 
-def encoded(type_: bytes, *parts: bytes) -> str:
+def encode_key(type_: bytes, *parts: bytes) -> str:
     """A key as OpenSSH writes it: the type, then each part with its length (RFC 4253)."""
     blob = b"".join(len(part).to_bytes(4, "big") + part for part in (type_, *parts))
     return f"{type_.decode()} {base64.b64encode(blob).decode()}"
@@ -14,11 +14,11 @@ def encoded(type_: bytes, *parts: bytes) -> str:
 def rsa(bits: int) -> str:
     """A key of type ``ssh-rsa`` with a modulus of so many bits."""
     modulus = (1 << (bits - 1)) + 12345
-    return encoded(b"ssh-rsa", b"\x01\x00\x01", modulus.to_bytes(bits // 8 + 1, "big"))
+    return encode_key(b"ssh-rsa", b"\x01\x00\x01", modulus.to_bytes(bits // 8 + 1, "big"))
 
 
-ED25519 = encoded(b"ssh-ed25519", b"lab" * 10 + b"la")
-ECDSA = encoded(b"ecdsa-sha2-nistp256", b"nistp256", b"\x04" + b"x" * 64)
+ED25519 = encode_key(b"ssh-ed25519", b"lab" * 10 + b"la")
+ECDSA = encode_key(b"ecdsa-sha2-nistp256", b"nistp256", b"\x04" + b"x" * 64)
 PRIVATE = (
     "-----BEGIN OPENSSH PRIVATE KEY-----\n"
     f"{base64.b64encode(b'hidden').decode()}\n"

@@ -15,7 +15,7 @@ PEERS = tuple(f"10.8.0.{number}" for number in range(4, 8))
 INSTANCES = ("10.9.0.4", "10.9.0.5")
 
 
-def learned(prefixes: Iterable[object]) -> list[dict[str, object]]:
+def make_learned_routes(prefixes: Iterable[object]) -> list[dict[str, object]]:
     """Return eight rows a prefix: four peers at two instances."""
     networks = [str(prefix) for prefix in prefixes]
     return [

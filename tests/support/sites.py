@@ -65,7 +65,7 @@ State = dict[str, tuple[Flags, str]]
 """The peerings there are, by name: their flags and their ``peeringState``."""
 
 
-def observed(
+def make_snapshot(
     of: Site, state: State, gateways: tuple[Gateway, ...] | None = None, **unknown: str
 ) -> SiteSnapshot:
     """What one would read of a site whose peerings are in a state; unknown VNets by name."""
@@ -114,7 +114,7 @@ def observed(
     )
 
 
-def on(path: Path, of: Site) -> State:
+def make_state(path: Path, of: Site) -> State:
     """The peerings of a site whose spokes are all on a path."""
     state: State = {}
     for item in of.spokes:
@@ -130,5 +130,5 @@ def on(path: Path, of: Site) -> State:
     return state
 
 
-def with_peers(of: Gateway, *peers: BgpPeer) -> Gateway:
+def replace_peers(of: Gateway, *peers: BgpPeer) -> Gateway:
     return replace(of, peers=Reading(peers))

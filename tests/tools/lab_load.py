@@ -106,7 +106,7 @@ def _peer(loaded: Direct, local: str, other: str, **flags: bool) -> None:
     loaded.put(f"virtualNetworks/{local}/virtualNetworkPeerings/to-{other}", properties)
 
 
-def timed(work: Callable[[], object]) -> float:
+def measure_cpu_ms(work: Callable[[], object]) -> float:
     """How much of the processor's time something takes, in milliseconds.
 
     Other programs on the machine do not count, so that the limits hold on a busy one too.
@@ -123,7 +123,7 @@ def reads(loaded: Direct) -> list[float]:
         f"virtualNetworks/s{number}/virtualNetworkPeerings/to-hub1" for number in range(SPOKES)
     ]
     paths += ["virtualNetworkGateways/g1", "connections/c1", "publicIPAddresses/ip1"] * 20
-    return [timed(lambda path=path: read(loaded, path)) for path in paths]  # type: ignore[misc]
+    return [measure_cpu_ms(lambda path=path: read(loaded, path)) for path in paths]  # type: ignore[misc]
 
 
 def read(loaded: Direct, path: str) -> None:
@@ -145,14 +145,14 @@ def table(loaded: Direct, number: int) -> tuple[int, float]:
         rows.extend(bgp.list_learned_routes(gateway))
         json.dumps(rows).encode()
 
-    milliseconds = timed(look)
+    milliseconds = measure_cpu_ms(look)
     return len(rows), milliseconds
 
 
 def main() -> int:
     """Build, measure, print; 1 where a limit is passed."""
     loaded = Direct()
-    seconds = timed(lambda: build(loaded)) / 1000
+    seconds = measure_cpu_ms(lambda: build(loaded)) / 1000
     counts: dict[str, int] = {}
     for item in loaded.lab.world.resources.values():
         counts[item.id.type] = counts.get(item.id.type, 0) + 1
@@ -170,9 +170,9 @@ def main() -> int:
         slowest = max(slowest, milliseconds)
         print(f"table of g{number}: {rows} rows in {milliseconds:.1f} ms (limit {TABLE_MS:g} ms)")
     for path in ("virtualNetworks/hub1", "virtualNetworks"):
-        milliseconds = timed(lambda path=path: read(loaded, path))  # type: ignore[misc]
+        milliseconds = measure_cpu_ms(lambda path=path: read(loaded, path))  # type: ignore[misc]
         print(f"GET of {path}: {milliseconds:.1f} ms")
-    write = timed(lambda: loaded.put("routeTables/r", {"routes": []}))
+    write = measure_cpu_ms(lambda: loaded.put("routeTables/r", {"routes": []}))
     print(f"a write: {write:.1f} ms")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"memory: {memory:.0f} MB (limit {MEMORY_MB:g} MB)")

@@ -54,13 +54,13 @@ class Recorder(Arm):
         return super().call(method, path, body, **more)
 
 
-def mutated(value: Json, chance: random.Random) -> Json:
+def mutate(value: Json, chance: random.Random) -> Json:
     """A body with odd values here and there, and parts missing."""
     if chance.random() < 0.12:
         return chance.choice(ODD)
     if isinstance(value, dict):
         copies = {
-            key: mutated(member, chance) for key, member in value.items() if chance.random() > 0.04
+            key: mutate(member, chance) for key, member in value.items() if chance.random() > 0.04
         }
         if chance.random() < 0.05:
             copies[chance.choice(["properties", "id", "name", "zones", "sku", "etag"])] = (
@@ -68,7 +68,7 @@ def mutated(value: Json, chance: random.Random) -> Json:
             )
         return copies
     if isinstance(value, list):
-        return [mutated(member, chance) for member in value]
+        return [mutate(member, chance) for member in value]
     return value
 
 
@@ -91,7 +91,7 @@ def test_mutated_writes_never_break_the_lab(seed: int, caplog: pytest.LogCapture
                 path = f"{path.rsplit('/', 1)[0]}/f{chance.randrange(6)}"
             if chance.random() < 0.2 and path.count("/") > 4:
                 method = chance.choice(["PATCH", "POST", "DELETE", "GET", "PUT"])
-            content = json.dumps(mutated(body, chance)).encode()
+            content = json.dumps(mutate(body, chance)).encode()
             headers = {"Authorization": f"Bearer {arm.token}"}
             query = {"api-version": "2024-05-01"}
             request = Request(method, path, query, server.endpoint, content, headers)

@@ -109,7 +109,7 @@ def path(arm: Arm, name: str = "d1", rest: str = "") -> str:
     return f"{arm.root}/providers/Microsoft.Resources/deployments/{name}{rest}"
 
 
-def ended(arm: Arm, accepted: Reply) -> tuple[list[str], Any]:
+def poll_until_done(arm: Arm, accepted: Reply) -> tuple[list[str], Any]:
     """Every status that polling saw, and the last answer."""
     states: list[str] = []
     while True:
@@ -168,7 +168,7 @@ def test_a_connection_is_deployed_as_recorded(hub_and_spoke: Arm) -> None:
         }
     ]
     assert "Location" not in accepted.headers
-    states, last = ended(arm, accepted)
+    states, last = poll_until_done(arm, accepted)
     assert (states, last) == (["Running", "Succeeded"], {"status": "Succeeded"})
     value = arm.get(path(arm))["properties"]
     assert value["provisioningState"] == "Succeeded"
@@ -212,7 +212,7 @@ def test_resources_wait_for_what_they_depend_on(arm: Arm) -> None:
     dependency = accepted.body["properties"]["dependencies"][0]
     assert dependency["resourceName"] == "n"
     assert [entry["resourceName"] for entry in dependency["dependsOn"]] == ["v", "p"]
-    assert ended(arm, accepted)[1] == {"status": "Succeeded"}
+    assert poll_until_done(arm, accepted)[1] == {"status": "Succeeded"}
     rows = [reference["id"] for reference in arm.get(path(arm))["properties"]["outputResources"]]
     assert rows == sorted(rows)
     assert len(rows) == 3
@@ -240,7 +240,7 @@ def test_what_arm_refuses_fails_the_deployment(arm: Arm) -> None:
             ),
         ),
     )
-    _, last = ended(arm, accepted)
+    _, last = poll_until_done(arm, accepted)
     assert (last["status"], last["error"]["code"]) == ("Failed", "DeploymentFailed")
     (detail,) = last["error"]["details"]
     assert detail["code"] == "BadRequest"
@@ -261,7 +261,7 @@ def test_a_lock_is_waited_out(arm: Arm) -> None:
         )
         for other in ("b", "c")
     ]
-    assert ended(arm, deploy(arm, template(*peerings)))[1] == {"status": "Succeeded"}
+    assert poll_until_done(arm, deploy(arm, template(*peerings)))[1] == {"status": "Succeeded"}
     rows = arm.get("virtualNetworks/a/virtualNetworkPeerings")["value"]
     assert len(rows) == 2
 
@@ -317,10 +317,10 @@ def test_one_deployment_at_a_time_under_one_name(arm: Arm) -> None:
     accepted = deploy(arm, template(gone))
     assert deploy(arm, template(gone)).code == "DeploymentActive"
     assert arm.call("DELETE", path(arm)).code == "DeploymentActive"
-    ended(arm, accepted)
+    poll_until_done(arm, accepted)
     again = deploy(arm, template(gone))
     assert again.status == 200
-    ended(arm, again)
+    poll_until_done(arm, again)
     assert [deployment["name"] for deployment in arm.get(path(arm, "")[:-1])["value"]] == ["d1"]
     assert arm.call("DELETE", path(arm)).status == 204
     assert arm.call("HEAD", path(arm)).status == 404
@@ -337,7 +337,7 @@ def test_validation_writes_nothing(arm: Arm) -> None:
 
 
 def test_a_deployment_goes_with_its_group(arm: Arm) -> None:
-    ended(arm, deploy(arm, template(ONE_VNET)))
+    poll_until_done(arm, deploy(arm, template(ONE_VNET)))
     arm.wait(arm.call("DELETE", arm.root))
     assert not list(arm.lab.world.iter_by_type(rt.DEPLOYMENT))
     assert not arm.lab.world.resources
@@ -369,8 +369,8 @@ def test_a_deployment_goes_on_from_a_snapshot(arm: Arm) -> None:
         ),
     )
     half_way = arm.lab.snapshot()
-    ended(arm, accepted)
+    poll_until_done(arm, accepted)
     arm.lab.restore(half_way)
     assert arm.call("GET", "routeTables/t").status == 404
-    assert ended(arm, accepted)[1] == {"status": "Succeeded"}
+    assert poll_until_done(arm, accepted)[1] == {"status": "Succeeded"}
     assert arm.get("routeTables/t")["name"] == "t"

@@ -315,14 +315,14 @@ def test_names_that_azure_would_not_take_are_refused(arm: Arm) -> None:
 
 def test_a_resource_does_not_move_to_another_location(arm: Arm) -> None:
     arm.vnet("a", "10.1.0.0/16")
-    reply = arm.refused("virtualNetworks/a", SPACE, location="northeurope")
+    reply = arm.expect_refusal("virtualNetworks/a", SPACE, location="northeurope")
     assert (reply.status, reply.code) == (409, "InvalidResourceLocation")
 
 
 def test_a_group_in_deletion_takes_nothing_new(arm: Arm) -> None:
     arm.vnet("a", "10.1.0.0/16")
     reply = arm.call("DELETE", arm.root)
-    assert arm.refused("virtualNetworks/b", SPACE).code == "ResourceGroupBeingDeleted"
+    assert arm.expect_refusal("virtualNetworks/b", SPACE).code == "ResourceGroupBeingDeleted"
     assert arm.wait(reply).status == 200
 
 

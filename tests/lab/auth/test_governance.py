@@ -16,7 +16,7 @@ def limit(arm: Arm, *actions: str, scope: str = "", without: tuple[str, ...] = (
     arm.lab.access = Access((Assignment(scope or arm.root, actions, without),))
 
 
-def peered(arm: Arm) -> Arm:
+def add_vnets(arm: Arm) -> Arm:
     arm.vnet("a", "10.1.0.0/16")
     arm.vnet("b", "10.2.0.0/16")
     return arm
@@ -70,7 +70,7 @@ def test_assignments_add_up_each_for_what_lies_below_its_scope() -> None:
 
 
 def test_what_no_role_grants_is_403_also_for_what_is_not_there(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     limit(arm, "*/read")
     reply = arm.call("PUT", "virtualNetworks/none", {"location": "westeurope"})
     assert (reply.status, reply.code) == (403, "AuthorizationFailed")
@@ -80,7 +80,7 @@ def test_what_no_role_grants_is_403_also_for_what_is_not_there(arm: Arm) -> None
 
 
 def test_a_list_of_the_subscription_holds_what_may_be_read(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     limit(arm, "*/read", scope=arm.id("virtualNetworks/b"))
     subscription = arm.root.split("/resourceGroups/")[0]
     reply = arm.call("GET", f"{subscription}/providers/Microsoft.Network/virtualNetworks")
@@ -89,7 +89,7 @@ def test_a_list_of_the_subscription_holds_what_may_be_read(arm: Arm) -> None:
 
 
 def test_a_peering_needs_the_right_to_peer_with_the_other_network(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     own = Assignment(arm.id("virtualNetworks/a"), ("*",))
     arm.lab.access = Access((own,))
     reply = arm.peering_refused("a", "b")
@@ -109,7 +109,7 @@ def test_a_peering_needs_the_right_to_peer_with_the_other_network(arm: Arm) -> N
 
 
 def test_the_permissions_of_a_scope_are_the_roles_that_hold_there(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     limit(arm, "*/read", without=("x/read",))
     for scope in (arm.root, arm.id("virtualNetworks/a")):
         reply = arm.call("GET", f"{scope}/providers/Microsoft.Authorization/permissions")
@@ -135,7 +135,7 @@ def test_a_role_definition_that_is_none_is_refused(wrong: Any) -> None:
 
 
 def test_a_read_only_lock_refuses_writes_and_posts_below_it(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     lock(arm, "ReadOnly", arm.id("virtualNetworks/a"))
     reply = arm.peering_refused("a", "b")
     assert (reply.status, reply.code) == (409, "ScopeLocked")
@@ -149,7 +149,7 @@ def test_a_read_only_lock_refuses_writes_and_posts_below_it(arm: Arm) -> None:
 
 
 def test_a_lock_against_deletion_holds_for_what_lies_below_and_for_the_group(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     arm.peering("a", "b")
     lock(arm, "CanNotDelete", arm.id("virtualNetworks/a"))
     gone = arm.call("DELETE", "virtualNetworks/a/virtualNetworkPeerings/a-to-b")
@@ -161,7 +161,7 @@ def test_a_lock_against_deletion_holds_for_what_lies_below_and_for_the_group(arm
 
 
 def test_the_locks_of_a_scope_are_those_at_above_and_below_it(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     subscription = arm.root.split("/resourceGroups/")[0]
     lock(arm, "ReadOnly", subscription, "above")
     arm.call("DELETE", f"{subscription}/providers/Microsoft.Authorization/locks/none")
@@ -192,7 +192,7 @@ def test_a_lock_of_an_unknown_level_or_scope_is_refused(arm: Arm) -> None:
 
 
 def test_a_policy_denies_the_writes_that_its_rule_matches(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     transit = f"{PEERING}/allowGatewayTransit"
     deny(
         arm,
@@ -207,7 +207,7 @@ def test_a_policy_denies_the_writes_that_its_rule_matches(arm: Arm) -> None:
 
 
 def test_a_policy_that_is_not_enforced_or_is_elsewhere_denies_nothing(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     deny(arm, {"field": "type", "equals": PEERING}, mode="DoNotEnforce")
     arm.peering("a", "b")
     deny_elsewhere = arm.id("virtualNetworks/b")
@@ -220,19 +220,21 @@ def test_a_policy_that_is_not_enforced_or_is_elsewhere_denies_nothing(arm: Arm) 
 
 
 def test_what_policies_would_deny_can_be_asked_without_a_write(arm: Arm) -> None:
-    peered(arm)
+    add_vnets(arm)
     deny(arm, {"field": "type", "equals": PEERING})
     path = f"{arm.root}/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
 
-    def asked(type_: str) -> list[str]:
+    def list_restricting_policies(type_: str) -> list[str]:
         details = {"resourceContent": {"type": type_, "properties": {}}, "apiVersion": "2024-05-01"}
         reply = arm.call("POST", path, {"resourceDetails": details})
         assert reply.status == 200, reply
         rows = reply.body["contentEvaluationResult"]["policyEvaluations"]
         return [row["policyInfo"]["policyAssignmentId"] for row in rows]
 
-    assert asked(PEERING) == [f"{arm.root}/providers/Microsoft.Authorization/policyAssignments/no"]
-    assert asked("Microsoft.Network/virtualNetworks") == []
+    assert list_restricting_policies(PEERING) == [
+        f"{arm.root}/providers/Microsoft.Authorization/policyAssignments/no"
+    ]
+    assert list_restricting_policies("Microsoft.Network/virtualNetworks") == []
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class World:
     def vnet(self, tenant: str) -> str:
         return f"{self.root(tenant)}/providers/{REMOTE}/{tenant[:8]}"
 
-    def as_(self, tenant: str, *auxiliary: str) -> dict[str, str]:
+    def make_headers(self, tenant: str, *auxiliary: str) -> dict[str, str]:
         sent = {"Authorization": f"Bearer {self.token(tenant)}"}
         if auxiliary:
             sent[AUXILIARY] = ", ".join(f"Bearer {name}" for name in auxiliary)
@@ -47,7 +47,7 @@ class World:
     def peer(self, near: str, far: str, *auxiliary: str) -> Reply:
         body = {"properties": {"remoteVirtualNetwork": {"id": self.vnet(far)}}}
         path = f"{self.vnet(near)}/virtualNetworkPeerings/across"
-        return self.arm.call("PUT", path, body, headers=self.as_(near, *auxiliary))
+        return self.arm.call("PUT", path, body, headers=self.make_headers(near, *auxiliary))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def world() -> Iterator[World]:
         subscriptions = {item.id: item.subscriptions[0] for item in result.tenants}
         value = World(arm, first.id, second.id, subscriptions)
         for number, tenant in enumerate((first.id, second.id)):
-            sent = value.as_(tenant)
+            sent = value.make_headers(tenant)
             arm.call("PUT", value.root(tenant), {"location": "westeurope"}, headers=sent)
             space = {"addressSpace": {"addressPrefixes": [f"10.{number}.0.0/16"]}}
             body = {"location": "westeurope", "properties": space}
@@ -73,9 +73,9 @@ def world() -> Iterator[World]:
 
 def test_a_token_opens_the_subscriptions_of_its_own_tenant_only(world: World) -> None:
     for tenant, another in ((world.home, world.other), (world.other, world.home)):
-        own = world.arm.call("GET", world.vnet(tenant), headers=world.as_(tenant))
+        own = world.arm.call("GET", world.vnet(tenant), headers=world.make_headers(tenant))
         assert own.status == 200
-        reply = world.arm.call("GET", world.vnet(another), headers=world.as_(tenant))
+        reply = world.arm.call("GET", world.vnet(another), headers=world.make_headers(tenant))
         assert (reply.status, reply.code) == (401, "InvalidAuthenticationTokenTenant")
         assert reply.message.startswith(
             f"The access token is from the wrong issuer 'https://sts.windows.net/{tenant}/'. It "
@@ -84,10 +84,12 @@ def test_a_token_opens_the_subscriptions_of_its_own_tenant_only(world: World) ->
             "to get the token."
         )
         assert f"/{another}" in reply.headers["WWW-Authenticate"]
-        value = world.arm.call("GET", "/subscriptions", headers=world.as_(tenant)).body["value"]
+        value = world.arm.call("GET", "/subscriptions", headers=world.make_headers(tenant)).body[
+            "value"
+        ]
         assert [item["subscriptionId"] for item in value] == [world.subscriptions[tenant]]
         assert {item["tenantId"] for item in value} == {tenant}
-        body = world.arm.call("GET", "/tenants", headers=world.as_(tenant)).body["value"]
+        body = world.arm.call("GET", "/tenants", headers=world.make_headers(tenant)).body["value"]
         assert [item["tenantId"] for item in body] == [tenant]
 
 
@@ -118,7 +120,7 @@ def test_a_peering_across_needs_a_token_of_the_other_tenant_beside(world: World)
         assert reply.status == 201
         world.arm.clock.sleep(60)
     result = world.arm.call(
-        "GET", f"{world.vnet(near)}/virtualNetworkPeerings/across", headers=world.as_(near)
+        "GET", f"{world.vnet(near)}/virtualNetworkPeerings/across", headers=world.make_headers(near)
     )
     assert result.body["properties"]["peeringState"] == "Connected"
 

@@ -70,7 +70,7 @@ def test_a_token_can_be_checked_with_the_published_key(arm: Arm) -> None:
     assert claims["oid"] == identity.object_id
 
 
-def expired(arm: Arm) -> str:
+def issue_expired_token(arm: Arm) -> str:
     return arm.lab.tokens.issue_access_token("https://issuer/", arm.endpoint, lifetime_s=-10)
 
 
@@ -81,7 +81,7 @@ def test_a_missing_wrong_or_expired_token_is_a_401(arm: Arm) -> None:
         "Basic abc": "AuthenticationFailedInvalidHeader",
         "Bearer abc": "InvalidAuthenticationToken",
         f"Bearer {arm.token[:-4]}AAAA": "InvalidAuthenticationToken",
-        f"Bearer {expired(arm)}": "ExpiredAuthenticationToken",
+        f"Bearer {issue_expired_token(arm)}": "ExpiredAuthenticationToken",
         f"Bearer {elsewhere}": "InvalidAuthenticationTokenAudience",
     }
     for header, code in cases.items():

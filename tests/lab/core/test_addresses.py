@@ -51,8 +51,8 @@ def test_a_network_is_within_those_that_hold_all_of_it(
 def test_arms_reading_of_a_prefix_is_strict_and_routings_lenient(
     text: str, strict: str | None, lenient: str | None
 ) -> None:
-    def written(network: object) -> str | None:
+    def to_text(network: object) -> str | None:
         return None if network is None else str(network)
 
-    assert written(addresses.parse_network(text)) == strict
-    assert written(addresses.parse_ipv4_network(text)) == lenient
+    assert to_text(addresses.parse_network(text)) == strict
+    assert to_text(addresses.parse_ipv4_network(text)) == lenient

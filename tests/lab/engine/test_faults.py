@@ -228,7 +228,7 @@ def test_a_request_is_turned_away(arm: Arm, kind: FaultKind, status: int, code: 
     assert arm.call("GET", "virtualNetworks").status == 200
 
 
-def learned(arm: Arm) -> list[str]:
+def read_learned_networks(arm: Arm) -> list[str]:
     reply = arm.wait(arm.call("POST", TABLE))
     return [str(row["network"]) for row in reply.body["value"]]
 
@@ -237,20 +237,20 @@ def test_a_gateways_table_may_be_empty_or_stale_for_a_while(hub_and_spoke: Arm) 
     arm = hub_and_spoke
     stale = Fault(FaultKind.STALE, "POST", TABLE, times=0, seconds=60)
     arm.lab.add_faults(Fault(FaultKind.EMPTY, "POST", TABLE), stale)
-    assert learned(arm) == []
-    assert learned(arm) == ["10.2.0.0/16"]
+    assert read_learned_networks(arm) == []
+    assert read_learned_networks(arm) == ["10.2.0.0/16"]
     arm.peering("hub", "spoke", transit=True)
     arm.peering("spoke", "hub", remote=True)
     arm.clock.sleep(20)
-    assert learned(arm) == ["10.2.0.0/16"]
+    assert read_learned_networks(arm) == ["10.2.0.0/16"]
     arm.clock.sleep(60)
-    assert learned(arm) == ["10.2.0.0/16", "10.1.0.0/16"]
+    assert read_learned_networks(arm) == ["10.2.0.0/16", "10.1.0.0/16"]
 
 
 def test_a_single_instance_missing_leaves_nothing(hub_and_spoke: Arm) -> None:
     hub_and_spoke.lab.add_faults(Fault(FaultKind.INSTANCE_MISSING, "POST", TABLE))
-    assert learned(hub_and_spoke) == []
-    assert learned(hub_and_spoke) == ["10.2.0.0/16"]
+    assert read_learned_networks(hub_and_spoke) == []
+    assert read_learned_networks(hub_and_spoke) == ["10.2.0.0/16"]
 
 
 def test_unreliable_reads_strike_gateways_tables_alone() -> None:

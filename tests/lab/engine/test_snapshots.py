@@ -14,15 +14,15 @@ from erfailover.lab.engine.lab import Lab
 from erfailover.lab.engine.snapshots import SnapshotError
 from erfailover.lab.server.server import LabServer
 from tests.support.arm_client import Arm
-from tests.support.lab_machines import printed, start
+from tests.support.lab_machines import get_command_output, start
 from tests.support.lab_story import (
     GATEWAYS,
     NAT,
     act,
     assert_observed,
+    has_no_packet_loss,
     local_gateway,
     provision,
-    reached,
     run,
 )
 
@@ -58,7 +58,7 @@ def test_the_story_goes_on_in_another_lab(arm: Arm) -> None:
         after = [act(later, f"virtualNetworkGateways/{name}/getLearnedRoutes") for name in GATEWAYS]
         assert after == before
         assert_observed(later, "vng1-healthy")
-        assert reached(run(later, "vm1", "ping -c 2 8.8.4.4"))
+        assert has_no_packet_loss(run(later, "vm1", "ping -c 2 8.8.4.4"))
         local_gateway(later, "lng1", peer="10.4.0.253")
         later.clock.sleep(600)
         assert_observed(later, "vng1-expressroute-down")
@@ -126,9 +126,9 @@ def test_a_script_under_way_is_cut_off_and_says_so(arm: Arm) -> None:
     with Later(arm, data) as later:
         url = reply.headers["Azure-AsyncOperation"].replace(arm.endpoint, later.endpoint)
         later.clock.sleep(10)
-        assert "the lab was restarted" in printed(later.call("GET", url))
+        assert "the lab was restarted" in get_command_output(later.call("GET", url))
         assert "vm1" in run(later, "vm1", "hostname")
-    assert "600 received" in printed(arm.wait(reply))
+    assert "600 received" in get_command_output(arm.wait(reply))
 
 
 def test_faults_and_limits_are_part_of_the_world(arm: Arm) -> None:

@@ -14,7 +14,7 @@ NETWORK = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtual
 OTHER = "/subscriptions/s/resourceGroups/g"
 
 
-def taken(throttling: Throttling, method: str, now: float, path: str = OTHER) -> bool:
+def try_take(throttling: Throttling, method: str, now: float, path: str = OTHER) -> bool:
     return throttling.take(method, path, "s", "p", now)[1] is None
 
 
@@ -24,17 +24,17 @@ def taken(throttling: Throttling, method: str, now: float, path: str = OTHER) ->
 )
 def test_a_bucket_runs_dry_and_fills_again(method: str, size: int, per_second: int) -> None:
     throttling = Throttling(Limits())
-    assert sum(taken(throttling, method, 0.0) for _ in range(1000)) == size
-    assert sum(taken(throttling, method, 3.0) for _ in range(1000)) == 3 * per_second
-    assert sum(taken(throttling, method, 1e6) for _ in range(1000)) == size
+    assert sum(try_take(throttling, method, 0.0) for _ in range(1000)) == size
+    assert sum(try_take(throttling, method, 3.0) for _ in range(1000)) == 3 * per_second
+    assert sum(try_take(throttling, method, 1e6) for _ in range(1000)) == size
 
 
 def test_reads_writes_and_deletes_have_buckets_of_their_own() -> None:
     throttling = Throttling(Limits())
-    while taken(throttling, "PUT", 0.0):
+    while try_take(throttling, "PUT", 0.0):
         pass
-    assert taken(throttling, "GET", 0.0)
-    assert taken(throttling, "DELETE", 0.0)
+    assert try_take(throttling, "GET", 0.0)
+    assert try_take(throttling, "DELETE", 0.0)
 
 
 def test_the_subscriptions_bucket_is_15_times_larger_and_shared() -> None:
@@ -54,14 +54,14 @@ def test_the_subscriptions_bucket_is_15_times_larger_and_shared() -> None:
 def test_the_network_takes_1000_writes_in_five_minutes() -> None:
     throttling = Throttling(Limits())
     served = sum(
-        taken(throttling, "PUT", second, NETWORK) for second in range(299) for _ in "abcde"
+        try_take(throttling, "PUT", second, NETWORK) for second in range(299) for _ in "abcde"
     )
     assert served == 1000
     _, refusal = throttling.take("PUT", NETWORK, "s", "p", 299.5)
     assert refusal is not None
     assert (refusal.status, refusal.retry_after_s) == (429, 1)
-    assert taken(throttling, "PUT", 299.5)
-    assert taken(throttling, "PUT", 300.0, NETWORK)
+    assert try_take(throttling, "PUT", 299.5)
+    assert try_take(throttling, "PUT", 300.0, NETWORK)
 
 
 def test_without_limits_everything_is_taken_and_nothing_told() -> None:

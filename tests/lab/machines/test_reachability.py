@@ -342,7 +342,7 @@ def test_packets_that_go_round_in_circles_are_dropped() -> None:
 # Security groups.
 
 
-def secured(
+def put_security_group(
     it: Lab, where: str, *rules: tuple[str, str, str, int, str, str], protocol: str = "*"
 ) -> None:
     """Put a security group on vm2's subnet or interface: name, direction, access, priority, ..."""
@@ -371,22 +371,22 @@ def secured(
 @pytest.mark.parametrize("where", ["subnet", "interface"])
 def test_the_default_rules_let_the_virtual_network_in(where: str) -> None:
     it = lab()
-    secured(it, where)
+    put_security_group(it, where)
     assert it.trace("vm1-nic", OFFICE).reached
 
 
 @pytest.mark.parametrize("where", ["subnet", "interface"])
 def test_a_rule_drops_and_the_lower_priority_number_wins(where: str) -> None:
     it = lab()
-    secured(it, where, ("no", "Inbound", "Deny", 200, "10.1.0.0/16", "*"))
+    put_security_group(it, where, ("no", "Inbound", "Deny", 200, "10.1.0.0/16", "*"))
     assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it by no"
-    secured(it, where, ("yes", "Inbound", "Allow", 100, "10.1.0.4", "VirtualNetwork"))
+    put_security_group(it, where, ("yes", "Inbound", "Allow", 100, "10.1.0.4", "VirtualNetwork"))
     assert it.trace("vm1-nic", OFFICE).reached
 
 
 def test_answers_pass_whatever_the_rules_say() -> None:
     it = lab()
-    secured(it, "subnet", ("no", "Inbound", "Deny", 100, "*", "*"))
+    put_security_group(it, "subnet", ("no", "Inbound", "Deny", 100, "*", "*"))
     assert it.trace("vm2-nic", "10.1.0.4").reached
     assert it.trace("vm2-nic", "8.8.8.8").reached
     assert not it.trace("vm1-nic", OFFICE).reached
@@ -394,21 +394,21 @@ def test_answers_pass_whatever_the_rules_say() -> None:
 
 def test_outbound_rules_are_judged_where_the_packet_leaves() -> None:
     it = lab()
-    secured(it, "interface", ("no", "Outbound", "Deny", 100, "*", "Internet"))
+    put_security_group(it, "interface", ("no", "Outbound", "Deny", 100, "*", "Internet"))
     assert it.trace("vm2-nic", "8.8.8.8").reason == "vm2-nic: nsg drops it by no"
     assert it.trace("vm2-nic", "10.1.0.4").reached
 
 
 def test_a_rule_for_another_protocol_does_not_match() -> None:
     it = lab()
-    secured(it, "subnet", ("no", "Inbound", "Deny", 100, "*", "*"), protocol="Tcp")
+    put_security_group(it, "subnet", ("no", "Inbound", "Deny", 100, "*", "*"), protocol="Tcp")
     assert it.trace("vm1-nic", OFFICE).reached
     assert not it.trace("vm1-nic", OFFICE, "tcp", 22).reached
 
 
 def test_the_virtual_network_tag_follows_the_gateways_routes() -> None:
     it = lab()
-    secured(it, "subnet")
+    put_security_group(it, "subnet")
     assert it.trace("vm1-nic", OFFICE).reached
     it.builder.put(
         "routeTables/routes",

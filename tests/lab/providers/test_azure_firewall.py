@@ -128,13 +128,13 @@ def test_a_groups_deletion_takes_its_firewall_along(hub: Arm) -> None:
 @pytest.mark.parametrize("subnet", ["virtualNetworks/hub/subnets/apps", ""])
 def test_a_firewall_needs_its_own_subnet(hub: Arm, subnet: str) -> None:
     parts = [configuration(hub, subnet=subnet)]
-    assert hub.refused(FIREWALL, {"ipConfigurations": parts}).status == 400
+    assert hub.expect_refusal(FIREWALL, {"ipConfigurations": parts}).status == 400
 
 
 def test_a_subnet_smaller_than_26_is_refused(arm: Arm) -> None:
     arm.vnet("hub", "10.2.0.0/16", AzureFirewallSubnet="10.2.9.0/27")
     arm.public_ip("one")
-    reply = arm.refused(FIREWALL, {"ipConfigurations": [configuration(arm)]})
+    reply = arm.expect_refusal(FIREWALL, {"ipConfigurations": [configuration(arm)]})
     assert reply.status == 400
     assert "/26 is needed" in reply.message
 
@@ -142,13 +142,15 @@ def test_a_subnet_smaller_than_26_is_refused(arm: Arm) -> None:
 def test_a_public_address_that_is_in_use_is_refused(hub: Arm) -> None:
     part = configuration(hub, subnet="virtualNetworks/hub/subnets/apps")
     hub.put("networkInterfaces/nic", {"ipConfigurations": [part]})
-    reply = hub.refused(FIREWALL, {"ipConfigurations": [configuration(hub)]})
+    reply = hub.expect_refusal(FIREWALL, {"ipConfigurations": [configuration(hub)]})
     assert (reply.status, reply.code) == (400, "PublicIPAddressInUse")
 
 
 def test_a_second_firewall_in_a_vnet_is_refused(hub: Arm) -> None:
     create(hub)
-    reply = hub.refused("azureFirewalls/other", {"ipConfigurations": [configuration(hub, "two")]})
+    reply = hub.expect_refusal(
+        "azureFirewalls/other", {"ipConfigurations": [configuration(hub, "two")]}
+    )
     assert reply.status == 400
     assert hub.id(FIREWALL) in reply.message
 
@@ -157,7 +159,7 @@ def test_a_subnet_of_another_group_is_refused(hub: Arm) -> None:
     parts = [configuration(hub)]
     hub.group = "other"
     hub.make_group()
-    reply = hub.refused(FIREWALL, {"ipConfigurations": parts})
+    reply = hub.expect_refusal(FIREWALL, {"ipConfigurations": parts})
     assert reply.code == "SecureGatewayReferencesSubnetInDifferentResourceGroup"
 
 
@@ -172,5 +174,5 @@ def test_a_subnet_of_another_group_is_refused(hub: Arm) -> None:
     ],
 )
 def test_what_is_not_modelled_says_so(hub: Arm, properties: Any) -> None:
-    reply = hub.refused(FIREWALL, properties)
+    reply = hub.expect_refusal(FIREWALL, properties)
     assert (reply.status, reply.code) == (501, "NotModelledByLab")

@@ -21,7 +21,9 @@ def hub(arm: Arm) -> Arm:
 
 
 def gateway_refused(arm: Arm, **more: Any) -> tuple[int, str]:
-    reply = arm.refused("virtualNetworkGateways/g", arm.gateway_properties("g", "hub", **more))
+    reply = arm.expect_refusal(
+        "virtualNetworkGateways/g", arm.gateway_properties("g", "hub", **more)
+    )
     return reply.status, reply.code
 
 
@@ -51,7 +53,7 @@ def test_a_gateway_stands_in_gatewaysubnet_only(hub: Arm) -> None:
     properties = hub.gateway_properties("g", "hub")
     inner = properties["ipConfigurations"][0]["properties"]
     inner["subnet"]["id"] = hub.id("virtualNetworks/hub/subnets/other")
-    reply = hub.refused("virtualNetworkGateways/g", properties)
+    reply = hub.expect_refusal("virtualNetworkGateways/g", properties)
     assert (reply.status, reply.code) == unknown(hub, "gateway outside GatewaySubnet")
 
 
@@ -59,14 +61,14 @@ def test_a_gateways_address_has_zones(hub: Arm) -> None:
     hub.put(
         "publicIPAddresses/h-ip", {"publicIPAllocationMethod": "Static"}, sku={"name": "Standard"}
     )
-    reply = hub.refused("virtualNetworkGateways/h", hub.gateway_properties("h", "hub"))
+    reply = hub.expect_refusal("virtualNetworkGateways/h", hub.gateway_properties("h", "hub"))
     assert reply.code == "VmssVpnGatewayPublicIpsMustHaveZonesConfigured"
 
 
 def test_a_vnet_has_one_vpn_gateway(hub: Arm) -> None:
     hub.gateway("g", "hub")
     hub.public_ip("h-ip")
-    reply = hub.refused("virtualNetworkGateways/h", hub.gateway_properties("h", "hub"))
+    reply = hub.expect_refusal("virtualNetworkGateways/h", hub.gateway_properties("h", "hub"))
     assert (reply.status, reply.code) == unknown(hub, "second gateway of a type")
 
 
@@ -76,7 +78,7 @@ def test_a_vnet_that_uses_remote_gateways_gets_none_of_its_own(hub: Arm) -> None
     hub.peering("hub", "spoke", transit=True)
     hub.peering("spoke", "hub", remote=True)
     hub.public_ip("h-ip")
-    reply = hub.refused("virtualNetworkGateways/h", hub.gateway_properties("h", "spoke"))
+    reply = hub.expect_refusal("virtualNetworkGateways/h", hub.gateway_properties("h", "spoke"))
     assert (reply.status, reply.code) == unknown(hub, "gateway beside remote gateways")
 
 
@@ -88,13 +90,13 @@ def test_a_gateway_under_write_takes_no_second_write(hub: Arm) -> None:
 
 def test_a_basic_address_is_refused(arm: Arm) -> None:
     properties = {"publicIPAllocationMethod": "Static"}
-    reply = arm.refused("publicIPAddresses/p", properties, sku={"name": "Basic"})
+    reply = arm.expect_refusal("publicIPAddresses/p", properties, sku={"name": "Basic"})
     assert (reply.status, reply.code) == unknown(arm, "Basic address retired")
 
 
 def test_a_standard_address_is_static(arm: Arm) -> None:
     properties = {"publicIPAllocationMethod": "Dynamic"}
-    reply = arm.refused("publicIPAddresses/p", properties, sku={"name": "Standard"})
+    reply = arm.expect_refusal("publicIPAddresses/p", properties, sku={"name": "Standard"})
     assert (reply.status, reply.code) == unknown(arm, "Standard address not static")
 
 
@@ -144,7 +146,7 @@ def test_what_a_connection_uses_is_not_deleted(hub: Arm) -> None:
 
 def test_a_connection_with_bgp_needs_it_at_both_ends(hub: Arm) -> None:
     connect(hub)
-    reply = hub.refused("connections/d", connection(hub, enableBgp=True))
+    reply = hub.expect_refusal("connections/d", connection(hub, enableBgp=True))
     assert (reply.status, reply.code) == unknown(hub, "BGP on one side only")
 
 
@@ -158,7 +160,7 @@ def test_a_connection_to_a_gateway_in_the_making_is_refused(hub: Arm) -> None:
             "localNetworkAddressSpace": {"addressPrefixes": ["10.9.0.0/16"]},
         },
     )
-    reply = hub.refused("connections/c", connection(hub))
+    reply = hub.expect_refusal("connections/c", connection(hub))
     assert (reply.status, reply.code) == (400, "ReferencedResourceNotProvisioned")
 
 
@@ -182,7 +184,7 @@ def test_an_address_in_use_is_neither_deleted_nor_given_twice(hub: Arm) -> None:
         "subnet": {"id": hub.id("virtualNetworks/hub/subnets/other")},
         "publicIPAddress": {"id": hub.id("publicIPAddresses/g-ip")},
     }
-    reply = hub.refused(
+    reply = hub.expect_refusal(
         "networkInterfaces/n", {"ipConfigurations": [{"name": "x", "properties": inner}]}
     )
     assert (reply.status, reply.code) == (400, "PublicIPAddressInUse")
@@ -206,7 +208,7 @@ def test_a_table_in_use_is_not_deleted(hub: Arm) -> None:
 def test_a_reference_to_nothing_is_refused(hub: Arm) -> None:
     inner = {"subnet": {"id": hub.id("virtualNetworks/hub/subnets/none")}}
     properties = {"ipConfigurations": [{"name": "x", "properties": inner}]}
-    reply = hub.refused("networkInterfaces/n", properties)
+    reply = hub.expect_refusal("networkInterfaces/n", properties)
     assert (reply.status, reply.code) == (400, "InvalidResourceReference")
     assert reply.message.startswith(f"Resource {inner['subnet']['id']} referenced by resource ")
 
@@ -216,7 +218,7 @@ def test_an_interface_in_a_subnet_under_write_is_retryable(hub: Arm) -> None:
     hub.call("PUT", "virtualNetworks/hub/subnets/new", subnet)
     inner = {"subnet": {"id": hub.id("virtualNetworks/hub/subnets/new")}}
     properties = {"ipConfigurations": [{"name": "x", "properties": inner}]}
-    reply = hub.refused("networkInterfaces/n", properties)
+    reply = hub.expect_refusal("networkInterfaces/n", properties)
     assert (reply.status, reply.code) == (429, "RetryableError")
     (detail,) = reply.body["error"]["details"]
     assert detail["code"] == "ReferencedResourceNotProvisioned"
@@ -232,7 +234,7 @@ def test_an_interface_in_a_subnet_under_write_is_retryable(hub: Arm) -> None:
     ],
 )
 def test_subnets_lie_apart_within_their_vnet(hub: Arm, prefix: str, code: str) -> None:
-    reply = hub.refused("virtualNetworks/hub/subnets/new", {"addressPrefix": prefix})
+    reply = hub.expect_refusal("virtualNetworks/hub/subnets/new", {"addressPrefix": prefix})
     assert (reply.status, reply.code) == (400, code)
 
 
@@ -254,5 +256,5 @@ def test_a_static_address_is_free_and_of_its_subnet(hub: Arm, address: str, code
         return {"ipConfigurations": [{"name": "x", "properties": inner}]}
 
     hub.put("networkInterfaces/first", interface("10.2.1.7"))
-    reply = hub.refused("networkInterfaces/second", interface(address))
+    reply = hub.expect_refusal("networkInterfaces/second", interface(address))
     assert (reply.status, reply.code) == (400, code)

@@ -10,7 +10,14 @@ from erfailover.azure.readers.network import parse_gateway as read_gateway
 from erfailover.model.observed import Reading
 from erfailover.model.site import Role
 from tests.support.arm_client import Arm
-from tests.support.lab_express import act, connection, heard, hub_on_a_circuit, learned, peers
+from tests.support.lab_express import (
+    act,
+    connection,
+    heard,
+    hub_on_a_circuit,
+    peers,
+    read_learned_routes,
+)
 from tests.support.lab_gateways import connect
 
 HUB, SPOKE = "10.2.0.0/16", "10.1.0.0/16"
@@ -28,7 +35,7 @@ def summarize(arm: Arm, *prefixes: str) -> dict[str, Any]:
     return {**properties, "summarizedGatewayPrefixes": summary}
 
 
-def told(arm: Arm) -> set[str]:
+def read_advertised_networks(arm: Arm) -> set[str]:
     rows = act(arm, "getAdvertisedRoutes?peer=10.2.0.4")["value"]
     return {row["network"] for row in rows}
 
@@ -46,20 +53,20 @@ def test_a_summary_stands_for_the_hub_and_for_the_spokes_that_it_covers(
     hub: Arm, summary: list[str], advertised: set[str]
 ) -> None:
     hub.put("virtualNetworks/hub", summarize(hub, *summary))
-    assert told(hub) == advertised
-    assert {row[0] for row in learned(hub) if row[3] == "Network"} == advertised
+    assert read_advertised_networks(hub) == advertised
+    assert {row[0] for row in read_learned_routes(hub) if row[3] == "Network"} == advertised
 
 
 def test_a_spokes_summary_means_nothing(hub: Arm) -> None:
     properties = hub.get("virtualNetworks/spoke")["properties"]
     summary = {"summarizedGatewayPrefixes": {"addressPrefixes": ["10.0.0.0/8"]}}
     hub.put("virtualNetworks/spoke", {**properties, **summary})
-    assert told(hub) == {HUB, SPOKE}
+    assert read_advertised_networks(hub) == {HUB, SPOKE}
 
 
 @pytest.mark.parametrize("wrong", [["10.0.0.0/14", "10.2.0.0/16"], ["10.0.0.1/14"], ["everything"]])
 def test_a_summary_that_overlaps_itself_or_is_none_is_refused(hub: Arm, wrong: list[str]) -> None:
-    assert hub.refused("virtualNetworks/hub", summarize(hub, *wrong)).status == 400
+    assert hub.expect_refusal("virtualNetworks/hub", summarize(hub, *wrong)).status == 400
 
 
 def test_an_edge_that_is_down_leaves_the_other_with_its_routes(hub: Arm) -> None:
@@ -67,11 +74,11 @@ def test_an_edge_that_is_down_leaves_the_other_with_its_routes(hub: Arm) -> None
     assert hub.call("PATCH", "expressRouteCircuits/c1", {"tags": tags}).status == 200
     hub.clock.sleep(60)
     assert [row[2] for row in peers(hub)] == ["Connecting", "Connected"]
-    assert {row for row in learned(hub) if row[3] == "EBgp"} == heard(
+    assert {row for row in read_learned_routes(hub) if row[3] == "EBgp"} == heard(
         "10.5.0.0/16", edges=("10.2.0.5",)
     )
     assert hub.get("connections/to-c1")["properties"]["connectionStatus"] == "Connected"
-    assert told(hub) == set()
+    assert read_advertised_networks(hub) == set()
 
 
 def test_a_gateway_lists_its_connections_in_every_group_without_their_status(hub: Arm) -> None:
@@ -125,4 +132,4 @@ def test_a_session_with_a_custom_bgp_address_comes_up(arm: Arm) -> None:
 def test_a_custom_bgp_address_outside_azures_range_is_refused(arm: Arm, address: str) -> None:
     arm.vnet("hub", HUB, GatewaySubnet="10.2.0.0/24")
     arm.public_ip("g-ip")
-    assert arm.refused("virtualNetworkGateways/g", custom(arm, address)).status == 400
+    assert arm.expect_refusal("virtualNetworkGateways/g", custom(arm, address)).status == 400

@@ -143,7 +143,7 @@ class Writes(RuleBasedStateMachine):
         self.direct = Begun.again()
         self.world = self.direct.lab.world
 
-    def of_type(self, type_: str) -> list[Resource]:
+    def list_by_type(self, type_: str) -> list[Resource]:
         return list(self.world.iter_by_type(type_))
 
     @rule(name=vnets)
@@ -235,7 +235,7 @@ class Writes(RuleBasedStateMachine):
 
     @invariant()
     def both_sides_of_a_peering_agree(self) -> None:
-        for peering in self.of_type(rt.PEERING):
+        for peering in self.list_by_type(rt.PEERING):
             state = peering.active_properties.get("peeringState")
             other = self._opposite(peering)
             if state == "Connected":
@@ -246,7 +246,7 @@ class Writes(RuleBasedStateMachine):
 
     @invariant()
     def a_vnet_uses_one_remote_gateway_at_most_and_none_beside_its_own(self) -> None:
-        for vnet in self.of_type(rt.VNET):
+        for vnet in self.list_by_type(rt.VNET):
             peerings = self.world.list_children(vnet.id, "virtualNetworkPeerings")
             using = [one for one in peerings if one.properties["useRemoteGateways"]]
             assert len(using) <= 1
@@ -260,7 +260,7 @@ class Writes(RuleBasedStateMachine):
 
     def _opposite(self, peering: Resource) -> Resource | None:
         own = str(peering.id.parent).lower()
-        for candidate in self.of_type(rt.PEERING):
+        for candidate in self.list_by_type(rt.PEERING):
             remote = candidate.properties["remoteVirtualNetwork"]["id"].lower()
             there = str(candidate.id.parent).lower()
             target = peering.properties["remoteVirtualNetwork"]["id"].lower()
@@ -270,7 +270,7 @@ class Writes(RuleBasedStateMachine):
 
     def the_tables_are_the_references(self) -> None:
         tables = {}
-        for gateway in self.of_type(rt.GATEWAY):
+        for gateway in self.list_by_type(rt.GATEWAY):
             rows = self.direct.lab.bgp.list_learned_routes(gateway)
             tables[gateway.id.name] = {
                 (
@@ -286,9 +286,11 @@ class Writes(RuleBasedStateMachine):
 
     def _routers(self) -> list[naive_bgp.Router]:
         """The topology at rest, read off the bodies."""
-        gateways = {gateway.id.name: gateway.properties for gateway in self.of_type(rt.GATEWAY)}
+        gateways = {
+            gateway.id.name: gateway.properties for gateway in self.list_by_type(rt.GATEWAY)
+        }
         ends: dict[str, list[dict[str, Any]]] = {name: [] for name in gateways}
-        for connection in self.of_type(rt.CONNECTION):
+        for connection in self.list_by_type(rt.CONNECTION):
             near, _, far = connection.id.name.partition("-")
             local = self.world.get(connection.properties["localNetworkGateway2"]["id"])
             assert local is not None

@@ -17,7 +17,7 @@ def assert_unknown(arm: Arm, reply: Reply, name: str) -> None:
     assert (reply.status, reply.code) == (400, codes.get_code(name))
 
 
-def peered(arm: Arm) -> Arm:
+def peer_hub_and_spoke(arm: Arm) -> Arm:
     arm.peering("hub", "spoke", transit=True)
     arm.peering("spoke", "hub", remote=True)
     return arm
@@ -79,7 +79,7 @@ def test_remote_gateways_are_accepted_before_the_opposite_peering_exists(
 
 
 def test_a_second_peering_with_remote_gateways_is_refused(hub_and_spoke: Arm) -> None:
-    arm = peered(hub_and_spoke)
+    arm = peer_hub_and_spoke(hub_and_spoke)
     arm.peering("other", "spoke", transit=True)
     arm.peering("spoke", "other")
     reply = arm.peering_refused("spoke", "other", remote=True)
@@ -97,7 +97,7 @@ def test_remote_gateways_are_refused_where_the_opposite_forbids_transit(
 
 
 def test_transit_in_use_is_not_withdrawn(hub_and_spoke: Arm) -> None:
-    arm = peered(hub_and_spoke)
+    arm = peer_hub_and_spoke(hub_and_spoke)
     reply = arm.peering_refused("hub", "spoke", transit=False)
     assert_unknown(arm, reply, "transit withdrawn while in use")
     arm.peering("spoke", "hub", remote=False)
@@ -134,7 +134,7 @@ def test_a_second_peering_to_one_vnet_is_refused(arm: Arm) -> None:
     arm.vnet("b", "10.2.0.0/16")
     arm.peering("a", "b")
     properties = arm.peering_properties("b")
-    reply = arm.refused("virtualNetworks/a/virtualNetworkPeerings/again", properties)
+    reply = arm.expect_refusal("virtualNetworks/a/virtualNetworkPeerings/again", properties)
     assert reply.code == "AnotherPeeringAlreadyReferencesRemoteVnet"
 
 
@@ -213,7 +213,7 @@ def test_subnets_of_one_vnet_meet_another_operation_in_progress(arm: Arm) -> Non
     arm.vnet("a", "10.1.0.0/16", one="10.1.1.0/24")
     two = {"properties": {"addressPrefix": "10.1.2.0/24"}}
     accepted = arm.call("PUT", "virtualNetworks/a/subnets/two", two)
-    reply = arm.refused("virtualNetworks/a/subnets/three", {"addressPrefix": "10.1.3.0/24"})
+    reply = arm.expect_refusal("virtualNetworks/a/subnets/three", {"addressPrefix": "10.1.3.0/24"})
     assert (reply.status, reply.code) == (409, "AnotherOperationInProgress")
     uri = accepted.headers["Azure-AsyncOperation"].split("?")[0]
     assert reply.message.endswith(f"use uri: {uri}.")

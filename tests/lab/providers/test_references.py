@@ -143,7 +143,7 @@ def test_remote_gateways_wait_for_a_connection_under_write(hub_and_spoke: Arm) -
 def test_a_gateway_subnet_of_three_addresses_is_too_small(arm: Arm) -> None:
     arm.vnet("hub", "10.2.0.0/16", GatewaySubnet="10.2.0.0/30")
     arm.public_ip("g-ip")
-    refused = arm.refused("virtualNetworkGateways/g", arm.gateway_properties("g", "hub"))
+    refused = arm.expect_refusal("virtualNetworkGateways/g", arm.gateway_properties("g", "hub"))
     assert "too small" in refused.message
 
 

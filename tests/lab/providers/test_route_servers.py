@@ -12,7 +12,7 @@ from tests.support.arm_client import Arm
 API_PATH = "virtualHubs/rs"
 
 
-def with_route_server(arm: Arm, prefix: str = "10.2.9.0/27") -> None:
+def add_route_server(arm: Arm, prefix: str = "10.2.9.0/27") -> None:
     arm.put("virtualNetworks/hub/subnets/RouteServerSubnet", {"addressPrefix": prefix})
     arm.public_ip("rs-ip")
     arm.put(API_PATH, {"sku": "Standard"}, tags={"lab:learned": "nva=192.168.50.0/24,10.9.0.0/16"})
@@ -27,7 +27,7 @@ def configuration(arm: Arm, subnet: str = "RouteServerSubnet") -> Any:
 
 def test_a_route_server_tells_what_its_peers_have_told_it(hub_and_spoke: Arm) -> None:
     arm = hub_and_spoke
-    with_route_server(arm)
+    add_route_server(arm)
     arm.put(f"{API_PATH}/ipConfigurations/one", configuration(arm))
     arm.put(f"{API_PATH}/bgpConnections/nva", {"peerIp": "10.2.3.4", "peerAsn": 65010})
     hub = arm.get(API_PATH)
@@ -69,20 +69,20 @@ def test_what_a_route_server_cannot_be_is_refused(
     hub_and_spoke: Arm, path: str, properties: Any
 ) -> None:
     arm = hub_and_spoke
-    with_route_server(arm)
+    add_route_server(arm)
     if isinstance(properties, str):
         properties = configuration(arm, properties)
-    assert arm.refused(path, properties).status == 400
+    assert arm.expect_refusal(path, properties).status == 400
 
 
 def test_a_virtual_wans_hub_is_not_modelled(hub_and_spoke: Arm) -> None:
-    reply = hub_and_spoke.refused("virtualHubs/wan", {"addressPrefix": "10.99.0.0/24"})
+    reply = hub_and_spoke.expect_refusal("virtualHubs/wan", {"addressPrefix": "10.99.0.0/24"})
     assert reply.status == 501
 
 
 def test_the_routes_of_a_route_server_reach_those_that_use_it(hub_and_spoke: Arm) -> None:
     arm = hub_and_spoke
-    with_route_server(arm)
+    add_route_server(arm)
     arm.put(f"{API_PATH}/ipConfigurations/one", configuration(arm))
     arm.put(f"{API_PATH}/bgpConnections/nva", {"peerIp": "10.2.3.4", "peerAsn": 65010})
     subnet = arm.id("virtualNetworks/spoke/subnets/apps").lower()
@@ -109,7 +109,7 @@ def test_a_gateway_is_not_made_in_a_subnet_with_a_default_route(arm: Arm) -> Non
     subnet = "virtualNetworks/hub/subnets/GatewaySubnet"
     arm.put(subnet, {"addressPrefix": "10.2.0.0/24", "routeTable": table})
     arm.public_ip("g1-ip")
-    reply = arm.refused("virtualNetworkGateways/g1", arm.gateway_properties("g1", "hub"))
+    reply = arm.expect_refusal("virtualNetworkGateways/g1", arm.gateway_properties("g1", "hub"))
     assert reply.status == 400
     assert "0.0.0.0/0" in reply.message
 

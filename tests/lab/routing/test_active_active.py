@@ -92,4 +92,7 @@ def test_active_active_needs_two_addresses(arm: Arm) -> None:
     arm.vnet("hub", "10.2.0.0/16", GatewaySubnet="10.2.0.0/24")
     arm.public_ip("g-ip")
     properties = arm.gateway_properties("g", "hub", activeActive=True)
-    assert "two IP configurations" in arm.refused("virtualNetworkGateways/g", properties).message
+    assert (
+        "two IP configurations"
+        in arm.expect_refusal("virtualNetworkGateways/g", properties).message
+    )

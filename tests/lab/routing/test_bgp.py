@@ -41,7 +41,7 @@ ROUTE_FIELDS = {
 }
 
 
-def started() -> tuple[Builder, Bgp]:
+def start_proof_of_concept() -> tuple[Builder, Bgp]:
     """The proof of concept with every session up."""
     builder = worlds.proof_of_concept()
     bgp = worlds.routing(builder)
@@ -49,9 +49,9 @@ def started() -> tuple[Builder, Bgp]:
     return builder, bgp
 
 
-def in_state(name: str) -> tuple[Builder, Bgp]:
+def reach_state(name: str) -> tuple[Builder, Bgp]:
     """The world in the state of an observation, reached as the proof of concept did."""
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     if name == "vng1-healthy":
         return builder, bgp
     worlds.expressroute_fails(builder)
@@ -63,7 +63,7 @@ def in_state(name: str) -> tuple[Builder, Bgp]:
     return builder, bgp
 
 
-def as_observed(rows: list[dict[str, Any]], fields: dict[str, str]) -> set[tuple[Any, ...]]:
+def to_observed_rows(rows: list[dict[str, Any]], fields: dict[str, str]) -> set[tuple[Any, ...]]:
     """Wire rows as a set, an absent or empty value being None."""
     return {
         tuple(row.get(wire) or _zero(row.get(wire)) for wire in fields.values()) for row in rows
@@ -90,17 +90,17 @@ def heard(builder: Builder, bgp: Bgp, gateway: str) -> dict[str, str]:
     }
 
 
-def originated(builder: Builder, bgp: Bgp, gateway: str) -> set[str]:
+def read_originated_networks(builder: Builder, bgp: Bgp, gateway: str) -> set[str]:
     return {row["network"] for row in routes(builder, bgp, gateway) if row["origin"] == "Network"}
 
 
 @pytest.mark.parametrize("name", sorted(OBSERVED))
 def test_an_observed_table_comes_out_exactly(name: str) -> None:
     observation = OBSERVED[name]
-    builder, bgp = in_state(name)
+    builder, bgp = reach_state(name)
     rows = routes(builder, bgp, observation["gateway"])
     assert len(rows) == len(observation["routes"])
-    assert as_observed(rows, ROUTE_FIELDS) == {
+    assert to_observed_rows(rows, ROUTE_FIELDS) == {
         tuple(row[field] for field in ROUTE_FIELDS) for row in observation["routes"]
     }
 
@@ -108,9 +108,9 @@ def test_an_observed_table_comes_out_exactly(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(OBSERVED))
 def test_the_observed_peers_come_out_exactly(name: str) -> None:
     observation = OBSERVED[name]
-    builder, bgp = in_state(name)
+    builder, bgp = reach_state(name)
     rows = peers(builder, bgp, observation["gateway"])
-    assert as_observed(rows, PEER_FIELDS) == {
+    assert to_observed_rows(rows, PEER_FIELDS) == {
         tuple(row[field] for field in PEER_FIELDS) for row in observation["peers"]
     }
     for row, observed_row in zip(rows, observation["peers"], strict=True):
@@ -119,7 +119,7 @@ def test_the_observed_peers_come_out_exactly(name: str) -> None:
 
 
 def test_the_healthy_backup_learns_the_spoke_from_the_far_end() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     assert heard(builder, bgp, "vng2") == {
         "10.1.0.0/16": "65020-65000",
         "10.2.0.0/16": "65020",
@@ -140,7 +140,7 @@ def test_a_session_is_connecting_until_the_connect_time_has_passed() -> None:
 
 
 def test_a_changed_end_notices_at_once_and_its_far_end_after_the_hold_time() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.wait(100)
     worlds.expressroute_fails(builder)
     assert [(row["neighbor"], row["state"]) for row in peers(builder, bgp, "vng1")] == [
@@ -160,15 +160,15 @@ def test_a_changed_end_notices_at_once_and_its_far_end_after_the_hold_time() -> 
 
 
 def test_a_silent_session_keeps_the_routes_it_heard_last() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     worlds.expressroute_fails(builder)
     builder.vnet("vnet2", "10.2.0.0/16", "10.22.0.0/16")
-    assert "10.22.0.0/16" in originated(builder, bgp, "vng1")
+    assert "10.22.0.0/16" in read_originated_networks(builder, bgp, "vng1")
     assert "10.22.0.0/16" not in heard(builder, bgp, "vng3")
 
 
 def test_a_repaired_session_starts_anew_and_forgets_the_silence() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     worlds.expressroute_fails(builder)
     builder.wait(60)
     worlds.expressroute_is_repaired(builder)
@@ -180,7 +180,7 @@ def test_a_repaired_session_starts_anew_and_forgets_the_silence() -> None:
 
 
 def test_a_short_break_of_the_tunnel_leaves_the_session_as_it_was() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.connection("vng1-to-vng3", "vng1", "lng1", "wrong")
     builder.wait(TIMING.hold_s - 1)
     builder.connection("vng1-to-vng3", "vng1", "lng1", "one")
@@ -191,7 +191,7 @@ def test_a_short_break_of_the_tunnel_leaves_the_session_as_it_was() -> None:
 
 
 def test_both_ends_lose_a_session_whose_shared_keys_differ() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.connection("vng1-to-vng3", "vng1", "lng1", "wrong")
     connection = builder.get("connections", "vng1-to-vng3")
     assert bgp.get_connection_status(connection) == "NotConnected"
@@ -219,10 +219,10 @@ def test_a_session_needs_both_ends_to_agree(break_it: dict[str, Any]) -> None:
 
 
 def test_a_deleted_connection_leaves_its_own_list_at_once_and_the_far_one_later() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.delete("connections", "vng1-to-vng3")
     assert peers(builder, bgp, "vng1") == []
-    assert originated(builder, bgp, "vng1") == {"10.1.0.0/16", "10.2.0.0/16"}
+    assert read_originated_networks(builder, bgp, "vng1") == {"10.1.0.0/16", "10.2.0.0/16"}
     builder.wait(TIMING.hold_s - 1)
     assert "10.1.0.0/16" in heard(builder, bgp, "vng3")
     builder.wait(1)
@@ -230,15 +230,15 @@ def test_a_deleted_connection_leaves_its_own_list_at_once_and_the_far_one_later(
 
 
 def test_a_change_of_peerings_shows_after_the_learn_time() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     worlds.leave_primary(builder)
     worlds.join_backup(builder)
     builder.wait(TIMING.learn_s - 0.1)
-    assert "10.1.0.0/16" in originated(builder, bgp, "vng1")
-    assert "10.1.0.0/16" not in originated(builder, bgp, "vng2")
+    assert "10.1.0.0/16" in read_originated_networks(builder, bgp, "vng1")
+    assert "10.1.0.0/16" not in read_originated_networks(builder, bgp, "vng2")
     builder.wait(0.1)
-    assert "10.1.0.0/16" not in originated(builder, bgp, "vng1")
-    assert "10.1.0.0/16" in originated(builder, bgp, "vng2")
+    assert "10.1.0.0/16" not in read_originated_networks(builder, bgp, "vng1")
+    assert "10.1.0.0/16" in read_originated_networks(builder, bgp, "vng2")
     assert heard(builder, bgp, "vng1")["10.1.0.0/16"] == "65020-65010"
 
 
@@ -253,14 +253,14 @@ def test_a_change_of_peerings_shows_after_the_learn_time() -> None:
     ],
 )
 def test_a_gateway_originates_a_spoke_only_while_both_sides_let_it(change: Any) -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     change(builder)
     builder.wait(TIMING.learn_s)
-    assert "10.1.0.0/16" not in originated(builder, bgp, "vng1")
+    assert "10.1.0.0/16" not in read_originated_networks(builder, bgp, "vng1")
 
 
 def test_advertised_routes_are_what_the_peer_hears() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     rows = bgp.list_advertised_routes(builder.get("virtualNetworkGateways", "vng3"), "10.2.0.254")
     assert {row["network"] for row in rows} == set(heard(builder, bgp, "vng1"))
     assert {(row["origin"], row["weight"]) for row in rows} == {("Igp", 0)}
@@ -337,7 +337,7 @@ def test_a_connected_duration_reads_as_recorded(seconds: float, text: str) -> No
 
 
 def test_of_two_connections_to_one_far_connection_only_one_has_a_session() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     far = builder.public_address("vng3")
     builder.local_gateway("again", far, 65020, "10.4.0.254", "10.4.0.0/16")
     builder.connection("vng1-to-vng3-again", "vng1", "again", "one")
@@ -348,7 +348,7 @@ def test_of_two_connections_to_one_far_connection_only_one_has_a_session() -> No
 
 
 def test_counters_grow_with_keepalives() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     before = peers(builder, bgp, "vng1")[0]
     builder.wait(TIMING.keepalive_s * 10)
     after = peers(builder, bgp, "vng1")[0]
@@ -357,7 +357,7 @@ def test_counters_grow_with_keepalives() -> None:
 
 
 def test_reading_changes_nothing() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     once = routes(builder, bgp, "vng3"), peers(builder, bgp, "vng3")
     assert (routes(builder, bgp, "vng3"), peers(builder, bgp, "vng3")) == once
 

@@ -111,7 +111,7 @@ class Random:
     def move_any(self) -> None:
         self.move(self.random.choice(list(self.spokes)), self.random.randrange(self.count))
 
-    def expected(self) -> dict[str, set[naive_bgp.Row]]:
+    def compute_expected(self) -> dict[str, set[naive_bgp.Row]]:
         routers = []
         for n in range(self.count):
             neighbours = []
@@ -161,14 +161,14 @@ def test_every_table_agrees_with_a_naive_reference_in_every_state(seed: int) -> 
     site = Random(seed)
     bgp = worlds.routing(site.builder)
     site.builder.wait(TIMING.connect_s)
-    assert site.actual(bgp) == site.expected()
+    assert site.actual(bgp) == site.compute_expected()
     for _ in range(3):
         site.fail()
         site.builder.wait(TIMING.hold_s + TIMING.connect_s)
-        assert site.actual(bgp) == site.expected()
+        assert site.actual(bgp) == site.compute_expected()
         site.move(site.random.choice(list(site.spokes)), site.random.randrange(site.count))
         site.builder.wait(TIMING.learn_s)
-        assert site.actual(bgp) == site.expected()
+        assert site.actual(bgp) == site.compute_expected()
 
 
 @pytest.mark.parametrize("seed", range(100, 130))
@@ -179,7 +179,7 @@ def test_whatever_happens_the_tables_come_to_rest_where_the_reference_does(seed:
         site.random.choice((site.fail, site.mend, site.flap_the_tunnel, site.move_any))()
         site.builder.wait(site.random.choice((0.0, 3.0, 14.9, 15.0, 60.0, 179.0, 181.0)))
     site.builder.wait(TIMING.hold_s + TIMING.connect_s + TIMING.learn_s)
-    assert site.actual(bgp) == site.expected()
+    assert site.actual(bgp) == site.compute_expected()
     for n in range(site.count):
         states = {row["neighbor"]: row["state"] for row in bgp.list_peers(site.gateway(n))}
         for one, other in site.links:

@@ -16,9 +16,9 @@ from tests.support.lab_express import (
     gateway,
     heard,
     hub_on_a_circuit,
-    learned,
     peers,
     private_peering,
+    read_learned_routes,
 )
 
 PEERING = "expressRouteCircuits/c1/peerings/AzurePrivatePeering"
@@ -70,7 +70,7 @@ def test_a_lost_customer_edge_takes_the_routes_and_leaves_the_gateways_sessions(
     before = peers(hub)
     lose(hub, "primary", "secondary")
     hub.clock.sleep(60)
-    assert {row for row in learned(hub) if row[3] == "EBgp"} == set()
+    assert {row for row in read_learned_routes(hub) if row[3] == "EBgp"} == set()
     assert [row[:3] for row in peers(hub)] == [row[:3] for row in before]
     assert [row[3] for row in peers(hub)] == [0, 0]
     assert customer(hub, "primary")[2] == "Idle"
@@ -79,7 +79,9 @@ def test_a_lost_customer_edge_takes_the_routes_and_leaves_the_gateways_sessions(
 
     lose(hub)
     hub.clock.sleep(30)
-    assert {row for row in learned(hub) if row[3] == "EBgp"} == heard("10.4.0.0/16", "10.5.0.0/16")
+    assert {row for row in read_learned_routes(hub) if row[3] == "EBgp"} == heard(
+        "10.4.0.0/16", "10.5.0.0/16"
+    )
     assert customer(hub, "primary")[2] == "2"
     gateway = next(row for row in summary(hub, "primary") if row[0] == "10.2.0.12")
     assert customer(hub, "primary")[1] < "00:02:00" < gateway[3]
@@ -88,7 +90,7 @@ def test_a_lost_customer_edge_takes_the_routes_and_leaves_the_gateways_sessions(
 def test_one_edge_router_without_the_customer_edge_leaves_the_routes_of_the_other(hub: Arm) -> None:
     lose(hub, "primary")
     hub.clock.sleep(60)
-    assert {row for row in learned(hub) if row[3] == "EBgp"} == heard(
+    assert {row for row in read_learned_routes(hub) if row[3] == "EBgp"} == heard(
         "10.4.0.0/16", "10.5.0.0/16", edges=("10.2.0.5",)
     )
     assert [row[2:] for row in peers(hub)] == [("Connected", 0), ("Connected", 2)]

@@ -19,7 +19,7 @@ from tests.support.worlds import Builder, reference
 TIMING = BgpTiming()
 
 
-def started() -> tuple[Builder, Bgp]:
+def start_proof_of_concept() -> tuple[Builder, Bgp]:
     builder = worlds.proof_of_concept()
     bgp = worlds.routing(builder)
     builder.wait(TIMING.connect_s)
@@ -40,7 +40,9 @@ def rows(builder: Builder, bgp: Bgp, nic: str) -> set[tuple[str, ...]]:
     }
 
 
-def taken(builder: Builder, bgp: Bgp, nic: str, destination: str) -> tuple[str, str, str]:
+def find_taken_route(
+    builder: Builder, bgp: Bgp, nic: str, destination: str
+) -> tuple[str, str, str]:
     """Source, prefix and next hop type of the route a destination takes."""
     record = bgp.network.nics.get(str(builder.get("networkInterfaces", nic).id).lower())
     assert record is not None
@@ -49,14 +51,14 @@ def taken(builder: Builder, bgp: Bgp, nic: str, destination: str) -> tuple[str, 
     return route.source, route.prefix, route.next_hop_type
 
 
-def switched(builder: Builder) -> None:
+def switch_to_backup(builder: Builder) -> None:
     worlds.leave_primary(builder)
     worlds.join_backup(builder)
     builder.wait(TIMING.learn_s)
 
 
 def test_a_spoke_has_vnet_peering_gateway_user_and_default_routes() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     gateway = builder.public_address("vng1")
     assert rows(builder, bgp, "vm1-nic") == {
         ("Default", "Active", "10.1.0.0/16", "VnetLocal"),
@@ -75,7 +77,7 @@ def test_a_spoke_has_vnet_peering_gateway_user_and_default_routes() -> None:
 
 
 def test_every_row_has_the_keys_that_are_always_there() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     nic = builder.get("networkInterfaces", "vm1-nic")
     for row in list_effective_routes(builder.world, bgp, nic):
         always = {"addressPrefix", "nextHopIpAddress", "nextHopType", "source", "state"}
@@ -83,32 +85,36 @@ def test_every_row_has_the_keys_that_are_always_there() -> None:
 
 
 def test_a_peering_wins_over_the_same_prefix_learned_by_the_gateway() -> None:
-    builder, bgp = started()
-    switched(builder)
+    builder, bgp = start_proof_of_concept()
+    switch_to_backup(builder)
     names = {row for row in rows(builder, bgp, "vm1-nic") if row[2] == "10.2.0.0/16"}
     assert {row[:2] for row in names} == {
         ("Default", "Active"),
         ("VirtualNetworkGateway", "Invalid"),
     }
-    assert taken(builder, bgp, "vm1-nic", "10.2.2.4") == ("Default", "10.2.0.0/16", "VNetPeering")
+    assert find_taken_route(builder, bgp, "vm1-nic", "10.2.2.4") == (
+        "Default",
+        "10.2.0.0/16",
+        "VNetPeering",
+    )
 
 
 def test_a_peering_wins_over_a_more_specific_prefix_learned_by_the_gateway() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.patch(
         "localNetworkGateways",
         "lng1",
         localNetworkAddressSpace={"addressPrefixes": ["10.2.2.0/24", "10.1.0.128/25"]},
     )
-    assert taken(builder, bgp, "vm1-nic", "10.2.2.4")[2] == "VNetPeering"
-    assert taken(builder, bgp, "vm1-nic", "10.1.0.200")[2] == "VnetLocal"
+    assert find_taken_route(builder, bgp, "vm1-nic", "10.2.2.4")[2] == "VNetPeering"
+    assert find_taken_route(builder, bgp, "vm1-nic", "10.1.0.200")[2] == "VnetLocal"
 
 
 def test_without_the_peering_the_gateways_route_to_the_same_prefix_is_taken() -> None:
-    builder, bgp = started()
-    switched(builder)
+    builder, bgp = start_proof_of_concept()
+    switch_to_backup(builder)
     builder.delete(worlds.PEERINGS, "vnet1", "vnet1-to-vnet2")
-    assert taken(builder, bgp, "vm1-nic", "10.2.2.4") == (
+    assert find_taken_route(builder, bgp, "vm1-nic", "10.2.2.4") == (
         "VirtualNetworkGateway",
         "10.2.0.0/16",
         "VirtualNetworkGateway",
@@ -129,13 +135,13 @@ def test_without_the_peering_the_gateways_route_to_the_same_prefix_is_taken() ->
 def test_a_user_defined_route_wins_unless_another_is_longer(
     prefix: str, destination: str, expected: str
 ) -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.put("routeTables/routes", "rt1", "r", addressPrefix=prefix, nextHopType="None")
-    assert taken(builder, bgp, "vm1-nic", destination)[0] == expected
+    assert find_taken_route(builder, bgp, "vm1-nic", destination)[0] == expected
 
 
 def test_an_overridden_system_route_is_listed_as_invalid() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.put("routeTables/routes", "rt1", "r", addressPrefix="0.0.0.0/0", nextHopType="None")
     names = {row[:4] for row in rows(builder, bgp, "vm1-nic") if row[2] == "0.0.0.0/0"}
     assert names == {
@@ -145,13 +151,13 @@ def test_an_overridden_system_route_is_listed_as_invalid() -> None:
 
 
 def test_a_route_table_can_keep_the_gateways_routes_out() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     builder.put("routeTables", "rt1", disableBgpRoutePropagation=True)
     assert not any(row[0] == "VirtualNetworkGateway" for row in rows(builder, bgp, "vm1-nic"))
 
 
 def test_a_spoke_without_remote_gateways_has_no_gateway_routes() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     worlds.leave_primary(builder)
     assert not any(row[0] == "VirtualNetworkGateway" for row in rows(builder, bgp, "vm1-nic"))
 
@@ -165,14 +171,18 @@ def test_a_spoke_without_remote_gateways_has_no_gateway_routes() -> None:
     ],
 )
 def test_a_peering_gives_routes_only_while_connected_and_allowed(change: object) -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     change(builder)  # type: ignore[operator]
     assert not any(row[3] == "VNetPeering" for row in rows(builder, bgp, "vm1-nic"))
 
 
 def test_private_space_has_no_next_hop_unless_the_vnet_covers_it() -> None:
-    builder, bgp = started()
-    assert taken(builder, bgp, "vm1-nic", "10.77.0.1") == ("Default", "10.0.0.0/8", "None")
+    builder, bgp = start_proof_of_concept()
+    assert find_taken_route(builder, bgp, "vm1-nic", "10.77.0.1") == (
+        "Default",
+        "10.0.0.0/8",
+        "None",
+    )
     builder.vnet("wide", "10.0.0.0/8")
     builder.subnet("wide", "s", "10.9.0.0/24", routeTable=reference("routeTables", "none"))
     builder.nic("wide-nic", "wide", "s", "10.9.0.4")
@@ -182,6 +192,6 @@ def test_private_space_has_no_next_hop_unless_the_vnet_covers_it() -> None:
 
 
 def test_a_hub_routes_to_its_own_gateways_remote_prefixes() -> None:
-    builder, bgp = started()
+    builder, bgp = start_proof_of_concept()
     names = {row[2] for row in rows(builder, bgp, "vm3-nic1") if row[0] != "Default"}
     assert names == {"10.4.0.254/32", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"}

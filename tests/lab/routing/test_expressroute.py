@@ -15,9 +15,9 @@ from tests.support.lab_express import (
     gateway,
     heard,
     hub_on_a_circuit,
-    learned,
     peers,
     private_peering,
+    read_learned_routes,
 )
 
 
@@ -43,7 +43,7 @@ def test_a_gateway_without_a_public_ip_has_two_edge_peers_of_as_12076(hub: Arm) 
 
 
 def test_routes_come_from_both_edges_and_spokes_are_told_to_them(hub: Arm) -> None:
-    assert learned(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16")
+    assert read_learned_routes(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16")
     advertised = act(hub, "getAdvertisedRoutes?peer=10.2.0.5")["value"]
     assert {
         (row["network"], row["origin"], row["asPath"], row["weight"]) for row in advertised
@@ -56,18 +56,18 @@ def test_routes_come_from_both_edges_and_spokes_are_told_to_them(hub: Arm) -> No
 def test_a_disabled_private_peering_leaves_connected_edges_without_routes(hub: Arm) -> None:
     private_peering(hub, "c1", "Disabled")
     hub.clock.sleep(60)
-    assert learned(hub) == OWN
+    assert read_learned_routes(hub) == OWN
     assert [row[2:] for row in peers(hub)] == [("Connected", 0), ("Connected", 0)]
     private_peering(hub, "c1")
     hub.clock.sleep(60)
-    assert learned(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16")
+    assert read_learned_routes(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16")
 
 
 def test_what_the_far_end_announces_follows_the_circuits_tag(hub: Arm) -> None:
     body = {"tags": {"lab:on-premises": "10.9.0.0/16"}}
     assert hub.call("PATCH", "expressRouteCircuits/c1", body).status == 200
     hub.clock.sleep(60)
-    assert learned(hub) == OWN | heard("10.9.0.0/16")
+    assert read_learned_routes(hub) == OWN | heard("10.9.0.0/16")
 
 
 def test_ipv6_shows_in_the_tables_of_an_expressroute_gateway_alone(hub: Arm) -> None:
@@ -78,29 +78,29 @@ def test_ipv6_shows_in_the_tables_of_an_expressroute_gateway_alone(hub: Arm) -> 
     assert hub.call("PATCH", "expressRouteCircuits/c1", tags).status == 200
     hub.clock.sleep(120)
     own = OWN | {("fd00:1::/48", None, "10.2.0.12", "Network", "", 32768)}
-    assert learned(hub) == own | heard("10.9.0.0/16", "fd00:9::/48")
+    assert read_learned_routes(hub) == own | heard("10.9.0.0/16", "fd00:9::/48")
 
 
 def test_a_connection_deleted_takes_its_routes_away(hub: Arm) -> None:
     assert hub.call("DELETE", "expressRouteCircuits/c1").status == 400
     hub.delete("connections/to-c1")
     hub.clock.sleep(60)
-    assert learned(hub) == OWN
+    assert read_learned_routes(hub) == OWN
     assert peers(hub) == []
     hub.delete("expressRouteCircuits/c1")
 
 
 def test_a_machine_reaches_what_lies_behind_the_circuit(hub: Arm) -> None:
-    from tests.support.lab_story import machine, reached, run
+    from tests.support.lab_story import has_no_packet_loss, machine, run
 
     machine(hub, "vm1", ("nic1", "spoke/subnets/apps", "10.1.0.4", False))
-    assert reached(run(hub, "vm1", "ping -c 2 10.5.0.4"))
+    assert has_no_packet_loss(run(hub, "vm1", "ping -c 2 10.5.0.4"))
     rows = hub.wait(hub.call("POST", "networkInterfaces/nic1/effectiveRouteTable")).body["value"]
     routes = {row["addressPrefix"][0]: row["nextHopType"] for row in rows}
     assert routes["10.5.0.0/16"] == "VirtualNetworkGateway"
     private_peering(hub, "c1", "Disabled")
     hub.clock.sleep(60)
-    assert not reached(run(hub, "vm1", "ping -c 2 -W 1 10.5.0.4"))
+    assert not has_no_packet_loss(run(hub, "vm1", "ping -c 2 -W 1 10.5.0.4"))
 
 
 def second_circuit(arm: Arm, location: str) -> None:
@@ -115,11 +115,11 @@ def test_a_site_failover_test_takes_one_of_two_locations_down_until_it_is_stoppe
     second_circuit(hub, "Dublin")
     assert len(peers(hub)) == 4
     second = heard("10.5.0.0/16", edges=("10.2.0.6", "10.2.0.7"))
-    assert learned(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16") | second
+    assert read_learned_routes(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16") | second
 
     act(hub, "startSiteFailoverTest?peeringLocation=Amsterdam")
     hub.clock.sleep(60)
-    assert learned(hub) == OWN | second
+    assert read_learned_routes(hub) == OWN | second
     assert [row[2] for row in peers(hub)] == ["Connecting"] * 2 + ["Connected"] * 2
     (details,) = act(hub, "getFailoverAllTestsDetails?type=SingleSiteFailover&fetchLatest=true")
     assert (details["status"], details["peeringLocation"]) == ("Running", "Amsterdam")
@@ -130,7 +130,7 @@ def test_a_site_failover_test_takes_one_of_two_locations_down_until_it_is_stoppe
     body = {"peeringLocation": "Amsterdam", "wasSimulationSuccessful": True}
     act(hub, "stopSiteFailoverTest", {"stopParameters": body})
     hub.clock.sleep(60)
-    assert learned(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16") | second
+    assert read_learned_routes(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16") | second
     (details,) = act(hub, "getFailoverAllTestsDetails?type=All&fetchLatest=true")
     assert details["status"] == "Completed"
 
@@ -152,7 +152,7 @@ def test_both_kinds_of_gateway_need_a_larger_subnet(arm: Arm) -> None:
     arm.vnet("hub", "10.2.0.0/16", GatewaySubnet="10.2.0.0/28")
     gateway(arm)
     arm.public_ip("g-ip")
-    refused = arm.refused("virtualNetworkGateways/g", arm.gateway_properties("g", "hub"))
+    refused = arm.expect_refusal("virtualNetworkGateways/g", arm.gateway_properties("g", "hub"))
     assert "too small" in refused.message
 
 
@@ -167,11 +167,11 @@ def test_an_expressroute_gateway_fits_into_no_29(arm: Arm) -> None:
     [{"peer": None}, {"peer": {"id": "/subscriptions/x"}}, {"virtualNetworkGateway1": None}],
 )
 def test_a_connection_without_its_circuit_or_gateway_is_refused(hub: Arm, more: Any) -> None:
-    assert hub.refused("connections/other", connection(hub, "c1", **more)).status == 400
+    assert hub.expect_refusal("connections/other", connection(hub, "c1", **more)).status == 400
 
 
 def test_a_second_connection_to_one_circuit_is_refused(hub: Arm) -> None:
-    reply = hub.refused("connections/other", connection(hub, "c1"))
+    reply = hub.expect_refusal("connections/other", connection(hub, "c1"))
     assert "connected to circuit" in reply.message
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from erfailover.runtime import journal
-from tests.tools.answers.trial import FOREVER, Plan, tried
+from tests.tools.answers.trial import FOREVER, Plan, run_trial
 from tests.tools.campaign import forked
 from tests.tools.campaign.cells import Direction
 from tests.tools.campaign.warm import Warm
@@ -48,7 +48,7 @@ def work(
 ) -> Iterator[tuple[str, Any]]:
     """Yield trials of every command until a moment, each command in turn."""
     clean = {
-        arguments: forked.one(partial(tried, warm, Plan("clean", arguments, FOREVER, 0, False)))
+        arguments: forked.one(partial(run_trial, warm, Plan("clean", arguments, FOREVER, 0, False)))
         for arguments in COMMANDS[direction]
     }
     for arguments, value in clean.items():
@@ -60,12 +60,12 @@ def work(
     if only:
         for arguments, item in endless.items():
             if f":{'-'.join(arguments)}:" in only:
-                yield from ((p.seed, partial(tried, warm, p)) for p in item if p.seed == only)
+                yield from ((p.seed, partial(run_trial, warm, p)) for p in item if p.seed == only)
         return
     while time.monotonic() < until:
         for arguments in COMMANDS[direction]:
             plan = next(endless[arguments])
-            yield plan.seed, partial(tried, warm, plan)
+            yield plan.seed, partial(run_trial, warm, plan)
 
 
 def main(arguments: list[str]) -> int:
@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> int:
     try:
         warm.provision()
         for direction in Direction:
-            warm.at(direction)
+            warm.bring_to(direction)
             until = time.monotonic() + options.seconds / len(Direction)
             every = work(warm, direction, seed, until, options.only)
             for name, answer in forked.many(every, options.workers):

@@ -116,7 +116,7 @@ class Mutating:
         return not self.plan.like_first or name == self.target
 
 
-def tried(warm: Warm, plan: Plan) -> dict[str, Any]:
+def run_trial(warm: Warm, plan: Plan) -> dict[str, Any]:
     """Run a command once."""
     random.seed(plan.seed)
     warm.use_own_state()

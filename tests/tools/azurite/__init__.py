@@ -56,7 +56,7 @@ class Credential:
         return AccessToken(jwt.encode(claims, "k" * 32, algorithm="HS256"), now + 3600)
 
 
-def installed() -> Path:
+def ensure_installed() -> Path:
     """A folder with Azurite; installed from its lock file on first use, which takes a minute."""
     lock = (SOURCE / "package-lock.json").read_bytes()
     folder = CACHE / f"azurite-{hashlib.sha256(lock).hexdigest()[:12]}"
@@ -92,7 +92,7 @@ def running(folder: Path, port: int = 0) -> Iterator[Azurite]:
         )
     process = subprocess.Popen(
         [
-            str(installed() / "node_modules" / ".bin" / "azurite-blob"),
+            str(ensure_installed() / "node_modules" / ".bin" / "azurite-blob"),
             *("--location", str(folder), "--disableTelemetry", "--skipApiVersionCheck"),
             *("--blobPort", str(port), "--cert", str(cert), "--key", str(key)),
             *("--oauth", "basic"),

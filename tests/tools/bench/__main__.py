@@ -56,12 +56,12 @@ def main(arguments: Sequence[str]) -> int:
         measured = _measure(worlds, options)
     finally:
         worlds.close()
-    rows = targets.judged(measured)
+    rows = targets.judge_targets(measured)
     print(document.tables(measured))
     for target in rows:
         print(target.text)
     if options.results:
-        options.results.write_text(json.dumps(measured.as_data(), indent=1))
+        options.results.write_text(json.dumps(measured.to_data(), indent=1))
     if options.write_docs:
         document.write(measured, Path("docs"))
     missed = [item for item in rows if not item.holds]
@@ -145,16 +145,19 @@ def _measure(worlds: Worlds, options: argparse.Namespace) -> Measured:
     rows, seeds = options.rows, options.seeds
     status, provision, processes = [], [], []
     if "status" in rows:
-        status = [_told("status", 1, seed, partial(ours.status, worlds, seed)) for seed in seeds]
+        status = [
+            _run_and_report("status", 1, seed, partial(ours.status, worlds, seed)) for seed in seeds
+        ]
     if "provision" in rows:
         provision = [
-            _told("provision", 1, seed, partial(ours.provision, worlds, seed)) for seed in seeds
+            _run_and_report("provision", 1, seed, partial(ours.provision, worlds, seed))
+            for seed in seeds
         ]
     if "processes" in rows:
         way = Way.PRESTAGED if Way.PRESTAGED in rows else Way.COLD
         size = max(options.spokes)
         work = partial(ours.processes, worlds, way, size, 1 if options.quick else TRIES)
-        processes = _told(f"processes of their own, {way}", size, 1, work)
+        processes = _run_and_report(f"processes of their own, {way}", size, 1, work)
     tables, large = _prefixes(worlds, options) if "prefixes" in rows else ([], [])
     switches = [switch for size in options.spokes for switch in _switches(worlds, options, size)]
     cut = list(_outages(worlds, options)) if "outages" in rows else []
@@ -162,12 +165,14 @@ def _measure(worlds: Worlds, options: argparse.Namespace) -> Measured:
     if "az" in rows:
         switches += _az(worlds, options)
         cut += [
-            _told(f"outage by az, {_kind(flag)}", 1, seed, partial(az.outage, worlds, seed, flag))
+            _run_and_report(
+                f"outage by az, {_kind(flag)}", 1, seed, partial(az.outage, worlds, seed, flag)
+            )
             for seed in seeds[: options.az_seeds]
             for flag in ((True, False) if "outages" in rows else ())
         ]
         by_az = [
-            _told(
+            _run_and_report(
                 "status by az",
                 1,
                 compared.seed,
@@ -185,7 +190,7 @@ def _measure(worlds: Worlds, options: argparse.Namespace) -> Measured:
         tuple(tables),
         tuple(large),
         machine.setting(),
-    ).reckoned(options.spokes)
+    ).extrapolate(options.spokes)
 
 
 def _kind(planned: bool) -> str:
@@ -199,24 +204,28 @@ def _outages(worlds: Worlds, options: argparse.Namespace) -> Iterator[Outage]:
             for seed in options.seeds[: 1 if options.quick else None]:
                 what = f"outage, {_kind(planned)}"
                 if "sdk" in options.rows:
-                    work = partial(outages.by_sdk, worlds, size, seed, planned)
-                    yield _told(f"{what}, sdk", size, seed, work)
+                    work = partial(outages.measure_sdk, worlds, size, seed, planned)
+                    yield _run_and_report(f"{what}, sdk", size, seed, work)
                 for way in (Way.COLD, Way.PRESTAGED):
                     if way in options.rows:
-                        ours_ = partial(outages.by_erfailover, worlds, way, size, seed, planned)
-                        yield _told(f"{what}, {way}", size, seed, ours_)
+                        ours_ = partial(
+                            outages.measure_erfailover, worlds, way, size, seed, planned
+                        )
+                        yield _run_and_report(f"{what}, {way}", size, seed, ours_)
 
 
 def _prefixes(worlds: Worlds, options: argparse.Namespace) -> tuple[list[Tables], list[Process]]:
     """Tables of each size, and the largest switch with few prefixes and with many."""
     spokes = max(options.spokes)
     tables = [
-        _told(f"tables of {prefix:,} prefixes", 12, 1, partial(prefixes.tables, worlds, prefix))
+        _run_and_report(
+            f"tables of {prefix:,} prefixes", 12, 1, partial(prefixes.tables, worlds, prefix)
+        )
         for prefix in options.prefixes
     ]
     sizes = (FEW_PREFIXES, MANY_PREFIXES) if spokes >= LARGE else ()
     large = [
-        _told(
+        _run_and_report(
             f"switch with {size:,} prefixes",
             spokes,
             1,
@@ -236,22 +245,26 @@ def _switches(worlds: Worlds, options: argparse.Namespace, size: int) -> Iterato
             continue
         for seed in seeds:
             if way is Way.SDK:
-                yield _told(way, size, seed, partial(sdk.switch, worlds, size, seed))
+                yield _run_and_report(way, size, seed, partial(sdk.switch, worlds, size, seed))
             else:
-                yield _told(way, size, seed, partial(ours.switch, worlds, way, size, seed))
+                yield _run_and_report(
+                    way, size, seed, partial(ours.switch, worlds, way, size, seed)
+                )
 
 
 def _az(worlds: Worlds, options: argparse.Namespace) -> Iterator[Switch]:
     """In real time: one spoke with several seeds, more of them once if that was asked for."""
     for seed in options.seeds[: options.az_seeds]:
-        yield _told("az", 1, seed, partial(az.switch, worlds, 1, seed))
+        yield _run_and_report("az", 1, seed, partial(az.switch, worlds, 1, seed))
     for size in options.spokes:
         if 1 < size <= options.az_spokes:
             seed = options.seeds[0]
-            yield _told("az", size, seed, partial(az.switch, worlds, size, seed, pings=False))
+            yield _run_and_report(
+                "az", size, seed, partial(az.switch, worlds, size, seed, pings=False)
+            )
 
 
-def _told(what: str, size: int, seed: int, work: Callable[[], T]) -> T:
+def _run_and_report(what: str, size: int, seed: int, work: Callable[[], T]) -> T:
     began = time.monotonic()
     result = work()
     _say(

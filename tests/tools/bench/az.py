@@ -15,7 +15,7 @@ from typing import Any
 
 from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.server.az_config import write_configuration
-from tests.support.az import Az, installed
+from tests.support.az import Az, install_az
 from tests.tools.bench import worlds
 from tests.tools.bench.outages import Packets
 from tests.tools.bench.rows import Compared, Outage, Switch, Way
@@ -55,7 +55,7 @@ def switch(result: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Swi
 
     The pings of the notes are typed at their places and counted apart.
     """
-    with _at_the_walls_speed(result, spokes, seed) as (served, az):
+    with _serve_in_real_time(result, spokes, seed) as (served, az):
         watch, typist = Watch(served.lab), _Typist(az)
         typist(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", "vng2")
         typist(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")
@@ -65,7 +65,7 @@ def switch(result: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Swi
         _list_until_shown(typist, spokes)
         if pings:
             typist.ping("10.5.0.4")
-        watched = watch.seen(worlds.spoke_names(spokes))
+        watched = watch.collect(worlds.spoke_names(spokes))
     return Switch(
         way=Way.AZ,
         spokes=spokes,
@@ -81,7 +81,7 @@ def switch(result: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Swi
 
 def outage(result: Worlds, seed: int, planned: bool) -> Outage:
     """The outage of one spoke by the procedure, its pings included."""
-    with _at_the_walls_speed(result, 1, seed, dark=not planned) as (served, az):
+    with _serve_in_real_time(result, 1, seed, dark=not planned) as (served, az):
         packets, typist = Packets(served.lab, worlds.spoke_names(1)), _Typist(az)
         typist(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", "vng2")
         typist(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")
@@ -109,7 +109,7 @@ def status(result: Worlds, seed: int, ours_s: float) -> Compared:
     Returns:
         How long they take, against what ``status`` took with the same draws.
     """
-    with _at_the_walls_speed(result, 1, seed) as (_, az):
+    with _serve_in_real_time(result, 1, seed) as (_, az):
         began = time.monotonic()
         for gateway in ("vng1", "vng2"):
             az(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", gateway)
@@ -120,12 +120,12 @@ def status(result: Worlds, seed: int, ours_s: float) -> Compared:
 
 
 @contextmanager
-def _at_the_walls_speed(
+def _serve_in_real_time(
     result: Worlds, spokes: int, seed: int, *, dark: bool = True
 ) -> Iterator[tuple[Served, Az]]:
-    az = installed()
+    az = install_az()
     world = result.get(spokes, False, dark=dark)
-    with result.served(world.snapshot, world.site, seed, ScaledClock(1.0)) as served:
+    with result.serve(world.snapshot, world.site, seed, ScaledClock(1.0)) as served:
         endpoint = served.environment["ERFAILOVER_ENDPOINT"]
         folder = write_configuration(served.folder / "az", served.lab.identity, endpoint)
         os.environ["AZURE_CONFIG_DIR"] = str(folder)

@@ -40,7 +40,7 @@ class SpokeWrites:
     lend: float = 0.0
     peer: float = 0.0
 
-    def after_lend(self) -> tuple[float, ...]:
+    def compute_tails(self) -> tuple[float, ...]:
         """What each write on the spoke has ahead of it, itself included; the first one first."""
         ahead = [self.peer + self.break_ + self.make] if self.peer else []
         return (*ahead, self.break_ + self.make, self.make)
@@ -78,7 +78,7 @@ class Bound:
         return self.deciding_s + self.shown_s
 
 
-def of_switch(
+def compute_switch_bound(
     spokes: Sequence[SpokeWrites], readings: Readings, learn_s: float, limits: Limits
 ) -> Bound:
     """The bound of a switch of all spokes.
@@ -90,11 +90,11 @@ def of_switch(
         limits: those on requests.
     """
     cold = any(spoke.lend for spoke in spokes)
-    tails = [tail for spoke in spokes for tail in spoke.after_lend()]
+    tails = [tail for spoke in spokes for tail in spoke.compute_tails()]
     if cold:
-        tails += [spoke.lend + spoke.after_lend()[0] for spoke in spokes]
+        tails += [spoke.lend + spoke.compute_tails()[0] for spoke in spokes]
     rules = {
-        "chain": max(spoke.lend + spoke.after_lend()[0] for spoke in spokes),
+        "chain": max(spoke.lend + spoke.compute_tails()[0] for spoke in spokes),
         "queue": queue_s(spokes) if cold else 0.0,
         "tokens": tokens_s(tails, limits, DECIDING_POSTS, readings.deciding),
     }
@@ -102,14 +102,14 @@ def of_switch(
     written_s = rules[rule]
     posted_s = arrival_s(len(tails) + 1, limits, DECIDING_POSTS, readings.deciding)
     arrived_s = max(written_s + learn_s, posted_s + readings.arriving)
-    broken_s = max(spoke.lend + spoke.after_lend()[0] - spoke.make for spoke in spokes)
+    broken_s = max(spoke.lend + spoke.compute_tails()[0] - spoke.make for spoke in spokes)
     left_s = max(broken_s + learn_s, readings.leaving)
     return Bound(written_s, max(arrived_s, left_s), rule, readings.deciding)
 
 
 def queue_s(spokes: Sequence[SpokeWrites]) -> float:
     """When the last make ends at the earliest, as far as the hub's queue decides."""
-    return sum(spoke.lend for spoke in spokes) + min(spoke.after_lend()[0] for spoke in spokes)
+    return sum(spoke.lend for spoke in spokes) + min(spoke.compute_tails()[0] for spoke in spokes)
 
 
 def arrival_s(number: int, limits: Limits, used: int, age_s: float) -> float:
@@ -153,6 +153,6 @@ class Tunnel:
     connection: float
 
 
-def of_provision(tunnels: Iterable[Tunnel]) -> float:
+def compute_provision_bound(tunnels: Iterable[Tunnel]) -> float:
     """The longest chain of a provision: address, gateway, connection, in seconds."""
     return max(tunnel.address + tunnel.gateway + tunnel.connection for tunnel in tunnels)

@@ -223,7 +223,9 @@ def _diagram(name: str, title: str, across: str, curves: Sequence[Curve], note: 
 def _switch_curves(measured: Measured) -> Iterator[Curve]:
     for way, (name, colour) in WAYS.items():
         groups = [
-            (size, switches) for size in measured.sizes() if (switches := measured.of(way, size))
+            (size, switches)
+            for size in measured.sizes()
+            if (switches := measured.list_switches(way, size))
         ]
         if not groups:
             continue

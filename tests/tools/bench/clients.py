@@ -25,7 +25,7 @@ REQUESTS, AT_ONCE = 600, 64
 GROUP, NETWORK = "rg-we", "vnet1"
 
 
-def by_threads(endpoint: str, subscription: str) -> None:
+def read_by_threads(endpoint: str, subscription: str) -> None:
     """Read by a pool of threads."""
     with (
         DefaultAzureCredential() as credential,
@@ -41,7 +41,7 @@ def by_threads(endpoint: str, subscription: str) -> None:
         list(pool.map(lambda _: client.virtual_networks.get(GROUP, NETWORK), range(REQUESTS)))
 
 
-def by_coroutines(endpoint: str, subscription: str) -> None:
+def read_by_coroutines(endpoint: str, subscription: str) -> None:
     """Read by coroutines, as many at once."""
     asyncio.run(_by_coroutines(endpoint, subscription))
 
@@ -68,7 +68,7 @@ async def _by_coroutines(endpoint: str, subscription: str) -> None:
         await asyncio.gather(*(read() for _ in range(REQUESTS)))
 
 
-def measured(work: Callable[[str, str], None]) -> Spent:
+def measure_cost(work: Callable[[str, str], None]) -> Spent:
     """What it costs, loading and the first connection included once before."""
     endpoint, subscription = (
         os.environ[name] for name in ("ERFAILOVER_ENDPOINT", "AZURE_SUBSCRIPTION_ID")
@@ -84,15 +84,17 @@ def main() -> None:
     worlds = Worlds()
     try:
         world = worlds.get(1, False)
-        with worlds.served(world.snapshot, world.site, None, ScaledClock(100.0)) as served:
+        with worlds.serve(world.snapshot, world.site, None, ScaledClock(100.0)) as served:
             served.lab.throttling.limits = None
-            spent = {work.__name__: measured(work) for work in (by_threads, by_coroutines)}
+            spent = {
+                work.__name__: measure_cost(work) for work in (read_by_threads, read_by_coroutines)
+            }
     finally:
         worlds.close()
     for name, item in spent.items():
         cpu_ms = item.cpu_s / REQUESTS * 1000
         print(f"{name}: {cpu_ms:.2f} ms of processor a request, {item.wall_s:.2f} s in all")
-    ratio = spent["by_coroutines"].cpu_s / spent["by_threads"].cpu_s
+    ratio = spent["read_by_coroutines"].cpu_s / spent["read_by_threads"].cpu_s
     print(f"coroutines take {ratio:.2f} times the processor time of threads")
 
 

@@ -26,7 +26,7 @@ def write(measured: Measured, docs: Path) -> None:
     _, closed, after = rest.partition(END)
     if not mark or not closed:
         raise ValueError(f"{path}: expected the marks {BEGIN} and {END}")
-    text = "\n".join(f"- {target.text}" for target in targets.judged(measured))
+    text = "\n".join(f"- {target.text}" for target in targets.judge_targets(measured))
     path.write_text(f"{before}{BEGIN}\n{tables(measured)}\n\n{text}\n{END}{after}")
     for way in (Way.COLD, Way.PRESTAGED):
         drawn = [switch for switch in measured.switches if switch.way is way and switch.bars]
@@ -50,8 +50,8 @@ def tables(measured: Measured) -> str:
         parts.append(_switches(measured))
     if any(switch.bound_whole_s for switch in measured.switches):
         parts += [_bounds(measured), _costs(measured)]
-    if measured.status or measured.provision or _pinged(measured):
-        parts.append(_compared(measured))
+    if measured.status or measured.provision or _compare_with_az(measured):
+        parts.append(_format_comparisons(measured))
     if measured.processes:
         parts.append(_processes([*measured.processes, *measured.switches_of_prefixes]))
     if measured.tables:
@@ -112,9 +112,9 @@ def _switches(measured: Measured) -> str:
     for size in measured.sizes():
         cells = [str(size)]
         for way in (Way.AZ, Way.SDK):
-            cells.append(_seconds(measured.of(way, size)))
+            cells.append(_seconds(measured.list_switches(way, size)))
         for way in (Way.COLD, Way.PRESTAGED):
-            switches = measured.of(way, size)
+            switches = measured.list_switches(way, size)
             bounds = [switch.bound_whole_s for switch in switches if switch.bound_whole_s]
             cells += [_seconds(switches), f"{mean(bounds):.1f} s" if bounds else "-"]
         rows.append(cells)
@@ -135,7 +135,7 @@ def _bounds(measured: Measured) -> str:
     rows = []
     for size in measured.sizes():
         for way in (Way.COLD, Way.PRESTAGED):
-            if not (switches := measured.of(way, size)):
+            if not (switches := measured.list_switches(way, size)):
                 continue
             rules = sorted({switch.rule for switch in switches})
             rows.append(
@@ -159,10 +159,12 @@ def _costs(measured: Measured) -> str:
     rows = []
     for size in measured.sizes():
         for way in (Way.SDK, Way.COLD, Way.PRESTAGED):
-            switches = [switch for switch in measured.of(way, size) if not switch.reckoned]
+            switches = [
+                switch for switch in measured.list_switches(way, size) if not switch.reckoned
+            ]
             if not switches:
                 continue
-            throttled = sum(map(targets.throttled, switches))
+            throttled = sum(map(targets.count_throttled, switches))
             busy = sum(sum(switch.refused.values()) for switch in switches) - throttled
             rows.append(
                 [
@@ -178,14 +180,14 @@ def _costs(measured: Measured) -> str:
     return _table(head, rows)
 
 
-def _compared(measured: Measured) -> str:
+def _format_comparisons(measured: Measured) -> str:
     rows = []
     named = (
         ("`status`, against its slowest reading", measured.status),
         ("az for the same facts, against `status`", measured.status_by_az),
         ("`provision`, against its longest chain", measured.provision),
-        ("az with the notes' pings, against prestaged", _pinged(measured)),
-        ("az without them, against prestaged", _pinged(measured, pings=False)),
+        ("az with the notes' pings, against prestaged", _compare_with_az(measured)),
+        ("az without them, against prestaged", _compare_with_az(measured, pings=False)),
     )
     for name, result in named:
         if result:
@@ -200,12 +202,12 @@ def _compared(measured: Measured) -> str:
     return _table(["what", "took", "against", "ratio", "largest"], rows)
 
 
-def _pinged(measured: Measured, *, pings: bool = True) -> list[Compared]:
+def _compare_with_az(measured: Measured, *, pings: bool = True) -> list[Compared]:
     """The procedure by az against ours, seed by seed."""
-    ours = {switch.seed: switch.whole_s for switch in measured.of(Way.PRESTAGED, 1)}
+    ours = {switch.seed: switch.whole_s for switch in measured.list_switches(Way.PRESTAGED, 1)}
     return [
         Compared(switch.seed, switch.with_pings_s if pings else switch.whole_s, ours[switch.seed])
-        for switch in measured.of(Way.AZ, 1)
+        for switch in measured.list_switches(Way.AZ, 1)
         if switch.seed in ours
     ]
 

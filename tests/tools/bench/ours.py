@@ -32,12 +32,12 @@ MANY = 50
 def switch(result: Worlds, way: Way, spokes: int, seed: int) -> Switch:
     """Switch all spokes to IPsec on the stepped clock, and hold it against its bound."""
     world = result.get(spokes, way is Way.PRESTAGED)
-    with result.served(world.snapshot, world.site, seed) as served:
+    with result.serve(world.snapshot, world.site, seed) as served:
         watch, meter, began = Watch(served.lab), machine.Meter(), served.clock.now()
-        served.done("switch", "--to", "ipsec", "--yes", "--planned", "-o", "json")
+        served.run_or_raise("switch", "--to", "ipsec", "--yes", "--planned", "-o", "json")
         spent, command_s = meter.spent(), served.clock.now() - began
-        watched = watch.seen(worlds.spoke_names(spokes))
-    least = _bound(spokes, seed, way, watched)
+        watched = watch.collect(worlds.spoke_names(spokes))
+    least = _compute_bound(spokes, seed, way, watched)
     if watched.shown_s is None:
         raise RuntimeError(f"{way}, {spokes} spokes, seed {seed}: no reading showed the switch")
     return Switch(
@@ -58,7 +58,7 @@ def switch(result: Worlds, way: Way, spokes: int, seed: int) -> Switch:
     )
 
 
-def _bound(spokes: int, seed: int, way: Way, watched: Watched) -> bound.Bound:
+def _compute_bound(spokes: int, seed: int, way: Way, watched: Watched) -> bound.Bound:
     """The bound with the same draws.
 
     A reading's duration depends on how often its table was read before, so the bound is given the
@@ -79,7 +79,7 @@ def _bound(spokes: int, seed: int, way: Way, watched: Watched) -> bound.Bound:
         arriving=_shortest(durations, worlds.BACKUP_GATEWAY, watched),
         leaving=_shortest(durations, worlds.PRIMARY_GATEWAY, watched),
     )
-    return bound.of_switch(spoke_writes, readings, LEARN_S, Limits())
+    return bound.compute_switch_bound(spoke_writes, readings, LEARN_S, Limits())
 
 
 def _shortest(durations: Durations, gateway: str, watched: Watched) -> float:
@@ -109,23 +109,23 @@ def _spoke_writes(durations: Durations, spoke: str, way: Way) -> bound.SpokeWrit
 def status(result: Worlds, seed: int) -> Compared:
     """``status`` against the slowest single reading that it made."""
     world = result.get(1, False)
-    with result.served(world.snapshot, world.site, seed) as served:
+    with result.serve(world.snapshot, world.site, seed) as served:
         watch, began = Watch(served.lab), served.clock.now()
         served.command("status", "-o", "json")
         seconds = served.clock.now() - began
-        watched = watch.seen(())
+        watched = watch.collect(())
     slowest = max(bar.ended_s - bar.began_s for bar in watched.bars)
     return Compared(seed, seconds, slowest, watched.requests)
 
 
 def provision(result: Worlds, seed: int) -> Compared:
     """``provision`` against its longest chain of address, gateway and connection."""
-    with result.served(None, result.init_site, seed) as served:
+    with result.serve(None, result.init_site, seed) as served:
         watch, began = Watch(served.lab), served.clock.now()
-        served.done("provision", "--yes")
+        served.run_or_raise("provision", "--yes")
         seconds = served.clock.now() - began
-        watched = watch.seen(())
-        chain = bound.of_provision(_tunnels(served.lab, watched.bars))
+        watched = watch.collect(())
+        chain = bound.compute_provision_bound(_tunnels(served.lab, watched.bars))
     return Compared(seed, seconds, chain, watched.requests)
 
 
@@ -148,7 +148,7 @@ def processes(result: Worlds, way: Way, spokes: int, tries: int) -> list[Process
     The switch is left out where there are too few spokes to tell what one of them costs.
     """
     world = result.get(1, False)
-    with result.served(world.snapshot, world.site, None, ScaledClock(FAST_SPEED)) as served:
+    with result.serve(world.snapshot, world.site, None, ScaledClock(FAST_SPEED)) as served:
         requested = [
             _yardstick(tries, served),
             _least(tries, served, ["--help"], "erfailover --help", 0, 0.0),
@@ -158,9 +158,9 @@ def processes(result: Worlds, way: Way, spokes: int, tries: int) -> list[Process
         return requested
     world = result.get(spokes, way is Way.PRESTAGED)
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
-    with result.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+    with result.serve(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, {way}"
-        return [*requested, in_a_process(served, command, name, spokes, SPEED)]
+        return [*requested, run_in_subprocess(served, command, name, spokes, SPEED)]
 
 
 def _least(
@@ -172,7 +172,7 @@ def _least(
     speed: float,
 ) -> Process:
     """The cheapest of some runs: what else the machine does only adds."""
-    ran = [in_a_process(served, arguments, command, spokes, speed) for _ in range(tries)]
+    ran = [run_in_subprocess(served, arguments, command, spokes, speed) for _ in range(tries)]
     return min(ran, key=lambda process: process.cpu_s)
 
 
@@ -184,7 +184,7 @@ def _yardstick(tries: int, served: worlds.Served) -> Process:
     return Process(YARDSTICK, 0, best.cpu_s, best.wall_s, best.memory_mb, 0, 0.0)
 
 
-def in_a_process(
+def run_in_subprocess(
     served: worlds.Served, arguments: list[str], command: str, spokes: int, speed: float
 ) -> Process:
     """Run a command in a separate process; what it cost."""
@@ -192,5 +192,5 @@ def in_a_process(
     ran = machine.child(arguments, os.environ, served.folder)
     if ran.code and arguments[0] != "status":
         raise RuntimeError(f"{command}: exit code {ran.code}\n{ran.err[-2000:]}")
-    requests = watch.seen(()).requests
+    requests = watch.collect(()).requests
     return Process(command, spokes, ran.cpu_s, ran.wall_s, ran.memory_mb, requests, speed)

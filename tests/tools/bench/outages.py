@@ -69,15 +69,17 @@ class Packets:
         return tuple(rows)
 
 
-def by_erfailover(result: Worlds, way: Way, spokes: int, seed: int, planned: bool) -> Outage:
+def measure_erfailover(result: Worlds, way: Way, spokes: int, seed: int, planned: bool) -> Outage:
     """Switch, with a probe from the first spoke beside it."""
     world = result.get(spokes, way is Way.PRESTAGED, dark=not planned, machines=True)
-    with result.served(world.snapshot, world.site, seed) as served:
+    with result.serve(world.snapshot, world.site, seed) as served:
         packets = Packets(served.lab, worlds.spoke_names(spokes))
         with open_door(lambda: packets.passes_now("vnet1")) as port:
             _add_probe(served, port)
             report = served.folder / "outage.json"
-            served.done("switch", "--to", "ipsec", "--yes", "--planned", "--report", str(report))
+            served.run_or_raise(
+                "switch", "--to", "ipsec", "--yes", "--planned", "--report", str(report)
+            )
         value = json.loads(report.read_text())["outages"][0]
         probe_s = float(value["longest_s"]) if value["how"] == "probe" else None
         return Outage(
@@ -91,10 +93,10 @@ def by_erfailover(result: Worlds, way: Way, spokes: int, seed: int, planned: boo
         )
 
 
-def by_sdk(result: Worlds, spokes: int, seed: int, planned: bool) -> Outage:
+def measure_sdk(result: Worlds, spokes: int, seed: int, planned: bool) -> Outage:
     """The same writes with the SDK's default polling."""
     world = result.get(spokes, False, dark=not planned, machines=True)
-    with result.served(world.snapshot, world.site, seed) as served:
+    with result.serve(world.snapshot, world.site, seed) as served:
         packets = Packets(served.lab, worlds.spoke_names(spokes))
         sdk.carry_out(served, spokes)
         failed_s = 0.0 if planned else DARK_S

@@ -24,9 +24,9 @@ from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Reading
 from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.site import Role
-from tests.support.route_rows import INSTANCES, PEERS, judge, learned
+from tests.support.route_rows import INSTANCES, PEERS, judge, make_learned_routes
 from tests.tools.bench import machine, worlds
-from tests.tools.bench.ours import SPEED, in_a_process
+from tests.tools.bench.ours import SPEED, run_in_subprocess
 from tests.tools.bench.rows import Process, Tables
 from tests.tools.bench.worlds import Served, Worlds
 
@@ -38,10 +38,10 @@ TRIES = 5
 
 def tables(result: Worlds, prefixes: int) -> Tables:
     """Processor time of a reading of one gateway, and of ``status`` with twelve spokes."""
-    content = json.dumps({"value": learned(worlds.remote_prefixes(prefixes))}).encode()
+    content = json.dumps({"value": make_learned_routes(worlds.remote_prefixes(prefixes))}).encode()
     return Tables(
         prefixes=prefixes,
-        rows=len(learned(worlds.remote_prefixes(prefixes))),
+        rows=len(make_learned_routes(worlds.remote_prefixes(prefixes))),
         decoding_s=_least(partial(json.loads, content)),
         reading_s=_least(partial(_judge, content, worlds.remote_prefixes(prefixes))),
         status_s=_status(result, prefixes),
@@ -52,9 +52,9 @@ def switch(result: Worlds, spokes: int, prefixes: int) -> Process:
     """A prestaged switch in a separate process: its processor time and its memory."""
     world = result.get(spokes, True, prefixes)
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
-    with result.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+    with result.serve(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, prestaged, {prefixes:,} prefixes"
-        return in_a_process(served, command, name, spokes, SPEED)
+        return run_in_subprocess(served, command, name, spokes, SPEED)
 
 
 def _peers(prefixes: int) -> list[dict[str, Any]]:
@@ -91,11 +91,11 @@ def _status(result: Worlds, prefixes: int) -> float:
     world = result.get(SPOKES, False)
     site = yaml.safe_load(world.site)
     site["remote_prefixes"] = worlds.remote_prefixes(prefixes)
-    with result.served(world.snapshot, yaml.safe_dump(site), 1) as served:
+    with result.serve(world.snapshot, yaml.safe_dump(site), 1) as served:
         _serve(served, prefixes)
 
         def run() -> None:
-            served.done("status")
+            served.run_or_raise("status")
 
         run()  # modules are loaded
         return _least(run, machine.Meter().cpu_now)
@@ -109,7 +109,10 @@ def _serve(served: Served, prefixes: int) -> None:
     ]
     for gateway, originated in ((worlds.PRIMARY_GATEWAY, own), (worlds.BACKUP_GATEWAY, [])):
         for action, rows in (
-            ("getLearnedRoutes", learned(worlds.remote_prefixes(prefixes)) + originated),
+            (
+                "getLearnedRoutes",
+                make_learned_routes(worlds.remote_prefixes(prefixes)) + originated,
+            ),
             ("getBgpPeerStatus", _peers(prefixes)),
         ):
             path, body = f"{gateway}/{action}", {"value": rows}

@@ -153,11 +153,11 @@ class Measured:
     setting: Mapping[str, str] = field(default_factory=dict)
     """The date, the machine and the versions."""
 
-    def of(self, way: Way, spokes: int) -> list[Switch]:
+    def list_switches(self, way: Way, spokes: int) -> list[Switch]:
         """The switches done one way, one a seed."""
         return [switch for switch in self.switches if (switch.way, switch.spokes) == (way, spokes)]
 
-    def reckoned(self, sizes: Iterable[int]) -> Measured:
+    def extrapolate(self, sizes: Iterable[int]) -> Measured:
         """With az and the SDK at every size: beyond what was measured, by arithmetic.
 
         Both do one spoke after the other, so that every further spoke adds the same on average.
@@ -172,13 +172,13 @@ class Measured:
 
     def _reckon(self, way: Way, measured: list[int], size: int) -> list[Switch]:
         largest = max(measured)
-        seconds = mean(switch.whole_s for switch in self.of(way, largest))
+        seconds = mean(switch.whole_s for switch in self.list_switches(way, largest))
         if len(measured) > 1:
             smallest = min(measured)
-            first_s = mean(switch.whole_s for switch in self.of(way, smallest))
+            first_s = mean(switch.whole_s for switch in self.list_switches(way, smallest))
             each_s = (seconds - first_s) / (largest - smallest)
         else:
-            each_s = mean(switch.each_s for switch in self.of(way, largest))
+            each_s = mean(switch.each_s for switch in self.list_switches(way, largest))
         whole_s = seconds + (size - largest) * each_s
         return [Switch(way, size, 0, whole_s, reckoned=True)] if each_s else []
 
@@ -186,6 +186,6 @@ class Measured:
         """The numbers of spokes measured."""
         return sorted({switch.spokes for switch in self.switches})
 
-    def as_data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         return asdict(self)

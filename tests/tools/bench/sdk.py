@@ -36,10 +36,10 @@ def _transport(clock: Any) -> RequestsTransport:
 def switch(result: Worlds, spokes: int, seed: int) -> Switch:
     """Switch all spokes, one write after the other, then read until the routes show it."""
     world = result.get(spokes, False)
-    with result.served(world.snapshot, world.site, seed) as served:
+    with result.serve(world.snapshot, world.site, seed) as served:
         watch, meter = Watch(served.lab), machine.Meter()
         carry_out(served, spokes)
-        spent, watched = meter.spent(), watch.seen(worlds.spoke_names(spokes))
+        spent, watched = meter.spent(), watch.collect(worlds.spoke_names(spokes))
     bar = watched.shows(worlds.BACKUP_GATEWAY, watched.arrived_s)
     assert bar is not None
     assert bar.answered_s is not None

@@ -59,7 +59,7 @@ class Target:
         return f"{mark} {self.name}: {self.found:.2f}{self.unit}, {word} {self.limit:g}{self.unit}"
 
 
-def judged(measured: Measured) -> list[Target]:
+def judge_targets(measured: Measured) -> list[Target]:
     """Every target that something was measured for."""
     return [
         *_ratios(measured),
@@ -68,7 +68,9 @@ def judged(measured: Measured) -> list[Target]:
         *_requests(measured),
         *_flattery(measured),
         *_status(measured),
-        *_compared("provision against its longest chain", measured.provision, PROVISION_LIMIT),
+        *_build_ratio_target(
+            "provision against its longest chain", measured.provision, PROVISION_LIMIT
+        ),
         *_processes(measured),
         *_tables(measured),
     ]
@@ -88,18 +90,18 @@ def shown_ratio(switches: Sequence[Switch]) -> float:
     )
 
 
-def throttled(switch: Switch) -> int:
+def count_throttled(switch: Switch) -> int:
     """How many 429s of a run its own rate caused."""
     return sum(n for code, n in switch.refused.items() if code != "RetryableError")
 
 
 def _ratios(measured: Measured) -> Iterable[Target]:
     for size in measured.sizes():
-        if cold := measured.of(Way.COLD, size):
+        if cold := measured.list_switches(Way.COLD, size):
             yield Target(
                 f"cold against its bound, {format_count(size, 'spoke')}", ratio(cold), COLD_LIMIT
             )
-        if prestaged := measured.of(Way.PRESTAGED, size):
+        if prestaged := measured.list_switches(Way.PRESTAGED, size):
             limit = PRESTAGED_LIMIT.get(size, PRESTAGED_LIMIT_MORE)
             yield Target(
                 f"prestaged against its bound, {format_count(size, 'spoke')}",
@@ -110,7 +112,7 @@ def _ratios(measured: Measured) -> Iterable[Target]:
 
 def _against_az(measured: Measured) -> Iterable[Target]:
     """The notes' procedure by az, its pings included where they were typed."""
-    az, ours = measured.of(Way.AZ, 1), measured.of(Way.PRESTAGED, 1)
+    az, ours = measured.list_switches(Way.AZ, 1), measured.list_switches(Way.PRESTAGED, 1)
     seeds = {switch.seed for switch in az} & {our.seed for our in ours}
     if seeds:
         value = mean(switch.with_pings_s or switch.whole_s for switch in az if switch.seed in seeds)
@@ -122,12 +124,12 @@ def _against_az(measured: Measured) -> Iterable[Target]:
 def _rates(measured: Measured) -> Iterable[Target]:
     ours = [switch for switch in measured.switches if switch.way in {Way.COLD, Way.PRESTAGED}]
     if ours:
-        yield Target("429s that our own rate caused", sum(map(throttled, ours)), 0)
+        yield Target("429s that our own rate caused", sum(map(count_throttled, ours)), 0)
 
 
 def _requests(measured: Measured) -> Iterable[Target]:
     for way, limit in ONE_SPOKE_REQUESTS.items():
-        if ours := measured.of(way, 1):
+        if ours := measured.list_switches(way, 1):
             value = mean(our.requests for our in ours)
             yield Target(f"requests of a {way} switch of 1 spoke", value, limit)
 
@@ -141,18 +143,20 @@ def _flattery(measured: Measured) -> Iterable[Target]:
 
 
 def _status(measured: Measured) -> Iterable[Target]:
-    yield from _compared("status against its slowest reading", measured.status, STATUS_LIMIT)
+    yield from _build_ratio_target(
+        "status against its slowest reading", measured.status, STATUS_LIMIT
+    )
     if measured.status_by_az:
-        value = _of_sums(measured.status_by_az)
+        value = _divide_sums(measured.status_by_az)
         yield Target("status, times faster than az", value, STATUS_AGAINST_AZ, at_least=True)
 
 
-def _compared(name: str, compared: Sequence[Compared], limit: float) -> Iterable[Target]:
+def _build_ratio_target(name: str, compared: Sequence[Compared], limit: float) -> Iterable[Target]:
     if compared:
-        yield Target(name, _of_sums(compared), limit)
+        yield Target(name, _divide_sums(compared), limit)
 
 
-def _of_sums(compared: Sequence[Compared]) -> float:
+def _divide_sums(compared: Sequence[Compared]) -> float:
     return sum(item.seconds for item in compared) / sum(item.against_s for item in compared)
 
 

@@ -74,7 +74,7 @@ def switch(way: Way, spokes: int, whole_s: float, **more: object) -> Switch:
 
 def test_further_spokes_are_reckoned_from_two_measured_sizes() -> None:
     measured = Measured((switch(Way.SDK, 1, 60.0), switch(Way.SDK, 10, 510.0)))
-    result = measured.reckoned((1, 10, 100))
+    result = measured.extrapolate((1, 10, 100))
     assert [(item.spokes, item.whole_s, item.reckoned) for item in result.switches] == [
         (1, 60.0, False),
         (10, 510.0, False),
@@ -83,8 +83,8 @@ def test_further_spokes_are_reckoned_from_two_measured_sizes() -> None:
 
 
 def test_further_spokes_are_reckoned_from_what_one_adds() -> None:
-    measured = Measured((switch(Way.AZ, 1, 90.0, each_s=50.0),)).reckoned((1, 10))
-    assert measured.of(Way.AZ, 10)[0].whole_s == 90.0 + 9 * 50.0
+    measured = Measured((switch(Way.AZ, 1, 90.0, each_s=50.0),)).extrapolate((1, 10))
+    assert measured.list_switches(Way.AZ, 10)[0].whole_s == 90.0 + 9 * 50.0
 
 
 def test_targets_are_judged_on_all_seeds_together() -> None:
@@ -96,7 +96,7 @@ def test_targets_are_judged_on_all_seeds_together() -> None:
         ),
         status=(Compared(1, 10.0, 9.0),),
     )
-    by_name = {target.name: target for target in targets.judged(measured)}
+    by_name = {target.name: target for target in targets.judge_targets(measured)}
     bound = by_name["prestaged against its bound, 1 spoke"]
     assert (bound.found, bound.holds) == (64.0 / 60.0, True)
     az = by_name["prestaged, times faster than the notes' procedure by az, 1 spoke"]
@@ -110,7 +110,7 @@ def test_targets_are_judged_on_all_seeds_together() -> None:
 )
 def test_only_429s_of_our_own_rate_miss_the_target(refused: dict[str, int], holds: bool) -> None:
     measured = Measured((switch(Way.COLD, 1, 30.0, bound_whole_s=30.0, refused=refused),))
-    by_name = {target.name: target for target in targets.judged(measured)}
+    by_name = {target.name: target for target in targets.judge_targets(measured)}
     assert by_name["429s that our own rate caused"].holds is holds
 
 
@@ -139,7 +139,7 @@ def tables(prefixes: int, status_s: float, reading_s: float = 0.03) -> Tables:
 def test_the_growth_over_the_prefixes_is_judged_and_drawn(tmp_path: Path) -> None:
     (tmp_path / document.DOCUMENT).write_text(f"{document.BEGIN}\n{document.END}\n")
     measured = Measured(tables=(tables(10, 0.2), tables(100, 0.21), tables(1000, 0.35)))
-    assert all(target.holds for target in targets.judged(measured))
+    assert all(target.holds for target in targets.judge_targets(measured))
     document.write(measured, tmp_path)
     assert "| 1,000 | 8,000 | 6.00 ms |" in (tmp_path / document.DOCUMENT).read_text()
     picture = (tmp_path / "prefix-growth.svg").read_text()
@@ -161,7 +161,7 @@ def test_the_growth_over_the_prefixes_is_judged_and_drawn(tmp_path: Path) -> Non
 def test_costs_that_grow_faster_than_the_tables_miss_a_target(
     sizes: tuple[Tables, ...], missed: str
 ) -> None:
-    rows = [target for target in targets.judged(Measured(tables=sizes)) if not target.holds]
+    rows = [target for target in targets.judge_targets(Measured(tables=sizes)) if not target.holds]
     assert len(rows) == 1
     assert missed in rows[0].name
 
@@ -169,7 +169,7 @@ def test_costs_that_grow_faster_than_the_tables_miss_a_target(
 def test_a_switch_with_many_prefixes_is_held_against_one_with_few() -> None:
     few = Process("few", 500, 30.0, 90.0, 150.0)
     many = replace(few, command="many", cpu_s=40.0)
-    rows = targets.judged(Measured(switches_of_prefixes=(few, many)))
+    rows = targets.judge_targets(Measured(switches_of_prefixes=(few, many)))
     assert [(target.name.split(" of")[0], target.holds) for target in rows] == [
         ("processor time", False),
         ("memory", True),

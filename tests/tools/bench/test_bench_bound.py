@@ -23,7 +23,7 @@ PATH = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNet
 
 def test_one_prestaged_spoke_needs_its_two_writes_and_the_learning() -> None:
     readings = Readings(deciding=6.0, arriving=5.0, leaving=1.0)
-    result = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
+    result = bound.compute_switch_bound([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
     assert (result.written_s, result.rule) == (7.0, "chain")
     assert result.shown_s == 7.0 + 10.0
     assert result.whole_s == 6.0 + 17.0
@@ -31,38 +31,40 @@ def test_one_prestaged_spoke_needs_its_two_writes_and_the_learning() -> None:
 
 def test_a_reading_that_takes_longer_than_all_the_rest_decides() -> None:
     readings = Readings(deciding=0.0, arriving=18.0)
-    assert bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS).shown_s == 18.0
+    assert (
+        bound.compute_switch_bound([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS).shown_s == 18.0
+    )
 
 
 def test_a_reading_that_waits_for_a_token_decides() -> None:
     limits = Limits(writes=(3, 0.01))
     readings = Readings(deciding=0.0, arriving=1.0)
-    result = bound.of_switch([SpokeWrites(1.0, 1.0)], readings, 10.0, limits)
+    result = bound.compute_switch_bound([SpokeWrites(1.0, 1.0)], readings, 10.0, limits)
     assert result.shown_s == pytest.approx(300.0 + 1.0)
 
 
 def test_one_cold_spoke_needs_its_four_writes() -> None:
-    result = bound.of_switch([SpokeWrites(3.0, 4.0, 2.0, 5.0)], NONE, 0.0, LIMITS)
+    result = bound.compute_switch_bound([SpokeWrites(3.0, 4.0, 2.0, 5.0)], NONE, 0.0, LIMITS)
     assert (result.written_s, result.rule) == (14.0, "chain")
 
 
 def test_a_slow_reading_of_the_hub_that_is_left_can_decide() -> None:
     readings = Readings(deciding=0.0, arriving=1.0, leaving=19.0)
-    result = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
+    result = bound.compute_switch_bound([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
     assert result.shown_s == 19.0
 
 
 def test_prestaged_spokes_overlap() -> None:
     spokes = [SpokeWrites(3.0, 4.0), SpokeWrites(9.0, 2.0), SpokeWrites(1.0, 1.0)]
-    assert bound.of_switch(spokes, NONE, 0.0, LIMITS).written_s == 11.0
+    assert bound.compute_switch_bound(spokes, NONE, 0.0, LIMITS).written_s == 11.0
 
 
 def test_the_hubs_writes_queue_and_the_shortest_tail_follows() -> None:
     slow, quick = SpokeWrites(9.0, 9.0, 2.0, 9.0), SpokeWrites(1.0, 1.0, 2.0, 1.0)
     assert bound.queue_s([slow, quick]) == bound.queue_s([quick, slow]) == 4.0 + 3.0
-    result = bound.of_switch([quick, slow], NONE, 0.0, LIMITS)
+    result = bound.compute_switch_bound([quick, slow], NONE, 0.0, LIMITS)
     assert (result.written_s, result.rule) == (29.0, "chain")
-    result = bound.of_switch([quick] * 20, NONE, 0.0, LIMITS)
+    result = bound.compute_switch_bound([quick] * 20, NONE, 0.0, LIMITS)
     assert (result.written_s, result.rule) == (40.0 + 3.0, "queue")
 
 
@@ -70,7 +72,7 @@ def test_two_hundred_writes_are_free_and_then_ten_a_second() -> None:
     free = bound.arrival_s(200, LIMITS, 0, 0.0)
     assert (free, bound.arrival_s(300, LIMITS, 0, 0.0)) == (0.0, 10.0)
     spokes = [SpokeWrites(1.0, 1.0)] * 150
-    result = bound.of_switch(spokes, Readings(1.0, 0.0), 0.0, LIMITS)
+    result = bound.compute_switch_bound(spokes, Readings(1.0, 0.0), 0.0, LIMITS)
     assert (result.written_s, result.rule) == (10.0 + 1.0, "tokens")
 
 
@@ -100,7 +102,7 @@ def test_no_order_of_the_hubs_queue_beats_the_bound(seed: int) -> None:
     """Even a hub that lends without a pause, to the slowest first, does not."""
     chance = random.Random(seed)
     spokes = [SpokeWrites(*(chance.uniform(1.0, 9.0) for _ in range(4))) for _ in range(4)]
-    result = bound.of_switch(spokes, NONE, 0.0, LIMITS)
+    result = bound.compute_switch_bound(spokes, NONE, 0.0, LIMITS)
     rows = [made_s(order) for order in permutations(spokes)]
     assert min(rows) >= result.written_s - 1e-9
     assert min(rows) <= 1.3 * result.written_s
@@ -121,7 +123,7 @@ def test_tokens_are_never_bounded_above_what_a_greedy_client_achieves(seed: int)
     limits = Limits(writes=(3, 1.0))
     pairs = [(chance.uniform(1.0, 5.0), chance.uniform(1.0, 5.0)) for _ in range(12)]
     spokes = [SpokeWrites(*pair) for pair in pairs]
-    result = bound.of_switch(spokes, Readings(100.0, 0.0), 0.0, limits)
+    result = bound.compute_switch_bound(spokes, Readings(100.0, 0.0), 0.0, limits)
     assert result.rule == "tokens"
     assert result.written_s <= greedy_s(pairs, limits) + 1e-9
     assert result.written_s > 12.0
@@ -144,7 +146,9 @@ def greedy_s(pairs: Sequence[tuple[float, float]], limits: Limits) -> float:
 
 
 def test_the_longest_chain_of_a_provision() -> None:
-    assert bound.of_provision([Tunnel(1.0, 900.0, 8.0), Tunnel(3.0, 1000.0, 5.0)]) == 1008.0
+    assert (
+        bound.compute_provision_bound([Tunnel(1.0, 900.0, 8.0), Tunnel(3.0, 1000.0, 5.0)]) == 1008.0
+    )
 
 
 def test_the_bound_imports_nothing_of_the_controller() -> None:

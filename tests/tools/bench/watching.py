@@ -81,7 +81,7 @@ class Watch:
         self._traced = len(lab.trace)
         self._known = {operation.id for operation in _operations(lab)}
 
-    def seen(self, spokes: Iterable[str]) -> Watched:
+    def collect(self, spokes: Iterable[str]) -> Watched:
         """What has happened to the spokes named since the watch began."""
         lab = self._lab
         with lab.lock:

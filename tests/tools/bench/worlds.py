@@ -99,7 +99,7 @@ class Served:
             code = invoke(list(arguments), self.clock)
         return code, out.getvalue(), err.getvalue()
 
-    def done(self, *arguments: str) -> str:
+    def run_or_raise(self, *arguments: str) -> str:
         """Type a command that must succeed; what it printed."""
         code, out, err = self.command(*arguments)
         if code:
@@ -144,7 +144,7 @@ class Worlds:
         return self._made[key]
 
     @contextmanager
-    def served(
+    def serve(
         self, snapshot: bytes | None, site: str, seed: int | None, clock: Clock | None = None
     ) -> Iterator[Served]:
         """Serve a world, or an empty one, over HTTPS with durations drawn by a seed."""
@@ -172,7 +172,7 @@ class Worlds:
     @cached_property
     def init_site(self) -> str:
         """The site file of the proof of concept."""
-        with self.served(None, "", None) as served:
+        with self.serve(None, "", None) as served:
             (served.folder / "erfailover.yaml").unlink()
             with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
                 code = invoke(["init", "--site", served.environment["ERFAILOVER_SITE"]])
@@ -182,8 +182,8 @@ class Worlds:
 
     @cached_property
     def _provisioned(self) -> bytes:
-        with self.served(None, self.init_site, None) as served:
-            served.done("provision", "--yes")
+        with self.serve(None, self.init_site, None) as served:
+            served.run_or_raise("provision", "--yes")
             _let_pass(served.lab, 60.0)
             return served.lab.snapshot()
 

@@ -18,7 +18,7 @@ from tests.tools.campaign.mutant import Mutant
 from tests.tools.campaign.mutants import MUTANTS
 from tests.tools.campaign.pairs import together
 from tests.tools.campaign.report import Campaign
-from tests.tools.campaign.trial import Result, tried
+from tests.tools.campaign.trial import Result, try_cell
 from tests.tools.campaign.warm import Warm
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reliability.md"
@@ -73,8 +73,8 @@ class Runner:
             self.do(self.from_provisioned(warm))
             for stage in Stage:
                 for direction in Direction:
-                    warm.at(direction, stage)
-                    clean = Result(**forked.one(partial(_tried, warm, direction, None, None)))
+                    warm.bring_to(direction, stage)
+                    clean = Result(**forked.one(partial(_try_cell, warm, direction, None, None)))
                     if clean.problems:
                         raise SystemExit(f"without trouble: {clean.problems}\n{clean.detail}")
                     calls = self.calls(warm, direction, clean)
@@ -88,7 +88,7 @@ class Runner:
                     return self.caught_all()
         finally:
             warm.close()
-        return self.told()
+        return self.print_outcome()
 
     def calls(self, warm: Warm, direction: Direction, clean: Result) -> list[cells.Call]:
         """The calls that every clean run makes: how often a table is looked at may vary by one.
@@ -97,7 +97,7 @@ class Runner:
         moment, is chance.
         """
         runs = [clean] + [
-            Result(**forked.one(partial(_tried, warm, direction, None, None)))
+            Result(**forked.one(partial(_try_cell, warm, direction, None, None)))
             for _ in range(CLEAN_RUNS - 1)
         ]
         rows = [
@@ -117,7 +117,7 @@ class Runner:
         for id_, answer in forked.many(remaining, self.options.workers):
             result = _result(id_, answer)
             for _ in range(TRIES - 1):
-                if not _missed(result.problems):
+                if not _has_only_unfired_fault(result.problems):
                     break
                 _, answer = next(forked.many([(id_, work[id_])], 1))
                 result = _result(id_, answer)
@@ -143,10 +143,10 @@ class Runner:
     ) -> Iterator[Work]:
         """The cells of one direction, and two controllers together."""
         possible = cells.possible(every)
-        picked = self.picked([cell.id for cell in possible], 0.25)
+        picked = self.pick_ids([cell.id for cell in possible], 0.25)
         for cell in possible:
             if cell.id in picked:
-                yield cell.id, partial(_tried, warm, direction, cell, clean.flags)
+                yield cell.id, partial(_try_cell, warm, direction, cell, clean.flags)
         if every and every[0].stage is Stage.PRESTAGED:
             return
         for number in (1, 2, 3) if self.options.all else (1,):
@@ -160,12 +160,12 @@ class Runner:
         if points and not self.options.list:
             desired = forked.one(partial(_reference, warm))
             for id_, write, done in points:
-                yield id_, partial(_provisioned, warm, desired, write, done)
+                yield id_, partial(_try_provision, warm, desired, write, done)
 
     def from_provisioned(self, warm: Warm) -> Iterator[Work]:
         """Destroy killed at some deletions."""
         for id_, write, done in self.points("destroy", 12):
-            yield id_, partial(_destroyed, warm, write, done)
+            yield id_, partial(_try_destroy, warm, write, done)
 
     def points(self, command: str, writes: int) -> list[tuple[str, int, bool]]:
         """The writes at which a command is killed, before or after they are done."""
@@ -188,7 +188,7 @@ class Runner:
         left_out = self.options.switches_only or self.options.mutants
         return not left_out and self.options.like in id_
 
-    def picked(self, ids: list[str], share: float) -> set[str]:
+    def pick_ids(self, ids: list[str], share: float) -> set[str]:
         """The ids of the cells that are run."""
         if self.options.cell:
             return set(self.options.cell)
@@ -230,7 +230,7 @@ class Runner:
         print(f"{self.caught} of {self.tried_mutants} wrong controllers caught")
         return 0 < self.caught == self.tried_mutants
 
-    def told(self) -> bool:
+    def print_outcome(self) -> bool:
         """Print what it came to; whether everything held."""
         possible = cells.possible(self.every)
         campaign = Campaign(self.results, len(possible), cells.impossible(self.every))
@@ -254,13 +254,13 @@ def _result(id_: str, answer: Any | forked.Lost) -> Result:
     return Result(**answer)
 
 
-def _missed(problems: list[str]) -> bool:
+def _has_only_unfired_fault(problems: list[str]) -> bool:
     """Whether all that was wrong is that the call for the trouble was not made this time."""
     return bool(problems) and all(problem.startswith("fault fired") for problem in problems)
 
 
-def _tried(warm: Warm, direction: Direction, cell: Cell | None, desired: Flags | None) -> Any:
-    return tried(warm, direction, cell, desired).data()
+def _try_cell(warm: Warm, direction: Direction, cell: Cell | None, desired: Flags | None) -> Any:
+    return try_cell(warm, direction, cell, desired).data()
 
 
 def _together(warm: Warm, direction: Direction, clean: Result, number: int) -> Any:
@@ -269,7 +269,7 @@ def _together(warm: Warm, direction: Direction, clean: Result, number: int) -> A
 
 def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, desired: Flags) -> Any:
     mutant.apply()
-    return tried(warm, mutant.direction, cell, desired).data()
+    return try_cell(warm, mutant.direction, cell, desired).data()
 
 
 def _reference(warm: Warm) -> dict[str, str]:
@@ -279,12 +279,12 @@ def _reference(warm: Warm) -> dict[str, str]:
     return whole.names(warm)
 
 
-def _provisioned(warm: Warm, desired: dict[str, str], write: int, done: bool) -> Any:
-    return whole.provisioned(warm, desired, write, done=done).data()
+def _try_provision(warm: Warm, desired: dict[str, str], write: int, done: bool) -> Any:
+    return whole.try_provision(warm, desired, write, done=done).data()
 
 
-def _destroyed(warm: Warm, write: int, done: bool) -> Any:
-    return whole.destroyed(warm, write, done=done).data()
+def _try_destroy(warm: Warm, write: int, done: bool) -> Any:
+    return whole.try_destroy(warm, write, done=done).data()
 
 
 def main(arguments: list[str]) -> int:

@@ -85,7 +85,7 @@ def problems(record: Record) -> list[str]:
         *_blind_repeats(record),
         *_opposites(record),
         *_path(record),
-        *_told(record),
+        *_check_printed_text(record),
     ]
 
 
@@ -273,7 +273,7 @@ def _unknown_readings(record: Record) -> Iterator[str]:
         for item in (each for each in record.seen if each.run == run):
             if item.path in tables and item.method == "POST":
                 good[item.path].append(_good(item))
-            elif item.method in ("PUT", "DELETE") and _accepted(item):
+            elif item.method in ("PUT", "DELETE") and _is_accepted(item):
                 for table in tables:
                     short = table.rsplit("/", 1)[-1]
                     breaks = _is_break(item, record.direction)
@@ -317,12 +317,12 @@ def _opposites(record: Record) -> Iterator[str]:
                 yield f"opposite of an unknown outcome: {name} remote={item.remote}"
 
 
-def _told(record: Record) -> Iterator[str]:
+def _check_printed_text(record: Record) -> Iterator[str]:
     text = "".join(f"{ran.out}\n{ran.err}\n" for ran in record.runs if ran is not None)
     if "Traceback" in text:
         yield "traceback: in what was printed"
     for where, actual in (("output", text), ("journal", record.journal)):
-        decoded = actual + _decoded(actual)
+        decoded = actual + _decode_base64(actual)
         if any(secret in decoded for secret in (*record.secrets, "Bearer ")):
             yield f"secret in the {where}: it is not shown here"
 
@@ -350,7 +350,7 @@ def _good(reading: Seen) -> bool:
     )
 
 
-def _accepted(item: Seen) -> bool:
+def _is_accepted(item: Seen) -> bool:
     return item.status < 300
 
 
@@ -378,7 +378,7 @@ def last(ran: Ran) -> str:
     return (lines or ran.err.splitlines() or [""])[-1][:400]
 
 
-def _decoded(text: str) -> str:
+def _decode_base64(text: str) -> str:
     """What stands in a text in base64."""
     lines = []
     for word in set(re.findall(r"[A-Za-z0-9+/=_-]{16,}", text)):

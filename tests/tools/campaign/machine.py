@@ -83,7 +83,7 @@ class Machine:
         self._end_with_the_process(LoggedTransport, "send", _no_more_requests)
         self._end_with_the_process(LocalStore, "append", _no_more_records)
         open_private = files.open_private
-        files.open_private = lambda path: self._opened(open_private(path), path)
+        files.open_private = lambda path: self._wrap_stream(open_private(path), path)
         if self.trouble in STORE:
             patch(commands_context, "open_store", partial(_silent, self))
         self.warm.streams = partial(Stream, self)
@@ -133,7 +133,7 @@ class Machine:
         else:
             self.failing = trouble
 
-    def _opened(self, stream: FileIO, path: Path) -> Any:
+    def _wrap_stream(self, stream: FileIO, path: Path) -> Any:
         full = self.failing is Trouble.JOURNAL_FULL and path.name == "journal.jsonl"
         return _Full(stream) if full else stream
 

@@ -30,7 +30,7 @@ from tests.tools.campaign.mutant import Mutant, Patch, patch
 from tests.tools.campaign.stranding import STRANDING
 
 
-def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> Patch:
+def _patch_plan(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> Patch:
     """A procedure whose steps are changed after planning."""
 
     def apply() -> None:
@@ -65,7 +65,7 @@ def _delete(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 
 def _deleting() -> None:
-    _planned(_delete)()
+    _patch_plan(_delete)()
     procedure.find_breaches = lambda site, plan: []
     peerings.refuse_if_in_use = lambda peering, name: None
 
@@ -108,13 +108,15 @@ def _blind() -> None:
 def _unknown_is(verdict: ConditionStatus) -> Patch:
     def apply() -> None:
         for name in ("check_gateway_connected", "check_gateway_learned"):
-            patch(conditions, name, _forced(getattr(conditions, name), verdict))
+            patch(conditions, name, _force_verdict(getattr(conditions, name), verdict))
 
     return apply
 
 
-def _forced(right: Callable[..., Condition], verdict: ConditionStatus) -> Callable[..., Condition]:
-    def claimed(*arguments: Any) -> Condition:
+def _force_verdict(
+    right: Callable[..., Condition], verdict: ConditionStatus
+) -> Callable[..., Condition]:
+    def judge(*arguments: Any) -> Condition:
         condition = right(*arguments)
         return (
             replace(condition, status=verdict)
@@ -122,7 +124,7 @@ def _forced(right: Callable[..., Condition], verdict: ConditionStatus) -> Callab
             else condition
         )
 
-    return claimed
+    return judge
 
 
 def _late_journal() -> None:
@@ -159,7 +161,7 @@ def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:
 
 
 MUTANTS = (
-    Mutant("break and make swapped", _planned(_swap), "", "second remote gateway attempted"),
+    Mutant("break and make swapped", _patch_plan(_swap), "", "second remote gateway attempted"),
     Mutant("gate skipped", _no_gate, "", "gate"),
     Mutant(
         "lease not checked before a write",

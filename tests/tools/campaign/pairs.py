@@ -63,7 +63,7 @@ def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Re
         journal=(warm.site_state / "journal.jsonl").read_text("utf-8"),
         secrets=secrets(warm),
     )
-    lines = checks.problems(record) + _between(record, ran, clean)
+    lines = checks.problems(record) + _list_pair_problems(record, ran, clean)
     return Result(
         id=f"{direction}:two-together:{number}",
         problems=lines,
@@ -72,7 +72,7 @@ def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Re
     )
 
 
-def _between(record: Record, ran: list[Ran], clean: Result) -> list[str]:
+def _list_pair_problems(record: Record, ran: list[Ran], clean: Result) -> list[str]:
     """What is wrong between the two."""
     lines = []
     codes = sorted(item.code for item in ran)

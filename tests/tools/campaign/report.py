@@ -60,7 +60,7 @@ def kind(id_: str) -> str:
     return last
 
 
-def _switched(result: Result, *ways: Direction) -> bool:
+def _is_switch(result: Result, *ways: Direction) -> bool:
     """Whether a result is a switch's, in one of some directions."""
     begin = result.id.split(":")[0]
     return begin in {begins(way, stage) for way in ways or Direction for stage in Stage}
@@ -79,7 +79,7 @@ def counts(results: Iterable[Result]) -> dict[str, int]:
 def summary(campaign: Campaign) -> str:
     """The last line."""
     results = campaign.results
-    longest = max((result.recovery_s for result in results if _switched(result)), default=0.0)
+    longest = max((result.recovery_s for result in results if _is_switch(result)), default=0.0)
     never = ", ".join(f"{count} {words}" for words, count in counts(results).items())
     return (
         f"{len(results)} runs, {len({kind(result.id) for result in results})} kinds, "
@@ -156,10 +156,10 @@ def table(campaign: Campaign) -> str:
 
 
 def _row(words: str, results: Sequence[Result]) -> str:
-    ways = [sum(_switched(result, way) for result in results) for way in Direction]
+    ways = [sum(_is_switch(result, way) for result in results) for way in Direction]
     good = [result for result in results if not result.problems]
     over = sum(result.codes[:1] == [0] for result in good)
-    switches = [result for result in results if _switched(result)]
+    switches = [result for result in results if _is_switch(result)]
     longest = max(switch.recovery_s for switch in switches or results)
     without = max(result.without_s for result in results)
     failed = len(results) - len(good)

@@ -100,13 +100,13 @@ def _opposite_of_unknown() -> None:
 def _next_move(change: Any) -> None:
     right = choose_move
 
-    def changed(place: PathState, last: Any, *rest: Any, **more: Any) -> Move:
+    def choose_altered_move(place: PathState, last: Any, *rest: Any, **more: Any) -> Move:
         move = right(place, last, *rest, **more)
         if move in (Move.ARRIVED, Move.RETURNED):
             return move
         return change(place, last) or move
 
-    patch(crossing, "choose_move", changed)
+    patch(crossing, "choose_move", choose_altered_move)
 
 
 def _make_once() -> None:
@@ -177,10 +177,10 @@ def _make_waits_for_a_token() -> None:
             self.clock.sleep(max(0.0, self.__dict__.get("until_s", 0.0) - self.clock.now()))
         right(self, verb, url)
 
-    def refused(self: RateLimiter, verb: str, url: str, retry_after_s: float) -> None:
+    def record_refusal(self: RateLimiter, verb: str, url: str, retry_after_s: float) -> None:
         self.__dict__["until_s"] = self.clock.now() + retry_after_s
 
-    for name, method in (("take", take), ("record_refusal", refused)):
+    for name, method in (("take", take), ("record_refusal", record_refusal)):
         patch(RateLimiter, name, method)
 
 

@@ -76,13 +76,15 @@ def flags(warm: Warm) -> Flags:
     with lab.lock:
         lab.catch_up()
         return {
-            resource.id.name: [bool(_in_force(resource).get(flag)) for flag in FLAGS]
+            resource.id.name: [
+                bool(_get_effective_properties(resource).get(flag)) for flag in FLAGS
+            ]
             for resource in lab.world.iter_by_type(PEERINGS)
             if resource.active is not None and "vnet1" in resource.id.name.split("-")
         }
 
 
-def _in_force(peering: Resource) -> Body:
+def _get_effective_properties(peering: Resource) -> Body:
     return peering.properties if peering.state == "Updating" else peering.active_properties
 
 
@@ -157,7 +159,7 @@ def watch_internet(warm: Warm, cuts: list[str]) -> None:
     lab.listen(look)
 
 
-def tried(
+def try_cell(
     warm: Warm,
     direction: Direction,
     cell: Cell | None,
@@ -169,7 +171,7 @@ def tried(
     dies = cell is not None and cell.trouble is Trouble.KILLED
     warm.use_own_state()
     machine = Machine(warm, cell.trouble if cell else None)
-    watch = Watch(warm.lab, warm.state, machine, cell, gone=_gone())
+    watch = Watch(warm.lab, warm.state, machine, cell, gone=_make_dead_pid())
     victim = Victim(warm, tuple(arguments)) if dies else None
     if victim is not None:
         watch.victim = victim.pid
@@ -209,7 +211,7 @@ def tried(
         direction=direction,
         runs=runs,
         seen=watch.seen,
-        fired=watch.fired(),
+        fired=watch.has_fired(),
         flags=after,
         wanted=desired or after[1],
         cuts=cuts,
@@ -270,7 +272,7 @@ def _detail(record: Record) -> str:
     return "\n".join(lines)
 
 
-def _gone() -> int:
+def _make_dead_pid() -> int:
     """The id of a process that has ended."""
     pid = os.fork()
     if pid == 0:

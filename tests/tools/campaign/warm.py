@@ -73,7 +73,7 @@ LOADED = (probes, destroy, provision_command, status_command, switch_command)
 class Warm:
     """A lab with the proof of concept's topology, and the command line that meets it.
 
-    Use ``at`` to bring it to where a switch in a direction begins.
+    Use ``bring_to`` to bring it to where a switch in a direction begins.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Warm:
             self.do("provision", "--yes")
             self.pass_time(60.0)
 
-    def at(self, direction: Direction, stage: Stage = Stage.COLD) -> None:
+    def bring_to(self, direction: Direction, stage: Stage = Stage.COLD) -> None:
         """Bring the site to where a switch begins.
 
         To IPsec: ExpressRoute is down. To ExpressRoute: the spokes are on IPsec, ExpressRoute is

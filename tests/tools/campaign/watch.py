@@ -146,24 +146,24 @@ class Watch:
         here = self._here(request.method, path)
         polled = self._operation is not None and path.endswith(f"/{self._operation}")
         if self._kills(Moment.BEFORE, here) or self._kills(Moment.DURING, polled):
-            return self._dead(request, path, _dropped)
+            return self._dead(request, path, _drop_connection)
         if here and self._kills(Moment.LOST, here):
             return self._dead(request, path, lambda: HANDLE(lab, request))
         if self._kills_at_this_write(request.method):
-            work = partial(HANDLE, lab, request) if self.kill_after else _dropped
+            work = partial(HANDLE, lab, request) if self.kill_after else _drop_connection
             return self._dead(request, path, work)
-        note = self._before(request, path)
+        note = self._describe_write(request, path)
         if here:
             self._comes(Moment.BEFORE, request)
         if polled:
             self._comes(Moment.DURING, request)
-        refused = self._refused(path, note)
+        refused = self._refuse_write(path, note)
         answer = refused or HANDLE(lab, request)
         self._note(request, path, answer, note)
         if here:
             self._began(answer)
             self._comes(Moment.LOST, request)
-        if polled and _succeeded(answer):
+        if polled and _has_succeeded(answer):
             if self._kills(Moment.AFTER, True):
                 return self._dead(request, path, lambda: answer, note=False)
             self._comes(Moment.AFTER, request)
@@ -187,7 +187,7 @@ class Watch:
             return
         self.struck = True
 
-    def _refused(self, path: str, note: Mapping[str, bool | None]) -> Answer | None:
+    def _refuse_write(self, path: str, note: Mapping[str, bool | None]) -> Answer | None:
         """Refuse the make, or what takes the break back, where that is the cell's trouble."""
         cell, name = self.cell, path.rsplit("/", 1)[-1]
         if cell is None or cell.trouble not in REFUSED or not self.struck or self.run != 1:
@@ -198,18 +198,18 @@ class Watch:
         if name == MAKE[cell.direction] and remote:
             if cell.moment is Moment.DURING and not self._operation:
                 return None  # its operation fails
-            return _locked()
+            return _refuse_as_locked()
         clears = name == MAKE[cell.direction]
         restores = name == BREAK[cell.direction] and remote
         if not clears and not restores:
             return None
         if trouble is Trouble.CLEARING_REFUSED:
-            return _locked() if clears else None
+            return _refuse_as_locked() if clears else None
         most = {Trouble.REFUSED_ONCE: 1, Trouble.REFUSED_TWICE: 2}.get(trouble)
         if most is not None and self._refusals >= most:
             return None
         self._refusals += 1
-        return _locked()
+        return _refuse_as_locked()
 
     def _here(self, method: str, path: str) -> bool:
         """Whether this is the cell's call."""
@@ -240,7 +240,7 @@ class Watch:
         self, request: Request, path: str, work: Callable[[], Answer], note: bool = True
     ) -> Answer:
         """Do the work, or not, and let nobody be there for the answer."""
-        before = self._before(request, path)
+        before = self._describe_write(request, path)
         if self.victim is not None:
             os.kill(self.victim, signal.SIGKILL)
         self.killed = True
@@ -267,13 +267,13 @@ class Watch:
         other = {"pid": self.gone, "token": "another", "command": "switch", "started": "1"}
         file.write_text(json.dumps(record | other), "utf-8")
 
-    def _before(self, request: Request, path: str) -> dict[str, bool | None]:
+    def _describe_write(self, request: Request, path: str) -> dict[str, bool | None]:
         """What is known of a write before it is done."""
         if request.method not in ("PUT", "DELETE"):
             return {}
         by_name: dict[str, bool | None] = {
-            "leased": self._leased(),
-            "announced": self._announced(request.path),
+            "leased": self._has_lease(),
+            "announced": self._is_announced(request.path),
         }
         if request.method == "PUT" and "/virtualNetworkPeerings/" in path:
             body = json.loads(request.body or b"{}").get("properties", {})
@@ -281,7 +281,7 @@ class Watch:
             by_name["second"] = bool(by_name["remote"]) and self._used_by_another(path)
         return by_name
 
-    def _leased(self) -> bool:
+    def _has_lease(self) -> bool:
         damaged = self.cell is not None and self.cell.trouble is Trouble.LEASE_DAMAGED
         if damaged and self.struck and self.run == 1:
             return True  # nobody else has it either
@@ -293,7 +293,7 @@ class Watch:
             return int(holder["pid"]) in (self.writers or {self.victim})
         return int(holder["pid"]) == os.getpid()
 
-    def _announced(self, path: str) -> bool:
+    def _is_announced(self, path: str) -> bool:
         journal = self.journal
         if journal is None:
             return False
@@ -341,7 +341,7 @@ class Watch:
             )
         )
 
-    def fired(self) -> bool:
+    def has_fired(self) -> bool:
         """Whether the lab's trace, or the end of the victim, shows that the trouble came."""
         return self.killed or self.struck or any(item.faults for item in self.seen if item.run == 1)
 
@@ -355,13 +355,13 @@ def uses(peering: Resource) -> bool:
     return bool(coming or peering.active_properties.get("useRemoteGateways"))
 
 
-def _locked() -> Answer:
+def _refuse_as_locked() -> Answer:
     """What a lock on the scope answers to every write."""
     error = {"code": "ScopeLocked", "message": "The scope cannot perform write operation."}
     return Answer(409, {"error": error}, code="ScopeLocked")
 
 
-def _dropped() -> Answer:
+def _drop_connection() -> Answer:
     return Answer(503, drop=True)
 
 
@@ -369,6 +369,6 @@ def _operation(url: str) -> str:
     return url.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
 
 
-def _succeeded(answer: Answer) -> bool:
+def _has_succeeded(answer: Answer) -> bool:
     status = answer.body.get("status") if isinstance(answer.body, dict) else None
     return status == "Succeeded" or answer.status == 204

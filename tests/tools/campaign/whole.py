@@ -32,9 +32,9 @@ def names(warm: Warm) -> dict[str, str]:
         }
 
 
-def provisioned(warm: Warm, desired: dict[str, str], write: int, *, done: bool) -> Result:
+def try_provision(warm: Warm, desired: dict[str, str], write: int, *, done: bool) -> Result:
     """Provision an empty lab, killed at a write, before or after it was done; then again."""
-    runs, sightings = _killed(warm, "provision", write, done=done)
+    runs, sightings = _run_with_kill(warm, "provision", write, done=done)
     lines = list(_problems(runs, sightings))
     there = names(warm)
     if there != desired:
@@ -42,10 +42,10 @@ def provisioned(warm: Warm, desired: dict[str, str], write: int, *, done: bool) 
     return _result("provision", write, done, runs, lines)
 
 
-def destroyed(warm: Warm, write: int, *, done: bool) -> Result:
+def try_destroy(warm: Warm, write: int, *, done: bool) -> Result:
     """Destroy a provisioned lab that holds something foreign, killed at a deletion; then again."""
     foreign = add_foreign(warm)
-    runs, sightings = _killed(warm, "destroy", write, done=done)
+    runs, sightings = _run_with_kill(warm, "destroy", write, done=done)
     lines = list(_problems(runs, sightings))
     there = names(warm)
     if foreign not in there:
@@ -72,7 +72,7 @@ def add_foreign(warm: Warm) -> str:
     return str(new).lower()
 
 
-def _killed(
+def _run_with_kill(
     warm: Warm, command: str, write: int, *, done: bool
 ) -> tuple[list[Ran | None], list[Seen]]:
     arguments = (command, "--yes")

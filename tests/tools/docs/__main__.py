@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.tools.docs.blocks import BadMark, with_outputs
+from tests.tools.docs.blocks import BadMark, insert_outputs
 from tests.tools.docs.generated import GENERATED
 from tests.tools.docs.pages import PAGES, NoSuchMark, Page
 from tests.tools.docs.playing import shell_for
@@ -41,17 +41,17 @@ def main(files: list[str]) -> None:
 def _play(page: Page) -> tuple[bool, str]:
     """Play a page and write it; whether that went well, and what to say of it."""
     try:
-        return True, _written(page)
+        return True, _update_page(page)
     except (BadMark, NoSuchMark, NotAsWritten, Stuck) as trouble:
         return False, f"{page.file} was NOT written: {trouble}"
 
 
-def _written(page: Page) -> str:
+def _update_page(page: Page) -> str:
     file = ROOT / page.file
     with shell_for(page) as shell:
         walked = walk(file, shell)
         by_name = outputs(file, walked, page.cuts, shell)
-    text = with_outputs(file.read_text(encoding="utf-8"), by_name)
+    text = insert_outputs(file.read_text(encoding="utf-8"), by_name)
     file.write_text(text, encoding="utf-8")
     return f"{page.file}: {len(by_name)} outputs, {walked.seconds:.0f} s"
 

@@ -118,7 +118,7 @@ def _commands(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def with_outputs(page: str, outputs: Mapping[str, str]) -> str:
+def insert_outputs(page: str, outputs: Mapping[str, str]) -> str:
     """The page with each output in its place; trailing blanks are taken off.
 
     Raises:
@@ -128,12 +128,12 @@ def with_outputs(page: str, outputs: Mapping[str, str]) -> str:
         lines = "\n".join(line.rstrip() for line in output.strip("\n").splitlines())
         marked = f"<!-- output:{name} -->\n```text\n{lines}\n```\n<!-- /output:{name} -->"
         pattern = f"<!-- output:{re.escape(name)} -->.*?<!-- /output:{re.escape(name)} -->"
-        page, count = re.subn(pattern, _as_it_is(marked), page, flags=re.DOTALL)
+        page, count = re.subn(pattern, _make_literal(marked), page, flags=re.DOTALL)
         if count != 1:
             raise BadMark(f"output:{name} has {count} places; expected one")
     return page
 
 
-def _as_it_is(text: str) -> Callable[[re.Match[str]], str]:
+def _make_literal(text: str) -> Callable[[re.Match[str]], str]:
     """A replacement in which no backslash means anything."""
     return lambda _: text

@@ -39,7 +39,7 @@ class Told:
 def page() -> str:
     """The page as it should be."""
     tolds = list(_commands(cli, "erfailover", None))
-    shared = _shared(tolds)
+    shared = _list_shared_rows(tolds)
     parts = [HEAD, _index(tolds), _shared_section(shared)]
     parts += [_section(item, shared) for item in tolds]
     return "\n".join(parts)
@@ -63,7 +63,7 @@ Row = tuple[str, str]
 """An option as a row: its names and argument, what it does."""
 
 
-def _shared(tolds: list[Told]) -> list[Row]:
+def _list_shared_rows(tolds: list[Told]) -> list[Row]:
     """The rows that many commands have, in the order in which they first come."""
     count = Counter(row for item in tolds for row in _rows(item))
     return [row for row in count if count[row] >= MANY]
@@ -71,13 +71,13 @@ def _shared(tolds: list[Told]) -> list[Row]:
 
 def _index(tolds: list[Told]) -> str:
     rows = (
-        f"| [`{item.path}`](#{_anchor(item.path)}) | {_cell(_in_short(item.command))} |"
+        f"| [`{item.path}`](#{_anchor(item.path)}) | {_cell(_get_short_help(item.command))} |"
         for item in tolds
     )
     return "\n".join(["| command | what it does |", "|---|---|", *rows, ""])
 
 
-def _in_short(command: click.Command) -> str:
+def _get_short_help(command: click.Command) -> str:
     return command.get_short_help_str(200)
 
 

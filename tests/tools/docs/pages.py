@@ -30,7 +30,7 @@ class NoSuchMark(ValueError):
     """What a cut looks for is not in the output: the command prints something else now."""
 
 
-def _at(text: str, mark: str, start: int = 0) -> int:
+def _find_mark(text: str, mark: str, start: int = 0) -> int:
     count = text.find(mark, start)
     if count < 0:
         raise NoSuchMark(f"{mark!r} is not in:\n{text[start:]}")
@@ -39,16 +39,16 @@ def _at(text: str, mark: str, start: int = 0) -> int:
 
 def _line(text: str, mark: str) -> int:
     """Where the line begins that holds a mark."""
-    return text.rfind("\n", 0, _at(text, mark)) + 1
+    return text.rfind("\n", 0, _find_mark(text, mark)) + 1
 
 
-def until(*marks: str) -> Cut:
+def keep_until(*marks: str) -> Cut:
     """An output up to the end of the line that holds the last mark, one mark after the other."""
 
     def cut(text: str) -> str:
         at = 0
         for mark in marks:
-            at = _at(f"{text}\n", "\n", _at(text, mark, at))
+            at = _find_mark(f"{text}\n", "\n", _find_mark(text, mark, at))
         return text[:at]
 
     return cut
@@ -59,22 +59,22 @@ def part(begin: str, end: str) -> Cut:
 
     def cut(text: str) -> str:
         first = _line(text, begin)
-        return text[first : _at(text, end, first + len(begin))]
+        return text[first : _find_mark(text, end, first + len(begin))]
 
     return cut
 
 
-def after(begin: str) -> Cut:
+def keep_from(begin: str) -> Cut:
     """An output from the line of a mark on."""
     return lambda text: text[_line(text, begin) :]
 
 
 def lines_after(mark: str) -> Cut:
     """An output from the line on that follows the one with a mark."""
-    return lambda text: text[_at(text, "\n", _at(text, mark)) + 1 :]
+    return lambda text: text[_find_mark(text, "\n", _find_mark(text, mark)) + 1 :]
 
 
-def joined(*cuts: Cut) -> Cut:
+def join_cuts(*cuts: Cut) -> Cut:
     """Several parts of an output, with dots between them."""
     return lambda text: "\n...\n".join(cut(text).strip("\n") for cut in cuts)
 
@@ -116,18 +116,20 @@ WRITTEN = " to remove."
 README = Page(
     "README.md",
     cuts={
-        "demo": after("The story, as it came out"),
+        "demo": keep_from("The story, as it came out"),
     },
 )
 START = Page(
     "docs/start.md",
     installed=False,
     cuts={
-        "provision": joined(
-            then(after("Plan: provision"), begin(8)), then(after("Takes about "), begin(5)), end(1)
+        "provision": join_cuts(
+            then(keep_from("Plan: provision"), begin(8)),
+            then(keep_from("Takes about "), begin(5)),
+            end(1),
         ),
         "switch": lines_after(WRITTEN),
-        "back": then(after("Plan: switch"), lines_after(WRITTEN), until("To go back")),
+        "back": then(keep_from("Plan: switch"), lines_after(WRITTEN), keep_until("To go back")),
     },
 )
 RUNBOOK = Page(
@@ -135,7 +137,7 @@ RUNBOOK = Page(
     cuts={
         "switch": lines_after(WRITTEN),
         "back": then(lines_after(WRITTEN), end(10)),
-        "not-ready": then(after("Plan: switch"), joined(begin(12), end(3))),
+        "not-ready": then(keep_from("Plan: switch"), join_cuts(begin(12), end(3))),
         "unknown": end(2),
         "refused": lines_after(WRITTEN),
         "lease": end(2),
@@ -145,11 +147,11 @@ RUNBOOK = Page(
 ADOPTING = Page(
     "docs/adopting.md",
     cuts={
-        "head": then(after("# A site of"), part("# A site of", "# If the peerings")),
+        "head": then(keep_from("# A site of"), part("# A site of", "# If the peerings")),
         "prefixes": part("# What the spokes must", "# The flags of a path"),
         "spoke": part("# vnet-erp: ", "  # vnet-erp-test: "),
-        "plan": then(after("Plan: "), begin_of(44)),
-        "switch": then(after("hub-weu is on "), begin_of(3)),
+        "plan": then(keep_from("Plan: "), begin_of(44)),
+        "switch": then(keep_from("hub-weu is on "), begin_of(3)),
         "after": paragraphs(1),
         "terraform": part("import {", "\nimport"),
     },

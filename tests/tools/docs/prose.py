@@ -40,7 +40,7 @@ class Prose:
     text: str
 
 
-def of_module(file: str, source: str) -> Iterator[Prose]:
+def read_module_prose(file: str, source: str) -> Iterator[Prose]:
     """Yield the comments, docstrings and strings of a module."""
     for line, text in _comments(source):
         yield Prose(file, line, text)
@@ -77,19 +77,19 @@ def _comments(source: str) -> Iterator[tuple[int, str]]:
         yield begin, "\n".join(lines)
 
 
-def of_schema(file: str, schema: Any) -> Iterator[Prose]:
+def read_schema_prose(file: str, schema: Any) -> Iterator[Prose]:
     """Yield the descriptions of a JSON Schema; its keys are names."""
     if isinstance(schema, dict):
         if isinstance(schema.get("description"), str):
             yield Prose(file, 1, schema["description"])
         for value in schema.values():
-            yield from of_schema(file, value)
+            yield from read_schema_prose(file, value)
     elif isinstance(schema, list):
         for value in schema:
-            yield from of_schema(file, value)
+            yield from read_schema_prose(file, value)
 
 
-def of_commands(command: click.Command, name: str) -> Iterator[Prose]:
+def read_command_prose(command: click.Command, name: str) -> Iterator[Prose]:
     """Yield the help texts of a command, its options and its subcommands."""
     yield Prose(name, 1, command.help or "")
     for parameter in command.params:
@@ -99,39 +99,39 @@ def of_commands(command: click.Command, name: str) -> Iterator[Prose]:
         for child in command.list_commands(click.Context(command)):
             result = command.get_command(click.Context(command), child)
             assert result is not None
-            yield from of_commands(result, f"{name} {child}")
+            yield from read_command_prose(result, f"{name} {child}")
 
 
-def of_product() -> Iterator[Prose]:
+def read_product_prose() -> Iterator[Prose]:
     """Yield the prose of every module and data file."""
     folder = ROOT / "erfailover"
     for path in sorted(folder.rglob("*.py")):
-        yield from of_module(_name(path), path.read_text(encoding="utf-8"))
+        yield from read_module_prose(_name(path), path.read_text(encoding="utf-8"))
     for path in sorted((folder / "data").rglob("*")):
         if not path.is_file():
             continue
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
-            yield from of_schema(_name(path), json.loads(text))
+            yield from read_schema_prose(_name(path), json.loads(text))
         else:
-            yield Prose(_name(path), 1, _blanked(_JINJA, text))
+            yield Prose(_name(path), 1, _blank_out(_JINJA, text))
 
 
-def of_page(file: str, text: str) -> Prose:
+def read_page_prose(file: str, text: str) -> Prose:
     """Return a page without its generated outputs."""
-    return Prose(file, 1, _blanked(_KEY, _blanked(_OUTPUT, text)))
+    return Prose(file, 1, _blank_out(_KEY, _blank_out(_OUTPUT, text)))
 
 
-def of_pages() -> Iterator[Prose]:
+def read_docs_prose() -> Iterator[Prose]:
     """Yield README, CHANGELOG and every page."""
     for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))):
-        yield of_page(_name(path), path.read_text(encoding="utf-8"))
+        yield read_page_prose(_name(path), path.read_text(encoding="utf-8"))
 
 
 def _name(path: Any) -> str:
     return str(path.relative_to(ROOT))
 
 
-def _blanked(pattern: re.Pattern[str], text: str) -> str:
+def _blank_out(pattern: re.Pattern[str], text: str) -> str:
     """Return a text without what matches; lines keep their numbers."""
     return pattern.sub(lambda match: "\n" * match[0].count("\n"), text)

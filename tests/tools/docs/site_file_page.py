@@ -54,7 +54,7 @@ def page() -> str:
     parts = [HEAD]
     for name, place in places.items():
         parts.append(f"## {_title(place)}\n")
-        parts += [f"{text}\n" for text in [_about(shapes[name], place)] if text]
+        parts += [f"{text}\n" for text in [_describe_shape(shapes[name], place)] if text]
         parts.append(_table(shapes[name], places))
     parts.append(TAIL.format(template=loader.read_template().strip()))
     return "\n".join(parts)
@@ -109,7 +109,7 @@ def _anchor(places: list[str]) -> str:
     return re.sub(r"[^\w\s-]", "", _title(places).lower()).replace(" ", "-")
 
 
-def _about(shape: Schema, places: list[str]) -> str:
+def _describe_shape(shape: Schema, places: list[str]) -> str:
     """What a shape is, and where else it stands."""
     text = " ".join(_plain(shape.get("description", "")).split()) if places[0] else ""
     others = ", ".join(f"`{place}`" for place in places[1:])

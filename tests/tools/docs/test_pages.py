@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from tests.tools.docs.blocks import BadMark, Block, Kind, read, with_outputs
+from tests.tools.docs.blocks import BadMark, Block, Kind, insert_outputs, read
 from tests.tools.docs.generated import GENERATED
 from tests.tools.docs.pages import PAGES, README, START, Page
 from tests.tools.docs.shell import ROOT
-from tests.tools.docs.walking import missing, not_in_file, unparsed
+from tests.tools.docs.walking import list_unparsed, missing, not_in_file
 
 
 def blocks_of(page: Page) -> list[Block]:
@@ -28,7 +28,7 @@ def test_what_is_not_run_parses_or_is_run_elsewhere(page: Page) -> None:
     problems = []
     for block in blocks_of(page):
         if block.kind is Kind.NOT_HERE:
-            problems += unparsed(block)
+            problems += list_unparsed(block)
         if block.kind is Kind.ELSEWHERE:
             problems += not_in_file(block)
     assert problems == []
@@ -108,11 +108,11 @@ def test_a_mark_that_says_nothing_is_told(page: str) -> None:
 
 
 def test_an_output_without_a_place_is_told() -> None:
-    assert with_outputs("<!-- output:a -->\n<!-- /output:a -->", {"a": "x  \n"}) == (
+    assert insert_outputs("<!-- output:a -->\n<!-- /output:a -->", {"a": "x  \n"}) == (
         "<!-- output:a -->\n```text\nx\n```\n<!-- /output:a -->"
     )
     with pytest.raises(BadMark, match="output:b has 0 places"):
-        with_outputs("<!-- output:a -->\n<!-- /output:a -->", {"b": "x"})
+        insert_outputs("<!-- output:a -->\n<!-- /output:a -->", {"b": "x"})
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_output_without_a_place_is_told() -> None:
     ],
 )
 def test_a_command_line_that_cannot_be_parsed_is_told(command: str, problem: str) -> None:
-    lines = unparsed(Block(Kind.NOT_HERE, (command,), 1))
+    lines = list_unparsed(Block(Kind.NOT_HERE, (command,), 1))
     assert bool(lines) == bool(problem)
     assert problem in "".join(lines)
 

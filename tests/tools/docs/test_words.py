@@ -82,7 +82,7 @@ def to_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 BANNED = read_table(read_page())
-PRODUCT = tuple(prose.of_product())
+PRODUCT = tuple(prose.read_product_prose())
 
 
 def problems(texts: Iterable[Prose], quotations: Sequence[Quotation] = QUOTATIONS) -> Iterator[str]:
@@ -107,7 +107,7 @@ def test_product_uses_no_banned_phrase() -> None:
 
 @pytest.mark.parametrize(("command", "name"), [(cli, "erfailover"), (lab, "erfailover lab")])
 def test_help_uses_no_banned_phrase(command: click.Command, name: str) -> None:
-    texts = list(prose.of_commands(command, name))
+    texts = list(prose.read_command_prose(command, name))
     assert len(texts) > 30
     assert list(problems(texts)) == []
 
@@ -115,7 +115,7 @@ def test_help_uses_no_banned_phrase(command: click.Command, name: str) -> None:
 def test_pages_use_no_banned_phrase() -> None:
     texts = [
         Prose(page.file, page.line, page.text.partition(HEADING)[0]) if page.file == PAGE else page
-        for page in prose.of_pages()
+        for page in prose.read_docs_prose()
     ]
     lines = list(problems(texts))
     assert lines == [], "\n".join(lines)
@@ -123,7 +123,11 @@ def test_pages_use_no_banned_phrase() -> None:
 
 @pytest.mark.parametrize("quotation", QUOTATIONS, ids=lambda quotation: quotation.text)
 def test_every_quotation_is_needed(quotation: Quotation) -> None:
-    texts = [of_page for of_page in (*PRODUCT, *prose.of_pages()) if of_page.file == quotation.file]
+    texts = [
+        of_page
+        for of_page in (*PRODUCT, *prose.read_docs_prose())
+        if of_page.file == quotation.file
+    ]
     others = [item for item in QUOTATIONS if item != quotation]
     assert set(problems(texts)) < set(problems(texts, others))
 
@@ -150,19 +154,19 @@ def test_the_table_is_read() -> None:
     ],
 )
 def test_a_bad_sentence_in_a_module_is_found(source: str, lines: list[str]) -> None:
-    assert list(problems(prose.of_module("m.py", source))) == lines
+    assert list(problems(prose.read_module_prose("m.py", source))) == lines
 
 
 def test_a_bad_sentence_in_a_schema_is_found_and_its_keys_are_names() -> None:
     schema = {"properties": {"told": {"description": "Whether it stands."}}}
-    assert list(problems(prose.of_schema("s.json", schema))) == ["s.json:1: stands"]
+    assert list(problems(prose.read_schema_prose("s.json", schema))) == ["s.json:1: stands"]
 
 
 def test_a_bad_sentence_in_help_is_found() -> None:
     option = click.Option(["--port"], help="A free one unless told.")
     command = click.Command("up", help="Mend it.", params=[option])
     group = click.Group("lab", help="The lab.", commands=[command])
-    assert list(problems(prose.of_commands(group, "lab"))) == [
+    assert list(problems(prose.read_command_prose(group, "lab"))) == [
         "lab up:1: Mend",
         "lab up --port:1: told",
     ]
@@ -170,4 +174,7 @@ def test_a_bad_sentence_in_help_is_found() -> None:
 
 def test_a_bad_sentence_on_a_page_is_found_and_outputs_are_not_read() -> None:
     page = "One.\n<!-- output:a -->\nnobody\n<!-- /output:a -->\nIt heeds\n\none in\nten.\n"
-    assert list(problems([prose.of_page("p.md", page)])) == ["p.md:5: heeds", "p.md:7: one in ten"]
+    assert list(problems([prose.read_page_prose("p.md", page)])) == [
+        "p.md:5: heeds",
+        "p.md:7: one in ten",
+    ]

@@ -65,11 +65,11 @@ def walk(page: Path, shell: Shell) -> Walk:
     ran: dict[int, tuple[Ended, ...]] = {}
     for number, block in enumerate(blocks):
         if block.kind in (Kind.RUN, Kind.HIDDEN):
-            ran[number] = tuple(_typed(page, block, shell))
+            ran[number] = tuple(_type_commands(page, block, shell))
     return Walk(tuple(blocks), ran)
 
 
-def _typed(page: Path, block: Block, shell: Shell) -> Iterator[Ended]:
+def _type_commands(page: Path, block: Block, shell: Shell) -> Iterator[Ended]:
     for command in block.commands:
         last = command == block.commands[-1]
         expected = block.exit_code if last else 0
@@ -98,7 +98,7 @@ def missing(text: str, printed: str) -> list[str]:
     return [line for line in lines if ALWAYS_DIFFERENT.sub(" ", line).strip() not in there]
 
 
-def unparsed(block: Block) -> list[str]:
+def list_unparsed(block: Block) -> list[str]:
     """What of a block is no command line of erfailover's; nothing is carried out."""
     problems = []
     for command in block.commands:

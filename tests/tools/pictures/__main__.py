@@ -32,7 +32,7 @@ READ = re.compile(r", read [0-9]{4}-[0-9:. -]+ UTC")
 def main(folder: Path) -> None:
     """Write every picture into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "procedure.svg").write_text(procedure.drawn(), encoding="utf-8")
+    (folder / "procedure.svg").write_text(procedure.draw_switch(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as work, pytest.MonkeyPatch.context() as patch:
         with lab_in(Path(work), identity.make_identity(), patch) as (_, clock, _environment):
             for name, commands in STORY:

@@ -19,25 +19,25 @@ from erfailover.reporting.diagram import drawing
 from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
 from erfailover.reporting.marks import Mark
 from erfailover.reporting.plan.text import describe_changes
-from tests.support.sites import gateway, observed, on, route, site
+from tests.support.sites import gateway, make_snapshot, make_state, route, site
 
 WORDS = {Change.CREATE: "create", Change.UPDATE: "update", Change.DELETE: "delete"}
 REFUSED = "if Azure refuses the step, or fails at it"
 
 
-def drawn() -> str:
+def draw_switch() -> str:
     """The picture, as SVG: a switch to IPsec, the peerings with the backup hub not yet there."""
     of, target = site(), Path.IPSEC
     spoke = of.spokes[0]
-    plan = procedure.plan(of, observed(of, on(Path.EXPRESSROUTE, of)), target)
-    ready = on(Path.EXPRESSROUTE, of)
+    plan = procedure.plan(of, make_snapshot(of, make_state(Path.EXPRESSROUTE, of)), target)
+    ready = make_state(Path.EXPRESSROUTE, of)
     for step in plan.writes:
         if step.phase is Phase.PREPARE:
             assert step.write.after is not None
             ready[step.write.name] = (step.write.after, "Connected")
-    arrived = observed(
+    arrived = make_snapshot(
         of,
-        on(target, of),
+        make_state(target, of),
         (
             gateway(Role.PRIMARY, route("10.2.0.0/16", "Network", "10.2.0.254")),
             gateway(
@@ -49,7 +49,7 @@ def drawn() -> str:
         sheet(
             {step.kind: step for step in plan.writes},
             plan.guards,
-            tuple(gates.check_gate(of, observed(of, ready), target, spoke)),
+            tuple(gates.check_gate(of, make_snapshot(of, ready), target, spoke)),
             gates.check_outcome(of, arrived, target, spoke),
         )
     )

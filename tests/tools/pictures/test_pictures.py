@@ -15,7 +15,7 @@ from tests.tools.pictures.__main__ import STORY
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
 
 
-def told(svg: str) -> list[tuple[str, str, str]]:
+def list_parts(svg: str) -> list[tuple[str, str, str]]:
     """All that a picture says, without where it stands: texts, and what each part is."""
     root = ElementTree.fromstring(svg)
     return [
@@ -27,11 +27,13 @@ def told(svg: str) -> list[tuple[str, str, str]]:
 
 def test_the_picture_of_the_procedure_is_what_procedure_and_schedule_give() -> None:
     committed = (IMAGES / "procedure.svg").read_text(encoding="utf-8")
-    assert told(committed) == told(procedure.drawn()), "run scripts/update-pictures"
+    assert list_parts(committed) == list_parts(procedure.draw_switch()), (
+        "run scripts/update-pictures"
+    )
 
 
 def test_it_has_every_step_of_the_table_the_gate_and_what_is_taken_back() -> None:
-    ids = [name for name, _, _ in told(procedure.drawn()) if name]
+    ids = [name for name, _, _ in list_parts(procedure.draw_switch()) if name]
     steps = [f"step/{rule.number}" for rule in STEPS]
     assert ids == [
         *("guards", *steps[:2], "gate", *steps[2:], "outcome"),
@@ -40,7 +42,7 @@ def test_it_has_every_step_of_the_table_the_gate_and_what_is_taken_back() -> Non
 
 
 def test_it_frames_every_phase_and_says_whose_peering_a_step_writes() -> None:
-    parts = told(procedure.drawn())
+    parts = list_parts(procedure.draw_switch())
     frames = [n for n, (_, kind, _) in enumerate(parts) if kind == "group"]
     titles = [next(text for _, _, text in parts[n:] if text) for n in frames]
     assert titles == [phase.value for phase in Phase]
@@ -52,7 +54,7 @@ def test_it_frames_every_phase_and_says_whose_peering_a_step_writes() -> None:
 
 @pytest.mark.parametrize("name", [name for name, _ in STORY])
 def test_a_picture_of_the_topology_shows_the_whole_site(name: str) -> None:
-    parts = told((IMAGES / f"topology-{name}.svg").read_text(encoding="utf-8"))
+    parts = list_parts((IMAGES / f"topology-{name}.svg").read_text(encoding="utf-8"))
     words = {text for _, _, text in parts}
     assert {"vnet1", "vnet2", "vnet3", "gateway vng1", "gateway vng2", "10.5.0.0/16"} <= words
     path = "IPsec" if name == "after" else "ExpressRoute"

@@ -20,7 +20,7 @@ from erfailover.lab.core.references import References
 from erfailover.lab.providers.registry import PROVIDERS
 from tests.tools.replay import bodies
 from tests.tools.replay.facts import Facts, Step
-from tests.tools.replay.presumed import invented
+from tests.tools.replay.presumed import invent_body
 from tests.tools.replay.recording import Interaction
 from tests.tools.replay.symbols import Symbols, own_address, template
 
@@ -87,7 +87,7 @@ def convert(
     )
     for without_repetition in recording:
         _remember(reading, without_repetition.response)
-    for without_repetition in _without_repetitions(_in_order(recording)):
+    for without_repetition in _drop_repeated_polls(_move_refusals(recording)):
         _take(reading, without_repetition)
     steps = list(reading.steps)
     for operation in reading.operations.values():
@@ -107,7 +107,7 @@ def convert(
     )
 
 
-def _in_order(recording: list[Interaction]) -> list[Interaction]:
+def _move_refusals(recording: list[Interaction]) -> list[Interaction]:
     """Refusals after the start of the operation that they name.
 
     Where a client sends several requests at once, the refusal may have been kept first.
@@ -129,7 +129,7 @@ def _in_order(recording: list[Interaction]) -> list[Interaction]:
     return interactions
 
 
-def _without_repetitions(recording: list[Interaction]) -> list[Interaction]:
+def _drop_repeated_polls(recording: list[Interaction]) -> list[Interaction]:
     """Of polls that answer the same again and again, the first and the last."""
     interactions: list[Interaction] = []
     for interaction in recording:
@@ -186,7 +186,7 @@ def _take(reading: _Reading, interaction: Interaction) -> None:
     if reason is not None:
         reading.skipped[reason] += 1
         return
-    before = _presumed(reading, interaction, target)
+    before = _presume_for_request(reading, interaction, target)
     if before is None:
         reading.skipped["rests on what the recording never shows"] += 1
         return
@@ -232,7 +232,7 @@ def _key(target: Target) -> str:
     return ids.to_key(target.id) if target.id is not None else ""
 
 
-def _presumed(
+def _presume_for_request(
     reading: _Reading, interaction: Interaction, target: Target
 ) -> tuple[tuple[str, Json], ...] | None:
     """What must be there before a request, and is not; None where nobody knows it."""
@@ -292,8 +292,8 @@ def _presume(reading: _Reading, key: str, rows: list[tuple[str, Json]]) -> bool:
         return True
     if key in reading.unknown:
         return False
-    body = reading.shown.get(key) or invented(key, reading.shown)
-    where = _spelled(str(body["id"])) if body is not None else None
+    body = reading.shown.get(key) or invent_body(key, reading.shown)
+    where = _parse_canonical_id(str(body["id"])) if body is not None else None
     if where is None or body is None:
         return False
     _presume_group(reading, where, rows)
@@ -303,7 +303,7 @@ def _presume(reading: _Reading, key: str, rows: list[tuple[str, Json]]) -> bool:
         reading.there.discard(key)
         reading.unknown.add(key)
         return False
-    desired = _writable(_without_created(reading, where, body))
+    desired = _writable(_drop_created_children(reading, where, body))
     if where.type.lower() == rt.VM.lower():
         profile = desired["properties"].setdefault("osProfile", {})
         profile["adminPassword"] = "secret"
@@ -312,7 +312,7 @@ def _presume(reading: _Reading, key: str, rows: list[tuple[str, Json]]) -> bool:
     return True
 
 
-def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Json:
+def _drop_created_children(reading: _Reading, where: ids.ResourceId, body: Json) -> Json:
     """A body without the children that the recording itself creates later."""
     properties = dict(body["properties"])
     for child in PROVIDERS.get_children(where.type):
@@ -327,7 +327,7 @@ def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Js
     return {**body, "properties": properties}
 
 
-def _spelled(text: str) -> ids.ResourceId | None:
+def _parse_canonical_id(text: str) -> ids.ResourceId | None:
     """An id with its type spelled as Azure does."""
     resource_id = ids.parse(text)
     result = (
@@ -413,10 +413,10 @@ def _take_request(
     reading.steps.append(step)
     key = _key(target)
     if interaction.method == "GET":
-        _seen(reading, key, _state(interaction.response), number)
+        _note_unfinished(reading, key, _state(interaction.response), number)
     elif interaction.status < 400:
-        _started(reading, interaction, key, number)
-        _after(reading, interaction, target, key)
+        _note_operation(reading, interaction, key, number)
+        _track_existence(reading, interaction, target, key)
     elif error is not None and error[0] in BUSY:
         _seen_busy(reading, interaction, number)
 
@@ -444,7 +444,7 @@ def _operation_name(url: str) -> str:
     return url.split("?")[0].rstrip("/").rsplit("/", 1)[-1].lower()
 
 
-def _started(reading: _Reading, interaction: Interaction, key: str, number: int) -> None:
+def _note_operation(reading: _Reading, interaction: Interaction, key: str, number: int) -> None:
     urls = [interaction.headers.get(name, "") for name in ("azure-asyncoperation", "location")]
     names = {_operation_name(url) for url in urls if url}
     state = (_state(interaction.response) or "").lower()
@@ -455,7 +455,7 @@ def _started(reading: _Reading, interaction: Interaction, key: str, number: int)
         reading.operations[name] = operation
 
 
-def _after(reading: _Reading, interaction: Interaction, target: Target, key: str) -> None:
+def _track_existence(reading: _Reading, interaction: Interaction, target: Target, key: str) -> None:
     if interaction.method == "DELETE":
         inside = key + "/"
         reading.there = {one for one in reading.there if one != key and not one.startswith(inside)}
@@ -466,7 +466,7 @@ def _after(reading: _Reading, interaction: Interaction, target: Target, key: str
             _exists(reading, body)
 
 
-def _seen(reading: _Reading, key: str, state: str | None, number: int) -> None:
+def _note_unfinished(reading: _Reading, key: str, state: str | None, number: int) -> None:
     """A resource was read: the operation on it is under way where its state says so."""
     if state is None or state.lower() not in UNFINISHED:
         return
@@ -490,7 +490,7 @@ def _seen_busy(reading: _Reading, interaction: Interaction, number: int) -> None
             operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)
             return
     for value in re.findall(r"resource (/subscriptions/[^\s'\"]+?)[.,]?(?:\s|$)", text):
-        _seen(reading, ids.to_key(value.rstrip(".")), "Updating", number)
+        _note_unfinished(reading, ids.to_key(value.rstrip(".")), "Updating", number)
 
 
 def _take_poll(reading: _Reading, interaction: Interaction, target: Target) -> None:

@@ -13,7 +13,7 @@ from tests.tools.replay.compare import Outcome
 HEAD = "| type or action | modelled | not modelled | rests on |"
 
 
-def with_agreement(text: str, outcomes: list[Outcome]) -> str:
+def fill_agreement_column(text: str, outcomes: list[Outcome]) -> str:
     """A document with the column filled in, row by row of the table below ``HEAD``."""
     sums = agreement(outcomes)
     lines, inside = [], False

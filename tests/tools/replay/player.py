@@ -101,7 +101,7 @@ class Player:
         own = path.replace(SUBSCRIPTION, self.lab.identity.subscription)
         return f"{self.endpoint}{own}?{requested}"
 
-    def until(self, when_s: float) -> None:
+    def advance_to(self, when_s: float) -> None:
         """Let time pass up to a moment."""
         if when_s > self.clock.now():
             self.clock.sleep(when_s - self.clock.now())
@@ -139,9 +139,9 @@ def play(facts: Facts, player: Player) -> list[Answer | None]:
     answers: list[Answer | None] = []
     for number, step in enumerate(facts.steps):
         moment_s = (number + 1) * APART_S
-        player.until(moment_s - APART_S / 4)
+        player.advance_to(moment_s - APART_S / 4)
         player.make_before(step)
-        player.until(moment_s)
+        player.advance_to(moment_s)
         if step.unfinished_until is not None:
             player.durations.next_s = (step.unfinished_until - number + 0.5) * APART_S
         answers.append(_one(player, step, answers))

@@ -17,7 +17,7 @@ from erfailover.lab.providers.registry import PROVIDERS
 Json = Any
 
 
-def invented(key: str, body: Mapping[str, Json]) -> Json:
+def invent_body(key: str, body: Mapping[str, Json]) -> Json:
     """A body for a resource that is referred to; None where none can be made up."""
     where = ids.parse(key)
     provider = PROVIDERS.find(where.provider, where.types) if where is not None else None

@@ -101,10 +101,10 @@ def _from_cassette(value: Json) -> Iterator[Interaction]:
         interaction = _make(
             request["method"].upper(),
             url,
-            _parsed(_string(request.get("body"))),
+            _parse_body(_string(request.get("body"))),
             int(status),
             response.get("headers") or {},
-            _parsed(_string(body)),
+            _parse_body(_string(body)),
         )
         if interaction is not None:
             yield interaction
@@ -118,10 +118,10 @@ def _from_session(row: Json) -> Interaction:
     interaction = _make(
         row["RequestMethod"],
         row["RequestUri"],
-        _parsed(row.get("RequestBody")),
+        _parse_body(row.get("RequestBody")),
         int(row["StatusCode"]),
         row.get("ResponseHeaders") or {},
-        _parsed(row.get("ResponseBody")),
+        _parse_body(row.get("ResponseBody")),
     )
     assert interaction is not None, "a session record holds ARM's paths only"
     return interaction
@@ -149,7 +149,7 @@ def _make(
     )
 
 
-def _parsed(body: Json) -> Json:
+def _parse_body(body: Json) -> Json:
     """A body as JSON; None where there is none or it is something else."""
     if isinstance(body, bytes):
         body = body.decode("utf-8", "replace")

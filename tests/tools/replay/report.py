@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.tools.replay.compare import ASPECTS, Outcome
 from tests.tools.replay.known import KNOWN, key_reason
-from tests.tools.replay.modelled import with_agreement
+from tests.tools.replay.modelled import fill_agreement_column
 
 BEGIN, END = "<!-- conformance -->", "<!-- /conformance -->"
 STRICT = ("status", "code", "headers", "polls", "state")
@@ -62,7 +62,7 @@ def rewrite(document: Path, outcomes: list[Outcome]) -> None:
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     text = f"{head}{BEGIN}\n{block(outcomes)}\n{END}{tail}"
-    document.write_text(with_agreement(text, outcomes), "utf-8")
+    document.write_text(fill_agreement_column(text, outcomes), "utf-8")
 
 
 def block(outcomes: list[Outcome]) -> str:

@@ -158,11 +158,11 @@ PREFIXES = st.builds(
 
 @given(PREFIXES, PREFIXES)
 def test_own_addresses_contain_one_another_as_the_recordings_did(one: str, other: str) -> None:
-    def within(inner: str, outer: str) -> bool:
+    def is_within(inner: str, outer: str) -> bool:
         prefix = ipaddress.IPv4Network(inner)
         return prefix.subnet_of(ipaddress.IPv4Network(outer))
 
-    assert within(one, other) == within(own_address(one), own_address(other))
+    assert is_within(one, other) == is_within(own_address(one), own_address(other))
 
 
 def test_names_stay_equal_in_any_letter_case() -> None:

@@ -151,7 +151,7 @@ def test_before_2020_a_missing_resource_is_told_without_a_link() -> None:
 def test_a_reference_to_what_is_not_there(arm: Arm) -> None:
     subnet, nic = arm.id("virtualNetworks/none/subnets/one"), arm.id("networkInterfaces/new")
     inner = {"subnet": {"id": subnet}}
-    reply = arm.refused(
+    reply = arm.expect_refusal(
         "networkInterfaces/new", {"ipConfigurations": [{"name": "one", "properties": inner}]}
     )
     assert error(reply) == (
@@ -165,7 +165,7 @@ def test_a_reference_to_what_is_not_there(arm: Arm) -> None:
 def test_several_configurations_and_none_primary(arm: Arm) -> None:
     inner = {"subnet": {"id": arm.id("virtualNetworks/spoke/subnets/apps")}}
     rows = [{"name": name, "properties": inner} for name in ("one", "two")]
-    reply = arm.refused("networkInterfaces/new", {"ipConfigurations": rows})
+    reply = arm.expect_refusal("networkInterfaces/new", {"ipConfigurations": rows})
     assert error(reply) == (
         400,
         "NetworkInterfaceMustHaveOneOneIPConfigAsPrimary",
@@ -208,7 +208,7 @@ def test_a_subnet_that_something_is_in(arm: Arm, path: str) -> None:
 
 def test_an_address_prefix_that_is_none(arm: Arm) -> None:
     subnet = "virtualNetworks/spoke/subnets/new"
-    assert error(arm.refused(subnet, {"addressPrefix": "10.1.4.0/24--no-wait"})) == (
+    assert error(arm.expect_refusal(subnet, {"addressPrefix": "10.1.4.0/24--no-wait"})) == (
         400,
         "InvalidAddressPrefixFormat",
         f"Address prefix 10.1.4.0/24--no-wait of resource {arm.id(subnet)} is not formatted "
@@ -223,7 +223,9 @@ def test_a_gateways_upgrade_from_basic_and_change_of_generation(arm: Arm) -> Non
         "Contract.Csm.Public.VirtualNetworkGatewaySkuName]"
     )
     sku = {"sku": {"name": "Standard", "tier": "Standard"}}
-    reply = arm.refused("virtualNetworkGateways/gw", arm.gateway_properties("gw", "hub", **sku))
+    reply = arm.expect_refusal(
+        "virtualNetworkGateways/gw", arm.gateway_properties("gw", "hub", **sku)
+    )
     assert error(reply) == (
         400,
         "InvalidGatewaySkuSpecifiedForGatewayDeploymentType",
@@ -233,7 +235,7 @@ def test_a_gateways_upgrade_from_basic_and_change_of_generation(arm: Arm) -> Non
 
 
 def test_a_global_address_of_the_basic_sku(arm: Arm) -> None:
-    reply = arm.refused(
+    reply = arm.expect_refusal(
         "publicIPAddresses/new",
         {"publicIPAllocationMethod": "Static"},
         sku={"name": "Basic", "tier": "Global"},
@@ -282,7 +284,7 @@ def test_a_groups_name_with_characters_it_cannot_have(arm: Arm, method: str) -> 
 
 
 def test_a_body_that_cannot_be_parsed(arm: Arm) -> None:
-    reply = arm.refused("virtualNetworks/new", {"addressSpace": 1})
+    reply = arm.expect_refusal("virtualNetworks/new", {"addressSpace": 1})
     assert error(reply) == (400, "InvalidRequestFormat", "Cannot parse the request.")
     assert detail(reply)[0] == "InvalidJson"
 
@@ -295,7 +297,7 @@ def test_a_second_write_to_a_route_table(arm: Arm, method: str, operation: str) 
     changed = {"properties": ROUTE | {"addressPrefix": "9.9.9.9/32"}}
     first = arm.call(method, "routeTables/table/routes/two", changed if method == "PUT" else None)
     name = first.headers["Azure-AsyncOperation"].split("?")[0].rsplit("/", 1)[-1]
-    reply = arm.refused("routeTables/table/routes/three", ROUTE)
+    reply = arm.expect_refusal("routeTables/table/routes/three", ROUTE)
     settle(arm)
     assert error(reply) == (429, "RetryableError", "A retryable error occurred.")
     assert detail(reply) == (
@@ -308,7 +310,7 @@ def test_a_second_write_to_a_route_table(arm: Arm, method: str, operation: str) 
 def test_a_peering_to_a_vnet_under_write(arm: Arm) -> None:
     peering = "virtualNetworks/spoke/virtualNetworkPeerings/spoke-to-hub"
     arm.call("PUT", "virtualNetworks/hub/subnets/new", {"properties": {"addressPrefix": NEW}})
-    reply = arm.refused(peering, arm.peering_properties("hub", access=True))
+    reply = arm.expect_refusal(peering, arm.peering_properties("hub", access=True))
     settle(arm)
     assert error(reply) == (
         400,
@@ -327,7 +329,7 @@ def test_an_interface_in_a_subnet_under_write(arm: Arm) -> None:
     arm.call("PUT", subnet, {"properties": {"addressPrefix": "10.1.8.0/24"}})
     inner = {"subnet": {"id": arm.id(subnet)}}
     rows = [{"name": "one", "properties": inner}]
-    reply = arm.refused("networkInterfaces/new", {"ipConfigurations": rows})
+    reply = arm.expect_refusal("networkInterfaces/new", {"ipConfigurations": rows})
     settle(arm)
     assert error(reply) == (429, "RetryableError", "A retryable error occurred.")
     assert detail(reply) == (
@@ -343,7 +345,9 @@ def test_a_second_subnet_of_a_vnet_under_write(arm: Arm) -> None:
     first = arm.call(
         "PUT", "virtualNetworks/spoke/subnets/two", {"properties": {"addressPrefix": "10.1.6.0/24"}}
     )
-    reply = arm.refused("virtualNetworks/spoke/subnets/three", {"addressPrefix": "10.1.7.0/24"})
+    reply = arm.expect_refusal(
+        "virtualNetworks/spoke/subnets/three", {"addressPrefix": "10.1.7.0/24"}
+    )
     settle(arm)
     uri = first.headers["Azure-AsyncOperation"].split("?")[0]
     assert (reply.status, reply.code) == (409, "AnotherOperationInProgress")
@@ -424,7 +428,7 @@ def test_a_second_peering_to_the_same_vnet(arm: Arm) -> None:
     arm.vnet("third", "10.33.0.0/16")
     arm.peering("spoke", "third", access=True)
     path = "virtualNetworks/spoke/virtualNetworkPeerings/again"
-    reply = arm.refused(path, arm.peering_properties("third", access=True))
+    reply = arm.expect_refusal(path, arm.peering_properties("third", access=True))
     assert reply.code == "AnotherPeeringAlreadyReferencesRemoteVnet"
 
 

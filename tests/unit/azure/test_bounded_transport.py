@@ -121,7 +121,7 @@ def test_an_answer_that_drips_is_given_up(
     assert kind_of(caught.value) is AzureErrorKind.CONNECTION
 
 
-def packed(size: int, times: int = 1) -> bytes:
+def compress_blanks(size: int, times: int = 1) -> bytes:
     content = gzip.compress(b" " * size, 1)
     for _ in range(times - 1):
         content = gzip.compress(content)
@@ -130,14 +130,14 @@ def packed(size: int, times: int = 1) -> bytes:
 
 BOMBS: dict[str, Callable[[], list[bytes]]] = {
     "long body": lambda: [whole(b" " * (ANSWER_BYTES + 1))],
-    "gzip": lambda: [whole(packed(20 * ANSWER_BYTES), "Content-Encoding: gzip")],
+    "gzip": lambda: [whole(compress_blanks(20 * ANSWER_BYTES), "Content-Encoding: gzip")],
     "deflate": lambda: [
         whole(zlib.compress(b" " * (20 * ANSWER_BYTES), 1), "Content-Encoding: deflate")
     ],
-    "gzip twice": lambda: [whole(packed(ANSWER_BYTES, 2), "Content-Encoding: gzip, gzip")],
+    "gzip twice": lambda: [whole(compress_blanks(ANSWER_BYTES, 2), "Content-Encoding: gzip, gzip")],
     "brotli": lambda: [whole(b"abc", "Content-Encoding: br")],
     "no gzip": lambda: [whole(b"{}", "Content-Encoding: gzip")],
-    "half a gzip": lambda: [whole(packed(1000)[:-9], "Content-Encoding: gzip")],
+    "half a gzip": lambda: [whole(compress_blanks(1000)[:-9], "Content-Encoding: gzip")],
 }
 
 

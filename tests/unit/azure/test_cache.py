@@ -70,7 +70,7 @@ class Slow:
         self.clock.sleep(self.took_s)
         gateway = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
         first_s = self.clock.now() - self.apart_s
-        return sites.observed(SITE, {}, (replace(gateway, answered_s=first_s),))
+        return sites.make_snapshot(SITE, {}, (replace(gateway, answered_s=first_s),))
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class Scene:
 
         self.azure.answer = answer
 
-    def asked(self) -> list[str]:
+    def list_requests(self) -> list[str]:
         """What was requested of the cloud: ``GET /subscriptions/...``."""
         lines = (head.split("\r\n", 1)[0] for head in self.azure.heads)
         return [line.rpartition(" ")[0].partition("?")[0] for line in lines]
@@ -128,7 +128,7 @@ def test_a_read_of_nonsense_is_a_server_error_within_the_deadline(
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE)
     assert caught.value.kind is AzureErrorKind.SERVER
-    assert len(scene.asked()) > 1, "it is repeated as a server error is"
+    assert len(scene.list_requests()) > 1, "it is repeated as a server error is"
     assert scene.clock.now() <= READ_DEADLINE_S
 
 
@@ -245,7 +245,7 @@ def test_a_next_link_elsewhere_is_refused_by_the_name_of_its_host(
         rows(scene)
     assert caught.value.kind is AzureErrorKind.REFUSED
     assert scene.elsewhere.heads == []
-    assert len(scene.asked()) == 1
+    assert len(scene.list_requests()) == 1
 
 
 @pytest.mark.parametrize("link", [17, [], {"a": 1}, True, "\\\\x", "https://[::1", "ftp://x/y"])
@@ -255,7 +255,7 @@ def test_a_next_link_that_is_none_is_no_bug(scene: Scene, link: Any) -> None:
         LISTS["sdk"](scene)
 
 
-def accepted(scene: Scene, header: str, url: str, polled: Callable[[], Reply]) -> None:
+def reply_with_operation(scene: Scene, header: str, url: str, polled: Callable[[], Reply]) -> None:
     """Let a PUT and a DELETE begin an operation, whose answers a test gives."""
 
     def reply(method: str, path: str) -> Reply:
@@ -274,10 +274,10 @@ def accepted(scene: Scene, header: str, url: str, polled: Callable[[], Reply]) -
 def test_an_operation_elsewhere_is_not_followed_and_the_resource_is_read_instead(
     scene: Scene, header: str
 ) -> None:
-    accepted(scene, header, f"{scene.elsewhere.url}/operation", lambda: (200, {}))
+    reply_with_operation(scene, header, f"{scene.elsewhere.url}/operation", lambda: (200, {}))
     scene.writer.write(TABLE, {"properties": {}}, 60.0)
     assert scene.elsewhere.heads == []
-    assert scene.asked() == [f"PUT {TABLE}", f"GET {TABLE}"]
+    assert scene.list_requests() == [f"PUT {TABLE}", f"GET {TABLE}"]
 
 
 POLLED: dict[str, Reply] = {
@@ -301,17 +301,21 @@ POLLED: dict[str, Reply] = {
 def test_what_a_poll_meets_leaves_the_outcome_unknown_and_the_resource_is_read(
     scene: Scene, reply: Reply
 ) -> None:
-    accepted(scene, "Azure-AsyncOperation", f"{scene.azure.url}/operation", lambda: reply)
+    reply_with_operation(
+        scene, "Azure-AsyncOperation", f"{scene.azure.url}/operation", lambda: reply
+    )
     scene.writer.write(TABLE, {"properties": {}}, 30.0)
-    assert scene.asked()[0] == f"PUT {TABLE}"
-    assert scene.asked()[-1] == f"GET {TABLE}"
-    assert scene.asked().count(f"PUT {TABLE}") == 1
+    assert scene.list_requests()[0] == f"PUT {TABLE}"
+    assert scene.list_requests()[-1] == f"GET {TABLE}"
+    assert scene.list_requests().count(f"PUT {TABLE}") == 1
 
 
 def test_a_failed_operation_is_still_a_refusal(scene: Scene) -> None:
     error = {"code": "RemoteVnetHasNoGateways", "message": "no gateway"}
     body = {"status": "Failed", "error": error}
-    accepted(scene, "Azure-AsyncOperation", f"{scene.azure.url}/operation", lambda: (200, body))
+    reply_with_operation(
+        scene, "Azure-AsyncOperation", f"{scene.azure.url}/operation", lambda: (200, body)
+    )
     with pytest.raises(AzureFailure, match="RemoteVnetHasNoGateways") as caught:
         scene.writer.write(TABLE, {"properties": {}}, 30.0)
     assert caught.value.kind is AzureErrorKind.REFUSED
@@ -322,7 +326,7 @@ def test_a_failed_operation_is_still_a_refusal(scene: Scene) -> None:
 def test_a_write_that_nonsense_answers_is_looked_up(scene: Scene, body: Any, status: int) -> None:
     scene.replies(lambda method, path: (status, body) if method == "PUT" else (200, RESOURCE))
     scene.writer.write(TABLE, {"properties": {}}, 30.0)
-    assert scene.asked() == [f"PUT {TABLE}", f"GET {TABLE}"]
+    assert scene.list_requests() == [f"PUT {TABLE}", f"GET {TABLE}"]
 
 
 @pytest.mark.parametrize("status", [200, 202])
@@ -330,7 +334,7 @@ def test_a_deletion_that_a_page_answers_is_looked_up(scene: Scene, status: int) 
     gone = (404, {"error": {"code": "ResourceNotFound", "message": "gone"}})
     scene.replies(lambda method, path: (status, b"<html>") if method == "DELETE" else gone)
     scene.writer.delete(TABLE, 30.0)
-    assert scene.asked() == [f"DELETE {TABLE}", f"GET {TABLE}"]
+    assert scene.list_requests() == [f"DELETE {TABLE}", f"GET {TABLE}"]
 
 
 @pytest.mark.parametrize(
@@ -352,7 +356,7 @@ def test_a_refusal_with_a_code_of_azure_s_is_one(scene: Scene) -> None:
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE, 5.0)
     assert (caught.value.kind, caught.value.code) == (AzureErrorKind.REFUSED, "Odd")
-    assert len(scene.asked()) == 1
+    assert len(scene.list_requests()) == 1
 
 
 def test_the_token_goes_to_the_endpoint(scene: Scene) -> None:

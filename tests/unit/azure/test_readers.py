@@ -68,7 +68,7 @@ def shape(body: Any) -> Any:
     return tuple(map(shape, body[:1])) if isinstance(body, list) else ()
 
 
-def recorded(type_: str, provider: str = "Microsoft.Network") -> list[dict[str, Any]]:
+def load_recorded_bodies(type_: str, provider: str = "Microsoft.Network") -> list[dict[str, Any]]:
     """Recorded bodies of a type, each with the id and the name that Azure gives it."""
     document: dict[Any, dict[str, Any]] = {}
     own = NETWORKS.replace("Microsoft.Network", provider)
@@ -334,21 +334,30 @@ def errors() -> list[dict[str, Any]]:
 
 
 CASES: dict[str, tuple[Callable[[Any], Any], Callable[[], list[dict[str, Any]]]]] = {
-    "VNet": (read_network, lambda: [*recorded("virtualNetworks"), hub()]),
+    "VNet": (read_network, lambda: [*load_recorded_bodies("virtualNetworks"), hub()]),
     "hub": (read_hub, lambda: [hub()]),
-    "peering": (read_peering, lambda: recorded("virtualNetworks/virtualNetworkPeerings")),
-    "gateway": (read_gateway, lambda: recorded("virtualNetworkGateways")),
-    "connection": (read_gateway, lambda: recorded("connections")),
-    "local network gateway": (read_gateway, lambda: recorded("localNetworkGateways")),
-    "route table": (read_route_table, lambda: recorded("routeTables")),
-    "subnet": (lambda body: repr(routing._parse_subnet(body)), lambda: recorded(SUBNET)),
-    "machine": (read_machine, lambda: recorded("virtualMachines", "Microsoft.Compute")),
+    "peering": (
+        read_peering,
+        lambda: load_recorded_bodies("virtualNetworks/virtualNetworkPeerings"),
+    ),
+    "gateway": (read_gateway, lambda: load_recorded_bodies("virtualNetworkGateways")),
+    "connection": (read_gateway, lambda: load_recorded_bodies("connections")),
+    "local network gateway": (read_gateway, lambda: load_recorded_bodies("localNetworkGateways")),
+    "route table": (read_route_table, lambda: load_recorded_bodies("routeTables")),
+    "subnet": (
+        lambda body: repr(routing._parse_subnet(body)),
+        lambda: load_recorded_bodies(SUBNET),
+    ),
+    "machine": (read_machine, lambda: load_recorded_bodies("virtualMachines", "Microsoft.Compute")),
     "run command": (
         read_run_command,
-        lambda: recorded("virtualMachines/runCommand", "Microsoft.Compute"),
+        lambda: load_recorded_bodies("virtualMachines/runCommand", "Microsoft.Compute"),
     ),
-    "network interface": (network_watcher._get_address, lambda: recorded("networkInterfaces")),
-    "public address": (read_address, lambda: recorded("publicIPAddresses")),
+    "network interface": (
+        network_watcher._get_address,
+        lambda: load_recorded_bodies("networkInterfaces"),
+    ),
+    "public address": (read_address, lambda: load_recorded_bodies("publicIPAddresses")),
     "effective routes": (read_effective_routes, effective_routes),
     "next hop": (read_next_hop, lambda: [NEXT_HOP]),
     "circuit": (read_circuit, lambda: [circuit()]),

@@ -17,7 +17,7 @@ from erfailover.lab.core.clock import SteppedClock
 from tests.support.http_answer import Answer
 
 
-def refused(
+def make_response_error(
     status: int, code: str, *details: str, headers: dict[str, str] | None = None
 ) -> HttpResponseError:
     body = {
@@ -71,7 +71,7 @@ def refused(
 def test_an_answer_means_what_its_code_says(
     status: int, code: str, details: tuple[str, ...], kind: AzureErrorKind
 ) -> None:
-    failure = translate(refused(status, code, *details), "PUT x")
+    failure = translate(make_response_error(status, code, *details), "PUT x")
     assert failure.kind is kind
     assert code in failure.message
 
@@ -87,7 +87,7 @@ def test_an_answer_means_what_its_code_says(
     ],
 )
 def test_a_refusal_is_explained_with_what_to_do(code: str, words: str) -> None:
-    assert words in (translate(refused(403, code), "PUT x").hint or "")
+    assert words in (translate(make_response_error(403, code), "PUT x").hint or "")
 
 
 def test_a_refusal_across_tenants_is_no_missing_right() -> None:
@@ -106,7 +106,9 @@ def test_a_refusal_across_tenants_is_no_missing_right() -> None:
 
 
 def test_a_deny_assignment_is_no_missing_role() -> None:
-    hint = translate(refused(403, "DenyAssignmentAuthorizationFailed"), "PUT x").hint or ""
+    hint = (
+        translate(make_response_error(403, "DenyAssignmentAuthorizationFailed"), "PUT x").hint or ""
+    )
     assert "deny assignment" in hint
     assert "role assignment" not in hint
 
@@ -121,7 +123,7 @@ def test_a_deny_assignment_is_no_missing_role() -> None:
     ],
 )
 def test_what_did_not_reach_the_resource_says_so(code: str, words: str) -> None:
-    failure = translate(refused(404, code), "GET vnet-erp")
+    failure = translate(make_response_error(404, code), "GET vnet-erp")
     assert words in failure.message
     assert failure.hint
     assert not failure.outcome_unknown
@@ -129,7 +131,7 @@ def test_what_did_not_reach_the_resource_says_so(code: str, words: str) -> None:
 
 def test_a_401_of_another_tenant_asks_for_no_new_credential() -> None:
     renewed: list[int] = []
-    work, tried = attempts(refused(401, "InvalidAuthenticationTokenTenant"))
+    work, tried = attempts(make_response_error(401, "InvalidAuthenticationTokenTenant"))
     with pytest.raises(AzureFailure) as caught:
         retries(SteppedClock(), renewed).call("x", work, READ, 100.0)
     assert (tried, renewed, caught.value.kind) == ([1], [], AzureErrorKind.OTHER_TENANT)
@@ -137,14 +139,14 @@ def test_a_401_of_another_tenant_asks_for_no_new_credential() -> None:
 
 def test_an_unknown_409_is_waited_out_before_it_is_believed() -> None:
     clock = SteppedClock()
-    work, tried = attempts(*[refused(409, "NobodyListedThisOne")] * 3)
+    work, tried = attempts(*[make_response_error(409, "NobodyListedThisOne")] * 3)
     assert retries(clock).call("x", work, WRITE, 100.0) == "done"
     assert tried == [4]
     assert clock.now() == pytest.approx(3.0 + 6.0 + 12.0)
 
 
 def test_an_unknown_refusal_gets_no_invented_advice() -> None:
-    assert translate(refused(400, "SomethingNew"), "PUT x").hint is None
+    assert translate(make_response_error(400, "SomethingNew"), "PUT x").hint is None
 
 
 def test_an_answer_that_is_no_json_is_translated_too() -> None:
@@ -182,7 +184,7 @@ def retries(clock: SteppedClock, renewed: list[int] | None = None) -> Retries:
 def test_throttling_is_waited_out_as_long_as_azure_says() -> None:
     clock = SteppedClock()
     headers = {"Retry-After": "17"}
-    work, _ = attempts(refused(429, "SubscriptionRequestsThrottled", headers=headers))
+    work, _ = attempts(make_response_error(429, "SubscriptionRequestsThrottled", headers=headers))
     assert retries(clock).call("x", work, WRITE, 100.0) == "done"
     assert clock.now() == pytest.approx(17.0)
 
@@ -190,8 +192,8 @@ def test_throttling_is_waited_out_as_long_as_azure_says() -> None:
 def test_contention_is_tried_again_sooner_than_azure_proposes() -> None:
     clock = SteppedClock()
     work, tried = attempts(
-        refused(429, "RetryableError", headers={"Retry-After": "13"}),
-        refused(400, "ReferencedResourceNotProvisioned"),
+        make_response_error(429, "RetryableError", headers={"Retry-After": "13"}),
+        make_response_error(400, "ReferencedResourceNotProvisioned"),
     )
     assert retries(clock).call("x", work, WRITE, 100.0) == "done"
     assert tried == [3]
@@ -200,7 +202,7 @@ def test_contention_is_tried_again_sooner_than_azure_proposes() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [refused(500, "InternalServerError"), ServiceRequestError("reset")],
+    [make_response_error(500, "InternalServerError"), ServiceRequestError("reset")],
     ids=["server", "connection"],
 )
 def test_a_write_whose_outcome_is_unknown_is_not_repeated_and_a_read_is(error: AzureError) -> None:
@@ -214,7 +216,7 @@ def test_a_write_whose_outcome_is_unknown_is_not_repeated_and_a_read_is(error: A
 
 
 def test_a_refusal_is_never_repeated() -> None:
-    work, tried = attempts(refused(400, "RemoteVnetHasNoGateways"))
+    work, tried = attempts(make_response_error(400, "RemoteVnetHasNoGateways"))
     with pytest.raises(AzureFailure, match="RemoteVnetHasNoGateways"):
         retries(SteppedClock()).call("x", work, READ, 100.0)
     assert tried == [1]
@@ -222,10 +224,10 @@ def test_a_refusal_is_never_repeated() -> None:
 
 def test_a_401_gets_one_fresh_credential_and_one_more_try() -> None:
     renewed: list[int] = []
-    work, tried = attempts(refused(401, "ExpiredAuthenticationToken"))
+    work, tried = attempts(make_response_error(401, "ExpiredAuthenticationToken"))
     assert retries(SteppedClock(), renewed).call("x", work, WRITE, 100.0) == "done"
     assert (tried, renewed) == ([2], [1])
-    work, tried = attempts(*[refused(401, "InvalidAuthenticationToken")] * 3)
+    work, tried = attempts(*[make_response_error(401, "InvalidAuthenticationToken")] * 3)
     with pytest.raises(AzureFailure) as caught:
         retries(SteppedClock(), renewed).call("x", work, READ, 100.0)
     assert (tried, caught.value.kind) == ([2], AzureErrorKind.AUTHENTICATION)
@@ -233,7 +235,7 @@ def test_a_401_gets_one_fresh_credential_and_one_more_try() -> None:
 
 def test_retrying_ends_at_the_deadline() -> None:
     clock = SteppedClock()
-    work, _ = attempts(*[refused(503, "ServiceUnavailable")] * 1000)
+    work, _ = attempts(*[make_response_error(503, "ServiceUnavailable")] * 1000)
     with pytest.raises(AzureFailure):
         retries(clock).call("x", work, READ, 60.0)
     assert clock.now() <= 60.0
@@ -280,7 +282,9 @@ def test_an_http_date_is_a_time_from_now() -> None:
 @pytest.mark.parametrize("text", ["nan", "inf", "-5", "soon", "0", "0.0001"])
 def test_a_wait_that_makes_no_sense_becomes_one_that_does(status: int, text: str) -> None:
     clock = SteppedClock()
-    work, tried = attempts(*[refused(status, "Busy", headers={"Retry-After": text})] * 10_000)
+    work, tried = attempts(
+        *[make_response_error(status, "Busy", headers={"Retry-After": text})] * 10_000
+    )
     with pytest.raises(AzureFailure):
         retries(clock).call("x", work, READ, 60.0)
     assert tried[0] <= 60.0 / LEAST_S + 1
@@ -289,7 +293,9 @@ def test_a_wait_that_makes_no_sense_becomes_one_that_does(status: int, text: str
 
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     clock = SteppedClock()
-    work, tried = attempts(*[refused(429, "Busy", headers={"Retry-After": "1000000000"})] * 3)
+    work, tried = attempts(
+        *[make_response_error(429, "Busy", headers={"Retry-After": "1000000000"})] * 3
+    )
     with pytest.raises(AzureFailure) as caught:
         retries(clock).call("x", work, WRITE, 60.0)
     assert (tried, clock.now()) == ([1], 0.0)

@@ -49,7 +49,7 @@ class EnvironmentCredential(Fails):
     pass
 
 
-def failed(*credentials: Any, **options: Any) -> AzureFailure:
+def provoke_failure(*credentials: Any, **options: Any) -> AzureFailure:
     with pytest.raises(ClientAuthenticationError) as raised:
         ChainedTokenCredential(*credentials).get_token(SCOPE, **options)
     return translate(raised.value, "PUT peering")
@@ -63,7 +63,7 @@ NOT_HERE = (
 
 def test_a_claims_challenge_is_shown_whole_with_the_command_to_type() -> None:
     """Reproduction: it counted as "not set up", because it contains "az login"."""
-    failure = failed(*NOT_HERE, AzureCliCredential(), claims=CLAIMS)
+    failure = provoke_failure(*NOT_HERE, AzureCliCredential(), claims=CLAIMS)
     assert failure.kind is AzureErrorKind.AUTHENTICATION
     assert COMMAND in failure.message
     assert failure.message.endswith(
@@ -84,7 +84,7 @@ def test_so_is_one_of_a_credential_that_has_worked_before() -> None:
 @pytest.mark.parametrize("chained", [True, False])
 def test_an_answer_of_entras_is_shown_with_all_its_lines(chained: bool) -> None:
     error = ClientAuthenticationError(message=MFA)
-    failure = failed(*NOT_HERE, Fails(error)) if chained else translate(error, "GET vnet1")
+    failure = provoke_failure(*NOT_HERE, Fails(error)) if chained else translate(error, "GET vnet1")
     assert "AADSTS50076" in failure.message
     assert "multi-factor" in failure.message
     command = 'az login --tenant "t" --scope "https://management.core.windows.net//.default"'
@@ -94,7 +94,7 @@ def test_an_answer_of_entras_is_shown_with_all_its_lines(chained: bool) -> None:
 
 def test_a_refused_application_is_told_where_its_code_is_explained() -> None:
     text = "Authentication failed: AADSTS7000222: The provided client secret keys are expired."
-    failure = failed(EnvironmentCredential(ClientAuthenticationError(message=text)))
+    failure = provoke_failure(EnvironmentCredential(ClientAuthenticationError(message=text)))
     assert text in failure.message
     assert failure.hint is not None
     assert "error?code=7000222" in failure.hint
@@ -102,7 +102,7 @@ def test_a_refused_application_is_told_where_its_code_is_explained() -> None:
 
 def test_a_machine_without_any_credential_is_told_to_sign_in() -> None:
     text = "Please run 'az login' to set up an account"
-    failure = failed(*NOT_HERE, Fails(CredentialUnavailableError(message=text)))
+    failure = provoke_failure(*NOT_HERE, Fails(CredentialUnavailableError(message=text)))
     assert "not set up: EnvironmentCredential, ManagedIdentityCredential, Fails" in failure.message
     assert failure.hint is not None
     assert failure.hint.startswith("Sign in (az login")

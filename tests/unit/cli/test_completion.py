@@ -60,7 +60,7 @@ def ran(words: list[str], environment: Mapping[str, str]) -> subprocess.Complete
     )
 
 
-def asked(line: str, environment: Mapping[str, str], shell: str = "bash") -> list[str]:
+def complete_line(line: str, environment: Mapping[str, str], shell: str = "bash") -> list[str]:
     """What is offered at the end of a line, by the protocol of a shell."""
     words = line.split(" ")
     protocol = {
@@ -122,7 +122,7 @@ def test_zsh_fish_and_powershell_are_answered_by_their_protocol(
     at: int, shell: str, shelf: dict[str, str]
 ) -> None:
     line, offered = OFFERED[at]
-    assert asked(line, shelf, shell) == offered
+    assert complete_line(line, shelf, shell) == offered
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
@@ -208,15 +208,15 @@ def test_the_site_file_is_the_one_that_the_line_or_the_variable_names(
     (home / "other.yaml").write_text(
         read_template().replace("virtual_network: vnet1", "name: shop", 1)
     )
-    assert asked("erfailover switch --site other.yaml --canary ", shelf) == ["shop"]
+    assert complete_line("erfailover switch --site other.yaml --canary ", shelf) == ["shop"]
     named = {**shelf, "ERFAILOVER_SITE": "other.yaml"}
-    assert asked("erfailover switch --canary ", named) == ["shop"]
+    assert complete_line("erfailover switch --canary ", named) == ["shop"]
 
 
 def test_a_completion_takes_little_time_and_loads_no_azure(shelf: dict[str, str]) -> None:
     def cpu_s() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert asked("erfailover switch --canary v", shelf) == ["vnet1"]
+        assert complete_line("erfailover switch --canary v", shelf) == ["vnet1"]
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -50,7 +50,7 @@ def test_the_list_of_commands_cuts_no_summary_short(
     assert len(commands.splitlines()) == len(cli.commands)
 
 
-def typed(line: str) -> list[str]:
+def split_example(line: str) -> list[str]:
     """The words after ``erfailover`` in an example; a shell's doing around it left out."""
     inside = re.search(r"\$\((erfailover .*?)\)", line)
     words = shlex.split((inside.group(1) if inside else line).replace("\\\n", " "))
@@ -64,7 +64,7 @@ def typed(line: str) -> list[str]:
 )
 def test_every_example_can_be_typed(line: str) -> None:
     command: click.Command = cli
-    words = typed(line)
+    words = split_example(line)
     ctx = click.Context(cli, info_name="erfailover")
     while isinstance(command, click.Group):
         name, result, words = command.resolve_command(ctx, words)

@@ -18,7 +18,7 @@ def waiting(verdict: ConditionStatus = ConditionStatus.FAILS) -> Condition:
     return Condition("held", verdict, SEEN)
 
 
-def shown(*, terminal: bool) -> str:
+def render_countdown(*, terminal: bool) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=80, soft_wrap=True)
     clock = SteppedClock()
@@ -31,7 +31,7 @@ def shown(*, terminal: bool) -> str:
 
 
 def test_what_is_piped_has_a_line_for_each_event() -> None:
-    lines = shown(terminal=False).splitlines()
+    lines = render_countdown(terminal=False).splitlines()
     assert [line.split(" left")[0] for line in lines] == [
         "Waiting for the hold time: 1 min 40 s",
         "Waiting for the hold time: 40 s",
@@ -40,7 +40,7 @@ def test_what_is_piped_has_a_line_for_each_event() -> None:
 
 
 def test_a_terminal_has_one_line_that_is_gone_at_the_end() -> None:
-    message = shown(terminal=True)
+    message = render_countdown(terminal=True)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", message)
     lines = [part for part in re.split(r"[\r\n]+", text) if part.strip()]
     assert lines

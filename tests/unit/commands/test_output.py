@@ -44,7 +44,7 @@ def test_only_a_terminal_that_can_draw_anew_is_drawn_on(
     assert Output().console.is_terminal is redraws
 
 
-def told(monkeypatch: pytest.MonkeyPatch, output: Output, answer: str) -> str:
+def capture_messages(monkeypatch: pytest.MonkeyPatch, output: Output, answer: str) -> str:
     """What a command prints that plans, warns and asks, up to the answer."""
     err = Terminal()
     monkeypatch.setenv("TERM", "dumb")
@@ -59,7 +59,7 @@ def told(monkeypatch: pytest.MonkeyPatch, output: Output, answer: str) -> str:
 
 
 def test_without_quiet_everything_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told(monkeypatch, Output(yes=True), "").splitlines() == [
+    assert capture_messages(monkeypatch, Output(yes=True), "").splitlines() == [
         "Reading poc ...",
         "!! the journal is damaged",
         "Plan: switch poc",
@@ -69,11 +69,11 @@ def test_without_quiet_everything_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_quiet_with_yes_tells_only_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     output = Output(yes=True, quiet=True)
-    assert told(monkeypatch, output, "") == "!! the journal is damaged\n"
+    assert capture_messages(monkeypatch, output, "") == "!! the journal is damaged\n"
 
 
 def test_quiet_shows_the_plan_with_the_question_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = told(monkeypatch, Output(quiet=True), "y\n")
+    text = capture_messages(monkeypatch, Output(quiet=True), "y\n")
     lines = text.splitlines()
     assert lines[:2] == ["!! the journal is damaged", "Plan: switch poc"]
     assert lines[2].startswith("Switch poc? [y/N]:")

@@ -28,7 +28,7 @@ BUSY = AzureFailure(
 )
 
 
-def hindered(clock: SteppedClock) -> Callable[[], str]:
+def make_waiting_work(clock: SteppedClock) -> Callable[[], str]:
     def work() -> str:
         clock.sleep(1.0)
         waits.tell(waits.build_wait(BUSY, 13.0, 2))
@@ -39,7 +39,7 @@ def hindered(clock: SteppedClock) -> Callable[[], str]:
 
 
 def tasks(clock: SteppedClock) -> list[Task]:
-    def refused() -> None:
+    def refuse() -> None:
         clock.sleep(2.0)
         raise Failure("Azure says no")
 
@@ -47,7 +47,7 @@ def tasks(clock: SteppedClock) -> list[Task]:
         Task(
             "vnet1/1",
             "1. allow vnet1 to use the gateway in vnet3",
-            hindered(clock),
+            make_waiting_work(clock),
             owns=HUB,
             change="create",
             resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet1",
@@ -56,11 +56,11 @@ def tasks(clock: SteppedClock) -> list[Task]:
         Task(
             "vnet11/1",
             "1. allow vnet11 to use the gateway in vnet3",
-            refused,
+            refuse,
             owns=HUB,
             resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet11",
         ),
-        Task("vnet11/2", "2. have the peering ready", refused, needs=frozenset({"vnet11/1"})),
+        Task("vnet11/2", "2. have the peering ready", refuse, needs=frozenset({"vnet11/1"})),
     ]
 
 
@@ -136,7 +136,7 @@ def test_what_a_task_starts_elsewhere_waits_in_its_name() -> None:
     assert waits.get_listener() is None
 
 
-def drawn(picture: ProgressView, width: int) -> list[str]:
+def render_view(picture: ProgressView, width: int) -> list[str]:
     out = StringIO()
     Console(file=out, width=width, color_system=None).print(build_table(picture))
     return out.getvalue().splitlines()
@@ -146,7 +146,7 @@ def drawn(picture: ProgressView, width: int) -> list[str]:
 def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> None:
     rows = [TaskRow(f"use the gateway of vnet3 from spoke{n:03}", float(n)) for n in range(128)]
     held = [(f"3. spoke{n}", "waits for another") for n in range(300)]
-    lines = drawn(ProgressView(75.0, 2500, 1200, 2, 0, rows, held), width)
+    lines = render_view(ProgressView(75.0, 2500, 1200, 2, 0, rows, held), width)
     assert len(lines) <= 14
     assert max(map(len, lines)) <= width
     if width >= 80:
@@ -164,7 +164,7 @@ def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
         DurationEstimate(3.0, 13.0),
         "Azure is updating vnet1; attempt 2 in 9 s",
     )
-    lines = drawn(ProgressView(30.0, 5, 2, 0, 0, [row], []), 80)
+    lines = render_view(ProgressView(30.0, 5, 2, 0, 0, [row], []), 80)
     assert lines[1] == "       20 s (LATE, usually 3 s)  3. stop using it"
     assert lines[2].strip() == "Azure is updating vnet1; attempt 2 in 9 s"
 
@@ -205,13 +205,13 @@ SPOKES = SpokeCounts(0, 43, 0, 300)
 )
 def test_spokes_batch_and_the_time_left_are_on_top(outlook: Outlook, lines: list[str]) -> None:
     view = ProgressView(20.0, 1500, 143, 0, 0, [], [], outlook)
-    assert drawn(view, 80) == [line.removeprefix(" ") for line in lines]
+    assert render_view(view, 80) == [line.removeprefix(" ") for line in lines]
 
 
 def test_what_waits_for_its_turn_is_counted_if_it_is_many() -> None:
     held = [(f"1. allow spoke{n}", "waits for spoke0") for n in range(99)]
-    few = drawn(ProgressView(5.0, 500, 0, 0, 0, [], held[:2]), 80)
-    many = drawn(ProgressView(5.0, 500, 0, 0, 0, [], held), 80)
+    few = render_view(ProgressView(5.0, 500, 0, 0, 0, [], held[:2]), 80)
+    many = render_view(ProgressView(5.0, 500, 0, 0, 0, [], held), 80)
     assert few[1:] == [f"       turn  1. allow spoke{n}: waits for spoke0" for n in (0, 1)]
     assert many[1:] == ["       turn  99 steps wait until what they write to is free"]
 

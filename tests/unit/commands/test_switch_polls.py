@@ -59,7 +59,7 @@ def test_a_write_is_polled_as_closely_as_something_waits_for_it(
     kind: StepKind, spokes: int, expected: PollSchedule
 ) -> None:
     site = sites.site()
-    state = sites.on(Path.EXPRESSROUTE, site)
-    steps = plan(site, sites.observed(site, state), Path.IPSEC).steps
+    state = sites.make_state(Path.EXPRESSROUTE, site)
+    steps = plan(site, sites.make_snapshot(site, state), Path.IPSEC).steps
     step = next(switch_step for switch_step in steps if switch_step.kind is kind)
     assert select_schedule(step, spokes) == expected

@@ -47,7 +47,7 @@ def levels(count: int, form: str, first: str) -> bytes:
     return "\n".join(lines).encode()
 
 
-def after(line: bytes, more: bytes) -> bytes:
+def insert_after(line: bytes, more: bytes) -> bytes:
     assert line in GOOD
     return GOOD.replace(line, line + more, 1)
 
@@ -69,11 +69,11 @@ HOSTILE = {
     "many keys": (GOOD + b"".join(b"k%d: 1\n" % i for i in range(100_000)), "entries"),
     "many unknown keys": (GOOD + b"".join(b"k%d: 1\n" % i for i in range(MANY - 50)), "and "),
     "many unknown keys below": (
-        after(b"drill:\n", b"".join(b"  lng%d: 1\n" % i for i in range(MANY - 50))),
+        insert_after(b"drill:\n", b"".join(b"  lng%d: 1\n" % i for i in range(MANY - 50))),
         "and ",
     ),
-    "many spokes": (after(b"spokes:\n", b"  - 1\n" * 100_000), "entries"),
-    "many wrong spokes": (after(b"spokes:\n", b"  - {}\n" * (MOST_ITEMS - 50)), "and "),
+    "many spokes": (insert_after(b"spokes:\n", b"  - 1\n" * 100_000), "entries"),
+    "many wrong spokes": (insert_after(b"spokes:\n", b"  - {}\n" * (MOST_ITEMS - 50)), "and "),
     "many wrong prefixes": (
         GOOD.replace(b"[10.5.0.0/16]", b"[" + b"10.5.0.1/16, " * (MOST_ITEMS - 50) + b"]", 1),
         "and ",
@@ -85,7 +85,7 @@ HOSTILE = {
     "the same key again and again": (b"a: 1\n" * 100_000, "entries"),
     "many anchors": (b"".join(b"a%d: &a%d x\n" % (i, i) for i in range(50_000)), "entries"),
     "many VNets": (
-        after(
+        insert_after(
             b"  virtual_networks:\n",
             b"".join(
                 b"    n%d: {address_space: [10.%d.%d.0/24]}\n" % (i, i // 256, i % 256)
@@ -95,7 +95,7 @@ HOSTILE = {
         "prefixes apart from",
     ),
     "many subnets": (
-        after(
+        insert_after(
             b"      subnets:\n",
             b"".join(
                 b"        n%d: {prefix: 10.1.%d.%d/28}\n" % (i, i // 16 % 256, i % 16 * 16)
@@ -132,7 +132,7 @@ HOSTILE = {
     "a number": (b"5", "keys and their values"),
     "nothing": (b"", "found nothing"),
     "an address that is none": (
-        after(
+        insert_after(
             b"location: westeurope\n", b"cloud: {endpoint: 'https://[', authority: 'https://a:x'}\n"
         ),
         "cloud.endpoint: expected an https:// URL",

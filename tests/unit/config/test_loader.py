@@ -36,7 +36,7 @@ def write(folder: FilePath, text: str) -> FilePath:
     return file
 
 
-def edited(folder: FilePath, *edits: tuple[str, str]) -> FilePath:
+def write_edited_template(folder: FilePath, *edits: tuple[str, str]) -> FilePath:
     """The template with pieces replaced; each must be there."""
     text = read_template()
     for old, new in edits:
@@ -67,12 +67,12 @@ def line_of(file: FilePath, piece: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if piece in line)
 
 
-def loaded(folder: FilePath) -> Site:
+def load_template(folder: FilePath) -> Site:
     return load(write(folder, read_template()), {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
 
 
 def test_the_template_is_a_site_without_complaint(tmp_path: FilePath) -> None:
-    site = loaded(tmp_path)
+    site = load_template(tmp_path)
     assert site.name == "poc"
     assert site.remote_prefixes == (IPv4Network("10.5.0.0/16"),)
     assert site.probes["internet"] == MachinePing("vm1", IPv4Address("8.8.4.4"), "vm3")
@@ -81,7 +81,7 @@ def test_the_template_is_a_site_without_complaint(tmp_path: FilePath) -> None:
 
 
 def test_the_template_has_the_flags_of_the_proof_of_concept(tmp_path: FilePath) -> None:
-    spoke = loaded(tmp_path).spokes[0]
+    spoke = load_template(tmp_path).spokes[0]
     assert spoke.spoke_to_primary.get_flags(Path.EXPRESSROUTE) == Flags(True, True, False, True)
     assert spoke.primary_to_spoke.get_flags(Path.EXPRESSROUTE) == Flags(True, True, True, False)
     assert spoke.spoke_to_backup.get_flags(Path.EXPRESSROUTE) is None
@@ -94,17 +94,19 @@ def test_the_template_has_the_flags_of_the_proof_of_concept(tmp_path: FilePath) 
 
 def test_a_subscription_in_the_file_goes_before_the_variable(tmp_path: FilePath) -> None:
     own = "99999999-2222-3333-4444-555555555555"
-    file = edited(tmp_path, ("# subscription: 00000000-...", f"subscription: {own}\n#"))
+    file = write_edited_template(
+        tmp_path, ("# subscription: 00000000-...", f"subscription: {own}\n#")
+    )
     assert load(file, {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}).subscription == own
 
 
 def test_a_subscription_may_be_left_out(tmp_path: FilePath) -> None:
     assert load(write(tmp_path, read_template()), {}).subscription is None
-    assert loaded(tmp_path).subscription == SUBSCRIPTION
+    assert load_template(tmp_path).subscription == SUBSCRIPTION
 
 
 def test_an_unknown_key_is_told_with_its_line_and_the_likely_one(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("remote_prefixes:", "remote_prefixs:"))
+    file = write_edited_template(tmp_path, ("remote_prefixes:", "remote_prefixs:"))
     missing, unknown = complaints(file)
     assert unknown.startswith(f"{line_of(file, 'remote_prefixs')}: remote_prefixs: expected one of")
     assert unknown.endswith("did you mean 'remote_prefixes'?")
@@ -112,7 +114,9 @@ def test_an_unknown_key_is_told_with_its_line_and_the_likely_one(tmp_path: FileP
 
 
 def test_an_unknown_key_deep_inside_is_told_with_its_line(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("use_remote_gateways: true}", "use_remote_gateway: true}"))
+    file = write_edited_template(
+        tmp_path, ("use_remote_gateways: true}", "use_remote_gateway: true}")
+    )
     assert any(
         line.startswith(
             f"{line_of(file, 'use_remote_gateway: true')}: "
@@ -124,7 +128,9 @@ def test_an_unknown_key_deep_inside_is_told_with_its_line(tmp_path: FilePath) ->
 
 
 def test_a_missing_key_is_told_with_the_line_of_what_it_belongs_to(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("virtual_network: vnet2, asn: 65000", "virtual_network: vnet2"))
+    file = write_edited_template(
+        tmp_path, ("virtual_network: vnet2, asn: 65000", "virtual_network: vnet2")
+    )
     [only] = complaints(file)
     number = line_of(file, "vng1: {virtual_network")
     assert only == (
@@ -165,7 +171,7 @@ def test_a_missing_key_is_told_with_the_line_of_what_it_belongs_to(tmp_path: Fil
 def test_a_wrong_value_is_told_with_what_was_expected(
     tmp_path: FilePath, old: str, new: str, message: str
 ) -> None:
-    file = edited(tmp_path, (old, new))
+    file = write_edited_template(tmp_path, (old, new))
     said_all = complaints(file)
     assert any(message in line for line in said_all), said_all
     number = line_of(file, new.split("\n")[0])
@@ -173,26 +179,30 @@ def test_a_wrong_value_is_told_with_what_was_expected(
 
 
 def test_every_problem_is_told_at_once(tmp_path: FilePath) -> None:
-    file = edited(
+    file = write_edited_template(
         tmp_path, ("asn: 65000", "asn: x"), ("asn: 65010", "asn: y"), ("site: poc ", "site: [] ")
     )
     assert len(complaints(file)) == 3
 
 
 def test_a_key_that_stands_there_twice_is_refused(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("location: westeurope", "location: westeurope\nlocation: northeurope"))
+    file = write_edited_template(
+        tmp_path, ("location: westeurope", "location: westeurope\nlocation: northeurope")
+    )
     [only] = complaints(file)
     assert "location: expected each key once, found the key again, first in line" in only
 
 
 def test_a_tab_is_told_as_a_tab(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("  gateway: vng1", "\tgateway: vng1"))
+    file = write_edited_template(tmp_path, ("  gateway: vng1", "\tgateway: vng1"))
     [only] = complaints(file)
     assert only.startswith(f"{line_of(file, 'gateway: vng1')}: expected spaces, found a tab")
 
 
 def test_broken_yaml_is_told_with_its_line(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "remote_prefixes: [10.5.0.0/16"))
+    file = write_edited_template(
+        tmp_path, ("remote_prefixes: [10.5.0.0/16]", "remote_prefixes: [10.5.0.0/16")
+    )
     [only] = complaints(file)
     assert "expected YAML" in only
     assert only.split(":")[0].isdigit()
@@ -224,12 +234,14 @@ def test_a_file_without_keys_is_refused(tmp_path: FilePath, text: str) -> None:
 
 
 def test_an_alias_of_itself_is_refused(tmp_path: FilePath) -> None:
-    lines = complaints(edited(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "a: &a [*a]")))
+    lines = complaints(
+        write_edited_template(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "a: &a [*a]"))
+    )
     assert any("an alias of itself" in line for line in lines)
 
 
 def test_flags_can_be_written_once_and_referred_to(tmp_path: FilePath) -> None:
-    file = edited(
+    file = write_edited_template(
         tmp_path, ("on_ipsec: {}", "on_ipsec: &none {}"), ("on_ipsec: {}", "on_ipsec: *none")
     )
     assert load(file, {}).spokes[0].primary_to_spoke.get_flags(Path.IPSEC) == Flags()
@@ -380,7 +392,7 @@ CROSS = [
 def test_a_site_that_cannot_work_is_refused_with_the_reason(
     tmp_path: FilePath, old: str, new: str, message: str
 ) -> None:
-    said_all = complaints(edited(tmp_path, (old, new)))
+    said_all = complaints(write_edited_template(tmp_path, (old, new)))
     assert any(message in line for line in said_all), said_all
     assert all(line.split(":")[0].isdigit() for line in said_all)
 
@@ -406,7 +418,7 @@ VAULT = "https://kv.vault.azure.net"
 def test_a_wrong_place_of_the_shared_key_is_told_without_repeating_it(
     tmp_path: FilePath, keys: str, message: str
 ) -> None:
-    file = edited(tmp_path, ("topology:\n", f"topology:\n  shared_keys: {keys}\n"))
+    file = write_edited_template(tmp_path, ("topology:\n", f"topology:\n  shared_keys: {keys}\n"))
     [line] = complaints(file)
     assert message in line
     assert line.startswith(f"{line_of(file, '  shared_keys: ' + keys[:4])}: topology.shared_keys")
@@ -416,14 +428,18 @@ def test_a_wrong_place_of_the_shared_key_is_told_without_repeating_it(
 @pytest.mark.parametrize("suffix", ["azure.net", "azure.cn", "usgovcloudapi.net/"])
 def test_a_vault_of_any_cloud_is_named_by_its_url(tmp_path: FilePath, suffix: str) -> None:
     keys = f"  shared_keys: {{key_vault: 'https://kv.vault.{suffix}', secret: Tunnels}}\n"
-    topology = load(edited(tmp_path, ("topology:\n", f"topology:\n{keys}")), {}).topology
+    topology = load(
+        write_edited_template(tmp_path, ("topology:\n", f"topology:\n{keys}")), {}
+    ).topology
     assert topology is not None
     assert topology.shared_keys is not None
     assert topology.shared_keys.id == f"https://kv.vault.{suffix.strip('/')}/secrets/tunnels"
 
 
 def test_an_ssh_key_that_azure_does_not_take_is_told_with_its_line(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, ("    vm2:\n", f"    vm2:\n      ssh_public_key: {rsa(1024)}\n"))
+    file = write_edited_template(
+        tmp_path, ("    vm2:\n", f"    vm2:\n      ssh_public_key: {rsa(1024)}\n")
+    )
     [line] = complaints(file)
     assert line.startswith(f"{line_of(file, '      ssh_public_key: ssh-rsa')}: topology.machines")
     assert "found an RSA key of 1024 bits" in line
@@ -452,21 +468,23 @@ TOPOLOGY = read_template()[read_template().index('# What "provision" makes') :]
 def test_a_wrong_drill_is_told_as_the_one_that_was_meant(
     tmp_path: FilePath, drill: str, text: str
 ) -> None:
-    file = edited(tmp_path, (DRILL, f"drill: {drill}\n"), (TOPOLOGY, ""))
+    file = write_edited_template(tmp_path, (DRILL, f"drill: {drill}\n"), (TOPOLOGY, ""))
     lines = complaints(file)
     assert any(text in line for line in lines), lines
 
 
 def test_the_two_drills_are_told_apart_by_their_keys(tmp_path: FilePath) -> None:
-    file = edited(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"), (TOPOLOGY, ""))
+    file = write_edited_template(
+        tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"), (TOPOLOGY, "")
+    )
     assert load(file, {}).drill == SiteFailoverTest("Amsterdam")
-    assert isinstance(loaded(tmp_path).drill, Drill)
+    assert isinstance(load_template(tmp_path).drill, Drill)
 
 
 def test_a_site_failover_test_of_a_gateway_that_provision_makes_is_refused(
     tmp_path: FilePath,
 ) -> None:
-    file = edited(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"))
+    file = write_edited_template(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"))
     (message,) = complaints(file)
     assert "provision makes a VPN gateway of the primary" in message
 
@@ -514,9 +532,9 @@ def test_two_spokes_of_one_name_are_refused_until_one_is_renamed(tmp_path: FileP
     assert [spoke.name for spoke in site.spokes] == ["s", "elsewhere/s"]
 
 
-def of_probe(tmp_path: FilePath, probe: str) -> FilePath:
+def write_with_probe(tmp_path: FilePath, probe: str) -> FilePath:
     """A site file with one probe more, called ``mine``."""
-    return edited(tmp_path, ("probes:\n", f"probes:\n  mine: {probe}\n"))
+    return write_edited_template(tmp_path, ("probes:\n", f"probes:\n  mine: {probe}\n"))
 
 
 @pytest.mark.parametrize(
@@ -539,7 +557,7 @@ def of_probe(tmp_path: FilePath, probe: str) -> FilePath:
 def test_the_kinds_of_probes_are_told_apart_by_their_keys(
     tmp_path: FilePath, probe: str, kind: type
 ) -> None:
-    assert type(load(of_probe(tmp_path, probe), {}).probes["mine"]) is kind
+    assert type(load(write_with_probe(tmp_path, probe), {}).probes["mine"]) is kind
 
 
 @pytest.mark.parametrize(
@@ -577,7 +595,7 @@ def test_the_kinds_of_probes_are_told_apart_by_their_keys(
 def test_a_wrong_probe_is_told_as_the_kind_that_was_meant(
     tmp_path: FilePath, probe: str, message: str
 ) -> None:
-    said_all = complaints(of_probe(tmp_path, probe))
+    said_all = complaints(write_with_probe(tmp_path, probe))
     assert any(message in line for line in said_all), said_all
     assert len(said_all) <= 2
 
@@ -654,7 +672,7 @@ def test_a_wrong_value_anywhere_is_reported_once_and_with_a_line(
 def test_what_is_wrong_within_a_choice_is_reported_once(
     tmp_path: FilePath, old: str, new: str, place: str, message: str
 ) -> None:
-    file = edited(tmp_path, (old, new))
+    file = write_edited_template(tmp_path, (old, new))
     [line] = complaints(file)
     assert line.endswith(f": {place}: {message}")
 
@@ -670,7 +688,7 @@ def tenants(tmp_path: FilePath, *lines: str) -> FilePath:
 
 
 def test_further_tenants_are_named_with_their_credentials(tmp_path: FilePath) -> None:
-    assert loaded(tmp_path).tenants == {}
+    assert load_template(tmp_path).tenants == {}
     named = dict(
         zip(TENANTS, ("default", "azure-cli", "environment"), strict=False),
     )

@@ -18,17 +18,17 @@ FILE, VARIABLE, AZ = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "1
 OF_IDS = "44444444-0000-0000-0000-000000000000"
 
 
-def unnamed() -> Site:
+def make_plain_site() -> Site:
     return replace(a_site(), subscription=None)
 
 
-def by_ids() -> Site:
+def make_site_by_ids() -> Site:
     def full(type_: str, name: str) -> str:
         return (
             f"/subscriptions/{OF_IDS}/resourceGroups/g/providers/Microsoft.Network/{type_}/{name}"
         )
 
-    plain = unnamed()
+    plain = make_plain_site()
     spokes = tuple(
         replace(spoke, virtual_network=full("virtualNetworks", spoke.virtual_network))
         for spoke in plain.spokes
@@ -54,10 +54,12 @@ def row(id_: str = AZ, **more: Any) -> dict[str, Any]:
 def test_the_site_file_wins_then_the_variable_then_az(tmp_path: Path) -> None:
     az = profile(tmp_path, row(VARIABLE, isDefault=False), row())
     variable = {"AZURE_SUBSCRIPTION_ID": VARIABLE}
-    named = replace(unnamed(), subscription=FILE)
+    named = replace(make_plain_site(), subscription=FILE)
     assert choose(named, "f", az | variable) == Subscription(FILE, "site file")
-    assert choose(unnamed(), "f", az | variable) == Subscription(VARIABLE, "AZURE_SUBSCRIPTION_ID")
-    subscription = choose(unnamed(), "f", az)
+    assert choose(make_plain_site(), "f", az | variable) == Subscription(
+        VARIABLE, "AZURE_SUBSCRIPTION_ID"
+    )
+    subscription = choose(make_plain_site(), "f", az)
     assert subscription.to_data() == {"id": AZ, "from": "az"}
     assert subscription.may_change
     assert "the default of az" in subscription.description
@@ -66,7 +68,7 @@ def test_the_site_file_wins_then_the_variable_then_az(tmp_path: Path) -> None:
 def test_az_is_looked_for_at_home(tmp_path: Path) -> None:
     (tmp_path / ".azure").mkdir()
     profile(tmp_path / ".azure", row())
-    assert choose(unnamed(), "f", {"HOME": str(tmp_path)}).id == AZ
+    assert choose(make_plain_site(), "f", {"HOME": str(tmp_path)}).id == AZ
 
 
 def test_a_site_of_resource_ids_needs_none_and_heeds_no_variable(tmp_path: Path) -> None:
@@ -74,9 +76,9 @@ def test_a_site_of_resource_ids_needs_none_and_heeds_no_variable(tmp_path: Path)
         {"AZURE_CONFIG_DIR": str(tmp_path)},
         {"AZURE_SUBSCRIPTION_ID": VARIABLE},
     ):
-        assert choose(by_ids(), "f", environment) == Subscription(OF_IDS, "resource ids")
-    assert by_ids().needs_subscription is False
-    assert replace(by_ids(), backup=a_site().backup).needs_subscription
+        assert choose(make_site_by_ids(), "f", environment) == Subscription(OF_IDS, "resource ids")
+    assert make_site_by_ids().needs_subscription is False
+    assert replace(make_site_by_ids(), backup=a_site().backup).needs_subscription
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_without_any_all_three_ways_are_told(
     if rows is not None:
         profile(tmp_path, *rows)
     with pytest.raises(UsageFailure, match=why) as caught:
-        choose(unnamed(), "the-file.yaml", environment)
+        choose(make_plain_site(), "the-file.yaml", environment)
     text = f"{caught.value.message} {caught.value.hint}"
     assert "the-file.yaml" in text
     for way in ("subscription:", "AZURE_SUBSCRIPTION_ID", "az login"):
@@ -106,16 +108,16 @@ def test_without_any_all_three_ways_are_told(
 
 def test_a_profile_of_another_cloud_serves_a_site_of_that_cloud(tmp_path: Path) -> None:
     environment = profile(tmp_path, row(environmentName="AzureUSGovernment"))
-    assert choose(replace(unnamed(), cloud="usgovernment"), "f", environment).id == AZ
+    assert choose(replace(make_plain_site(), cloud="usgovernment"), "f", environment).id == AZ
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"subscriptions": 3}', "\xff"])
 def test_a_broken_profile_of_az_is_told_and_not_a_bug(tmp_path: Path, text: str) -> None:
     (tmp_path / "azureProfile.json").write_text(text, "latin-1")
     with pytest.raises(UsageFailure, match="cannot be read"):
-        choose(unnamed(), "f", {"AZURE_CONFIG_DIR": str(tmp_path)})
+        choose(make_plain_site(), "f", {"AZURE_CONFIG_DIR": str(tmp_path)})
 
 
 def test_a_variable_that_is_no_id_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageFailure, match="'production'"):
-        choose(unnamed(), "f", {"AZURE_SUBSCRIPTION_ID": "production"})
+        choose(make_plain_site(), "f", {"AZURE_SUBSCRIPTION_ID": "production"})

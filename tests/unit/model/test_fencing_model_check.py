@@ -129,11 +129,11 @@ def _time(state: State) -> Iterator[State]:
 def _azure(state: State) -> Iterator[State]:
     for number, (write, _) in enumerate(state.flights):
         rest = state.flights[:number] + state.flights[number + 1 :]
-        yield accepted(state, write)._replace(flights=rest)
+        yield apply_write(state, write)._replace(flights=rest)
         yield state._replace(flights=rest)  # refused, or lost on the way
 
 
-def accepted(state: State, write: str) -> State:
+def apply_write(state: State, write: str) -> State:
     """What a write does; Azure refuses a second remote gateway."""
     if write == BREAK:
         return state._replace(origin=False)
@@ -152,7 +152,7 @@ def _holder(state: State, rules: Rules) -> Iterator[State]:
         yield state._replace(confirmed=0, recorded=True)
     if not state.broke:
         if rules.holder_may(state, Write.BREAK):
-            yield sent(state, BREAK)._replace(broke=True)
+            yield send_write(state, BREAK)._replace(broke=True)
         return
     for place in (state.place, PathState.UNKNOWN):
         move = choose_move(
@@ -164,13 +164,13 @@ def _holder(state: State, rules: Rules) -> Iterator[State]:
             can_go_back=rules.holder_may(state, Write.OTHER),
         )
         if move is Move.MAKE and rules.holder_may(state, Write.MAKE):
-            yield sent(state, MAKE)._replace(last=Direction.FORWARD)
+            yield send_write(state, MAKE)._replace(last=Direction.FORWARD)
         elif move is Move.TAKE_BACK:
-            yield sent(state, UNMAKE)._replace(last=Direction.BACK)
-            yield sent(state, RESTORE)._replace(last=Direction.BACK)
+            yield send_write(state, UNMAKE)._replace(last=Direction.BACK)
+            yield send_write(state, RESTORE)._replace(last=Direction.BACK)
 
 
-def sent(state: State, write: str) -> State:
+def send_write(state: State, write: str) -> State:
     """The holder sends a write; of two others on the way the older one was answered."""
     return state._replace(flights=(*state.flights[1 - IN_FLIGHT :], (write, 0)))
 
@@ -187,15 +187,15 @@ def _successor(state: State, rules: Rules) -> Iterator[State]:
         if state.place is PathState.ORIGIN:
             yield state._replace(ended=True)
         else:
-            yield accepted(state, UNMAKE if state.target else RESTORE)
+            yield apply_write(state, UNMAKE if state.target else RESTORE)
     elif state.recorded and rules.completes and state.place is PathState.NOWHERE:
-        yield accepted(state, MAKE)
+        yield apply_write(state, MAKE)
     elif rules.completes and waited_s < fencing.compute_arrival_limit_s(RELIED_ON_S):
         return
     elif not rules.reverses or state.place is not PathState.TARGET:
         yield state._replace(ended=True)
     elif not rules.waits or waited_s >= fencing.compute_reversal_delay_s(DEADLINE_S):
-        yield accepted(state, UNMAKE)._replace(reversing=True)
+        yield apply_write(state, UNMAKE)._replace(reversing=True)
 
 
 def opposite_writes(before: State, after: State) -> bool:
@@ -205,7 +205,7 @@ def opposite_writes(before: State, after: State) -> bool:
     return before.reversing and arrived and changed
 
 
-def stranded(_: State, after: State) -> bool:
+def is_stranded(_: State, after: State) -> bool:
     """Whether the spoke has no path although the other run has done its duty."""
     return after.ended and after.place is PathState.NOWHERE
 
@@ -236,13 +236,13 @@ RATES = [(1.0, 1.0), (SLOW, FAST), (FAST, SLOW)]
 @pytest.mark.parametrize(("old_rate", "new_rate"), RATES)
 def test_no_interleaving_breaks_a_promise(old_rate: float, new_rate: float, reverses: bool) -> None:
     rules = Rules(old_rate, new_rate, reverses=reverses)
-    way, states = search(rules, opposite_writes, stranded)
+    way, states = search(rules, opposite_writes, is_stranded)
     assert way is None
     assert states > 10_000
 
 
 def test_without_the_record_before_the_break_a_spoke_is_stranded() -> None:
-    way, _ = search(Rules(record_first=False, reverses=False), stranded)
+    way, _ = search(Rules(record_first=False, reverses=False), is_stranded)
     assert way is not None
 
 
@@ -252,7 +252,7 @@ def test_without_the_limit_on_the_make_opposite_writes_meet() -> None:
 
 
 def test_without_completing_what_was_recorded_a_spoke_is_stranded() -> None:
-    way, _ = search(Rules(completes=False, reverses=False), stranded)
+    way, _ = search(Rules(completes=False, reverses=False), is_stranded)
     assert way is not None
 
 

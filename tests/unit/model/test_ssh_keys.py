@@ -13,7 +13,7 @@ from erfailover.config.loader import load, read_template
 from erfailover.errors import UsageFailure
 from erfailover.model.site import Site
 from erfailover.model.ssh_keys import find_fault, is_key, is_same_key
-from tests.support.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, encoded, rsa
+from tests.support.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, encode_key, rsa
 
 ID = "11111111-2222-3333-4444-555555555555"
 
@@ -36,7 +36,7 @@ def test_azure_takes_ed25519_and_rsa_from_2048_bits_on(key: str) -> None:
         (ED25519.split()[1], "no key"),
         (ED25519[:-8], "a damaged ssh-ed25519 key"),
         (ED25519.replace("ssh-ed25519", "ssh-rsa"), "a damaged ssh-rsa key"),
-        (encoded(b"ssh-ed25519", b"short"), "a damaged ssh-ed25519 key"),
+        (encode_key(b"ssh-ed25519", b"short"), "a damaged ssh-ed25519 key"),
         (f"{ED25519}\n{ED25519}", "2 lines"),
     ],
 )

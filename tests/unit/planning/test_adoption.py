@@ -106,7 +106,7 @@ FAILED_OVER: tuple[Sides, Sides] = ((OPEN, OPEN), (SPOKE_USES, HUB_LENDS))
 SPOKE = network_id("erp")
 
 
-def loaded(discovered: DiscoveredSite, adoption: Adoption, folder: FilePath) -> None:
+def assert_file_matches(discovered: DiscoveredSite, adoption: Adoption, folder: FilePath) -> None:
     """The file says just what was decided."""
     file = folder / "erfailover.yaml"
     file.write_text(render_site_file(discovered, adoption), encoding="utf-8")
@@ -131,7 +131,7 @@ def test_a_spoke_in_normal_times_keeps_its_flags_and_gets_the_others_derived(
         "absent",
         HUB_LENDS,
     )
-    loaded(discovered, adoption, tmp_path)
+    assert_file_matches(discovered, adoption, tmp_path)
 
 
 def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath) -> None:
@@ -146,7 +146,7 @@ def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath
     assert spoke.spoke_to_backup.on_expressroute == replace(SPOKE_USES, use_remote_gateways=False)
     text = "on IPsec now, their flags on ExpressRoute are derived: erp"
     assert adoption.remarks == (text,)
-    loaded(discovered, adoption, tmp_path)
+    assert_file_matches(discovered, adoption, tmp_path)
 
 
 @pytest.mark.parametrize("out", [None, OPEN, Flags(allow_forwarded_traffic=True)])
@@ -166,7 +166,7 @@ def test_whatever_standby_peerings_there_are_the_file_is_a_site(
             assert written.on_expressroute == Flags(allow_forwarded_traffic=True)
     half = "of its peerings with hub-b only" in " ".join(adoption.remarks)
     assert half is ((out is None) != (into is None))
-    loaded(discovered, adoption, tmp_path)
+    assert_file_matches(discovered, adoption, tmp_path)
 
 
 LEFT_OUT = [
@@ -230,7 +230,7 @@ def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) 
     adoption = adopt(discovered, AdoptionOptions())
     names = [spoke.backup_to_spoke.name.lower() for spoke in adoption.site.spokes]
     assert len(set(names)) == len(ids)
-    loaded(discovered, adoption, tmp_path)
+    assert_file_matches(discovered, adoption, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_the_remote_prefixes_are_what_the_primary_learns_from_beyond_azure(
         is_reported = any(remark.startswith(f"{prefix}: ") for remark in adoption.remarks)
         assert is_reported is note.startswith("!")
     assert prefixes.keys() <= notes.keys() | {"10.5.0.0/16"}
-    loaded(discovered, adoption, tmp_path)
+    assert_file_matches(discovered, adoption, tmp_path)
 
 
 def test_without_routes_of_a_connected_peer_the_prefixes_are_unknown() -> None:
@@ -341,7 +341,7 @@ def test_hubs_that_are_exchanged_are_asked_about() -> None:
 
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:
     discovered = world({network_id("on"): NORMAL, network_id("1e3"): NORMAL})
-    loaded(
+    assert_file_matches(
         discovered, adopt(discovered, AdoptionOptions(name="123", cloud="usgovernment")), tmp_path
     )
 

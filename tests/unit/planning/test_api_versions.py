@@ -15,7 +15,7 @@ from erfailover.planning.doctor.environment import check_api_versions
 from tests.support.doctor_facts import FAILS, HOLDS, OFFERED, SITE, UNKNOWN, facts, versions
 
 
-def said(api_versions: ApiVersions, site: Site = SITE) -> tuple[ConditionStatus, str]:
+def run_check(api_versions: ApiVersions, site: Site = SITE) -> tuple[ConditionStatus, str]:
     (line,) = check_api_versions(site, facts(api_versions=Reading(api_versions)))
     return line.verdict, f"{line.message} -> {line.remedy}"
 
@@ -66,35 +66,35 @@ def test_a_child_that_is_not_listed_is_as_its_parent() -> None:
 
 
 def test_what_is_pinned_and_offered_is_sound() -> None:
-    assert said(versions())[0] is HOLDS
+    assert run_check(versions())[0] is HOLDS
 
 
 def test_the_sdks_own_version_is_warned_of() -> None:
-    verdict, text = said(versions("2026-03-01", pinned=False))
+    verdict, text = run_check(versions("2026-03-01", pinned=False))
     assert verdict is UNKNOWN
     assert "cloud: {name: public, api_versions: {network: 2026-03-01}}" in text
     site = replace(SITE, cloud=CloudEndpoint("https://m", "https://l"))
     assert (
         "api_versions: {network: 2026-03-01} (below cloud:)"
-        in said(versions("2026-03-01", pinned=False), site)[1]
+        in run_check(versions("2026-03-01", pinned=False), site)[1]
     )
 
 
 def test_a_version_that_was_not_tested_is_warned_of() -> None:
-    assert said(versions("2018-11-01"))[0] is UNKNOWN
+    assert run_check(versions("2018-11-01"))[0] is UNKNOWN
 
 
 @pytest.mark.parametrize("pinned", [True, False])
 def test_a_version_that_is_not_offered_fails(pinned: bool) -> None:
     """Reported: a cloud or region that lacks the SDK's version answers 404."""
-    verdict, text = said(versions("2026-03-01", offered=OFFERED[1:], pinned=pinned))
+    verdict, text = run_check(versions("2026-03-01", offered=OFFERED[1:], pinned=pinned))
     assert verdict is FAILS
     assert "2018-11-01, 2024-05-01, 2025-07-01" in text
     assert "api_versions: {network: 2025-07-01}" in text
 
 
 def test_a_region_without_the_type_fails() -> None:
-    verdict, text = said(versions(locations=("North Europe",)))
+    verdict, text = run_check(versions(locations=("North Europe",)))
     assert verdict is FAILS
     assert "is not offered in westeurope" in text
 

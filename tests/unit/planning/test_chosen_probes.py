@@ -19,11 +19,11 @@ from erfailover.model.probes import (
 )
 from erfailover.model.site import Path
 from erfailover.planning.probes.chosen import is_relevant
-from tests.support.sites import observed, on, site
+from tests.support.sites import make_snapshot, make_state, site
 
 WHOLE = site("vnet1", "vnet7")
 PART = WHOLE.select_spokes(("vnet1",))
-SEEN = observed(PART, on(Path.EXPRESSROUTE, PART))
+SEEN = make_snapshot(PART, make_state(Path.EXPRESSROUTE, PART))
 NETWORKS = {
     "vm1": PART.build_network_id("vnet1").upper(),
     "vm7": PART.build_network_id("vnet7"),

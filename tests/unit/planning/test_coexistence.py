@@ -82,27 +82,29 @@ def test_a_second_gateway_that_cannot_be_read_may_have_taken_over() -> None:
 
 
 def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
-    def judged(*beside: Gateway, has: tuple[str, ...] = ()) -> tuple[bool | None, tuple[str, ...]]:
-        state = sites.on(Path.EXPRESSROUTE, SITE)
-        snapshot = sites.observed(SITE, state, (gateway("er", *has, asn=12076),))
+    def judge_primary(
+        *beside: Gateway, has: tuple[str, ...] = ()
+    ) -> tuple[bool | None, tuple[str, ...]]:
+        state = sites.make_state(Path.EXPRESSROUTE, SITE)
+        snapshot = sites.make_snapshot(SITE, state, (gateway("er", *has, asn=12076),))
         health = judge(SITE, replace(snapshot, beside={Role.PRIMARY: beside}))
         return health.healthy, tuple(
             warning for warning in health.warnings if "taken over" in warning
         )
 
-    assert judged()[0] is False
-    healthy, names = judged(gateway("vpn", "10.5.0.0/16"))
+    assert judge_primary()[0] is False
+    healthy, names = judge_primary(gateway("vpn", "10.5.0.0/16"))
     assert (healthy, len(names)) == (True, 1)
-    assert judged(gateway("vpn", "10.5.0.0/16"), has=("10.5.0.0/16",)) == (True, ())
-    assert judged(gateway("vpn"))[0] is False
-    assert judged(gateway("vpn", unread=True))[0] is None
+    assert judge_primary(gateway("vpn", "10.5.0.0/16"), has=("10.5.0.0/16",)) == (True, ())
+    assert judge_primary(gateway("vpn"))[0] is False
+    assert judge_primary(gateway("vpn", unread=True))[0] is None
     p2s = replace(gateway("p2s", unread=True), bgp=False, static_tunnels=Reading(()))
-    assert judged(p2s)[0] is False
-    assert judged(replace(p2s, static_tunnels=Reading(None, "refused")))[0] is None
+    assert judge_primary(p2s)[0] is False
+    assert judge_primary(replace(p2s, static_tunnels=Reading(None, "refused")))[0] is None
 
 
 def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
-    snapshot = sites.observed(SITE, {})
+    snapshot = sites.make_snapshot(SITE, {})
     hub_id = SITE.build_network_id("vnet2").lower()
     hub = replace(snapshot.networks[hub_id], gateways=("/g/vng1", "/g/second"))
     (condition,) = check_coexistence(
@@ -111,5 +113,5 @@ def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
     assert condition.status is UNKNOWN
     assert "second" in condition.message
     assert list(list_warnings(SITE, snapshot)) == []
-    unread = sites.observed(SITE, {}, vnet2="refused")
+    unread = sites.make_snapshot(SITE, {}, vnet2="refused")
     assert [item.status for item in check_coexistence(SITE, unread)] == [UNKNOWN]

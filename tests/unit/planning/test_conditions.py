@@ -20,7 +20,7 @@ SPOKE = [IPv4Network("10.1.0.0/16")]
 OBSERVED = File(__file__).parents[2] / "lab" / "observed_bgp.json"
 
 
-def observed(name: str) -> Gateway:
+def read_observed_gateway(name: str) -> Gateway:
     """A gateway as the proof of concept's real one was read."""
     for load in json.loads(OBSERVED.read_text())["observations"]:
         if load["name"] == name:
@@ -45,7 +45,7 @@ def observed(name: str) -> Gateway:
 def test_the_observed_tables_mean_what_the_proof_of_concept_read_from_them(
     name: str, connected: str, learned: str, originates: str
 ) -> None:
-    gateway = observed(name)
+    gateway = read_observed_gateway(name)
     role = gateway.role
     assert conditions.check_gateway_connected(gateway, role).status == connected
     assert conditions.check_gateway_learned(gateway, role, OFFICE).status == learned
@@ -53,7 +53,7 @@ def test_the_observed_tables_mean_what_the_proof_of_concept_read_from_them(
 
 
 def test_a_static_prefix_of_a_dead_gateway_is_not_learned() -> None:
-    gateway = observed("vng1-expressroute-down")
+    gateway = read_observed_gateway("vng1-expressroute-down")
     static = [IPv4Network("10.4.0.0/16")]
     assert conditions.check_gateway_learned(gateway, Role.PRIMARY, static).status == "FAILS"
 
@@ -168,7 +168,7 @@ def test_an_express_gateway_learns_from_a_connected_edge_or_its_twin_alone(
     assert conditions.check_gateway_learned(gateway, Role.PRIMARY, OFFICE).status == verdict
 
 
-def beside_expressroute(tunnel: str, *routes: GatewayRoute, asn: int = 65515) -> Gateway:
+def make_coexisting_gateway(tunnel: str, *routes: GatewayRoute, asn: int = 65515) -> Gateway:
     """A VPN gateway with one tunnel, beside an ExpressRoute gateway and a Route Server."""
     far = sites.peer("192.168.11.88", tunnel)
     edges = (replace(sites.peer(f"10.17.11.{number}"), asn=12076) for number in (68, 69))
@@ -180,7 +180,7 @@ def beside_expressroute(tunnel: str, *routes: GatewayRoute, asn: int = 65515) ->
     )
 
 
-def over_the_edge(source: str, origin: str = "EBgp", path: str = "12076-65020") -> GatewayRoute:
+def make_edge_route(source: str, origin: str = "EBgp", path: str = "12076-65020") -> GatewayRoute:
     """A route as a VPN gateway lists it that comes from the ExpressRoute gateway beside it."""
     route = sites.route("10.5.0.0/16", origin, source)
     return replace(route, next_hop="10.17.11.69", as_path=path, weight=32769)
@@ -190,19 +190,19 @@ def over_the_edge(source: str, origin: str = "EBgp", path: str = "12076-65020") 
 @pytest.mark.parametrize(
     "route",
     [
-        over_the_edge("10.17.11.69"),
-        over_the_edge("10.17.11.76"),
-        over_the_edge("10.17.11.77", "IBgp"),
-        over_the_edge("10.17.11.77", "IBgp", "12076 65020"),
-        over_the_edge("10.17.11.78", path="65515-12076-65020"),
-        over_the_edge("10.17.11.100", path="65099"),
-        over_the_edge("192.168.11.88", path="65020"),
+        make_edge_route("10.17.11.69"),
+        make_edge_route("10.17.11.76"),
+        make_edge_route("10.17.11.77", "IBgp"),
+        make_edge_route("10.17.11.77", "IBgp", "12076 65020"),
+        make_edge_route("10.17.11.78", path="65515-12076-65020"),
+        make_edge_route("10.17.11.100", path="65099"),
+        make_edge_route("192.168.11.88", path="65020"),
     ],
 )
 def test_a_vpn_gateway_is_not_ready_on_the_routes_of_the_expressroute_gateway_beside_it(
     route: GatewayRoute, asn: int
 ) -> None:
-    gateway = beside_expressroute("Connecting", route, asn=asn)
+    gateway = make_coexisting_gateway("Connecting", route, asn=asn)
     alive = conditions.check_gateway_connected(gateway, Role.BACKUP)
     assert (alive.status, alive.message) == (
         "FAILS",
@@ -214,16 +214,16 @@ def test_a_vpn_gateway_is_not_ready_on_the_routes_of_the_expressroute_gateway_be
 @pytest.mark.parametrize("asn", [65515, 65010])
 def test_a_vpn_gateway_beside_an_expressroute_gateway_is_ready_by_its_own_tunnel(asn: int) -> None:
     routes = (
-        over_the_edge("10.17.11.69"),
-        over_the_edge("192.168.11.88", path="65020"),
-        over_the_edge("10.17.11.77", "IBgp", "65020-12076"),
+        make_edge_route("10.17.11.69"),
+        make_edge_route("192.168.11.88", path="65020"),
+        make_edge_route("10.17.11.77", "IBgp", "65020-12076"),
     )
     for route in routes[1:]:
-        gateway = beside_expressroute("Connected", routes[0], route, asn=asn)
+        gateway = make_coexisting_gateway("Connected", routes[0], route, asn=asn)
         alive = conditions.check_all_peers_connected(gateway, Role.BACKUP)
         assert (alive.status, alive.message) == ("HOLDS", "vng2: 192.168.11.88 Connected")
         assert conditions.check_gateway_learned(gateway, Role.BACKUP, OFFICE).status == "HOLDS"
-    lost = beside_expressroute("Connected", routes[0], asn=asn)
+    lost = make_coexisting_gateway("Connected", routes[0], asn=asn)
     assert conditions.check_gateway_learned(lost, Role.BACKUP, OFFICE).status == "FAILS"
 
 
@@ -270,7 +270,7 @@ def test_connected_durations_are_read_as_azure_writes_them(
 def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
     young = replace(sites.peer("10.4.0.254"), connected_duration="00:00:30.0")
     old = replace(sites.peer("10.9.0.254"), connected_duration="01:00:00.0")
-    gateway = sites.with_peers(
+    gateway = sites.replace_peers(
         sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16", source="10.4.0.254")), young, old
     )
     condition = conditions.check_gateway_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
@@ -290,23 +290,25 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
 
 def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected() -> None:
     site = sites.site()
-    state = sites.on(Path.EXPRESSROUTE, site)
-    network = sites.observed(site, state).get_network(site.build_network_id("vnet1"))
+    state = sites.make_state(Path.EXPRESSROUTE, site)
+    network = sites.make_snapshot(site, state).get_network(site.build_network_id("vnet1"))
     assert network is not None
     peering = next(item for item in network.peerings if item.name == "vnet1-to-vnet2")
 
-    def told(state: str = "Connected", provisioning_state: str = "Succeeded") -> tuple[str, str]:
+    def check_peering(
+        state: str = "Connected", provisioning_state: str = "Succeeded"
+    ) -> tuple[str, str]:
         result = replace(peering, state=state, provisioning_state=provisioning_state)
         condition = conditions.check_peering_ready(result, result.name)
         return str(condition.status), condition.message
 
-    assert told() == ("HOLDS", "vnet1-to-vnet2 is Connected, FullyInSync")
-    assert told(provisioning_state="Updating") == (
+    assert check_peering() == ("HOLDS", "vnet1-to-vnet2 is Connected, FullyInSync")
+    assert check_peering(provisioning_state="Updating") == (
         "FAILS",
         "vnet1-to-vnet2 is Connected, FullyInSync, and its last operation is Updating, "
         "not Succeeded",
     )
-    assert told(state="Disconnected") == (
+    assert check_peering(state="Disconnected") == (
         "FAILS",
         "vnet1-to-vnet2 is Disconnected, FullyInSync; expected Connected, FullyInSync",
     )

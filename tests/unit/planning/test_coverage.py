@@ -54,7 +54,7 @@ def check(
     """The remarks by name; None for a gateway that was not read."""
     items = ((Role.PRIMARY, primary), (Role.BACKUP, backup))
     gateways = tuple(gateway(role, *names) for role, names in items if names is not None)
-    observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), gateways)
+    observed = sites.make_snapshot(SITE, sites.make_state(Path.EXPRESSROUTE, SITE), gateways)
     conditions = check_hazards(SITE, surroundings, observed, to)
     return {condition.name: condition for condition in conditions if condition.name in REMARKS}
 
@@ -232,7 +232,7 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
     backup: tuple[str, ...], words: str
 ) -> None:
     gateways = (gateway(Role.PRIMARY, "0.0.0.0/0"), gateway(Role.BACKUP, *backup))
-    (prefix,) = find_remote_prefixes(sites.observed(SITE, {}, gateways))
+    (prefix,) = find_remote_prefixes(sites.make_snapshot(SITE, {}, gateways))
     assert prefix.active
     assert words in prefix.note
     assert "Is all traffic to go there on IPsec as well?" in prefix.note
@@ -254,7 +254,7 @@ def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_sai
     reading = Reading((ManagedConfiguration("hub-and-spoke", enforced),))
     site = replace(SITE, managed_by=managed_by)  # type: ignore[arg-type]
     surroundings = around(managed={SPOKE: reading, PRIMARY: Reading(())})
-    observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
+    observed = sites.make_snapshot(SITE, sites.make_state(Path.EXPRESSROUTE, SITE))
     conditions = {
         check_hazard.name: check_hazard
         for check_hazard in check_hazards(site, surroundings, observed, Path.IPSEC)

@@ -40,12 +40,12 @@ from tests.support.doctor_facts import (
     PLACES,
     SITE,
     UNKNOWN,
-    connected,
     detail,
     facts,
     host,
     lines_of,
-    prestaged,
+    make_circuits,
+    prestage_site,
 )
 from tests.support.hazard_scenes import around
 from tests.support.stores import ANNA
@@ -171,13 +171,13 @@ def test_whether_a_shared_store_may_be_written_is_said_to_be_unverified() -> Non
     assert lines_of(rights.check_rights, shared)[-1][0] is UNKNOWN
 
 
-def locked(level: str, scope: str) -> dict[str, Any]:
+def make_locks(level: str, scope: str) -> dict[str, Any]:
     return {"locks": {GROUP: Reading((Lock("keep", scope, level),))}}
 
 
 @pytest.mark.parametrize("scope", ["/subscriptions/0000", list_groups(SITE)[0].upper()])
 def test_a_lock_against_writes_names_what_it_holds(scope: str) -> None:
-    ((verdict, message),) = lines_of(rights.check_locks, **locked("ReadOnly", scope))
+    ((verdict, message),) = lines_of(rights.check_locks, **make_locks("ReadOnly", scope))
     assert verdict is FAILS
     assert "vnet1" in message
     assert "vng2" in message
@@ -185,15 +185,15 @@ def test_a_lock_against_writes_names_what_it_holds(scope: str) -> None:
 
 def test_a_lock_elsewhere_is_in_nobodys_way() -> None:
     other = f"{list_groups(SITE)[0]}/providers/Microsoft.Network/virtualNetworks/vnet11"
-    assert lines_of(rights.check_locks, **locked("ReadOnly", other)) == [
+    assert lines_of(rights.check_locks, **make_locks("ReadOnly", other)) == [
         (HOLDS, "no lock in the way of a switch")
     ]
 
 
 def test_a_lock_against_deletion_matters_where_peerings_are_removed() -> None:
-    lock = locked("CanNotDelete", list_groups(SITE)[0])
+    lock = make_locks("CanNotDelete", list_groups(SITE)[0])
     assert lines_of(rights.check_locks, **lock)[0][0] is FAILS
-    assert lines_of(rights.check_locks, prestaged(SITE), **lock)[0][0] is HOLDS
+    assert lines_of(rights.check_locks, prestage_site(SITE), **lock)[0][0] is HOLDS
 
 
 def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
@@ -213,7 +213,7 @@ def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
 def test_a_prefix_is_learned_exactly_or_covered() -> None:
     assert "exactly" in lines_of(gateways.check_backup_gateway)[2][1]
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
-    observed = sites.observed(SITE, {}, (wide,))
+    observed = sites.make_snapshot(SITE, {}, (wide,))
     verdict, message = lines_of(gateways.check_backup_gateway, observed=observed)[2]
     assert verdict is HOLDS
     assert "covered: 10.5.0.0/16 by 10.0.0.0/8" in message
@@ -331,7 +331,7 @@ def test_throughput_says_over_how_many_tunnels_and_where_the_figure_is_published
     ((_, message),) = lines_of(gateways.check_throughput)
     assert "over several tunnels, and it has one" in message
     assert "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus" in message
-    two = {Role.BACKUP: connected("vng2", "Vpn", "Connected", "Connected")}
+    two = {Role.BACKUP: make_circuits("vng2", "Vpn", "Connected", "Connected")}
     assert "over 2 tunnels" in lines_of(gateways.check_throughput, circuits=two)[0][1]
 
 
@@ -341,7 +341,7 @@ def test_a_vnet_has_500_peerings_at_most_those_to_come_included(
 ) -> None:
     sound = facts().observed
     hub = SITE.build_network_id("vnet3").lower()
-    some = sites.observed(SITE, sites.on(Path.IPSEC, SITE)).networks[hub].peerings[0]
+    some = sites.make_snapshot(SITE, sites.make_state(Path.IPSEC, SITE)).networks[hub].peerings[0]
     others = tuple(replace(some, id=f"{hub}/p/{n}", name=str(n)) for n in range(count))
     full = {**sound.networks, hub: replace(sound.networks[hub], peerings=others)}
     lines = lines_of(limits.check_limits, observed=replace(sound, networks=full))
@@ -417,7 +417,7 @@ def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> N
 def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: ConditionStatus) -> None:
     learned = (sites.route("10.77.0.0/16"), sites.route("0.0.0.0/0"), sites.route("nonsense"))
     gateway = sites.gateway(Role.PRIMARY, *learned)
-    observed = sites.observed(SITE, {}, (gateway,))
+    observed = sites.make_snapshot(SITE, {}, (gateway,))
     host_reachability = host(environment.ENDPOINT, *addresses)
     assert environment.check_host_path(SITE, observed, host_reachability)[0] is expected
 

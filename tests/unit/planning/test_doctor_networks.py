@@ -17,9 +17,9 @@ from tests.support.doctor_facts import (
     HOLDS,
     SITE,
     UNKNOWN,
-    connected,
     facts,
     lines_of,
+    make_circuits,
 )
 
 READY = {"vnet1-to-vnet3": sites.OPEN, "vnet3-to-vnet1": sites.HUB_LENDS}
@@ -29,13 +29,13 @@ def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
     ((verdict, message),) = lines_of(networks.check_peerings)
     assert verdict is HOLDS
     assert "a switch creates" in message
-    state = sites.on(Path.EXPRESSROUTE, SITE)
+    state = sites.make_state(Path.EXPRESSROUTE, SITE)
     del state["vnet2-to-vnet1"]
     state["vnet3-to-vnet1"] = (sites.OPEN, "Disconnected")
     statuses = dict(
         (actual.split(" ")[1], verdict)
         for verdict, actual in lines_of(
-            networks.check_peerings, observed=sites.observed(SITE, state)
+            networks.check_peerings, observed=sites.make_snapshot(SITE, state)
         )
     )
     assert statuses["vnet2-to-vnet1"] is FAILS
@@ -43,20 +43,25 @@ def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
 
 
 def test_half_a_backup_peering_is_completed_by_a_switch_unless_it_carries_the_path() -> None:
-    state = {**sites.on(Path.EXPRESSROUTE, SITE), "vnet3-to-vnet1": (sites.OPEN, "Initiated")}
-    ((verdict, message),) = lines_of(networks.check_peerings, observed=sites.observed(SITE, state))
+    state = {
+        **sites.make_state(Path.EXPRESSROUTE, SITE),
+        "vnet3-to-vnet1": (sites.OPEN, "Initiated"),
+    }
+    ((verdict, message),) = lines_of(
+        networks.check_peerings, observed=sites.make_snapshot(SITE, state)
+    )
     assert verdict is HOLDS
     assert "completes 2: vnet1: vnet1-to-vnet3, vnet1: vnet3-to-vnet1" in message
     by_name = {**state, "vnet1-to-vnet3": (sites.OPEN, "Initiated")}
-    rows = lines_of(networks.check_peerings, observed=sites.observed(SITE, by_name))
+    rows = lines_of(networks.check_peerings, observed=sites.make_snapshot(SITE, by_name))
     assert [status for status, _ in rows] == [FAILS, FAILS, HOLDS]
 
 
 def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hub() -> None:
     two = sites.site("vnet1", "vnet9")
-    state = sites.on(Path.EXPRESSROUTE, two)
+    state = sites.make_state(Path.EXPRESSROUTE, two)
     state |= {name: (flags, "Connected") for name, flags in READY.items()}
-    observed = sites.observed(two, state)
+    observed = sites.make_snapshot(two, state)
     assert lines_of(networks.check_prestaged, two, observed=observed) == [
         (HOLDS, "1 of 2 spokes prestaged (vnet1)")
     ]
@@ -65,7 +70,7 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
     )
     assert verdict is FAILS
     assert message.endswith("of vnet9")
-    unread = sites.observed(two, state, vnet9="403")
+    unread = sites.make_snapshot(two, state, vnet9="403")
     assert [status for status, _ in lines_of(networks.check_prestaged, two, observed=unread)] == [
         UNKNOWN,
         HOLDS,
@@ -73,9 +78,9 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
 
 
 def test_on_the_backup_path_its_peerings_must_be_there() -> None:
-    state = sites.on(Path.IPSEC, SITE)
+    state = sites.make_state(Path.IPSEC, SITE)
     del state["vnet3-to-vnet1"]
-    observed = sites.observed(SITE, state)
+    observed = sites.make_snapshot(SITE, state)
     verdicts = [verdict for verdict, _ in lines_of(networks.check_peerings, observed=observed)]
     assert FAILS in verdicts
 
@@ -115,8 +120,8 @@ def test_networks_and_remote_prefixes_must_not_overlap() -> None:
 
 def test_a_backup_connection_that_is_down_fails_and_a_primary_one_is_told() -> None:
     down = {
-        Role.PRIMARY: connected("er", EXPRESSROUTE, "NotConnected"),
-        Role.BACKUP: connected("vng2", VPN, "Connected", "NotConnected"),
+        Role.PRIMARY: make_circuits("er", EXPRESSROUTE, "NotConnected"),
+        Role.BACKUP: make_circuits("vng2", VPN, "Connected", "NotConnected"),
     }
     (primary, backup) = lines_of(connections.check_connections, circuits=down)
     assert primary[0] is HOLDS
@@ -127,7 +132,7 @@ def test_a_backup_connection_that_is_down_fails_and_a_primary_one_is_told() -> N
 def test_a_connection_that_may_not_be_read_is_unknown_and_where_to_have_it_granted_is_told() -> (
     None
 ):
-    unread = {**facts().circuits, Role.BACKUP: connected("vng2", VPN, None)}
+    unread = {**facts().circuits, Role.BACKUP: make_circuits("vng2", VPN, None)}
     checks = [*connections.check_connections(SITE, facts(circuits=unread))]
     (bad,) = [check for check in checks if check.verdict is UNKNOWN]
     assert not bad.required
@@ -137,11 +142,13 @@ def test_a_connection_that_may_not_be_read_is_unknown_and_where_to_have_it_grant
 
 def test_a_drill_that_runs_fails_and_one_that_may_run_is_unknown() -> None:
     running = FailoverTest("1", "Amsterdam", "Running", "2026-11-23T10:00:00Z", "")
-    cut = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(running,))}
+    cut = {Role.PRIMARY: make_circuits("er", EXPRESSROUTE, tests=(running,))}
     ((verdict, message),) = lines_of(connections.check_drill, circuits=cut)
     assert verdict is FAILS
     assert "cut off the circuits at Amsterdam since 2026-11-23T10:00:00Z" in message
-    ended = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(replace(running, status="Ended"),))}
+    ended = {
+        Role.PRIMARY: make_circuits("er", EXPRESSROUTE, tests=(replace(running, status="Ended"),))
+    }
     assert lines_of(connections.check_drill, circuits=ended) == [(HOLDS, "no drill is running")]
     assert lines_of(connections.check_drill, circuits={})[0][0] is UNKNOWN
     stand_in = replace(SITE, drill=DRILL)

@@ -27,7 +27,7 @@ from erfailover.planning.doctor.permissions import (
     select_actions,
 )
 from tests.support import sites
-from tests.support.doctor_facts import DRILL, prestaged
+from tests.support.doctor_facts import DRILL, prestage_site
 
 SITE = sites.site("vnet1", "vnet9")
 
@@ -113,8 +113,8 @@ def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
     delete = f"{PEERING}/delete"
     assert can_remove_peerings(SITE)
     assert delete in {need.action for need in list_needs(SITE)}
-    assert not can_remove_peerings(prestaged(SITE))
-    assert delete not in {need.action for need in list_needs(prestaged(SITE))}
+    assert not can_remove_peerings(prestage_site(SITE))
+    assert delete not in {need.action for need in list_needs(prestage_site(SITE))}
     assert not can_remove_peerings(replace(SITE, prestaged=True))
 
 

@@ -49,13 +49,13 @@ def table(*routes: UserRoute, takes: bool = True) -> RouteTable:
     return RouteTable("/g/rt1", takes, routes)
 
 
-def asked(
+def find_condition(
     name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC, of: Site = SITE
 ) -> Condition:
     """The one condition of a name."""
     (condition,) = (
         check_hazard
-        for check_hazard in check_hazards(of, surroundings, sites.observed(of, USING), to)
+        for check_hazard in check_hazards(of, surroundings, sites.make_snapshot(of, USING), to)
         if check_hazard.name == name
     )
     assert bool(condition.remedy) is (condition.status is not ConditionStatus.HOLDS)
@@ -63,12 +63,12 @@ def asked(
 
 
 def verdict(name: str, surroundings: RoutingEnvironment, to: Path = Path.IPSEC) -> str:
-    return str(asked(name, surroundings, to).status)
+    return str(find_condition(name, surroundings, to).status)
 
 
 def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
     for to in Path:
-        conditions = check_hazards(SITE, around(), sites.observed(SITE, USING), to)
+        conditions = check_hazards(SITE, around(), sites.make_snapshot(SITE, USING), to)
         assert [condition.name for condition in conditions] == [*NAMES, *REMARKS]
         assert {condition.status for condition in conditions} == {ConditionStatus.HOLDS}
 
@@ -76,20 +76,25 @@ def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
 def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> None:
     for to in Path:
         conditions = check_hazards(
-            SITE, around(table(route("8.8.4.4/32", IN_PRIMARY))), sites.observed(SITE, USING), to
+            SITE,
+            around(table(route("8.8.4.4/32", IN_PRIMARY))),
+            sites.make_snapshot(SITE, USING),
+            to,
         )
         assert {condition.status for condition in conditions} == {ConditionStatus.HOLDS}
 
 
 def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
-    conditions = check_hazards(SITE, RoutingEnvironment(), sites.observed(SITE, USING), Path.IPSEC)
+    conditions = check_hazards(
+        SITE, RoutingEnvironment(), sites.make_snapshot(SITE, USING), Path.IPSEC
+    )
     read = {DEFAULT_ROUTE, PREFIXES}  # the gateways' own tables decide these
     for name in (*NAMES, *REMARKS):
         expected = ConditionStatus.HOLDS if name in read else ConditionStatus.UNKNOWN
         assert {condition.status for condition in conditions if condition.name == name} == {
             expected
         }, name
-    unread = replace(sites.observed(SITE, USING), gateways={})
+    unread = replace(sites.make_snapshot(SITE, USING), gateways={})
     for checked in check_hazards(SITE, RoutingEnvironment(), unread, Path.IPSEC):
         assert checked.status is ConditionStatus.UNKNOWN, checked
 
@@ -97,7 +102,7 @@ def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
 def test_a_table_that_may_not_be_read_is_unknown_with_the_reason() -> None:
     hidden = replace(around(table()), route_tables={"spoke": Reading(None, "forbidden")})
     for name in (PROPAGATION, APPLIANCES, NEXT_HOP):
-        condition = asked(name, hidden)
+        condition = find_condition(name, hidden)
         assert condition.status is ConditionStatus.UNKNOWN
         assert condition.message == "vnet1/sub1: route table spoke: forbidden"
 
@@ -140,7 +145,9 @@ def test_every_route_at_a_spoke_is_judged_by_whether_it_carries_a_remote_prefix(
 
 
 def test_a_subnet_without_gateway_routes_names_the_part_that_nothing_carries() -> None:
-    condition = asked(PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False)))
+    condition = find_condition(
+        PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False))
+    )
     assert condition.message == (
         "vnet1/sub1 takes no gateway's routes: route table rt1 has disableBgpRoutePropagation, "
         "and no route to 10.5.128.0/17"
@@ -150,7 +157,7 @@ def test_a_subnet_without_gateway_routes_names_the_part_that_nothing_carries() -
 
 def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_learned() -> None:
     halves = [sites.route("10.5.0.0/17"), sites.route("10.5.128.0/17")]
-    snapshot = sites.observed(SITE, USING)
+    snapshot = sites.make_snapshot(SITE, USING)
     learned = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"), *halves)
     snapshot = replace(snapshot, gateways={**snapshot.gateways, Role.BACKUP: learned})
     by_primary = around(table(route(REMOTE, IN_PRIMARY)))
@@ -225,8 +232,8 @@ def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
     environment = around(route_servers={Role.PRIMARY: Reading(server("192.168.0.0/16"))})
     assert verdict(ROUTE_SERVER, environment) == "FAILS"
     assert verdict(ROUTE_SERVER, environment, Path.EXPRESSROUTE) == "HOLDS"
-    assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, environment).message
-    unused = sites.observed(SITE, {"vnet1-to-vnet2": (sites.OPEN, "Connected")})
+    assert "vnet1 would lose 192.168.0.0/16" in find_condition(ROUTE_SERVER, environment).message
+    unused = sites.make_snapshot(SITE, {"vnet1-to-vnet2": (sites.OPEN, "Connected")})
     conditions = check_hazards(SITE, environment, unused, Path.IPSEC)
     assert all(condition.status is ConditionStatus.HOLDS for condition in conditions)
 
@@ -298,7 +305,7 @@ def test_a_summary_of_the_leaving_hub_matters_where_the_arriving_one_is_no_narro
 
 
 def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_is_told() -> None:
-    snapshot = sites.observed(SITE, USING)
+    snapshot = sites.make_snapshot(SITE, USING)
     odd = sites.gateway(
         Role.PRIMARY,
         sites.route("10.1.0.0/16", "Network", "10.2.0.254"),

@@ -33,16 +33,16 @@ LONG = SessionUptime(3 * 86400.0, "circuit c1 with AS 65020")
 NOT_READ = SessionUptime(None, "", ("circuit c1: refused by Azure",))
 
 
-def learned(verdict: ConditionStatus) -> Condition:
+def make_learned_condition(verdict: ConditionStatus) -> Condition:
     return Condition(
         "learned", verdict, {FAILS: "er has not learned 10.5.0.0/16 by BGP"}.get(verdict, "")
     )
 
 
-def counted(*readings: tuple[float, ConditionStatus]) -> HoldTimeCount:
+def count_readings(*readings: tuple[float, ConditionStatus]) -> HoldTimeCount:
     count = HoldTimeCount()
     for at_s, verdict in readings:
-        count = count.add_reading(at_s, learned(verdict))
+        count = count.add_reading(at_s, make_learned_condition(verdict))
     return count
 
 
@@ -53,12 +53,12 @@ def every(
 
 
 def test_the_first_reading_that_shows_every_prefix_starts_the_count_at_nothing() -> None:
-    assert counted((1000.0, HOLDS)) == HoldTimeCount(0.0, 1000.0)
-    assert counted((0.0, FAILS), (5.0, UNKNOWN)) == HoldTimeCount()
+    assert count_readings((1000.0, HOLDS)) == HoldTimeCount(0.0, 1000.0)
+    assert count_readings((0.0, FAILS), (5.0, UNKNOWN)) == HoldTimeCount()
 
 
 def test_readings_ten_seconds_apart_count_in_full() -> None:
-    assert counted(*every(10.0, 120.0)).seen_s == 120.0
+    assert count_readings(*every(10.0, 120.0)).seen_s == 120.0
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_readings_ten_seconds_apart_count_in_full() -> None:
 def test_a_reading_vouches_for_fifteen_seconds_and_a_minute_without_one_starts_again(
     gap_s: float, seen_s: float
 ) -> None:
-    count = counted((0.0, HOLDS), (gap_s, HOLDS))
+    count = count_readings((0.0, HOLDS), (gap_s, HOLDS))
     assert count.seen_s == seen_s
     assert count.restarts == (gap_s >= LONGEST_GAP_S)
 
 
 def test_a_missing_prefix_starts_the_count_again_and_says_why() -> None:
-    count = counted(*every(10.0, 100.0), (110.0, FAILS), (120.0, HOLDS), (130.0, HOLDS))
+    count = count_readings(*every(10.0, 100.0), (110.0, FAILS), (120.0, HOLDS), (130.0, HOLDS))
     assert (count.seen_s, count.restarts) == (10.0, 1)
     assert count.why == "er has not learned 10.5.0.0/16 by BGP"
 
 
 def test_an_unknown_reading_neither_counts_nor_starts_again() -> None:
-    before = counted(*every(10.0, 50.0))
-    assert before.add_reading(60.0, learned(UNKNOWN)) is before
-    assert counted(*every(10.0, 50.0), (60.0, UNKNOWN), (64.0, HOLDS)).seen_s == 64.0
-    assert counted((0.0, HOLDS), *every(10.0, 70.0, UNKNOWN), (75.0, HOLDS)).seen_s == 0.0
+    before = count_readings(*every(10.0, 50.0))
+    assert before.add_reading(60.0, make_learned_condition(UNKNOWN)) is before
+    assert count_readings(*every(10.0, 50.0), (60.0, UNKNOWN), (64.0, HOLDS)).seen_s == 64.0
+    assert count_readings((0.0, HOLDS), *every(10.0, 70.0, UNKNOWN), (75.0, HOLDS)).seen_s == 0.0
 
 
 STEPS = st.lists(
@@ -99,7 +99,7 @@ def test_the_count_never_exceeds_what_could_have_been_seen(
     count = HoldTimeCount()
     for gap_s, verdict in steps:
         now += gap_s
-        before, count = count, count.add_reading(now, learned(verdict))
+        before, count = count, count.add_reading(now, make_learned_condition(verdict))
         if verdict is UNKNOWN:
             assert count is before
         if verdict is FAILS:
@@ -127,7 +127,7 @@ def test_every_sequence_of_four_readings_counts_what_its_definition_says() -> No
                     good.append(at_s)
             pairs = pairwise(good)
             expected = sum(min(later - earlier, 15.0) for earlier, later in pairs)
-            assert counted(*zip(times, verdicts, strict=True)).seen_s == expected
+            assert count_readings(*zip(times, verdicts, strict=True)).seen_s == expected
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def express(*prefixes: str) -> SiteSnapshot:
         type=EXPRESSROUTE,
         bgp_addresses=("10.2.0.12", "10.2.0.13"),
     )
-    return sites.observed(SITE, {}, (gateway,))
+    return sites.make_snapshot(SITE, {}, (gateway,))
 
 
 def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers_are_old() -> None:
@@ -273,14 +273,14 @@ def test_the_shorter_of_session_and_count_decides(
 def test_a_last_reading_that_lacks_a_prefix_or_is_unknown_does_not_hold() -> None:
     enough = HoldTimeCount(500.0, 0.0)
     assert gates.check_hold_time(SITE, express("10.9.0.0/16"), enough, LONG).status is FAILS
-    unread = sites.observed(SITE, {}, ())
+    unread = sites.make_snapshot(SITE, {}, ())
     assert gates.check_hold_time(SITE, unread, enough, LONG).status is UNKNOWN
 
 
 def test_a_vpn_gateway_that_stands_in_is_measured_by_its_own_session() -> None:
     old = replace(sites.peer(), connected_duration="00:02:01")
     gateway = sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16"), peers=(old,))
-    stand_in = sites.observed(SITE, {}, (gateway,))
+    stand_in = sites.make_snapshot(SITE, {}, (gateway,))
     assert gates.check_hold_time(SITE, stand_in, HoldTimeCount(), NOT_READ).status is HOLDS
 
 

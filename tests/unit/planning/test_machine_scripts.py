@@ -34,7 +34,7 @@ ENTRY = (
 UNREPLIED = ENTRY.replace("src=8.8.4.4", "[UNREPLIED] src=8.8.4.4")
 
 
-def framed(*texts: str) -> str:
+def frame_answers(*texts: str) -> str:
     return "".join(
         f"<probe {number}>\n{text}\n</probe {number}>\n" for number, text in enumerate(texts, 1)
     )
@@ -45,8 +45,8 @@ def up(output: str, *probes: MachineProbe) -> list[bool | None]:
 
 
 def test_each_probe_is_judged_by_its_own_frame() -> None:
-    assert up(framed(LOST, PASSED), OFFICE, INTERNET) == [False, True]
-    assert up(framed(PASSED, LOST), OFFICE, INTERNET) == [True, False]
+    assert up(frame_answers(LOST, PASSED), OFFICE, INTERNET) == [False, True]
+    assert up(frame_answers(PASSED, LOST), OFFICE, INTERNET) == [True, False]
 
 
 @pytest.mark.parametrize("lost", range(400))
@@ -54,7 +54,7 @@ def test_what_run_command_cuts_off_makes_a_probe_unknown_and_never_takes_another
     lost: int,
 ) -> None:
     """The first probe is down and the second up; Run Command keeps the end of the output."""
-    rows = up(framed(LOST, PASSED)[lost:], OFFICE, INTERNET)
+    rows = up(frame_answers(LOST, PASSED)[lost:], OFFICE, INTERNET)
     assert rows[0] in (False, None)
     assert rows[1] in (True, None)
     assert rows[0] is None or lost == 0
@@ -63,10 +63,10 @@ def test_what_run_command_cuts_off_makes_a_probe_unknown_and_never_takes_another
 def test_fourteen_pings_of_one_machine_each_have_their_own_answer() -> None:
     """Reproduction: of 14 pings 11 sections survived, and the rest took another's answer."""
     probes = {f"p{n}": MachinePing("vm1", IPv4Address(f"10.5.0.{n + 1}")) for n in range(14)}
-    output = framed(LOST, *[PASSED] * 13)
+    output = frame_answers(LOST, *[PASSED] * 13)
     assert len(output) < OUTPUT_BYTES
     assert up(output, *probes.values()) == [False] + [True] * 13
-    noisy = framed(*["x" * 300 + f"\n{LOST}"] + ["y" * 300 + f"\n{PASSED}"] * 13)
+    noisy = frame_answers(*["x" * 300 + f"\n{LOST}"] + ["y" * 300 + f"\n{PASSED}"] * 13)
     assert up(noisy[-OUTPUT_BYTES:], *probes.values())[:5] == [None] * 5
 
 
@@ -92,7 +92,7 @@ def test_no_script_prints_more_than_run_command_keeps() -> None:
         "ping: command not found",
         f"<probe 1>\n{PASSED}",
         f"{PASSED}\n</probe 1>",
-        framed(PASSED) * 2,
+        frame_answers(PASSED) * 2,
         f"<probe 1>\n<probe 2>\n{PASSED}\n</probe 2>\n",
         f"<probe 1>\n</probe 2>\n{PASSED}\n</probe 1>\n",
     ],
@@ -116,7 +116,7 @@ def test_without_a_whole_frame_of_its_own_a_probe_is_unknown(output: str) -> Non
     ],
 )
 def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> None:
-    (answer,) = parse_answers(framed(text), [OFFICE])
+    (answer,) = parse_answers(frame_answers(text), [OFFICE])
     assert answer.up is passed
     assert message in answer.observation
 
@@ -138,13 +138,15 @@ def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> Non
     ],
 )
 def test_what_a_connection_prints(text: str, passed: bool | None, message: str) -> None:
-    (answer,) = parse_answers(framed(text), [ERP])
+    (answer,) = parse_answers(frame_answers(text), [ERP])
     assert answer.up is passed
     assert message in answer.observation
 
 
 def test_output_of_windows_has_other_line_ends() -> None:
-    output = framed("3 packets transmitted, 3 received", "connected: False").replace("\n", "\r\n")
+    output = frame_answers("3 packets transmitted, 3 received", "connected: False").replace(
+        "\n", "\r\n"
+    )
     assert up(output, OFFICE, ERP) == [True, False]
     assert parse_frames(output)[2] == "connected: False"
 
@@ -172,9 +174,9 @@ def test_a_script_names_the_command_of_its_system() -> None:
 def test_only_an_answered_flow_of_the_probe_counts_in_the_nat_table(
     table: str, is_found: bool | None
 ) -> None:
-    assert parse_nat_answer(framed(table), INTERNET).up is is_found
+    assert parse_nat_answer(frame_answers(table), INTERNET).up is is_found
 
 
 def test_a_nat_table_that_was_not_printed_whole_is_unknown() -> None:
-    assert parse_nat_answer(framed(ENTRY)[12:], INTERNET).up is None
+    assert parse_nat_answer(frame_answers(ENTRY)[12:], INTERNET).up is None
     assert parse_nat_answer("conntrack: command not found", INTERNET).up is None

@@ -13,18 +13,22 @@ from erfailover.planning.other_spokes import list_other_spaces
 from erfailover.planning.switch import gates, procedure
 from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.status.part_of_site import list_notes, suggest_command
-from tests.support.sites import gateway, observed, on, peer, route, site
+from tests.support.sites import gateway, make_snapshot, make_state, peer, route, site
 
 WHOLE = site("vnet1", "vnet7", "vnet8")
 PART = WHOLE.select_spokes(("vnet1",))
 SPACES = {"vnet1": "10.1.0.0/16", "vnet7": "10.102.0.0/16", "vnet8": "10.104.0.0/16"}
 
 
-def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) -> SiteSnapshot:
+def make_mixed_snapshot(
+    of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True
+) -> SiteSnapshot:
     """A site whose vnet1 is on IPsec and whose other spokes are on ExpressRoute."""
     first = WHOLE.select_spokes(("vnet1",))
     rest = WHOLE.select_spokes(("vnet7", "vnet8"))
-    snapshot = observed(WHOLE, {**on(Path.IPSEC, first), **on(Path.EXPRESSROUTE, rest)})
+    snapshot = make_snapshot(
+        WHOLE, {**make_state(Path.IPSEC, first), **make_state(Path.EXPRESSROUTE, rest)}
+    )
 
     def own(name: str, address: str) -> object:
         space = snapshot.get_network(WHOLE.build_network_id(name))
@@ -50,7 +54,7 @@ def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) 
 
 
 def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
-    snapshot = observed(WHOLE, on(Path.EXPRESSROUTE, WHOLE))
+    snapshot = make_snapshot(WHOLE, make_state(Path.EXPRESSROUTE, WHOLE))
     part = procedure.plan(PART, snapshot, Path.IPSEC)
     whole = procedure.plan(WHOLE, snapshot, Path.IPSEC)
     assert part.steps == tuple(step for step in whole.steps if step.spoke == "vnet1")
@@ -66,25 +70,25 @@ def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
 
 
 def test_a_part_that_was_moved_is_verified_although_the_others_stay() -> None:
-    snapshot = mixed()
+    snapshot = make_mixed_snapshot()
     arrived, condition = gates.check_outcome(PART, snapshot, Path.IPSEC, PART.spokes[0])
     assert (arrived.status, condition.status) == (ConditionStatus.HOLDS, ConditionStatus.HOLDS)
 
 
 def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> None:
-    health = judge(WHOLE, mixed())
+    health = judge(WHOLE, make_mixed_snapshot())
     assert (health.path, health.healthy) == ("mixed", True)
     assert format_headline(health) == (
         "vnet7, vnet8 are on ExpressRoute; healthy. 1 is on IPsec (vnet1); healthy."
     )
-    assert list_notes(WHOLE, mixed(), health) == (
+    assert list_notes(WHOLE, make_mixed_snapshot(), health) == (
         "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute",
         "To move the rest to IPsec (2 spokes): erfailover switch --to ipsec",
     )
 
 
 def test_the_command_that_lets_the_rest_follow_says_why_it_would_be_refused() -> None:
-    snapshot = mixed(primary_up=False)
+    snapshot = make_mixed_snapshot(primary_up=False)
     health = judge(WHOLE, snapshot)
     assert health.healthy is False
     first, second = list_notes(WHOLE, snapshot, health)
@@ -97,7 +101,7 @@ def test_the_command_that_lets_the_rest_follow_says_why_it_would_be_refused() ->
 
 
 def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
-    snapshot = mixed(PART, backup_up=False)
+    snapshot = make_mixed_snapshot(PART, backup_up=False)
     health = judge(PART, snapshot)
     assert (health.path, health.healthy) == ("ipsec", False)
     assert list_notes(PART, snapshot, health) == ("1 of 3 spokes; the others were not read.",)
@@ -108,12 +112,12 @@ def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
 
 
 def test_without_a_path_that_works_both_ways_doctor_is_suggested() -> None:
-    snapshot = mixed(primary_up=False, backup_up=False)
+    snapshot = make_mixed_snapshot(primary_up=False, backup_up=False)
     assert suggest_command(WHOLE, snapshot, judge(WHOLE, snapshot)) == "erfailover doctor"
 
 
 def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> None:
-    snapshot = mixed(PART)
+    snapshot = make_mixed_snapshot(PART)
     hub = WHOLE.build_network_id("vnet2").lower()
     network = snapshot.networks[hub]
     peerings = tuple(

@@ -39,7 +39,7 @@ def peering(owner: str, name: str, remote: str, flags: Flags, state: str = "Conn
     return Peering(id_, name, f"{GROUP}/{owner}", far, state, "FullyInSync", "Succeeded", flags)
 
 
-def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> SiteSnapshot:
+def make_snapshot(*peerings: Peering, unread: tuple[str, ...] = ()) -> SiteSnapshot:
     networks = {
         f"{GROUP}/{name}".lower(): VirtualNetwork(
             f"{GROUP}/{name}",
@@ -57,14 +57,14 @@ def observed(*peerings: Peering, unread: tuple[str, ...] = ()) -> SiteSnapshot:
 
 
 def test_names_that_are_right_are_kept_in_any_letter_case() -> None:
-    snapshot = observed(
+    snapshot = make_snapshot(
         peering("spoke", "UP", "primary", USES), peering("primary", "down", "spoke", Flags())
     )
     assert resolve_names(site(), snapshot) == (site(), ())
 
 
 def test_a_peering_of_another_name_is_used_and_named() -> None:
-    snapshot = observed(
+    snapshot = make_snapshot(
         peering("spoke", "erp-v2", "primary", USES), peering("primary", "hub-v2", "spoke", Flags())
     )
     resolved, (outward, inward) = resolve_names(site(), snapshot)
@@ -79,7 +79,7 @@ def test_a_peering_of_another_name_is_used_and_named() -> None:
 
 
 def test_a_plan_writes_the_peering_that_there_is_and_makes_no_second_one() -> None:
-    snapshot = observed(
+    snapshot = make_snapshot(
         peering("spoke", "erp-v2", "primary", USES), peering("primary", "hub-v2", "spoke", Flags())
     )
     resolved, _ = resolve_names(site(), snapshot)
@@ -89,7 +89,7 @@ def test_a_plan_writes_the_peering_that_there_is_and_makes_no_second_one() -> No
 
 
 def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
-    snapshot = observed(peering("spoke", "up-backup", "elsewhere", Flags()))
+    snapshot = make_snapshot(peering("spoke", "up-backup", "elsewhere", Flags()))
     resolved, (only,) = resolve_names(site(), snapshot)
     assert resolved.spokes[0].spoke_to_backup.name == "up-backup-2"
     assert only.description == (
@@ -97,7 +97,7 @@ def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
         "up-backup-2"
     )
     long = "x" * LONGEST_NAME
-    site_snapshot = observed(peering("spoke", long, "elsewhere", Flags()))
+    site_snapshot = make_snapshot(peering("spoke", long, "elsewhere", Flags()))
     resolved, _ = resolve_names(site(outward=long), site_snapshot)
     name = resolved.spokes[0].spoke_to_primary.name
     assert len(name) <= LONGEST_NAME
@@ -105,7 +105,7 @@ def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
 
 
 def test_of_a_vnet_that_was_not_read_the_names_stay_as_they_are() -> None:
-    snapshot = observed(peering("primary", "hub-v2", "spoke", Flags()), unread=("spoke",))
+    snapshot = make_snapshot(peering("primary", "hub-v2", "spoke", Flags()), unread=("spoke",))
     resolved, differing = resolve_names(site(), snapshot)
     assert resolved.spokes[0].spoke_to_primary.name == "up"
     assert [renamed_peering.written for renamed_peering in differing] == ["down"]
@@ -117,5 +117,5 @@ def test_of_two_the_connected_one_counts(order: int) -> None:
         peering("spoke", "old", "primary", Flags(), "Disconnected"),
         peering("spoke", "new", "primary", USES),
     ]
-    resolved, _ = resolve_names(site(), observed(*peerings[::order]))
+    resolved, _ = resolve_names(site(), make_snapshot(*peerings[::order]))
     assert resolved.spokes[0].spoke_to_primary.name == "new"

@@ -11,7 +11,7 @@ from erfailover.planning.probes.outage import OutageMeter
 from erfailover.reporting.run.outage import compute_from_probes
 
 
-def counted(*answers: bool | None) -> dict[str, Any]:
+def measure_outage(*answers: bool | None) -> dict[str, Any]:
     """One answer a second, from second 10 on."""
     tally = OutageMeter("door", "TCP x:1", 1.0)
     for number, up in enumerate(answers):
@@ -20,7 +20,7 @@ def counted(*answers: bool | None) -> dict[str, Any]:
 
 
 def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
-    data = counted(True, False, False, True, True, False, True)
+    data = measure_outage(True, False, False, True, True, False, True)
     assert data["outages"] == [
         {"began_s": 11.0, "ended_s": 13.0, "lost": 2},
         {"began_s": 15.0, "ended_s": 16.0, "lost": 1},
@@ -34,7 +34,7 @@ def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
 
 
 def test_what_was_down_before_and_what_stays_down_is_said() -> None:
-    data = counted(False, True, False, False)
+    data = measure_outage(False, True, False, False)
     assert (data["down_at_first"], data["down_at_last"]) == (True, True)
     assert data["outages"][-1] == {"began_s": 12.0, "ended_s": None, "lost": 2}
     (outage,) = compute_from_probes([data])
@@ -43,7 +43,7 @@ def test_what_was_down_before_and_what_stays_down_is_said() -> None:
 
 
 def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
-    (outage,) = compute_from_probes([counted(True, True)])
+    (outage,) = compute_from_probes([measure_outage(True, True)])
     assert outage.fine
     tally = OutageMeter("door", "TCP x:1", 1.0)
     for at_s in (0.0, 1.0, 84.0):
@@ -57,19 +57,19 @@ def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
 
 
 def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
-    data = counted(True, False, None, False, True)
+    data = measure_outage(True, False, None, False, True)
     assert data["outages"] == [{"began_s": 11.0, "ended_s": 14.0, "lost": 2}]
-    (outage,) = compute_from_probes([counted(None, None)])
+    (outage,) = compute_from_probes([measure_outage(None, None)])
     assert outage.known is False
     assert outage.longest_s is None
     assert "not measured: no such program" in outage.description
-    (outage,) = compute_from_probes([counted()])
+    (outage,) = compute_from_probes([measure_outage()])
     assert "it was never asked" in outage.description
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=40))
 def test_outages_hold_all_that_was_lost_and_never_overlap(answers: list[bool | None]) -> None:
-    data = counted(*answers)
+    data = measure_outage(*answers)
     assert sum(item["lost"] for item in data["outages"]) == answers.count(False)
     ends = [10.0]
     for value in data["outages"]:

@@ -68,7 +68,7 @@ def bodies() -> dict[str, Any]:
     return {id_.lower(): {"properties": properties} for id_, properties in by_name.items()}
 
 
-def planned(
+def plan_destroy(
     bodies: dict[str, Any],
     *more: dict[str, Any],
     tags: dict[str, str] = OURS,
@@ -77,7 +77,7 @@ def planned(
     return plan("poc", group, [*LISTED, *more], bodies)
 
 
-def before(result: DestroyPlan, first: str, second: str) -> bool:
+def is_deleted_before(result: DestroyPlan, first: str, second: str) -> bool:
     """Whether one deletion waits for another, directly or not."""
     by_name = {deletion.id.rsplit("/", 1)[-1]: deletion for deletion in result.deletions}
     by_id = {deletion.id: deletion for deletion in result.deletions}
@@ -111,13 +111,13 @@ def before(result: DestroyPlan, first: str, second: str) -> bool:
 def test_what_is_in_use_goes_after_what_uses_it(
     bodies: dict[str, Any], first: str, second: str
 ) -> None:
-    result = planned(bodies)
-    assert before(result, first, second)
-    assert not before(result, second, first)
+    result = plan_destroy(bodies)
+    assert is_deleted_before(result, first, second)
+    assert not is_deleted_before(result, second, first)
 
 
 def test_all_of_ours_goes_and_the_group_last(bodies: dict[str, Any]) -> None:
-    result = planned(bodies)
+    result = plan_destroy(bodies)
     assert len(result.deletions) == len(LISTED) + 2 + 1
     assert result.deletions[-1].id == GROUP
     assert result.retained == ()
@@ -125,7 +125,7 @@ def test_all_of_ours_goes_and_the_group_last(bodies: dict[str, Any]) -> None:
 
 def test_a_connection_being_deleted_holds_its_gateway(bodies: dict[str, Any]) -> None:
     [connection] = [
-        deletion for deletion in planned(bodies).deletions if deletion.id.endswith("/conn")
+        deletion for deletion in plan_destroy(bodies).deletions if deletion.id.endswith("/conn")
     ]
     assert f"{NETWORK}/virtualNetworkGateways/vng1".lower() in connection.owns
 
@@ -134,7 +134,7 @@ def test_a_connection_being_deleted_holds_its_gateway(bodies: dict[str, Any]) ->
 def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_group(
     bodies: dict[str, Any], tags: dict[str, str]
 ) -> None:
-    result = planned(bodies, resource("Microsoft.Network/virtualNetworks", "theirs", tags))
+    result = plan_destroy(bodies, resource("Microsoft.Network/virtualNetworks", "theirs", tags))
     assert not any("theirs" in deletion.id or deletion.id == GROUP for deletion in result.deletions)
     assert result.retained == (
         "VNet theirs: not created by erfailover for poc",
@@ -146,18 +146,18 @@ def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_grou
 def test_a_type_that_erfailover_never_makes_is_kept_whatever_its_tag(
     bodies: dict[str, Any],
 ) -> None:
-    result = planned(bodies, resource("Microsoft.Storage/storageAccounts", "data"))
+    result = plan_destroy(bodies, resource("Microsoft.Storage/storageAccounts", "data"))
     assert any("data" in name for name in result.retained)
 
 
 def test_the_disk_of_a_machine_of_ours_goes_with_the_machine(bodies: dict[str, Any]) -> None:
-    result = planned(bodies, resource("Microsoft.Compute/disks", "vm1_OsDisk_1_abc", {}))
+    result = plan_destroy(bodies, resource("Microsoft.Compute/disks", "vm1_OsDisk_1_abc", {}))
     assert result.retained == ()
     assert result.deletions[-1].id == GROUP
 
 
 def test_a_group_that_is_not_ours_is_kept(bodies: dict[str, Any]) -> None:
-    result = planned(bodies, tags={})
+    result = plan_destroy(bodies, tags={})
     assert all(deletion.id != GROUP for deletion in result.deletions)
     assert result.retained == ("resource group rg-we: not created by erfailover",)
 
@@ -168,7 +168,7 @@ def test_a_network_that_somebody_else_uses_is_kept_with_what_its_subnets_use(
     subnets = bodies[f"{NETWORK}/virtualNetworks/vnet1".lower()]["properties"]["subnets"]
     theirs = configuration("Microsoft.Network/networkInterfaces/theirs")
     subnets[0]["properties"]["ipConfigurations"].append(theirs)
-    result = planned(bodies)
+    result = plan_destroy(bodies)
     assert result.retained == (
         "VNet vnet1: theirs is in it",
         "route table routes: vnet1 uses it",
@@ -184,7 +184,7 @@ def test_a_peering_of_somebody_else_s_network_is_said_to_become_disconnected(
 ) -> None:
     peerings = bodies[f"{NETWORK}/virtualNetworks/vnet1".lower()]["properties"]
     peerings["virtualNetworkPeerings"].append(peering("vnet1-to-theirs", "theirs", False))
-    assert planned(bodies).disconnected == ("the peering of theirs with vnet1",)
+    assert plan_destroy(bodies).disconnected == ("the peering of theirs with vnet1",)
 
 
 def test_with_nothing_there_nothing_is_deleted() -> None:
@@ -194,6 +194,6 @@ def test_with_nothing_there_nothing_is_deleted() -> None:
 
 
 def test_the_plan_says_how_long_it_takes_and_what_takes_longest(bodies: dict[str, Any]) -> None:
-    text = format_plan(planned(bodies))
+    text = format_plan(plan_destroy(bodies))
     assert "Takes about" in text
     assert "  a gateway: typically 6 min 44 s, 90th percentile 9 min 55 s\n" in text

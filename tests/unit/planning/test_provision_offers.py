@@ -37,7 +37,7 @@ def test_every_answer_of_azure_has_its_verdict(
     )
     conditions = {check_offer.name: check_offer for check_offer in check_offers(SITE, offers)}
 
-    def wanted(holds: bool | None) -> ConditionStatus:
+    def to_status(holds: bool | None) -> ConditionStatus:
         return {
             True: ConditionStatus.HOLDS,
             False: ConditionStatus.FAILS,
@@ -45,12 +45,12 @@ def test_every_answer_of_azure_has_its_verdict(
         }[holds]
 
     here = None if regions is None else "westeurope" in regions
-    assert conditions["region_has_vpn_gateways"].status is wanted(here)
+    assert conditions["region_has_vpn_gateways"].status is to_status(here)
     assert len(conditions) == (1 if here is False else 4)
     if here is not False:
         zoned = None if zones is None else zones == ALL
-        assert conditions["region_has_availability_zones"].status is wanted(zoned)
-        assert conditions["size_is_offered"].status is wanted(None if size is None else not size)
-        assert conditions["image_is_offered"].status is wanted(image)
+        assert conditions["region_has_availability_zones"].status is to_status(zoned)
+        assert conditions["size_is_offered"].status is to_status(None if size is None else not size)
+        assert conditions["image_is_offered"].status is to_status(image)
     for condition in conditions.values():
         assert bool(condition.remedy) is (condition.status is not ConditionStatus.HOLDS)

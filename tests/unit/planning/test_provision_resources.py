@@ -39,7 +39,9 @@ def site(tmp_path: FilePath) -> Site:
     return load(file, {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
 
 
-def named(site: Site, type_: str, paths: dict[str, Path | None] | None = None) -> dict[str, Any]:
+def get_properties_by_name(
+    site: Site, type_: str, paths: dict[str, Path | None] | None = None
+) -> dict[str, Any]:
     rows = (resource for resource in build_desired(site, paths) if resource.type == type_)
     return {resource.name: resource.body["properties"] for resource in rows}
 
@@ -83,7 +85,7 @@ def test_the_virtual_networks_are_those_of_the_proof_of_concept(site: Site) -> N
             network["addressSpace"]["addressPrefixes"],
             {item["name"]: item["properties"]["addressPrefix"] for item in network["subnets"]},
         )
-        for name, network in named(site, NETWORK).items()
+        for name, network in get_properties_by_name(site, NETWORK).items()
     } == {
         "vnet1": (["10.1.0.0/16"], {"vnet1-sub1": "10.1.0.0/24"}),
         "vnet2": (
@@ -101,7 +103,7 @@ def test_the_virtual_networks_are_those_of_the_proof_of_concept(site: Site) -> N
 
 
 def test_the_gateways_run_bgp_with_their_asns_on_zone_redundant_addresses(site: Site) -> None:
-    gateways = named(site, GATEWAY)
+    gateways = get_properties_by_name(site, GATEWAY)
     assert {name: item["bgpSettings"]["asn"] for name, item in gateways.items()} == {
         "vng1": 65000,
         "vng2": 65010,
@@ -126,7 +128,7 @@ def test_each_local_network_gateway_stands_for_the_far_gateway(site: Site) -> No
         "lng3": ("vng1", "10.2.0.0/16", 65000),
         "lng4": ("vng2", "10.3.0.0/16", 65010),
     }
-    body = named(site, LOCAL_GATEWAY)
+    body = get_properties_by_name(site, LOCAL_GATEWAY)
     assert body.keys() == expected.keys()
     for name, (gateway, prefix, asn) in expected.items():
         properties = body[name]
@@ -141,7 +143,10 @@ def test_each_local_network_gateway_stands_for_the_far_gateway(site: Site) -> No
 def test_both_ends_of_a_tunnel_have_the_same_shared_key_and_tunnels_different_ones(
     site: Site,
 ) -> None:
-    keys = {name: item["sharedKey"].name for name, item in named(site, CONNECTION).items()}
+    keys = {
+        name: item["sharedKey"].name
+        for name, item in get_properties_by_name(site, CONNECTION).items()
+    }
     assert keys["vng1-to-vng3"] == keys["vng3-to-vng1"]
     assert keys["vng2-to-vng3"] == keys["vng3-to-vng2"]
     assert keys["vng1-to-vng3"] != keys["vng2-to-vng3"]
@@ -180,7 +185,7 @@ def test_the_peerings_have_the_flags_of_the_path(site: Site) -> None:
         (Path.IPSEC, unchanged | switched),
         (None, unchanged),
     ):
-        body = named(site, PEERING, {"vnet1": path})
+        body = get_properties_by_name(site, PEERING, {"vnet1": path})
         assert {name: flags(item) for name, item in body.items()} == expected
 
 
@@ -218,7 +223,7 @@ def test_gateways_do_not_wait_for_one_another(site: Site) -> None:
 
 
 def test_the_route_to_the_nat_machine_is_on_the_spoke_s_subnet(site: Site) -> None:
-    [(name, table)] = named(site, ROUTE_TABLE).items()
+    [(name, table)] = get_properties_by_name(site, ROUTE_TABLE).items()
     assert name == "vnet1-sub1-routes"
     assert [item["properties"] for item in table["routes"]] == [
         {
@@ -234,8 +239,8 @@ def test_the_route_to_the_nat_machine_is_on_the_spoke_s_subnet(site: Site) -> No
 
 
 def test_the_machines_have_the_interfaces_of_the_proof_of_concept(site: Site) -> None:
-    machines = named(site, MACHINE)
-    body = named(site, INTERFACE)
+    machines = get_properties_by_name(site, MACHINE)
+    body = get_properties_by_name(site, INTERFACE)
     assert {
         name: [item["id"].rsplit("/", 1)[-1] for item in machine["networkProfile"][key]]
         for name, machine in machines.items()
@@ -261,9 +266,9 @@ def test_the_machines_have_the_interfaces_of_the_proof_of_concept(site: Site) ->
 def test_a_public_interface_has_a_security_group_that_opens_nothing_and_the_inside_has_none(
     site: Site,
 ) -> None:
-    for name, interface in named(site, INTERFACE).items():
+    for name, interface in get_properties_by_name(site, INTERFACE).items():
         assert ("networkSecurityGroup" in interface) is (name != "vm3-nic2")
-    for group in named(site, SECURITY_GROUP).values():
+    for group in get_properties_by_name(site, SECURITY_GROUP).values():
         assert group["securityRules"] == []
 
 
@@ -274,14 +279,14 @@ def test_everything_that_takes_tags_carries_the_site_s(site: Site) -> None:
 
 
 def test_nothing_retired_is_asked_for(site: Site) -> None:
-    for gateway in named(site, GATEWAY).values():
+    for gateway in get_properties_by_name(site, GATEWAY).values():
         assert gateway["sku"]["name"].endswith("AZ")
     for resource in build_desired(site):
         if resource.type == PUBLIC_IP:
             assert resource.body["sku"]["name"] == "Standard"
-    for machine in named(site, MACHINE).values():
+    for machine in get_properties_by_name(site, MACHINE).values():
         assert machine["storageProfile"]["imageReference"]["sku"] != "18.04-LTS"
-    for network in named(site, NETWORK).values():
+    for network in get_properties_by_name(site, NETWORK).values():
         for subnet in network["subnets"]:
             if subnet["name"] != "GatewaySubnet":
                 assert subnet["properties"]["defaultOutboundAccess"] is False

@@ -24,7 +24,7 @@ from erfailover.reporting.plan.text import format_text as plan_text
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.topology.build import build_picture
 from tests.support import sites
-from tests.support.route_rows import PEERS, judge, learned
+from tests.support.route_rows import PEERS, judge, make_learned_routes
 
 
 def prefixes(count: int) -> tuple[IPv4Network, ...]:
@@ -34,7 +34,7 @@ def prefixes(count: int) -> tuple[IPv4Network, ...]:
 
 
 def rows(count: int) -> list[dict[str, object]]:
-    return learned(prefixes(count))
+    return make_learned_routes(prefixes(count))
 
 
 def gateway(role: Role, routes: tuple[GatewayRoute, ...]) -> Gateway:
@@ -54,7 +54,7 @@ def site(spokes: int, count: int) -> Site:
     return replace(sites.site(*names), remote_prefixes=prefixes(count))
 
 
-def judged(of: Site, snapshot: observations.SiteSnapshot) -> None:
+def judge_and_plan(of: Site, snapshot: observations.SiteSnapshot) -> None:
     """All that ``status`` and a switch of every spoke decide on one reading."""
     health.judge(of, snapshot)
     procedure.plan(of, snapshot, Path.IPSEC)
@@ -73,7 +73,7 @@ def test_each_network_is_parsed_once_whatever_asks_for_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(observations, "parse_route_prefix", parse)
     of = site(12, 200)
     gateways = read(200, Role.PRIMARY), read(200)
-    judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
+    judge_and_plan(of, sites.make_snapshot(of, sites.make_state(Path.EXPRESSROUTE, of), gateways))
     # 200 prefixes and at most three of the gateway's own, for each of two gateways.
     assert 0 < len(parsed) <= 2 * (200 + 3)
 
@@ -84,16 +84,18 @@ def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
     worked_out: list[str] = []
     has_learned = conditions._check_learned
 
-    def counted(result: Gateway, role: Role, desired: tuple[IPv4Network, ...]) -> object:
+    def record_check(result: Gateway, role: Role, desired: tuple[IPv4Network, ...]) -> object:
         worked_out.append(role)
         return has_learned(result, role, desired)
 
-    monkeypatch.setattr(conditions, "_check_learned", counted)
+    monkeypatch.setattr(conditions, "_check_learned", record_check)
     for spokes in (1, 40):
         of = site(spokes, 20)
         gateways = read(20, Role.PRIMARY), read(20)
         worked_out.clear()
-        judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
+        judge_and_plan(
+            of, sites.make_snapshot(of, sites.make_state(Path.EXPRESSROUTE, of), gateways)
+        )
         assert sorted(worked_out) == [Role.BACKUP, Role.PRIMARY], f"{spokes} spokes"
 
 
@@ -108,7 +110,7 @@ def test_what_was_worked_out_belongs_to_one_reading() -> None:
         conditions.check_gateway_learned(fewer, Role.BACKUP, desired).status
         is ConditionStatus.FAILS
     )
-    down = sites.with_peers(full, *(sites.peer(name, "Idle") for name in PEERS))
+    down = sites.replace_peers(full, *(sites.peer(name, "Idle") for name in PEERS))
     assert (
         conditions.check_gateway_learned(down, Role.BACKUP, desired).status is ConditionStatus.FAILS
     )
@@ -166,7 +168,9 @@ def test_twelve_spokes_are_judged_at_a_cost_that_grows_with_the_prefixes() -> No
 
         def judge(of: Site = of, items: tuple[GatewayRoute, ...] = routes) -> None:
             gateways = gateway(Role.PRIMARY, items), gateway(Role.BACKUP, items)
-            judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
+            judge_and_plan(
+                of, sites.make_snapshot(of, sites.make_state(Path.EXPRESSROUTE, of), gateways)
+            )
 
         costs[count] = _cheapest(judge, 5)
     assert costs[1000] <= 20 * costs[100]
@@ -186,7 +190,7 @@ def _cheapest(work: Callable[[], object], times: int) -> float:
 def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> None:
     of = site(3, 1000)
     gateways = read(1000, Role.PRIMARY), read(learned)
-    snapshot = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
+    snapshot = sites.make_snapshot(of, sites.make_state(Path.EXPRESSROUTE, of), gateways)
     verdict = health.judge(of, snapshot)
     lines = [
         status_text.format_details(build_picture(of, snapshot, verdict, {}), snapshot),

@@ -20,7 +20,7 @@ SUMMARY = "10.0.0.0/14"
 OWN = "10.3.0.254"
 
 
-def observed(
+def make_summary_snapshot(
     *,
     summarized: tuple[str, ...] = (SUMMARY,),
     advertised: Reading[tuple[IPv4Network, ...]] | None = Reading(()),  # noqa: B008 - frozen
@@ -31,7 +31,7 @@ def observed(
         Role.BACKUP, sites.route("10.5.0.0/16"), sites.route(network, "Network", OWN)
     )
     primary = replace(sites.gateway(Role.PRIMARY), advertised=advertised)
-    snapshot = sites.observed(SITE, sites.on(Path.IPSEC, SITE), (primary, backup))
+    snapshot = sites.make_snapshot(SITE, sites.make_state(Path.IPSEC, SITE), (primary, backup))
     hub = SITE.build_network_id("vnet3").lower()
     nets = tuple(map(IPv4Network, summarized))
     return replace(
@@ -40,7 +40,7 @@ def observed(
     )
 
 
-def asked(snapshot: SiteSnapshot, *, in_force: bool = True) -> Condition:
+def check_spoke(snapshot: SiteSnapshot, *, in_force: bool = True) -> Condition:
     backup = snapshot.gateways[Role.BACKUP]
     return summaries.check_spoke_originated(
         SITE, snapshot, backup, Role.BACKUP, SPOKE, in_force=in_force
@@ -48,7 +48,7 @@ def asked(snapshot: SiteSnapshot, *, in_force: bool = True) -> Condition:
 
 
 def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
-    condition = asked(observed())
+    condition = check_spoke(make_summary_snapshot())
     assert condition.status is ConditionStatus.HOLDS
     assert SUMMARY in condition.message
     assert "vng1 advertises nothing over it" in condition.message
@@ -57,13 +57,21 @@ def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "in_force", "words"),
     [
-        (observed(summarized=()), True, "it is no summarizedGatewayPrefixes of vnet3"),
-        (observed(summarized=("10.0.0.0/13",)), True, "it is no summarizedGatewayPrefixes"),
-        (observed(), False, "the spoke's peerings do not use that gateway"),
-        (observed(advertised=None), True, "getAdvertisedRoutes of vng1 or a probe decides"),
-        (observed(advertised=Reading(None, "403")), True, "what vng1 advertises: 403"),
+        (make_summary_snapshot(summarized=()), True, "it is no summarizedGatewayPrefixes of vnet3"),
         (
-            observed(advertised=Reading((IPv4Network("10.0.0.0/8"),))),
+            make_summary_snapshot(summarized=("10.0.0.0/13",)),
+            True,
+            "it is no summarizedGatewayPrefixes",
+        ),
+        (make_summary_snapshot(), False, "the spoke's peerings do not use that gateway"),
+        (
+            make_summary_snapshot(advertised=None),
+            True,
+            "getAdvertisedRoutes of vng1 or a probe decides",
+        ),
+        (make_summary_snapshot(advertised=Reading(None, "403")), True, "what vng1 advertises: 403"),
+        (
+            make_summary_snapshot(advertised=Reading((IPv4Network("10.0.0.0/8"),))),
             True,
             "vng1 advertises 10.0.0.0/8 over it as well: a probe decides",
         ),
@@ -72,7 +80,7 @@ def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
 def test_otherwise_it_is_unknown_and_names_what_decides(
     snapshot: SiteSnapshot, in_force: bool, words: str
 ) -> None:
-    condition = asked(snapshot, in_force=in_force)
+    condition = check_spoke(snapshot, in_force=in_force)
     assert condition.status is ConditionStatus.UNKNOWN
     assert words in condition.message
     assert condition.message.endswith("decides")
@@ -80,17 +88,23 @@ def test_otherwise_it_is_unknown_and_names_what_decides(
 
 def test_what_the_other_gateway_advertises_elsewhere_does_not_matter() -> None:
     prefixes: tuple[IPv4Network, ...] = (IPv4Network("10.2.0.0/16"), IPv4Network("10.1.4.0/24"))
-    assert asked(observed(advertised=Reading(prefixes))).status is ConditionStatus.HOLDS
+    assert (
+        check_spoke(make_summary_snapshot(advertised=Reading(prefixes))).status
+        is ConditionStatus.HOLDS
+    )
 
 
 def test_a_prefix_of_its_own_and_none_at_all_are_judged_as_ever() -> None:
-    assert asked(observed(network="10.1.0.0/16", advertised=None)).status is ConditionStatus.HOLDS
-    assert asked(observed(network="10.9.0.0/16")).status is ConditionStatus.FAILS
+    assert (
+        check_spoke(make_summary_snapshot(network="10.1.0.0/16", advertised=None)).status
+        is ConditionStatus.HOLDS
+    )
+    assert check_spoke(make_summary_snapshot(network="10.9.0.0/16")).status is ConditionStatus.FAILS
 
 
 def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them() -> None:
     (spoke,) = SITE.spokes
-    snapshot = observed()
+    snapshot = make_summary_snapshot()
     assert health.judge(SITE, snapshot).spokes[0].healthy is True
     assert summaries.has_gateway_transit(SITE, snapshot, spoke, Role.BACKUP)
     assert not summaries.has_gateway_transit(SITE, snapshot, spoke, Role.PRIMARY)

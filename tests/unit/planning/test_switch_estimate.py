@@ -20,19 +20,19 @@ from tests.support import sites
 PLAYS = 400
 
 
-def planned(count: int, *, prestaged: bool) -> tuple[Site, SwitchPlan]:
+def make_site_and_plan(count: int, *, prestaged: bool) -> tuple[Site, SwitchPlan]:
     site = sites.site(*(f"vnet{100 + n}" for n in range(count)))
-    state = sites.on(Path.EXPRESSROUTE, site)
-    plan = procedure.plan(site, sites.observed(site, state), Path.IPSEC)
+    state = sites.make_state(Path.EXPRESSROUTE, site)
+    plan = procedure.plan(site, sites.make_snapshot(site, state), Path.IPSEC)
     if prestaged:
         for step in plan.writes:
             if step.phase is Phase.PREPARE and step.write.after:
                 state[step.write.name] = (step.write.after, "Connected")
-        plan = procedure.plan(site, sites.observed(site, state), Path.IPSEC)
+        plan = procedure.plan(site, sites.make_snapshot(site, state), Path.IPSEC)
     return site, plan
 
 
-def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
+def simulate_runs(plan: SwitchPlan) -> tuple[list[float], list[float]]:
     """Medians and nineties of when the last spoke is moved and all is done, hubs one at a time."""
     chance = Random(1)
     moved, done = [], []
@@ -57,17 +57,19 @@ def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
 @pytest.mark.parametrize("count", [1, 2, 12, 100])
 def test_the_arithmetic_is_near_what_is_played_through(count: int, prestaged: bool) -> None:
     assert count <= BATCH
-    site, plan = planned(count, prestaged=prestaged)
+    site, plan = make_site_and_plan(count, prestaged=prestaged)
     estimate = estimate_plan(site, plan)
     assert estimate
     assert estimate.moved
-    for usual, (median, ninety) in zip((estimate.moved, estimate.done), played(plan), strict=True):
+    for usual, (median, ninety) in zip(
+        (estimate.moved, estimate.done), simulate_runs(plan), strict=True
+    ):
         assert usual.usually_s == pytest.approx(median, rel=0.2)
         assert 0.9 * ninety < usual.one_in_ten_s < 1.5 * ninety
 
 
 def test_the_limits_on_requests_are_a_lower_bound() -> None:
-    site, plan = planned(500, prestaged=True)
+    site, plan = make_site_and_plan(500, prestaged=True)
     estimate = estimate_plan(site, plan)
     assert estimate
     assert estimate.moved
@@ -77,15 +79,20 @@ def test_the_limits_on_requests_are_a_lower_bound() -> None:
 
 
 def test_the_same_plan_has_the_same_figures_and_an_empty_one_has_none() -> None:
-    site, plan = planned(12, prestaged=False)
+    site, plan = make_site_and_plan(12, prestaged=False)
     assert estimate_plan(site, plan) == estimate_plan(site, plan)
-    empty = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.IPSEC)
+    empty = procedure.plan(
+        site, sites.make_snapshot(site, sites.make_state(Path.IPSEC, site)), Path.IPSEC
+    )
     assert estimate_plan(site, empty) is None
 
 
 @pytest.mark.parametrize("count", [1, 12, 300])
 def test_prestaging_saves_what_the_preparation_takes(count: int) -> None:
-    (site, cold), (_, warm) = planned(count, prestaged=False), planned(count, prestaged=True)
+    (site, cold), (_, warm) = (
+        make_site_and_plan(count, prestaged=False),
+        make_site_and_plan(count, prestaged=True),
+    )
     slow, quick = estimate_plan(site, cold), estimate_plan(site, warm)
     assert slow
     assert slow.moved
@@ -98,14 +105,17 @@ def test_prestaging_saves_what_the_preparation_takes(count: int) -> None:
 
 
 def test_only_a_switch_to_the_backup_can_be_prestaged() -> None:
-    site, plan = planned(2, prestaged=False)
+    site, plan = make_site_and_plan(2, prestaged=False)
     assert estimate_prestaging_gain(site, replace(plan, undoes="switch --to expressroute")) is None
     assert (
         estimate_prestaging_gain(
-            site, prestage(site, sites.observed(site, sites.on(Path.EXPRESSROUTE, site)))
+            site,
+            prestage(site, sites.make_snapshot(site, sites.make_state(Path.EXPRESSROUTE, site))),
         )
         is None
     )
-    back = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.EXPRESSROUTE)
+    back = procedure.plan(
+        site, sites.make_snapshot(site, sites.make_state(Path.IPSEC, site)), Path.EXPRESSROUTE
+    )
     assert back.writes
     assert estimate_prestaging_gain(site, back) is None

@@ -23,7 +23,7 @@ from tests.support.sites import HUB_LENDS, SPOKE_USES
 TWO = sites.site("vnet1", "vnet4")
 
 
-def changed(
+def change_network(
     snapshot: SiteSnapshot, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
 ) -> SiteSnapshot:
     key = TWO.build_network_id(name).lower()
@@ -65,7 +65,9 @@ def test_a_spoke_that_cannot_be_moved_is_left_out_and_the_other_is_planned(
     verdict: ConditionStatus,
     target: Path,
 ) -> None:
-    snapshot = changed(sites.observed(TWO, sites.on(target.other, TWO)), "vnet1", change)
+    snapshot = change_network(
+        sites.make_snapshot(TWO, sites.make_state(target.other, TWO)), "vnet1", change
+    )
     plan = procedure.plan(TWO, snapshot, target)
     assert [(name, item.name, item.status) for name, item in plan.left_out.items()] == [
         ("vnet1", condition, verdict)
@@ -80,7 +82,7 @@ def test_a_spoke_that_cannot_be_moved_is_left_out_and_the_other_is_planned(
 
 
 def test_an_unread_spoke_is_left_out_whatever_is_known_of_the_hub() -> None:
-    snapshot = sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO), vnet1="403")
+    snapshot = sites.make_snapshot(TWO, sites.make_state(Path.EXPRESSROUTE, TWO), vnet1="403")
     plan = procedure.plan(TWO, snapshot, Path.IPSEC)
     assert plan.left_out["vnet1"].message == "403"
     assert plan.left_out["vnet1"].status is ConditionStatus.UNKNOWN
@@ -88,9 +90,11 @@ def test_an_unread_spoke_is_left_out_whatever_is_known_of_the_hub() -> None:
 
 
 def test_a_spoke_without_a_path_is_not_left_out_by_what_may_be_overcome() -> None:
-    lost = sites.on(Path.EXPRESSROUTE, TWO)
+    lost = sites.make_state(Path.EXPRESSROUTE, TWO)
     lost[OUT_P] = (replace(SPOKE_USES, use_remote_gateways=False), "Connected")
-    snapshot = changed(sites.observed(TWO, lost), "vnet1", state_of(provisioning_state="Updating"))
+    snapshot = change_network(
+        sites.make_snapshot(TWO, lost), "vnet1", state_of(provisioning_state="Updating")
+    )
     plan = procedure.plan(TWO, snapshot, Path.IPSEC)
     assert plan.left_out == {}
     hazard = Condition(
@@ -100,7 +104,9 @@ def test_a_spoke_without_a_path_is_not_left_out_by_what_may_be_overcome() -> Non
 
 
 def test_a_hazard_of_one_spoke_leaves_out_that_spoke_unless_it_is_overridden() -> None:
-    plan = procedure.plan(TWO, sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO)), Path.IPSEC)
+    plan = procedure.plan(
+        TWO, sites.make_snapshot(TWO, sites.make_state(Path.EXPRESSROUTE, TWO)), Path.IPSEC
+    )
     of_one = Condition(
         "subnets_take_gateway_routes", ConditionStatus.FAILS, "a route", spoke="vnet4"
     )
@@ -120,7 +126,7 @@ def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) 
     """In every legal state: what the gate would refuse is known when the plan is made."""
     moved = 0
     for state in STATES:
-        plan = procedure.plan(SITE, sites.observed(SITE, state), target)
+        plan = procedure.plan(SITE, sites.make_snapshot(SITE, state), target)
         if not any(step.takes_off for step in plan.steps):
             continue
         moved += 1
@@ -133,7 +139,9 @@ def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) 
         if written & {IN_B, OUT_B}:
             for name in (IN_B, OUT_B):
                 prepared[name] = (prepared[name][0], "Connected")
-        conditions = gates.check_gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
+        conditions = gates.check_gate(
+            SITE, sites.make_snapshot(SITE, prepared), target, SITE.spokes[0]
+        )
         assert {condition.status for condition in conditions} == {ConditionStatus.HOLDS}, state
     assert moved
 
@@ -149,7 +157,7 @@ STALE: dict[str, Any] = {
 def test_only_the_preparation_syncs_and_only_while_the_spoke_is_on_its_path(target: Path) -> None:
     synced = 0
     for state in STATES:
-        snapshot = peerings(sites.observed(SITE, state), **STALE)
+        snapshot = peerings(sites.make_snapshot(SITE, state), **STALE)
         plan = procedure.plan(SITE, snapshot, target)
         moves = any(step.takes_off for step in plan.steps)
         for step in plan.steps:
@@ -171,8 +179,8 @@ def test_only_the_preparation_syncs_and_only_while_the_spoke_is_on_its_path(targ
 
 
 def one(**fields: Any) -> Peering:
-    state = sites.on(Path.IPSEC, SITE)
-    peering = sites.observed(SITE, state).get_peering(SITE.build_peering_id("vnet3", IN_B))
+    state = sites.make_state(Path.IPSEC, SITE)
+    peering = sites.make_snapshot(SITE, state).get_peering(SITE.build_peering_id("vnet3", IN_B))
     assert peering is not None
     return replace(peering, **fields)
 
@@ -195,14 +203,14 @@ def test_the_side_that_lacks_something_is_synced(fields: dict[str, Any], needs: 
 
 
 def test_a_prefix_that_is_not_in_force_is_no_failure_of_the_switch() -> None:
-    snapshot = sites.observed(SITE, sites.on(Path.IPSEC, SITE))
+    snapshot = sites.make_snapshot(SITE, sites.make_state(Path.IPSEC, SITE))
     assert HUB_LENDS in {peering.flags for peering in snapshot.networks[_hub()].peerings}
-    grown = changed(
+    grown = change_network(
         snapshot,
         "vnet1",
         lambda network: replace(network, address_space=(*network.address_space, _new())),
     )
-    stale = changed(
+    stale = change_network(
         grown,
         "vnet3",
         lambda virtual_network: replace(

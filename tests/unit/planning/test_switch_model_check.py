@@ -79,11 +79,11 @@ class RefusedByAzureError(Exception):
     """A write that Azure's rules forbid."""
 
 
-def held(world: World, name: str) -> Held | None:
+def find_held(world: World, name: str) -> Held | None:
     return dict(world).get(name)
 
 
-def with_(world: World, name: str, result: Held | None) -> World:
+def replace_held(world: World, name: str, result: Held | None) -> World:
     all_ = dict(world)
     if result is None:
         all_.pop(name, None)
@@ -106,10 +106,10 @@ def lends(result: Held | None) -> bool:
     )
 
 
-def accepted(world: World, write: PeeringWrite) -> World:
+def accept_write(world: World, write: PeeringWrite) -> World:
     """What a GET shows once Azure has accepted a write."""
     name, flags = write.name, write.after
-    now, opposite = held(world, name), held(world, OPPOSITE[write.name])
+    now, opposite = find_held(world, name), find_held(world, OPPOSITE[write.name])
     if write.change is Change.DELETE:
         return world
     if flags is None:
@@ -117,42 +117,46 @@ def accepted(world: World, write: PeeringWrite) -> World:
     if now is None and opposite is not None and opposite.state == "Disconnected":
         raise RefusedByAzureError(f"RemotePeeringIsDisconnected: {name}")
     if flags.use_remote_gateways:
-        if any(uses(held(world, text)) for text in OUTWARD if text != name):
+        if any(uses(find_held(world, text)) for text in OUTWARD if text != name):
             raise RefusedByAzureError(f"a second remote gateway: {name}")
         if not lends(opposite):
             raise RefusedByAzureError(f"the opposite side forbids transit: {name}")
     if not flags.allow_gateway_transit and uses(opposite):
         raise RefusedByAzureError(f"transit is in use: {name}")
     if now is None:
-        return with_(world, name, Held(flags, None, "Initiated"))
-    return with_(world, name, replace(now, shown=flags, failed=False))
+        return replace_held(world, name, Held(flags, None, "Initiated"))
+    return replace_held(world, name, replace(now, shown=flags, failed=False))
 
 
-def ended(world: World, write: PeeringWrite, *, well: bool) -> World:
+def finish_write(world: World, write: PeeringWrite, *, well: bool) -> World:
     """What an operation comes to."""
     name, opposite = write.name, OPPOSITE[write.name]
-    now, other = held(world, name), held(world, opposite)
+    now, other = find_held(world, name), find_held(world, opposite)
     assert now is not None
     if not well:
-        return with_(world, name, replace(now, failed=True))
+        return replace_held(world, name, replace(now, failed=True))
     if write.change is Change.DELETE:
-        world = with_(world, name, None)
+        world = replace_held(world, name, None)
         return (
-            world if other is None else with_(world, opposite, replace(other, state=DISCONNECTED))
+            world
+            if other is None
+            else replace_held(world, opposite, replace(other, state=DISCONNECTED))
         )
     met = other is not None and other.active is not None
-    world = with_(world, name, Held(now.shown, now.shown, "Connected" if met else "Initiated"))
+    world = replace_held(
+        world, name, Held(now.shown, now.shown, "Connected" if met else "Initiated")
+    )
     if met and other is not None:
-        world = with_(world, opposite, replace(other, state="Connected"))
+        world = replace_held(world, opposite, replace(other, state="Connected"))
     return world
 
 
 DISCONNECTED = "Disconnected"
 
 
-def observed(world: World) -> SiteSnapshot:
+def observe_world(world: World) -> SiteSnapshot:
     """What the controller reads of a world in which nothing is in flight."""
-    snapshot = sites.observed(SITE, {name: (item.shown, item.state) for name, item in world})
+    snapshot = sites.make_snapshot(SITE, {name: (item.shown, item.state) for name, item in world})
     failed = {name for name, item in world if item.failed}
     networks = {
         key: replace(
@@ -167,36 +171,36 @@ def observed(world: World) -> SiteSnapshot:
     return replace(snapshot, networks=networks)
 
 
-def planned(world: World, target: Path) -> tuple[Todo, ...]:
+def plan_todos(world: World, target: Path) -> tuple[Todo, ...]:
     """What the controller would do now."""
-    plan = procedure.plan(SITE, observed(world), target, OURS)
+    plan = procedure.plan(SITE, observe_world(world), target, OURS)
     assert procedure.find_breaches(SITE, plan) == []
     return tuple(Todo(step.write, step.contingency, step.gated) for step in plan.writes)
 
 
-def needed(world: World, write: PeeringWrite) -> bool:
+def is_needed(world: World, write: PeeringWrite) -> bool:
     """Whether the controller, reading the peering before it writes, finds it not yet so."""
-    now = held(world, write.name)
+    now = find_held(world, write.name)
     if write.change is Change.DELETE:
         return now is not None
     return now is None or now.failed or now.shown != write.after or now.state == DISCONNECTED
 
 
 def gate_holds(world: World, target: Path) -> bool:
-    conditions = gates.check_gate(SITE, observed(world), target, SITE.spokes[0])
+    conditions = gates.check_gate(SITE, observe_world(world), target, SITE.spokes[0])
     return all(condition.status is ConditionStatus.HOLDS for condition in conditions)
 
 
-def begun(world: World, todo: tuple[Todo, ...]) -> State:
+def begin_next(world: World, todo: tuple[Todo, ...]) -> State:
     """The controller takes the next thing in hand, and Azure accepts it."""
-    while todo and not needed(world, todo[0].write):
+    while todo and not is_needed(world, todo[0].write):
         todo = todo[1:]
     if not todo:
         return State(world)
     write = todo[0].write
     if todo[0].gated and not gate_holds(world, target_of(todo)):
         return State(world)
-    return State(accepted(world, write), write, todo)
+    return State(accept_write(world, write), write, todo)
 
 
 def target_of(todo: tuple[Todo, ...]) -> Path:
@@ -208,23 +212,23 @@ def moves(state: State) -> Iterator[State]:
     """Every state that may come next."""
     if state.flight is None:
         for target in Path:
-            yield begun(state.world, planned(state.world, target))
+            yield begin_next(state.world, plan_todos(state.world, target))
         return
     if state.plan is not None:
         yield replace(state, plan=None)  # the process dies
     for well in (True, False):
-        world = ended(state.world, state.flight, well=well)
+        world = finish_write(state.world, state.flight, well=well)
         if state.plan is None:
             yield State(world)
             continue
         here, rest = state.plan[0], state.plan[1:]
         if well:
-            yield begun(world, rest)
+            yield begin_next(world, rest)
             continue
         yield State(world)  # given up
-        yield begun(world, state.plan)  # looked up, and repeated
+        yield begin_next(world, state.plan)  # looked up, and repeated
         if here.back:
-            yield begun(world, tuple(Todo(write) for write in here.back))  # taken back
+            yield begin_next(world, tuple(Todo(write) for write in here.back))  # taken back
 
 
 def reachable() -> dict[State, State | None]:
@@ -249,12 +253,12 @@ def states() -> dict[State, State | None]:
     return reachable()
 
 
-def undisturbed(world: World, target: Path) -> World:
+def run_undisturbed(world: World, target: Path) -> World:
     """Where a run ends that meets no trouble any more."""
-    state = begun(world, planned(world, target))
+    state = begin_next(world, plan_todos(world, target))
     while state.flight is not None:
         assert state.plan is not None
-        state = begun(ended(state.world, state.flight, well=True), state.plan[1:])
+        state = begin_next(finish_write(state.world, state.flight, well=True), state.plan[1:])
     return state.world
 
 
@@ -263,12 +267,12 @@ def test_in_every_reachable_state_the_invariants_hold(
 ) -> None:
     for state in states:
         for name in PRIMARY:
-            peering = held(state.world, name)
+            peering = find_held(state.world, name)
             assert peering is not None, state
             assert peering.shown.allow_virtual_network_access, state
             assert peering.active is not None, state
             assert peering.active.allow_virtual_network_access, state
-        used = [name for name in OUTWARD if uses(held(state.world, name))]
+        used = [name for name in OUTWARD if uses(find_held(state.world, name))]
         assert len(used) <= 1, state
         if state.flight is not None and state.flight.change is Change.DELETE:
             assert state.flight.name not in PRIMARY, state
@@ -283,18 +287,18 @@ def test_from_every_reachable_state_both_targets_are_reached_and_nothing_is_left
 ) -> None:
     ends = {}
     for target in Path:
-        flags = {name: result for name, (result, _) in sites.on(target, SITE).items()}
+        flags = {name: result for name, (result, _) in sites.make_state(target, SITE).items()}
         ends[target] = tuple(sorted((name, Held(f, f, "Connected")) for name, f in flags.items()))
     worlds = set()
     for state in states:
         if state.flight is None:
             worlds.add(state.world)
         else:
-            worlds |= {ended(state.world, state.flight, well=well) for well in (True, False)}
+            worlds |= {finish_write(state.world, state.flight, well=well) for well in (True, False)}
     for world in worlds:
         for target in Path:
-            assert undisturbed(world, target) == ends[target], (world, target)
-            assert planned(ends[target], target) == ()
+            assert run_undisturbed(world, target) == ends[target], (world, target)
+            assert plan_todos(ends[target], target) == ()
 
 
 def test_a_break_or_make_that_fails_leaves_the_spoke_on_the_path_it_was_on(
@@ -305,11 +309,11 @@ def test_a_break_or_make_that_fails_leaves_the_spoke_on_the_path_it_was_on(
         if state.flight is None or not state.plan or not state.plan[0].back:
             continue
         tried += 1
-        failed = ended(state.world, state.flight, well=False)
-        back = begun(failed, tuple(Todo(write) for write in state.plan[0].back))
+        failed = finish_write(state.world, state.flight, well=False)
+        back = begin_next(failed, tuple(Todo(write) for write in state.plan[0].back))
         while back.flight is not None and back.plan is not None:
-            back = begun(ended(back.world, back.flight, well=True), back.plan[1:])
-        peering = held(back.world, state.plan[0].back[-1].name)
+            back = begin_next(finish_write(back.world, back.flight, well=True), back.plan[1:])
+        peering = find_held(back.world, state.plan[0].back[-1].name)
         assert peering is not None, state
         assert peering.active is not None, state
         assert peering.active.use_remote_gateways, state
@@ -317,11 +321,11 @@ def test_a_break_or_make_that_fails_leaves_the_spoke_on_the_path_it_was_on(
 
 
 def test_the_rules_used_here_forbid_what_azure_forbids() -> None:
-    on = sites.on(Path.EXPRESSROUTE, SITE) | sites.on(Path.IPSEC, SITE)
+    on = sites.make_state(Path.EXPRESSROUTE, SITE) | sites.make_state(Path.IPSEC, SITE)
     world = tuple(sorted((name, Held(flags, flags, at)) for name, (flags, at) in on.items()))
     hub = SITE.build_network_id("vnet2")
     second = PeeringWrite(
         Change.UPDATE, SITE.build_peering_id("vnet1", OUT_P), hub, None, sites.SPOKE_USES
     )
     with pytest.raises(RefusedByAzureError, match="second remote gateway"):
-        accepted(world, second)
+        accept_write(world, second)

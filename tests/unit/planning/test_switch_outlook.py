@@ -18,9 +18,9 @@ from erfailover.planning.switch.schedule import BATCH
 from tests.support import sites
 
 
-def planned(count: int, target: Path = Path.IPSEC) -> tuple[Site, SwitchPlan]:
+def make_site_and_plan(count: int, target: Path = Path.IPSEC) -> tuple[Site, SwitchPlan]:
     site = sites.site(*(f"vnet{100 + n}" for n in range(count)))
-    snapshot = sites.observed(site, sites.on(target.other, site))
+    snapshot = sites.make_snapshot(site, sites.make_state(target.other, site))
     return site, procedure.plan(site, snapshot, target)
 
 
@@ -44,7 +44,7 @@ def ids(plan: SwitchPlan, *phases: Phase, spokes: Iterable[str] = ()) -> list[st
 
 def test_at_the_beginning_all_that_the_plan_said_is_left() -> None:
     for count in (1, 12, 300):
-        site, plan = planned(count)
+        site, plan = make_site_and_plan(count)
         whole = estimate_plan(site, plan)
         outlook = SwitchOutlook.from_plan(site, plan)(state())
         assert whole
@@ -55,7 +55,7 @@ def test_at_the_beginning_all_that_the_plan_said_is_left() -> None:
 
 
 def test_a_spoke_is_prepared_then_moved_and_cleanup_does_not_count() -> None:
-    site, plan = planned(3)
+    site, plan = make_site_and_plan(3)
     outlook = SwitchOutlook.from_plan(site, plan)
     first = ids(plan, Phase.PREPARE, spokes=["vnet100"])
     assert outlook(state(first[:1])).spokes == SpokeCounts(0, 0, 0, 3)
@@ -71,7 +71,7 @@ def test_a_spoke_is_prepared_then_moved_and_cleanup_does_not_count() -> None:
 
 
 def test_a_spoke_with_a_step_that_failed_has_failed_unless_it_was_moved() -> None:
-    site, plan = planned(2)
+    site, plan = make_site_and_plan(2)
     outlook = SwitchOutlook.from_plan(site, plan)
     skipped = dict.fromkeys(("vnet100/3", "vnet100/4", "vnet100/5"), State.SKIPPED)
     failed = state(others={"vnet100/2": State.FAILED, **skipped})
@@ -83,7 +83,7 @@ def test_a_spoke_with_a_step_that_failed_has_failed_unless_it_was_moved() -> Non
 
 
 def test_the_batch_is_the_first_of_which_a_spoke_is_still_to_be_moved() -> None:
-    site, plan = planned(2 * BATCH)
+    site, plan = make_site_and_plan(2 * BATCH)
     outlook = SwitchOutlook.from_plan(site, plan)
     assert outlook(state()).batch == (1, 2)
     first = [f"vnet{100 + n}" for n in range(BATCH)]
@@ -91,13 +91,13 @@ def test_the_batch_is_the_first_of_which_a_spoke_is_still_to_be_moved() -> None:
     assert outlook(state(ids(plan, Phase.PREPARE, Phase.SWITCH))).batch is None
     canary = SwitchOutlook.from_plan(site, plan, "vnet150")
     assert canary(state()).batch == (1, 3), "a canary goes first, alone"
-    one_site, one = planned(1)
+    one_site, one = make_site_and_plan(1)
     assert SwitchOutlook.from_plan(one_site, one)(state()).batch is None
 
 
 def left_s(count: int, done: int, elapsed_s: float) -> float:
     """How long is left when some spokes have been prepared, moved and cleaned up."""
-    site, plan = planned(count)
+    site, plan = make_site_and_plan(count)
     names = [f"vnet{100 + n}" for n in range(done)]
     ended = ids(plan, *Phase, spokes=names) if names else []
     value = SwitchOutlook.from_plan(site, plan)(state(ended, elapsed_s)).done_s
@@ -116,14 +116,14 @@ def test_what_has_ended_is_left_out_and_its_pace_counts_for_the_rest() -> None:
 
 def test_one_slow_write_at_the_beginning_does_not_make_an_hour_of_a_minute() -> None:
     whole = left_s(12, 0, 0.0)
-    site, plan = planned(12)
+    site, plan = make_site_and_plan(12)
     value = SwitchOutlook.from_plan(site, plan)(state(["vnet100/1"], 60.0)).done_s
     assert value is not None
     assert value < 3 * whole
 
 
 def test_what_is_in_flight_counts_down_and_never_below_what_is_not_begun() -> None:
-    site, plan = planned(1)
+    site, plan = make_site_and_plan(1)
     outlook = SwitchOutlook.from_plan(site, plan)
     at_start, later, late, last = (
         outlook(state(ended, elapsed_s, {task: elapsed_s}))
@@ -143,7 +143,7 @@ def test_what_is_in_flight_counts_down_and_never_below_what_is_not_begun() -> No
 
 def test_of_a_run_that_moves_nothing_what_is_done_is_counted() -> None:
     site = sites.site("vnet100", "vnet101")
-    snapshot = sites.observed(site, sites.on(Path.EXPRESSROUTE, site))
+    snapshot = sites.make_snapshot(site, sites.make_state(Path.EXPRESSROUTE, site))
     plan = prestage.prestage(site, snapshot)
     assert plan.purpose is Purpose.PRESTAGE
     outlook = SwitchOutlook.from_plan(site, plan)
@@ -151,5 +151,7 @@ def test_of_a_run_that_moves_nothing_what_is_done_is_counted() -> None:
     assert result.spokes == SpokeCounts(None, 1, 0, 2)
     assert result.moved_s is None
     assert result.done_s
-    only_cleanup = replace(plan, steps=tuple(s for s in planned(2)[1].steps if s.number == 5))
+    only_cleanup = replace(
+        plan, steps=tuple(s for s in make_site_and_plan(2)[1].steps if s.number == 5)
+    )
     assert SwitchOutlook.from_plan(site, only_cleanup)(state()).spokes == SpokeCounts(None, 0, 0, 2)

@@ -52,7 +52,7 @@ def write(state: State, change: PeeringWrite) -> State:
 
 
 def plan(state: State, target: Path) -> SwitchPlan:
-    return procedure.plan(SITE, sites.observed(SITE, state), target, OURS)
+    return procedure.plan(SITE, sites.make_snapshot(SITE, state), target, OURS)
 
 
 def remote_gateways(state: State) -> list[str]:
@@ -88,7 +88,7 @@ def test_every_plan_is_accepted_by_azure_keeps_the_invariants_and_ends_as_the_si
             check_invariants(state)
             last = state
         assert {name: flags for name, (flags, _) in last.items()} == {
-            name: flags for name, (flags, _) in sites.on(target, SITE).items()
+            name: flags for name, (flags, _) in sites.make_state(target, SITE).items()
         }, start
         assert {peering_state for _, peering_state in last.values()} == {"Connected"}
 
@@ -118,7 +118,7 @@ def test_a_second_run_has_nothing_to_write(target: Path) -> None:
 
 @pytest.mark.parametrize("target", list(Path))
 def test_the_spoke_is_without_a_gateway_only_between_break_and_make(target: Path) -> None:
-    start = sites.on(target.other, SITE)
+    start = sites.make_state(target.other, SITE)
     without = [
         step.number
         for step, state in zip(
@@ -130,7 +130,7 @@ def test_the_spoke_is_without_a_gateway_only_between_break_and_make(target: Path
 
 
 def test_the_contingency_puts_the_spoke_back_on_its_path() -> None:
-    start = sites.on(Path.EXPRESSROUTE, SITE)
+    start = sites.make_state(Path.EXPRESSROUTE, SITE)
     state = start
     for step in plan(start, Path.IPSEC).writes:
         if step.number == 4:
@@ -144,7 +144,7 @@ def test_the_contingency_puts_the_spoke_back_on_its_path() -> None:
 
 
 def test_a_plan_to_ipsec_reads_as_the_procedure_says() -> None:
-    steps = plan(sites.on(Path.EXPRESSROUTE, SITE), Path.IPSEC).writes
+    steps = plan(sites.make_state(Path.EXPRESSROUTE, SITE), Path.IPSEC).writes
     assert [(step.number, step.write.name, step.write.change) for step in steps] == [
         (1, IN_B, Change.CREATE),
         (2, OUT_B, Change.CREATE),
@@ -156,7 +156,7 @@ def test_a_plan_to_ipsec_reads_as_the_procedure_says() -> None:
 
 
 def test_a_plan_back_removes_the_backup_peerings_only_if_they_are_ours() -> None:
-    start = sites.on(Path.IPSEC, SITE)
+    start = sites.make_state(Path.IPSEC, SITE)
     ours = plan(start, Path.EXPRESSROUTE).writes
     assert [(step.number, step.write.name, step.write.change) for step in ours] == [
         (1, IN_P, Change.UPDATE),
@@ -165,7 +165,7 @@ def test_a_plan_back_removes_the_backup_peerings_only_if_they_are_ours() -> None
         (6, OUT_B, Change.DELETE),
         (7, IN_B, Change.DELETE),
     ]
-    theirs = procedure.plan(SITE, sites.observed(SITE, start), Path.EXPRESSROUTE).writes
+    theirs = procedure.plan(SITE, sites.make_snapshot(SITE, start), Path.EXPRESSROUTE).writes
     assert Change.DELETE not in {step.write.change for step in theirs}
     assert [step.number for step in theirs] == [1, 3, 4]
 
@@ -173,7 +173,7 @@ def test_a_plan_back_removes_the_backup_peerings_only_if_they_are_ours() -> None
 def test_with_many_spokes_all_are_prepared_before_one_is_broken() -> None:
     many = sites.site("vnet1", "vnet6", "vnet7")
     steps = procedure.plan(
-        many, sites.observed(many, sites.on(Path.EXPRESSROUTE, many)), Path.IPSEC
+        many, sites.make_snapshot(many, sites.make_state(Path.EXPRESSROUTE, many)), Path.IPSEC
     ).writes
     numbers = [step.number for step in steps]
     assert numbers == [1, 2] * 3 + [3, 4] * 3 + [5] * 3
@@ -181,7 +181,9 @@ def test_with_many_spokes_all_are_prepared_before_one_is_broken() -> None:
 
 
 def test_nothing_is_planned_on_a_network_that_was_not_read() -> None:
-    snapshot = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), vnet3="timed out")
+    snapshot = sites.make_snapshot(
+        SITE, sites.make_state(Path.EXPRESSROUTE, SITE), vnet3="timed out"
+    )
     result = procedure.plan(SITE, snapshot, Path.IPSEC)
     assert all("virtualNetworks/vnet3/" not in step.write.peering_id for step in result.writes)
     assert ConditionStatus.UNKNOWN in {condition.status for condition in result.guards}
@@ -190,13 +192,15 @@ def test_nothing_is_planned_on_a_network_that_was_not_read() -> None:
 def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unknown() -> None:
     down = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"), peers=(sites.peer(state="Idle"),))
     silent = sites.gateway(Role.BACKUP, peers=())
-    state = sites.on(Path.EXPRESSROUTE, SITE)
+    state = sites.make_state(Path.EXPRESSROUTE, SITE)
     for gateways, expected in (
         ((down,), ConditionStatus.FAILS),
         ((silent,), ConditionStatus.UNKNOWN),
         ((), ConditionStatus.UNKNOWN),
     ):
-        guards = list(gates.check_guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
+        guards = list(
+            gates.check_guards(SITE, sites.make_snapshot(SITE, state, gateways), Path.IPSEC)
+        )
         verdicts = {
             condition.status for condition in guards if condition.name.startswith("gateway_has")
         }
@@ -205,31 +209,31 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
 
 def test_the_state_of_the_hub_being_left_gates_nothing() -> None:
     backup = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
-    snapshot = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
+    snapshot = sites.make_snapshot(SITE, sites.make_state(Path.EXPRESSROUTE, SITE), (backup,))
     assert {condition.status for condition in gates.check_guards(SITE, snapshot, Path.IPSEC)} == {
         ConditionStatus.HOLDS
     }
-    ready = dict(sites.on(Path.EXPRESSROUTE, SITE))
+    ready = dict(sites.make_state(Path.EXPRESSROUTE, SITE))
     ready[OUT_B] = (SPOKE_USES.drop_remote_gateways(), "Connected")
     ready[IN_B] = (HUB_LENDS, "Connected")
-    snapshot = sites.observed(SITE, ready, (backup,))
+    snapshot = sites.make_snapshot(SITE, ready, (backup,))
     gate = list(gates.check_gate(SITE, snapshot, Path.IPSEC, SITE.spokes[0]))
     assert {condition.status for condition in gate} == {ConditionStatus.HOLDS}
 
 
 @pytest.mark.parametrize("state", ["Initiated", "Disconnected"])
 def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None:
-    start = dict(sites.on(Path.EXPRESSROUTE, SITE))
+    start = dict(sites.make_state(Path.EXPRESSROUTE, SITE))
     start[OUT_B] = (SPOKE_USES.drop_remote_gateways(), state)
     start[IN_B] = (HUB_LENDS, "Connected")
-    gate = gates.check_gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
+    gate = gates.check_gate(SITE, sites.make_snapshot(SITE, start), Path.IPSEC, SITE.spokes[0])
     assert [
         condition.message for condition in gate if condition.status is ConditionStatus.FAILS
     ] == [f"{OUT_B} is {state}; expected Connected"]
 
 
 def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
-    good = plan(sites.on(Path.EXPRESSROUTE, SITE), Path.IPSEC)
+    good = plan(sites.make_state(Path.EXPRESSROUTE, SITE), Path.IPSEC)
     assert procedure.find_breaches(SITE, good) == []
     broken = PeeringWrite(
         Change.DELETE,
@@ -260,8 +264,8 @@ def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
     )
     site = replace(SITE, spokes=(spoke,))
     uses = replace(SPOKE_USES, allow_forwarded_traffic=forwarded)
-    state = sites.on(Path.EXPRESSROUTE, SITE) | {OUT_P: (uses, "Connected")}
-    there = procedure.plan(site, sites.observed(site, state), Path.IPSEC, OURS)
+    state = sites.make_state(Path.EXPRESSROUTE, SITE) | {OUT_P: (uses, "Connected")}
+    there = procedure.plan(site, sites.make_snapshot(site, state), Path.IPSEC, OURS)
     for step in there.writes:
         state = write(state, step.write)
         assert state[OUT_P][0].allow_forwarded_traffic is forwarded
@@ -270,6 +274,8 @@ def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
                 uses, allow_forwarded_traffic=forwarded if result else True
             )
     assert state[OUT_P][0] == Flags(allow_forwarded_traffic=forwarded)
-    for step in procedure.plan(site, sites.observed(site, state), Path.EXPRESSROUTE, OURS).writes:
+    for step in procedure.plan(
+        site, sites.make_snapshot(site, state), Path.EXPRESSROUTE, OURS
+    ).writes:
         state = write(state, step.write)
     assert state[OUT_P][0].allow_forwarded_traffic is (forwarded if result else True)

@@ -19,11 +19,11 @@ NAMES = ("vnet1", "vnet11", "vnet12", "vnet13")
 
 
 def nodes(site: Site, target: Path = Path.IPSEC, canary: str | None = None) -> tuple[Node, ...]:
-    snapshot = sites.observed(site, sites.on(target.other, site))
+    snapshot = sites.make_snapshot(site, sites.make_state(target.other, site))
     return schedule(site, procedure.plan(site, snapshot, target), canary)
 
 
-def started(of: tuple[Node, ...]) -> list[str]:
+def list_start_order(of: tuple[Node, ...]) -> list[str]:
     """In which order the executor starts the nodes, each taking ten seconds."""
     clock, order = SteppedClock(), []
 
@@ -54,7 +54,7 @@ def place(order: list[str], *ids: str) -> list[int]:
 
 
 def test_the_hubs_peerings_come_first_and_no_make_waits_for_one() -> None:
-    order = started(nodes(sites.site(*NAMES)))
+    order = list_start_order(nodes(sites.site(*NAMES)))
     lends = place(order, *(f"{name}/1" for name in NAMES))
     breaks = place(order, *(f"{name}/3" for name in NAMES))
     assert lends == [0, 1, 2, 3]
@@ -62,14 +62,14 @@ def test_the_hubs_peerings_come_first_and_no_make_waits_for_one() -> None:
 
 
 def test_a_spokes_own_steps_keep_their_order() -> None:
-    order = started(nodes(sites.site(*NAMES)))
+    order = list_start_order(nodes(sites.site(*NAMES)))
     for name in NAMES:
         rows = place(order, *(f"{name}/{number}" for number in (1, 2, 3, 4, 5)))
         assert rows == sorted(rows)
 
 
 def test_withdrawing_transit_comes_after_every_make() -> None:
-    order = started(nodes(sites.site(*NAMES)))
+    order = list_start_order(nodes(sites.site(*NAMES)))
     makes = place(order, *(f"{name}/4" for name in NAMES))
     assert max(makes) < min(place(order, *(f"{name}/5" for name in NAMES)))
 
@@ -83,13 +83,13 @@ def test_a_lower_priority_number_is_through_before_a_higher_one_is_begun() -> No
             for spoke in site.spokes
         ),
     )
-    order = started(nodes(urgent))
+    order = list_start_order(nodes(urgent))
     first = place(order, *(f"{name}/4" for name in ("vnet12", "vnet13")))
     assert max(first) < min(place(order, "vnet1/1", "vnet11/1"))
 
 
 def test_a_canary_is_checked_before_the_others_are_begun() -> None:
-    order = started(nodes(sites.site(*NAMES), canary="vnet12"))
+    order = list_start_order(nodes(sites.site(*NAMES), canary="vnet12"))
     check = order.index("check/vnet12")
     assert order.index("vnet12/4") < check
     assert all(place(order, f"{name}/1")[0] > check for name in NAMES if name != "vnet12")
@@ -107,7 +107,7 @@ def test_a_canary_that_fails_leaves_the_others_alone() -> None:
 @pytest.mark.parametrize("canary", [None, "vnet1"])
 def test_every_write_of_the_plan_is_in_the_schedule_once(target: Path, canary: str | None) -> None:
     site = sites.site(*NAMES)
-    snapshot = sites.observed(site, sites.on(target.other, site))
+    snapshot = sites.make_snapshot(site, sites.make_state(target.other, site))
     plan = procedure.plan(site, snapshot, target)
     steps = [node.step for node in nodes(site, target, canary) if node.step]
     assert sorted(map(repr, steps)) == sorted(map(repr, plan.writes))
@@ -123,14 +123,14 @@ def test_only_the_make_completes_what_was_begun() -> None:
 def test_many_spokes_that_must_be_prepared_go_in_batches_and_prestaged_ones_do_not() -> None:
     names = tuple(f"vnet{number}" for number in range(100, 100 + BATCH + 1))
     site = sites.site(*names)
-    order = started(nodes(site))
+    order = list_start_order(nodes(site))
     half = -(-len(names) // 2)
     first, second = names[:half], names[half:]
     moved = place(order, *(f"{name}/4" for name in first))
     assert max(moved) < min(place(order, *(f"{name}/1" for name in second)))
     staged = replace(site, spokes=tuple(spoke.to_prestaged() for spoke in site.spokes))
     plan = procedure.plan(
-        staged, sites.observed(site, sites.on(Path.EXPRESSROUTE, staged)), Path.IPSEC
+        staged, sites.make_snapshot(site, sites.make_state(Path.EXPRESSROUTE, staged)), Path.IPSEC
     )
     graph = schedule(staged, plan)
     assert {node.step.number for node in graph if node.step} == {3, 4, 5}

@@ -19,12 +19,14 @@ from erfailover.reporting.diagram.layout import Rectangle
 from erfailover.reporting.diagram.text_width import measure_width
 from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.topology.build import build_picture
-from tests.support.sites import OPEN, State, gateway, observed, on, peer, route, site
+from tests.support.sites import OPEN, State, gateway, make_snapshot, make_state, peer, route, site
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(of: Site, snapshot: SiteSnapshot, circuits: dict[Role, Circuits] | None = None) -> str:
+def draw_diagram(
+    of: Site, snapshot: SiteSnapshot, circuits: dict[Role, Circuits] | None = None
+) -> str:
     health = judge(of, snapshot, circuits)
     picture = build_picture(of, snapshot, health, circuits or {})
     return drawing.draw(diagram_site.build_sheet(picture, format_headline(health)))
@@ -32,7 +34,7 @@ def drawn(of: Site, snapshot: SiteSnapshot, circuits: dict[Role, Circuits] | Non
 
 def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> SiteSnapshot:
     """All spokes on a path, whose gateway originates them."""
-    plain = observed(of, {})
+    plain = make_snapshot(of, {})
     prefixes = [
         str(prefix) for network in plain.networks.values() for prefix in network.address_space
     ]
@@ -45,14 +47,14 @@ def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> SiteSnapshot:
         replace(gateway(Role.PRIMARY, *learned, *primary), asn=65000, sku="VpnGw1AZ"),
         replace(gateway(Role.BACKUP, *learned, *backup), asn=65010, sku="VpnGw1AZ"),
     )
-    return observed(of, on(path, of), gateways)
+    return make_snapshot(of, make_state(path, of), gateways)
 
 
-def with_gateways(snapshot: SiteSnapshot, *gateways: Gateway) -> SiteSnapshot:
+def replace_gateways(snapshot: SiteSnapshot, *gateways: Gateway) -> SiteSnapshot:
     return replace(snapshot, gateways={item.role: item for item in gateways})
 
 
-def parsed(text: str) -> ElementTree.Element:
+def parse_svg(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(text)
 
 
@@ -122,7 +124,7 @@ def overlap(first: Rectangle, second: Rectangle) -> bool:
 
 def assert_legible(text: str) -> None:
     """No card lies over another, no text leaves its card or lies over another text."""
-    root = parsed(text)
+    root = parse_svg(text)
     places = boxes(root)
     for (one, first), (other, second) in combinations(places.items(), 2):
         assert not overlap(first, second), f"{one} lies over {other}"
@@ -149,7 +151,7 @@ def assert_legible(text: str) -> None:
 
 def test_every_vnet_gateway_session_and_peering_is_there_with_its_state() -> None:
     of = site()
-    root = parsed(drawn(of, healthy(of)))
+    root = parse_svg(draw_diagram(of, healthy(of)))
     assert {"vnet1", "10.1.0.0/16", "on ExpressRoute, healthy"} <= set(
         texts(card(root, "spokes/0"))
     )
@@ -172,7 +174,7 @@ def test_every_vnet_gateway_session_and_peering_is_there_with_its_state() -> Non
 
 def test_the_head_says_site_verdict_and_when_it_was_read() -> None:
     of = site()
-    root = parsed(drawn(of, healthy(of)))
+    root = parse_svg(draw_diagram(of, healthy(of)))
     head = [element.text for element in root.findall(f"{SVG}text")]
     assert head == [
         "Site poc, read 2026-01-01 00:00:00 UTC",
@@ -185,7 +187,7 @@ def test_the_path_in_use_is_marked_from_the_spoke_to_the_remote_prefix_and_no_ot
     path: Path,
 ) -> None:
     of = site()
-    root = parsed(drawn(of, healthy(of, path)))
+    root = parse_svg(draw_diagram(of, healthy(of, path)))
     used, other = ("primary", "backup") if path is Path.EXPRESSROUTE else ("backup", "primary")
     active = {
         element.get("id")
@@ -209,7 +211,9 @@ def test_a_session_that_is_down_is_told_by_word_sign_and_stroke() -> None:
     snapshot = healthy(of)
     own = route("10.2.0.0/16", "Network", "10.2.0.254")
     dead = gateway(Role.PRIMARY, own, peers=(peer(state="Connecting"),))
-    root = parsed(drawn(of, with_gateways(snapshot, dead, snapshot.gateways[Role.BACKUP])))
+    root = parse_svg(
+        draw_diagram(of, replace_gateways(snapshot, dead, snapshot.gateways[Role.BACKUP]))
+    )
     session = card(root, "sessions/primary")
     assert "BGP 10.4.0.254 Connecting" in texts(session)
     assert "broken" in classes(session)
@@ -229,7 +233,9 @@ def test_a_link_is_active_only_where_the_hub_in_use_has_learned_the_prefix() -> 
     snapshot = healthy(of)
     own = route("10.2.0.0/16", "Network", "10.2.0.254")
     dead = gateway(Role.PRIMARY, own, peers=(peer(state="Connecting"),))
-    root = parsed(drawn(of, with_gateways(snapshot, dead, snapshot.gateways[Role.BACKUP])))
+    root = parse_svg(
+        draw_diagram(of, replace_gateways(snapshot, dead, snapshot.gateways[Role.BACKUP]))
+    )
     # sound and active: two of the peerings, and the legend's
     assert len(links(root, "active", "sound")) == 2
     assert "active" not in classes(card(root, "prefixes/0"))
@@ -237,7 +243,7 @@ def test_a_link_is_active_only_where_the_hub_in_use_has_learned_the_prefix() -> 
 
 def test_peerings_that_a_switch_will_make_are_not_there_yet_and_nothing_broken() -> None:
     of = site("vnet1", "vnet9")
-    root = parsed(drawn(of, healthy(of)))
+    root = parse_svg(draw_diagram(of, healthy(of)))
     absent = card(root, "peerings/none/backup")
     assert texts(absent)[1:] == ["none with vnet3 yet: 2 spokes", "a switch to it makes them"]
     assert not links(root, "broken")
@@ -245,14 +251,14 @@ def test_peerings_that_a_switch_will_make_are_not_there_yet_and_nothing_broken()
 
 def test_a_disconnected_peering_and_a_closed_one_are_singled_out_of_the_rest() -> None:
     of = site(*(f"vnet-{n}" for n in range(10, 22)))
-    state: State = on(Path.EXPRESSROUTE, of)
+    state: State = make_state(Path.EXPRESSROUTE, of)
     flags, _ = state["vnet-10-to-vnet2"]
     state["vnet-10-to-vnet2"] = (flags, "Disconnected")
     closed = replace(flags, allow_virtual_network_access=False)
     state["vnet-11-to-vnet2"] = (closed, "Connected")
-    snapshot = observed(of, state, tuple(healthy(of).gateways.values()))
-    text = drawn(of, snapshot)
-    root = parsed(text)
+    snapshot = make_snapshot(of, state, tuple(healthy(of).gateways.values()))
+    text = draw_diagram(of, snapshot)
+    root = parse_svg(text)
     lines = [texts(card(root, f"spokes/{n}"))[1] for n in range(3)]
     assert sorted(lines) == ["10 spokes", "vnet-10", "vnet-11"]
     words = " ".join(texts(root))
@@ -272,14 +278,14 @@ def test_what_could_not_be_read_is_drawn_as_unknown_with_the_reason() -> None:
         Reading(None, "late"),
         Reading(None, "late"),
     )
-    snapshot = observed(
+    snapshot = make_snapshot(
         of,
-        on(Path.EXPRESSROUTE, of),
+        make_state(Path.EXPRESSROUTE, of),
         (unread, gateway(Role.BACKUP, route("10.5.0.0/16"))),
         vnet9="403 Forbidden",
     )
-    text = drawn(of, snapshot)
-    root = parsed(text)
+    text = draw_diagram(of, snapshot)
+    root = parse_svg(text)
     assert "BGP sessions unknown" in texts(card(root, "sessions/primary"))
     assert "unknown" in classes(card(root, "hub/primary"))
     unknown = next(
@@ -295,15 +301,15 @@ def test_a_hub_without_its_gateway_read_is_drawn_all_the_same() -> None:
     snapshot = replace(
         healthy(of), gateways={}, unknown={of.build_gateway_id("vng1").lower(): "404 NotFound"}
     )
-    text = drawn(of, snapshot)
-    assert "404 NotFound" in texts(card(parsed(text), "hub/primary"))
+    text = draw_diagram(of, snapshot)
+    assert "404 NotFound" in texts(card(parse_svg(text), "hub/primary"))
     assert_legible(text)
 
 
 def test_hundreds_of_spokes_are_one_card_that_says_how_many() -> None:
     of = site(*(f"vnet-{n:03}" for n in range(300)))
-    text = drawn(of, healthy(of))
-    lines = texts(card(parsed(text), "spokes/0"))
+    text = draw_diagram(of, healthy(of))
+    lines = texts(card(parse_svg(text), "spokes/0"))
     assert lines[1] == "300 spokes"
     assert "vnet-000" in lines[2]
     assert "295 more" in " ".join(lines)
@@ -314,11 +320,11 @@ def test_hundreds_of_spokes_are_one_card_that_says_how_many() -> None:
 def test_of_many_different_conditions_the_worst_are_drawn_and_the_rest_is_counted() -> None:
     names = [f"vnet-{n}" for n in range(10, 50)]
     of = site(*names)
-    state: State = on(Path.EXPRESSROUTE, of)
+    state: State = make_state(Path.EXPRESSROUTE, of)
     for number, name in enumerate(names[:12]):  # each one in a condition of its own
         state[f"{name}-to-vnet2"] = (OPEN, f"State{number}")
-    text = drawn(of, observed(of, state))
-    root = parsed(text)
+    text = draw_diagram(of, make_snapshot(of, state))
+    root = parse_svg(text)
     more = texts(card(root, "spokes/more"))
     rows = [texts(card(root, f"spokes/{n}")) for n in range(diagram_site.MOST_GROUPS)]
     left_out = len(names) - sum(
@@ -335,14 +341,14 @@ def test_an_expressroute_gateway_shows_its_circuits_with_their_locations() -> No
         gateway(Role.PRIMARY, route("10.5.0.0/16", source="10.2.0.4"), peers=edge),
         type="ExpressRoute",
     )
-    snapshot = with_gateways(healthy(of), er, healthy(of).gateways[Role.BACKUP])
+    snapshot = replace_gateways(healthy(of), er, healthy(of).gateways[Role.BACKUP])
     circuits = {Role.PRIMARY: _two_circuits()}
-    text = drawn(of, snapshot, circuits)
-    message = " ".join(texts(card(parsed(text), "sessions/primary")))
+    text = draw_diagram(of, snapshot, circuits)
+    message = " ".join(texts(card(parse_svg(text), "sessions/primary")))
     assert "circuit c1, Amsterdam: Provisioned, private peering Enabled" in message
     assert "circuit c2, Dublin: NotProvisioned" in message
-    assert "broken" in signs(card(parsed(text), "sessions/primary"))
-    assert "Microsoft edge" in texts(card(parsed(text), "far/0"))
+    assert "broken" in signs(card(parse_svg(text), "sessions/primary"))
+    assert "Microsoft edge" in texts(card(parse_svg(text), "far/0"))
     assert_legible(text)
 
 
@@ -373,12 +379,12 @@ def test_either_instance_of_an_active_active_gateway_has_its_sessions_told_apart
     pair = replace(
         gateway(Role.BACKUP, route("10.5.0.0/16"), peers=rows), asn=65010, active_active=True
     )
-    snapshot = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], pair)
-    text = drawn(of, snapshot)
-    message = " ".join(texts(card(parsed(text), "sessions/backup")))
+    snapshot = replace_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], pair)
+    text = draw_diagram(of, snapshot)
+    message = " ".join(texts(card(parse_svg(text), "sessions/backup")))
     assert "10.4.0.254 from 10.3.0.4 Connected" in message
     assert "10.4.0.254 from 10.3.0.5 Connecting" in message
-    hub = texts(card(parsed(text), "hub/backup"))
+    hub = texts(card(parse_svg(text), "hub/backup"))
     assert "AS 65010, active-active" in hub
     assert "sessions within Azure: 1 of 1 up" in hub
     assert_legible(text)
@@ -391,9 +397,9 @@ def test_many_far_ends_share_cards_by_their_condition() -> None:
         for n in range(20)
     )
     busy = gateway(Role.BACKUP, route("10.5.0.0/16", source="10.4.9.254"), peers=rows)
-    snapshot = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], busy)
-    text = drawn(of, snapshot)
-    lines = texts(parsed(text))
+    snapshot = replace_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], busy)
+    text = draw_diagram(of, snapshot)
+    lines = texts(parse_svg(text))
     assert "2 far ends" in lines
     assert "18 far ends" in lines
     assert "and 12 more, 12 Connected" in lines
@@ -403,8 +409,8 @@ def test_many_far_ends_share_cards_by_their_condition() -> None:
 def test_names_with_markup_in_them_are_text_and_long_ones_are_shortened_in_the_middle() -> None:
     nasty = "a<b>&\"'" + "x" * 60 + "z]]>"
     of = site(nasty, "vnet\x00\x1b中文")
-    text = drawn(of, healthy(of))
-    root = parsed(text)
+    text = draw_diagram(of, healthy(of))
+    root = parse_svg(text)
     peering = texts(card(root, "peerings/0/primary"))[1]
     assert peering.startswith("a<b>&")
     assert "…" in peering
@@ -415,4 +421,4 @@ def test_names_with_markup_in_them_are_text_and_long_ones_are_shortened_in_the_m
 
 def test_the_same_observation_gives_the_same_file() -> None:
     of = site(*(f"vnet-{n}" for n in range(10, 30)))
-    assert drawn(of, healthy(of)) == drawn(of, healthy(of))
+    assert draw_diagram(of, healthy(of)) == draw_diagram(of, healthy(of))

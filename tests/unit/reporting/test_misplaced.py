@@ -14,7 +14,7 @@ ORIGINS = {WRONG: "AZURE_SUBSCRIPTION_ID", "vnet1": "erfailover.yaml:30"}
 FACTS = Facts(CONTEXT, (), lambda name: ORIGINS.get(name, ""))
 
 
-def refused(
+def make_failure(
     name: str,
     kind: AzureErrorKind = AzureErrorKind.SUBSCRIPTION_NOT_FOUND,
     code: str = "SubscriptionNotFound",
@@ -25,7 +25,7 @@ def refused(
 
 
 def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> None:
-    failures = [refused(f"spoke{number}") for number in range(300)]
+    failures = [make_failure(f"spoke{number}") for number in range(300)]
     failure = UnknownReading(f"nothing can be planned: {'; '.join(f.message for f in failures)}")
     result = explain_failure(failure, failures, FACTS)
     assert result.message == (
@@ -40,7 +40,7 @@ def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> No
 
 
 def test_the_advice_of_a_command_is_kept_unless_it_only_sends_to_doctor() -> None:
-    failure = refused("a")
+    failure = make_failure("a")
     for hint, is_kept in (("Name the spokes.", True), ("Check: erfailover doctor", False)):
         result = explain_failure(UnknownReading(failure.message, hint), [failure], FACTS)
         assert (result.hint or "").endswith(hint) is is_kept
@@ -48,14 +48,17 @@ def test_the_advice_of_a_command_is_kept_unless_it_only_sends_to_doctor() -> Non
 
 def test_the_visible_subscriptions_fold_and_the_wrong_one_is_not_among_them() -> None:
     many = tuple(VisibleSubscription(f"id{number}", f"sub{number}") for number in range(9))
-    hint = explain_failure(refused("a"), [refused("a")], replace(FACTS, visible=many)).hint or ""
+    hint = (
+        explain_failure(make_failure("a"), [make_failure("a")], replace(FACTS, visible=many)).hint
+        or ""
+    )
     assert "sees sub0 (id0), sub1 (id1), sub2 (id2), sub3 (id3) and 5 more." in hint
     alone = (VisibleSubscription(WRONG, "mine"),)
-    group = refused("a", AzureErrorKind.GROUP_NOT_FOUND, "ResourceGroupNotFound")
+    group = make_failure("a", AzureErrorKind.GROUP_NOT_FOUND, "ResourceGroupNotFound")
     failure = explain_failure(group, [group], replace(FACTS, visible=alone))
     assert "This identity sees no other subscription." in (failure.hint or "")
     assert f"resource group rg does not exist in subscription mine {WRONG}" in failure.message
-    unknown = explain_failure(refused("a"), [refused("a")], replace(FACTS, visible=None))
+    unknown = explain_failure(make_failure("a"), [make_failure("a")], replace(FACTS, visible=None))
     assert "sees" not in (unknown.hint or "")
 
 
@@ -66,18 +69,18 @@ def test_the_remedy_follows_who_named_it() -> None:
         ("", "Azure named it, not the site file"),
     ):
         facts = replace(FACTS, origin_of={WRONG: origin}.__getitem__)
-        assert remedy in (explain_failure(refused("a"), [refused("a")], facts).hint or "")
+        assert remedy in (explain_failure(make_failure("a"), [make_failure("a")], facts).hint or "")
 
 
 def test_what_is_not_offered_keeps_azure_s_words_and_says_whose_version_it_is() -> None:
-    old = refused("a", AzureErrorKind.NOT_OFFERED, "NoRegisteredProviderFound")
+    old = make_failure("a", AzureErrorKind.NOT_OFFERED, "NoRegisteredProviderFound")
     failure = explain_failure(old, [old], replace(FACTS, version_from="The version is mine."))
     assert failure.message == old.message
     assert failure.hint == "hint. The version is mine."
 
 
 def test_a_failure_is_due_to_what_it_quotes_or_to_the_site_s_own_subscription() -> None:
-    own, other = refused("own"), refused("other", subscription=OTHER)
+    own, other = make_failure("own"), make_failure("other", subscription=OTHER)
     quoting = UnknownReading(f"unknown: {other.message}")
     assert select_causes(quoting, [own, other], WRONG) == [other]
     assert select_causes(UnknownReading("unknown: p"), [other, own], WRONG) == [own]

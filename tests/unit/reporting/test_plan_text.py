@@ -27,13 +27,15 @@ MANY = tuple(f"vnet{n}" for n in range(11, 131))
 READY = replace(sites.SPOKE_USES, use_remote_gateways=False)
 
 
-def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[SwitchPlan, SiteSnapshot]:
-    snapshot = sites.observed(site, sites.on(target.other, site) | state)
+def make_plan_and_snapshot(
+    site: Site, target: Path = Path.IPSEC, **state: Any
+) -> tuple[SwitchPlan, SiteSnapshot]:
+    snapshot = sites.make_snapshot(site, sites.make_state(target.other, site) | state)
     return procedure.plan(site, snapshot, target), snapshot
 
 
 def text_of(site: Site, **state: Any) -> str:
-    return plan_text.format_text(site, planned(site, **state)[0])
+    return plan_text.format_text(site, make_plan_and_snapshot(site, **state)[0])
 
 
 def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_count() -> None:
@@ -57,7 +59,7 @@ def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_c
 
 def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
     site = sites.site()
-    snapshot = sites.observed(site, sites.on(Path.IPSEC, site))
+    snapshot = sites.make_snapshot(site, sites.make_state(Path.IPSEC, site))
     text = plan_text.format_text(site, procedure.plan(site, snapshot, Path.IPSEC))
     assert text.splitlines()[-1] == "Nothing to change: all peerings are as desired."
     assert "At risk" not in text
@@ -65,7 +67,7 @@ def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
 
 def test_the_way_back_removes_and_says_what_that_puts_at_risk() -> None:
     site = sites.site()
-    snapshot = sites.observed(site, sites.on(Path.IPSEC, site))
+    snapshot = sites.make_snapshot(site, sites.make_state(Path.IPSEC, site))
     ours = frozenset(peering_id_.lower() for peering_id_ in site.list_peering_ids(site.spokes[0]))
     text = plan_text.format_text(site, procedure.plan(site, snapshot, Path.EXPRESSROUTE, ours))
     assert text.splitlines()[-1].endswith("2 to remove.")
@@ -96,7 +98,9 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
     assert text.count("why now: connects the spoke") == 1
     assert len(lines) < 120
     assert max(map(len, lines)) <= 80
-    assert len(data.build_data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"
+    assert len(data.build_data(site, make_plan_and_snapshot(site)[0])["steps"]) == 5 * 120, (
+        "-o json tells all"
+    )
 
 
 def test_priorities_are_told_where_they_differ() -> None:
@@ -122,7 +126,8 @@ def test_names_in_a_row_are_a_range(names: list[str], message: str) -> None:
 
 def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> None:
     one, many = (
-        estimate_plan(site, planned(site)[0]) for site in (sites.site(), sites.site(*MANY[:100]))
+        estimate_plan(site, make_plan_and_snapshot(site)[0])
+        for site in (sites.site(), sites.site(*MANY[:100]))
     )
     assert one
     assert many
@@ -133,7 +138,9 @@ def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> Non
     assert chain < one.moved.usually_s < 2 * chain
     assert one.cut.usually_s < one.moved.usually_s < one.done.usually_s
     assert 500 < many.moved.usually_s < 900, "measured: 100 spokes cold in 723 s"
-    assert estimate_plan(sites.site(), planned(sites.site())[0]) == one, "always the same figures"
+    assert estimate_plan(sites.site(), make_plan_and_snapshot(sites.site())[0]) == one, (
+        "always the same figures"
+    )
 
 
 def test_a_quantile_goes_through_the_percentiles() -> None:
@@ -160,12 +167,12 @@ def document(site: Site, snapshot: SiteSnapshot, target: Path = Path.IPSEC) -> d
 
 def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> None:
     site = sites.site()
-    _, snapshot = planned(site)
+    _, snapshot = make_plan_and_snapshot(site)
     later = replace(
         snapshot,
         taken_at="2027-01-01T00:00:00Z",
         gateways={
-            Role.BACKUP: sites.with_peers(
+            Role.BACKUP: sites.replace_peers(
                 snapshot.gateways[Role.BACKUP], replace(sites.peer(), messages_sent=99)
             )
         },
@@ -176,9 +183,9 @@ def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> Non
     plan_document.insist_on_world(site, first, second, "plan.json")
 
 
-def moved(site: Site, **state: Any) -> str:
-    before = document(site, planned(site)[1])
-    after = document(site, planned(site, **state)[1])
+def get_refusal_message(site: Site, **state: Any) -> str:
+    before = document(site, make_plan_and_snapshot(site)[1])
+    after = document(site, make_plan_and_snapshot(site, **state)[1])
     with pytest.raises(Refused) as refused:
         plan_document.insist_on_world(site, before, after, "plan.json")
     return refused.value.message
@@ -187,20 +194,20 @@ def moved(site: Site, **state: Any) -> str:
 def test_a_refusal_names_the_peering_and_what_it_was_and_is() -> None:
     site = sites.site()
     closed = replace(sites.HUB_LENDS, allow_gateway_transit=False)
-    assert "vnet2-to-vnet1: gateway transit yes -> no" in moved(
+    assert "vnet2-to-vnet1: gateway transit yes -> no" in get_refusal_message(
         site, **{"vnet2-to-vnet1": (closed, "Connected")}
     )
-    assert "vnet1-to-vnet2: state Connected -> Disconnected" in moved(
+    assert "vnet1-to-vnet2: state Connected -> Disconnected" in get_refusal_message(
         site, **{"vnet1-to-vnet2": (sites.SPOKE_USES, "Disconnected")}
     )
-    assert "vnet3-to-vnet1: there was none, now there is one" in moved(
+    assert "vnet3-to-vnet1: there was none, now there is one" in get_refusal_message(
         site, **{"vnet3-to-vnet1": (sites.HUB_LENDS, "Connected")}
     )
 
 
 def test_a_refusal_names_a_gateway_that_is_another() -> None:
     site = sites.site()
-    _, snapshot = planned(site)
+    _, snapshot = make_plan_and_snapshot(site)
     other = replace(snapshot.gateways[Role.BACKUP], asn=65010, bgp_addresses=("10.3.0.253",))
     after = replace(snapshot, gateways={**snapshot.gateways, Role.BACKUP: other})
     lines = list(plan_document.iter_changes(document(site, snapshot), document(site, after)))
@@ -210,14 +217,16 @@ def test_a_refusal_names_a_gateway_that_is_another() -> None:
 def test_of_hundreds_of_changes_ten_are_named() -> None:
     site = sites.site(*MANY)
     closed = replace(sites.HUB_LENDS, allow_gateway_transit=False)
-    message = moved(site, **{f"vnet2-to-{name}": (closed, "Connected") for name in MANY})
+    message = get_refusal_message(
+        site, **{f"vnet2-to-{name}": (closed, "Connected") for name in MANY}
+    )
     assert message.count("gateway transit yes -> no") == 10
     assert message.endswith("and 110 more")
 
 
 def test_a_plan_holds_plain_data_alone() -> None:
     site = sites.site()
-    plan, snapshot = planned(site)
+    plan, snapshot = make_plan_and_snapshot(site)
     whole = plan_document.build_document(site, plan, snapshot, "1.0")
     assert json.loads(json.dumps(whole)) == whole
 
@@ -232,16 +241,22 @@ def test_a_cold_plan_says_by_how_much_prestaging_would_shorten_it() -> None:
     }
     assert "prestaging" not in text_of(site, **warm)
     assert (
-        data.build_data(site, planned(site, **warm)[0])["expected"]["saved_by_prestaging_s"] is None
+        data.build_data(site, make_plan_and_snapshot(site, **warm)[0])["expected"][
+            "saved_by_prestaging_s"
+        ]
+        is None
     )
-    assert data.build_data(site, planned(site)[0])["expected"]["saved_by_prestaging_s"] > 0
+    assert (
+        data.build_data(site, make_plan_and_snapshot(site)[0])["expected"]["saved_by_prestaging_s"]
+        > 0
+    )
 
 
 def test_a_plan_that_puts_nothing_at_risk_has_no_section_about_risks() -> None:
     site = sites.site()
-    moved = sites.on(Path.IPSEC, site)
-    moved["vnet2-to-vnet1"] = sites.on(Path.EXPRESSROUTE, site)["vnet2-to-vnet1"]
-    plan = procedure.plan(site, sites.observed(site, moved), Path.IPSEC)
+    moved = sites.make_state(Path.IPSEC, site)
+    moved["vnet2-to-vnet1"] = sites.make_state(Path.EXPRESSROUTE, site)["vnet2-to-vnet1"]
+    plan = procedure.plan(site, sites.make_snapshot(site, moved), Path.IPSEC)
     assert [step.number for step in plan.writes] == [5]
     text = plan_text.format_text(site, plan)
     assert "all changes applied" in text

@@ -21,12 +21,12 @@ from erfailover.reporting.run.timeline_svg import round_step
 from erfailover.reporting.topology.build import build_picture
 from tests.support.pages import check_page
 from tests.support.schemas import hold
-from tests.support.sites import observed, on, site
+from tests.support.sites import make_snapshot, make_state, site
 
 EVIL = "vnet<script>alert(1)</script>&'\""
 
 
-def at(seconds: float) -> str:
+def format_moment(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"2026-11-23T02:{int(minutes):02d}:{rest:06.3f}Z"
 
@@ -37,12 +37,20 @@ def step(
     """The records of a step; ``ended_s`` None where its end was not recorded."""
     resource = f"/x/virtualNetworkPeerings/{task}"
     records: list[dict[str, Any]] = [
-        {"event": "intent", "task": task, "title": title, "at": at(began_s), "at_s": began_s},
+        {
+            "event": "intent",
+            "task": task,
+            "title": title,
+            "at": format_moment(began_s),
+            "at_s": began_s,
+        },
         {"event": "accepted", "correlation_id": f"id-of-{task}", "resource": resource},
     ]
     records[0] |= {"change": "update", "resource": resource}
     if ended_s is not None:
-        records.append({"event": event, "task": task, "at": at(ended_s), "at_s": ended_s})
+        records.append(
+            {"event": event, "task": task, "at": format_moment(ended_s), "at_s": ended_s}
+        )
     return records
 
 
@@ -50,16 +58,22 @@ def run(
     *records: dict[str, Any], result: dict[str, Any] | None = None, outcome: str | None = "done"
 ) -> RunRecord:
     """A run of a switch with these records; one that died without an outcome."""
-    begun = {"event": "begun", "command": "switch", "to": "ipsec", "site": "poc", "at": at(0)}
+    begun = {
+        "event": "begun",
+        "command": "switch",
+        "to": "ipsec",
+        "site": "poc",
+        "at": format_moment(0),
+    }
     whole = [{**begun, "who": "anna", "host": "ops1", "pid": 1, "digest": "d"}, *records]
     if outcome:
-        end = {"event": "ended", "outcome": outcome, "at": at(90), "at_s": 90.0}
+        end = {"event": "ended", "outcome": outcome, "at": format_moment(90), "at_s": 90.0}
         whole.append({**end, "result": result or {}})
     (run_record,) = collect_runs({"run": "0123456789ab", **row} for row in whole)
     return run_record
 
 
-def switched(names: list[str]) -> RunRecord:
+def make_switch_run(names: list[str]) -> RunRecord:
     """A switch of many spokes, each a little slower than the one before."""
     records: list[dict[str, Any]] = []
     gates: dict[str, float] = {}
@@ -89,7 +103,7 @@ def switched(names: list[str]) -> RunRecord:
 
 def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
     names = [f"spoke{number:03d}" for number in range(100)]
-    report = RunReport(switched(names))
+    report = RunReport(make_switch_run(names))
     assert report.headline == "poc is on IPsec; verified."
     page = html.render_page(report)
     text = check_page(page)
@@ -110,7 +124,7 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
 
 
 def test_names_and_messages_are_escaped_wherever_they_stand() -> None:
-    page = html.render_page(RunReport(switched([EVIL])))
+    page = html.render_page(RunReport(make_switch_run([EVIL])))
     assert EVIL in check_page(page).replace("\xa0", " ")
     assert "<script" not in page
 
@@ -165,9 +179,9 @@ def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
     runs = collect_runs(
         {"run": "0123456789ab", **row}
         for row in (
-            {"event": "begun", "command": "provision", "site": "poc", "at": at(0)},
+            {"event": "begun", "command": "provision", "site": "poc", "at": format_moment(0)},
             *step("a", "gateway vng1", 1.0, 60.0),
-            {"event": "ended", "outcome": "done", "at": at(61)},
+            {"event": "ended", "outcome": "done", "at": format_moment(61)},
         )
     )
     hold("run-report", json.dumps(run_data.build_data(RunReport(runs[0]))))
@@ -186,7 +200,7 @@ def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
 
 
 def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
-    picture = timeline.draw_timeline(RunReport(switched(["vnet1"]))) or ""
+    picture = timeline.draw_timeline(RunReport(make_switch_run(["vnet1"]))) or ""
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
     assert "without a path from 2.0 s on, for 28.0 s" in picture
@@ -262,21 +276,21 @@ def test_of_a_run_without_a_write_times_count_from_the_decision() -> None:
     assert "<b>25 s</b>verified" in html.render_page(report)
 
 
-def with_states(names: list[str]) -> RunRecord:
+def make_run_with_states(names: list[str]) -> RunRecord:
     """A switch of spokes, with the states before and after it as the journal keeps them."""
     of = site(*names)
     pictures = {}
     for when, path in (("before", Path.EXPRESSROUTE), ("after", Path.IPSEC)):
-        snapshot = observed(of, on(path, of))
+        snapshot = make_snapshot(of, make_state(path, of))
         picture = build_picture(of, snapshot, judge(of, snapshot), {})
         pictures[when] = json.loads(json.dumps(site_state.record(picture)))
-    run_record = switched(names)
+    run_record = make_switch_run(names)
     run_record.before, run_record.after = pictures["before"], pictures["after"]
     return run_record
 
 
 def test_a_report_draws_the_site_before_and_after_with_ids_of_their_own() -> None:
-    report = RunReport(with_states(["vnet1"]))
+    report = RunReport(make_run_with_states(["vnet1"]))
     page = html.render_page(report)
     text = check_page(page)
     assert page.count('class="diagram"') == 2
@@ -294,7 +308,7 @@ def test_a_report_draws_the_site_before_and_after_with_ids_of_their_own() -> Non
 
 
 def test_a_state_of_a_damaged_or_forged_journal_harms_no_report() -> None:
-    run_record = with_states([EVIL.replace("/", "")])
+    run_record = make_run_with_states([EVIL.replace("/", "")])
     page = html.render_page(RunReport(run_record))
     check_page(page)
     assert "<script" not in page
@@ -312,13 +326,13 @@ def test_without_graphviz_a_report_has_the_picture_as_text(
         raise UsageFailure("pygraphviz is not installed")
 
     monkeypatch.setattr(drawing, "render_inline", missing)
-    page = html.render_page(RunReport(with_states(["vnet1"])))
+    page = html.render_page(RunReport(make_run_with_states(["vnet1"])))
     assert 'class="diagram"' not in page
     assert "primary hub" in check_page(page)
 
 
 def test_reason_and_ticket_are_in_every_format_and_escaped() -> None:
-    run_record = switched(["vnet1"])
+    run_record = make_switch_run(["vnet1"])
     run_record.reason, run_record.ticket = EVIL, "INC-2231"
     report = RunReport(run_record)
     page = html.render_page(report)
@@ -333,7 +347,9 @@ def test_reason_and_ticket_are_in_every_format_and_escaped() -> None:
 
 
 def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> None:
-    page = html.render_page(RunReport(with_states([f"spoke{number}" for number in range(30)])))
+    page = html.render_page(
+        RunReport(make_run_with_states([f"spoke{number}" for number in range(30)]))
+    )
     for tag in ("<table>", '<svg class="timeline"', '<svg class="diagram"'):
         rows = [match.start() for match in re.finditer(re.escape(tag.split(" class")[0]), page)]
         assert rows
@@ -342,7 +358,7 @@ def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> No
 
 
 def test_the_last_line_of_a_switch_is_its_outcome() -> None:
-    text = run_text.format_text(RunReport(switched(["vnet1", "vnet2", "vnet3"])))
+    text = run_text.format_text(RunReport(make_switch_run(["vnet1", "vnet2", "vnet3"])))
     assert text.splitlines()[-1].startswith("poc is on IPsec and healthy; longest time without a")
     assert "(vnet3)." in text.splitlines()[-1]
 
@@ -353,7 +369,7 @@ def test_the_last_line_of_a_run_that_died_is_its_outcome() -> None:
 
 
 def test_hundreds_of_steps_that_are_alike_are_one_line_of_the_history() -> None:
-    record = switched([f"vnet{number}" for number in range(300)])
+    record = make_switch_run([f"vnet{number}" for number in range(300)])
     text = history.format_run(record, lambda holder: None)
     assert len(text.splitlines()) < 30
     assert "and 299 more like this" in text

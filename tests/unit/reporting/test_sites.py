@@ -10,14 +10,14 @@ from erfailover.planning.health import judge
 from erfailover.reporting import sites
 from erfailover.reporting.sites import SiteLine
 from tests.support.schemas import hold
-from tests.support.sites import observed, on, site
+from tests.support.sites import make_snapshot, make_state, site
 
 SITE = site("vnet1")
 RUN = RunRecord(
     "4f1d8a0c2b3e", "switch", "2026-11-23T02:00:00.000Z", target="ipsec", outcome="done"
 )
-ON_PRIMARY = judge(SITE, observed(SITE, on(Path.EXPRESSROUTE, SITE)))
-ON_BACKUP = judge(SITE, observed(SITE, on(Path.IPSEC, SITE)))
+ON_PRIMARY = judge(SITE, make_snapshot(SITE, make_state(Path.EXPRESSROUTE, SITE)))
+ON_BACKUP = judge(SITE, make_snapshot(SITE, make_state(Path.IPSEC, SITE)))
 LINES = [
     SiteLine("poc.yaml", "poc", 6, ON_PRIMARY, last_run=RUN),
     SiteLine("night.yaml", "night", 6, ON_BACKUP, drill=True),

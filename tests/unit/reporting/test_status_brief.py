@@ -17,7 +17,7 @@ from erfailover.reporting.status import text as status_text
 from erfailover.reporting.status.brief import LINES, format_brief
 from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
-from tests.support.long_names import LENGTHS, long_site, seen
+from tests.support.long_names import LENGTHS, long_site, make_long_snapshot
 from tests.support.pictures import dark, healthy
 from tests.support.sites import site
 
@@ -31,7 +31,7 @@ STATES: list[tuple[int, int, bool, bool]] = [
 ]
 
 
-def drawn(of: Site, snapshot: SiteSnapshot) -> Picture:
+def make_picture(of: Site, snapshot: SiteSnapshot) -> Picture:
     tunnels = [
         Connection(f"/c/{n}", f"cn-{of.spokes[0].name}-{n}", "IPsec", "Succeeded", Reading(state))
         for n, state in enumerate(("Connected", "NotConnected"))
@@ -40,8 +40,8 @@ def drawn(of: Site, snapshot: SiteSnapshot) -> Picture:
     return build_picture(of, snapshot, judge(of, snapshot), hangs)
 
 
-def shown(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
-    return format_brief(drawn(of, snapshot), notes, screen)
+def render_brief(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW, *notes: str) -> str:
+    return format_brief(make_picture(of, snapshot), notes, screen)
 
 
 def vocabulary(whole: Picture, snapshot: SiteSnapshot) -> set[str]:
@@ -78,8 +78,8 @@ def test_with_any_names_it_fits_the_screen(
     spokes: int, kinds: int, is_dark: bool, is_missing: bool, length: int
 ) -> None:
     of = long_site(spokes, length)
-    snapshot = seen(of, kinds, dark=is_dark, missing=is_missing)
-    whole = drawn(of, snapshot)
+    snapshot = make_long_snapshot(of, kinds, dark=is_dark, missing=is_missing)
+    whole = make_picture(of, snapshot)
     for screen, notes in product(SCREENS, ((), (DRILL,))):
         lines = format_brief(whole, notes, screen).splitlines()
         assert max(map(len, lines)) <= screen.width
@@ -93,8 +93,8 @@ def test_no_word_is_broken_in_the_short_status_nor_in_the_tables(
 ) -> None:
     for kinds, is_dark, is_missing in ((1, False, False), (3, True, False), (6, True, True)):
         of = long_site(12, length)
-        snapshot = seen(of, kinds, dark=is_dark, missing=is_missing)
-        whole = drawn(of, snapshot)
+        snapshot = make_long_snapshot(of, kinds, dark=is_dark, missing=is_missing)
+        whole = make_picture(of, snapshot)
         names = vocabulary(whole, snapshot)
         for text in (
             format_brief(whole, (), screen),
@@ -106,7 +106,7 @@ def test_no_word_is_broken_in_the_short_status_nor_in_the_tables(
 
 def test_a_healthy_spoke_is_a_verdict_a_picture_and_where_the_tables_are() -> None:
     of = site()
-    lines = shown(of, healthy(of)).splitlines()
+    lines = render_brief(of, healthy(of)).splitlines()
     assert lines[0] == "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over."
     assert lines[2].startswith("┌ spoke ─")
     assert lines[-1] == "Tables: erfailover status --details"
@@ -115,7 +115,7 @@ def test_a_healthy_spoke_is_a_verdict_a_picture_and_where_the_tables_are() -> No
 
 def test_what_does_not_hold_stands_below_the_picture() -> None:
     of = site()
-    lines = shown(of, dark(of)).splitlines()
+    lines = render_brief(of, dark(of)).splitlines()
     assert lines[-2:] == [
         "    FAILS  vng1: 10.4.0.253 Connecting; expected one Connected",
         "    FAILS  vng1 has not learned 10.5.0.0/16 by BGP",
@@ -124,7 +124,7 @@ def test_what_does_not_hold_stands_below_the_picture() -> None:
 
 def test_up_to_three_groups_are_drawn_and_it_is_said_how_they_differ() -> None:
     of = long_site(12, 21)
-    text = shown(of, seen(of, 3))
+    text = render_brief(of, make_long_snapshot(of, 3))
     assert "┌ 12 spokes ─" in text
     assert "forwarded traffic no" in text
     assert text.count("     note  ") == 2
@@ -132,7 +132,7 @@ def test_up_to_three_groups_are_drawn_and_it_is_said_how_they_differ() -> None:
 
 def test_beyond_three_groups_a_line_each_replaces_the_picture() -> None:
     of = long_site(12, 21)
-    lines = shown(of, seen(of, 6), WIDE).splitlines()
+    lines = render_brief(of, make_long_snapshot(of, 6), WIDE).splitlines()
     assert not any("┌" in line for line in lines)
     groups = [line for line in lines if re.match(r" ✓ \d spokes  ", line)]
     assert len(groups) == 6
@@ -144,7 +144,7 @@ def test_beyond_three_groups_a_line_each_replaces_the_picture() -> None:
 
 def test_three_hundred_spokes_are_never_listed() -> None:
     of = long_site(300, 21)
-    text = shown(of, seen(of, 1, missing=True))
+    text = render_brief(of, make_long_snapshot(of, 1, missing=True))
     assert len(text.splitlines()) <= LINES
     assert "Disconnected" in text
     assert len(re.findall(r"vnet-\S*-erp-\d+", text)) < 6

@@ -17,8 +17,8 @@ from erfailover.reporting.status import text as status_text
 from erfailover.reporting.status.headline import format_headline
 from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.build import build_picture
-from tests.support.pictures import dark, healthy, mixed, serving
-from tests.support.sites import observed, on, peer, site
+from tests.support.pictures import dark, healthy, make_mixed_snapshot, serving
+from tests.support.sites import make_snapshot, make_state, peer, site
 
 NARROW, WIDE, COLOURED = Screen(80), Screen(120), Screen(80, colour=True)
 ASCII = Screen(80, drawing=False)
@@ -32,7 +32,7 @@ def text(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW, *notes: str)
     )
 
 
-def drawn(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW) -> str:
+def draw_snapshot(of: Site, snapshot: SiteSnapshot, screen: Screen = NARROW) -> str:
     return draw_picture(build_picture(of, snapshot, judge(of, snapshot), {}), screen)
 
 
@@ -53,7 +53,7 @@ def test_the_verdict_on_hundreds_names_those_that_differ_and_no_others() -> None
     of, snapshot = many(240)
     message = format_headline(judge(of, snapshot))
     assert message == "240 spokes are on ExpressRoute; healthy. IPsec is ready to take over."
-    message = format_headline(judge(of, mixed(of, 2)))
+    message = format_headline(judge(of, make_mixed_snapshot(of, 2)))
     assert message.startswith("238 spokes are on ExpressRoute; healthy. 2 are on IPsec (spoke-of-a")
     lost = of.build_network_id("spoke-of-a-shop-007").lower()
     networks = {key: network for key, network in snapshot.networks.items() if key != lost}
@@ -66,15 +66,15 @@ def test_the_verdict_on_hundreds_names_those_that_differ_and_no_others() -> None
 
 def test_a_spoke_on_no_path_is_told_as_such() -> None:
     of = site("vnet1", "vnet7")
-    state = on(Path.EXPRESSROUTE, of) | {"vnet7-to-vnet2": (Flags(), "Connected")}
-    snapshot = observed(of, state, None)
+    state = make_state(Path.EXPRESSROUTE, of) | {"vnet7-to-vnet2": (Flags(), "Connected")}
+    snapshot = make_snapshot(of, state, None)
     assert "1 is on NO path: vnet7." in format_headline(judge(of, snapshot))
 
 
 @pytest.mark.parametrize("screen", [NARROW, WIDE, ASCII, Screen(100), Screen(200)])
 def test_no_line_is_wider_than_the_screen(screen: Screen) -> None:
     of, snapshot = many()
-    hard = mixed(of, 3)
+    hard = make_mixed_snapshot(of, 3)
     hard = replace(hard, unknown={of.build_network_id("spoke-of-a-shop-003").lower(): "timed out"})
     note = "*** A DRILL IS RUNNING: " + "word " * 30 + "\n*** To stop it: erfailover drill stop"
     small = site()
@@ -98,12 +98,12 @@ def test_five_hundred_spokes_fill_no_more_than_a_few_screens_and_say_what_is_lef
 
 def test_a_broken_peering_among_hundreds_comes_first_in_the_table() -> None:
     of, _ = many(60)
-    state = on(Path.EXPRESSROUTE, of)
+    state = make_state(Path.EXPRESSROUTE, of)
     state["vnet2-to-spoke-of-a-shop-059"] = (
         state["vnet2-to-spoke-of-a-shop-059"][0],
         "Disconnected",
     )
-    snapshot = replace(healthy(of), networks=observed(of, state).networks)
+    snapshot = replace(healthy(of), networks=make_snapshot(of, state).networks)
     message = text(of, snapshot, Screen(100))
     table = message[message.index("Peerings") :].splitlines()
     assert table[4].startswith(" ✗  vnet2-to-spoke-of-a-shop-059")
@@ -113,7 +113,7 @@ def test_a_broken_peering_among_hundreds_comes_first_in_the_table() -> None:
 
 def test_the_active_path_has_double_lines_and_what_is_down_a_sign_and_a_word() -> None:
     of = site()
-    lines = drawn(of, dark(of)).splitlines()
+    lines = draw_snapshot(of, dark(of)).splitlines()
     assert "╞══════════╣" in lines[2]
     assert "╠═══ ✗ ════╡" in lines[2]
     assert "DOWN" in lines[3]
@@ -125,7 +125,7 @@ def test_the_active_path_has_double_lines_and_what_is_down_a_sign_and_a_word() -
 
 def test_half_moved_spokes_have_two_active_hubs_with_their_counts() -> None:
     of = site(*(f"vnet1{number}" for number in range(5)))
-    message = drawn(of, mixed(of, 2))
+    message = draw_snapshot(of, make_mixed_snapshot(of, 2))
     assert "3 use it" in message
     assert "2 use it" in message
     assert message.count("╔") == 2
@@ -133,7 +133,7 @@ def test_half_moved_spokes_have_two_active_hubs_with_their_counts() -> None:
 
 def test_what_is_unread_is_drawn_with_a_question_mark() -> None:
     of = site()
-    message = drawn(of, observed(of, {}, (), vnet1="timed out", vnet2="timed out"))
+    message = draw_snapshot(of, make_snapshot(of, {}, (), vnet1="timed out", vnet2="timed out"))
     assert "? vng1: not read" in message
     assert "VNet: not read" in message
     assert "─ ? ─" in message
@@ -163,7 +163,9 @@ def test_a_gateway_that_lists_a_peer_at_both_instances_shows_its_own_address() -
         for at in ("10.2.0.4", "10.2.0.5")
     )
     serves = serving(of, Role.PRIMARY, ["vnet1"], peers=Reading(twice))
-    snapshot = observed(of, on(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, [])))
+    snapshot = make_snapshot(
+        of, make_state(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, []))
+    )
     message = text(of, snapshot)
     assert "10.4.0.254  10.2.0.5" in message
     assert "BGP 2/2" in message
@@ -172,7 +174,9 @@ def test_a_gateway_that_lists_a_peer_at_both_instances_shows_its_own_address() -
 def test_a_name_that_is_in_markup_of_the_library_is_printed_as_it_is() -> None:
     of = site()
     odd = serving(of, Role.BACKUP, [], peers=Reading((peer("[red]x[/red]"),)))
-    snapshot = observed(of, on(Path.EXPRESSROUTE, of), (serving(of, Role.PRIMARY, ["vnet1"]), odd))
+    snapshot = make_snapshot(
+        of, make_state(Path.EXPRESSROUTE, of), (serving(of, Role.PRIMARY, ["vnet1"]), odd)
+    )
     assert "[red]x[/red]" in text(of, snapshot)
 
 
@@ -187,7 +191,9 @@ def test_for_how_long_a_session_is_up_is_a_duration_for_people() -> None:
         )
     )
     serves = serving(of, Role.PRIMARY, ["vnet1"], peers=Reading(peers))
-    snapshot = observed(of, on(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, [])))
+    snapshot = make_snapshot(
+        of, make_state(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, []))
+    )
     message = text(of, snapshot, WIDE)
     for name in ("Connected   25 min 7 s", "Connected   1 d 2 h", "Connected   soon"):
         assert name in message

@@ -15,7 +15,7 @@ from erfailover.reporting.marks import Mark
 from erfailover.reporting.topology.build import build_picture
 from erfailover.reporting.topology.model import Picture
 from tests.support.pictures import DARK, healthy
-from tests.support.sites import State, gateway, observed, on, route, site
+from tests.support.sites import State, gateway, make_snapshot, make_state, route, site
 
 
 def sees(of: Site, snapshot: SiteSnapshot, circuits: dict[Role, Circuits] | None = None) -> Picture:
@@ -43,7 +43,9 @@ def test_a_healthy_site_has_nothing_wrong_and_its_backup_peerings_are_rightly_ab
 def test_a_dark_session_breaks_gateway_and_prefix_but_no_peering() -> None:
     of = site()
     dark = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
-    picture = sees(of, observed(of, on(Path.EXPRESSROUTE, of), (dark, gateway(Role.BACKUP))))
+    picture = sees(
+        of, make_snapshot(of, make_state(Path.EXPRESSROUTE, of), (dark, gateway(Role.BACKUP)))
+    )
     hub = picture.get_hub(Role.PRIMARY)
     assert hub.gateway.condition.mark is Mark.BROKEN
     assert "10.4.0.253 Connecting" in hub.gateway.condition.why
@@ -56,7 +58,7 @@ def test_a_dark_session_breaks_gateway_and_prefix_but_no_peering() -> None:
 
 def test_what_was_not_read_is_unknown_with_azures_reason_and_never_broken() -> None:
     of = site()
-    snapshot = observed(of, {}, (), vnet1="refused by Azure", vnet3="timed out")
+    snapshot = make_snapshot(of, {}, (), vnet1="refused by Azure", vnet3="timed out")
     picture = sees(of, snapshot)
     assert picture.spokes[0].condition.mark is Mark.UNKNOWN
     assert "refused by Azure" in picture.spokes[0].condition.why
@@ -70,7 +72,7 @@ def test_what_was_not_read_is_unknown_with_azures_reason_and_never_broken() -> N
 
 def peerings(of: Site, **changed: tuple[Flags, str] | None) -> State:
     """The peerings on ExpressRoute, some of them otherwise, or not there."""
-    state = on(Path.EXPRESSROUTE, of)
+    state = make_state(Path.EXPRESSROUTE, of)
     for name, desired in changed.items():
         key = name.replace("_", "-")
         if desired is None:
@@ -104,7 +106,7 @@ def test_a_peering_that_carries_nothing_is_broken(
 
 
 def _networks(of: Site, **changed: tuple[Flags, str] | None) -> dict[str, VirtualNetwork]:
-    return dict(observed(of, peerings(of, **changed)).networks)
+    return dict(make_snapshot(of, peerings(of, **changed)).networks)
 
 
 def test_half_a_backup_peering_is_what_a_switch_completes_as_doctor_says() -> None:

@@ -140,11 +140,11 @@ def test_a_second_ctrl_c_ends_the_wait_and_names_what_is_in_flight() -> None:
 
 
 def test_a_bug_in_a_task_is_reported_as_one_and_ends_no_other_task() -> None:
-    def broken() -> None:
+    def raise_unexpected() -> None:
         raise ZeroDivisionError("of a kind")
 
     clock = SteppedClock()
-    results = run([Task("a", "a", broken), Task("b", "b", sleeping(clock, 1.0))], clock)
+    results = run([Task("a", "a", raise_unexpected), Task("b", "b", sleeping(clock, 1.0))], clock)
     assert [task.id for task in results.list_tasks(State.DONE)] == ["b"]
     failure = results.failures["a"]
     assert failure.message == "a bug in erfailover: ZeroDivisionError: of a kind"
@@ -276,11 +276,11 @@ def test_after_contention_one_task_at_a_time_until_all_goes_well_again() -> None
         clock.sleep(5.0)
         running -= 1
 
-    def contended() -> None:
+    def cause_contention() -> None:
         clock.sleep(1.0)
         width.note_contention()
 
-    tasks = [Task("first", "first", contended)]
+    tasks = [Task("first", "first", cause_contention)]
     tasks += [Task(str(n), str(n), work, after=frozenset({"first"})) for n in range(14)]
     run(tasks, clock, width=width)
     assert at_once[:9] == [1] * 9
@@ -291,14 +291,14 @@ def test_a_task_that_azure_refused_keeps_no_other_from_starting() -> None:
     """It waits with nothing under way; a make is started in any case."""
     clock, width = SteppedClock(), ConcurrencyLimit()
 
-    def refused() -> None:
+    def retry_when_busy() -> None:
         for attempt in range(2, 6):
             width.note_contention()
             waits.tell(waits.Wait("Azure is at another operation", 20.0, attempt, refused=True))
             clock.sleep(20.0)
 
     one = sleeping(clock, 5.0)
-    tasks = [Task("busy", "busy", refused)]
+    tasks = [Task("busy", "busy", retry_when_busy)]
     tasks += [Task(str(n), str(n), one) for n in range(3)]
     tasks += [Task("break", "break", one), Task("make", "make", one, completes=True)]
     results = run(tasks, clock, width=width)

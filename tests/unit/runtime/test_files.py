@@ -55,12 +55,12 @@ def test_the_content_is_on_the_disk_before_it_replaces_the_old_one(
     order: list[str] = []
     calls: dict[str, Callable[..., None]] = {"fsync": os.fsync, "replace": os.replace}
 
-    def noted(name: str, *arguments: Any) -> None:
+    def record_call(name: str, *arguments: Any) -> None:
         order.append(name)
         calls[name](*arguments)
 
     for name in calls:
-        monkeypatch.setattr(os, name, partial(noted, name))
+        monkeypatch.setattr(os, name, partial(record_call, name))
     files.write(tmp_path / "file", "new")
     assert order == ["fsync", "replace"]
 

@@ -189,15 +189,15 @@ def test_peerings_made_are_those_created_and_not_deleted_since() -> None:
 def test_the_spokes_that_are_prestaged_are_those_of_the_last_run_of_each() -> None:
     spokes = ("vnet1", "vnet7")
 
-    def begun(command: str, *chosen: str) -> dict[str, object]:
+    def make_begun_record(command: str, *chosen: str) -> dict[str, object]:
         return {"run": "a", "event": "begun", "command": command, "spokes": list(chosen) or None}
 
     assert is_prestaged([], spokes) == frozenset()
     assert is_prestaged([{"run": "a", "event": "begun", "command": "prestage"}], spokes) == {
         *spokes
     }
-    assert is_prestaged([begun("prestage", "vnet1", "gone")], spokes) == {"vnet1"}
-    rows = [begun("prestage"), begun("unprestage", "vnet1")]
+    assert is_prestaged([make_begun_record("prestage", "vnet1", "gone")], spokes) == {"vnet1"}
+    rows = [make_begun_record("prestage"), make_begun_record("unprestage", "vnet1")]
     assert is_prestaged(rows, spokes) == {"vnet7"}
-    assert is_prestaged([*rows, begun("prestage", "vnet1")], spokes) == {*spokes}
-    assert is_prestaged([*rows, begun("unprestage")], spokes) == frozenset()
+    assert is_prestaged([*rows, make_begun_record("prestage", "vnet1")], spokes) == {*spokes}
+    assert is_prestaged([*rows, make_begun_record("unprestage")], spokes) == frozenset()

@@ -19,7 +19,7 @@ def remote(tmp_path: Path) -> Remote:
     return Remote(inner=store(tmp_path / "remote"))
 
 
-def shared(
+def make_shared_store(
     tmp_path: Path, remote: Remote, lines: list[str] | None = None, *, break_glass: bool = False
 ) -> SharedStore:
     say = (lines if lines is not None else []).append
@@ -31,7 +31,7 @@ def test_a_shared_store_out_of_reach_is_named_with_the_way_out(
 ) -> None:
     remote.down = True
     with pytest.raises(StateFailure, match="azblob://there does not answer") as failure:
-        shared(tmp_path, remote).acquire(ANNA, take_over=False)
+        make_shared_store(tmp_path, remote).acquire(ANNA, take_over=False)
     assert "--break-glass" in (failure.value.hint or "")
     assert not (tmp_path / "own" / "lease.json").exists()
 
@@ -40,7 +40,7 @@ def test_with_break_glass_it_goes_on_loudly_and_is_merged_at_the_next_lease(
     tmp_path: Path, remote: Remote
 ) -> None:
     remote.journal, remote.down, lines = b'{"n":1}\n', True, list[str]()
-    glass = shared(tmp_path, remote, lines, break_glass=True)
+    glass = make_shared_store(tmp_path, remote, lines, break_glass=True)
     glass.acquire(ANNA, take_over=False)
     assert any("azblob://there does not answer" in text for text in lines)
     assert all(text.startswith("!!") for text in lines)
@@ -50,7 +50,7 @@ def test_with_break_glass_it_goes_on_loudly_and_is_merged_at_the_next_lease(
     glass.release()
 
     remote.down = False
-    later = shared(tmp_path, remote)
+    later = make_shared_store(tmp_path, remote)
     assert later.read() == b'{"n":1}\n{"n":2}\n'
     later.acquire(BERT, take_over=False)
     later.append(b'{"n":3}\n')
@@ -61,14 +61,14 @@ def test_with_break_glass_it_goes_on_loudly_and_is_merged_at_the_next_lease(
 def test_what_was_merged_before_a_crash_is_not_merged_twice(tmp_path: Path, remote: Remote) -> None:
     store(tmp_path / "own").append(b'{"n":1}\n{"n":2}\n')
     remote.journal = b'{"n":1}\n'
-    shared(tmp_path, remote).acquire(ANNA, take_over=False)
+    make_shared_store(tmp_path, remote).acquire(ANNA, take_over=False)
     assert remote.journal == b'{"n":1}\n{"n":2}\n'
 
 
 def test_a_store_that_fails_midway_ends_the_run_or_is_gone_without(
     tmp_path: Path, remote: Remote
 ) -> None:
-    plain = shared(tmp_path, remote)
+    plain = make_shared_store(tmp_path, remote)
     plain.acquire(ANNA, take_over=False)
     remote.down = True
     for act in (plain.renew, lambda: plain.append(b"x\n")):
@@ -78,7 +78,7 @@ def test_a_store_that_fails_midway_ends_the_run_or_is_gone_without(
     plain.release()
 
     remote.inner = store(tmp_path / "another")
-    glass = shared(tmp_path, remote, break_glass=True)
+    glass = make_shared_store(tmp_path, remote, break_glass=True)
     glass.acquire(ANNA, take_over=False)
     remote.down = True
     glass.renew()
@@ -87,7 +87,7 @@ def test_a_store_that_fails_midway_ends_the_run_or_is_gone_without(
 
 
 def test_break_glass_does_not_bring_a_lost_lease_back(tmp_path: Path, remote: Remote) -> None:
-    glass = shared(tmp_path, remote, break_glass=True)
+    glass = make_shared_store(tmp_path, remote, break_glass=True)
     glass.acquire(ANNA, take_over=False)
     remote.lost = True
     with pytest.raises(Refused):
@@ -100,10 +100,10 @@ def test_on_one_machine_a_run_without_the_shared_store_and_one_with_it_never_mee
     tmp_path: Path, remote: Remote
 ) -> None:
     remote.down = True
-    shared(tmp_path, remote, break_glass=True).acquire(ANNA, take_over=False)
+    make_shared_store(tmp_path, remote, break_glass=True).acquire(ANNA, take_over=False)
     remote.down = False
     with pytest.raises(Refused, match="anna@ops1"):
-        shared(tmp_path, remote).acquire(BERT, take_over=False)
+        make_shared_store(tmp_path, remote).acquire(BERT, take_over=False)
 
 
 def test_a_location_is_read() -> None:
@@ -130,7 +130,7 @@ def test_a_wrong_location_is_told(text: str, wrong: str) -> None:
 def test_looking_shows_the_shared_lease_and_whoever_holds_only_this_machines_own(
     tmp_path: Path, remote: Remote
 ) -> None:
-    shared_store = shared(tmp_path, remote)
+    shared_store = make_shared_store(tmp_path, remote)
     assert shared_store.look().standing is LeaseStanding.FREE
     assert remote.inner is not None
     remote.inner.acquire(BERT, take_over=False)
