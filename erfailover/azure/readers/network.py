@@ -17,7 +17,7 @@ from typing import Any
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.operations import shorten_id
 from erfailover.azure.client.polling import TABLES as TABLE_POLLS
-from erfailover.azure.client.polling import PollSchedule
+from erfailover.azure.client.polling import PollSchedule, poll_in_turn
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
@@ -103,7 +103,8 @@ def observe(
             note = partial(answered.__setitem__, f"{role}/{action}")
             table = partial(read_table, reader, gateway_id, action, deadline_s, note)
             reads.append(_bind_key(f"{role}/{action}", table))
-    readings = build_readings(dict(run_all(reader.clock, reads)))
+    with poll_in_turn(reader.clock):
+        readings = build_readings(dict(run_all(reader.clock, reads)))
     observed = _build_observed(site, network_ids, roles, readings)
     if not tables:
         return observed
