@@ -9,8 +9,8 @@ each spoke), whatever it knows beforehand and in whichever order it serves the s
 - *queue*: the writes that own the backup hub follow one another; before the first of them comes
   the shortest head of any spoke (none: the procedure begins with this write), and after the last
   of them the shortest tail;
-- *hub*: a write that refers to the backup hub and one that owns it exclude each other, because Azure
-  refuses both while the hub is ``Updating``. A spoke's peer and its make both refer to the hub, so
+- *hub*: a write that refers to the backup hub and one that owns it exclude each other, because
+  Azure refuses both while the hub is ``Updating``. A spoke's peer and its make refer to the hub, so
   neither overlaps the queue: the queue and those two writes of any spoke follow one another;
 - *tokens*: the k-th write cannot be sent before ARM has a token for it, nor before
   Microsoft.Network's window of five minutes has room.
