@@ -185,12 +185,12 @@ class StateFailure(Failure):
 
 
 class VerificationFailed(Failure):
-    """It was done, but what should follow from it does not show."""
+    """It was done, but its effect could not be verified."""
 
     exit_code = 6
 
 
 class Interrupted(Failure):
-    """The operator stopped it; the same command goes on from here."""
+    """The operator stopped it; the same command resumes it."""
 
     exit_code = 130

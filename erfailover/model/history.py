@@ -258,7 +258,7 @@ def find_last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
                 continue
             last, damaged = record, False
     if damaged:
-        raise ValueError("a record is damaged, and it may be that of the last switch")
+        raise ValueError("a damaged record may be that of the last switch")
     return _build_run(last) if last is not None and last.get("to") else None
 
 

@@ -96,10 +96,10 @@ def parse_record(line: bytes) -> Record:
         raise ValueError("not an object")
     for name in ("run", "event"):
         if not record.get(name):
-            raise ValueError(f"without {name}")
+            raise ValueError(f"no {name}")
     for name, is_right in SHAPES.items():
         if record.get(name) is not None and not is_right(record[name]):
-            raise ValueError(f"an odd value of {name}")
+            raise ValueError(f"invalid {name}")
     return record
 
 

@@ -35,7 +35,7 @@ def read(path: Path, most_bytes: int) -> bytes:
     with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as stream:
         mode = os.fstat(stream.fileno()).st_mode
         if not stat.S_ISREG(mode):
-            kind = next((name for is_kind, name in KINDS if is_kind(mode)), "no regular file")
+            kind = next((name for is_kind, name in KINDS if is_kind(mode)), "not a regular file")
             raise OSError(errno.EINVAL, kind, str(path))
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:

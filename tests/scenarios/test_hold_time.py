@@ -92,7 +92,9 @@ def test_where_the_summary_may_not_be_read_what_is_seen_decides_and_the_plan_say
 ) -> None:
     stage.lab.faults.add(Fault(FaultKind.FORBIDDEN, "POST", SUMMARY, times=0))
     plan = stage.json("switch", "--to", "expressroute", "--dry-run")
-    assert "measured by how long erfailover itself sees every remote prefix" in plan["hold_time"]
+    assert (
+        "measured by how long erfailover itself has seen every remote prefix" in plan["hold_time"]
+    )
     assert "AuthorizationFailed" in plan["hold_time"]
     text = stage.do("switch", "--to", "expressroute", "--dry-run")
     assert "so only what erfailover sees counts" in " ".join(text.split())

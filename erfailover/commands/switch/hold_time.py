@@ -50,7 +50,7 @@ class HoldTime:
         self._sessions_read_s, self._restarts_known = 0.0, 0
 
     def describe_basis(self, observed: SiteSnapshot) -> str:
-        """Return what the hold time rests on, in words; empty if the gateway is not known."""
+        """Return how the hold time is measured, in words; empty if the gateway is not known."""
         gateway = observed.gateways.get(Role.PRIMARY)
         if gateway is None:
             return ""
@@ -67,8 +67,8 @@ class HoldTime:
             patient: whether to wait at all.
 
         Returns:
-            Whether it has; also after twice the hold time and a minute, and as soon as waiting
-            is of no use.
+            Whether it has. Returns at the latest after twice the hold time and a minute, and as
+            soon as waiting cannot help.
         """
         gateway = observed.gateways.get(Role.PRIMARY)
         express = gateway is not None and gateway.type == EXPRESSROUTE
@@ -144,7 +144,7 @@ class HoldTime:
     def _get_longest_session(self) -> SessionUptime:
         """Return the longest session as it is now, if it has stayed up since it was read."""
         if self._sessions is None:
-            return SessionUptime(None, "", ("not read",))
+            return SessionUptime(None, "", ("not read yet",))
         session_uptime = find_longest_session(self._sessions, self._hold_s)
         return session_uptime.add_seconds(self._clock.now() - self._sessions_read_s)
 

@@ -108,7 +108,9 @@ class RouteWatch:
     def get_conditions(self, spoke: str) -> tuple[Condition, Condition]:
         """Return the tables' conditions on a spoke: the arriving hub's, then the leaving hub's."""
         unread = Condition(
-            "spoke_was_read", ConditionStatus.FAILS, f"no table was read yet for {spoke}"
+            "spoke_was_read",
+            ConditionStatus.FAILS,
+            f"no gateway table has been read yet for {spoke}",
         )
         leaving = ROLE_OF_PATH[self.target.other]
         first, second = self._conditions[self._arriving], self._conditions[leaving]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from erfailover.model.durations import format_duration
 from erfailover.reporting.svg import (
     Element,
     add_title,
@@ -23,9 +24,6 @@ from erfailover.reporting.svg import (
     render_markup,
 )
 
-SECONDS_UNTIL_S = 120.0
-"""From here on, a moment on the axis is in minutes."""
-
 WIDTH, RIGHT, LANE, THICK = 960.0, 28.0, 24.0, 15.0
 ROW, AXIS = 17.0, 40.0
 LETTER = 6.4
@@ -36,8 +34,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "prepare": "1, 2 prepare",
         "break": "3 break",
         "make": "4 make",
-        "afterwards": "5 and on",
-        "take back": "taken back",
+        "afterwards": "5 and later",
+        "take back": "rolled back",
         "other": "step",
         "failed": "! failed",
         "without": "without a path",
@@ -239,11 +237,9 @@ def round_step(desired: float) -> float:
 
 
 def _format_moment(seconds: float) -> str:
-    """Return a moment on the axis: ``45 s``, ``2 min``."""
-    if seconds < SECONDS_UNTIL_S and seconds % 60:
-        return f"{seconds:g} s"
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes:g} min {rest:02.0f}" if rest else f"{minutes:g} min"
+    """Return a moment on the axis: ``0.5 s``, ``1 min 15 s``; negative before the first write."""
+    sign, length_s = "-" if seconds < 0 else "", abs(seconds)
+    return sign + (f"{length_s:g} s" if length_s % 1 else format_duration(length_s))
 
 
 def _format_class(kind: str) -> str:

@@ -291,5 +291,5 @@ def test_what_the_hold_time_rests_on_is_said_in_words() -> None:
     assert "if their route table summaries can be read" in describe_basis(SITE, EXPRESSROUTE)
     assert "circuit c1 with AS 65020: up for 3 d" in describe_basis(SITE, EXPRESSROUTE, LONG)
     text = describe_basis(SITE, EXPRESSROUTE, NOT_READ)
-    assert "measured by how long erfailover itself sees every remote prefix" in text
+    assert "measured by how long erfailover itself has seen every remote prefix" in text
     assert "not known (circuit c1: refused by Azure)" in text

@@ -141,8 +141,8 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
         "end was not recorded."
     )
     text = run_text.format_text(report)
-    assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in text
-    assert "NOT ENDED: 4. use it from vnet1" in text
+    assert "Outage: unknown. vnet1 was disconnected 4 s after the first write" in text
+    assert "NOT FINISHED: 4. use it from vnet1" in text
     assert "To resume:  erfailover switch --to ipsec" in text
     assert "To go back: erfailover switch --undo" in text
     check_page(html.render_page(report))
@@ -196,7 +196,7 @@ def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
     assert timeline.draw_timeline(report) is None
     text = check_page(html.render_page(report))
     assert "poc is on IPsec; verified." in text
-    assert "Nothing had to change." in run_text.format_text(report)
+    assert "No changes were needed." in run_text.format_text(report)
 
 
 def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
@@ -204,7 +204,13 @@ def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
     assert "without a path from 2.0 s on, for 28.0 s" in picture
-    for text in ("3 break", "4 make", "without a path", "decided 0 s", "verified 1 min 10 s"):
+    for text in (
+        "3 break",
+        "4 make",
+        "without a path",
+        "plan confirmed 0 s",
+        "verified 1 min 10 s",
+    ):
         assert text in picture
 
 
@@ -373,7 +379,7 @@ def test_hundreds_of_steps_that_are_alike_are_one_line_of_the_history() -> None:
     text = history.format_run(record, lambda holder: None)
     assert len(text.splitlines()) < 30
     assert "and 299 more like this" in text
-    assert f"Every step: erfailover history {record.id} --details" in text
+    assert f"To see every step: erfailover history {record.id} --details" in text
     whole = history.format_run(record, lambda holder: None, details=True)
     assert whole.count("correlation id") == sum(len(s.correlation_ids) for s in record.steps)
 
