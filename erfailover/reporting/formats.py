@@ -204,7 +204,7 @@ def format_table(plain: Any, screen: Screen | None = None) -> str:
     fitted = tables.fit(headings, cells, screen.width)
     drawn = tables.draw(headings, cells, fitted, screen, box.SIMPLE_HEAD, edge=False)
     left_out = [column for column in columns[len(fitted.columns) :]]
-    more = f"No room for {join_names(left_out)}: use -o json, or select fewer columns.\n"
+    more = f"No room for {join_names(left_out)}: use -o json or select fewer.\n"
     return f"{drawn}\n{more if left_out else ''}"
 
 

@@ -146,7 +146,7 @@ def test_output_never_replaces_the_site_file(provisioned: Stage) -> None:
     ):
         assert stage.run(*words) == 2, stage.err
         if "--report" not in words:
-            assert "is not overwritten" in stage.err
+            assert "it was not overwritten" in stage.err
     assert Path("erfailover.yaml").read_bytes() == before
     Path("notes.txt").write_text("mine")
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--report", "notes.txt") == 2

@@ -179,7 +179,7 @@ def _draw_axis(
     at_s = math.ceil(first_s / step_s) * step_s
     while at_s <= last_s:
         yield draw_line(x(at_s), top, x(at_s), bottom, class_="grid")
-        yield _draw_text(x(at_s), bottom + 16, _format_moment(at_s), "small", "middle")
+        yield _draw_text(x(at_s), bottom + 16, format_tick(at_s), "small", "middle")
         at_s += step_s
     yield _draw_text(WIDTH - RIGHT, bottom + 33, "since the first write", "small", "end")
 
@@ -236,7 +236,7 @@ def round_step(desired: float) -> float:
     return next((item for item in STEPS_S if item >= desired), STEPS_S[-1])
 
 
-def _format_moment(seconds: float) -> str:
+def format_tick(seconds: float) -> str:
     """Return a moment on the axis: ``0.5 s``, ``1 min 15 s``; negative before the first write."""
     sign, length_s = "-" if seconds < 0 else "", abs(seconds)
     return sign + (f"{length_s:g} s" if length_s % 1 else format_duration(length_s))

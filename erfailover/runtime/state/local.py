@@ -242,7 +242,7 @@ class LocalStore:
         except OSError as error:
             what = error.strerror or type(error).__name__
             raise StateFailure(
-                f"cannot keep the state of the site in {self.folder}: {what}",
+                f"cannot read or write the state of the site in {self.folder}: {what}",
                 "Make the folder writable, or set ERFAILOVER_STATE_DIR to another.",
             ) from error
 
