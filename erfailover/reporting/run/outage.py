@@ -104,9 +104,9 @@ def _compute_from_probe(probe: Mapping[str, Any]) -> Outage:
         every = f"at most {format_duration(probe['widest_s'])} apart"
     counted = f"{what}, {every}: {probe['lost']} of {answered} lost"
     if not intervals:
-        text = f"Outage as measured: none ({name}: {counted})."
+        text = f"Outage (measured): none ({name}: {counted})."
     else:
-        text = f"Outage as measured: {format_duration(longest_s)} ({name}: {counted})."
+        text = f"Outage (measured): {format_duration(longest_s)} ({name}: {counted})."
     if len(intervals) > 1:
         text += f" {len(intervals)} times, {format_duration(total_s)} in total."
     if probe["down_at_first"]:

@@ -93,8 +93,8 @@ class Ending(StrEnum):
     """How the first run of a cell came to its end."""
 
     ITSELF = "the process ended by itself"
-    REFUSED = "Azure refused both directions until the step's deadline"
-    TAKEN_AWAY = "another client took the path away after it was made"
+    REFUSED = "Azure rejected both directions until the step's deadline"
+    TAKEN_AWAY = "another client removed the path after it was made"
     KILLED = "SIGKILL"
     CTRL_C_TWICE = "a second Ctrl-C"
     LEASE_LOST = "a lease that another client holds"

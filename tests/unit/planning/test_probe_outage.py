@@ -29,7 +29,7 @@ def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
     assert (data["down_at_first"], data["down_at_last"]) == (False, False)
     (outage,) = compute_from_probes([data])
     assert outage.description == (
-        "Outage as measured: 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in total."
+        "Outage (measured): 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in total."
     )
 
 
