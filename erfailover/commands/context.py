@@ -95,7 +95,7 @@ class Context:
 
     @property
     def whole_site(self) -> Site:
-        """The same with every spoke, whichever were chosen."""
+        """The site with every spoke, chosen or not."""
         return self._observed_site or self.site_file.site
 
     def use_names_of(self, observed: SiteSnapshot) -> Site:
@@ -111,7 +111,7 @@ class Context:
 
     @contextmanager
     def limit_to_spokes(self, names: Sequence[str]) -> Iterator[Site]:
-        """Act on these spokes for a while, whichever were chosen."""
+        """Act on these spokes for a while, instead of the chosen ones."""
         before = self.spokes
         try:
             yield self.choose_spokes(names)

@@ -26,7 +26,7 @@ from erfailover.runtime import logs
 
 T = TypeVar("T")
 DUMB = ("dumb", "unknown")
-"""Terminals that cannot draw a line anew: they get what a file gets."""
+"""Terminals that cannot redraw a line: they get the output of a file."""
 UNFOLDED = 10_000
 """Columns of a table that is piped on: one line a row."""
 

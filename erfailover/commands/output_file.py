@@ -59,7 +59,7 @@ def check(file: Path, kind: FileKind, option: str = "") -> None:
 
     Args:
         file: the file to write.
-        kind: what is to be written.
+        kind: what will be written.
         option: the option that names it, for messages.
 
     Raises:
@@ -93,7 +93,7 @@ def check(file: Path, kind: FileKind, option: str = "") -> None:
 
 
 def write(file: Path, content: str | bytes, kind: FileKind) -> None:
-    """Write a file as a whole or not at all, if ``check`` has nothing against it.
+    """Write a file as a whole or not at all, if ``check`` allows it.
 
     Raises:
         UsageFailure: it was not written.

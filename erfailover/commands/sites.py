@@ -100,7 +100,7 @@ def _iter_site_files(folder: Path, output: Output) -> Iterator[Path]:
 def _read_all(files: list[Path], clock: Clock, *, lab: bool) -> list[SiteLine]:
     """Read every site, several at once; the lines are in the order of the files.
 
-    Quietly: a message would not say of which site it is.
+    Quietly: a message would not name its site.
     """
     contexts = [
         Context(SiteFile(file, os.environ, lab), Output(quiet=True), clock=clock) for file in files

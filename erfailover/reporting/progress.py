@@ -1,6 +1,6 @@
 """A run as it happens: its lines, and the table of what is in flight. Pure.
 
-A line is what a log without a terminal has, one an event; the table is drawn anew a few times a
+A line is what a log without a terminal has, one an event; the table is redrawn a few times a
 second on a terminal, and shows counts and what matters most, never hundreds of rows.
 """
 

@@ -6,7 +6,7 @@ order they matter, comes from pure functions; nothing is decided about networks 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
 refers to, or refers to what it owns; two that only refer to the same resource may overlap. If
-Azure refuses one all the same, the run goes on one at a time (``ConcurrencyLimit``). The refused
+Azure refuses one anyway, the run continues one at a time (``ConcurrencyLimit``). The refused
 task counts for nothing until it is sent again, so that the others do not wait for what holds it.
 """
 
@@ -77,9 +77,9 @@ def run(
     """Run tasks in the order of their needs, side by side if they do not conflict.
 
     Of what is ready, the first in the sequence starts first. After a failure nothing new
-    is started that needs the failed task; what does not need it goes on. Ctrl-C once: what is in
-    flight is waited for, and nothing new starts but what completes what was begun; twice: it
-    stops now.
+    is started that needs the failed task; the rest continues. After the first Ctrl-C, tasks in
+    flight are waited for, and only tasks that complete a started pair are started. A second
+    Ctrl-C stops at once.
 
     Args:
         tasks: what to do, what matters most first.

@@ -2,7 +2,7 @@
 
 Owns one file in the site's state folder, readable by its owner alone and replaced in one piece.
 A value given in the environment goes before all others; then a key vault's, if the site names
-one, of which only the version is kept here; then a kept one; what is none of these is generated.
+one, of which only the version is kept here; then a kept one; otherwise a value is generated.
 No value is ever printed, logged, or part of a plan or a message.
 """
 

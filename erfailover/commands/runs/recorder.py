@@ -44,7 +44,7 @@ class Recorder:
 
     Attributes:
         began_s: when the command began, in seconds of the clock; records count from there.
-        result: tells what the run has come to so far, for the record of its end.
+        result: returns the run's result so far, for the record of its end.
     """
 
     journal: Journal
@@ -112,7 +112,7 @@ class Recorder:
         return self.journal.record_later(event, at_s=at_s, **fields)
 
     def record_end(self, event: str, **fields: Any) -> None:
-        """Record the end of the run, and what it came to."""
+        """Record the end of the run and its result."""
         self.record_later(event, **fields, result=dict(self.result()))
 
 

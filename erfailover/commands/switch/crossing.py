@@ -116,7 +116,7 @@ class Crossing:
     _listener: waits.Listener | None = None
 
     def take_off(self) -> str:
-        """Pass the gate and take the spoke off its origin; what follows goes on by itself.
+        """Pass the gate and take the spoke off its origin; the rest runs in its own thread.
 
         Raises:
             Failure: the gate does not hold, or the spoke is still on its origin.
@@ -144,7 +144,7 @@ class Crossing:
         return future.result()
 
     def _cross(self) -> None:
-        """Move the spoke, and answer whoever waits, whatever happens."""
+        """Move the spoke, and always resolve the futures of the waiting threads."""
         with waits.report_waits(self._relay):
             place = PathState.ORIGIN if self.off else PathState.UNKNOWN
             try:

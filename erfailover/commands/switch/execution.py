@@ -69,7 +69,7 @@ class SwitchRun:
 
     Attributes:
         began_s: when the command began, in seconds of the clock.
-        outcome: what it has come to so far.
+        outcome: its result so far.
     """
 
     context: Context
@@ -181,7 +181,7 @@ class SwitchRun:
         return watch
 
     def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: RouteWatch) -> None:
-        """Every write of the plan; what failed is noted, what did not goes on."""
+        """Apply every write of the plan; note failures and continue with the rest."""
         clock = self.context.clock
         last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
         remaining = {id_: spoke for spoke, id_ in last.items()}

@@ -28,7 +28,7 @@ from erfailover.runtime.clock import start
 
 NETWORKS_S = 10.0
 """How old a reading of VNets and peerings may be that the gate rests on, in seconds. What the run
-has written is read anew. The gateway's is read again at half of ``timing.gate_reading_age_s``."""
+has written is read again. The gateway's is read again at half of ``timing.gate_reading_age_s``."""
 TRIES = 3
 """How often a slow reading is requested before the gate gives up: an answer that is lost costs
 more than the gate's patience."""

@@ -1,4 +1,4 @@
-"""The hold time of a switch back: read what it rests on, and wait until it is over.
+"""The hold time of a switch back: read how long the primary has been healthy, and wait.
 
 What counts is decided by ``planning.switch.hold_time``. Never writes.
 """
@@ -34,7 +34,7 @@ from erfailover.planning.switch.hold_time import (
 from erfailover.runtime.clock import Clock, run_all
 
 PAUSE_S = 5.0
-"""The pause between two readings, which take 5 s: they are to be at most 15 s apart."""
+"""The pause between two readings, which take 5 s: they must be at most 15 s apart."""
 STAND_IN_PAUSE_S = 15.0
 """The same for a VPN gateway, whose own session has counted meanwhile."""
 
@@ -92,7 +92,7 @@ class HoldTime:
     def _compute_left_s(
         self, observed: SiteSnapshot, condition: Condition, *, express: bool
     ) -> float | None:
-        """Return how long to wait yet, in seconds; None if the wait is over or of no use."""
+        """Return how much longer to wait, in seconds; None if the wait is over or cannot help."""
         if condition.status is ConditionStatus.HOLDS:
             return None
         if express:

@@ -25,7 +25,7 @@ PAUSE_S = 1.0
 """The least time from the start of a reading to the next."""
 FIRST_POLL_S = 2.0
 FEW = 10
-"""Up to so many spokes, readings come as often while they are still switched."""
+"""Up to this many spokes, readings stay frequent while spokes are still being switched."""
 ARRIVING_LEADS_S, LEAVING_LEADS_S = (8.0, 6.0, 4.0, 2.0), (4.0, 1.0)
 """How long before a spoke can show readings begin, in seconds. What counts is when a reading ends,
 and that cannot be foreseen: 10 % take 1 s, half take 5 s or more, 10 % take 9 s (recorded). With
@@ -63,7 +63,7 @@ class RouteWatch:
         self._spokes = {spoke.name: spoke for spoke in self.site.spokes}
 
     def begin(self) -> None:
-        """Start reading, beside what else goes on."""
+        """Start reading in the background."""
         for role in Role:
             leads_s: tuple[float, ...] = (
                 ARRIVING_LEADS_S if role is self._arriving else LEAVING_LEADS_S
@@ -78,7 +78,7 @@ class RouteWatch:
         self._broken_s[spoke] = self.clock.now()
 
     def expect(self, spokes: Iterable[str], *, moved: bool = False) -> None:
-        """From now on these spokes' switch should come to show.
+        """Expect the switch of these spokes to show from now on.
 
         Args:
             spokes: their names.
@@ -92,7 +92,7 @@ class RouteWatch:
         self.clock.notify()
 
     def is_idle(self) -> bool:
-        """Whether everything that is expected has come to show."""
+        """Whether everything that is expected shows."""
         return not any(self._pending.values())
 
     def hurry(self) -> None:

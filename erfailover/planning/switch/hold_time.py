@@ -26,7 +26,7 @@ from erfailover.model.site import Role, Site
 
 NAME = "gateway_has_been_healthy_for_the_hold_time"
 READING_COUNTS_S = 15.0
-"""A reading vouches for this long before it, at most: readings are to be no further apart."""
+"""A reading vouches for at most this long before it: readings must not be further apart."""
 LONGEST_GAP_S = 60.0
 """After so long without a reading that shows every prefix, the count starts again."""
 

@@ -15,7 +15,7 @@ from erfailover.planning.switch.recovery import PathState
 
 @dataclass
 class Outcome:
-    """What a switch came to. Times are seconds since the command began.
+    """The outcome of a switch. Times are seconds since the command began.
 
     Attributes:
         planned: whether the switch took a spoke off a path that worked.

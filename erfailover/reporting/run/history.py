@@ -18,7 +18,7 @@ Alive = Callable[[Holder], bool | None]
 NOT_KNOWN = "not known"
 """How the outcome of an open run of another machine begins."""
 FEW = 3
-"""Up to so many steps that are alike are shown one by one."""
+"""Up to this many steps that are alike are shown one by one."""
 
 
 def describe_outcome(run: RunRecord, alive: Alive) -> str:
@@ -32,7 +32,7 @@ def describe_outcome(run: RunRecord, alive: Alive) -> str:
 def build_open_data(
     run: RunRecord | None, alive: Alive, refused: str | None = None
 ) -> dict[str, Any] | None:
-    """Return a run that did not come to its end, for ``status``.
+    """Return an incomplete run, for ``status``.
 
     Args:
         run: the run; None if there is none.

@@ -75,7 +75,7 @@ class Step:
 
 @dataclass(frozen=True)
 class SpokeRun:
-    """What became of one spoke. Times are seconds since the command began.
+    """The outcome for one spoke. Times are seconds since the command began.
 
     Attributes:
         state: in words: ``on IPsec``, ``still on ExpressRoute``, ``NO PATH (disconnected ...)``.
@@ -115,7 +115,7 @@ class RunReport:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the command said that the run came to."""
+        """The result as the command reported it."""
         return self.run.result
 
     @property
@@ -174,7 +174,7 @@ class RunReport:
 
     @cached_property
     def spokes(self) -> tuple[SpokeRun, ...]:
-        """What became of each spoke of a switch; empty for other runs."""
+        """The outcome for each spoke of a switch; empty for other runs."""
         if not self.is_switch:
             return ()
         names = dict.fromkeys(self.result.get("spokes") or ())
@@ -352,7 +352,7 @@ class RunReport:
 
     @property
     def to_continue(self) -> str | None:
-        """The command that goes on with it; None if it has come to its end."""
+        """The command that resumes it; None if it is complete."""
         return None if self.run.outcome == "done" else self.run.to_continue
 
 

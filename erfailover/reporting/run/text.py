@@ -24,7 +24,7 @@ FEW = 3
 
 
 def format_text(report: RunReport, screen: Screen = NARROW) -> str:
-    """Return what a run came to, for people; the outcome is the first line, and the last."""
+    """Return the outcome of a run for people: in the first line, and in the last."""
     return "\n".join(
         [
             *format_heading_lines(report.run, screen),

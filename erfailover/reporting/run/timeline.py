@@ -9,7 +9,7 @@ from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
 from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, draw_svg
 
 MOST = 20
-"""So many spokes or steps are drawn at most: those that were slowest, or went wrong."""
+"""At most this many spokes or steps are drawn: the slowest, and those that failed."""
 
 
 def draw_timeline(report: RunReport) -> str | None:

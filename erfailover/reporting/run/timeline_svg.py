@@ -119,7 +119,7 @@ def draw_svg(
     Args:
         title: what it shows, for those who cannot see it.
         lanes: from top to bottom.
-        moments: those that go through all lanes.
+        moments: drawn through all lanes.
         first_s: where the axis begins, in seconds.
         last_s: where it ends.
         left: how wide the column with the lanes' names is.

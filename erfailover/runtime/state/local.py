@@ -155,7 +155,7 @@ class LocalStore:
         return decide(record, now, lives, take_over=take_over, running=running)
 
     def renew(self) -> None:
-        """Make sure that the lease is still ours; write it anew when a third of it has passed.
+        """Make sure that the lease is still ours; write it again when a third of it has passed.
 
         A file that was removed is written again: no other run has the lease.
 

@@ -26,7 +26,7 @@ class SharedStore:
     Attributes:
         remote: the shared store.
         local: this machine's own.
-        break_glass: whether to go on with this machine's own if the shared one fails.
+        break_glass: whether to continue with this machine's own if the shared one fails.
         say: tells the operator.
     """
 
