@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_at_the_break_holds_up_no_make(
     disk = FullDisk(either, monkeypatch)
     either.run(*SWITCH)
     assert disk.full
-    assert "are lost" in either.err
+    assert "!! Lost " in either.err
     assert path(either) == "ipsec"
 
 

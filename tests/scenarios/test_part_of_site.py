@@ -271,7 +271,7 @@ def test_a_name_of_no_spoke_is_answered_with_those_there_are(
 def test_a_canary_must_be_among_the_chosen(site: Adopted) -> None:
     chosen = ("--spoke", "vnet-erp", "--spoke", "vnet-data")
     assert site.stage.run(*TO_IPSEC, *chosen, "--canary", "vnet-shop") == 2
-    assert "--canary vnet-shop is not among the chosen spokes: " in site.stage.err
+    assert "--canary vnet-shop is not one of the chosen spokes: " in site.stage.err
     report = site.stage.json(*TO_IPSEC, *chosen, "--canary", "VNET-DATA")
     assert report["verified"] is True
     assert list_used_hubs(site) == [BACKUP, BACKUP, PRIMARY]
