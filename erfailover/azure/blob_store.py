@@ -371,7 +371,7 @@ class BlobStore:
             record = None
         who = f"it is now held by {record.describe(self.wall())}" if record else "it was broken"
         return LeaseLost(
-            f"the lease of the site is lost: {who}; nothing further is written",
+            f"the lease of the site is lost: {who}; no further changes are made",
             "See erfailover status and erfailover history before you run the command again.",
         )
 

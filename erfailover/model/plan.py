@@ -136,9 +136,9 @@ class SwitchPlan:
     leaves_healthy: tuple[str, ...] = ()
     """The spokes that the switch takes off a path that works."""
     undoes: str = ""
-    """The run that the plan takes back, in words; empty for any other plan."""
+    """The run that the plan undoes, in words; empty for any other plan."""
     way_back: tuple[Condition, ...] = ()
-    """What a switch back would be refused for as of now; empty if it would not be."""
+    """Why a switch back would be refused now; empty if it would not be."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

@@ -161,7 +161,7 @@ def test_a_site_without_second_gateways_says_so_and_what_its_hold_time_rests_on(
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "POST", path, times=0))
     ((verdict, message),) = lines(stage, "hold-time")
     assert verdict == "unknown"
-    assert "so only what erfailover sees counts" in message
+    assert "so only erfailover's own readings count" in message
 
 
 def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(

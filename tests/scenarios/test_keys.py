@@ -218,7 +218,7 @@ def test_a_secret_that_is_no_shared_key_is_refused_without_showing_it(
     vault.secrets["tunnels"] = {FIRST: f"{KEY}\n"}
     name_keys(vault.address)
     assert stage.run("provision", "--yes") == 2
-    assert f"found {len(KEY) + 1} characters, the last of them blank" in stage.err
+    assert f"found {len(KEY) + 1} characters, with a blank at the end" in stage.err
     assert KEY not in stage.err
     assert not [write for write in stage.writes()[before:] if write.startswith("PUT")]
 

@@ -84,7 +84,7 @@ def test_the_outage_that_a_probe_measures_is_the_labs_own(provisioned: Stage) ->
     assert outage["longest_s"] == pytest.approx(interval["ended_s"] - interval["began_s"])
     assert counted["last_s"] > report()["verified_s"] - 2.1
     assert counted["lost"] + 1 < counted["asked"]
-    assert "Outage as measured: " in out
+    assert "Outage (measured): " in out
     assert "Probe door" in stage.err
     assert "answers again, after" in stage.err
     stage.do("history", "--report", "night.html")

@@ -27,7 +27,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     stage = provisioned
     before = len(stage.writes())
     stage.do(*SAVE)
-    assert "To carry it out: erfailover switch --plan plan.json" in stage.err
+    assert "To apply it: erfailover switch --plan plan.json" in stage.err
     saved = json.loads((stage.folder / PLAN).read_text())
     assert list_writes(stage, before) == []
     printed = stage.json("switch", "--to", "ipsec", "--dry-run")

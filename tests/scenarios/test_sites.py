@@ -45,7 +45,7 @@ def test_each_site_file_has_a_line_and_the_exit_code_is_the_highest(
     assert "ExpressRoute, healthy" in poc
     assert "ready" in poc
     assert " provision" in poc
-    assert "No site files, since they have no key site: notes.yaml" in stage.err
+    assert "Skipped, because they have no key site: notes.yaml" in stage.err
     assert "2 of 3 sites are not healthy or could not be read: broken.yaml, elsewhere" in stage.err
     rows = {item["file"]: item for item in stage.json("sites", str(folder))}
     assert {name: row["exit_code"] for name, row in rows.items()} == {

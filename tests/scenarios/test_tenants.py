@@ -171,7 +171,7 @@ def test_a_tenant_without_a_token_leaves_out_its_own_spokes(across: Across) -> N
     assert f"no token of tenant {OTHER}" in plan["left_out"][0]["seen"]
     assert stage.run(*TO_IPSEC, "--yes") == 4
     assert f"vnet-shop: no token of tenant {OTHER}" in across.read_output()
-    assert "The same command again takes them" in across.read_output()
+    assert "Run the same command again to move them." in across.read_output()
     assert across.paths() == {"vnet-erp": "hub-neu", "vnet-data": "hub-neu", "vnet-shop": "hub-weu"}
     stage.lab.tokens.without_client.clear()
     stage.do(*TO_IPSEC, "--yes")

@@ -133,7 +133,7 @@ def test_the_code_of_azure_decides_what_is_said(
         assert code in message
         assert "vnet1 does not exist" not in message
     if "ApiVersion" in code or "Type" in code:
-        assert "The version is the SDK's own" in message
+        assert "The version is the SDK's default." in message
     assert ("erfailover provision" in message) is (
         code == "ResourceGroupNotFound" and command == "status"
     )

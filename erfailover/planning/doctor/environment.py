@@ -180,7 +180,7 @@ def check_lease(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     match held.standing:
         case LeaseStanding.LIVE:
             yield line.report_failure(
-                f"the site is being written to by {who}",
+                f"another run is changing the site: {who}",
                 f"Wait until that has ended; if it is lost, {TAKE_OVER} takes the lease over.",
             )
         case LeaseStanding.FREE:

@@ -1,7 +1,7 @@
 """The procedure as a picture: the table ``STEPS``, and what it gives for a first switch to IPsec.
 
 Every word but the frame's is the product's: the phases, the steps with their peerings and reasons,
-the flags that each write changes, the guards, the gate, what is taken back, what must show at the
+the flags that each write changes, the guards, the gate, the rollback, what must show at the
 end. A step that a first switch does not have is drawn too, and says so.
 """
 
@@ -147,5 +147,5 @@ def _taken_back(step: SwitchStep, row: int) -> Card:
         Line(f"{write.name}: {'; '.join(describe_changes(write))}", at_most=2)
         for write in step.contingency
     )
-    heading = f"step {step.number} refused or failed: taken back"
+    heading = f"step {step.number} refused or failed: rolled back"
     return Card(f"back/{step.number}", row, lines, heading, kind="contingency")
