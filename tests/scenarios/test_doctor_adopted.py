@@ -94,7 +94,7 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     stale = [line for line in lines["peerings"] if line["verdict"] == "unknown"]
     assert len(stale) == 1
     assert "LocalNotInSync" in stale[0]["seen"]
-    assert "do not reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
+    assert "cannot reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
     assert "az network vnet peering sync --ids" in stale[0]["remedy"]
     assert set(by_name) == {
         "permissions",

@@ -91,7 +91,7 @@ TROUBLES: dict[Callable[[Adopted], None], tuple[int, str]] = {
     being_created: (4, "vnet-erp is Creating"),
     mark_failed: (3, "vnet-erp is Failed; expected Succeeded"),
     subnet_peered: (3, "joins some subnets only"),
-    routed_by_the_hub: (3, "by the appliance 10.100.0.200"),
+    routed_by_the_hub: (3, "through the appliance 10.100.0.200"),
 }
 
 
