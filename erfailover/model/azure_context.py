@@ -62,8 +62,8 @@ def from_data(value: Any) -> AzureContext | None:
         for field in fields(AzureContext)
         if field.name != "speed" and value.get(field.name) is not None
     }
-    told_speed = value.get("speed")
-    speed = float(told_speed) if isinstance(told_speed, int | float) else 1.0
+    known_speed = value.get("speed")
+    speed = float(known_speed) if isinstance(known_speed, int | float) else 1.0
     return AzureContext(**{"site": "", **by_name}, speed=speed if isfinite(speed) else 1.0)
 
 

@@ -152,7 +152,9 @@ def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Condition:
         )
     state = gateway.provisioning_state
     holds = state == "Succeeded"
-    message = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
+    message = f"{gateway.name} is {state}; expected Succeeded"
+    if holds:
+        message = f"{gateway.name}: provisioning state {state}"
     remedy = "If this is maintenance or an edit, its tunnels stay up: use --force."
     return Condition(
         name,
@@ -407,7 +409,9 @@ def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Conditio
         return Condition(condition_name, ConditionStatus.UNKNOWN, f"{name} could not be read")
     state = network.provisioning_state
     if state == "Succeeded":
-        return Condition(condition_name, ConditionStatus.HOLDS, f"{network.name} is Succeeded")
+        return Condition(
+            condition_name, ConditionStatus.HOLDS, f"{network.name}: provisioning state Succeeded"
+        )
     message = f"{network.name} is {state}; expected Succeeded"
     if state in UNDER_WAY:
         remedy = "Wait until the operation that is changing it ends."

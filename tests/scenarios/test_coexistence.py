@@ -174,6 +174,6 @@ def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(
     remarks = stage.json(*words, "--site", "adopted.yaml", "--name", "adopted")["remarks"]
     rows = [remark for remark in remarks if "beside" in remark]
     assert rows[0].startswith("hub-er has vpn-er (Vpn) beside er (ExpressRoute): " + NATIVE)
-    assert rows[1].startswith("hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): the backup is")
+    assert rows[1].startswith("hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): only the tunnels")
     text = (stage.folder / "adopted.yaml").read_text()
-    assert "of use only if the" in text
+    assert "helps only if you lose the" in text

@@ -104,5 +104,8 @@ PROVOKED: dict[str, tuple[Callable[[Arm, Stage], None], str]] = {
         network_manager,
         "Virtual Network Manager enforces the peerings of vnet2",
     ),
-    "leaving_gateway_gives_up_the_spokes": (static_prefix, "local network gateway lng1 has it"),
+    "leaving_gateway_gives_up_the_spokes": (
+        static_prefix,
+        "because of local network gateway lng1",
+    ),
 }

@@ -220,7 +220,8 @@ def check_advertised(scene: HazardContext) -> Iterator[Condition]:
                         ADVERTISED,
                         ConditionStatus.FAILS,
                         f"{gateway} keeps advertising {prefix.prefix}, within {network.name}'s "
-                        f"{own}, for local network gateway {prefix.local_network_gateway}",
+                        f"{own}, because of local network gateway "
+                        f"{prefix.local_network_gateway}",
                         "Remove that prefix from the local network gateway's address space.",
                         spoke.name,
                     )

@@ -136,7 +136,7 @@ def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
     assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
     assert words is None or words in condition.message
     plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(condition,))
-    assert describe_untouched(plan).startswith("traffic" if words else "Internet and NAT")
+    assert describe_untouched(plan).startswith("traffic" if words else "Internet, NAT")
 
 
 @pytest.mark.parametrize(
