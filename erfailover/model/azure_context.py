@@ -70,7 +70,7 @@ def from_data(value: Any) -> AzureContext | None:
 def find_identity(claims: Mapping[str, Any]) -> str:
     """Return who a token's claims say is signed in; empty if they do not say.
 
-    The claims are not verified: the name is shown, and nothing rests on it.
+    The claims are not verified: the name is shown, and nothing depends on it.
     """
     users = ("upn", "unique_name", "preferred_username")
     applications = ("app_displayname", "appid", "azp", "oid")

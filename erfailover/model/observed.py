@@ -212,7 +212,7 @@ class SiteSnapshot:
     def list_gateways(self, role: Role) -> tuple[Gateway, ...]:
         """Return the gateways of a hub with a far end, the one that the site file names first.
 
-        One beside it without BGP and without a tunnel, for point-to-site alone, is left out.
+        A second gateway without BGP and without a tunnel, for point-to-site only, is left out.
         """
         named = self.gateways.get(role)
         beside = (gateway for gateway in self.beside.get(role, ()) if gateway.has_far_end)

@@ -141,7 +141,7 @@ class RoutingEnvironment:
     )
     """The gateway of the hub being left, if the observation leaves it out."""
     managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
-    """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
+    """What a Virtual Network Manager has deployed, by the id of each VNet that was checked."""
 
     def get_network(self, network_id: str) -> Reading[VnetRouting]:
         """Return a VNet by its id."""

@@ -25,7 +25,7 @@ class SpokeHealth:
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
         healthy: whether that path works; None if it is not known.
-        conditions: what that rests on.
+        conditions: what the verdict is based on.
         prestaged: whether the peerings with the backup hub exist and are ready: a switch to IPsec
             then changes only two of the spoke's peerings.
     """
@@ -60,7 +60,7 @@ class Health:
             change no verdict.
         other: the path that could take over; None as for ``ready``.
         left_out: the spokes that a switch to it would leave out, and why.
-        hold_time: what the hold time of a switch back rests on; empty if the site is not on IPsec.
+        hold_time: the basis of the hold time of a switch back; empty if the site is not on IPsec.
     """
 
     path: str

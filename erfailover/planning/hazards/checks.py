@@ -46,8 +46,7 @@ def check_hazards(
 
     Returns:
         For each of ``scene.NAMES`` and ``scene.REMARKS``, in that order: one condition for every
-        hazard found (FAILS) or not decidable (UNKNOWN), each with its remedy; one that HOLDS if
-        there is none.
+        hazard found (FAILS) or undecided (UNKNOWN), each with its remedy; or one that HOLDS.
     """
     scene = build_scene(site, surroundings, observed, target)
     arriving, leaving = scene.arriving, scene.leaving

@@ -316,7 +316,7 @@ def _check_narrower(
     network: VnetRouting,
     prefixes: Iterable[StaticPrefix] | None,
 ) -> Iterator[Condition]:
-    """Yield what the leaving gateway originates within a spoke that is no prefix of the spoke."""
+    """Yield what the leaving gateway originates within a spoke besides the spoke's own prefixes."""
     gateway = scene.observed.gateways.get(scene.leaving)
     rows = select_originated(gateway).table if gateway else PrefixTable()
     static = {static_prefix.prefix for static_prefix in prefixes or ()}

@@ -221,7 +221,7 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
 
 
 def format_replan_command(saved: Document) -> str:
-    """Return the command that makes the plan anew."""
+    """Return the command that creates the plan again."""
     return f"{switch_to(str(saved.get('to')), get_chosen_spokes(saved))} --dry-run --out FILE"
 
 

@@ -35,7 +35,7 @@ class SimilarSpokes:
 
 
 def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[SimilarSpokes]:
-    """Return the spokes of a plan, in groups of those that are alike; the largest first.
+    """Return the spokes of a plan in groups of identical ones, the largest first.
 
     Args:
         plan: whose spokes.

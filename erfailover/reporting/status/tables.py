@@ -122,7 +122,7 @@ def _format_unknown(title: str, why: str | None, screen: Screen) -> str:
 
 
 def _format_uptime(peer: BgpPeer) -> str | None:
-    """Return for how long a peer is connected; as Azure writes it if that is no duration."""
+    """Return how long a peer has been connected; Azure's text if that is not a duration."""
     seconds = parse_duration_s(peer.connected_duration)
     return peer.connected_duration if seconds is None else format_duration(seconds)
 

@@ -29,13 +29,13 @@ from erfailover.reporting.topology.model import Picture, SpokeGroup
 from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
 ALIKE = 3
-"""So many conditions of one name that hold are shown; of more, how many."""
+"""Up to this many conditions of one name that hold are shown; the others are counted."""
 ROUTE_FIELDS = tuple(field.name for field in fields(GatewayRoute))
 """What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
 MANY_WARNINGS = 2
-"""This many warnings are shown in brief; of more, how many."""
+"""Up to this many warnings are shown in brief; the others are counted."""
 GROUPS = 8
-"""This many groups of spokes are shown; of more, how many."""
+"""Up to this many groups of spokes are shown; the others are counted."""
 
 
 def build_data(site: Site, observed: SiteSnapshot, health: Health) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Event:
 
     @property
     def time(self) -> str:
-        """The time of day alone, UTC."""
+        """The time of day, UTC."""
         return self.at[11:19]
 
 
@@ -62,7 +62,7 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
 
     Args:
         page: what is known.
-        now: what goes on at the moment: ``next in 12 s``.
+        now: what is happening: ``next in 12 s``.
         screen: what it is shown on.
         height: how many lines there are; None for as many as needed.
     """

@@ -1,4 +1,4 @@
-"""The spokes of a picture: their peerings with either hub, and which of them are alike. Pure."""
+"""The spokes of a picture: their peerings with either hub, and groups of similar ones. Pure."""
 
 from __future__ import annotations
 
