@@ -56,8 +56,8 @@ def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-f", "site.jpg"), "neither svg nor png"),
-        (("-f", "site"), "say which with -o"),
+        (("-f", "site.jpg"), "does not end in .svg or .png"),
+        (("-f", "site"), "choose the format with -o"),
         (("-f", "site.svg", "-o", "png"), "asks for svg, but -o asks for png"),
         (("-f", "no/such/folder/site.svg"), "mkdir -p"),
         (("-f", "state", "--output", "svg"), "is a folder"),
@@ -106,4 +106,4 @@ def test_of_a_site_of_which_nothing_is_there_nothing_is_drawn(stage: Stage) -> N
     stage.do("init")
     assert stage.run("diagram") == 4
     assert stage.out == ""
-    assert "nothing is drawn" in stage.err
+    assert "there is nothing to draw" in stage.err

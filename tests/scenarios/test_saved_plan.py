@@ -48,7 +48,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3, (
         "it was carried out already"
     )
-    assert "Azure has changed since plan.json was made" in stage.err
+    assert "Azure has changed since plan.json was created" in stage.err
     assert list_writes(stage, before) == []
 
 
