@@ -217,12 +217,14 @@ def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -
     if plan.hold_time:
         yield from _format_comment(f"erfailover also waits: {plan.hold_time}.")
     yield _stop_unless(
-        "Succeeded", _format_state_query("vnet-gateway", gateway_id), f"{name} is not Succeeded"
+        "Succeeded",
+        _format_state_query("vnet-gateway", gateway_id),
+        f"{name} is not in state Succeeded",
     )
     yield _stop_unless(
         "Succeeded",
         _format_state_query("vnet", hub_id),
-        f"{get_last_name(hub_id)} is not Succeeded",
+        f"{get_last_name(hub_id)} is not in state Succeeded",
     )
     peers = (
         f"value[?state=='Connected'{_format_any_of('neighbor', _list_neighbors(gateway))}].neighbor"
@@ -269,7 +271,9 @@ def _render_spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[s
         f"Gate of {spoke.name}: no operation on its VNet, both peerings ready"
     )
     yield _stop_unless(
-        "Succeeded", _format_state_query("vnet", spoke_id), f"{spoke.name} is not Succeeded"
+        "Succeeded",
+        _format_state_query("vnet", spoke_id),
+        f"{spoke.name} is not in state Succeeded",
     )
     hub = site.get_hub(role).virtual_network
     for peering_id in (
