@@ -1,4 +1,4 @@
-"""What else lives around a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
+"""What surrounds a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
 
 Owns the picture that ``hazards`` decides on. What could not be read is in it as a ``Reading``
 with the reason. Ids that serve as keys are in lower case. It never reads anything.
@@ -78,16 +78,16 @@ class VnetRouting:
     address_space: tuple[IPv4Network, ...]
     subnets: tuple[Subnet, ...] = ()
     summarized: tuple[IPv4Network, ...] = ()
-    """``summarizedGatewayPrefixes``: what its gateway advertises in the place of narrower ones."""
+    """``summarizedGatewayPrefixes``: what its gateway advertises instead of narrower ones."""
     ipv6: tuple[IPv6Network, ...] = ()
     """The IPv6 part of its address space."""
     dns_servers: tuple[str, ...] = ()
     """``dhcpOptions.dnsServers``; empty for Azure's own."""
     residents: Mapping[str, int] = field(default_factory=dict)
-    """What is in its subnets beside gateways and Route Servers: how many of which kind."""
+    """What is in its subnets besides gateways and Route Servers: how many of each kind."""
 
     def get_subnet(self, name: str) -> Subnet | None:
-        """Return a subnet by its name, in any letter case."""
+        """Return a subnet by its name, ignoring case."""
         return next(
             (subnet for subnet in self.subnets if subnet.name.lower() == name.lower()), None
         )
@@ -141,7 +141,7 @@ class RoutingEnvironment:
     )
     """The gateway of the hub being left, if the observation leaves it out."""
     managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
-    """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
+    """What a Virtual Network Manager has deployed, by the id of each VNet that was checked."""
 
     def get_network(self, network_id: str) -> Reading[VnetRouting]:
         """Return a VNet by its id."""

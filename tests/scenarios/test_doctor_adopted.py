@@ -50,7 +50,7 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     assert unknown == {"throughput", "all-that-is-learned-comes-along"}
     (lacked,) = lines["all-that-is-learned-comes-along"]
     assert lacked["verdict"] == "warning"
-    assert lacked["seen"].startswith("192.168.50.0/24: ergw-weu has learned it")
+    assert lacked["seen"].startswith("ergw-weu has learned 192.168.50.0/24 and")
     (networks, *_) = lines["permissions"]
     assert (
         "(hub-weu, hub-neu, vnet-data, vnet-erp, vnet-erp-test, vnet-iot and 8 more)"
@@ -94,7 +94,7 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     stale = [line for line in lines["peerings"] if line["verdict"] == "unknown"]
     assert len(stale) == 1
     assert "LocalNotInSync" in stale[0]["seen"]
-    assert "do not reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
+    assert "cannot reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
     assert "az network vnet peering sync --ids" in stale[0]["remedy"]
     assert set(by_name) == {
         "permissions",

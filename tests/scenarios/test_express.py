@@ -226,7 +226,9 @@ def test_a_summary_of_the_hub_counts_for_its_spoke(stage: Stage) -> None:
     make(stage, "Amsterdam", summarizedGatewayPrefixes={"addressPrefixes": ["10.0.0.0/14"]})
     status = stage.json("status")
     assert status["healthy"] is True
-    assert "er originates 10.0.0.0/14, its hub's summary, for 10.1.0.0/16" in json.dumps(status)
+    assert "er originates 10.0.0.0/14, its hub's summary, which covers 10.1.0.0/16" in json.dumps(
+        status
+    )
 
 
 def summarize(stage: Stage, *networks: str) -> None:
@@ -250,7 +252,7 @@ def test_a_summary_that_both_hubs_advertise_is_refused(provisioned: Stage) -> No
     stage = provisioned
     summarize(stage, "vnet2", "vnet3")
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
-    assert "Take 10.0.0.0/14 out of summarizedGatewayPrefixes of vnet2" in " ".join(
+    assert "Remove 10.0.0.0/14 from summarizedGatewayPrefixes of vnet2" in " ".join(
         stage.err.split()
     )
     assert stage.json("status")["path"] == "expressroute"

@@ -86,7 +86,7 @@ def test_one_spoke_moves_alone_and_the_rest_follows(site: Adopted) -> None:
     part = stage.json("status", "--spoke", "vnet-erp")
     assert (part["path"], part["healthy"]) == ("ipsec", True)
     stage.do("status", "--spoke", "vnet-erp")
-    assert "1 of 3 spokes; the others were not read." in stage.out
+    assert "Shows 1 of 3 spokes; the others were not read." in stage.out
 
     before = count(site)
     assert stage.json(*TO_IPSEC)["verified"] is True

@@ -288,7 +288,7 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
     across.site("tenants:", f"  {OTHER}: default")
     assert across.stage.run(*TO_IPSEC, "--dry-run") == 0
-    assert "leaves out vnet-shop" in across.read_output()
+    assert "vnet-shop is left out" in across.read_output()
     assert "from the wrong issuer" in across.read_output()
     lines = [f"{check['seen']} {check['remedy']}" for check in across.checks()]
     assert any(
@@ -317,7 +317,7 @@ def test_az_signs_in_to_the_other_tenant(
 
 
 def test_the_script_of_az_commands_says_what_az_cannot(across: Across) -> None:
-    words = "sends no token of another tenant"
+    words = "sends no token for another tenant"
     if across.away == OTHER:
         across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
         assert words not in across.read_output().replace("# ", "")

@@ -67,7 +67,7 @@ TWO = (connection(AMSTERDAM), connection(DUBLIN))
         ({"provider_state": "Deprovisioning"}, "expected Provisioned"),
         ({"provisioning_state": "Failed"}, "it is Failed; expected Succeeded"),
         ({"peering_state": "Disabled"}, "its private peering is Disabled; expected Enabled"),
-        ({"peering_state": None}, "its private peering is not there"),
+        ({"peering_state": None}, "its private peering is missing"),
         ({"peering_provisioning_state": "Updating"}, "its private peering is Updating"),
     ],
 )

@@ -104,7 +104,7 @@ def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
     snapshot = make_mixed_snapshot(PART, backup_up=False)
     health = judge(PART, snapshot)
     assert (health.path, health.healthy) == ("ipsec", False)
-    assert list_notes(PART, snapshot, health) == ("1 of 3 spokes; the others were not read.",)
+    assert list_notes(PART, snapshot, health) == ("Shows 1 of 3 spokes; the others were not read.",)
     assert (
         suggest_command(PART, snapshot, health)
         == "erfailover switch --to expressroute --spoke vnet1"
