@@ -170,8 +170,8 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
     message = (
-        f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (steps 1, 2), then "
-        "switched in parallel (steps 3, 4) as far as Azure allows; cleanup comes last."
+        f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (1, 2), then switched "
+        "in parallel (3, 4) as far as Azure allows; cleanup comes last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     lines = ["", *_wrap_line(message, 0, 0)]
