@@ -33,8 +33,8 @@ being left learns first, by the make's duration."""
 LONE_POLL_S = 2.0
 FIRST_POLL_S, POLLS_S = 0.6, 0.25
 """When the first of the overlapping readings is polled after a spoke can show, and how long after
-that the next one, in turn. In 3,000 drawn sets of readings, one showed it after 1.7 s and twelve
-requests on average; nine requests would take 0.6 s longer."""
+that the next one, in turn. In 3,000 drawn sets of readings, one showed it after 1.6 s and twelve
+requests on average; nine requests would take 0.7 s longer."""
 
 
 @dataclass(frozen=True, slots=True)
