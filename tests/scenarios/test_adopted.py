@@ -321,7 +321,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
         (["--remote-prefix", "10.5.0.1/16"], "expected an IPv4 prefix like"),
         (["--primary-gateway", "ergw-weu"], "virtualNetworkGateways/<name>, found 'ergw-weu'"),
         (["--primary-hub", "hub-weu"], "virtualNetworks/<name>, found 'hub-weu'"),
-        (["--backup-hub", "{world.primary_hub}"], "expected another VNet"),
+        (["--backup-hub", "{world.primary_hub}"], "expected a VNet other than"),
         (["--primary-hub", "{virtual_hub}"], "--primary-hub: wan-weu is a Virtual WAN hub"),
         (["--backup-hub", "{world.primary_hub}x"], "there is no VNet"),
         (

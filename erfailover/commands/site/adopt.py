@@ -69,7 +69,7 @@ def run(context: Context, options: Options) -> None:
         if gateways[role] is not None:
             _insist_on_id(f"--{role}-gateway", str(gateways[role]), GATEWAY)
     if options.primary_hub.lower() == options.backup_hub.lower():
-        raise UsageFailure("--backup-hub: expected another VNet than the primary hub")
+        raise UsageFailure("--backup-hub: expected a VNet other than the primary hub")
     if options.name and not NAME.fullmatch(options.name):
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
@@ -145,7 +145,7 @@ def _parse_tenant(text: str) -> tuple[str, TenantCredential]:
     if kind is None:
         raise UsageFailure(
             f"--tenant: expected one of {', '.join(kinds)} after '=', found {word!r}",
-            "A managed identity gives tokens for its home tenant only."
+            "A managed identity gets tokens for its home tenant only."
             if word == "managed-identity"
             else None,
         )
