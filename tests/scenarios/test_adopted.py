@@ -126,7 +126,7 @@ def test_a_switch_touches_its_peerings_alone_and_gives_all_back(adopted: Adopted
     assert [spoke.name for spoke in site_of(adopted).spokes] == [
         spoke.name for spoke in site.spokes
     ]
-    assert "on IPsec now, their flags on ExpressRoute are derived: vnet-data, " in stage.err
+    assert "on IPsec now, so their flags on ExpressRoute are derived: vnet-data, " in stage.err
 
     file.write_text(first)
     assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True
@@ -314,7 +314,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--spoke", "vnet-web"], "two VNets are called so"),
+        (["--spoke", "vnet-web"], "two VNets have this name"),
         (["--name", "a b"], "--name: expected up to 63 letters"),
         (["--spoke", "nobody"], "the spokes are vnet-data, vnet-erp"),
         (["--remote-prefix", "10.5.0.0"], "expected an IPv4 prefix like"),
@@ -437,7 +437,7 @@ def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: 
     )
     assert erp not in {spoke.virtual_network for spoke in site_of(adopted).spokes}
     assert stage.run(*adopted.init, "--force", "--spoke", "vnet-erp") == 2
-    assert "no spoke is left to adopt" in stage.err
+    assert "no spoke can be adopted" in stage.err
 
 
 def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(

@@ -253,5 +253,5 @@ def test_a_role_is_printed_without_azure_and_then_leaves_out_what_may_not_exist(
     stage.lab.access = Access(read_roles(printed))
     assert stage.run("doctor", "-o", "json") == 3  # a role that reads may not switch
     lines = [load for load in json.loads(stage.out)["checks"] if load["name"] == "permissions"]
-    rows = [line for line in lines if "not seen published" in line["seen"]]
+    rows = [line for line in lines if "known to Azure by another name" in line["seen"]]
     assert [(item["verdict"], item["required"]) for item in rows] == [("unknown", False)]

@@ -131,4 +131,4 @@ def test_files_that_a_site_file_names_and_that_are_not_here_are_a_warning(stage:
     text = f"{VALID}\ncloud: {{endpoint: 'https://a', authority: 'https://b', ca: nowhere.pem}}\n"
     (stage.folder / "erfailover.yaml").write_text(text)
     out = " ".join(stage.do("validate").split())
-    assert "warning: cloud.ca names 'nowhere.pem'; there is no such file" in out
+    assert "warning: cloud.ca: 'nowhere.pem' not found in " in out

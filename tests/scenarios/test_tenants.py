@@ -292,7 +292,7 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     assert "from the wrong issuer" in across.read_output()
     lines = [f"{check['seen']} {check['remedy']}" for check in across.checks()]
     assert any(
-        "a managed identity is of one tenant" in name and "multi-tenant application" in name
+        "a managed identity belongs to one tenant" in name and "multi-tenant application" in name
         for name in lines
     )
 

@@ -460,13 +460,13 @@ def test_an_ssh_key_that_azure_does_not_take_is_told_with_its_line(tmp_path: Fil
 
 
 def test_a_site_needs_no_topology(tmp_path: FilePath) -> None:
-    text = read_template().split('# What "provision" makes')[0]
+    text = read_template().split('# What "provision" creates')[0]
     site = load(write(tmp_path, text), {})
     assert site.topology is None
 
 
 DRILL = read_template()[read_template().index("drill:\n") : read_template().index("timing:")]
-TOPOLOGY = read_template()[read_template().index('# What "provision" makes') :]
+TOPOLOGY = read_template()[read_template().index('# What "provision" creates') :]
 
 
 @pytest.mark.parametrize(
