@@ -1,4 +1,4 @@
-"""What a valid site file may not say on purpose: each is allowed, and worth a second look. Pure."""
+"""What is allowed in a site file, but worth a second look. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a probe of a site file may not say although its keys are well formed. Pure."""
+"""The checks of probes whose keys are well formed. Pure."""
 
 from __future__ import annotations
 

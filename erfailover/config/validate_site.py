@@ -1,4 +1,4 @@
-"""What a site may not say although every key is well formed. Pure.
+"""The checks of a site whose keys are well formed. Pure.
 
 Owns the checks across keys of the operator's part of a site file; ``validate_topology`` has those
 of what is provisioned. Never reads Azure: what only Azure knows is ``conditions``' business.
@@ -108,7 +108,7 @@ def _check_cloud(site: Site) -> Iterator[Problem]:
         try:
             parts = urlsplit(url)
             is_whole = bool(parts.hostname) and parts.port != 0
-        except ValueError:  # brackets that enclose no address, a port that is no number
+        except ValueError:  # brackets without an address, a port that is not a number
             yield Problem(("cloud", name), "an https:// URL", repr(url))
             continue
         if not is_whole or parts.scheme != "https" or parts.query or parts.username:

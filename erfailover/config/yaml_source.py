@@ -105,7 +105,7 @@ class Source:
 
 
 class UnreadableYaml(Exception):
-    """The text is no YAML that could hold a site."""
+    """The text is not YAML, or cannot be a site."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(*problems)

@@ -368,7 +368,7 @@ def _insist_on_having_read(discovered: DiscoveredSite, remarks: list[str]) -> No
 
 
 def _explain_left_out(discovered: DiscoveredSite, four: _SpokePeerings) -> str:
-    """Why a VNet is no spoke of the site."""
+    """Explain why a VNet is not a spoke of the site."""
     name, primary, backup = four.network.name, discovered.primary.name, discovered.backup.name
     if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
         return f"{name} uses the gateway of {backup} and is not peered with {primary}: left out"
