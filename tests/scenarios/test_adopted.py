@@ -246,7 +246,9 @@ def test_with_a_dead_primary_the_remote_prefixes_are_unknown_unless_said(
     stage = adopted.stage
     cut_circuits(adopted)
     assert stage.run(*adopted.init) == 4
-    assert "the remote prefixes are unknown: ergw-weu has learned nothing" in stage.err
+    assert (
+        "the remote prefixes are unknown: ergw-weu has learned no prefix from outside" in stage.err
+    )
     assert "--remote-prefix" in stage.err
     assert "The backup has learned: 10.4.0.0/16, 10.5.0.0/16" in stage.err
     assert not (stage.folder / "erfailover.yaml").exists()

@@ -121,7 +121,8 @@ def _explain_unknown(observed: SiteSnapshot) -> str:
     detail = ", ".join(f"{peer.neighbor} {peer.state}" for peer in conditions.list_peers(gateway))
     message = detail or "it lists no peer"
     return (
-        f"{gateway.name} has learned no prefix from outside Azure by a Connected peer ({message})"
+        f"{gateway.name} has learned no prefix from outside Azure through a Connected peer "
+        f"({message})"
     )
 
 
