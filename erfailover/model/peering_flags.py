@@ -16,20 +16,18 @@ Keep = Literal["keep"]
 class Flags(Section):
     """The four flags of a peering, in Azure's words and with Azure's defaults.
 
-    ``keep`` leaves a flag as it is. It is for site files only; it is never read from or written to
-    Azure.
+    ``keep``, in a site file only, leaves a flag as it is in Azure.
     """
 
     allow_virtual_network_access: bool = True
     """Whether the two VNets can reach each other."""
     allow_forwarded_traffic: bool | Keep = False
-    """Whether traffic that does not originate in the peered VNet is accepted; ``keep``: leave it
-    as it is."""
+    """Whether to accept traffic that does not originate in the peered VNet; ``keep``: leave the
+    flag as it is in Azure."""
     allow_gateway_transit: bool = False
     """Whether the peered VNet may use this VNet's gateway."""
     use_remote_gateways: bool = False
-    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering
-    per VNet."""
+    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering per VNet."""
 
     @classmethod
     def from_arm(cls, properties: Mapping[str, Any]) -> Flags:

@@ -132,22 +132,18 @@ class RoutingEnvironment:
     """``Vpn`` or ``ExpressRoute``; read only if a route makes it matter."""
     route_servers: Mapping[Role, Reading[tuple[RouteServer, ...]]] = field(default_factory=dict)
     static_prefixes: Mapping[Role, Reading[tuple[StaticPrefix, ...]]] = field(default_factory=dict)
-    tunnels: Reading[tuple[Tunnel, ...]] = field(
-        default_factory=lambda: Reading(None, "they were not read")
-    )
+    tunnels: Reading[tuple[Tunnel, ...]] = field(default_factory=lambda: Reading(None, "not read"))
     """The site-to-site connections of the backup hub's gateway."""
-    leaving_gateway: Reading[Gateway] = field(
-        default_factory=lambda: Reading(None, "it was not read")
-    )
+    leaving_gateway: Reading[Gateway] = field(default_factory=lambda: Reading(None, "not read"))
     """The gateway of the hub being left, if the observation leaves it out."""
     managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
     """What a Virtual Network Manager has deployed, by the id of each VNet that was checked."""
 
     def get_network(self, network_id: str) -> Reading[VnetRouting]:
         """Return a VNet by its id."""
-        return self.networks.get(network_id.lower(), Reading(None, "it was not read"))
+        return self.networks.get(network_id.lower(), Reading(None, "not read"))
 
     def get_table(self, subnet: Subnet) -> Reading[RouteTable]:
         """Return the route table of a subnet that has one."""
         key = subnet.route_table or ""
-        return self.route_tables.get(key, Reading(None, "it was not read"))
+        return self.route_tables.get(key, Reading(None, "not read"))

@@ -62,8 +62,8 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     assert "completes 20: " in peerings["seen"]
     assert lines["prestaged"][0]["seen"] == "2 of 12 spokes prestaged (vnet-data, rg-web/vnet-web)"
     assert [line["seen"] for line in lines["connections"]] == [
-        "2 connections of ergw-weu, nothing wrong with them",
-        "1 connection of vpngw-neu, nothing wrong with them",
+        "2 connections of ergw-weu: no problem found",
+        "1 connection of vpngw-neu: no problem found",
     ]
     assert len(lines["throttling"]) == 2 * len(adopted.world.subscriptions)
 
@@ -105,7 +105,7 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     }
     assert "rg-shop/vnet-web" in by_name["permissions"]
     assert "vnet-erp" not in by_name["permissions"]
-    assert "refuses writes and POSTs to vnet-erp" in by_name["locks"]
+    assert "rejects writes and POSTs to vnet-erp" in by_name["locks"]
     assert by_name["prestaged"].endswith(
         "vnet-erp, vnet-erp-test, vnet-iot, vnet-iot-edge, vnet-ml, vnet-ml-lab and 4 more"
     )

@@ -47,7 +47,7 @@ def test_a_spoke_of_another_tenant_stops_the_adoption_of_all_and_not_of_others(
     stage = adopted.stage
     assert stage.run(*adopted.init) == 4
     assert "in another tenant" in stage.err
-    assert "name the spokes with --spoke" in stage.err
+    assert "list the spokes with --spoke" in stage.err
     stage.do(*adopted.init, *ERP)
     assert stage.run(*adopted.init, "--spoke", "vnet-shop", "--force") == 4
     assert "--spoke vnet-shop could not be read" in stage.err

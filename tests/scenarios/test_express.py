@@ -276,7 +276,7 @@ def test_a_site_failover_test_of_a_vpn_gateway_is_refused(provisioned: Stage) ->
     stage = provisioned
     file = stage.folder / "erfailover.yaml"
     head, _, rest = file.read_text().partition("drill:\n")
-    rest = rest[rest.index("timing:") : rest.index('# What "provision" makes')]
+    rest = rest[rest.index("timing:") : rest.index('# What "provision" creates')]
     file.write_text(f"{head}drill: {{peering_location: Amsterdam}}\n{rest}")
     for words in (("drill", "start", "--gateway", "vng1"), ("drill", "stop", "--yes")):
         assert stage.run(*words) == 3

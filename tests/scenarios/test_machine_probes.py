@@ -117,7 +117,7 @@ def test_without_a_network_watcher_in_the_region_a_next_hop_is_unknown(
     assert body["hop"]["up"] is None
     assert "there is no Network Watcher of westeurope" in body["hop"]["seen"]
     stage.run("doctor")
-    assert "FAIL  network-watcher: none" in stage.out
+    assert "FAIL  network-watcher: no Network Watcher that this identity can" in stage.out
     assert "az network watcher configure --locations westeurope --enabled" in " ".join(
         stage.out.split()
     )

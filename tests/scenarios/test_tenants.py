@@ -265,7 +265,7 @@ def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> 
     assert stage.json("status")["ready"] is True
     for wrong, message in (
         ("contoso.com", "expected a tenant's id (a GUID), found 'contoso.com'"),
-        (f"{across.away}=managed-identity", "gives tokens for its home tenant only"),
+        (f"{across.away}=managed-identity", "gets tokens for its home tenant only"),
         (f"{across.away}=x", "found 'x'"),
     ):
         assert stage.run(*across.init, "--force", "--tenant", wrong) == 2
@@ -292,7 +292,7 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     assert "from the wrong issuer" in across.read_output()
     lines = [f"{check['seen']} {check['remedy']}" for check in across.checks()]
     assert any(
-        "a managed identity is of one tenant" in name and "multi-tenant application" in name
+        "a managed identity belongs to one tenant" in name and "multi-tenant application" in name
         for name in lines
     )
 

@@ -92,9 +92,7 @@ def test_the_line_of_the_site_file_is_named(provisioned: Stage) -> None:
     assert f"{stage.lab.identity.subscription} (from AZURE_SUBSCRIPTION_ID)" in message
     assert "erfailover provision" not in message
     assert stage.run("status") == 4
-    assert read_failure(stage).endswith(
-        "If the network is yet to be created there: erfailover provision."
-    )
+    assert read_failure(stage).endswith("To create the network there: erfailover provision.")
 
 
 @pytest.mark.parametrize(

@@ -62,18 +62,18 @@ class ActionScope(Enum):
     NETWORK = "hub and spoke networks"
     GATEWAY = "the hubs' gateways"
     LOCAL_GATEWAY = "the drill's local network gateway"
-    MACHINE = "the machines of the probes"
-    INTERFACE = "the network interfaces of the probes"
+    MACHINE = "the probes' machines"
+    INTERFACE = "the probes' network interfaces"
     GROUP = "resource groups"
-    POLLING = "operations under way"
-    """Assumed to be open to whoever may begin one: ``doctor`` does not insist on these."""
+    POLLING = "operations in progress"
+    """Assumed to be open to whoever may start one: ``doctor`` does not insist on these."""
     ADDRESS = "the gateways' public addresses"
     CONNECTED = "what the gateways connect to"
     """Connections, local network gateways, circuits: often another team's, in other groups."""
     ROUTE_TABLE = "the subnets' route tables"
     ROUTE_SERVER = "Route Servers in the hubs"
-    WATCHER = "the Network Watchers of the probes"
-    OF_MACHINE = "the interfaces of the machines of next hop probes"
+    WATCHER = "the probes' Network Watchers"
+    OF_MACHINE = "the network interfaces of next hop probes' machines"
 
 
 ELSEWHERE = frozenset(
@@ -187,7 +187,7 @@ NEEDS = (
     ),
     RequiredPermission("Microsoft.Insights/metrics/read", ActionScope.GATEWAY, DOCTOR, READ),
     RequiredPermission(
-        f"{PEERING}/read", ActionScope.NETWORK, ("switch: a write whose answer was lost",), SWITCH
+        f"{PEERING}/read", ActionScope.NETWORK, ("switch: a write whose response was lost",), SWITCH
     ),
     RequiredPermission(f"{PEERING}/write", ActionScope.NETWORK, CONNECTS, SWITCH),
     RequiredPermission(f"{NETWORK}/peer/action", ActionScope.NETWORK, CONNECTS, SWITCH),
@@ -281,7 +281,7 @@ _OF_EXPRESSROUTE = frozenset(
         f"{GATEWAY}/getFailoverAllTestsDetails/action",
     }
 )
-"""Of no use if a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
+"""Of no use if a VPN gateway stands in for ExpressRoute, which the site's drill shows."""
 
 
 def can_remove_peerings(site: Site) -> bool:

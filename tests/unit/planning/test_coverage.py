@@ -235,7 +235,7 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
     (prefix,) = find_remote_prefixes(sites.make_snapshot(SITE, {}, gateways))
     assert prefix.active
     assert words in prefix.note
-    assert "Is all traffic to go there on IPsec as well?" in prefix.note
+    assert "Should all traffic go there on IPsec as well?" in prefix.note
     assert prefix.is_question
 
 

@@ -69,7 +69,7 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
         networks.check_prestaged, replace(two, prestaged=True), observed=observed
     )
     assert verdict is FAILS
-    assert message.endswith("of vnet9")
+    assert message.endswith("with gateway transit, for vnet9")
     unread = sites.make_snapshot(two, state, vnet9="403")
     assert [status for status, _ in lines_of(networks.check_prestaged, two, observed=unread)] == [
         UNKNOWN,

@@ -35,7 +35,7 @@ def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> No
     assert result.exit_code == failure.exit_code
     assert result.hint == (
         "This identity sees no subscription. Set AZURE_SUBSCRIPTION_ID to another one, or have a "
-        "role assigned in it."
+        "role assigned in this one."
     )
 
 
