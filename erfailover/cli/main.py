@@ -49,7 +49,7 @@ def cli() -> None:
 
 @cli.result_callback()
 def _judge_query(_: Any) -> int:
-    """Return the exit code of a command that went well: 2 if the query did not suit its result."""
+    """Return the exit code of a command that succeeded: 2 if the query did not fit its result."""
     value = click.get_current_context().meta.get(CONTEXT)
     return (
         UsageFailure.exit_code
@@ -59,7 +59,7 @@ def _judge_query(_: Any) -> int:
 
 
 @cli.command()
-@click.option("--keep", is_flag=True, help="Leave the demo's lab and folder behind.")
+@click.option("--keep", is_flag=True, help="Keep the demo's lab and folder.")
 @add_output_options
 @add_log_options
 def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
@@ -111,7 +111,7 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
         output.flush()
         error = output.error
         if code == 0 and error is not None and not isinstance(error, BrokenPipeError):
-            hint = "What was done is done; see erfailover history."
+            hint = "The command itself succeeded; see erfailover history."
             return _report_failure(StateFailure.exit_code, f"standard output failed: {error}", hint)
     return code
 
