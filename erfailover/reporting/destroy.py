@@ -66,7 +66,7 @@ def format_outcome(plan: DestroyPlan, results: Results) -> str:
         text = f" Kept: {join_names(plan.retained, NAMED, '; ')}." if plan.retained else ""
         return f"{plan.site} is deleted: {format_count(done, 'resource')} deleted in {took}.{text}"
     failed = join_names((task.title for task in results.list_tasks(State.FAILED)), NAMED)
-    lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
+    lines = [f"Failed: {failed}", "Run the command again to delete the rest."]
     lines.append(
         f"{plan.site} is only partly deleted: {format_count(done, 'resource')} deleted in {took}."
     )

@@ -241,7 +241,7 @@ def test_a_key_in_the_environment_goes_before_the_vault_and_that_is_said(
     monkeypatch.setenv("ERFAILOVER_SHARED_KEY", "given-by-hand")
     provisioned.do("provision", "--yes")
     assert set(shared_keys(provisioned).values()) == {"given-by-hand"}
-    assert "the key vault is not asked" in provisioned.err
+    assert "the key vault is not used" in provisioned.err
     assert vault.asked == []
 
 

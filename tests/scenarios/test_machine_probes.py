@@ -100,7 +100,7 @@ def test_the_next_hop_is_told_by_network_watcher(provisioned: Stage, running: bo
     desired = [True, True, True, True, False, False] if running else [None] * 6
     assert [body[name]["up"] for name in names] == desired
     if running:
-        assert body["nat"]["seen"] == "8.8.4.4 by VirtualAppliance 10.2.2.4"
+        assert body["nat"]["seen"] == "8.8.4.4 via VirtualAppliance 10.2.2.4"
         assert "routeTables/" in body["nat"]["output"]
         assert body["own"]["output"] == "route table: System Route"
 

@@ -76,7 +76,9 @@ def parse_expectations(text: str | None, names: Sequence[str]) -> dict[str, bool
     for part in filter(None, (item.strip() for item in (text or "").split(","))):
         name, _, state = part.partition("=")
         if name not in expected:
-            raise ValueError(f"no probe is called {name!r}; the site has {join_names(names, 12)}")
+            raise ValueError(
+                f"there is no probe named {name!r}; the site has {join_names(names, 12)}"
+            )
         if state not in ("up", "down"):
             raise ValueError(f"{part!r}: expected {name}=up or {name}=down")
         expected[name] = state == "up"

@@ -134,7 +134,7 @@ def plan(
         if action.change is Change.UPDATE and not _may_change(site, resource, body, existing):
             if all(difference.path.startswith("tags") for difference in action.differences):
                 action = Action(
-                    Change.KEEP, resource, (), "not created by erfailover; used as it is"
+                    Change.KEEP, resource, (), "not created by erfailover; used unchanged"
                 )
             else:
                 foreign.append(resource.title)
@@ -190,12 +190,12 @@ def _plan_action(
     if state in FAILED:
         return Action(Change.UPDATE, resource, differing, f"its last write {state.lower()}")
     if state != "Succeeded":
-        note = f"{state} now: waited for, and written only if it then differs"
+        note = f"{state}: updated once that has ended, if it still differs"
         return Action(Change.UPDATE, resource, differing, note)
     if resource.type == PEERING and properties.get("peeringState") == "Disconnected":
         return Action(Change.UPDATE, resource, differing, DISCONNECTED)
     if resource.id.lower() in unsettled:
-        note = "its shared key may be another than it should have: written anew"
+        note = "its shared key may be out of date: set again"
         return Action(Change.UPDATE, resource, differing, note)
     kept_keys = _describe_kept_keys(resource.body, existing) if resource.type == MACHINE else None
     return Action(Change.UPDATE if differing else Change.KEEP, resource, differing, kept_keys)
@@ -218,7 +218,7 @@ def _describe_kept_keys(desired: Body, existing: Body) -> str | None:
     return "created without the site file's SSH key, which 'az vm user update' can add"
 
 
-DISCONNECTED = "Disconnected: written anew"
+DISCONNECTED = "Disconnected: written again to reconnect it"
 FOR_NOW = ", without remote gateways for now"
 
 
