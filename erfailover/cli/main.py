@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
 COMPLETION = "_ERFAILOVER_COMPLETE"
-"""The variable by which a shell asks for completions, as click names it."""
+"""The variable that a shell sets to ask for completions, as click names it."""
 GO_ON = "Run the command again to resume."
 EXIT_CODES = """\b
 Exit codes:
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def invoke(arguments: list[str], clock: Clock | None = None) -> int:
-    """Run a command line; returns its exit code and prints what went wrong, in words.
+    """Run a command line; return its exit code, and print what went wrong.
 
     Args:
         arguments: the words after ``erfailover``.

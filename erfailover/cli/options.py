@@ -1,4 +1,4 @@
-"""The options that many commands take, and what a command is given from them."""
+"""The options that many commands take, and what a command gets from them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Count(click.IntRange):
 
 
 def _find_range_problem(number: float, least: float | None, most: float | None, unit: str) -> str:
-    """Return what is wrong with a number, in words; empty if it is in the range."""
+    """Return a message if a number is out of range; otherwise an empty text."""
     if least is not None and number < least:
         return f"{number:g}{unit} is too small; expected at least {least:g}{unit}."
     if most is not None and number > most:
@@ -118,7 +118,7 @@ def complete_with(by: str) -> Callable[..., list[CompletionItem[str]]]:
 
 
 def add_log_options(command: F) -> F:
-    """Return the options that say what is logged, and how."""
+    """Return the options that control the log."""
     for option in (
         click.option(
             "-v",
@@ -141,12 +141,12 @@ def add_log_options(command: F) -> F:
 
 
 def add_common_options(command: F) -> F:
-    """Return the options that every command takes which prints a result."""
+    """Return the options of every command that prints a result."""
     return add_output_options(add_site_options(command))
 
 
 def add_plan_options(command: F) -> F:
-    """Return the same, for a command whose plan can be printed as az commands."""
+    """Return the same options, for a command whose plan can be printed as az commands."""
     return _add_output_options(add_site_options(command), (*FORMATS, "az"))
 
 
@@ -163,7 +163,7 @@ LAB = click.option("--lab", is_flag=True, help="Use the lab; start it if none is
 
 
 def add_site_options(command: F) -> F:
-    """Return the options that say which site it is, and those that every command takes."""
+    """Return the options that select the site, and those that every command takes."""
     for option in (
         SITE,
         LAB,
@@ -173,7 +173,7 @@ def add_site_options(command: F) -> F:
 
 
 def add_output_options(command: F) -> F:
-    """Return the options that say how a result is printed, named as az names them."""
+    """Return the options that control the output, named as in az."""
     return _add_output_options(command, FORMATS)
 
 
@@ -216,7 +216,7 @@ def pop_output(options: dict[str, Any]) -> tuple[str, Query | None]:
 
 
 def add_write_options(command: F) -> F:
-    """Return the options that every command takes which writes to the site."""
+    """Return the options of every command that writes to the site."""
     for option in (
         click.option(
             "--take-over",
@@ -329,7 +329,7 @@ def build_output(options: dict[str, Any], *, lab: bool) -> Output:
 
 
 def build_context(options: dict[str, Any]) -> Context:
-    """Return what a command is given, from the common options; takes them out of ``options``."""
+    """Return a command's context from the common options; remove them from ``options``."""
     from erfailover.commands.context import Context
     from erfailover.commands.site_file import SiteFile
 

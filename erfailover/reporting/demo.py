@@ -13,7 +13,7 @@ class Stage:
     """One stage of the story.
 
     Attributes:
-        description: what happens, in words.
+        description: what happens.
         command: what an operator types.
         path: the path that the spoke must then be on; None after the end.
         office: whether VM1 must then reach the office.

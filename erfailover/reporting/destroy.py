@@ -15,11 +15,11 @@ from erfailover.reporting.plan.text import format_summary_line
 from erfailover.reporting.provision import iter_usual_lines
 
 NAMED = 12
-"""So many names are in a line."""
+"""At most this many names are in a line."""
 
 
 def format_plan(plan: DestroyPlan) -> str:
-    """Return a plan for people: what goes, in order, and what stays."""
+    """Return a plan for people: what is deleted, in order, and what is kept."""
     lines = [f"Plan: destroy {plan.site}"]
     lines += [""] if plan.deletions else []
     lines += [f"- {deletion.title}" for deletion in plan.deletions]

@@ -21,7 +21,7 @@ SLOW_S = 600.0
 """A plan that takes longer makes a gateway."""
 
 NAMED = 12
-"""So many of what failed, or was not begun, are named."""
+"""At most this many failed or unstarted changes are named."""
 
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 

@@ -156,7 +156,7 @@ def test_a_secret_that_is_not_there_is_told_with_its_name(stage: Stage, vault: V
     name_keys(vault.address, "tunnel")
     assert stage.run("provision", "--yes") == 5
     assert "SecretNotFound" in stage.err
-    assert "make the secret tunnel" in stage.err
+    assert "create the secret tunnel" in stage.err
     assert stage.writes() == []
 
 

@@ -115,7 +115,7 @@ def test_without_a_network_watcher_in_the_region_a_next_hop_is_unknown(
     add_probes("hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}")
     body = run_verify(stage)
     assert body["hop"]["up"] is None
-    assert "there is no Network Watcher of westeurope" in body["hop"]["seen"]
+    assert "no Network Watcher in westeurope" in body["hop"]["seen"]
     stage.run("doctor")
     assert "FAIL  network-watcher: none" in stage.out
     assert "az network watcher configure --locations westeurope --enabled" in " ".join(

@@ -74,7 +74,7 @@ class _Demo:
                 return
 
     def _look(self, stage_result: StageResult) -> None:
-        """Check what the stage should have come to."""
+        """Check the result that the stage should have."""
         site, reader, stage = self.context.site, self.context.reader, stage_result.stage
         if stage.path is None:
             stage_result.is_deleted = reader.list_group_resources(site.build_group_id()) is None

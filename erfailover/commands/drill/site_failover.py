@@ -87,7 +87,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
 
 
 def stop(context: Context) -> None:
-    """Stop whichever test of the primary gateway is under way; return when it shows.
+    """Stop the primary gateway's test that is in progress; return when Azure shows it.
 
     Raises:
         Refused: the primary is no ExpressRoute gateway.
@@ -148,7 +148,7 @@ def stop(context: Context) -> None:
 
 
 def _read(context: Context) -> tuple[Gateway, Circuits]:
-    """Return the primary gateway and what it hangs on, at once."""
+    """Return the primary gateway and its circuits, read in parallel."""
     site, reader = context.site, context.reader
     gateway_id = site.build_gateway_id(site.primary.gateway)
     reads: list[Callable[[], Any]] = [
@@ -193,7 +193,7 @@ def _write(
 def _wait(
     context: Context, circuits: Circuits, place: str, *, under_way: bool
 ) -> FailoverTest | None:
-    """Wait until the test at a location is Running, or has come to its end."""
+    """Wait until the test at a location is Running, or has ended."""
     with context.show_activity(f"Reading the site failover test at {place}") as activity:
         return _follow(context, circuits, place, activity, under_way=under_way)
 
@@ -233,7 +233,7 @@ def _follow(
 
 
 def _wait_for_peers(context: Context, gateway_name: str, *, some_down: bool) -> str:
-    """Wait for the gateway's edge peers to show the test; how they then are, in words.
+    """Wait for the gateway's edge peers to show the test; return a description of them.
 
     They are shown and decide nothing: an edge may be down for another reason.
     """

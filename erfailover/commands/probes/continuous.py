@@ -26,7 +26,7 @@ log = logging.getLogger("erfailover.commands.continuous_probes")
 
 
 def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
-    """Return the probes to ask continuously: those that the site file says, and those named.
+    """Return the probes to ask continuously: those in the site file, and those named.
 
     Raises:
         UsageFailure: a name is of no probe, or of one that cannot be asked every second.

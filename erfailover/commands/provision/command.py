@@ -202,7 +202,7 @@ def _refuse_foreign(plan: ProvisionPlan) -> None:
 
 
 def _check_offers(context: Context, plan: ProvisionPlan) -> None:
-    """Ask whether Azure offers what is to be made, before the first write.
+    """Ask whether Azure offers the resources to create, before the first write.
 
     Raises:
         Refused: it does not.

@@ -19,11 +19,11 @@ def check_start(circuits: Circuits, location: str) -> tuple[str, FailoverTest | 
     """Return the peering location to cut off, in Azure's spelling, and a test that already does so.
 
     Args:
-        circuits: what the gateway hangs on.
+        circuits: the circuits of the gateway.
         location: the location that the site file names.
 
     Raises:
-        Refused: there is no such test of this gateway, or another one is under way.
+        Refused: Azure has no such test for this gateway, or another one is in progress.
         UnknownReading: what that rests on could not be read.
     """
     name = _require_expressroute(circuits)
@@ -41,7 +41,7 @@ def check_start(circuits: Circuits, location: str) -> tuple[str, FailoverTest | 
 
 
 def check_stop(circuits: Circuits) -> FailoverTest | None:
-    """Return the test that is under way, at whichever location; None if none is.
+    """Return the test in progress, at any location; None if there is none.
 
     Raises:
         Refused: the gateway is not of type ExpressRoute.

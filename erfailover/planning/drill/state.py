@@ -19,7 +19,7 @@ class DrillState:
     Attributes:
         running: None if it is not known.
         what: ``site failover test`` or ``local network gateway``; None if no drill is known.
-        description: it in one line; for a drill that runs, or whose state is unknown.
+        description: one line about a drill that runs, or whose state is unknown.
         peering_location: what a site failover test cuts off.
         started: when, if Azure reports it.
     """
@@ -38,7 +38,7 @@ def build_drill_state(
 
     Args:
         site: with its drill, or none; a site failover test may run all the same.
-        circuits: what the primary gateway hangs on; None if it was not read.
+        circuits: the circuits of the primary gateway; None if they were not read.
         stand_in: the BGP peering address of the drill's local network gateway now; None if
             the site has no such drill.
     """

@@ -50,7 +50,7 @@ class Action:
         change: ``create``, ``update`` or ``keep``.
         desired: the resource.
         differences: what an update changes.
-        note: what else there is to know about it.
+        note: a further remark, if any.
     """
 
     change: Change
@@ -60,7 +60,7 @@ class Action:
 
     @property
     def title(self) -> str:
-        """What is changed, in words."""
+        """A description of what is changed."""
         return self.desired.title
 
 
@@ -73,7 +73,7 @@ class SetupAction:
 
     @property
     def title(self) -> str:
-        """What is set up, in words."""
+        """A description of what is set up."""
         return self.setup.title
 
 
@@ -150,10 +150,10 @@ def plan(
 
 
 def find_path(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
-    """Return the path whose flags a spoke's peerings are held to; None while a switch is under way.
+    """Return the path whose flags a spoke's peerings must have; None while a switch is in progress.
 
-    A spoke that uses no remote gateway at all, but has a peering to the backup hub, has been left
-    between the break and the make of a switch.
+    A spoke that uses no remote gateway but has a peering to the backup hub is between the break and
+    the make of a switch.
     """
     outward = {
         role: existing.get(
@@ -202,7 +202,7 @@ def _plan_action(
 
 
 def _describe_kept_keys(desired: Body, existing: Body) -> str | None:
-    """Return what to know of a machine that was made with other public keys than the site file's.
+    """Return a remark on a machine that was created with other public keys than the site file's.
 
     Azure changes none afterwards (observed: 409 PropertyChangeNotAllowed,
     linuxConfiguration.ssh.publicKeys).
@@ -223,7 +223,7 @@ FOR_NOW = ", without remote gateways for now"
 
 
 def _reorder_reconnects(actions: list[Action]) -> list[Action]:
-    """Put right the order around a Disconnected peering whose opposite is gone.
+    """Correct the order around a Disconnected peering whose opposite does not exist.
 
     Azure refuses to make the opposite anew until the Disconnected one has been written
     (recorded: ``RemotePeeringIsDisconnected``), and remote gateways need the opposite. So it is
