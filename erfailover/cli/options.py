@@ -247,7 +247,7 @@ def add_write_options(command: F) -> F:
         ),
         REPORT,
         QUIET,
-        click.option("-y", "--yes", is_flag=True, help="Skip all prompts, as if answered yes."),
+        click.option("-y", "--yes", is_flag=True, help="Answer yes to all prompts."),
     ):
         command = option(command)
     return command

@@ -100,7 +100,7 @@ def switch(
 ) -> None:
     """Move every spoke, or some of them, to a path and verify it.
 
-    The steps are in the order that never interrupts the spokes' other traffic.
+    The order of the steps never interrupts the spokes' other traffic.
     """
     if path is not None:
         to = f"--to {path}" if path in ("ipsec", "expressroute") else "--to ipsec|expressroute"
