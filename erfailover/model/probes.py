@@ -211,10 +211,10 @@ def describe_check(probe: Probe) -> str:
             return probe.shell
         case InterfaceRoute():
             hop = f" {probe.next_hop}" if probe.next_hop else ""
-            return f"{probe.prefix} by {probe.next_hop_type}{hop}"
+            return f"{probe.prefix} via {probe.next_hop_type}{hop}"
         case NextHop():
             hop = f" {probe.next_hop}" if probe.next_hop else ""
-            return f"{probe.address} by {probe.next_hop_type}{hop}"
+            return f"{probe.address} via {probe.next_hop_type}{hop}"
         case MachineConnect():
             return f"TCP {probe.address}:{probe.tcp}"
         case MachinePing():

@@ -348,7 +348,7 @@ def test_an_adopted_network_is_neither_provisioned_nor_destroyed(adopted: Adopte
     assert stage.run("provision", "--yes") == 2
     assert "has no topology" in stage.err
     assert stage.run("destroy", "--yes") == 2
-    assert "nothing of the site was provisioned" in stage.err
+    assert "nothing was provisioned for the site" in stage.err
 
 
 def test_the_adoption_as_data_says_the_same(adopted: Adopted) -> None:

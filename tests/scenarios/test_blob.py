@@ -104,7 +104,7 @@ def test_a_killed_run_on_this_machine_is_waited_out_and_taken_over(
         dead, take_over=False
     )
     stage.do(*SWITCH)
-    assert f"Waiting for the lease of {dead.name} to run out" in stage.err
+    assert f"Waiting for the lease of {dead.name} to expire" in stage.err
     assert "Took over the orphaned lease" in stage.err
     assert str(stage.json("history")[-1]["took_over"]).startswith("the orphaned lease of")
 

@@ -56,7 +56,7 @@ def test_a_spoke_of_another_tenant_stops_the_adoption_of_all_and_not_of_others(
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
-        (404, "SubscriptionNotFound", "does not see the subscription"),
+        (404, "SubscriptionNotFound", "cannot see the subscription"),
         (404, "ResourceGroupNotFound", "the resource group does not exist"),
         (404, "InvalidResourceType", "does not offer the resource type or the API version"),
         (400, "NoRegisteredProviderFound", "does not offer the resource type or the API version"),

@@ -88,7 +88,7 @@ def test_a_switch_reads_no_circuit_and_the_connections_it_leaves_once(stage: Sta
 def test_the_drill_cuts_one_location_off_until_it_is_stopped(stage: Stage) -> None:
     make(stage)
     assert stage.run("drill", "start", "--yes") == 3
-    assert "--gateway er (--yes is not enough)" in stage.err
+    assert "Use --gateway er to skip the prompt (--yes is not enough)" in stage.err
     assert stage.run("drill", "start", "--yes", "--gateway", "ER") == 3
     assert "expected the name er, found 'ER'" in stage.err
     assert posts(stage) == []
@@ -162,7 +162,7 @@ def test_an_unreadable_circuit_is_unknown_and_keeps_only_the_drill_from_starting
     assert second["circuit"] is None
     assert "AuthorizationFailed" in second["unknown"][0]
     assert stage.run(*START) == 4
-    assert "are not all known (known: Amsterdam)" in stage.err
+    assert "some peering locations of er are unknown (known: Amsterdam)" in stage.err
     assert posts(stage) == []
 
 
@@ -174,7 +174,7 @@ def test_connections_that_cannot_be_read_never_decide_a_status(stage: Stage) -> 
     assert (
         below_heading(out)
         .splitlines()[1]
-        .startswith("Whether a site failover test of er runs is unknown: ")
+        .startswith("Unknown whether a site failover test of er is running: ")
     )
     assert "unknown  connections of vpn: " in out
     assert "unknown  connection to-c1: " in out

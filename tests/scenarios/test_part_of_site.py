@@ -210,7 +210,7 @@ def test_a_saved_plan_has_its_spokes(site: Adopted) -> None:
     chosen = ("--spoke", "vnet-erp")
     stage.do("switch", "--to", "ipsec", *chosen, "--dry-run", "--out", "part.json")
     assert stage.run("switch", "--plan", "part.json", *chosen) == 2
-    assert "--plan and --spoke exclude each other" in stage.err
+    assert "--plan and --spoke cannot be combined" in stage.err
     before = count(site)
     stage.do("switch", "--plan", "part.json", "--yes", "--planned")
     assert list_written_spokes(site, before) == {"vnet-erp"}
@@ -283,6 +283,6 @@ def test_verify_runs_the_probes_of_the_chosen_spokes(site: Adopted) -> None:
     text = file.read_text("utf-8").replace("\nprobes:", "\n# probes:")
     file.write_text(f"{text}\nprobes:\n  shell: {{command: ['true']}}\n", "utf-8")
     assert stage.run("verify", "--spoke", "vnet-erp") == 2
-    assert "no probe of hub-weu concerns vnet-erp" in stage.err
+    assert "no probe of hub-weu relates to vnet-erp" in stage.err
     stage.do("verify", "--spoke", "vnet-erp", "--expect", "shell=up")
     stage.do("verify")

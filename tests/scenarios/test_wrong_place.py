@@ -49,7 +49,7 @@ def test_a_wrong_subscription_is_named_with_its_origin_and_what_is_visible(
         f"{identity(stage)} (SubscriptionNotFound)"
     )
     assert message.count(expected) == 1, message
-    assert "this identity does not see" not in message
+    assert "this identity cannot see" not in message
     assert "GET " not in message
     assert f"This identity sees erfailover lab ({stage.lab.identity.subscription})." in message
     assert "Set AZURE_SUBSCRIPTION_ID to another one" in message

@@ -256,21 +256,21 @@ class CadencePolling(ARMPolling):
         if now >= self._deadline and self._looked:
             raise AzureFailure(
                 AzureErrorKind.DEADLINE,
-                f"{self._what} has not ended after {format_duration(now - self._asked)}",
+                f"{self._what} is still in progress after {format_duration(now - self._asked)}",
                 "Azure is still processing it. Run the command again to resume.",
             )
         pause = max(
             self._cadence.compute_delay_s(now - self._began), self._budget.compute_poll_delay_s()
         )
         pause = max(0.0, min(pause, self._deadline - now))
-        log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
+        log.debug("%s: next poll in %.1f s", self._what, pause, extra=_wait(pause))
         needed = self._needed
         if needed is None:
             self._clock.sleep(pause)
             self._group.wait_for_turn(self, min(HELD_UP_S, self._deadline - self._clock.now()))
         elif self._clock.wait_for(lambda: not needed(), pause):
             raise AzureFailure(
-                AzureErrorKind.DEADLINE, f"{self._what}: the result is needed no more"
+                AzureErrorKind.DEADLINE, f"{self._what}: the result is no longer needed"
             )
 
     def request_status(self, status_link: str) -> Any:
@@ -296,8 +296,8 @@ class CadencePolling(ARMPolling):
         except AzureFailure as failure:
             raise AzureFailure(
                 AzureErrorKind.OPERATION_LOST,
-                f"{self._what} was accepted, and how it ended cannot be read: {failure.message}",
-                "It may have been done. Run the command again to resume.",
+                f"{self._what} was accepted, but its result cannot be read: {failure.message}",
+                "It may have succeeded. Run the command again to resume.",
                 code=failure.code,
                 status=failure.status,
                 correlation_id=failure.correlation_id,

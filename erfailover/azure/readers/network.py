@@ -62,7 +62,7 @@ from erfailover.planning.carried_prefixes import needs_static_tunnels
 from erfailover.runtime.clock import run_all
 
 TABLES = tuple(PARSERS)
-NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")
+NOT_ASKED: Reading[Any] = Reading(None, "not requested")
 GATEWAY_TYPES = (VPN, EXPRESSROUTE)
 PEERING_STATES = ("Initiated", "Connected", "Disconnected")
 SYNC_LEVELS = ("FullyInSync", "RemoteNotInSync", "LocalNotInSync", "LocalAndRemoteNotInSync")
@@ -296,7 +296,7 @@ def format_utc_now() -> str:
 
 
 def explain_missing(resource_id: str) -> str:
-    """Why a resource that Azure answered 404 for is not known, in words."""
+    """Explain why a resource is unknown that Azure answered with 404."""
     return f"{get_last_name(resource_id)} does not exist in Azure"
 
 

@@ -41,7 +41,7 @@ requests on average; nine requests would take 0.7 s longer."""
 class Turn:
     """The turn of one of several overlapping readings."""
 
-    number: int
+    place: int
     of: int
 
     def schedule_polls(self, due_s: float) -> PollSchedule:
@@ -49,7 +49,7 @@ class Turn:
         if self.of == 1:
             return replace(TABLES, first_s=max(due_s, LONE_POLL_S))
         round_s = POLLS_S * self.of
-        first_s = max(due_s + FIRST_POLL_S + POLLS_S * self.number, round_s)
+        first_s = max(due_s + FIRST_POLL_S + POLLS_S * self.place, round_s)
         return PollSchedule(first_s, share=0.0, pause_s=round_s)
 
 

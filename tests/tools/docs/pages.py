@@ -116,7 +116,7 @@ WRITTEN = " to remove."
 README = Page(
     "README.md",
     cuts={
-        "demo": keep_from("The story, as it came out"),
+        "demo": keep_from("Summary (seconds of modelled time)"),
     },
 )
 START = Page(
