@@ -37,19 +37,34 @@ class Fetches(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built with every way out of this machine leading nowhere."""
-    folder = tmp_path_factory.mktemp("site")
+    return build(tmp_path_factory.mktemp("site"))
+
+
+def build(folder: Path, **environment: str) -> Path:
+    """Build the site into a folder."""
     nowhere = "http://127.0.0.1:9"
+    proxies = {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
-        env=os.environ
-        | {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_MKDOCS_2_WARNING": "1"},
+        env=os.environ | proxies | environment,
         capture_output=True,
         text=True,
     )
     assert built.returncode == 0, built.stderr
     assert "WARNING" not in built.stderr
     return folder
+
+
+def test_a_page_has_an_edit_link_if_the_repository_is_known(site: Path, tmp_path: Path) -> None:
+    url = "https://git.example/owner/erfailover/edit/main/docs/"
+    edited = build(tmp_path, ERFAILOVER_EDIT_URL=url)
+    for name in ("index", "why", "runbook"):
+        assert f'href="{url}{name}.md" title="Edit' in (edited / f"{name}.html").read_text()
+        assert "Edit this page" not in (site / f"{name}.html").read_text()
+    fetches = Fetches()
+    fetches.feed((edited / "why.html").read_text())
+    assert not [address for address in fetches.found if "//" in address]
 
 
 def test_a_browser_fetches_nothing_from_elsewhere(site: Path) -> None:
