@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from erfailover.commands.switch.route_watch import LEAVING_LEADS_S
 from tests.tools.campaign.troubles import (
     ANSWERED_INSTEAD,
     CONTENTION,
@@ -263,16 +262,14 @@ def _looked_at_again(cell: Cell) -> bool:
 
 
 def _is_given_up(cell: Cell) -> bool:
-    """Whether it is a reading of the leaving gateway after those that a switch always makes.
+    """Whether it is a verifying reading that is not polled before another has shown the switch.
 
-    One decides, two verify (``LEAVING_LEADS_S``). A further one begins while these are under way,
-    and is seldom polled.
+    The first of either gateway shows it, because operations take their medians here. Before these,
+    the arriving gateway is read to decide and, in a cold switch, for the gate.
     """
-    return (
-        _looked_at_again(cell)
-        and cell.call.path.split("/")[1] == _get_leaving(cell)
-        and (cell.call.nth > 1 + len(LEAVING_LEADS_S))
-    )
+    is_leaving = cell.call.path.split("/")[1] == _get_leaving(cell)
+    deciding = 2 if cell.stage is Stage.COLD and not is_leaving else 1
+    return _looked_at_again(cell) and cell.call.nth > deciding + 1
 
 
 def _get_leaving(cell: Cell) -> str:
