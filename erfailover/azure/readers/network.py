@@ -21,6 +21,7 @@ from erfailover.azure.client.polling import PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
+from erfailover.azure.readers.route_tables import list_subnet_tables
 from erfailover.azure.readers.tunnels import read_tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureErrorKind, AzureFailure
@@ -332,6 +333,7 @@ def parse_network(body: Body, network_id: str = "") -> VirtualNetwork:
         summarized=parse_ipv4_prefixes(
             get_section(properties, "summarizedGatewayPrefixes").get("addressPrefixes")
         ),
+        subnet_tables=list_subnet_tables(properties),
     )
 
 
