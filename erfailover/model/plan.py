@@ -178,6 +178,11 @@ class SwitchStep:
         return self.write
 
     @property
+    def peerings_back(self) -> tuple[PeeringWrite, ...]:
+        """Return the writes of peerings among the contingency."""
+        return tuple(write for write in self.contingency if isinstance(write, PeeringWrite))
+
+    @property
     def takes_off(self) -> bool:
         """Return whether it takes the spoke off the path that it is on."""
         write = self.write
@@ -222,6 +227,12 @@ class SwitchPlan:
     """The spokes that the switch takes off a path that works."""
     undoes: str = ""
     """The run that the plan takes back, in words; empty for any other plan."""
+    sharing: tuple[tuple[str, ...], ...] = ()
+    """The spokes that share a route table, those included that are left out; one that shares none
+    is in no group."""
+    tied: tuple[tuple[str, ...], ...] = ()
+    """Of these groups, those that go together or not at all: a spoke of them is on a path that
+    works."""
     way_back: tuple[Condition, ...] = ()
     """What a switch back would be refused for as of now; empty if it would not be."""
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.tunnels import read_required
@@ -14,8 +18,11 @@ from erfailover.model.arm_json import (
     parse_bool,
     parse_text,
 )
-from erfailover.model.resource_ids import canonicalize, get_last_name
+from erfailover.model.observed import SiteSnapshot, VirtualNetwork, attempt
+from erfailover.model.resource_ids import GATEWAY_SUBNET, canonicalize, get_last_name
 from erfailover.model.route_tables import RouteTable, UserRoute
+from erfailover.model.site import Site
+from erfailover.runtime.clock import run_all
 
 NEXT_HOPS = ("VirtualNetworkGateway", "VnetLocal", "Internet", "VirtualAppliance", "None")
 
@@ -70,3 +77,32 @@ def list_subnet_tables(properties: Body) -> tuple[tuple[str, str], ...]:
         for subnet in list_objects(properties.get("subnets"))
         if (table := get_table_id(subnet))
     )
+
+
+def list_table_ids(site: Site, networks: Iterable[VirtualNetwork]) -> list[str]:
+    """Return the ids, in lower case, of the tables that decide the next hops of some VNets.
+
+    Those of ``routing`` in the site file that a subnet has, and the GatewaySubnets'; none for a
+    site without the section.
+    """
+    named = {site.build_route_table_id(entry.route_table).lower() for entry in site.routing}
+    return list(
+        dict.fromkeys(
+            table
+            for network in networks
+            for subnet, table in network.subnet_tables
+            if named and (table in named or subnet == GATEWAY_SUBNET.lower())
+        )
+    )
+
+
+def add_route_tables(
+    reader: Reader, site: Site, observed: SiteSnapshot, deadline_s: float = READ_DEADLINE_S
+) -> SiteSnapshot:
+    """Return a picture with the tables that decide the next hops of its VNets, read now."""
+    ids = list_table_ids(site, observed.networks.values())
+    if not ids:
+        return observed
+    reads = [partial(attempt, partial(read_table, reader, id_, deadline_s)) for id_ in ids]
+    tables = dict(zip(ids, run_all(reader.clock, reads), strict=True))
+    return replace(observed, route_tables=tables)

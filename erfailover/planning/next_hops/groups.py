@@ -17,42 +17,19 @@ from erfailover.model.counting import join_names
 from erfailover.model.plan import NextHopWrites, Phase, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.next_hops.conditions import ALONE
-from erfailover.planning.next_hops.scene import find_groups
 
 
-def list_groups(plan: SwitchPlan) -> tuple[tuple[str, ...], ...]:
-    """Return the spokes of a plan that share tables; one without a table is in none."""
-    return find_groups(
-        (step.spoke, step.write.tables)
-        for step in plan.steps
-        if isinstance(step.write, NextHopWrites)
-    )
-
-
-def list_tied_groups(plan: SwitchPlan) -> tuple[tuple[str, ...], ...]:
-    """Return the groups that go together or not at all: those that leave a path that works."""
-    healthy = set(plan.leaves_healthy)
-    return tuple(
-        group for group in list_groups(plan) if len(group) > 1 and healthy.intersection(group)
-    )
-
-
-def keep_together(plan: SwitchPlan, sharing: Collection[Collection[str]]) -> SwitchPlan:
-    """Return a plan without the groups of which it leaves out a spoke.
+def keep_together(plan: SwitchPlan) -> SwitchPlan:
+    """Return a plan without the tied groups of which it leaves out a spoke.
 
     A group of which a spoke is off its path already goes on: it is owed its path.
-
-    Args:
-        plan: a plan of a switch.
-        sharing: the spokes that share tables, those included that the plan leaves out.
     """
-    healthy = set(plan.leaves_healthy)
     off = {step.spoke for step in plan.writes if step.phase is Phase.SWITCH}
     off -= {step.spoke for step in plan.writes if step.takes_off}
     dropped: dict[str, Condition] = {}
-    for group in sharing:
+    for group in plan.tied:
         out = [name for name in group if name in plan.left_out]
-        if not out or off.intersection(group) or not healthy.intersection(group):
+        if not out or off.intersection(group):
             continue
         condition = plan.left_out[out[0]]
         message = f"it shares a route table with {out[0]}, which is left out: {condition.message}"
@@ -92,7 +69,7 @@ def iter_in_order(plan: SwitchPlan) -> Iterator[SwitchStep]:
     The next hops of a tied group come after the last of its makes, and a route of a shared table is
     written once.
     """
-    group_of = {name: group for group in list_tied_groups(plan) for name in group}
+    group_of = {name: group for group in plan.tied for name in group}
     makes = [step.spoke for step in plan.steps if step.kind is StepKind.MAKE]
     last = {
         group: [name for name in makes if name in group][-1]

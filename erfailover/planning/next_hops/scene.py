@@ -90,6 +90,15 @@ def find_groups(members: Iterable[tuple[str, Iterable[str]]]) -> tuple[tuple[str
     return tuple(tuple(names) for names, _ in groups)
 
 
+def find_sharing(site: Site, observed: SiteSnapshot) -> tuple[tuple[str, ...], ...]:
+    """Return the spokes of a site that share tables; one that shares none is in no group."""
+    members = (
+        (spoke.name, [table.id for table in list_tables(site, observed, spoke)])
+        for spoke in site.spokes
+    )
+    return tuple(group for group in find_groups(members) if len(group) > 1)
+
+
 def iter_sharing(site: Site, observed: SiteSnapshot, table: UsedTable) -> Iterator[str]:
     """Yield the ids, in lower case, of the VNets with a subnet that has a table."""
     subnets = table.reading.value.subnets if table.reading.value else ()

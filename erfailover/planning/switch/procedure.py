@@ -76,7 +76,7 @@ from erfailover.model.resource_ids import get_last_name, get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning.conditions import check_network_read, check_no_own_gateway
 from erfailover.planning.next_hops.conditions import find_unread_table
-from erfailover.planning.next_hops.scene import list_tables
+from erfailover.planning.next_hops.scene import find_sharing, list_tables
 from erfailover.planning.next_hops.steps import find_table_breaches, plan_next_hops
 from erfailover.planning.switch.gates import check_guards, find_obstacles
 
@@ -284,7 +284,10 @@ def plan(
 
     steps.sort(key=rank)
     held = [*check_guards(site, observed, target), *_check_own_gateways(site, observed, left_out)]
-    return SwitchPlan(site.name, target, tuple(steps), tuple(held), left_out=left_out)
+    sharing = find_sharing(site, observed)
+    return SwitchPlan(
+        site.name, target, tuple(steps), tuple(held), left_out=left_out, sharing=sharing
+    )
 
 
 def _check_own_gateways(

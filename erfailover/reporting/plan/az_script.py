@@ -193,12 +193,10 @@ def _write_route(write: RouteWrite, *, commented: bool = False) -> str:
     where = (*table, "--name", write.name)
     if after is None or write.change is Change.DELETE:
         return _format_command(*route, "delete", *where, *quiet.split(), commented=commented)
+    prefix = ("--address-prefix", after.prefix) if write.change is Change.CREATE else ()
     hop = ("--next-hop-type", after.next_hop_type, "--next-hop-ip-address", after.next_hop or "")
-    if write.change is Change.CREATE:
-        hop = ("--address-prefix", after.prefix, *hop)
-    return _format_command(
-        *route, str(write.change), *where, *hop, *quiet.split(), commented=commented
-    )
+    where = (*where, *prefix, *hop)
+    return _format_command(*route, str(write.change), *where, *quiet.split(), commented=commented)
 
 
 def _format_bool(value: object) -> str:
