@@ -22,6 +22,7 @@ __all__ = ["firewall", "firewall_worlds"]
 SHAPES = [
     Shape(),
     Shape(Appliance.MACHINE, Appliance.MACHINE),
+    Shape(Appliance.BALANCED, Appliance.BALANCED),
 ]
 APP, DATA, WEB = SPOKES
 

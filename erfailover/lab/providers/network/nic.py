@@ -100,17 +100,27 @@ def _validate_configuration(
         refusal = validate_unused(context, public_ip, configuration["id"])
         if refusal is not None:
             return refusal
+    for pool in inner.get("loadBalancerBackendAddressPools") or ():
+        if not _has_pool(context, str(pool.get("id"))):
+            return errors.reference_missing(str(pool.get("id")), str(nic_id))
     return validate_address(context, configuration, subnet)
+
+
+def _has_pool(context: RuleContext, pool_id: str) -> bool:
+    """Return whether a load balancer has a pool."""
+    owner = context.world.get(pool_id.rpartition("/backendAddressPools/")[0])
+    pools = owner.properties.get("backendAddressPools", ()) if owner is not None else ()
+    return any(ids.to_key(pool["id"]) == ids.to_key(pool_id) for pool in pools)
 
 
 def list_taken_addresses(context: RuleContext, subnet: Resource, but: str) -> set[str]:
     """Return the private addresses in a subnet, except those of one IP configuration."""
     names = set()
-    for reference in context.references.find_users(subnet.id, "ipConfigurations.subnet"):
-        owner = context.world.get(reference.source)
-        if owner is None or ids.to_key(reference.via) == ids.to_key(but):
+    for reference in context.references.find_users(subnet.id):
+        owner, (kind, _, what) = context.world.get(reference.source), reference.path.partition(".")
+        if owner is None or what != "subnet" or ids.to_key(reference.via) == ids.to_key(but):
             continue
-        for other in owner.properties.get("ipConfigurations", ()):
+        for other in owner.properties.get(kind, ()):
             if ids.to_key(other["id"]) == ids.to_key(reference.via):
                 names.add(str(other["properties"].get("privateIPAddress", "")))
     return names
@@ -198,9 +208,8 @@ NIC = Provider(
         Coverage(
             names="`Microsoft.Network/networkInterfaces`",
             modelled="addresses static and dynamic, IP forwarding, security group; created "
-            "with state Succeeded at once",
-            not_modelled="load balancers, application security groups, IPv6, accelerated "
-            "networking",
+            "with state Succeeded at once; pools of load balancers",
+            not_modelled="application security groups, IPv6, accelerated networking",
             rests_on="recording",
         ),
         Coverage(
