@@ -40,15 +40,13 @@ from erfailover.model.resource_ids import (
     get_last_name,
     get_subscription,
 )
+from erfailover.model.route_tables import GATEWAY_HOP, RouteTable, UserRoute
 from erfailover.model.routing import (
-    GATEWAY_HOP,
     ManagedConfiguration,
     RouteServer,
-    RouteTable,
     RoutingEnvironment,
     StaticPrefix,
     Subnet,
-    UserRoute,
     VnetRouting,
 )
 from erfailover.model.site import Role, Site

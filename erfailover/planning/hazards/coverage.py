@@ -16,7 +16,8 @@ from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.prefix_table import build_table, format_prefixes
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import RouteTable, Subnet, VnetRouting
+from erfailover.model.route_tables import RouteTable
+from erfailover.model.routing import Subnet, VnetRouting
 from erfailover.model.site import Path, Role, Spoke
 from erfailover.planning.carried_prefixes import (
     build_carried_table,

@@ -15,7 +15,8 @@ from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.prefix_table import PrefixTable, build_table
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import APPLIANCE, StaticPrefix, UserRoute, VnetRouting
+from erfailover.model.route_tables import APPLIANCE, UserRoute
+from erfailover.model.routing import StaticPrefix, VnetRouting
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import select_learned_routes, select_originated
 from erfailover.planning.hazards.route_selection import exclude_prefix, format_merged

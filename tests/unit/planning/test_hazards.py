@@ -9,13 +9,8 @@ import pytest
 
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Reading
-from erfailover.model.routing import (
-    RouteServer,
-    RouteTable,
-    RoutingEnvironment,
-    StaticPrefix,
-    UserRoute,
-)
+from erfailover.model.route_tables import RouteTable, UserRoute
+from erfailover.model.routing import RouteServer, RoutingEnvironment, StaticPrefix
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.hazards.checks import check_hazards
 from erfailover.planning.hazards.route_selection import split_prefix
