@@ -22,14 +22,20 @@ from erfailover.lab.engine.lab import Lab
 from erfailover.lab.machines.reachability import Trace, trace_packet
 from tests.support.adopted_world import Arm
 from tests.support.firewall_world import (
+    BACKUP,
     CORP,
     INTERNET,
+    PLACE,
+    PREMISES,
+    PRIMARY,
     SPOKES,
+    TABLES,
     UNUSED,
     FirewallWorld,
     Shape,
     Spoke,
     build,
+    make_machine,
     write_site,
 )
 from tests.support.stage import Stage, lab_in
@@ -156,6 +162,46 @@ class FirewallSite:
         body = arm.get(self.world.id(path))
         arm.pool.clear()
         return body
+
+    def prepare(self, spoke: Spoke) -> None:
+        """Steps 1 and 2 of a switch, by hand."""
+        name = spoke.name
+        self._peer(BACKUP.name, f"hub-dr-to-{name}", name, allowGatewayTransit=True)
+        self._peer(name, f"{name}-to-hub-dr", BACKUP.name)
+
+    def move(self, spoke: Spoke) -> None:
+        """Break and make, by hand."""
+        name = spoke.name
+        self._peer(name, f"{name}-to-hub", PRIMARY.name)
+        self._peer(name, f"{name}-to-hub-dr", BACKUP.name, useRemoteGateways=True)
+
+    def overlay(self, table: str) -> None:
+        """Give a table the next hop to the premises, and no other, by hand."""
+        name = "to-premises" if table == TABLES[1] else "erfailover-premises"
+        hop = {
+            "nextHopType": "VirtualAppliance",
+            "nextHopIpAddress": self.world.shape.backup_address,
+        }
+        self.put(f"routeTables/{table}/routes/{name}", {"addressPrefix": PREMISES, **hop})
+
+    def add_interface(self, name: str, *, machine: bool) -> None:
+        """An interface with IP forwarding in the backup hub; with a machine if it is to run."""
+        arm = self.arm()
+        inner = {"subnet": {"id": self.world.id(f"virtualNetworks/{BACKUP.name}/subnets/nva")}}
+        configurations = [{"name": "ipconfig1", "properties": inner}]
+        properties = {"enableIPForwarding": True, "ipConfigurations": configurations}
+        arm.put(self.world.id(f"networkInterfaces/{name}"), properties, location=PLACE)
+        if machine:
+            make_machine(arm, self.world, name.replace("-nic", ""), name, "#!/bin/sh\n")
+        arm.pool.clear()
+
+    def _peer(self, owner: str, name: str, other: str, **flags: bool) -> None:
+        properties = {
+            "remoteVirtualNetwork": {"id": self.world.id(f"virtualNetworks/{other}")},
+            "allowForwardedTraffic": True,
+            **flags,
+        }
+        self.put(f"virtualNetworks/{owner}/virtualNetworkPeerings/{name}", properties)
 
     def cut_expressroute(self, *, repair: bool = False) -> None:
         """The primary's BGP session fails, or comes back; the far end has noticed."""

@@ -341,28 +341,7 @@ class _Maker:
             },
         )
         script = "#!/bin/sh\ntrue\n" if pool is None else STATEFUL
-        image = {
-            "publisher": "Canonical",
-            "offer": "ubuntu-24_04-lts",
-            "sku": "server",
-            "version": "latest",
-        }
-        self.put(
-            f"Microsoft.Compute/virtualMachines/{name}",
-            {
-                "hardwareProfile": {"vmSize": "Standard_B2ats_v2"},
-                "storageProfile": {"imageReference": image},
-                "osProfile": {
-                    "computerName": name,
-                    "adminUsername": "hans",
-                    "adminPassword": "not to be seen 1!",
-                    "customData": b64encode(script.encode()).decode(),
-                },
-                "networkProfile": {
-                    "networkInterfaces": [self.reference(f"networkInterfaces/{name}-nic")]
-                },
-            },
-        )
+        make_machine(self.arm, self.world, name, f"{name}-nic", script)
 
     def _tunnels(self) -> None:
         """Both hubs are connected with the premises; the primary's tunnel is the drill's."""
@@ -418,3 +397,26 @@ class _Maker:
     def _route(self, table: str, name: str, prefix: str, address: str) -> None:
         hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": address}
         self.put(f"routeTables/{table}/routes/{name}", {"addressPrefix": prefix, **hop})
+
+
+def make_machine(arm: Arm, world: FirewallWorld, name: str, nic: str, script: str) -> None:
+    """A virtual machine with an interface, which runs a script when it is made."""
+    image = {
+        "publisher": "Canonical",
+        "offer": "ubuntu-24_04-lts",
+        "sku": "server",
+        "version": "latest",
+    }
+    properties = {
+        "hardwareProfile": {"vmSize": "Standard_B2ats_v2"},
+        "storageProfile": {"imageReference": image},
+        "osProfile": {
+            "computerName": name,
+            "adminUsername": "hans",
+            "adminPassword": "not to be seen 1!",
+            "customData": b64encode(script.encode()).decode(),
+        },
+        "networkProfile": {"networkInterfaces": [{"id": world.id(f"networkInterfaces/{nic}")}]},
+    }
+    path = f"Microsoft.Compute/virtualMachines/{name}"
+    arm.put(world.id(path), properties, location=PLACE)
