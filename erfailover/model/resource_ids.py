@@ -32,6 +32,8 @@ HUB = f"{NETWORK_PROVIDER}/virtualHubs"
 HUB_PEER = f"{HUB}/bgpConnections"
 HUB_ADDRESS = f"{HUB}/ipConfigurations"
 INTERFACE = f"{NETWORK_PROVIDER}/networkInterfaces"
+FIREWALL = f"{NETWORK_PROVIDER}/azureFirewalls"
+LOAD_BALANCER = f"{NETWORK_PROVIDER}/loadBalancers"
 NETWORK_WATCHER = f"{NETWORK_PROVIDER}/networkWatchers"
 MACHINE = "Microsoft.Compute/virtualMachines"
 
@@ -113,7 +115,14 @@ _SEGMENTS = {
     for type_ in (
         *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE, PUBLIC_IP, SECURITY_GROUP),
         *(GATEWAY, LOCAL_GATEWAY, CONNECTION, CIRCUIT, HUB, HUB_PEER, HUB_ADDRESS, INTERFACE),
-        *(MACHINE, "Microsoft.ClassicNetwork", "providers", "ipConfigurations"),
+        *(
+            FIREWALL,
+            LOAD_BALANCER,
+            MACHINE,
+            "Microsoft.ClassicNetwork",
+            "providers",
+            "ipConfigurations",
+        ),
     )
     for part in type_.split("/")
 }

@@ -39,6 +39,8 @@ CLIENTS = {
     ids.PEERING: "virtual_network_peerings",
     ids.PUBLIC_IP: "public_ip_addresses",
     ids.INTERFACE: "network_interfaces",
+    ids.FIREWALL: "azure_firewalls",
+    ids.LOAD_BALANCER: "load_balancers",
     ids.SECURITY_GROUP: "network_security_groups",
     ids.ROUTE_TABLE: "route_tables",
     ids.ROUTE: "routes",

@@ -44,6 +44,7 @@ class CheckName(StrEnum):
     PEERING_NAMES = "peering-names"
     OVERLAPS = "address-overlaps"
     PRESTAGED = "prestaged"
+    APPLIANCES = "appliances"
     BACKUP_GATEWAY = "backup-gateway"
     BACKUP_SESSION = "backup-bgp-session"
     BACKUP_PREFIXES = "backup-prefixes"

@@ -27,11 +27,13 @@ from erfailover.model.probes import RUN_COMMAND, NextHop, list_interfaces, list_
 from erfailover.model.resource_ids import (
     CIRCUIT,
     CONNECTION,
+    FIREWALL,
     GATEWAY,
     HUB,
     HUB_ADDRESS,
     HUB_PEER,
     INTERFACE,
+    LOAD_BALANCER,
     LOCAL_GATEWAY,
     MACHINE,
     NETWORK,
@@ -75,6 +77,7 @@ class ActionScope(Enum):
     MOVED_TABLE = "the route tables under routing"
     ROUTE_SERVER = "Route Servers in the hubs"
     WATCHER = "the Network Watchers of the probes"
+    APPLIANCE = "the appliances in the hubs"
     OF_MACHINE = "the interfaces of the machines of next hop probes"
 
 
@@ -87,6 +90,7 @@ ELSEWHERE = frozenset(
         ActionScope.ROUTE_SERVER,
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
+        ActionScope.APPLIANCE,
     }
 )
 """What the site file does not name: it may lie, and be granted, in other groups than it names."""
@@ -165,6 +169,10 @@ NEEDS = (
         AROUND,
         READ,
     ),
+    RequiredPermission(f"{FIREWALL}/read", ActionScope.APPLIANCE, DOCTOR, READ),
+    RequiredPermission(f"{LOAD_BALANCER}/read", ActionScope.APPLIANCE, DOCTOR, READ),
+    RequiredPermission(f"{INTERFACE}/read", ActionScope.APPLIANCE, DOCTOR, READ),
+    RequiredPermission(f"{MACHINE}/instanceView/read", ActionScope.APPLIANCE, DOCTOR, READ),
     RequiredPermission(f"{PUBLIC_IP}/read", ActionScope.ADDRESS, DOCTOR, READ),
     RequiredPermission("Microsoft.Authorization/permissions/read", ActionScope.GROUP, DOCTOR, READ),
     RequiredPermission(
@@ -265,6 +273,8 @@ def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[RequiredPermission,
 
 
 def _is_needed(site: Site, need: RequiredPermission) -> bool:
+    if need.on is ActionScope.APPLIANCE:
+        return bool(site.routing)
     if need.action == f"{MACHINE}/read":
         return bool(list_resources(site, ActionScope.MACHINE))
     if need.on is ActionScope.MACHINE or need.action.startswith("Microsoft.Compute/"):
@@ -358,6 +368,7 @@ def list_scopes(site: Site, on: ActionScope) -> tuple[str, ...]:
         ActionScope.ROUTE_TABLE: ActionScope.NETWORK,
         ActionScope.ROUTE_SERVER: ActionScope.GATEWAY,
         ActionScope.OF_MACHINE: ActionScope.MACHINE,
+        ActionScope.APPLIANCE: ActionScope.GATEWAY,
     }
     if on in beside:
         return _deduplicate(map(get_group_id, list_resources(site, beside[on])))

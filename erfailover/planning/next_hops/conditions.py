@@ -230,9 +230,8 @@ def check_forwarded(
 ) -> Iterator[Condition]:
     """Yield whether a spoke takes what the appliances forward to it.
 
-    By the peering with the hub that it moves to, as that is; with an overlay, by both with the
-    primary as well, as the switch leaves them: traffic between spokes goes on through its
-    appliance.
+    By the peering with the hub that it moves to, as that is; with an overlay, by the one with the
+    primary as well, as the switch leaves it: traffic between spokes goes on through its appliance.
     """
     tables = list_tables(site, observed, spoke)
     if not tables:
@@ -243,14 +242,11 @@ def check_forwarded(
     yield _check_allowed(id_, arriving, arriving.flags if arriving else None)
     if all(table.entry.mode == "replace" for table in tables):
         return
-    for owner, peering in (
-        (spoke.virtual_network, spoke.spoke_to_primary),
-        (site.primary.virtual_network, spoke.primary_to_spoke),
-    ):
-        id_ = site.build_peering_id(owner, peering.name)
-        existing = observed.get_peering(id_)
-        if existing is not None:  # the gate reads the arriving hub alone
-            yield _check_allowed(id_, existing, peering.get_flags(target, existing.flags))
+    id_ = site.build_peering_id(spoke.virtual_network, spoke.spoke_to_primary.name)
+    primary = observed.get_peering(id_)
+    if primary is not None:
+        flags = spoke.spoke_to_primary.get_flags(target, primary.flags)
+        yield _check_allowed(id_, primary, flags)
 
 
 def _check_allowed(id_: str, peering: Peering | None, flags: Flags | None) -> Condition:

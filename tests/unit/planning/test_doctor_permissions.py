@@ -34,7 +34,7 @@ SITE = sites.site("vnet1", "vnet9")
 WHOLE = replace(
     SITE,
     drill=DRILL,
-    routing=(SpokeRouteTable("rt-spokes", IPv4Address("10.2.1.4"), IPv4Address("10.3.1.4")),),
+    routing=(SpokeRouteTable("rt1", IPv4Address("10.2.2.4"), IPv4Address("10.3.2.4")),),
     probes={
         "office": MachinePing("vm1", IPv4Address("10.5.0.4"), through="vm3"),
         "hop": NextHop("vm1", IPv4Address("10.5.0.4"), "VirtualNetworkGateway"),
@@ -88,6 +88,7 @@ def test_a_site_needs_only_what_it_has() -> None:
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
         ActionScope.MOVED_TABLE,
+        ActionScope.APPLIANCE,
     }
     assert {need.on for need in list_needs(WHOLE)} == set(ActionScope)
     assert not any("Compute" in need.action for need in list_needs(SITE))
