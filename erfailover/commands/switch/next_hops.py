@@ -49,6 +49,8 @@ class Group:
         Raises:
             Failure: a gate does not hold, so that no spoke of a tied group is taken off its path.
         """
+        if crossing.has_begun:
+            return
         if not self.tied:
             if crossing.off is not None:
                 crossing.pass_gate()
@@ -184,6 +186,11 @@ class RoutedCrossing(Crossing):
         """Wait until its next hops have moved as well."""
         self._ensure_group().begin(self)
         return self._follow(self._routed, begin=False)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the spoke is on its way."""
+        return self._begun
 
     def pass_gate(self) -> None:
         """Pass the gate of this spoke."""

@@ -191,10 +191,9 @@ STEPS = (
         9,
         Side.ROUTE_TABLES,
         Goal.ROUTED,
-        "send what {spoke} sends to the remote prefixes by the appliance in {arriving}",
-        "answers come by the appliance in {arriving} from step {MAKE} on, and before it requests "
-        "arrive there from a VNet that it does not serve. If Azure rejects it, steps {BREAK} and "
-        "{MAKE} are rolled back with it",
+        "move the next hops of {spoke} to the appliance in {arriving}",
+        "until step {MAKE} answers come by the appliance in {leaving}, and an appliance drops what "
+        "it has not seen both ways. If Azure rejects it, steps {BREAK} and {MAKE} are rolled back",
         contingency=True,
     ),
     Rule(

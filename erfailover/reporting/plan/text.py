@@ -10,6 +10,7 @@ from dataclasses import asdict
 from itertools import groupby
 
 from erfailover.model.conditions import Condition, ConditionStatus, Weight
+from erfailover.model.counting import join_names
 from erfailover.model.durations import describe_usual, format_duration, format_rough
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import (
@@ -182,7 +183,22 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
         ordered = sorted(spokes, key=lambda name: priorities[name])
         for priority, names in groupby(ordered, key=lambda name: priorities[name]):
             lines += _wrap_line(f"Priority {priority}: {format_ranges(names)}", 2, 4)
-    return lines
+    return [*lines, *_format_sharing(plan)]
+
+
+def _format_sharing(plan: SwitchPlan) -> Iterator[str]:
+    """Yield which spokes share a route table, and when its next hops move."""
+    moved = {step.spoke for step in plan.writes if step.kind is StepKind.MOVE_NEXT_HOPS}
+    for group in plan.sharing:
+        if not moved.intersection(group):
+            continue
+        when = (
+            "its next hops move when the last of them is connected, and if one cannot be moved, "
+            "all stay or go back"
+            if group in plan.tied
+            else "its next hops move with the first of them that is connected"
+        )
+        yield from _wrap_line(f"{join_names(group, MANY)} share a route table: {when}.", 0, 2)
 
 
 def _format_group(
