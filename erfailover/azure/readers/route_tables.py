@@ -106,3 +106,15 @@ def add_route_tables(
     reads = [partial(attempt, partial(read_table, reader, id_, deadline_s)) for id_ in ids]
     tables = dict(zip(ids, run_all(reader.clock, reads), strict=True))
     return replace(observed, route_tables=tables)
+
+
+def list_interfaces(network: Body, table_id: str) -> list[str]:
+    """Return the ids of the network interfaces in the subnets of a VNet that have a route table."""
+    rows = (
+        parse_text(row.get("id"))
+        for subnet in list_objects(get_section(network, "properties").get("subnets"))
+        if get_table_id(subnet) == table_id.lower()
+        for row in list_objects(get_section(subnet, "properties").get("ipConfigurations"))
+    )
+    owners = (canonicalize(row).partition("/ipConfigurations/")[0] for row in rows)
+    return list(dict.fromkeys(owner for owner in owners if "/networkInterfaces/" in owner))

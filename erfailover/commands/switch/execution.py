@@ -22,6 +22,7 @@ from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
 from erfailover.commands.switch.crossing import Crossing
+from erfailover.commands.switch.effective import check_effective_routes
 from erfailover.commands.switch.gate import NETWORKS_S, Gate
 from erfailover.commands.switch.ledger import Ledger
 from erfailover.commands.switch.next_hops import RoutedCrossing, build_groups
@@ -424,11 +425,21 @@ class SwitchRun:
                     activity.say("Routes are as expected; running the probes ...")
                     outcome.probes = runner.run(self.context, expected)
                     self._collect_conditions(outcome, watch)
+                if arrived is not ConditionStatus.FAILS:
+                    self._check_next_hops(outcome)
                 outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
                 if is_confirmed(outcome) or clock.now() >= deadline:
                     return
                 activity.say(f"Not confirmed yet: {join_names(list_missing(outcome), 3)}")
                 clock.sleep(1.0)
+
+    def _check_next_hops(self, outcome: Outcome) -> None:
+        """Ask the interfaces of the spokes behind an appliance, until they show it."""
+        shown = outcome.next_hops
+        seen = [name for name in shown if shown[name].status is not ConditionStatus.FAILS]
+        names = outcome.conditions.keys() - set(seen)
+        target = self.options.target
+        shown |= check_effective_routes(self.readings, self.site, self.observed, target, names)
 
     def _collect_conditions(self, outcome: Outcome, watch: RouteWatch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()

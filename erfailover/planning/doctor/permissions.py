@@ -74,6 +74,7 @@ class ActionScope(Enum):
     CONNECTED = "what the gateways connect to"
     """Connections, local network gateways, circuits: often another team's, in other groups."""
     ROUTE_TABLE = "the subnets' route tables"
+    SPOKE_INTERFACE = "the interfaces in the spokes"
     MOVED_TABLE = "the route tables under routing"
     ROUTE_SERVER = "Route Servers in the hubs"
     WATCHER = "the Network Watchers of the probes"
@@ -90,6 +91,7 @@ ELSEWHERE = frozenset(
         ActionScope.ROUTE_SERVER,
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
+        ActionScope.SPOKE_INTERFACE,
         ActionScope.APPLIANCE,
     }
 )
@@ -230,6 +232,12 @@ NEEDS = (
         f"{INTERFACE}/effectiveRouteTable/action", ActionScope.INTERFACE, PROBES, SWITCH
     ),
     RequiredPermission(
+        f"{INTERFACE}/effectiveRouteTable/action",
+        ActionScope.SPOKE_INTERFACE,
+        ("switch: routes",),
+        SWITCH,
+    ),
+    RequiredPermission(
         "Microsoft.Compute/locations/operations/read", ActionScope.POLLING, PROBES, SWITCH
     ),
     RequiredPermission(f"{LOCAL_GATEWAY}/write", ActionScope.LOCAL_GATEWAY, ("drill",), SWITCH),
@@ -273,7 +281,7 @@ def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[RequiredPermission,
 
 
 def _is_needed(site: Site, need: RequiredPermission) -> bool:
-    if need.on is ActionScope.APPLIANCE:
+    if need.on in (ActionScope.APPLIANCE, ActionScope.SPOKE_INTERFACE):
         return bool(site.routing)
     if need.action == f"{MACHINE}/read":
         return bool(list_resources(site, ActionScope.MACHINE))
@@ -369,6 +377,7 @@ def list_scopes(site: Site, on: ActionScope) -> tuple[str, ...]:
         ActionScope.ROUTE_SERVER: ActionScope.GATEWAY,
         ActionScope.OF_MACHINE: ActionScope.MACHINE,
         ActionScope.APPLIANCE: ActionScope.GATEWAY,
+        ActionScope.SPOKE_INTERFACE: ActionScope.NETWORK,
     }
     if on in beside:
         return _deduplicate(map(get_group_id, list_resources(site, beside[on])))

@@ -29,7 +29,6 @@ from erfailover.planning.conditions import (
     list_routes,
 )
 from erfailover.planning.hazards.hubs import check_managed
-from erfailover.planning.hazards.route_selection import format_merged
 from erfailover.planning.hazards.scene import (
     DEFAULT_ROUTE,
     DNS_SERVERS,
@@ -40,6 +39,7 @@ from erfailover.planning.hazards.scene import (
     TUNNELS,
     HazardContext,
 )
+from erfailover.planning.route_selection import format_merged
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
 AZURE_DNS = IPv4Address("168.63.129.16")

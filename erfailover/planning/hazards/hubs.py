@@ -19,7 +19,6 @@ from erfailover.model.route_tables import APPLIANCE, UserRoute
 from erfailover.model.routing import StaticPrefix, VnetRouting
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import select_learned_routes, select_originated
-from erfailover.planning.hazards.route_selection import exclude_prefix, format_merged
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     ENFORCED,
@@ -29,6 +28,7 @@ from erfailover.planning.hazards.scene import (
     HazardContext,
     build_unknown,
 )
+from erfailover.planning.route_selection import exclude_prefix, format_merged
 
 
 def check_gateway_subnet(scene: HazardContext) -> Iterator[Condition]:

@@ -14,7 +14,6 @@ from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import GATEWAY_SUBNET, get_last_name
 from erfailover.model.route_tables import APPLIANCE, RouteTable
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
-from erfailover.planning.hazards.route_selection import split_prefix
 from erfailover.planning.next_hops import desired
 from erfailover.planning.next_hops.scene import (
     UsedTable,
@@ -23,6 +22,7 @@ from erfailover.planning.next_hops.scene import (
     list_next_hops,
     list_tables,
 )
+from erfailover.planning.route_selection import split_prefix
 
 MOST_ROUTES = 400
 """How many routes a table may have (published: Azure networking limits)."""

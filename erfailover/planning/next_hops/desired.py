@@ -18,7 +18,7 @@ from ipaddress import IPv4Network
 from erfailover.model.plan import Change, RouteWrite
 from erfailover.model.route_tables import APPLIANCE, RouteTable, UserRoute
 from erfailover.model.site import Path, SpokeRouteTable
-from erfailover.planning.hazards.route_selection import exclude_prefix, split_prefix
+from erfailover.planning.route_selection import exclude_prefix, split_prefix
 
 OWN = "erfailover-"
 """How the names of the routes begin that a switch adds and removes."""

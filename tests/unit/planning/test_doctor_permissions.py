@@ -88,6 +88,7 @@ def test_a_site_needs_only_what_it_has() -> None:
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
         ActionScope.MOVED_TABLE,
+        ActionScope.SPOKE_INTERFACE,
         ActionScope.APPLIANCE,
     }
     assert {need.on for need in list_needs(WHOLE)} == set(ActionScope)
