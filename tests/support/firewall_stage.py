@@ -195,6 +195,13 @@ class FirewallSite:
             make_machine(arm, self.world, name.replace("-nic", ""), name, "#!/bin/sh\n")
         arm.pool.clear()
 
+    def stop_machine(self, name: str) -> None:
+        """Deallocate a machine, by another client."""
+        path = self.world.id(f"Microsoft.Compute/virtualMachines/{name}")
+        arm = self.arm()
+        arm.finish([arm.call("POST", f"{path}/deallocate")])
+        arm.pool.clear()
+
     def _peer(self, owner: str, name: str, other: str, **flags: bool) -> None:
         properties = {
             "remoteVirtualNetwork": {"id": self.world.id(f"virtualNetworks/{other}")},
