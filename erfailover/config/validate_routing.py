@@ -84,18 +84,22 @@ def _check_forwarded_traffic(keys: Keys, spoke: Spoke, *, is_overlay: bool) -> I
     """Yield flags that would drop what an appliance forwards to or from a spoke.
 
     The source of a forwarded packet is in no peered VNet, so the peering must allow forwarded
-    traffic (published: peering overview). ``keep`` is decided by what Azure has.
+    traffic (published: peering overview). What a spoke sends to the primary has its own source, so
+    that this side may have it off, but a switch does not turn it off. ``keep`` is decided by what
+    Azure has.
     """
     for path in Path:
         needed = []
         if is_overlay or path is Path.EXPRESSROUTE:
             needed.append("spoke_to_primary")
-        if is_overlay:
-            needed.append("primary_to_spoke")
         if path is Path.IPSEC:
             needed.append("spoke_to_backup")
         for key in needed:
             yield from _require_forwarded((*keys, key), path, getattr(spoke, key))
+    inward = spoke.primary_to_spoke
+    at_home = inward.on_expressroute
+    if is_overlay and at_home != "absent" and at_home.allow_forwarded_traffic:
+        yield from _require_forwarded((*keys, "primary_to_spoke"), Path.IPSEC, inward)
 
 
 def _require_forwarded(keys: Keys, path: Path, peering: SitePeering) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ NETWORK = f"{NETWORK_PROVIDER}/virtualNetworks"
 SUBNET = f"{NETWORK}/subnets"
 PEERING = f"{NETWORK}/virtualNetworkPeerings"
 ROUTE_TABLE = f"{NETWORK_PROVIDER}/routeTables"
+ROUTE = f"{ROUTE_TABLE}/routes"
 PUBLIC_IP = f"{NETWORK_PROVIDER}/publicIPAddresses"
 SECURITY_GROUP = f"{NETWORK_PROVIDER}/networkSecurityGroups"
 GATEWAY = f"{NETWORK_PROVIDER}/virtualNetworkGateways"
@@ -112,7 +113,7 @@ def parse(resource_id: str) -> ResourceId:
 _SEGMENTS = {
     part.lower(): part
     for type_ in (
-        *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE_TABLE, PUBLIC_IP, SECURITY_GROUP),
+        *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE, PUBLIC_IP, SECURITY_GROUP),
         *(GATEWAY, LOCAL_GATEWAY, CONNECTION, CIRCUIT, HUB, HUB_PEER, HUB_ADDRESS, INTERFACE),
         *(
             FIREWALL,

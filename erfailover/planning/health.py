@@ -155,6 +155,19 @@ def find_leaving_healthy(site: Site, observed: SiteSnapshot, plan: SwitchPlan) -
     )
 
 
+def find_tied_groups(
+    site: Site, observed: SiteSnapshot, plan: SwitchPlan
+) -> tuple[tuple[str, ...], ...]:
+    """Return the spokes that share tables and of which one is on a path that works.
+
+    The arguments are those of ``find_leaving_healthy``.
+    """
+    names = {name for group in plan.sharing for name in group}
+    health = [_judge_spoke(site, observed, spoke) for spoke in site.spokes if spoke.name in names]
+    works = {spoke.name for spoke in health if spoke.healthy and spoke.path == plan.target.other}
+    return tuple(group for group in plan.sharing if works.intersection(group))
+
+
 def find_path(site: Site, observed: SiteSnapshot, spoke: Spoke) -> str:
     """Return the path a spoke is on: whose gateway its peerings use."""
     used = []

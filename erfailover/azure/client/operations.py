@@ -43,6 +43,7 @@ CLIENTS = {
     ids.LOAD_BALANCER: "load_balancers",
     ids.SECURITY_GROUP: "network_security_groups",
     ids.ROUTE_TABLE: "route_tables",
+    ids.ROUTE: "routes",
     ids.GATEWAY: "virtual_network_gateways",
     ids.LOCAL_GATEWAY: "local_network_gateways",
     ids.CONNECTION: "virtual_network_gateway_connections",

@@ -21,16 +21,18 @@ from erfailover.commands.probes import chosen_probes, runner
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
-from erfailover.commands.switch.crossing import Crossing, Writers
+from erfailover.commands.switch.crossing import Crossing
 from erfailover.commands.switch.gate import NETWORKS_S, Gate
 from erfailover.commands.switch.ledger import Ledger
+from erfailover.commands.switch.next_hops import RoutedCrossing, build_groups
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, RouteWatch
+from erfailover.commands.switch.writers import Writers
+from erfailover.commands.switch.written import insist_on_written
 from erfailover.errors import (
     AzureErrorKind,
     AzureFailure,
     Interrupted,
-    UnknownReading,
     VerificationFailed,
 )
 from erfailover.model.command_line import switch_to
@@ -39,7 +41,6 @@ from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
@@ -234,7 +235,8 @@ class SwitchRun:
         if not self._contended:
             left_out.insist_on_any(self.site, outcome)
         with self.context.show_activity("Reading again what was written"):
-            self._verify_writes(plan, outcome)
+            steps = [step for step in plan.writes if step.spoke not in outcome.failed]
+            insist_on_written(clock, self.readings, self.site, steps)
 
     def _announce(self, spokes: Sequence[str]) -> None:
         """Have the store confirm which spokes go where; read the path being left meanwhile.
@@ -291,10 +293,13 @@ class SwitchRun:
         crossing = crossings.get(step.spoke)
         if crossing is None or step.phase is not Phase.SWITCH:
             return tasks.write(node, step, title, partial(self._step, step))
+        if step.kind is StepKind.MOVE_NEXT_HOPS and isinstance(crossing, RoutedCrossing):
+            task = tasks.write(node, step, title, crossing.move_next_hops)
+            return replace(task, owns=frozenset(), records_itself=True)
         move = crossing.take_off if step.kind is StepKind.BREAK else crossing.put_on
-        hubs = {crossing.on.write.remote_virtual_network.lower()}
+        hubs = {crossing.on.peering.remote_virtual_network.lower()}
         if crossing.off is not None:
-            hubs.add(crossing.off.write.remote_virtual_network.lower())
+            hubs.add(crossing.off.peering.remote_virtual_network.lower())
         task = tasks.write(node, step, title, move)
         return replace(task, refers=frozenset(hubs), records_itself=True)
 
@@ -310,7 +315,7 @@ class SwitchRun:
             try:
                 return peerings.write(
                     self.writers.other,
-                    step.write,
+                    step.peering,
                     left_s,
                     self.readings,
                     BODY_S,
@@ -333,14 +338,21 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        crossings = {}
+        planned = {(step.spoke, step.kind): step for step in plan.steps}
+        groups = build_groups(self.context.clock, plan)
+        crossings: dict[str, Crossing] = {}
         for spoke in site.spokes:
-            make = steps.get((spoke.name, StepKind.MAKE))
-            if make is None:
+            make = planned.get((spoke.name, StepKind.MAKE))
+            moves = planned.get((spoke.name, StepKind.MOVE_NEXT_HOPS))
+            moving = {(spoke.name, StepKind.MAKE), (spoke.name, StepKind.MOVE_NEXT_HOPS)}
+            if make is None or not moving & steps.keys():
                 continue
             off = steps.get((spoke.name, StepKind.BREAK))
             network = spoke.virtual_network
-            crossings[spoke.name] = Crossing(
+            build: Callable[..., Crossing] = Crossing
+            if moves is not None:
+                build = partial(RoutedCrossing, moves=moves, group=groups.get(spoke.name))
+            crossings[spoke.name] = crossing = build(
                 spoke=spoke.name,
                 off=off,
                 on=make,
@@ -360,55 +372,16 @@ class SwitchRun:
                 break_cadence=tasks.select_schedule(off or make, len(site.spokes)),
                 body_age_s=NETWORKS_S,
             )
+            if isinstance(crossing, RoutedCrossing) and crossing.group is not None:
+                crossing.group.members[spoke.name] = crossing
         return crossings
 
     def _pass_gate(self, step: SwitchStep) -> bool:
         """Pass the gate of a spoke; return whether the path being left is known to work."""
         spoke = next(item for item in self.site.spokes if item.name == step.spoke)
-        healthy = self.gate.enter(spoke, step.write.peering_id)
+        healthy = self.gate.enter(spoke, step.peering.peering_id)
         self.outcome.gates_s[spoke.name] = self.context.clock.now() - self.began_s
         return healthy
-
-    def _verify_writes(self, plan: SwitchPlan, outcome: Outcome) -> None:
-        """Whether every peering is as its last write said; a stale read is made again."""
-        clock = self.context.clock
-        last = {step.write.peering_id: step for step in plan.writes}
-        switch_steps = [step for step in last.values() if step.spoke not in outcome.failed]
-        deadline = clock.now() + peerings.STALE_S
-        while switch_steps:
-            networks = list(
-                dict.fromkeys(get_network_id(step.write.peering_id) for step in switch_steps)
-            )
-            observed = self.readings.observe(networks)
-            unread = {network for network in networks if observed.get_network(network) is None}
-            switch_steps = [
-                step
-                for step in switch_steps
-                if (peering := observed.get_peering(step.write.peering_id)) is None
-                or peering.flags != step.write.after
-                if not (peering is None and step.write.after is None)
-            ]
-            if not switch_steps:
-                return
-            if clock.now() >= deadline:
-                switch_steps = [
-                    switch_step
-                    for switch_step in switch_steps
-                    if get_network_id(switch_step.write.peering_id) not in unread
-                ]
-                if not switch_steps:
-                    why = join_names(observed.unknown.values(), comma="; ")
-                    raise UnknownReading(
-                        f"all changes were accepted, but could not be read again: {why}",
-                        "Look at it with erfailover status.",
-                    )
-                raise VerificationFailed(
-                    f"{join_names(step.write.name for step in switch_steps)}: written and "
-                    "accepted, but "
-                    "not as written",
-                    "Another client may be changing it. Check it, then run the command again.",
-                )
-            clock.sleep(3.0)
 
     def _check_canary(self, spoke: str, watch: RouteWatch) -> str:
         """Wait until a canary's switch shows; the others are not begun before."""

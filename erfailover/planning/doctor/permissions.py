@@ -41,6 +41,7 @@ from erfailover.model.resource_ids import (
     NETWORK_WATCHER,
     PEERING,
     PUBLIC_IP,
+    ROUTE,
     ROUTE_TABLE,
     get_group_id,
     get_subscription,
@@ -73,6 +74,7 @@ class ActionScope(Enum):
     CONNECTED = "what the gateways connect to"
     """Connections, local network gateways, circuits: often another team's, in other groups."""
     ROUTE_TABLE = "the subnets' route tables"
+    MOVED_TABLE = "the route tables under routing"
     ROUTE_SERVER = "Route Servers in the hubs"
     WATCHER = "the Network Watchers of the probes"
     APPLIANCE = "the appliances in the hubs"
@@ -118,7 +120,9 @@ LOOKS = ("status", "doctor", "switch")
 DOCTOR = ("doctor",)
 AROUND = ("doctor", "switch: hazards")
 REMOVALS = frozenset(rule.kind for rule in STEPS if rule.goal is Goal.REMOVED)
-CONNECTS = (f"switch: {format_steps(set(StepKind) - REMOVALS)}", "prestage")
+ROUTED = frozenset({StepKind.MOVE_NEXT_HOPS})
+CONNECTS = (f"switch: {format_steps(set(StepKind) - REMOVALS - ROUTED)}", "prestage")
+MOVES = (f"switch: {format_steps(ROUTED)}",)
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
@@ -205,6 +209,12 @@ NEEDS = (
         (f"switch: {format_steps(REMOVALS)}", "unprestage"),
         SWITCH,
     ),
+    RequiredPermission(f"{ROUTE_TABLE}/read", ActionScope.MOVED_TABLE, LOOKS, READ),
+    RequiredPermission(
+        f"{ROUTE}/read", ActionScope.MOVED_TABLE, ("switch: a write whose answer was lost",), SWITCH
+    ),
+    RequiredPermission(f"{ROUTE}/write", ActionScope.MOVED_TABLE, MOVES, SWITCH),
+    RequiredPermission(f"{ROUTE}/delete", ActionScope.MOVED_TABLE, MOVES, SWITCH),
     RequiredPermission(
         f"{NETWORK_PROVIDER}/locations/operations/read",
         ActionScope.POLLING,
@@ -273,6 +283,9 @@ def _is_needed(site: Site, need: RequiredPermission) -> bool:
         return bool(list_resources(site, ActionScope.WATCHER))
     if need.on is ActionScope.INTERFACE:
         return bool(list_resources(site, ActionScope.INTERFACE))
+    if need.on is ActionScope.MOVED_TABLE:
+        overlays = any(entry.mode == "overlay" for entry in site.routing)
+        return overlays or (bool(site.routing) and need.action != f"{ROUTE}/delete")
     if need.on is ActionScope.LOCAL_GATEWAY:
         return bool(list_resources(site, ActionScope.LOCAL_GATEWAY))
     if need.action == f"{PEERING}/delete":
@@ -318,6 +331,8 @@ def list_resources(site: Site, on: ActionScope) -> tuple[str, ...]:
             lines = []
             if isinstance(site.drill, Drill):
                 lines = [site.build_resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
+        case ActionScope.MOVED_TABLE:
+            lines = [site.build_route_table_id(entry.route_table) for entry in site.routing]
         case ActionScope.MACHINE:
             probes = site.probes.values()
             lines = [
@@ -368,6 +383,7 @@ def list_groups(site: Site) -> tuple[str, ...]:
         ActionScope.LOCAL_GATEWAY,
         ActionScope.MACHINE,
         ActionScope.INTERFACE,
+        ActionScope.MOVED_TABLE,
     )
     return _deduplicate(
         [get_group_id(resource) for kind in kinds for resource in list_resources(site, kind)]

@@ -33,6 +33,7 @@ class Part(StrEnum):
     PREPARE = "prepare"
     BREAK = "break"
     MAKE = "make"
+    NEXT_HOPS = "next hops"
     AFTERWARDS = "afterwards"
     RETRY = "retry"
     TAKE_BACK = "take back"
@@ -45,6 +46,7 @@ PARTS = {
     StepKind.PREPARE_SPOKE: Part.PREPARE,
     StepKind.BREAK: Part.BREAK,
     StepKind.MAKE: Part.MAKE,
+    StepKind.MOVE_NEXT_HOPS: Part.NEXT_HOPS,
 }
 
 
@@ -203,7 +205,8 @@ class RunReport:
         there, back = format_path(target), format_path(str(Path(target).other))
         error = (self.result.get("failed") or {}).get(name)
         place = self.run.places.get(name)
-        if (step is not None and step.record.outcome == "done") or place == "target":
+        made = step is not None and step.record.outcome == "done"
+        if place == "target" or (made and place not in ("origin", "nowhere")):
             return f"on {there}"
         if place == "origin":
             done = broken is not None and broken.record.outcome == "done"

@@ -87,6 +87,7 @@ def test_a_site_needs_only_what_it_has() -> None:
         ActionScope.LOCAL_GATEWAY,
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
+        ActionScope.MOVED_TABLE,
         ActionScope.APPLIANCE,
     }
     assert {need.on for need in list_needs(WHOLE)} == set(ActionScope)

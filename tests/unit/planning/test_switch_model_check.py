@@ -175,7 +175,7 @@ def plan_todos(world: World, target: Path) -> tuple[Todo, ...]:
     """What the controller would do now."""
     plan = procedure.plan(SITE, observe_world(world), target, OURS)
     assert procedure.find_breaches(SITE, plan) == []
-    return tuple(Todo(step.write, step.contingency, step.gated) for step in plan.writes)
+    return tuple(Todo(step.peering, step.peerings_back, step.gated) for step in plan.writes)
 
 
 def is_needed(world: World, write: PeeringWrite) -> bool:
