@@ -89,3 +89,52 @@ def test_a_backup_without_its_firewall_fails_and_a_primary_without_is_a_warning(
         ("FAIL", "vnet-hub-dr: no appliance has the address 10.15.0.4"),
         ("warning", "vnet-hub: no appliance has the address 10.5.0.4"),
     ]
+
+
+def test_the_routes_of_both_gateway_subnets_and_the_tables_hold(firewall: FirewallSite) -> None:
+    assert lines(firewall, CheckName.RETURN_ROUTES) == [
+        ("ok", "vnet-hub-dr/GatewaySubnet sends the prefixes of 3 spokes by the appliance"),
+        ("ok", "vnet-hub/GatewaySubnet sends the prefixes of 3 spokes by the appliance"),
+    ]
+    assert lines(firewall, CheckName.ROUTE_TABLES) == [
+        ("ok", "2 route tables can be moved, at most 400 routes each")
+    ]
+
+
+def test_a_return_route_that_is_missing_or_too_wide_fails_for_the_backup_and_warns_for_the_primary(
+    firewall: FirewallSite,
+) -> None:
+    firewall.delete("routeTables/udr-hub-spoke-dr/routes/to-vnet-web")
+    wide = {
+        "addressPrefix": "10.8.0.0/15",
+        "nextHopType": "VirtualAppliance",
+        "nextHopIpAddress": "10.15.0.4",
+    }
+    firewall.put("routeTables/udr-hub-spoke-dr/routes/wide", wide)
+    firewall.delete("routeTables/udr-hub-spoke/routes/to-vnet-app")
+    assert [
+        (verdict, text.partition(":")[0])
+        for verdict, text in lines(firewall, CheckName.RETURN_ROUTES)
+    ] == [
+        ("FAIL", "vnet-hub-dr/GatewaySubnet does not send 10.8.0.0/16 by 10.15.0.4"),
+        ("warning", "vnet-hub/GatewaySubnet does not send 10.6.0.0/16 by 10.5.0.4"),
+    ]
+
+
+def test_a_table_that_a_vnet_shares_that_does_not_move_fails(firewall: FirewallSite) -> None:
+    arm = firewall.arm()
+    other = firewall.world.id("virtualNetworks/vnet-tools")
+    table = {"id": firewall.world.id("routeTables/udr-dg")}
+    subnet = {
+        "name": "tools",
+        "properties": {"addressPrefix": "10.40.0.0/24", "routeTable": table},
+    }
+    space = {"addressPrefixes": ["10.40.0.0/16"]}
+    arm.put(other, {"addressSpace": space, "subnets": [subnet]}, location="westeurope")
+    arm.pool.clear()
+    assert lines(firewall, CheckName.ROUTE_TABLES) == [
+        (
+            "FAIL",
+            "route table udr-dg is also used by vnet-tools, which is no spoke of the site",
+        )
+    ]
