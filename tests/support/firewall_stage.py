@@ -40,6 +40,7 @@ from tests.support.firewall_world import (
 )
 from tests.support.stage import Stage, lab_in
 
+PEERINGS = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 NICS = "Microsoft.Network/networkInterfaces"
 SETTLED_S = 300.0
 """After this time the far end has let go of a failed path (hold time 180 s)."""
@@ -53,6 +54,8 @@ class Monitor:
         cuts: each moment at which a path was cut that a switch may never cut: spoke to Internet and
             spoke to spoke, each through the primary's appliance, in either direction.
         changes: for each spoke, when it began or ceased to reach the premises and be reached.
+        early: each moment at which a spoke that had worked was stranded although Azure had not yet
+            accepted its break: what a right order never does.
     """
 
     lab: Lab
@@ -60,11 +63,14 @@ class Monitor:
     cuts: list[str] = field(default_factory=list)
     changes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
     looks: int = 0
+    early: list[str] = field(default_factory=list)
+    _origins: dict[str, Resource] = field(default_factory=dict)
 
     def install(self, *, only_moves: bool = False) -> Monitor:
         """Look at every change from now on; with ``only_moves``, at the premises only."""
         with self.lab.lock:
             self.lab.catch_up()
+            self._origins = {spoke.name: self._find_origin(spoke) for spoke in SPOKES}
             self._look(only_moves)
             self.lab.listen(lambda: self._look(only_moves))
         return self
@@ -93,6 +99,14 @@ class Monitor:
         lost = [at for at, connected in changes if not connected]
         return changes[-1][0] - lost[0] if lost else 0.0
 
+    def _find_origin(self, spoke: Spoke) -> Resource:
+        """The peering by which a spoke uses a gateway."""
+        return next(
+            peering
+            for peering in self.lab.world.iter_by_type(PEERINGS)
+            if peering.id.names[0] == spoke.name and _uses_gateway(peering)
+        )
+
     def _find(self, name: str) -> Resource:
         return next(nic for nic in self.lab.world.iter_by_type(NICS) if nic.id.name == name)
 
@@ -102,6 +116,8 @@ class Monitor:
             changes, connected = self.changes.setdefault(spoke.name, []), self.is_connected(spoke)
             if not changes or changes[-1][1] is not connected:
                 changes.append((self.lab.world.now, connected))
+            if changes[0][1] and not connected and _uses_gateway(self._origins[spoke.name]):
+                self.early.append(f"{self.lab.world.now:.0f} s: {spoke.name}: not broken yet")
         if only_moves:
             return
         for spoke in SPOKES:
@@ -120,6 +136,11 @@ class Monitor:
         if reason:
             at = f"{self.lab.world.now:.0f} s"
             self.cuts.append(f"{at}: {spoke.name} to {destination}: {reason}")
+
+
+def _uses_gateway(peering: Resource) -> bool:
+    """Whether a peering uses a remote gateway, by the last write that Azure accepted."""
+    return bool(peering.properties.get("useRemoteGateways"))
 
 
 @dataclass
@@ -193,6 +214,13 @@ class FirewallSite:
         arm.put(self.world.id(f"networkInterfaces/{name}"), properties, location=PLACE)
         if machine:
             make_machine(arm, self.world, name.replace("-nic", ""), name, "#!/bin/sh\n")
+        arm.pool.clear()
+
+    def stop_machine(self, name: str) -> None:
+        """Deallocate a machine, by another client."""
+        path = self.world.id(f"Microsoft.Compute/virtualMachines/{name}")
+        arm = self.arm()
+        arm.finish([arm.call("POST", f"{path}/deallocate")])
         arm.pool.clear()
 
     def _peer(self, owner: str, name: str, other: str, **flags: bool) -> None:

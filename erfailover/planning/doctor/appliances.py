@@ -1,4 +1,4 @@
-"""Checks of the appliances that route tables of ``routing`` lead to. Pure.
+"""Checks of the appliances that route tables of ``routing`` lead to, and of those tables. Pure.
 
 A site without ``routing`` has no line of these. Whether the rules of an appliance let the traffic
 pass cannot be judged: they are not read, and no reading of them would prove it.
@@ -10,12 +10,20 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from erfailover.model.appliances import Appliance
-from erfailover.model.counting import join_names
+from erfailover.model.conditions import ConditionStatus
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import Reading
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group, explain_unread
 from erfailover.planning.doctor.facts import DoctorFacts
+from erfailover.planning.next_hops.conditions import (
+    MOST_ROUTES,
+    RETURN,
+    check_spoke_return,
+    check_tables,
+)
+from erfailover.planning.next_hops.scene import list_tables
 
 RULES = "whether its rules let the spokes' traffic pass cannot be judged"
 LOOK = "Get the right to read it (erfailover permissions), or look at it yourself."
@@ -33,6 +41,64 @@ def check_appliances(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         reading = facts.appliances.get(role)
         for address in dict.fromkeys(table.get_next_hop(path) for table in site.routing):
             yield _check_address(line, site, role, address, reading)
+
+
+def check_return_routes(site: Site, facts: DoctorFacts) -> Iterator[Check]:
+    """Check that the GatewaySubnet of each hub returns the spokes' answers by its appliance.
+
+    That of the primary is as it is today: what fails there keeps no switch to IPsec from working,
+    and refuses the failback.
+    """
+    line = CheckBuilder(CheckName.RETURN_ROUTES, Group.NETWORKS)
+    for role in (Role.BACKUP, Role.PRIMARY):
+        checks = [
+            check_spoke_return(site, facts.observed, role, spoke)
+            for spoke in site.spokes
+            if list_tables(site, facts.observed, spoke)
+        ]
+        bad = [each for each in checks if each.status is not ConditionStatus.HOLDS]
+        for condition in dict.fromkeys(bad):
+            is_warning = role is Role.PRIMARY and condition.status is ConditionStatus.FAILS
+            make = line.report_warning if is_warning else line.report_failure
+            if condition.status is ConditionStatus.UNKNOWN:
+                make = line.report_unknown
+            yield make(condition.message, condition.remedy or LOOK)
+        if checks and not bad:
+            hub = get_last_name(site.get_hub(role).virtual_network)
+            spokes = format_count(len(checks), "spoke")
+            yield line.report_ok(
+                f"{hub}/GatewaySubnet sends the prefixes of {spokes} by the appliance"
+            )
+
+
+def check_route_tables(site: Site, facts: DoctorFacts) -> Iterator[Check]:
+    """Check that the tables of ``routing`` can be moved: read, at rest, with room, of spokes alone.
+
+    A table that the spokes do not use moves nothing, and is a warning.
+    """
+    line = CheckBuilder(CheckName.ROUTE_TABLES, Group.NETWORKS)
+    used = {
+        table.id.lower()
+        for spoke in site.spokes
+        for table in list_tables(site, facts.observed, spoke)
+    }
+    for table in site.routing:
+        if site.build_route_table_id(table.route_table).lower() not in used:
+            yield line.report_warning(
+                f"no spoke has the route table {get_last_name(table.route_table)}",
+                "Remove it from routing in the site file, or correct its name.",
+            )
+    conditions = dict.fromkeys(
+        condition
+        for spoke in site.spokes
+        for condition in check_tables(site, facts.observed, Path.IPSEC, spoke)
+        if condition.name != RETURN
+    )
+    bad = [each for each in conditions if each.status is not ConditionStatus.HOLDS]
+    yield from (line.report_condition(condition, condition.remedy) for condition in bad)
+    if used and not bad:
+        tables = format_count(len(used), "route table")
+        yield line.report_ok(f"{tables} can be moved, at most {MOST_ROUTES} routes each")
 
 
 def _check_address(

@@ -45,6 +45,8 @@ class CheckName(StrEnum):
     OVERLAPS = "address-overlaps"
     PRESTAGED = "prestaged"
     APPLIANCES = "appliances"
+    RETURN_ROUTES = "return-routes"
+    ROUTE_TABLES = "route-tables"
     BACKUP_GATEWAY = "backup-gateway"
     BACKUP_SESSION = "backup-bgp-session"
     BACKUP_PREFIXES = "backup-prefixes"

@@ -53,7 +53,7 @@ from tests.support.stores import ANNA
 VNET2 = SITE.build_network_id("vnet2")
 HAZARDS = {name.replace("_", "-") for name in (*NAMES, *REMARKS)}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
-OF_ROUTING = {CheckName.APPLIANCES}
+OF_ROUTING = {CheckName.APPLIANCES, CheckName.RETURN_ROUTES, CheckName.ROUTE_TABLES}
 """The lines of a site with ``routing`` alone."""
 
 
