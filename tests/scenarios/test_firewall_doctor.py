@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.planning.doctor.check import CheckName
 from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import Appliance, Shape
@@ -138,3 +139,25 @@ def test_a_table_that_a_vnet_shares_that_does_not_move_fails(firewall: FirewallS
             "route table udr-dg is also used by vnet-tools, which is no spoke of the site",
         )
     ]
+
+
+GROUP = "resourceGroups/rg-firewall-hybrid/providers/Microsoft.Network"
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"),
+    [
+        (CheckName.APPLIANCES, f"{GROUP}/azureFirewalls/azfw-vnet-hub-dr"),
+        (CheckName.RETURN_ROUTES, f"{GROUP}/routeTables/udr-hub-spoke-dr"),
+        (CheckName.ROUTE_TABLES, f"{GROUP}/routeTables/udr-dg"),
+    ],
+)
+def test_what_may_not_be_read_is_unknown(
+    firewall: FirewallSite, name: CheckName, resource: str
+) -> None:
+    answer = {"error": {"code": "AuthorizationFailed", "message": "no"}}
+    fault = Fault(FaultKind.ANSWER, "GET", f"*/{resource}", times=FOREVER, status=403, body=answer)
+    firewall.stage.lab.add_faults(fault)
+    verdicts = [verdict for verdict, _ in lines(firewall, name)]
+    assert "unknown" in verdicts
+    assert "FAIL" not in verdicts

@@ -124,8 +124,10 @@ ELSEWHERE = (
     "a VPN gateway beside the ExpressRoute gateway",
     "spokes, or a hub, of another tenant",
     "the same, signed in with a managed identity",
+    "an Azure Firewall, a machine or a load balancer in both hubs",
 )
-"""Rows of other worlds; ``test_coexistence`` and ``test_tenants`` show them."""
+"""Rows of other worlds; ``test_coexistence``, ``test_tenants`` and ``test_firewall_switch`` show
+them."""
 
 
 def told_of(shape: str) -> str:
