@@ -135,6 +135,7 @@ class SwitchRun:
                 for name, condition in outcome.left_out.items()
                 if condition.status is ConditionStatus.UNKNOWN
             }
+            late |= {name for group in plan.tied if late.intersection(group) for name in group}
             self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
             if more is not None:

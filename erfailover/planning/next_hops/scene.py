@@ -34,11 +34,23 @@ class UsedTable:
 
 
 def list_tables(site: Site, observed: SiteSnapshot, spoke: Spoke) -> tuple[UsedTable, ...]:
-    """Return the tables of ``routing`` that a spoke's subnets have, in the order of the file."""
-    network = observed.get_network(site.build_network_id(spoke.virtual_network))
-    if network is None or not site.routing:
+    """Return the tables of ``routing`` that a spoke's subnets have, in the order of the file.
+
+    By its VNet, or by the tables if that was not read.
+    """
+    if not site.routing:
         return ()
-    used = {table for _, table in network.subnet_tables}
+    network_id = site.build_network_id(spoke.virtual_network)
+    network = observed.get_network(network_id)
+    used = {table for _, table in network.subnet_tables} if network else set()
+    if network is None:
+        prefix = f"{network_id}/subnets/".lower()
+        used = {
+            id_
+            for id_, reading in observed.route_tables.items()
+            for subnet in (reading.value.subnets if reading.value else ())
+            if subnet.lower().startswith(prefix)
+        }
     ids = [(entry, site.build_route_table_id(entry.route_table)) for entry in site.routing]
     return tuple(
         UsedTable(entry, id_, observed.get_route_table(id_))
