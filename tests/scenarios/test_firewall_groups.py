@@ -6,7 +6,7 @@ import pytest
 
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.support.firewall_stage import FirewallSite, Monitor, firewall, firewall_worlds
-from tests.support.firewall_world import SPOKES
+from tests.support.firewall_world import SPOKES, Spoke
 
 __all__ = ["firewall", "firewall_worlds"]
 
@@ -69,7 +69,8 @@ def test_a_spoke_that_is_left_out_keeps_its_group_back(firewall: FirewallSite) -
     path = f"*/virtualNetworks/{DATA.name}"
     firewall.stage.lab.add_faults(Fault(FaultKind.ANSWER, "GET", path, times=FOREVER, status=500))
     assert firewall.stage.run(*PLANNED) == 4
-    assert "it shares a route table with vnet-data, which is left out" in firewall.stage.out
+    said = " ".join(firewall.stage.err.split())
+    assert "it shares a route table with vnet-data, which is left out" in said
     stand(firewall, monitor, "expressroute", "expressroute", "ipsec")
     assert len(monitor.changes[APP.name]) == 1
 
@@ -108,14 +109,12 @@ def test_unplanned_a_shared_table_moves_with_the_first_that_is_made(
 
 @pytest.mark.parametrize("spoke", [APP, WEB])
 def test_a_hub_that_answers_past_its_appliance_leaves_the_spoke_out(
-    firewall: FirewallSite, spoke: object
+    firewall: FirewallSite, spoke: Spoke
 ) -> None:
-    assert spoke in (APP, WEB)
-    name = APP.name if spoke is APP else WEB.name
     firewall.write_site("overlay")
-    firewall.delete(f"routeTables/udr-hub-spoke-dr/routes/to-{name}")
+    firewall.delete(f"routeTables/udr-hub-spoke-dr/routes/to-{spoke.name}")
     monitor = firewall.monitor()
     assert firewall.stage.run(*PLANNED) == 3
-    assert "answers pass the appliance by" in " ".join(firewall.stage.out.split())
+    assert "answers pass the appliance by" in " ".join(firewall.stage.err.split())
     moved = "ipsec" if spoke is WEB else "expressroute"
     stand(firewall, monitor, moved, moved, "ipsec" if spoke is APP else "expressroute")
