@@ -367,7 +367,7 @@ class _Spoke:
             self.spoke.name,
             *words,
             write,
-            contingency=(write.reverse(), *back) if back else (),
+            contingency=(*back, write.reverse()) if back else (),
         )
 
     def _build_return(self) -> tuple[PeeringWrite, ...]:
