@@ -118,3 +118,44 @@ def test_a_hub_that_answers_past_its_appliance_leaves_the_spoke_out(
     assert "answers pass the appliance by" in " ".join(firewall.stage.err.split())
     moved = "ipsec" if spoke is WEB else "expressroute"
     stand(firewall, monitor, moved, moved, "ipsec" if spoke is APP else "expressroute")
+
+
+def test_status_says_that_the_next_hops_of_a_spoke_are_not_those_of_its_path(
+    firewall: FirewallSite,
+) -> None:
+    firewall.write_site("overlay")
+    firewall.stage.do("status")
+    firewall.cut_expressroute()
+    firewall.stage.do(*AWAY, "--yes")
+    firewall.delete("routeTables/udr-dg/routes/erfailover-192.168.0.0-16")
+    health = {item["name"]: item for item in firewall.stage.json("status")["spokes"]}
+    assert health[WEB.name]["healthy"]
+    assert not health[APP.name]["healthy"]
+    assert health[APP.name]["reasons"] == [
+        "vnet-app: erfailover-192.168.0.0-16 of udr-dg is not as on ipsec"
+    ]
+    firewall.stage.do(*AWAY, "--yes")
+    firewall.stage.do("status")
+
+
+def test_a_switch_is_undone_with_its_next_hops(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    before = firewall.list_routes("udr-dg")
+    monitor = firewall.monitor()
+    firewall.stage.do(*PLANNED)
+    firewall.stage.do("switch", "--undo", "--yes")
+    stand(firewall, monitor, "expressroute", "expressroute", "expressroute")
+    assert firewall.list_routes("udr-dg") == before
+    assert monitor.cuts == []
+
+
+def test_a_saved_plan_is_refused_after_a_route_has_changed(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    file = str(firewall.stage.folder / "plan.json")
+    firewall.stage.do(*AWAY, "--dry-run", "--out", file)
+    hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.5.9.9"}
+    firewall.put("routeTables/udr-dg-web/routes/mine", {"addressPrefix": "10.99.0.0/16", **hop})
+    assert firewall.stage.run("switch", "--plan", file, "--yes", "--planned") == 3
+    assert "udr-dg-web: routes" in firewall.stage.err
+    firewall.delete("routeTables/udr-dg-web/routes/mine")
+    firewall.stage.do("switch", "--plan", file, "--yes", "--planned")
