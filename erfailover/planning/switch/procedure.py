@@ -15,6 +15,8 @@ Rule 2
     3. No write is made on an UNKNOWN reading that the step's precondition names. Readings of the
        hub being left never gate leaving it: a dead gateway does not answer.
     4. Nothing is written that the plan did not name, contingencies included.
+    5. Next hops move only to the appliance of the path whose gateway is in use. No route is removed
+       but those that a switch added, whose names tell.
 
 Rule 3
     Azure is the state. A step whose peering already has the wanted flags is kept, so the plan
