@@ -159,3 +159,23 @@ def test_a_saved_plan_is_refused_after_a_route_has_changed(firewall: FirewallSit
     assert "udr-dg-web: routes" in firewall.stage.err
     firewall.delete("routeTables/udr-dg-web/routes/mine")
     firewall.stage.do("switch", "--plan", file, "--yes", "--planned")
+
+
+@pytest.mark.parametrize("language", ["terraform", "bicep"])
+def test_an_export_has_the_routes_as_they_are(firewall: FirewallSite, language: str) -> None:
+    firewall.write_site("overlay")
+    firewall.stage.do(*PLANNED)
+    files = firewall.stage.json("export", language)["files"]
+    text = "".join(text for name, text in files.items() if name.startswith("routes"))
+    assert "erfailover-192.168.0.0-16" in text
+    assert "10.15.0.4" in text
+    assert "to-premises" in text
+
+
+def test_code_that_would_undo_the_next_hops_is_named(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    file = firewall.stage.folder / "erfailover.yaml"
+    file.write_text(file.read_text() + "managed_by: terraform\n")
+    firewall.stage.do(*PLANNED)
+    warning = firewall.stage.json("status")["as_code"]["warning"]
+    assert "peerings and 2 routes with other values than on_expressroute" in warning
