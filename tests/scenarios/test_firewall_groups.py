@@ -179,3 +179,13 @@ def test_code_that_would_undo_the_next_hops_is_named(firewall: FirewallSite) -> 
     firewall.stage.do(*PLANNED)
     warning = firewall.stage.json("status")["as_code"]["warning"]
     assert "peerings and 2 routes with other values than on_expressroute" in warning
+
+
+def test_the_diagram_and_the_report_show_the_next_hop(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    report = firewall.stage.folder / "run.html"
+    firewall.stage.do(*PLANNED, "--report", str(report))
+    assert "next hop 10.15.0.4" in firewall.stage.do("diagram")
+    html = report.read_text()
+    assert "next hop 10.5.0.4" in html
+    assert "move the next hops of vnet-web" in html

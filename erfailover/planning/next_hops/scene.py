@@ -11,6 +11,7 @@ from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.route_tables import RouteTable
 from erfailover.model.site import Path, Role, Site, Spoke, SpokeRouteTable
+from erfailover.planning.route_selection import split_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,19 @@ def list_next_hops(
 ) -> set[IPv4Address]:
     """Return the appliances that a spoke's traffic goes by on a path."""
     return {table.entry.get_next_hop(path) for table in list_tables(site, observed, spoke)}
+
+
+def find_present_hops(site: Site, observed: SiteSnapshot, spoke: Spoke) -> tuple[IPv4Address, ...]:
+    """Return the appliances by which a spoke's tables send the remote prefixes now."""
+    pieces = (
+        piece
+        for table in list_tables(site, observed, spoke)
+        if table.reading.value is not None
+        for prefix in site.remote_prefixes
+        for piece in split_prefix(table.reading.value, [prefix], prefix)
+    )
+    hops = {piece.route.address for piece in pieces if piece.route is not None}
+    return tuple(sorted(hop for hop in hops if hop is not None))
 
 
 def list_kept_spaces(site: Site, observed: SiteSnapshot) -> tuple[IPv4Network, ...]:
