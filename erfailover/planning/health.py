@@ -26,9 +26,9 @@ class SpokeHealth:
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
         healthy: whether that path works; None if it is not known.
-        conditions: what that rests on.
-        prestaged: whether the peerings with the backup hub are there, ready: a switch to IPsec
-            then writes two of the spoke's peerings and nothing before.
+        conditions: what the verdict is based on.
+        prestaged: whether the peerings with the backup hub exist and are ready: a switch to IPsec
+            then changes only two of the spoke's peerings.
     """
 
     name: str
@@ -55,13 +55,13 @@ class Health:
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none``, ``mixed`` or ``unknown``.
         ready: whether the other path could take over every spoke; None if the spokes whose path
-            is known are on no one path.
-        readiness: what a switch to the other path asks of the site.
+            is known are not all on the same path.
+        readiness: what a switch to the other path requires of the site.
         warnings: what works, but not as it should: a degraded gateway, a circuit's state. They
             change no verdict.
         other: the path that could take over; None as for ``ready``.
         left_out: the spokes that a switch to it would leave out, and why.
-        hold_time: what the hold time of a switch back rests on; empty if the site is not on IPsec.
+        hold_time: the basis of the hold time of a switch back; empty if the site is not on IPsec.
     """
 
     path: str

@@ -257,7 +257,7 @@ class RoutedCrossing(Crossing):
     def _goes_back(self) -> bool:
         """Whether the spoke is better off on the path it was on."""
         works = self._ensure_group().tied or self._origin_was_healthy
-        return works and self._find_restoring_write() is not None and self.may_take_back()
+        return works and self._find_restoring_write() is not None and self.may_roll_back()
 
     def _move_routes(self, step: SwitchStep, deadline: float) -> bool:
         """Write the next hops of the target; again until the deadline if going back is no use."""

@@ -66,8 +66,8 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
     left_s = wait_s - (clock.now() - acquired_s)
     if left_s > 0:
         waits = (
-            f"Waiting {format_duration(left_s)}: until then Azure may still accept a write of run "
-            f"{owed.run}, whose lease was lost"
+            f"Waiting {format_duration(left_s)}: Azure may still accept a write of run {owed.run}, "
+            "which lost its lease"
         )
         with context.show_activity(waits, announced=True):
             clock.sleep(left_s)
@@ -79,7 +79,7 @@ def insist_on_paths(context: Context) -> None:
     Azure decides: the journal names the spokes to look at.
 
     Raises:
-        Refused: such a spoke has none.
+        Refused: such a spoke has no path.
     """
     whole, chosen = context.whole_site, context.site.chosen
     if not chosen:
@@ -105,7 +105,7 @@ def insist_on_paths(context: Context) -> None:
         return
     by = oweds[bad[0]]
     first = switch_to(by.target, [name for name in bad if oweds[name] is by])
-    hint = f"Complete that first: {first}, or add{format_spoke_options(bad)} to this command."
+    hint = f"Run this first: {first}, or add{format_spoke_options(bad)} to this command."
     without = [name for name in bad if places[name] is PathState.NOWHERE]
     if without:
         raise Refused(f"{describe_no_path(without)} since run {by.run}", hint)
@@ -155,7 +155,7 @@ def _put_chosen_on(
     if not steps:
         return
     plan: SwitchPlan = replace(whole, steps=steps, guards=())
-    context.output.print_info(f"Completing run {owed.run}, whose lease was lost:")
+    context.output.print_info(f"Completing run {owed.run}, which lost its lease:")
     plans.tell(context.output, text.format_text(site, plan))
     journal = Journal.open(context.store)
     document = plans.build_document(site, plan, observed)

@@ -95,9 +95,9 @@ def render_terraform(peerings: Sequence[ExportedPeering], taken_at: str) -> str:
     """One Terraform file: a provider for each subscription, each peering with its import."""
     names = dict(zip((peering.id for peering in peerings), build_symbols(peerings), strict=True))
     blocks = [
-        f"# The peerings of the site's spokes as they were at {taken_at}, for azurerm 4.x.\n"
-        "# Terraform 1.5 or later adopts them by the import blocks. Leave out the providers and\n"
-        "# imports that you have; rename the resources as yours are called."
+        f"# The peerings of the site's spokes at {taken_at}, for azurerm 4.x.\n"
+        "# The import blocks need Terraform 1.5 or later. Remove the providers and imports that\n"
+        "# you already have, and rename the resources to match yours."
     ]
     blocks += [
         _render_provider(fromkey)
@@ -205,7 +205,7 @@ def render_bicep(peerings: Sequence[ExportedPeering], taken_at: str) -> dict[str
         lines += _render_depends_on(f"group{number - 1:02}") if number > 1 else []
         modules.append("\n".join([*lines, "}"]))
     head = (
-        f"// The peerings of the site's spokes as they were at {taken_at}.\n"
+        f"// The peerings of the site's spokes at {taken_at}.\n"
         "// az deployment group create -g <any of the groups> -f main.bicep\n"
         "targetScope = 'resourceGroup'"
     )
@@ -215,7 +215,7 @@ def render_bicep(peerings: Sequence[ExportedPeering], taken_at: str) -> dict[str
 def _render_group_file(peerings: Sequence[ExportedPeering], taken_at: str) -> str:
     first = peerings[0]
     parts = [
-        f"// The peerings in {first.group} as they were at {taken_at}.\n"
+        f"// The peerings in {first.group} at {taken_at}.\n"
         "// az deployment group create -f <this> "
         f"--subscription {first.subscription} -g {first.group}\n"
         "targetScope = 'resourceGroup'"

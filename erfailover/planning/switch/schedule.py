@@ -41,7 +41,7 @@ class Node:
         step: the step; None for a milestone or a check.
         checked: the spoke whose switch must show before anything after this is done.
         needs: ids of nodes that must be done.
-        after: ids of nodes that must have ended, whatever came of them.
+        after: ids of nodes that must have ended, successfully or not.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Node:
 
     @property
     def completes(self) -> bool:
-        """Whether it completes what was begun: the make after the break."""
+        """Whether it completes what was started: the make after the break."""
         kinds = StepKind.MAKE, StepKind.MOVE_NEXT_HOPS
         return self.step is not None and self.step.kind in kinds
 

@@ -6,7 +6,7 @@ rest of a plan before it. The moves of the controller are ``procedure.plan``'s o
 are written down here a second time, independently of the controller and of the lab.
 
 At any moment the process may die, an operation may succeed or fail, a failed write may be given
-up, repeated or taken back, and the next command may go either way.
+up, repeated or rolled back, and the next command may go either way.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def moves(state: State) -> Iterator[State]:
         yield State(world)  # given up
         yield begin_next(world, state.plan)  # looked up, and repeated
         if here.back:
-            yield begin_next(world, tuple(Todo(write) for write in here.back))  # taken back
+            yield begin_next(world, tuple(Todo(write) for write in here.back))  # rolled back
 
 
 def reachable() -> dict[State, State | None]:
