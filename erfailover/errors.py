@@ -104,7 +104,7 @@ class AzureErrorKind(StrEnum):
     CONNECTION = "connection"
     """No answer came: a write may have been done or not."""
     AUTHENTICATION = "authentication"
-    """The token was not accepted, or none could be had."""
+    """The token was not accepted, or none could be obtained."""
     OTHER_TENANT = "in another tenant"
     """The token is not one of the tenant that owns the subscription: it concerns that one only."""
     NOT_FOUND = "not found"
@@ -119,9 +119,9 @@ class AzureErrorKind(StrEnum):
     NOT_SUPPORTED = "not supported"
     """erfailover has no client for such a resource: nothing was sent."""
     REFUSED = "refused"
-    """Azure says no; saying it again does not help."""
+    """Azure rejected the request; repeating it does not help."""
     DEADLINE = "deadline"
-    """It took longer than we wait; it may still come about."""
+    """It took longer than we wait; it may still happen."""
 
 
 MISPLACED = frozenset(
@@ -185,12 +185,12 @@ class StateFailure(Failure):
 
 
 class VerificationFailed(Failure):
-    """It was done, but what should follow from it does not show."""
+    """It was done, but its effect could not be verified."""
 
     exit_code = 6
 
 
 class Interrupted(Failure):
-    """The operator stopped it; the same command goes on from here."""
+    """The operator stopped it; the same command resumes it."""
 
     exit_code = 130

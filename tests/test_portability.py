@@ -135,7 +135,7 @@ def test_where_only_a_soft_lock_can_be_had_nothing_is_locked_and_nothing_taken(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout == (
-        f"the state of the site cannot be kept in {tmp_path}: fcntl is unavailable\n"
+        f"cannot read or write the state of the site in {tmp_path}: fcntl is unavailable\n"
     )
     assert not (tmp_path / "lease.json").exists()
 

@@ -128,7 +128,7 @@ class BlobStore:
         Raises:
             StateFailure: always.
         """
-        raise StateFailure(f"{self.name} does not take them, and there is no other place")
+        raise StateFailure(f"{self.name} cannot store them, and there is no copy on this machine")
 
     def acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         """Take the lease; one that is expired, orphaned or taken over is first waited out."""
@@ -177,7 +177,7 @@ class BlobStore:
         try:
             self._set_holder(None, token)
             self._call(
-                "giving up the lease", lambda: self._build_lease_client(token).release(), READ
+                "releasing the lease", lambda: self._build_lease_client(token).release(), READ
             )
         except AzureFailure as failure:
             if not _is_about_lease(failure):
@@ -221,7 +221,7 @@ class BlobStore:
     def _wait_out(self, standing: LeaseStanding, token: str, record: LeaseRecord | None) -> None:
         """Wait until Azure gives the lease up; a live one is broken first, and given 15 s."""
         who = record.holder.name if record else "an unknown holder"
-        self.say(f"Waiting for the lease of {who} to run out ({LEASE_S} s at most) ...")
+        self.say(f"Waiting for the lease of {who} to expire (at most {LEASE_S} s) ...")
         began = self.clock.now()
         if standing is LeaseStanding.LIVE:
             self._break()
@@ -247,7 +247,9 @@ class BlobStore:
         """Acquire the blob's lease, making the blob if there is none; whether it is ours."""
         try:
             self._call(
-                "taking the lease", lambda: self._build_lease_client(token).acquire(LEASE_S), READ
+                "acquiring the lease",
+                lambda: self._build_lease_client(token).acquire(LEASE_S),
+                READ,
             )
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
@@ -263,7 +265,7 @@ class BlobStore:
             self._blob.create_append_blob(match_condition=MatchConditions.IfMissing)
 
         try:
-            self._call("making the journal", make, READ)
+            self._call("creating the journal", make, READ)
         except AzureFailure as failure:
             if failure.code != "BlobAlreadyExists" and not _is_about_lease(failure):
                 raise
@@ -308,13 +310,15 @@ class BlobStore:
     def _set_holder(self, record: LeaseRecord | None, token: str) -> None:
         metadata = {HOLDER: json.dumps(record.to_data())} if record else {}
         self._call(
-            "naming the lease's holder",
+            "recording the lease holder",
             lambda: self._blob.set_blob_metadata(metadata, lease=token),
             READ,
         )
 
     def _read_properties(self) -> Any:
-        return self._call("looking at the journal", lambda: self._blob.get_blob_properties(), READ)
+        return self._call(
+            "reading the properties of the journal", lambda: self._blob.get_blob_properties(), READ
+        )
 
     def _build_lease_client(self, token: str) -> BlobLeaseClient:
         return BlobLeaseClient(self._blob, lease_id=token)
@@ -371,7 +375,7 @@ class BlobStore:
             record = None
         who = f"it is now held by {record.describe(self.wall())}" if record else "it was broken"
         return LeaseLost(
-            f"the lease of the site is lost: {who}; nothing further is written",
+            f"the lease of the site is lost: {who}; no further changes are made",
             "See erfailover status and erfailover history before you run the command again.",
         )
 
@@ -385,13 +389,13 @@ class BlobStore:
         where = self.location
         if failure.code == "ContainerNotFound":
             return (
-                f"Make it: az storage container create --auth-mode login --account-name "
+                f"Create it: az storage container create --auth-mode login --account-name "
                 f"{where.account} --name {where.container}"
             )
         if failure.status == HTTPStatus.FORBIDDEN:
-            return f"You need the role Storage Blob Data Contributor on {where.account}."
+            return f"Assign the role Storage Blob Data Contributor on {where.account}."
         if failure.code == "BlockCountExceedsLimit":
-            return "Azure takes no more records: name a fresh folder in the site file's state."
+            return "The journal blob is full. Set a new folder under state: in the site file."
         return None
 
 

@@ -55,7 +55,7 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
             # The SDK's word for a challenge that leads elsewhere; any other answer may be quoted
             # in the exception, so that nothing of it is repeated.
             elsewhere = "challenge resource" in str(error)
-            found_text = "a challenge for another resource" if elsewhere else "something else"
+            found_text = "a challenge for another resource" if elsewhere else "another response"
             raise AzureFailure(
                 AzureErrorKind.REFUSED,
                 f"{what}: expected a secret of Key Vault, found {found_text}",
@@ -119,9 +119,8 @@ class _VaultCredential:
             if requested != self.host and not requested.startswith("vault."):
                 raise AzureFailure(
                     AzureErrorKind.REFUSED,
-                    f"{self.host} asks for a token for {requested}, which no vault needs; it "
-                    "was not "
-                    "given one",
+                    f"{self.host} asks for a token for {requested}, which no vault needs; none "
+                    "was sent",
                 )
         return self.inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
 
@@ -132,25 +131,25 @@ def _suggest_remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | N
     if failure.status == HTTPStatus.FORBIDDEN:
         if any(mark in failure.message for mark in FIREWALL):
             return (
-                f"Let this machine's address through the firewall of {vault}, or run it where "
+                f"Allow this machine's address in the firewall of {vault}, or run erfailover where "
                 "the vault can be reached."
             )
         if "disabled" in failure.message:
-            return f"Enable the secret {named.secret}, or name another in the site file."
+            return f"Enable the secret {named.secret}, or set another one in the site file."
         return (
-            f"Have the role Key Vault Secrets User assigned on {vault}; if that vault has "
-            "access policies, the secret permission Get. It takes some minutes to count."
+            f"Assign the role Key Vault Secrets User on {vault} or, if that vault uses access "
+            "policies, the secret permission Get. It takes some minutes to apply."
         )
     if failure.kind is AzureErrorKind.NOT_FOUND:
         return (
-            f"Correct topology.shared_keys in the site file, or make the secret {named.secret}; "
-            "a deleted one: az keyvault secret recover."
+            f"Correct topology.shared_keys in the site file, or create the secret {named.secret}. "
+            "To restore a deleted one: az keyvault secret recover"
         )
     if failure.kind is AzureErrorKind.CONNECTION and failure.hint not in (TLS_ADVICE, PROXY_ADVICE):
         return (
-            f"Check the name {vault}, and that it can be reached from here (DNS, firewall, private "
+            f"Check the name {vault}, and that this machine can reach it (DNS, firewall, private "
             "endpoint, proxy)."
         )
     if failure.kind is AzureErrorKind.REFUSED:
-        return f"Check that {vault} is the key vault."
+        return f"Check that {vault} is the right key vault."
     return failure.hint

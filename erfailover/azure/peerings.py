@@ -36,7 +36,7 @@ def write(
     cadence: PollSchedule = WRITES,
     contention_s: float = math.inf,
 ) -> str:
-    """Make a peering as a plan says; returns what was done, in words.
+    """Write a peering as planned; return what was done, as text.
 
     The operation's own end says that it was done: no reading comes after, which may be stale.
     A write that also syncs and fails is repeated without the sync: what is lost then is a prefix,
@@ -60,7 +60,7 @@ def write(
     if change.change is Change.DELETE:
         peering = _wait_until_unused(change, peering, readings)
         if peering is None:
-            return "already gone"
+            return "already removed"
     elif change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
     elif (
@@ -69,7 +69,7 @@ def write(
         and peering.flags == change.after
         and not _needs_sync(change, peering)
     ):
-        return "already so"
+        return "no change"
     try:
         if change.after is None or change.change is Change.DELETE:
             writer.delete(change.peering_id, deadline_s)
@@ -140,8 +140,8 @@ def refuse_if_in_use(peering: Peering, name: str) -> None:
     """Refuse to remove a peering that carries a path: it was changed since the plan."""
     if peering.flags.use_remote_gateways:
         raise Refused(
-            f"{name} uses remote gateways; it was planned to be removed unused",
-            "It has changed since. Run the command again to plan again.",
+            f"{name} uses remote gateways; the plan was to remove it while unused",
+            "It has changed since the plan was made. Run the command again.",
         )
 
 

@@ -126,7 +126,7 @@ class Reader:
         """Wait while another operation changes a resource, and return the resource after it.
 
         Raises:
-            AzureFailure: kind DEADLINE, if it does not come to rest in time.
+            AzureFailure: kind DEADLINE, if it does not settle in time.
         """
         deadline = self.clock.now() + deadline_s
         began = self.clock.now()
@@ -141,7 +141,7 @@ class Reader:
                     AzureErrorKind.DEADLINE,
                     f"{shorten_id(resource_id)} is still {state} after "
                     f"{format_duration(now - began)}",
-                    "Another operation holds it. Wait for it, then run the same command again.",
+                    "Another operation is changing it. Wait for that, then run the command again.",
                 )
             self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))
 
@@ -222,7 +222,7 @@ class Reader:
         return rows
 
     def list_connections(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
-        """Return the connections of a gateway, in whichever group; without ``connectionStatus``.
+        """Return the connections of a gateway, in any group; without ``connectionStatus``.
 
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
         """
@@ -312,8 +312,8 @@ def _place(resource_id: str) -> ResourceId:
         raise AzureFailure(
             AzureErrorKind.NOT_SUPPORTED,
             f"{resource_id} cannot be read: {error}",
-            "erfailover reads networks that Azure Resource Manager manages, no classic ones and "
-            "none of Microsoft's own.",
+            "erfailover reads Azure Resource Manager networks, not classic networks or networks "
+            "that Microsoft owns.",
         ) from None
     return where
 

@@ -5,7 +5,7 @@ What others set on a route stays as it is, fields that the SDK does not know inc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from erfailover.model.plan import RouteWrite
 from erfailover.model.route_tables import UserRoute
 from erfailover.runtime.clock import run_all
 
+Sending = Callable[[RouteWrite], None]
 READ_S = 30.0
 """How long a route table is read before its routes are written, in seconds."""
 
@@ -29,6 +30,7 @@ def write(
     deadline_s: float,
     readings: ReadingCache,
     cadence: PollSchedule = WRITES,
+    sending: Sending = lambda change: None,
 ) -> None:
     """Make routes as a plan says: of several tables at once, of one table one after the other.
 
@@ -41,6 +43,7 @@ def write(
         deadline_s: how long that may take, in seconds.
         readings: shared with the rest of the run; what they have of the tables is discarded.
         cadence: how often to look whether a write is done.
+        sending: called before each route is written.
 
     Raises:
         AzureFailure: Azure refused one, or its outcome is unknown.
@@ -52,7 +55,7 @@ def write(
     run_all(
         readings.reader.clock,
         [
-            partial(_write_table, writer, table_id, rows, deadline, readings, cadence)
+            partial(_write_table, writer, table_id, rows, deadline, readings, cadence, sending)
             for table_id, rows in by_table.items()
         ],
     )
@@ -65,6 +68,7 @@ def _write_table(
     deadline: float,
     readings: ReadingCache,
     cadence: PollSchedule,
+    sending: Sending,
 ) -> None:
     clock = readings.reader.clock
     table = readings.reader.get(table_id, max(1.0, min(READ_S, deadline - clock.now())))
@@ -76,10 +80,21 @@ def _write_table(
     }
     try:
         for change in changes:
+            existing = rows.get(change.name.lower())
+            if _is_done(change, existing):
+                continue
+            sending(change)
             left_s = max(1.0, deadline - clock.now())
-            _write_route(writer, change, rows.get(change.name.lower()), left_s, cadence)
+            _write_route(writer, change, existing, left_s, cadence)
     finally:
         readings.invalidate(table_id)
+
+
+def _is_done(change: RouteWrite, existing: Body | None) -> bool:
+    if existing is None:
+        return change.after is None
+    state = parse_text(get_section(existing, "properties").get("provisioningState"))
+    return state != "Failed" and parse_route(existing) == change.after
 
 
 def _write_route(
@@ -90,11 +105,7 @@ def _write_route(
     cadence: PollSchedule,
 ) -> None:
     if change.after is None:
-        if existing is not None:
-            writer.delete(change.route_id, deadline_s)
-        return
-    state = parse_text(get_section(existing, "properties").get("provisioningState"))
-    if existing is not None and state != "Failed" and parse_route(existing) == change.after:
+        writer.delete(change.route_id, deadline_s)
         return
     writer.write(change.route_id, _build_body(existing, change.after), deadline_s, cadence)
 

@@ -60,7 +60,7 @@ class SignedIn:
             if self._asks_name:
                 self.subscription_name = self._read_name(token)
         except Exception as error:  # the command says what is wrong with its own requests
-            log.debug("the identity or the subscription's name is not known: %s", error)
+            log.debug("the identity or the name of the subscription is unknown: %s", error)
         finally:
             self._ended.set()
 
@@ -81,7 +81,7 @@ def list_subscriptions(access: Access) -> tuple[VisibleSubscription, ...] | None
             for row in rows
         )
     except Exception as error:  # it is a hint beside a failure, which counts
-        log.debug("the subscriptions of the identity are not known: %s", error)
+        log.debug("the subscriptions of the identity are unknown: %s", error)
         return None
 
 

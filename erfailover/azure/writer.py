@@ -172,8 +172,8 @@ class Writer:
             except AzureFailure as failure:
                 if not failure.outcome_unknown or clock.now() >= deadline:
                     raise
-                log.info("%s: the outcome is unknown; looking it up", what)
-                waits.tell(waits.Wait("no clear answer to the write; looks whether it was done"))
+                log.info("%s: the outcome is unknown; reading the resource", what)
+                waits.tell(waits.Wait("outcome of the write unknown; checking"))
                 clock.sleep(2.0)
                 left_s = deadline - clock.now()
                 try:

@@ -1,7 +1,7 @@
 """Shell completion: the script for a shell, and the names in site file and journal.
 
-It reads files of this machine, never Azure and never a shared store, and fails in silence: a
-shell that asks for completions is no place for an error. The gateway's name of ``drill start`` is
+It reads files of this machine, never Azure and never a shared store. It fails silently, because an
+error would disturb the line that is being typed. The gateway's name of ``drill start`` is
 not completed: it is typed for confirmation.
 """
 

@@ -22,11 +22,11 @@ SYNONYMS = {
     "apply": "switch --plan FILE",
     "check": "doctor",
 }
-"""What people type for a command that has another name."""
+"""Names that people type for commands with another name."""
 
 
 class CommandWithExamples(click.Command):
-    """A command whose help ends with its examples, and whose failures say where it worked."""
+    """A command whose help ends with examples, and whose failures show where it worked."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

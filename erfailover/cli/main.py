@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
 COMPLETION = "_ERFAILOVER_COMPLETE"
-"""The variable by which a shell asks for completions, as click names it."""
+"""The variable that a shell sets to ask for completions, as click names it."""
 GO_ON = "Run the command again to resume."
 EXIT_CODES = """\b
 Exit codes:
@@ -49,7 +49,7 @@ def cli() -> None:
 
 @cli.result_callback()
 def _judge_query(_: Any) -> int:
-    """Return the exit code of a command that went well: 2 if the query did not suit its result."""
+    """Return the exit code of a command that succeeded: 2 if the query did not fit its result."""
     value = click.get_current_context().meta.get(CONTEXT)
     return (
         UsageFailure.exit_code
@@ -59,7 +59,7 @@ def _judge_query(_: Any) -> int:
 
 
 @cli.command()
-@click.option("--keep", is_flag=True, help="Leave the demo's lab and folder behind.")
+@click.option("--keep", is_flag=True, help="Keep the demo's lab and folder.")
 @add_output_options
 @add_log_options
 def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def invoke(arguments: list[str], clock: Clock | None = None) -> int:
-    """Run a command line; returns its exit code and prints what went wrong, in words.
+    """Run a command line; return its exit code, and print what went wrong.
 
     Args:
         arguments: the words after ``erfailover``.
@@ -111,7 +111,7 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
         output.flush()
         error = output.error
         if code == 0 and error is not None and not isinstance(error, BrokenPipeError):
-            hint = "What was done is done; see erfailover history."
+            hint = "The command itself succeeded; see erfailover history."
             return _report_failure(StateFailure.exit_code, f"standard output failed: {error}", hint)
     return code
 

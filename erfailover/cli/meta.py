@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 @click.command(cls=CommandWithExamples)
 @add_output_options
 def version(**options: Any) -> None:
-    """Show the versions of erfailover and of what it is built on."""
+    """Show the versions of erfailover and its dependencies."""
     from erfailover.cli import version as command
 
     command.run(*pop_output(options))
@@ -25,9 +25,9 @@ def version(**options: Any) -> None:
 @click.argument("name", required=False, shell_complete=complete_with("schemas"))
 @add_output_options
 def schema(name: str | None, **options: Any) -> None:
-    """Print the JSON Schemas of all output, and of the site file.
+    """Print the JSON Schema of an output, or of the site file.
 
-    Without NAME it lists them.
+    Without NAME, list the schemas.
     """
     from erfailover.cli import schema as command
 
@@ -40,7 +40,7 @@ def schema(name: str | None, **options: Any) -> None:
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the shell completion script.
 
-    Spokes and probes are those of the site file, runs those in this machine's journal.
+    It completes spokes and probes from the site file, and runs from this machine's journal.
     """
     from erfailover.cli import completion as cli_completion
 
@@ -51,7 +51,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 @click.argument("command", nargs=-1, shell_complete=complete_with("commands"))
 @click.pass_context
 def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
-    """Show the help of COMMAND; without one, of erfailover."""
+    """Show the help of COMMAND, or of erfailover."""
     context = ctx.find_root()
     for number, word in enumerate(command):
         if not isinstance(context.command, click.Group):

@@ -35,24 +35,24 @@ from erfailover.cli.options import (
     flag_value="30",
     type=Seconds(min=5, max=86400),
     metavar="[SECONDS]",
-    help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
+    help="Refresh every SECONDS (default 30, at least 5) and mark what changed, until Ctrl-C.",
 )
 @add_spoke_option
 @click.option(
     "--details",
     is_flag=True,
-    help="Show also what the verdict rests on, and the tables: peerings, BGP peers, learned "
-    "routes, connections.",
+    help="Also show every condition behind the verdict, and the tables: peerings, BGP peers, "
+    "learned routes, connections.",
 )
 @add_common_options
 def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     """Show which path each spoke is on, and whether it works.
 
-    The verdict first, then a picture and what does not hold. It fits a terminal of 24 lines;
-    --details has the tables, and JSON has everything.
+    Prints the verdict, a picture, and the conditions that do not hold. It fits a terminal of 24
+    lines; --details adds the tables, and JSON has everything.
     """
     if every_s is not None and details:
-        raise click.UsageError("--watch shows one page: use --details without it")
+        raise click.UsageError("--watch and --details cannot be combined: --watch shows one page.")
     if every_s is not None:
         from erfailover.commands.status import watch
 
@@ -70,7 +70,7 @@ def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write it there, in the format of the name's suffix; otherwise to standard output.",
+    help="Write the picture to FILE. Default: standard output.",
 )
 @click.option(
     "-o",
@@ -83,8 +83,8 @@ def status(every_s: float | None, *, details: bool, **options: Any) -> None:
 def diagram(file: Path | None, form: str | None, **options: Any) -> None:
     """Draw the site as it is now.
 
-    VNets, gateways, BGP sessions, peerings, the active path. It only reads. What could not be read
-    is drawn as unknown, and the exit code is 0 all the same: the verdict is for `status` to give.
+    Shows VNets, gateways, BGP sessions, peerings and the active path. Read-only. Anything that
+    cannot be read is drawn as unknown, and the exit code is still 0; for a verdict, use `status`.
     A PNG needs CairoSVG, rsvg-convert or Inkscape.
     """
     from erfailover.commands.status import diagram as command
@@ -96,9 +96,9 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
 @add_spoke_option
 @add_common_options
 def doctor(**options: Any) -> None:
-    """Check, without a write, whether a switch could work.
+    """Check whether a switch could work (read-only).
 
-    Each line that does not hold comes with its remedy.
+    Each problem is shown with its remedy.
     """
     from erfailover.commands import doctor as command
 
@@ -110,20 +110,20 @@ def doctor(**options: Any) -> None:
     "--role-definition",
     "role",
     type=WordChoice(["read", "switch"]),
-    help="Print a custom role for `az role definition create`: to look only, or to switch.",
+    help="Print a custom role for `az role definition create`: read-only, or for a switch.",
 )
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     metavar="ID",
-    help="A further scope of that role: where circuits or connections lie. May be repeated.",
+    help="Another scope of that role, for circuits or connections elsewhere; repeatable.",
 )
 @add_common_options
 def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> None:
     """List the rights that the site needs.
 
-    With what each is needed on, and which step needs it.
+    Each right is shown with the resource and the step that need it.
     """
     from erfailover.commands import permissions as command
 
@@ -136,15 +136,15 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     "--since",
     metavar="MOMENT",
     type=Moment(),
-    help="Only runs that began since then: a date or time (UTC), or how long ago: 7d, 24h.",
+    help="Only runs that started since this date or time (UTC), or this long ago: 7d, 24h.",
 )
 @click.option(
     "--format",
     "export",
     type=WordChoice(["jsonl"]),
-    help="Print every run in full, one JSON object a line.",
+    help="Print every run in full, one JSON object per line.",
 )
-@click.option("--details", is_flag=True, help="Show every step of RUN, also if many are alike.")
+@click.option("--details", is_flag=True, help="Show every step of RUN, even if many are identical.")
 @REPORT
 @add_common_options
 def history(
@@ -157,16 +157,16 @@ def history(
 ) -> None:
     """List past runs, or show one in detail.
 
-    RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
-    Many steps that are alike are one line; --details and JSON have each.
+    RUN is the id of a run, or its first characters. The steps are shown with their times and
+    Azure's correlation ids. Identical steps share a line; --details and JSON list each one.
 
     With --report, write the report of RUN, or of the last run, to a file.
     """
     if since is not None and (run is not None or options["report"] is not None):
-        raise click.UsageError("--since selects runs of the list: leave out RUN and --report.")
+        raise click.UsageError("--since filters the list of runs; omit RUN and --report.")
     for name in ("output", "query", "report"):
         if export is not None and options[name] is not None:
-            raise click.UsageError(f"--format jsonl prints whole runs: leave out --{name}.")
+            raise click.UsageError(f"--format jsonl prints every run in full; omit --{name}.")
     from erfailover.commands.runs import history as command
 
     command.run(build_context(options), run, since, lines=export is not None, details=details)
@@ -177,13 +177,13 @@ def history(
     "--expect",
     metavar="PROBE=up|down,...",
     shell_complete=complete_with("expectations"),
-    help="What should come out; otherwise all up.",
+    help="Expected results. Default: all up.",
 )
 @add_spoke_option
 @QUIET
 @add_common_options
 def verify(expect: str | None, **options: Any) -> None:
-    """Run the site's probes, all at once."""
+    """Run the site's probes in parallel."""
     from erfailover.commands.probes import verify as command
 
     command.run(build_context(options), expect)
@@ -197,9 +197,9 @@ def verify(expect: str | None, **options: Any) -> None:
 def sites(folder: Path, lab: bool, **options: Any) -> None:
     """Show one line for each site file in FOLDER.
 
-    The verdict, whether the backup is ready, the last run. All sites are read at once; one that
-    cannot be read has its line with the reason. The exit code is the highest of those that `status`
-    would have for each site.
+    Each line has the verdict, whether the backup is ready, and the last run; or the reason why the
+    site cannot be read. Sites are read in parallel. The exit code is the highest that `status`
+    would return for any of them.
     """
     from erfailover.commands import sites as command
 

@@ -1,4 +1,4 @@
-"""The options that many commands take, and what a command is given from them."""
+"""The options that many commands take, and what a command gets from them."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ class Count(click.IntRange):
 
 
 def _find_range_problem(number: float, least: float | None, most: float | None, unit: str) -> str:
-    """Return what is wrong with a number, in words; empty if it is in the range."""
+    """Return a message if a number is out of range; otherwise an empty text."""
     if least is not None and number < least:
-        return f"{number:g}{unit} is too little; expected at least {least:g}{unit}."
+        return f"{number:g}{unit} is too small; expected at least {least:g}{unit}."
     if most is not None and number > most:
-        return f"{number:g}{unit} is too much; expected at most {most:g}{unit}."
+        return f"{number:g}{unit} is too large; expected at most {most:g}{unit}."
     return ""
 
 
@@ -118,14 +118,14 @@ def complete_with(by: str) -> Callable[..., list[CompletionItem[str]]]:
 
 
 def add_log_options(command: F) -> F:
-    """Return the options that say what is logged, and how."""
+    """Return the options that control the log."""
     for option in (
         click.option(
             "-v",
             "--verbose",
             count=True,
-            help="Log every request to Azure on stderr; -vv also retries, waits, and which "
-            "credential gave the token.",
+            help="Log every request to Azure on stderr; -vv also logs retries, waits, and the "
+            "credential that supplied the token.",
         ),
         click.option(
             "--log-format",
@@ -133,7 +133,7 @@ def add_log_options(command: F) -> F:
             default="text",
             show_default=True,
             envvar="ERFAILOVER_LOG_FORMAT",
-            help="How to log on stderr; json logs progress and errors too, one object a line.",
+            help="Log format on stderr. json also logs progress and errors, one object per line.",
         ),
     ):
         command = option(command)
@@ -141,12 +141,12 @@ def add_log_options(command: F) -> F:
 
 
 def add_common_options(command: F) -> F:
-    """Return the options that every command takes which prints a result."""
+    """Return the options of every command that prints a result."""
     return add_output_options(add_site_options(command))
 
 
 def add_plan_options(command: F) -> F:
-    """Return the same, for a command whose plan can be printed as az commands."""
+    """Return the same options, for a command whose plan can be printed as az commands."""
     return _add_output_options(add_site_options(command), (*FORMATS, "az"))
 
 
@@ -157,13 +157,13 @@ SITE = click.option(
     default="erfailover.yaml",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="The site file (also ERFAILOVER_SITE).",
+    help="Site file (or set ERFAILOVER_SITE).",
 )
-LAB = click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs.")
+LAB = click.option("--lab", is_flag=True, help="Use the lab; start it if none is running.")
 
 
 def add_site_options(command: F) -> F:
-    """Return the options that say which site it is, and those that every command takes."""
+    """Return the options that select the site, and those that every command takes."""
     for option in (
         SITE,
         LAB,
@@ -173,7 +173,7 @@ def add_site_options(command: F) -> F:
 
 
 def add_output_options(command: F) -> F:
-    """Return the options that say how a result is printed, named as az names them."""
+    """Return the options that control the output, named as in az."""
     return _add_output_options(command, FORMATS)
 
 
@@ -183,7 +183,7 @@ def _add_output_options(command: F, formats: tuple[str, ...]) -> F:
             "--query",
             metavar="JMESPATH",
             callback=_parse_query,
-            help="Print only what this JMESPath query selects.",
+            help="Print only the result of this JMESPath query.",
         ),
         click.option(
             "-o",
@@ -216,38 +216,38 @@ def pop_output(options: dict[str, Any]) -> tuple[str, Query | None]:
 
 
 def add_write_options(command: F) -> F:
-    """Return the options that every command takes which writes to the site."""
+    """Return the options of every command that writes to the site."""
     for option in (
         click.option(
             "--take-over",
             is_flag=True,
-            help="Take over the lease of another run that still writes to the site: that run stops "
-            "before its next write.",
+            help="Take over the lease of another run that is changing the site: that run stops "
+            "before its next change.",
         ),
         click.option(
             "--break-glass",
             is_flag=True,
-            help="If the shared state cannot be reached, go on with this machine's own. "
-            "Nothing then keeps other machines from writing at the same time.",
+            help="If the shared state cannot be reached, continue with this machine's own. "
+            "Other machines can then change the site at the same time.",
         ),
         click.option(
             "--ticket",
             metavar="ID",
             callback=_parse_ticket,
-            help="The change or incident that this belongs to: kept in the journal, the report and "
-            "the history, and sent to Azure in the user agent. Letters, digits, '.', '_', '-'; at "
-            "most 64.",
+            help="Change or incident that the run belongs to; recorded in the journal, the report "
+            "and the history, and sent to Azure in the user agent. At most 64 letters, digits, "
+            "'.', '_' and '-'.",
         ),
         click.option(
             "--reason",
             metavar="TEXT",
             callback=_parse_reason,
-            help="Why this is done: kept in the journal, the report and the history. One line of "
-            f"at most {LONGEST_REASON} characters.",
+            help="Reason for the run; recorded in the journal, the report and the history. One "
+            f"line of at most {LONGEST_REASON} characters.",
         ),
         REPORT,
         QUIET,
-        click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
+        click.option("-y", "--yes", is_flag=True, help="Answer yes to all prompts."),
     ):
         command = option(command)
     return command
@@ -257,7 +257,7 @@ QUIET = click.option(
     "-q",
     "--quiet",
     is_flag=True,
-    help="Show the outcome alone, without plan and progress; a question still shows its plan.",
+    help="Show only the outcome, without plan and progress. A prompt still shows its plan.",
 )
 
 
@@ -277,7 +277,7 @@ def _parse_reason(ctx: click.Context, param: click.Parameter, text: str | None) 
         return None
     reason = text.strip()
     if not reason:
-        raise click.BadParameter("expected a text, found an empty one.")
+        raise click.BadParameter("expected text, found none.")
     if len(reason) > LONGEST_REASON:
         raise click.BadParameter(
             f"expected at most {LONGEST_REASON} characters, found {len(reason)}."
@@ -293,7 +293,7 @@ REPORT = click.option(
     "--report",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a report of the run for the record, also if it fails: .html, .json, .txt.",
+    help="Write a report of the run, even if it fails: .html, .json or .txt.",
 )
 
 
@@ -305,7 +305,7 @@ def add_spoke_option(command: F) -> F:
         metavar="NAME",
         multiple=True,
         shell_complete=complete_with("spokes"),
-        help="Only this spoke; repeatable. Without it, every spoke of the site.",
+        help="Only this spoke; repeatable. Default: every spoke of the site.",
     )(command)
 
 
@@ -329,7 +329,7 @@ def build_output(options: dict[str, Any], *, lab: bool) -> Output:
 
 
 def build_context(options: dict[str, Any]) -> Context:
-    """Return what a command is given, from the common options; takes them out of ``options``."""
+    """Return a command's context from the common options; remove them from ``options``."""
     from erfailover.commands.context import Context
     from erfailover.commands.site_file import SiteFile
 

@@ -21,13 +21,15 @@ def run(name: str | None, output: str, query: Query | None) -> None:
         rows = [{"name": text, "title": schemas.load_schema(text)["title"]} for text in names]
         width = max(map(len, names)) + 2
         lines = [f"{row['name']:<{width}}{row['title']}" for row in rows]
-        head = f"{'NAME':<{width}}WHAT PRINTS IT AS JSON"
+        head = f"{'NAME':<{width}}DESCRIBES"
         commands_output.show("\n".join([head, *lines]), rows, output, query)
         return
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
         meant = f"Did you mean {close[0]!r}? " if close else ""
-        raise UsageFailure(f"there is no schema {name!r}", f"{meant}erfailover schema lists them.")
+        raise UsageFailure(
+            f"there is no schema named {name!r}", f"{meant}erfailover schema lists them."
+        )
     commands_output.show(
         schemas.read_text(name).rstrip("\n"), schemas.load_schema(name), output, query
     )

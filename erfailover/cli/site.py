@@ -22,22 +22,22 @@ from erfailover.cli.options import (
 @click.command(cls=CommandWithExamples)
 @click.option("--force", is_flag=True, help="Replace an existing site file.")
 @click.option("--from-azure", is_flag=True, help="Adopt an existing network (read-only).")
-@click.option("--primary-hub", metavar="ID", help="The primary hub's VNet, by its full id.")
-@click.option("--backup-hub", metavar="ID", help="The backup hub's VNet, by its full id.")
-@click.option("--primary-gateway", metavar="ID", help="Its gateway, if it has several.")
-@click.option("--backup-gateway", metavar="ID", help="Its gateway, if it has several.")
-@click.option("--name", help="The site's name; otherwise that of the primary hub.")
+@click.option("--primary-hub", metavar="ID", help="Resource id of the primary hub's VNet.")
+@click.option("--backup-hub", metavar="ID", help="Resource id of the backup hub's VNet.")
+@click.option("--primary-gateway", metavar="ID", help="The primary hub's gateway, if several.")
+@click.option("--backup-gateway", metavar="ID", help="The backup hub's gateway, if several.")
+@click.option("--name", help="Site name. Default: the name of the primary hub.")
 @click.option(
     "--cloud",
     type=WordChoice(["public", "usgovernment", "china"]),
-    help="Whose network it is; otherwise the public cloud's.",
+    help="Azure cloud. Default: public.",
 )
 @click.option(
     "--tenant",
     "tenants",
     metavar="ID[=CREDENTIAL]",
     multiple=True,
-    help="A further tenant that owns spokes or a hub, and which credential signs in to it "
+    help="Another tenant that owns spokes or a hub, and the credential that signs in to it "
     "(default, azure-cli, environment, workload-identity); repeatable.",
 )
 @click.option(
@@ -48,19 +48,20 @@ from erfailover.cli.options import (
     "remote_prefixes",
     metavar="PREFIX",
     multiple=True,
-    help="What the spokes must reach, instead of what the primary has learned; repeatable.",
+    help="Prefix that the spokes must reach, instead of those that the primary gateway has "
+    "learned; repeatable.",
 )
 @add_common_options
 def init(force: bool, from_azure: bool, **options: Any) -> None:
     """Write a commented site file to edit.
 
-    With a sample topology, or --from-azure for an existing network.
+    It has a sample topology or, with --from-azure, an existing network.
     """
     names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
     body = {name: options.pop(name) for name in (*names, "tenants", "spokes", "remote_prefixes")}
     if not from_azure:
         if any(body.values()):
-            raise click.UsageError("--primary-hub and its like need --from-azure.")
+            raise click.UsageError("The options that describe a network need --from-azure.")
         from erfailover.commands.site import init as command
 
         context = build_context(options)
@@ -80,9 +81,9 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
 @add_write_options
 @add_common_options
 def provision(dry_run: bool, **options: Any) -> None:
-    """Make the whole topology of the site file.
+    """Create the whole topology of the site file.
 
-    Run again after an interruption, it goes on where it was.
+    After an interruption, run it again to resume.
     """
     from erfailover.commands.provision import command
 
@@ -94,7 +95,10 @@ def provision(dry_run: bool, **options: Any) -> None:
 @add_write_options
 @add_common_options
 def destroy(dry_run: bool, **options: Any) -> None:
-    """Delete what provision created, in the order Azure allows."""
+    """Delete the resources that provision created.
+
+    Other resources are kept, even those in the same resource group.
+    """
     from erfailover.commands.provision import destroy as command
 
     command.run(build_context(options), dry_run=dry_run)
@@ -110,7 +114,7 @@ def destroy(dry_run: bool, **options: Any) -> None:
 )
 @add_common_options
 def export(language: str, split: Path | None, **options: Any) -> None:
-    """Print the site's peerings as they are now, as code."""
+    """Print the site's current peerings as code."""
     from erfailover.commands.site import export as command
 
     command.run(build_context(options), language, split)
@@ -120,9 +124,9 @@ def export(language: str, split: Path | None, **options: Any) -> None:
 @add_output_options
 @SITE
 def validate(site_file: Path, **options: Any) -> None:
-    """Check the site file alone: no sign-in, no call to Azure.
+    """Check the site file without signing in or calling Azure.
 
-    Prints what was read in one line, and warnings. Whether Azure agrees is for `doctor` to say.
+    Prints a one-line summary and any warnings. To compare the file with Azure, use `doctor`.
     """
     from erfailover.commands.output import Output
     from erfailover.commands.site import validate as command

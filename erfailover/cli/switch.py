@@ -27,20 +27,20 @@ from erfailover.cli.options import (
     type=WordChoice(["ipsec", "expressroute"]),
     help="The path to move the spokes to.",
 )
-@click.option("--undo", is_flag=True, help="Take the last switch back, from any state.")
+@click.option("--undo", is_flag=True, help="Undo the last switch, from any state.")
 @click.option(
     "--plan",
     "plan_file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Carry out a plan that was saved with --out; refused if Azure has changed since.",
+    help="Apply a plan that was saved with --out; refused if Azure has changed since.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="With --dry-run: save the plan as well, for --plan.",
+    help="With --dry-run: also save the plan, for --plan.",
 )
 @click.option(
     "--force",
@@ -51,7 +51,7 @@ from erfailover.cli.options import (
 @click.option(
     "--planned",
     is_flag=True,
-    help="With --yes: also leave a path that is healthy. Without it, such a switch is refused.",
+    help="With --yes: allow a switch away from a healthy path, which is otherwise refused.",
 )
 @click.option(
     "--no-hold-wait",
@@ -69,15 +69,15 @@ from erfailover.cli.options import (
     type=Count(min=0),
     default=5,
     show_default=True,
-    help="After more failed steps than this, begin no further spoke.",
+    help="Start no further spokes once more steps than this have failed.",
 )
 @click.option(
     "--probe",
     "probes",
     metavar="NAME",
     multiple=True,
-    help="Ask this probe of the site file all the while, and report the outage; repeatable. "
-    "Those with `continuous: true` are asked without.",
+    help="Run this probe of the site file throughout the switch, and report the outage; "
+    "repeatable. Probes with `continuous: true` always run.",
 )
 @click.argument("path", required=False, metavar="", type=click.UNPROCESSED)
 @add_spoke_option
@@ -98,9 +98,9 @@ def switch(
     probes: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Move every spoke to a path, or some of them, and verify it.
+    """Move every spoke, or some of them, to a path and verify it.
 
-    In the one order that never cuts the spokes' other traffic.
+    The order of the steps never interrupts the spokes' other traffic.
     """
     if path is not None:
         to = f"--to {path}" if path in ("ipsec", "expressroute") else "--to ipsec|expressroute"
@@ -108,15 +108,15 @@ def switch(
     by_name = {"--to": target is not None, "--undo": undo, "--plan": plan_file is not None}
     if (number := sum(by_name.values())) > 1:
         names = " and ".join(name for name, is_given in by_name.items() if is_given)
-        raise click.UsageError(f"{names} exclude each other.")
+        raise click.UsageError(f"{names} cannot be combined.")
     if number == 0:
         raise click.UsageError(
             "Nothing to do. Use --to ipsec, --to expressroute, --undo, or --plan FILE."
         )
     if out is not None and (not dry_run or target is None):
-        raise click.UsageError("--out saves the plan of --to PATH --dry-run.")
+        raise click.UsageError("--out needs --to PATH and --dry-run.")
     if plan_file is not None and options["spokes"]:
-        raise click.UsageError("--plan and --spoke exclude each other: a plan has its spokes.")
+        raise click.UsageError("--plan and --spoke cannot be combined: a plan names its spokes.")
     _refuse_az_output(dry_run, options)
     from erfailover.commands.switch import command
     from erfailover.commands.switch.options import Options
@@ -144,7 +144,7 @@ def _refuse_az_output(dry_run: bool, options: dict[str, Any]) -> None:
     if options["output"] == "az" and not dry_run:
         raise click.UsageError("-o az prints a plan as az commands: add --dry-run.")
     if options["output"] == "az" and options["query"] is not None:
-        raise click.UsageError("-o az prints a script, of which --query selects nothing.")
+        raise click.UsageError("-o az prints a script; omit --query.")
 
 
 @click.command(cls=CommandWithExamples)
@@ -153,9 +153,9 @@ def _refuse_az_output(dry_run: bool, options: dict[str, Any]) -> None:
 @add_write_options
 @add_plan_options
 def prestage(dry_run: bool, **options: Any) -> None:
-    """Make the peerings with the backup hub ahead of time.
+    """Create the peerings with the backup hub ahead of time.
 
-    A switch then has less to do.
+    A later switch then has fewer steps.
     """
     _refuse_az_output(dry_run, options)
     from erfailover.commands.switch import prestage as command
@@ -170,9 +170,9 @@ def prestage(dry_run: bool, **options: Any) -> None:
 @add_write_options
 @add_plan_options
 def unprestage(dry_run: bool, **options: Any) -> None:
-    """Remove the peerings that prestage made.
+    """Remove the peerings that prestage created.
 
-    Only if no spoke uses them.
+    Peerings that a spoke uses are kept.
     """
     _refuse_az_output(dry_run, options)
     from erfailover.commands.switch import prestage as command
@@ -190,16 +190,16 @@ def drill() -> None:
 @click.option(
     "--gateway",
     metavar="NAME",
-    help="The name of the primary gateway, typed for confirmation of Azure's site failover test.",
+    help="Name of the primary gateway, to confirm Azure's site failover test.",
 )
 @add_write_options
 @add_common_options
 def drill_start(gateway: str | None, **options: Any) -> None:
-    """Cut the primary path; returns when the gateway's peers show it.
+    """Cut the primary path and wait until Azure shows it.
 
-    On a VPN stand-in that sets the BGP peering address of its local network gateway. On an
-    ExpressRoute gateway it is Azure's own site failover test of one peering location, which runs
-    until `drill stop`: it asks for the gateway's name, whatever --yes says.
+    On a VPN stand-in, this changes the BGP peering address of its local network gateway. On an
+    ExpressRoute gateway, it starts Azure's site failover test of one peering location, which runs
+    until `drill stop`; this needs the gateway's name as confirmation, even with --yes.
     """
     from erfailover.commands.drill import command
 
@@ -210,7 +210,7 @@ def drill_start(gateway: str | None, **options: Any) -> None:
 @add_write_options
 @add_common_options
 def drill_stop(**options: Any) -> None:
-    """Repair the primary path; returns when the gateway's peers show it."""
+    """Repair the primary path and wait until Azure shows it."""
     from erfailover.commands.drill import command
 
     command.run(build_context(options), start=False)

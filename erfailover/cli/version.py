@@ -1,4 +1,4 @@
-"""``erfailover version``: what runs here, from what is installed. Loads none of it."""
+"""``erfailover version``: the installed versions. Loads none of the packages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(output: str, query: Query | None) -> None:
 
 
 def build_data() -> dict[str, Any]:
-    """Return the versions as plain data; null is what is not installed."""
+    """Return the versions as plain data; null if a package is not installed."""
     return {
         "erfailover": __version__,
         "python": platform.python_version(),

@@ -45,7 +45,7 @@ class Activity:
 
 
 class Activities:
-    """What is going on in a command; of several within one another the innermost is shown."""
+    """The activities of a command; of nested ones, the innermost is shown."""
 
     def __init__(
         self,

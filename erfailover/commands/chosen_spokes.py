@@ -22,7 +22,7 @@ def resolve_spokes(site: Site, names: Sequence[str], option: str = "--spoke") ->
         option: the option that it was typed for.
 
     Raises:
-        UsageFailure: a name is of no spoke of the site.
+        UsageFailure: the site has no spoke of a name.
     """
     by_name = {spoke.name.lower(): spoke.name for spoke in site.spokes}
     for name in names:
@@ -31,7 +31,7 @@ def resolve_spokes(site: Site, names: Sequence[str], option: str = "--spoke") ->
             meant = f"Did you mean {by_name[close[0]]}? " if close else ""
             there = join_names(list(by_name.values()), NAMED)
             raise UsageFailure(
-                f"{option} {name}: no spoke of {site.name}",
+                f"{option} {name}: {site.name} has no such spoke",
                 f"{meant}The spokes of {site.name}: {there}",
             )
     return tuple(dict.fromkeys(by_name[name.lower()] for name in names))

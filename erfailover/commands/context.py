@@ -58,7 +58,7 @@ class Context:
         site_file: the site file.
         output: shows results and messages, and asks questions.
         take_over: take over the live lease of another run.
-        break_glass: go on with this machine's own state if the shared store fails.
+        break_glass: continue with this machine's own state if the shared store fails.
         report: the file for the report of the run; None for none.
         reason: why the run is made, in the operator's words; None for none.
         ticket: the change or incident that it belongs to; None for none.
@@ -95,7 +95,7 @@ class Context:
 
     @property
     def whole_site(self) -> Site:
-        """The same with every spoke, whichever were chosen."""
+        """The site with every spoke, chosen or not."""
         return self._observed_site or self.site_file.site
 
     def use_names_of(self, observed: SiteSnapshot) -> Site:
@@ -111,7 +111,7 @@ class Context:
 
     @contextmanager
     def limit_to_spokes(self, names: Sequence[str]) -> Iterator[Site]:
-        """Act on these spokes for a while, whichever were chosen."""
+        """Act on these spokes for a while, instead of the chosen ones."""
         before = self.spokes
         try:
             yield self.choose_spokes(names)
@@ -322,7 +322,7 @@ class Context:
         if lines.damage and not self.told_of_damage:
             self.told_of_damage = True
             self.output.warn(
-                f"!! {lines.describe_damage(self.store.name)}. Going on with what can be read."
+                f"!! {lines.describe_damage(self.store.name)}. Continuing with what can be read."
             )
         return lines.records
 
@@ -355,6 +355,6 @@ def read_clock_speed(environment: Mapping[str, str]) -> float:
     if not 0.0 < speed < FASTEST:
         raise UsageFailure(
             f"ERFAILOVER_CLOCK_SPEED is {text!r}; expected a number above 0",
-            "Unset it, or take the value that `erfailover lab env` prints.",
+            "Unset it, or use the value that `erfailover lab env` prints.",
         )
     return speed

@@ -50,7 +50,7 @@ def run(context: Context) -> None:
         verb = "fails" if len(names) == 1 else "fail"
         raise Refused(
             f"{format_count(len(names), 'check')} {verb}: {', '.join(names)}",
-            "Each has its remedy above.",
+            "The remedies are above.",
         )
     if status is ConditionStatus.UNKNOWN:
         unknown = (
@@ -58,7 +58,7 @@ def run(context: Context) -> None:
         )
         names = list(dict.fromkeys(check.name for check in unknown))
         raise UnknownReading(
-            f"not known, and a switch rests on it: {', '.join(names)}", "See the remedies above."
+            f"unknown, and a switch depends on it: {', '.join(names)}", "The remedies are above."
         )
 
 

@@ -58,7 +58,7 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
     """
     session = context.session
     me = build_holder(command + format_spoke_options(context.site.chosen))
-    with context.show_activity("Taking the site's lease"):
+    with context.show_activity("Acquiring the site's lease"):
         lease = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
     with LeaseKeeper(context.store, context.site.timing.step_deadline_s / speed) as held:
@@ -81,14 +81,14 @@ def _refuse_if_unsettled(context: Context, lease: AcquiredLease) -> None:
     owed = find_unsettled(context, lease)
     if owed is not None:
         raise Refused(
-            f"{join_names(owed.spokes, 12)} may have NO path: run {owed.run} was moving them to "
-            f"{owed.target} when it lost its lease",
-            f"Complete that first: {owed.to_continue}",
+            f"{join_names(owed.spokes, 12)} may have NO path: run {owed.run} lost its lease during "
+            f"a switch to {owed.target}",
+            f"Run this first: {owed.to_continue}",
         )
 
 
 def _mend_journal(context: Context) -> None:
-    """Set a damaged journal aside and say so; whatever becomes of that, the command goes on."""
+    """Set a damaged journal aside and report it; the command continues in any case."""
     lines = context.journal.read()
     if not lines.damage:
         return
@@ -98,13 +98,13 @@ def _mend_journal(context: Context) -> None:
     try:
         names = context.store.mend()
     except StateFailure as failure:
-        say(f"!! It could not be set aside: {failure.message}")
+        say(f"!! The damaged journal could not be set aside: {failure.message}")
         names = ()
     for text in names:
-        say(f"!! It is kept as {text}; a fresh journal has every record that could be read.")
+        say(f"!! It is kept as {text}. A new journal has every record that could be read.")
     say(
-        "!! Going on: Azure decides what is left to do. Missing records may be those of peerings "
-        "that erfailover made; it leaves such peerings in place."
+        "!! Continuing: Azure's state decides what is left to do. If a missing record is of a "
+        "peering that erfailover created, that peering is kept."
     )
 
 

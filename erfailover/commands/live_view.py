@@ -1,4 +1,4 @@
-"""What is drawn anew at the bottom of a terminal while other lines are printed above it.
+"""What is redrawn at the bottom of a terminal while other lines are printed above it.
 
 rich erases as many lines as it drew last, and looks at their number before it waits for its turn
 to write. If a thread draws another number of lines meanwhile, a printed line is erased as well. So

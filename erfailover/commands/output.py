@@ -26,7 +26,7 @@ from erfailover.runtime import logs
 
 T = TypeVar("T")
 DUMB = ("dumb", "unknown")
-"""Terminals that cannot draw a line anew: they get what a file gets."""
+"""Terminals that cannot redraw a line: they get the output of a file."""
 UNFOLDED = 10_000
 """Columns of a table that is piped on: one line a row."""
 
@@ -221,7 +221,7 @@ class Output:
         )
 
     def confirm_by_name(self, question: str, name: str, typed: str | None, hint: str) -> None:
-        """Have a name typed: of what cannot be taken back, a yes would be too easy.
+        """Have a name typed: for what cannot be undone, a yes would be too easy.
 
         Args:
             question: what is about to be done.
@@ -247,7 +247,7 @@ class Output:
         if typed != name:
             raise Refused(
                 f"expected the name {name}, found {typed!r}. Nothing was changed.",
-                "Type the name exactly as it is shown.",
+                "Type the name exactly as shown.",
             )
 
 
@@ -271,13 +271,13 @@ def _insist_on_terminal(message: str, hint: str) -> None:
 
 
 def _prompt(ask: Callable[[], T]) -> T:
-    """Prompt; after Ctrl-C, say that nothing follows from the question."""
+    """Prompt; after Ctrl-C, say that no further change was made."""
     import click
 
     try:
         return ask()
     except click.Abort:
-        raise Interrupted("interrupted at the prompt; nothing was changed by it") from None
+        raise Interrupted("interrupted at the prompt; no further change was made") from None
 
 
 def show(text: str, data: Any, format_: str, query: Query | None = None, rows: str = "") -> None:
@@ -299,7 +299,7 @@ def show(text: str, data: Any, format_: str, query: Query | None = None, rows: s
         message = formats.format_result(text, data, format_, query, of_query, rows)
         sys.stdout.write(escape_controls(message, STYLE) if on.colour else escape_controls(message))
     except formats.QueryProblem as problem:
-        raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
+        raise UsageFailure(f"--query: {problem}", "To see the whole result, use -o json.") from None
     sys.stdout.flush()
 
 

@@ -44,7 +44,7 @@ PICTURE = FileKind(
     lambda content: content.startswith(b"\x89PNG\r\n") or bool(_SVG.match(content[:1000])),
 )
 REPORT = FileKind(
-    "a report of erfailover",
+    "an erfailover report",
     lambda content: (
         (_is_json(content) and b'"format": "erfailover-report/' in content)
         or (content.startswith(b"<!DOCTYPE html>") and b"erfailover" in content)
@@ -59,7 +59,7 @@ def check(file: Path, kind: FileKind, option: str = "") -> None:
 
     Args:
         file: the file to write.
-        kind: what is to be written.
+        kind: what will be written.
         option: the option that names it, for messages.
 
     Raises:
@@ -87,13 +87,13 @@ def check(file: Path, kind: FileKind, option: str = "") -> None:
     if content and not kind.is_one(content):
         what = "a site file" if SITE.is_one(content) else "something else"
         raise UsageFailure(
-            f"{text} already exists and is {what}, not {kind.name}: it is not overwritten",
+            f"{text} already exists and is {what}, not {kind.name}; it was not overwritten",
             "Name another file, or remove this one first.",
         )
 
 
 def write(file: Path, content: str | bytes, kind: FileKind) -> None:
-    """Write a file as a whole or not at all, if ``check`` has nothing against it.
+    """Write a file as a whole or not at all, if ``check`` allows it.
 
     Raises:
         UsageFailure: it was not written.

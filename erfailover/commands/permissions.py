@@ -41,7 +41,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
             raise UsageFailure(
                 f"--scope {scope}: expected --role-definition with it, and "
                 "/subscriptions/<guid>[/resourceGroups/<name>]",
-                "'az group show --name NAME --query id' prints a resource group's.",
+                "'az group show --name NAME --query id' prints the id of a resource group.",
             )
     site_file, output = context.site_file, context.output
     site = site_file.site
@@ -49,7 +49,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
         "/None/" in group for group in permissions.list_groups(site)
     ):
         raise UsageFailure(
-            f"{site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
+            f"{site_file} does not set subscription, and AZURE_SUBSCRIPTION_ID is not set",
             "Add subscription: <id> to the site file, or export AZURE_SUBSCRIPTION_ID.",
         )
     if role is None:
@@ -62,13 +62,13 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
     checked = permissions.select_actions(site, kind, _read_operations(context))
     if checked.left_out:
         output.print_info(
-            f"Left out: {', '.join(checked.left_out)}. Azure refuses a whole role for an action "
-            "that it does not know, and these were not seen published."
+            f"Left out: {', '.join(checked.left_out)}. Azure rejects a whole role for one action "
+            "that it does not know, and these names are not confirmed."
         )
     if checked.unconfirmed:
         output.print_info(
-            f"Not seen published: {', '.join(checked.unconfirmed)}. If Azure answers "
-            "InvalidActionOrNotAction, take them out; only drill needs them."
+            f"Not confirmed: {', '.join(checked.unconfirmed)}. If Azure returns "
+            "InvalidActionOrNotAction, remove them; only drill needs them."
         )
     more = [name.rstrip("/") for name in scopes]
     role_definition = permissions.build_role_definition(site, kind, more, checked.actions)
@@ -84,14 +84,14 @@ def _read_operations(context: Context) -> dict[str, frozenset[str]]:
         with context.show_activity("Asking Azure which actions it knows"):
             operations = read_operations(context.reader, permissions.list_providers(context.site))
     except Failure as failure:
-        context.output.print_info(f"Azure was not asked which actions it knows: {failure.message}")
+        context.output.print_info(f"Could not read which actions Azure knows: {failure.message}")
         return {}
     unread = {
         name: reading.unknown for name, reading in operations.items() if reading.value is None
     }
     if unread:
         names, why = ", ".join(unread), next(iter(unread.values()))
-        context.output.print_info(f"Azure was not asked which actions {names} knows: {why}")
+        context.output.print_info(f"Could not read which actions {names} knows: {why}")
     return {
         name: reading.value for name, reading in operations.items() if reading.value is not None
     }

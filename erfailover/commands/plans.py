@@ -57,13 +57,13 @@ def show(
         context.output.print_result(text, whole)
     if out is not None:
         context.output.print_info(
-            f"Saved to {out} (digest {whole['digest']}). To carry it out: erfailover switch "
+            f"Saved to {out} (digest {whole['digest']}). To apply it: erfailover switch "
             f"--plan {out}"
         )
 
 
 def tell(output: Output, text: str) -> None:
-    """Show a plan on standard error, before it is asked for; not if nothing is, nor wanted."""
+    """Show a plan on standard error, before the question; not with ``-o none --yes``."""
     if output.format == formats.NONE and output.yes:
         return
     output.present(apply_style(fit_text(text)))
@@ -73,14 +73,14 @@ def load(path: Path) -> dict[str, Any]:
     """Return a saved plan.
 
     Raises:
-        UsageFailure: the file cannot be read, or is no plan.
+        UsageFailure: the file cannot be read, or is not a plan.
     """
     try:
         text = input_file.read(path, MOST_BYTES).decode("utf-8")
     except OSError as error:
         raise UsageFailure(
             f"the plan {path} cannot be read: {error.strerror}",
-            "Make one: erfailover switch --to ipsec|expressroute --dry-run --out FILE",
+            "Create one: erfailover switch --to ipsec|expressroute --dry-run --out FILE",
         ) from None
     except UnicodeDecodeError:
         text = ""

@@ -206,7 +206,7 @@ class Progress:
         return self._outlook
 
     def _describe_wait(self, in_flight: _InFlight, now: float) -> str:
-        """Why a task waits, counting down; nothing once that is over."""
+        """Return why a task waits, counting down; empty when the wait is over."""
         if in_flight.until_s is None or in_flight.until_s <= now:
             return in_flight.why if in_flight.until_s is None else ""
         return describe_wait(in_flight.why, in_flight.until_s - now, in_flight.attempts)

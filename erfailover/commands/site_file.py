@@ -83,8 +83,8 @@ class SiteFile:
             line = self.find_line(("cloud", "api_versions"))
             return f"The version is from {self}{f':{line}' if line else ''}."
         return (
-            "The version is the SDK's own; cloud: api_versions: in the site file names another "
-            "(erfailover doctor says which)."
+            "The version is the SDK's default. Set another in the site file, under "
+            "cloud.api_versions; erfailover doctor says which."
         )
 
     def use_site(self, site: Site, options: Mapping[str, str]) -> None:

@@ -55,9 +55,10 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
     try:
         files = list(_iter_site_files(folder, output))
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "a name that no folder can have"
+        why = getattr(error, "strerror", None) or "not a valid folder name"
         raise UsageFailure(
-            f"{folder}: expected a folder with site files, found: {why}", "Name the folder."
+            f"{folder}: expected a folder with site files, found: {why}",
+            "Name a folder that has site files.",
         ) from None
     if not files:
         raise UsageFailure(
@@ -77,7 +78,7 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
 
 
 def _iter_site_files(folder: Path, output: Output) -> Iterator[Path]:
-    """Yield the site files of a folder, by name; say which files are none."""
+    """Yield the site files of a folder, by name; say which files are skipped."""
     others = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or path.is_dir():
@@ -92,14 +93,14 @@ def _iter_site_files(folder: Path, output: Output) -> Iterator[Path]:
             others.append(path.name)
     if others:
         output.print_info(
-            escape_controls(f"No site files, since they have no key site: {join_names(others, 5)}")
+            escape_controls(f"Skipped, because they have no key site: {join_names(others, 5)}")
         )
 
 
 def _read_all(files: list[Path], clock: Clock, *, lab: bool) -> list[SiteLine]:
     """Read every site, several at once; the lines are in the order of the files.
 
-    Quietly: a message would not say of which site it is.
+    Quietly: a message would not name its site.
     """
     contexts = [
         Context(SiteFile(file, os.environ, lab), Output(quiet=True), clock=clock) for file in files
@@ -199,7 +200,7 @@ def _raise_worst(lines: list[SiteLine]) -> None:
     failure = Failure(
         f"{len(bad)} of {format_count(len(lines), 'site')} {verb} not healthy or could not be "
         f"read: {join_names(bad, 5)}",
-        "For the details of one: erfailover status --site FILE",
+        "For details: erfailover status --site FILE",
     )
     failure.exit_code = worst
     raise failure

@@ -39,7 +39,7 @@ def open_store(
         site_file: the site.
         access: gives the credential and the connections, if the store is remote.
         say: shows a message to the operator.
-        break_glass: go on with this machine's own state if the shared store fails.
+        break_glass: continue with this machine's own state if the shared store fails.
 
     Raises:
         UsageFailure: the package for a remote store is not installed, or its endpoint is unknown.
@@ -54,7 +54,7 @@ def open_store(
         if not str(error.name).startswith("azure.storage"):
             raise
         raise UsageFailure(
-            f"{site_file} keeps its state in {state}, and the package for that is not installed",
+            f"{site_file} keeps its state in {state}, which needs a package that is not installed",
             "Install it: pip install 'erfailover[blob]'",
         ) from None
     result = access()

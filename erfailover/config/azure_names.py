@@ -40,13 +40,13 @@ def is_machine(name: str) -> bool:
 def describe_expected(type_: str) -> str:
     """Return in words what names Azure allows for resources of a type."""
     if type_ == GROUP:
-        return "a resource group's name: up to 90 letters, digits and _-.(), no dot at the end"
+        return "a resource group name: up to 90 letters, digits and _-.(), not ending in a dot"
     if type_.lower() == MACHINE.lower():
-        return "a machine's name: up to 64 letters, digits and hyphens, no hyphen at the end"
+        return "a machine name: up to 64 letters, digits and hyphens, not ending in a hyphen"
     least, most = _get_lengths(type_)
     return (
-        f"a name that Azure allows: {least} to {most} of A-Z, a-z, 0-9 and _.-, a letter or digit "
-        "first, a letter, digit or _ last"
+        f"a name that Azure allows: {least} to {most} of A-Z, a-z, 0-9 and _.-, beginning with a "
+        "letter or digit, ending with a letter, digit or _"
     )
 
 

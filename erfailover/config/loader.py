@@ -26,11 +26,12 @@ from erfailover.config.yaml_source import (
     Problem,
     Source,
     UnreadableYaml,
-    format_keys,
+    build_missing,
     parse,
     shorten,
 )
 from erfailover.errors import UsageFailure
+from erfailover.model.counting import format_count
 from erfailover.model.site import Site, TenantCredential
 from erfailover.model.site_file import is_required, list_classes
 from erfailover.runtime import input_file
@@ -41,7 +42,7 @@ SUBSCRIPTION_VARIABLE = "AZURE_SUBSCRIPTION_ID"
 
 
 class SiteFileError(UsageFailure):
-    """The site file is not there, cannot be read, or says what cannot be.
+    """The site file does not exist, cannot be read, or is not valid.
 
     Attributes:
         problems: in the order of the file; of unknown keys and the like at most ``MOST_TOLD``.
@@ -51,7 +52,7 @@ class SiteFileError(UsageFailure):
         self.problems = tuple(sorted(problems, key=lambda item: item.line or 0))
         lines = [problem.format_line(file) for problem in self.problems[:MOST_TOLD]]
         if (more := len(self.problems) - MOST_TOLD) > 0:
-            lines.append(f"{file}: and {more} more")
+            lines.append(f"{file}: and {format_count(more, 'more problem')}")
         super().__init__("\n".join(lines) if lines else f"{file} cannot be used", hint)
 
 
@@ -105,7 +106,7 @@ def _read_content(path: FilePath) -> bytes:
     except FileNotFoundError:
         raise SiteFileError(
             file,
-            [Problem((), "a site file", "no such file")],
+            [Problem((), "a site file", "no such file", summary="site file not found")],
             "Run 'erfailover init' to write one, or name yours with --site or ERFAILOVER_SITE.",
         ) from None
     except IsADirectoryError:
@@ -154,8 +155,9 @@ def _to_problem(error: ErrorDetails, source: Source) -> Problem:
             type_ = _get_inner_type(type_, part)
     line = source.find_line(keys)
     if error["type"] == "missing":
-        remedy = "add it; 'erfailover init' writes a file that shows how"
-        return Problem(keys, _describe_type(type_), "no such key", remedy, line)
+        return build_missing(
+            keys, _describe_type(type_), "'erfailover init' writes an example", line
+        )
     if type_ is None:
         return _report_unknown_key(keys, [field.name for field in fields(above)], line)
     # A shared key itself may be written where only its place belongs.
@@ -204,15 +206,15 @@ def _find_member(union: Any, tag: str | int) -> Any:
 def _report_unknown_key(keys: Keys, allowed: list[str], line: int | None) -> Problem:
     key = str(keys[-1])
     close = difflib.get_close_matches(key, allowed, 1, 0.6)
-    remedy = f"did you mean {close[0]!r}?" if close else "remove it"
-    where = f" under {format_keys(keys[:-1])}" if keys[:-1] else ""
-    actual = f"the unknown key {shorten(key)!r}{where}"
-    return Problem(keys, f"one of {', '.join(allowed)}", actual, remedy, line)
+    names = ", ".join(allowed)
+    remedy = f"did you mean {close[0]!r}? Known keys" if close else "remove it; known keys"
+    actual = f"unknown key {shorten(key)!r}"
+    return Problem(keys, f"one of {names}", actual, f"{remedy}: {names}", line, "unknown key")
 
 
 def _suggest_remedy(type_: Any, value: Any) -> str | None:
     if type_ is TenantCredential and value == "managed-identity":
-        return "a managed identity gives tokens for its home tenant only"
+        return "a managed identity gets tokens for its home tenant only"
     if type_ is IPv4Network and isinstance(value, str):
         if "/" not in value:
             return f"add the prefix length, as in {value}/16"

@@ -1,4 +1,4 @@
-"""What a valid site file may not say on purpose: each is allowed, and worth a second look. Pure."""
+"""What is allowed in a site file, but worth a second look. Pure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def iter_warnings(site: Site) -> Iterator[str]:
         )
     if site.state is None:
         yield (
-            "no state: journal and lease are on each machine alone, so that two machines can "
-            "write at the same time; set state"
+            "no state: each machine keeps its own journal and lease, so two machines can write at "
+            "the same time; set state"
         )
     if site.timing.failback_hold_time_s <= 0:
         yield (
-            "timing.failback_hold_time_s is 0: a switch back does not wait for a path that flaps"
+            "timing.failback_hold_time_s is 0: a failback does not wait until the path is stable"
         )

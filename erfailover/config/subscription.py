@@ -89,9 +89,9 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
     if actual is not None:
         return Subscription(actual, AZ)
     raise UsageFailure(
-        f"no subscription: {file} has no subscription:, {VARIABLE} is not set, and {why_not}",
-        f"Add subscription: <id> to the site file, or export {VARIABLE}=<id>, or run az login "
-        "and az account set --subscription <id>.",
+        f"no subscription: {file} does not set subscription, {VARIABLE} is not set, and {why_not}",
+        f"Add subscription: <id> to the site file, export {VARIABLE}=<id>, or run az login and "
+        "az account set --subscription <id>.",
     )
 
 

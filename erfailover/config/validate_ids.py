@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.config.azure_names import describe_expected, has_valid_names, is_name
-from erfailover.config.yaml_source import Keys, Problem
+from erfailover.config.yaml_source import Keys, Problem, build_missing
 from erfailover.model.probes import list_interfaces, list_machines
 from erfailover.model.resource_ids import (
     GATEWAY,
@@ -24,7 +24,7 @@ from erfailover.model.site import Role, Site
 
 
 def find_problems(site: Site) -> Iterator[Problem]:
-    """Names that no resource group gives an id, and ids that are none."""
+    """Names without a resource group, and ids that are not valid."""
     needed = False
     for keys, value, type_ in _iter_names(site):
         if value.startswith("/"):
@@ -35,14 +35,14 @@ def find_problems(site: Site) -> Iterator[Problem]:
             needed = True
             yield _build_group_problem(keys, value)
     if site.topology is not None and site.resource_group is None and not needed:
-        actual = "no such key"
-        yield Problem(("resource_group",), "text", actual, "provision makes the topology in it")
+        remedy = "provision creates the topology in it"
+        yield build_missing(("resource_group",), "text", remedy)
 
 
 def _build_group_problem(keys: Keys, value: str) -> Problem:
     return Problem(
         keys,
-        "a full resource id, or resource_group beside it",
+        "a full resource id, or a name with resource_group set",
         repr(value),
         "add resource_group: <name>, or write /subscriptions/.../" + value,
     )

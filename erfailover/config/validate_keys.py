@@ -34,7 +34,7 @@ def check_shared_keys(keys: Keys, named: TopologySharedKeys | None) -> Iterator[
         expected = "a key vault's URL like https://NAME.vault.azure.net"
         yield Problem((*keys, "key_vault"), expected, "something else", remedy)
     if not SECRET_NAME.fullmatch(named.secret):
-        remedy = "its name, not the shared key itself: no secret belongs in a site file"
+        remedy = "give its name, not the shared key itself: do not put secrets in a site file"
         expected, actual = "a secret's name: 1 to 127 letters, digits and hyphens", "something else"
         yield Problem((*keys, "secret"), expected, actual, remedy)
     if named.version is not None and not SECRET_VERSION.fullmatch(named.version):

@@ -1,4 +1,4 @@
-"""What a probe of a site file may not say although its keys are well formed. Pure."""
+"""The checks of probes whose keys are well formed. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAST_PORT, LAST_EXIT_CODE, LONGEST_S = 65_535, 255, 3600
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")
 """A host's name (RFC 1123, with the underscores that are met); never an option of ``ping``."""
-A_HOST = "an address or a host's name"
+A_HOST = "an address or a host name"
 
 
 def find_problems(site: Site) -> Iterator[Problem]:
@@ -32,7 +32,9 @@ def find_problems(site: Site) -> Iterator[Problem]:
     for name, probe in site.probes.items():
         keys: Keys = ("probes", name)
         if not NAME.fullmatch(name):
-            yield Problem(keys, "a short name", repr(name))
+            yield Problem(
+                keys, "up to 63 letters, digits, dots, hyphens or underscores", repr(name)
+            )
         yield from _check_times(keys, probe)
         if isinstance(probe, LOCAL):
             yield from _check_local(keys, probe)
@@ -53,12 +55,12 @@ def _check_local(keys: Keys, probe: LocalProbe) -> Iterator[Problem]:
             yield Problem((*keys, "ping"), A_HOST, repr(probe.ping))
         case LocalConnect() if not _is_endpoint(probe.connect):
             form = "host:port, like 10.5.0.4:443"
-            yield Problem((*keys, "connect"), form, repr(probe.connect), "IPv6: [address]:port")
+            yield Problem((*keys, "connect"), form, repr(probe.connect), "for IPv6, [address]:port")
         case LocalCommand() if not probe.command or not probe.command[0]:
-            remedy = "[curl, -fsS, ...]; a line for a shell is shell: instead"
-            yield Problem((*keys, "command"), "a program and its words", "nothing", remedy)
+            remedy = "as in [curl, -fsS, URL]; for a shell command line, use shell: instead"
+            yield Problem((*keys, "command"), "a program and its arguments", "nothing", remedy)
         case LocalShell() if not probe.shell.strip():
-            yield Problem((*keys, "shell"), "a line for /bin/sh", "nothing")
+            yield Problem((*keys, "shell"), "a command line for /bin/sh", "nothing")
     if isinstance(probe, LocalCommand | LocalShell) and not 0 <= probe.exit_code <= LAST_EXIT_CODE:
         yield Problem((*keys, "exit_code"), "an exit code, 0 to 255", str(probe.exit_code))
 

@@ -1,4 +1,4 @@
-"""What a site may not say although every key is well formed. Pure.
+"""The checks of a site whose keys are well formed. Pure.
 
 Owns the checks across keys of the operator's part of a site file; ``validate_topology`` has those
 of what is provisioned. Never reads Azure: what only Azure knows is ``conditions``' business.
@@ -85,7 +85,7 @@ def _check_names(site: Site) -> Iterator[Problem]:
             yield Problem(("state",), FORM, f"{site.state!r}", str(error))
     if not re.fullmatch(r"[a-z0-9]+", site.location):
         actual, remedy = repr(site.location), "'az account list-locations' lists them"
-        yield Problem(("location",), "a region's name like westeurope", actual, remedy)
+        yield Problem(("location",), "a region name like westeurope", actual, remedy)
 
 
 def _check_peering_location(site: Site) -> Iterator[Problem]:
@@ -110,7 +110,7 @@ def _check_cloud(site: Site) -> Iterator[Problem]:
         try:
             parts = urlsplit(url)
             is_whole = bool(parts.hostname) and parts.port != 0
-        except ValueError:  # brackets that enclose no address, a port that is no number
+        except ValueError:  # brackets without an address, a port that is not a number
             yield Problem(("cloud", name), "an https:// URL", repr(url))
             continue
         if not is_whole or parts.scheme != "https" or parts.query or parts.username:
@@ -118,7 +118,7 @@ def _check_cloud(site: Site) -> Iterator[Problem]:
                 ("cloud", name),
                 "an https:// URL",
                 repr(url),
-                "a token is never sent but over TLS" if parts.scheme == "http" else None,
+                "tokens are sent over TLS only" if parts.scheme == "http" else None,
             )
 
 
@@ -137,8 +137,8 @@ def check_tenants(site: Site) -> Iterator[Problem]:
             ("tenants",),
             f"at most {MOST_TENANTS} tenants",
             str(len(lines)),
-            "Azure takes no more auxiliary tokens; the tenant that you sign in to needs no entry, "
-            "and a separate site serves the spokes of the others",
+            "Azure accepts no more auxiliary tokens; leave out the tenant that you sign in to, and "
+            "put the spokes of more tenants into a separate site",
         )
 
 
@@ -148,19 +148,19 @@ def _check_hubs_and_spokes(site: Site) -> Iterator[Problem]:
     if site.primary.virtual_network.lower() == site.backup.virtual_network.lower():
         yield Problem(
             ("backup", "virtual_network"),
-            "another VNet than the primary hub's",
+            "a VNet other than the primary hub's",
             repr(site.backup.virtual_network),
         )
     if site.primary.gateway.lower() == site.backup.gateway.lower():
         yield Problem(
-            ("backup", "gateway"), "another gateway than the primary's", repr(site.backup.gateway)
+            ("backup", "gateway"), "a gateway other than the primary's", repr(site.backup.gateway)
         )
     hubs = {site.get_hub(role).virtual_network.lower() for role in Role}
     names: set[str] = set()
     for i, spoke in enumerate(site.spokes):
         name = spoke.virtual_network.lower()
         if name in hubs or name in names:
-            expected = "a VNet that is no hub and no other spoke"
+            expected = "a VNet that is neither a hub nor another spoke"
             yield Problem(("spokes", i, "virtual_network"), expected, repr(spoke.virtual_network))
         names.add(name)
 
@@ -177,7 +177,7 @@ def _check_spoke_names(site: Site) -> Iterator[Problem]:
                 ("spokes", i, "name"),
                 "a name that no other spoke has",
                 repr(spoke.name),
-                "two VNets may have the same name; give this spoke its own name:",
+                "VNets in different groups may have the same name; set name: on this spoke",
             )
         names.add(spoke.name.lower())
 
@@ -188,7 +188,7 @@ def _check_prefixes_and_times(site: Site) -> Iterator[Problem]:
             ("remote_prefixes",),
             "at least one prefix that the spokes must reach",
             "none",
-            "name the prefixes of the far end: they decide whether a path is healthy",
+            "list the prefixes of the far end: they decide whether a path is healthy",
         )
     for name in (field.name for field in fields(site.timing)):
         value = getattr(site.timing, name)
@@ -241,9 +241,9 @@ def _check_keep_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
         actual = "true" if away.allow_forwarded_traffic else "false"
         yield Problem(
             (*keys, "on_ipsec", "allow_forwarded_traffic"),
-            "keep, as on_expressroute has",
+            "keep, as in on_expressroute",
             actual,
-            "or say true or false on either path: a switch back could not know what was before",
+            "or set true or false on both paths: a failback could not restore the old value",
         )
 
 
@@ -255,7 +255,7 @@ def _check_hub_flags(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
                 (*keys, f"on_{path}", "use_remote_gateways"),
                 "false",
                 "true",
-                "a hub has its own gateway; it lends it with allow_gateway_transit",
+                "a hub has its own gateway, and shares it with allow_gateway_transit",
             )
 
 
@@ -266,9 +266,9 @@ def _check_both_or_neither(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Pro
         other = "backup_to_spoke" if outward is None else "spoke_to_backup"
         yield Problem(
             (*keys, absent, f"on_{path}"),
-            f"flags, as {other} has",
+            f"flags, as in {other}",
             "'absent'",
-            "a peering needs its opposite: give both flags, or let both be absent",
+            "a peering needs both sides: give both flags, or make both absent",
         )
 
 
@@ -286,8 +286,8 @@ def _check_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Prob
                 (*place, "use_remote_gateways"),
                 "false",
                 "true",
-                f"one peering of a VNet may use remote gateways; on the path {path} "
-                f"that is the one to the {serving} hub",
+                f"only one peering of a VNet can use remote gateways; on the path {path}, "
+                f"the one to the {serving} hub",
             )
     inward = spoke.get_inward(serving).get_flags(path)
     if inward is not None and not inward.allow_gateway_transit:
@@ -295,7 +295,7 @@ def _check_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Prob
             (*keys, f"{serving}_to_spoke", f"on_{path}", "allow_gateway_transit"),
             "true",
             "false",
-            f"Azure refuses remote gateways to the spoke unless the {serving} hub lends its own",
+            f"Azure rejects remote gateways on the spoke unless the {serving} hub allows transit",
         )
 
 
@@ -318,4 +318,4 @@ def _check_peering_names(site: Site) -> Iterator[Problem]:
         if keys[0] == "spokes" and not is_name(PEERING, name):
             yield Problem(keys, describe_expected(PEERING), repr(name))
         if counted[owner, name] > 1:
-            yield Problem(keys, f"a name no other peering of {owner} has", repr(name))
+            yield Problem(keys, f"a name that no other peering of {owner} has", repr(name))

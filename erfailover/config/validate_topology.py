@@ -16,7 +16,7 @@ from erfailover.config import azure_names
 from erfailover.config.azure_names import is_name
 from erfailover.config.validate_keys import check_shared_keys, check_ssh_key
 from erfailover.config.yaml_source import Keys, Problem
-from erfailover.model.counting import join_names
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import list_interfaces, list_machines
 from erfailover.model.resource_ids import (
@@ -168,7 +168,9 @@ def _check_networks(topology: Topology) -> Iterator[Problem]:
                 whole = ", ".join(map(str, network.address_space[:MOST_LISTED]))
                 yield Problem(place, f"a prefix inside {whole}", str(subnet.prefix))
             if clash := placed.find_overlap(subnet.prefix):
-                yield Problem(place, f"a prefix apart from {clash[0]}'s", str(subnet.prefix))
+                yield Problem(
+                    place, f"a prefix that does not overlap {clash[0]}", str(subnet.prefix)
+                )
             if subnet.prefix.prefixlen > SMALLEST_SUBNET:
                 yield Problem(place, f"a /{SMALLEST_SUBNET} or larger", str(subnet.prefix))
             placed.add(subnet.prefix, subnet_name)
@@ -181,7 +183,7 @@ def _check_overlaps(topology: Topology) -> Iterator[Problem]:
             if clash := prefixes.find_overlap(prefix):
                 yield Problem(
                     (*ROOT, "virtual_networks", name, "address_space"),
-                    f"prefixes apart from {clash[0]}'s {clash[1]}",
+                    f"prefixes that do not overlap {clash[0]} ({clash[1]})",
                     str(prefix),
                     "Azure refuses to peer VNets that overlap, and BGP cannot tell them apart",
                 )
@@ -200,8 +202,8 @@ def _check_gateways(topology: Topology) -> Iterator[Problem]:
             remedy = f"add a subnet of that name to {network_name}, a /27 or larger"
             yield Problem(place, f"a VNet with a {GATEWAY_SUBNET}", repr(network_name), remedy)
         if network_name in placed:
-            actual = f"{network_name} again, as for {placed[network_name]}"
-            yield Problem(place, "one gateway in a VNet", actual)
+            actual = f"a second in {network_name}, beside {placed[network_name]}"
+            yield Problem(place, "one gateway per VNet", actual)
         placed.setdefault(network_name, name)
         yield from _check_asn((*keys, "asn"), name, gateway.asn, asns)
         if not SKU.fullmatch(gateway.sku) or not gateway.sku.endswith("AZ"):
@@ -209,17 +211,17 @@ def _check_gateways(topology: Topology) -> Iterator[Problem]:
                 (*keys, "sku"),
                 "a zone-redundant SKU such as VpnGw1AZ",
                 repr(gateway.sku),
-                "Azure refuses new VPN gateways without zones",
+                "Azure rejects new VPN gateways without zones",
             )
 
 
 def _check_asn(keys: Keys, name: str, asn: int, owners: dict[int, str]) -> Iterator[Problem]:
     if asn in RESERVED_ASNS or not 0 < asn < 2**32 - 1:
         owner = RESERVED_ASNS.get(asn, "outside the range of ASNs")
-        remedy = "take a private one, such as 65000 to 65010"
+        remedy = "use a private one, such as 65000 to 65010"
         yield Problem(keys, "an ASN that a gateway may have", f"{asn} ({owner})", remedy)
     if asn in owners:
-        yield Problem(keys, "a different ASN for each", f"{asn}, as {owners[asn]} has")
+        yield Problem(keys, "a different ASN for each gateway", f"{asn}, the ASN of {owners[asn]}")
     owners.setdefault(asn, name)
 
 
@@ -241,7 +243,7 @@ def _check_connections(topology: Topology) -> Iterator[Problem]:
             remedy = "a tunnel needs a connection at both ends; add the other"
             yield Problem(keys, f"a connection from {far} to {near} too", "none", remedy)
         if (near, far) in visited:
-            yield Problem(keys, f"one connection from {near} to {far}", "another")
+            yield Problem(keys, f"one connection from {near} to {far}", "a second one")
         visited.add((near, far))
         local = connection.local_network_gateway
         if stands_for.setdefault(local, far) != far:
@@ -304,7 +306,7 @@ def _check_peerings_on_path(all_: list[Directed], with_gateway: set[str]) -> Ite
         if network == remote:
             yield Problem((*keys, "remote_virtual_network"), "another VNet", repr(remote))
         elif (network, remote) in visited:
-            yield Problem(keys, f"one peering from {network} to {remote}", "another")
+            yield Problem(keys, f"one peering from {network} to {remote}", "a second one")
         elif (remote, network) not in flags_of:
             remedy = "a peering stays Initiated until its opposite exists; add it"
             yield Problem(keys, f"a peering from {remote} to {network} too", "none", remedy)
@@ -326,14 +328,14 @@ def _check_remote_gateways(
     """Yield what Azure refuses about ``use_remote_gateways`` (recorded; see its peering rules)."""
     place = (*keys, "flags", "use_remote_gateways") if keys[0] == "topology" else keys
     if remote not in with_gateway:
-        yield Problem(place, "false", "true", f"{remote} has no gateway to lend")
+        yield Problem(place, "false", "true", f"{remote} has no gateway to share")
     if network in with_gateway:
         yield Problem(place, "false", "true", f"{network} has its own gateway")
     if not opposite.allow_gateway_transit:
         remedy = f"the peering from {remote} to {network} needs allow_gateway_transit"
         yield Problem(place, "false", "true", remedy)
     if users.setdefault(network, remote) != remote:
-        remedy = f"{network} uses the gateway of {users[network]} already"
+        remedy = f"{network} already uses the gateway of {users[network]}"
         yield Problem(place, "false", "true", remedy)
 
 
@@ -353,11 +355,11 @@ def _check_machines(topology: Topology) -> Iterator[Problem]:
         for interface_name, interface in machine.interfaces.items():
             place: Keys = (*keys, "interfaces", interface_name)
             if interface_name in interfaces:
-                actual = f"{interface_name!r}, as {interfaces[interface_name]} has"
-                yield Problem(place, "a name no other interface has", actual)
+                actual = f"{interface_name!r}, an interface of {interfaces[interface_name]}"
+                yield Problem(place, "a name that no other interface has", actual)
             interfaces.setdefault(interface_name, name)
             if interface.address in addresses:
-                actual = f"{interface.address}, as {addresses[interface.address]} has"
+                actual = f"{interface.address}, the address of {addresses[interface.address]}"
                 yield Problem((*place, "address"), "an unused address", actual)
             addresses.setdefault(interface.address, interface_name)
             yield from _check_interface(place, interface.subnet, interface.address, topology)
@@ -379,7 +381,7 @@ def _check_interface(
         return
     first, last = topology_subnet.prefix[4], topology_subnet.prefix[-2]
     if not first <= address <= last:
-        remedy = "Azure keeps the first four addresses of a subnet and the last"
+        remedy = "Azure reserves the first four addresses and the last one of a subnet"
         yield Problem((*keys, "address"), f"one from {first} to {last}", str(address), remedy)
 
 
@@ -404,7 +406,7 @@ def _check_machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
         yield Problem(
             (*keys, "nat_for"),
             "a machine with two interfaces that forward, the first of them public",
-            f"{len(interfaces)} interfaces",
+            format_count(len(interfaces), "interface"),
             "give it an outside and an inside interface, forwarding: true on both, "
             "public: true on the first",
         )
@@ -439,8 +441,10 @@ def _check_probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]
             yield from _check_known((*keys, "interface"), "network interface", interface, by_name)
     if isinstance(site.drill, SiteFailoverTest):
         place: Keys = ("drill", "peering_location")
-        expected = "no site failover test: provision makes a VPN gateway of the primary"
-        remedy = "name the local network gateway instead, as 'erfailover init' writes it"
+        expected = (
+            "a drill with local_network_gateway: provision creates a VPN gateway as the primary"
+        )
+        remedy = "'erfailover init' writes an example"
         yield Problem(place, expected, repr(site.drill.peering_location), remedy)
     if not isinstance(site.drill, Drill):
         return

@@ -46,6 +46,7 @@ class Problem:
         found: what is in its place.
         remedy: what to change.
         line: counted from 1; None if it is not known.
+        summary: what to print in place of ``expected`` and ``found``, if they would not read well.
     """
 
     keys: Keys
@@ -53,13 +54,15 @@ class Problem:
     found: str
     remedy: str | None = None
     line: int | None = None
+    summary: str | None = None
 
     def format_line(self, file: str) -> str:
         """Return the problem in one line, beginning with ``file:line:``."""
         where = f"{file}:{self.line}: " if self.line else f"{file}: "
         path = f"{format_keys(self.keys)}: " if self.keys else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{where}{path}expected {self.expected}, found {self.found}{remedy}"
+        what = self.summary or f"expected {self.expected}, found {self.found}"
+        return f"{where}{path}{what}{remedy}"
 
     def to_data(self) -> dict[str, Any]:
         """Return the problem as plain data."""
@@ -70,6 +73,12 @@ class Problem:
             "found": self.found,
             "remedy": self.remedy,
         }
+
+
+def build_missing(keys: Keys, expected: str, remedy: str, line: int | None = None) -> Problem:
+    """Return the problem of a required key that a file does not have."""
+    summary = f"missing required key, expected {expected}"
+    return Problem(keys, expected, "no key", remedy, line, summary)
 
 
 def format_keys(keys: Keys) -> str:
@@ -96,7 +105,7 @@ class Source:
 
 
 class UnreadableYaml(Exception):
-    """The text is no YAML that could hold a site."""
+    """The text is not YAML, or cannot be a site."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(*problems)
@@ -124,10 +133,10 @@ def parse(content: bytes) -> Source:
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
         actual = f"the character U+{error.character:04X}"
-        remedy = "remove it; a text in double quotes can have it as an escape"
+        remedy = "remove it, or write it as an escape in double quotes"
         raise UnreadableYaml([Problem((), "printable text", actual, remedy, line)]) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise UnreadableYaml([Problem((), "YAML", str(error).splitlines()[0])]) from error
+        raise UnreadableYaml([_build_yaml_problem(str(error).splitlines()[0])]) from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -274,7 +283,7 @@ class _Reader:
                     Problem(
                         (*keys, shorten(key_node.value)),
                         "each key once",
-                        f"the key again, first in line {first[key_node.value]}",
+                        f"a duplicate of line {first[key_node.value]}",
                         "remove one of the two",
                         line,
                     )
@@ -307,7 +316,11 @@ def _to_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     lines = text.splitlines()
     written = lines[line - 1] if line and line <= len(lines) else ""
     if "\t" in written:
-        return Problem((), "spaces", "a tab", "YAML allows no tabs: indent with spaces", line)
-    actual = " ".join(part for part in (error.context, error.problem) if part)
-    remedy = "check the indentation, the colons and the quotes there and in the line before"
-    return Problem((), "YAML", actual, remedy, line)
+        return Problem((), "spaces", "a tab", "YAML does not allow tabs: indent with spaces", line)
+    actual = ", ".join(part for part in (error.context, error.problem) if part)
+    remedy = "check indentation, colons and quotes on this line and on the one before"
+    return _build_yaml_problem(actual, remedy, line)
+
+
+def _build_yaml_problem(actual: str, remedy: str | None = None, line: int | None = None) -> Problem:
+    return Problem((), "valid YAML", actual, remedy, line, f"invalid YAML: {actual}")

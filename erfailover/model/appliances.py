@@ -26,7 +26,7 @@ class Appliance:
         addresses: its private addresses in the hub, as a next hop would name them.
         fault: why it forwards nothing; empty if nothing is known against it.
         unknown: what could not be read of it, with the reason; empty if all could.
-        pooled: whether a load balancer stands before it: then that one's address is the next hop.
+        pooled: whether a load balancer is before it: then that one's address is the next hop.
     """
 
     id: str

@@ -62,15 +62,15 @@ def from_data(value: Any) -> AzureContext | None:
         for field in fields(AzureContext)
         if field.name != "speed" and value.get(field.name) is not None
     }
-    told_speed = value.get("speed")
-    speed = float(told_speed) if isinstance(told_speed, int | float) else 1.0
+    known_speed = value.get("speed")
+    speed = float(known_speed) if isinstance(known_speed, int | float) else 1.0
     return AzureContext(**{"site": "", **by_name}, speed=speed if isfinite(speed) else 1.0)
 
 
 def find_identity(claims: Mapping[str, Any]) -> str:
     """Return who a token's claims say is signed in; empty if they do not say.
 
-    The claims are not verified: the name is shown, and nothing rests on it.
+    The claims are not verified: the name is shown, and nothing depends on it.
     """
     users = ("upn", "unique_name", "preferred_username")
     applications = ("app_displayname", "appid", "azp", "oid")

@@ -1,6 +1,6 @@
-"""What a gateway hangs on: connections, circuits, its site failover tests. Pure.
+"""What a gateway depends on: connections, circuits, its site failover tests. Pure.
 
-Read for the operator's eyes and for the drill; nothing here decides whether a spoke may move.
+Shown to the operator and used by the drill; nothing here decides whether a spoke may move.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ class FailoverTest:
 
     @property
     def under_way(self) -> bool:
-        """Whether the location is, or may be, cut off."""
+        """Whether the location is, or may be, disconnected."""
         return self.status in UNDER_WAY
 
 
 @dataclass(frozen=True, slots=True)
 class Circuits:
-    """What a gateway hangs on, as read.
+    """What a gateway depends on, as read.
 
     Attributes:
-        tests: its site failover tests, newest last; None for a gateway that has none by type.
+        tests: its site failover tests, newest last; None for a type of gateway without them.
     """
 
     gateway_id: str
@@ -105,7 +105,7 @@ class Locations:
 
     Attributes:
         connections: the connections by location, in Azure's spelling.
-        unknown: why the location of a circuit is not known, one text a circuit.
+        unknown: why the location of a circuit is not known, one text per circuit.
     """
 
     connections: dict[str, tuple[Connection, ...]]
@@ -127,7 +127,7 @@ def find_locations(circuits: Circuits) -> Locations:
             continue
         circuit = connection.circuit.value
         if circuit is None or not circuit.peering_location:
-            why = connection.circuit.unknown or "its circuit names no peering location"
+            why = connection.circuit.unknown or "its circuit has no peering location"
             unknown.append(f"{connection.name}: {why}")
             continue
         key = next((k for k in by_name if k.lower() == circuit.peering_location.lower()), None)
@@ -137,7 +137,7 @@ def find_locations(circuits: Circuits) -> Locations:
 
 
 def check_circuits(circuits: Circuits) -> Iterator[Condition]:
-    """Yield what should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
+    """Yield what should hold for a gateway's connections and circuits; UNKNOWN if not read."""
     connections = circuits.connections.value
     if connections is None:
         why = circuits.connections.unknown or "they could not be read"
@@ -174,7 +174,7 @@ def _check_circuit(connection: Connection, reading: Reading[Circuit]) -> Conditi
         why = reading.unknown or "it could not be read"
         return Condition(name, ConditionStatus.UNKNOWN, f"circuit of {connection.name}: {why}")
     wrong = [
-        f"{what} is {state or 'not there'}; expected {desired}"
+        f"{what} is {state or 'missing'}; expected {desired}"
         for what, state, desired in (
             ("it", circuit.provisioning_state, "Succeeded"),
             ("Microsoft's side", circuit.circuit_state, "Enabled"),

@@ -12,13 +12,13 @@ class Weight(StrEnum):
     REFUSES = "refuses"
     """A plan is refused, unless forced."""
     WARNS = "warns"
-    """It is reported before the switch, which goes on."""
+    """It is reported before the switch, which continues."""
     NOTES = "notes"
     """It always holds: something to know."""
 
 
 class ConditionStatus(StrEnum):
-    """What a condition comes to. UNKNOWN is neither of the others and permits nothing."""
+    """The status of a condition. UNKNOWN is neither of the others and permits nothing."""
 
     HOLDS = "HOLDS"
     FAILS = "FAILS"
@@ -27,7 +27,7 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition asked of what was observed."""
+    """A condition checked on what was observed."""
 
     name: str
     """The condition's name, as ``gateway_has_a_connected_bgp_peer``."""
@@ -37,5 +37,5 @@ class Condition:
     remedy: str = ""
     """What to do if it does not hold; empty if nothing is known."""
     spoke: str = ""
-    """The spoke that alone it concerns; empty if it concerns the site."""
+    """The only spoke that it concerns; empty if it concerns the site."""
     weight: Weight = Weight.REFUSES

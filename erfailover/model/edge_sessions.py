@@ -42,7 +42,7 @@ class EdgeNeighbor:
 
     @property
     def is_established(self) -> bool | None:
-        """Whether the session is up; None if the row does not say so in words that are known."""
+        """Whether the session is up; None if its state is not a known word."""
         state = self.state.strip().lower()
         if re.fullmatch(r"[0-9]+(/[0-9]+)*", state) or state.startswith("estab"):
             return True

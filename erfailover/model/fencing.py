@@ -9,7 +9,7 @@ a. No spoke is taken off its path before the store has confirmed a record of the
 b. Any other write is sent only within ``relied_on_s`` of *sending* the last renewal that the store
    confirmed. The time is taken from a clock that counts suspended time.
 c. While a spoke has no path and is owed one, the make of the recorded direction may be sent for
-   ``step_deadline_s`` after that renewal. It may be taken back only within (b).
+   ``step_deadline_s`` after that renewal. It may be rolled back only within (b).
 d. Whoever acquires the lease completes the recorded spokes in the recorded direction at once, and
    makes sure of it until nothing that the lost holder has sent can arrive any more. It moves them
    in the other direction only ``compute_reversal_delay_s`` later.
@@ -37,7 +37,7 @@ class Write(Enum):
 
     BREAK = "takes a spoke off its path"
     MAKE = "puts a spoke that was taken off its path on the path that was recorded"
-    OTHER = "anything else, taking a break back included"
+    OTHER = "anything else, the rollback of a break included"
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class RunRecord:
 
     @property
     def to_continue(self) -> str:
-        """The command that goes on with this run."""
+        """The command that resumes this run."""
         return f"erfailover {self.typed}"
 
     @property
@@ -233,7 +233,7 @@ def _parse_mapping(value: Any) -> Mapping[str, Any] | None:
 
 
 def find_unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
-    """Return the last run if it did not come to its end and nothing has finished since."""
+    """Return the last run if it is incomplete and nothing has finished since."""
     last = None
     for run in all_runs:
         last = run
@@ -258,12 +258,12 @@ def find_last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
                 continue
             last, damaged = record, False
     if damaged:
-        raise ValueError("a record is damaged, and it may be that of the last switch")
+        raise ValueError("a damaged record may be that of the last switch")
     return _build_run(last) if last is not None and last.get("to") else None
 
 
 def find_spokes_to_undo(all_runs: Iterable[RunRecord], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the spokes that the last switch is to be undone for.
+    """Return the spokes for which to undo the last switch.
 
     Those that it was to move. A switch of the whole site leaves out the spokes that an
     earlier, completed ``--spoke`` run had moved to the same path: it found them there.
@@ -303,7 +303,7 @@ class OwedSpokes:
         run: the id of that switch.
         target: the path it was moving them to.
         spokes: their names.
-        to_continue: the command that goes on with that switch.
+        to_continue: the command that resumes that switch.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""The lines of a journal: what a record is, and what is done with lines that are none. Pure.
+"""The lines of a journal: what a record is, and how other lines are handled. Pure.
 
 A line that was cut off, because its writer died, is passed over. Any other line that is no record
 is damage: a record of the event ``damaged`` takes its place, so that whoever needs to be certain
@@ -82,7 +82,7 @@ def parse_record(line: bytes) -> Record:
     """Return the record in a line.
 
     Raises:
-        ValueError: it is none; the text says why.
+        ValueError: it is not a record; the text says why.
     """
     if len(line) > MOST_BYTES:
         raise ValueError("the line is too long")
@@ -96,10 +96,10 @@ def parse_record(line: bytes) -> Record:
         raise ValueError("not an object")
     for name in ("run", "event"):
         if not record.get(name):
-            raise ValueError(f"without {name}")
+            raise ValueError(f"no {name}")
     for name, is_right in SHAPES.items():
         if record.get(name) is not None and not is_right(record[name]):
-            raise ValueError(f"an odd value of {name}")
+            raise ValueError(f"invalid {name}")
     return record
 
 

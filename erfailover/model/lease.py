@@ -90,20 +90,20 @@ class LeaseRecord:
         """Return the record in plain JSON data.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not a lease record.
         """
         try:
             texts = [data[name] for name in ("user", "host", "command", "machine", "started")]
             pid, since, expires = data["pid"], data["since"], data["expires"]
         except (KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"this is no record of a lease: {error!r}") from None
+            raise ValueError(f"not a lease record: {error!r}") from None
         times = [since] if expires is None else [since, expires]
         if (
             not all(isinstance(text, str) and len(text) <= MOST_CHARACTERS for text in texts)
             or type(pid) is not int
             or not all(type(time) in (int, float) and 0 <= time < LAST_TIME for time in times)
         ):
-            raise ValueError("this is no record of a lease: a value is odd")
+            raise ValueError("not a lease record: a value is invalid")
         user, host, command, machine, started = map(escape_controls, texts)
         return cls(Holder(user, host, pid, command, machine, started), since, expires)
 
@@ -167,10 +167,10 @@ def explain_refusal(where: str, record: LeaseRecord | None, now: float) -> tuple
     """Return the message and the hint for a run that may not write."""
     who = record.describe(now) if record else "an unknown holder"
     return (
-        f"the site is being written to by {who}",
-        f"Wait until that has ended, then run the same command again. If it hangs or is lost, "
-        f"{TAKE_OVER} takes the lease over: it then stops before its next write. "
-        f"The lease: {where}",
+        f"another run is changing the site: {who}",
+        "Wait until that run has ended, then run the same command again. If it hangs or its "
+        f"machine is lost, add {TAKE_OVER}: the other run then stops before its next change. "
+        f"Lease: {where}",
     )
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 EXPECTED = (
-    "a date (2026-11-01), a time (2026-11-01T22:30, UTC unless it says otherwise), or how long "
+    "a date (2026-11-01), a time (2026-11-01T22:30, UTC by default), or how long "
     "ago (30m, 24h, 7d, 2w)"
 )
 _AGO = re.compile(r"(\d{1,9})\s*(m|h|d|w)", re.ASCII | re.IGNORECASE)

@@ -111,13 +111,13 @@ class Gateway:
     bgp: bool = True
     """``enableBgp``; an ExpressRoute gateway always speaks BGP."""
     static_tunnels: Reading[tuple[Tunnel, ...]] | None = None
-    """Its connections without BGP; None if they were not asked for, since BGP tells all."""
+    """Its connections without BGP; None if they were not read because BGP shows everything."""
     advertised: Reading[tuple[IPv4Network, ...]] | None = None
-    """What it tells its Connected peers; read only if a hub has ``summarizedGatewayPrefixes``."""
+    """What it advertises to its peers; read only if a hub has ``summarizedGatewayPrefixes``."""
     answered_s: float = field(default=float("-inf"), compare=False)
-    """When the first of its answers was there, by the reader's clock: its age counts from it."""
+    """When its first answer arrived, by the reader's clock: its age counts from then."""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What has been worked out of this reading, shared by all who ask (``planning.once``)."""
+    """What was derived from this reading, shared by all callers (``planning.once``)."""
 
     @property
     def has_far_end(self) -> bool:
@@ -143,13 +143,13 @@ class Peering:
     known_space: tuple[str, ...] | None = None
     """The remote VNet's prefixes that are in force on the peering: those of the last sync."""
     remote_space: tuple[str, ...] | None = None
-    """The remote VNet's prefixes as they are now; None, as above, if Azure does not say."""
+    """The remote VNet's prefixes as they are now; None if Azure does not list them."""
     is_partial: bool = False
-    """Whether it joins some subnets, or IPv6 alone, instead of the complete VNets."""
+    """Whether it joins some subnets, or IPv6 only, instead of the complete VNets."""
 
     @property
     def is_out_of_sync(self) -> bool:
-        """Whether its level is another than FullyInSync."""
+        """Whether its sync level is not FullyInSync."""
         return bool(self.sync_level) and self.sync_level != "FullyInSync"
 
     @property
@@ -218,7 +218,7 @@ class SiteSnapshot:
     def list_gateways(self, role: Role) -> tuple[Gateway, ...]:
         """Return the gateways of a hub with a far end, the one that the site file names first.
 
-        One beside it without BGP and without a tunnel, for point-to-site alone, is left out.
+        A second gateway without BGP and without a tunnel, for point-to-site only, is left out.
         """
         named = self.gateways.get(role)
         beside = (gateway for gateway in self.beside.get(role, ()) if gateway.has_far_end)

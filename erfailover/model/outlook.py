@@ -1,4 +1,4 @@
-"""What a run has come to and what is left of it, at one moment: values only."""
+"""How far a run is and what is left of it, at one moment: values only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from erfailover.model.tasks import State
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What has become of the tasks of a run. All times are in seconds of the clock.
+    """The states of the tasks of a run. All times are in seconds of the clock.
 
     Attributes:
         elapsed_s: since the run began.
@@ -35,7 +35,7 @@ class SpokeCounts:
     Attributes:
         moved: have their path on the target; None if the run moves none.
         prepared: have all that is written before the break, and are not moved yet.
-        failed: are not moved, and a step of theirs failed or was not begun.
+        failed: are not moved, and a step of theirs failed or was not started.
     """
 
     moved: int | None
@@ -46,7 +46,7 @@ class SpokeCounts:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a run has come to, and how long the rest usually takes.
+    """How far a run is, and how long the rest usually takes.
 
     Attributes:
         spokes: None if the run is not about spokes.
@@ -62,4 +62,4 @@ class Outlook:
 
 
 Foresee = Callable[[RunState], Outlook]
-"""Tells what is left of a run from what has become of its tasks."""
+"""Returns what is left of a run, given the states of its tasks."""

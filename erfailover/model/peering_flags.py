@@ -16,25 +16,25 @@ Keep = Literal["keep"]
 class Flags(Section):
     """The four flags of a peering, in Azure's words and with Azure's defaults.
 
-    ``keep`` is for site files only: as it is found. What is read or written holds none.
+    ``keep``, in a site file only, leaves a flag as it is in Azure.
     """
 
     allow_virtual_network_access: bool = True
-    """Whether the two VNets reach one another at all."""
+    """Whether the two VNets can reach each other."""
     allow_forwarded_traffic: bool | Keep = False
-    """Whether traffic that does not come from the peered VNet itself is let in; ``keep``: as it
-    is found."""
+    """Whether to accept traffic that does not originate in the peered VNet; ``keep``: leave the
+    flag as it is in Azure."""
     allow_gateway_transit: bool = False
     """Whether the peered VNet may use this VNet's gateway."""
     use_remote_gateways: bool = False
-    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering a VNet."""
+    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering per VNet."""
 
     @classmethod
     def from_arm(cls, properties: Mapping[str, Any]) -> Flags:
         """Read the flags from the properties of a peering's ARM JSON; Azure's default for null.
 
         Raises:
-            ValueError: one is no truth value: what a spoke's path depends on is not guessed.
+            ValueError: one is not a truth value: what a spoke's path depends on is not guessed.
         """
         rows = []
         for name, default in cls().to_arm().items():
@@ -53,7 +53,7 @@ class Flags(Section):
         return replace(self, use_remote_gateways=False)
 
     def resolve_kept(self, flags: Flags | None) -> Flags:
-        """Return the same flags, with what is kept as it was found; off if nothing was."""
+        """Return the same flags, ``keep`` replaced by the existing flag; off if there is none."""
         if self.allow_forwarded_traffic != "keep":
             return self
         result = flags is not None and flags.allow_forwarded_traffic
@@ -68,7 +68,7 @@ class Flag:
         name: the field of ``Flags``; also the key in a site file and Terraform's argument.
         arm_name: the property in ARM's JSON and in Bicep.
         az_option: the option of ``az network vnet peering create``.
-        label: in what people read.
+        label: in text for people.
     """
 
     name: str

@@ -59,4 +59,4 @@ def _parse_short_int(text: str) -> int:
 
 
 def _refuse(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")

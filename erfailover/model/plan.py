@@ -226,7 +226,7 @@ class SwitchPlan:
     leaves_healthy: tuple[str, ...] = ()
     """The spokes that the switch takes off a path that works."""
     undoes: str = ""
-    """The run that the plan takes back, in words; empty for any other plan."""
+    """The run that the plan undoes, in words; empty for any other plan."""
     sharing: tuple[tuple[str, ...], ...] = ()
     """The spokes that share a route table, those included that are left out; one that shares none
     is in no group."""
@@ -234,7 +234,7 @@ class SwitchPlan:
     """Of these groups, those that go together or not at all: a spoke of them is on a path that
     works."""
     way_back: tuple[Condition, ...] = ()
-    """What a switch back would be refused for as of now; empty if it would not be."""
+    """Why a switch back would be refused now; empty if it would not be."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

@@ -1,8 +1,8 @@
 """Values by prefix, found by the prefixes that cover another one or lie within it. Pure.
 
-A route table has thousands of rows, and many of its readers ask for many prefixes. Whoever covers
-a prefix is found by one look-up for each length that occurs (at most 33 for IPv4), whoever lies
-within it by bisection: no question goes through all rows.
+A route table has thousands of rows, and many callers look up many prefixes. The prefixes that cover
+one are found by a look-up for each length that occurs (at most 33 for IPv4), those within it by
+bisection: no look-up goes through all rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The probes of a site: what is asked, from where. Pure; part of the shape of the site file.
+"""The probes of a site: what is tested, from where. Pure; part of the shape of the site file.
 
 Its keys decide which kind a probe is. Never asks anything: the answers' meaning is
 ``planning.probes``', the asking ``azure``'s and ``commands``'.
@@ -27,30 +27,30 @@ NextHopType = Literal[
 
 @dataclass(frozen=True, slots=True)
 class LocalPing(Section):
-    """A ping from where erfailover runs, by the system's own ``ping``."""
+    """A ping from where erfailover runs, with the system's own ``ping``."""
 
     ping: str
-    """The address, or the host's name, that must answer."""
+    """The address or host name that must answer."""
     timeout_s: float = 2.0
-    """How long an answer is waited for, in seconds."""
+    """How long to wait for an answer, in seconds."""
     continuous: bool = False
-    """Whether it is asked all the while that a switch runs, to measure the outage."""
+    """Whether to repeat it throughout a switch, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, if it is asked continuously."""
+    """The interval of a continuous probe, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalConnect(Section):
-    """A TCP connection from where erfailover runs, closed as soon as it is there."""
+    """A TCP connection from where erfailover runs, closed as soon as it is open."""
 
     connect: str
     """``host:port``"""
     timeout_s: float = 2.0
-    """How long an answer is waited for, in seconds."""
+    """How long to wait for an answer, in seconds."""
     continuous: bool = False
-    """Whether it is asked all the while that a switch runs, to measure the outage."""
+    """Whether to repeat it throughout a switch, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, if it is asked continuously."""
+    """The interval of a continuous probe, in seconds."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -61,55 +61,55 @@ class LocalConnect(Section):
 
 @dataclass(frozen=True, slots=True)
 class LocalCommand(Section):
-    """A program run where erfailover runs, without a shell: the words are passed as they are."""
+    """A program run where erfailover runs, without a shell: arguments are passed unchanged."""
 
     command: tuple[str, ...]
-    """The program and its words, as a list."""
+    """The program and its arguments, as a list."""
     exit_code: int = 0
-    """The exit code with which it passes."""
+    """The exit code that means success."""
     timeout_s: float = 10.0
-    """After how many seconds it is ended, and counts as failed."""
+    """How long it may run, in seconds; then it is ended and counts as failed."""
     continuous: bool = False
-    """Whether it is asked all the while that a switch runs, to measure the outage."""
+    """Whether to repeat it throughout a switch, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, if it is asked continuously."""
+    """The interval of a continuous probe, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalShell(Section):
-    """A line for ``/bin/sh``, run where erfailover runs."""
+    """A command line for ``/bin/sh``, run where erfailover runs."""
 
     shell: str
-    """The line."""
+    """The command line."""
     exit_code: int = 0
-    """The exit code with which it passes."""
+    """The exit code that means success."""
     timeout_s: float = 10.0
-    """After how many seconds it is ended, and counts as failed."""
+    """How long it may run, in seconds; then it is ended and counts as failed."""
     continuous: bool = False
-    """Whether it is asked all the while that a switch runs, to measure the outage."""
+    """Whether to repeat it throughout a switch, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, if it is asked continuously."""
+    """The interval of a continuous probe, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceRoute(Section):
-    """The effective routes of a network interface: where a prefix's traffic goes."""
+    """The effective routes of a network interface: where traffic to a prefix goes."""
 
     interface: str
-    """The network interface, of a running machine: a name, or a full resource id."""
+    """The network interface of a running machine: a name, or a full resource id."""
     prefix: Prefix
-    """Whose route is looked for: the longest prefix that holds it decides."""
+    """The prefix to look up; the longest match among the routes decides."""
     next_hop_type: NextHopType
-    """The next hop type that the route must have, in Azure's words."""
+    """The next hop type that the route must have, as Azure names it."""
     next_hop: IPv4Address | None = None
-    """The next hop that must be among the route's, if that matters."""
+    """The next hop that the route must include. Default: any."""
     timeout_s: float = 120.0
-    """How long Azure's answer is waited for, in seconds."""
+    """How long to wait for Azure's response, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachinePing(Section):
-    """A machine of the site pings an address, by Run Command.
+    """A ping from a machine of the site, by Run Command.
 
     ``through`` names the machine whose NAT table must show the flow.
     """
@@ -121,12 +121,12 @@ class MachinePing(Section):
     through: str | None = None
     """The machine whose NAT table must show the flow."""
     timeout_s: float = 300.0
-    """How long Run Command is waited for, in seconds."""
+    """How long to wait for Run Command, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineConnect(Section):
-    """A machine of the site opens a TCP connection, by Run Command, and closes it at once."""
+    """A TCP connection from a machine of the site, by Run Command, closed as soon as it is open."""
 
     machine: str
     """The virtual machine that connects: a name, or a full resource id."""
@@ -135,26 +135,26 @@ class MachineConnect(Section):
     tcp: int
     """The TCP port that must accept the connection."""
     timeout_s: float = 300.0
-    """How long Run Command is waited for, in seconds; the connection itself has 5."""
+    """How long to wait for Run Command, in seconds; the connection itself may take 5."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextHop(Section):
-    """Network Watcher's next hop from a machine of the site: nothing runs in the machine.
+    """Network Watcher's next hop from a machine of the site; nothing runs on the machine.
 
-    It tells which route a packet would take, not that packets pass.
+    It shows which route a packet would take, not that packets arrive.
     """
 
     machine: str
-    """The running virtual machine whose route is asked for: a name, or a full resource id."""
+    """The running virtual machine whose route is looked up: a name, or a full resource id."""
     address: IPv4Address
     """The destination."""
     next_hop_type: NextHopType
-    """The next hop type that the route must have, in Azure's words."""
+    """The next hop type that the route must have, as Azure names it."""
     next_hop: IPv4Address | None = None
-    """The next hop that the route must have, if that matters."""
+    """The next hop that the route must have. Default: any."""
     timeout_s: float = 120.0
-    """How long to wait for Azure's answer, in seconds."""
+    """How long to wait for Azure's response, in seconds."""
 
 
 LocalProbe = LocalPing | LocalConnect | LocalCommand | LocalShell
@@ -211,10 +211,10 @@ def describe_check(probe: Probe) -> str:
             return probe.shell
         case InterfaceRoute():
             hop = f" {probe.next_hop}" if probe.next_hop else ""
-            return f"{probe.prefix} by {probe.next_hop_type}{hop}"
+            return f"{probe.prefix} via {probe.next_hop_type}{hop}"
         case NextHop():
             hop = f" {probe.next_hop}" if probe.next_hop else ""
-            return f"{probe.address} by {probe.next_hop_type}{hop}"
+            return f"{probe.address} via {probe.next_hop_type}{hop}"
         case MachineConnect():
             return f"TCP {probe.address}:{probe.tcp}"
         case MachinePing():

@@ -168,7 +168,7 @@ def get_subscription(resource_id: str) -> str:
     """
     _, segment, subscription, *_ = (*resource_id.split("/", 3), "", "")
     if segment.lower() != "subscriptions" or not subscription:
-        raise ValueError(f"{resource_id!r} names no subscription")
+        raise ValueError(f"{resource_id!r} has no subscription")
     return subscription
 
 

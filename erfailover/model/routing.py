@@ -1,4 +1,4 @@
-"""What else lives around a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
+"""What surrounds a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
 
 Owns the picture that ``hazards`` decides on. What could not be read is in it as a ``Reading``
 with the reason. Ids that serve as keys are in lower case. It never reads anything.
@@ -34,16 +34,16 @@ class VnetRouting:
     address_space: tuple[IPv4Network, ...]
     subnets: tuple[Subnet, ...] = ()
     summarized: tuple[IPv4Network, ...] = ()
-    """``summarizedGatewayPrefixes``: what its gateway advertises in the place of narrower ones."""
+    """``summarizedGatewayPrefixes``: what its gateway advertises instead of narrower ones."""
     ipv6: tuple[IPv6Network, ...] = ()
     """The IPv6 part of its address space."""
     dns_servers: tuple[str, ...] = ()
     """``dhcpOptions.dnsServers``; empty for Azure's own."""
     residents: Mapping[str, int] = field(default_factory=dict)
-    """What is in its subnets beside gateways and Route Servers: how many of which kind."""
+    """What is in its subnets besides gateways and Route Servers: how many of each kind."""
 
     def get_subnet(self, name: str) -> Subnet | None:
-        """Return a subnet by its name, in any letter case."""
+        """Return a subnet by its name, ignoring case."""
         return next(
             (subnet for subnet in self.subnets if subnet.name.lower() == name.lower()), None
         )
@@ -88,22 +88,18 @@ class RoutingEnvironment:
     """``Vpn`` or ``ExpressRoute``; read only if a route makes it matter."""
     route_servers: Mapping[Role, Reading[tuple[RouteServer, ...]]] = field(default_factory=dict)
     static_prefixes: Mapping[Role, Reading[tuple[StaticPrefix, ...]]] = field(default_factory=dict)
-    tunnels: Reading[tuple[Tunnel, ...]] = field(
-        default_factory=lambda: Reading(None, "they were not read")
-    )
+    tunnels: Reading[tuple[Tunnel, ...]] = field(default_factory=lambda: Reading(None, "not read"))
     """The site-to-site connections of the backup hub's gateway."""
-    leaving_gateway: Reading[Gateway] = field(
-        default_factory=lambda: Reading(None, "it was not read")
-    )
+    leaving_gateway: Reading[Gateway] = field(default_factory=lambda: Reading(None, "not read"))
     """The gateway of the hub being left, if the observation leaves it out."""
     managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
-    """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
+    """What a Virtual Network Manager has deployed, by the id of each VNet that was checked."""
 
     def get_network(self, network_id: str) -> Reading[VnetRouting]:
         """Return a VNet by its id."""
-        return self.networks.get(network_id.lower(), Reading(None, "it was not read"))
+        return self.networks.get(network_id.lower(), Reading(None, "not read"))
 
     def get_table(self, subnet: Subnet) -> Reading[RouteTable]:
         """Return the route table of a subnet that has one."""
         key = subnet.route_table or ""
-        return self.route_tables.get(key, Reading(None, "it was not read"))
+        return self.route_tables.get(key, Reading(None, "not read"))

@@ -51,13 +51,13 @@ FlagsOrAbsent = Annotated[Flags | Literal["absent"], ChosenByKeys()]
 
 @dataclass(frozen=True, slots=True)
 class SitePeering(Section):
-    """One direction of a peering: its name, and its flags on either path."""
+    """One direction of a peering: its name, and its flags on each path."""
 
     name: str
     """The peering's name in Azure."""
     on_expressroute: FlagsOrAbsent
-    """Its flags while the spoke is on ExpressRoute; ``absent``, of a peering with the backup hub
-    only: there is then none."""
+    """Its flags while the spoke is on ExpressRoute. ``absent``: there is no peering then; allowed
+    only with the backup hub."""
     on_ipsec: FlagsOrAbsent
     """Its flags while the spoke is on IPsec."""
 
@@ -74,7 +74,7 @@ class SitePeering(Section):
 
 @dataclass(frozen=True, slots=True)
 class Hub(Section):
-    """A hub: a VNet and the gateway in it. Names, or full resource ids."""
+    """A hub: a VNet and its gateway, by name or by full resource id."""
 
     virtual_network: str
     """The VNet: a name in the resource group, or a full resource id."""
@@ -97,10 +97,9 @@ class Spoke(Section):
     backup_to_spoke: SitePeering
     """The backup hub's peering with the spoke."""
     priority: int = 100
-    """Spokes with a lower number are moved before those with a higher one, as Azure's security
-    rules have it."""
+    """Spokes with a lower number move first, as with the priorities of Azure's security rules."""
     name: str = ""
-    """How it is called: as its VNet, unless the site file says otherwise."""
+    """The spoke's name. Default: the name of its VNet."""
 
     def __post_init__(self) -> None:
         """Name a spoke after its VNet if it has no name of another kind."""
@@ -128,29 +127,29 @@ class Spoke(Section):
 
 @dataclass(frozen=True, slots=True)
 class Drill(Section):
-    """The simulated failure of the primary path, if a VPN gateway stands in for ExpressRoute.
+    """How to simulate a failure of the primary path if a VPN gateway stands in for ExpressRoute.
 
-    While it runs, the local network gateway's BGP peering address is an unused one.
+    During a drill, the local network gateway has an unused BGP peering address.
     """
 
     local_network_gateway: str
-    """Whose BGP peering address a drill sets: a name, or a full resource id."""
+    """The local network gateway that a drill changes: a name, or a full resource id."""
     bgp_peering_address: IPv4Address
-    """The address in health, which ``drill stop`` puts back."""
+    """The normal BGP peering address, which ``drill stop`` restores."""
     unused_bgp_peering_address: IPv4Address
-    """An unused address, which ``drill start`` sets."""
+    """An unused address, which ``drill start`` sets instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFailoverTest(Section):
-    """The simulated failure of an ExpressRoute site: Azure's own test of the primary gateway.
+    """How to simulate a failure of an ExpressRoute path: Azure's own site failover test.
 
-    While it runs, the gateway is cut off the circuits of one peering location, and of that one
-    only; it needs circuits in another (published: ExpressRoute Gateway Resiliency Validation).
+    During a drill, the primary gateway is disconnected from the circuits of one peering location.
+    It needs circuits in another one (published: ExpressRoute Gateway Resiliency Validation).
     """
 
     peering_location: str
-    """Which one: the primary gateway is then cut off the circuits that meet Microsoft there."""
+    """The peering location whose circuits a drill disconnects from the primary gateway."""
 
 
 Simulation = Annotated[Drill | SiteFailoverTest, ChosenByKeys()]
@@ -185,16 +184,16 @@ class SpokeRouteTable(Section):
 
 @dataclass(frozen=True, slots=True)
 class Timing(Section):
-    """How long to wait for what, in seconds of Azure's time."""
+    """Timeouts and waits, in seconds of Azure's time."""
 
     failback_hold_time_s: float = 120.0
-    """How long the primary must have been healthy before a switch back."""
+    """How long the primary path must have been healthy before a failback."""
     step_deadline_s: float = 600.0
     """How long one write of a switch may take, retries included."""
     verify_deadline_s: float = 420.0
-    """How long routes and probes may take to show a switch: BGP's hold time (180 s) and more."""
+    """How long routes and probes may take to confirm a switch; above BGP's hold time (180 s)."""
     gate_reading_age_s: float = 40.0
-    """How old the reading of the gateway may be, since Azure's answer, when a spoke is broken."""
+    """How old the reading of the gateway may be, since Azure's response, at the break."""
 
 
 CloudName = Literal["public", "usgovernment", "china"]
@@ -202,15 +201,15 @@ CloudName = Literal["public", "usgovernment", "china"]
 
 @dataclass(frozen=True, slots=True)
 class ApiVersions(Section):
-    """The api-versions that requests carry; without one, the SDK's own.
+    """The API versions that requests use. Default: the SDK's own.
 
     ``init --from-azure`` writes them, and ``doctor`` checks them.
     """
 
     network: ApiVersion | None = None
-    """Of all types of Microsoft.Network."""
+    """For all types of Microsoft.Network."""
     compute: ApiVersion | None = None
-    """Of Microsoft.Compute/virtualMachines: probes on machines."""
+    """For Microsoft.Compute/virtualMachines (probes on machines)."""
 
     def to_dict(self) -> dict[str, str]:
         """Return those that are set, by their keys."""
@@ -220,26 +219,26 @@ class ApiVersions(Section):
 
 @dataclass(frozen=True, slots=True)
 class NamedCloud(Section):
-    """A cloud of Microsoft's, and the api-versions to use there."""
+    """One of Microsoft's clouds, and the API versions to use there."""
 
     name: CloudName
-    """Which cloud."""
+    """The cloud's name."""
     api_versions: ApiVersions = field(default_factory=ApiVersions)
-    """The api-versions that requests carry."""
+    """The API versions that requests use."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudEndpoint(Section):
-    """A cloud by its URLs."""
+    """Any other cloud, by its URLs."""
 
     endpoint: str
-    """The management endpoint."""
+    """The URL of the management endpoint."""
     authority: str
-    """Who issues its tokens."""
+    """The URL of the authority that issues its tokens."""
     ca: str | None = None
-    """A file of certificate authorities to trust, from the site file's folder."""
+    """A file with the certificate authorities to trust; relative to the site file's folder."""
     api_versions: ApiVersions = field(default_factory=ApiVersions)
-    """The api-versions that requests carry."""
+    """The API versions that requests use."""
 
 
 TenantCredential = Literal["default", "azure-cli", "environment", "workload-identity"]
@@ -252,7 +251,7 @@ class Site(Section):
     """One primary hub, one backup hub, the spokes that move, the prefixes they must reach."""
 
     site: str
-    """The site's name; what provision makes carries it as a tag."""
+    """The site's name; ``provision`` tags what it creates with it."""
     primary: Hub
     """The hub of the path expressroute."""
     backup: Hub
@@ -260,35 +259,36 @@ class Site(Section):
     spokes: tuple[Spoke, ...]
     """The VNets that move between the two hubs."""
     remote_prefixes: tuple[Prefix, ...]
-    """What the spokes must reach on either path."""
+    """The prefixes that the spokes must reach on either path."""
     resource_group: str | None = None
-    """Where resources are that the site file calls by name; a full id needs none."""
+    """The resource group of resources that are given by name; full ids do not need it."""
     location: str = "westeurope"
-    """The region in which provision makes what it makes."""
+    """The region in which ``provision`` creates resources."""
     subscription: str | None = None
-    """The subscription's id; without it ``AZURE_SUBSCRIPTION_ID``, or az's default."""
+    """The subscription's id. Default: ``AZURE_SUBSCRIPTION_ID``, then az's default."""
     cloud: Cloud = "public"
-    """Which cloud: by its name, with api-versions or without, or by its URLs."""
+    """The cloud: by name, with or without API versions, or by its URLs."""
     tenants: Mapping[str, TenantCredential] = field(default_factory=dict)
-    """Further tenants that own subscriptions of the site, by their ids, and which credential
-    signs in to each; at most three."""
+    """Other tenants that own subscriptions of the site, by id, each with the credential that
+    signs in to it; at most three."""
     state: str | None = None
-    """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
+    """Where to keep journal and lease: ``azblob://account/container/site``. Default: on this
+    machine."""
     routing: tuple[SpokeRouteTable, ...] = ()
     """The spokes' route tables whose next hops move with the peerings: hubs with a firewall."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
-    """Checks of connectivity, by name."""
+    """Tests of connectivity, by name."""
     prestaged: bool = False
-    """The peerings with the backup hub stay, ready, while the spokes are on ExpressRoute."""
+    """Whether the peerings with the backup hub stay ready while the spokes are on ExpressRoute."""
     drill: Simulation | None = None
-    """How the failure of the primary path is simulated."""
+    """How to simulate a failure of the primary path."""
     timing: Timing = field(default_factory=Timing)
-    """How long to wait for what."""
+    """Timeouts and waits."""
     topology: Topology | None = None
-    """What provision makes and destroy deletes; a network that is there needs none."""
+    """What ``provision`` creates and ``destroy`` deletes; an existing network needs none."""
     managed_by: Literal["terraform", "bicep", "network-manager"] | None = None
-    """Which code, or Azure Virtual Network Manager, has the peerings as well; ``status`` then warns
-    while they differ."""
+    """The tool that manages the peerings as well; ``status`` warns while they differ from
+    ``on_expressroute``."""
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-EXPECTED = "a public key of SSH: 'ssh-ed25519 AAAA...', 'ssh-rsa AAAA...' of 2048 bits or more"
+EXPECTED = "an SSH public key: 'ssh-ed25519 AAAA...', or 'ssh-rsa AAAA...' of 2048 bits or more"
 SMALLEST_RSA = 2048
 
 KEY_TEXT = re.compile(r"\s*(?:-----?\s?BEGIN|AAAA[A-Za-z0-9+/]{20}|[a-z][\w@.-]*\s+AAAA)")
@@ -44,18 +44,16 @@ def find_fault(text: str) -> Fault | None:
     """Return what keeps Azure from taking a text as a public key; None if nothing does."""
     text = strip_key(text)
     if "PRIVATE KEY" in text:
-        return Fault("a private key", "keep that one to yourself and name its .pub file")
+        return Fault("a private key", "keep it secret, and name its .pub file instead")
     if "BEGIN" in text:
-        return Fault(
-            "a key in another form than OpenSSH's", "'ssh-keygen -i -f FILE' prints it in that form"
-        )
+        return Fault("a key that is not in OpenSSH format", "'ssh-keygen -i -f FILE' converts it")
     if not text:
-        return Fault("nothing", "'ssh-keygen -t ed25519' makes a key; take the .pub file")
+        return Fault("nothing", "'ssh-keygen -t ed25519' creates a key; use its .pub file")
     if "\n" in text:
         return Fault(f"{len(text.splitlines())} lines", "give one key, in one line")
     words = text.split()
     if not words[1:]:
-        return Fault("no key", "it has two words or more: the type, the key, a comment")
+        return Fault("no key", "a key has at least two words: its type, then the key itself")
     return _find_key_fault(words[0], words[1])
 
 
@@ -63,7 +61,7 @@ def _find_key_fault(type_: str, data: str) -> Fault | None:
     if type_ not in ("ssh-rsa", "ssh-ed25519"):
         return Fault(
             f"the type {type_[:40]!r}",
-            "Azure takes RSA and Ed25519 only: 'ssh-keygen -t ed25519' makes such a key",
+            "Azure accepts RSA and Ed25519 only: 'ssh-keygen -t ed25519' creates one",
         )
     # 20 ms to load, for the few site files that hold a key.
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -75,6 +73,6 @@ def _find_key_fault(type_: str, data: str) -> Fault | None:
     except (ValueError, UnsupportedAlgorithm):
         return Fault(f"a damaged {type_} key", "copy the whole line of the .pub file")
     if isinstance(key, RSAPublicKey) and key.key_size < SMALLEST_RSA:
-        remedy = "'ssh-keygen -t rsa -b 4096', or '-t ed25519', makes one that Azure takes"
+        remedy = "'ssh-keygen -t rsa -b 4096', or '-t ed25519', creates one that Azure accepts"
         return Fault(f"an RSA key of {key.key_size} bits", remedy)
     return None

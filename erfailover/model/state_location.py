@@ -40,13 +40,13 @@ def parse(text: str) -> BlobLocation:
         raise ValueError(f"it does not begin with {SCHEME}")
     account, *rest = text.removeprefix(SCHEME).rstrip("/").split("/")
     if not rest[1:]:
-        raise ValueError("an account, a container and a folder are needed")
+        raise ValueError("account, container and folder are required")
     container, *folders = rest
     if not ACCOUNT.fullmatch(account):
-        raise ValueError(f"{account!r} is no name of a storage account")
+        raise ValueError(f"{account!r} is not a valid storage account name")
     if not CONTAINER.fullmatch(container):
-        raise ValueError(f"{container!r} is no name of a container")
+        raise ValueError(f"{container!r} is not a valid container name")
     for folder in folders:
         if not SEGMENT.fullmatch(folder) or folder.endswith("."):
-            raise ValueError(f"{folder!r} is no name of a folder")
+            raise ValueError(f"{folder!r} is not a valid folder name")
     return BlobLocation(account, container, "/".join(folders))

@@ -1,4 +1,4 @@
-"""Tasks for the executor, and what came of them: values only."""
+"""Tasks for the executor, and their results: values only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Task:
         refers: ids (lower case) of the resources that must be at rest meanwhile.
         change: what it does to ``resource``: create, update, delete; for the journal.
         resource: the id of the resource that it changes; empty if there is none.
-        completes: it completes what the tasks that it needs have begun, so it is started although
+        completes: it completes what the tasks that it needs have started, so it runs even if
             the run is being stopped.
         usual: how long it usually takes; None if that is not known.
         records_itself: whether ``run`` records in the journal what it is about to do.
@@ -46,7 +46,7 @@ class Task:
 
 
 class State(StrEnum):
-    """What has become of a task."""
+    """The state of a task."""
 
     STARTED = "started"
     WAITING = "waiting"
@@ -83,7 +83,7 @@ Listener = Callable[[Event], None]
 
 @dataclass
 class Results:
-    """What has become of every task of a run."""
+    """The results of every task of a run."""
 
     events: list[Event] = field(default_factory=list)
     """All but the waits."""

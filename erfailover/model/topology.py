@@ -1,4 +1,4 @@
-"""The topology of a site: what ``provision`` makes and ``destroy`` deletes.
+"""The topology of a site: what ``provision`` creates and ``destroy`` deletes.
 
 Owns the shape of the section ``topology`` of a site file. Pure.
 """
@@ -21,9 +21,9 @@ class TopologySubnet(Section):
     """A subnet to provision."""
 
     prefix: Prefix
-    """Its addresses."""
+    """Its address prefix."""
     routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
-    """User-defined routes: prefix to the address of the virtual appliance."""
+    """User-defined routes: each prefix, with the address of the virtual appliance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TopologyNetwork(Section):
     address_space: tuple[Prefix, ...]
     """Its prefixes."""
     subnets: Mapping[str, TopologySubnet] = field(default_factory=dict)
-    """Its subnets, by name; one with a gateway needs a GatewaySubnet."""
+    """Its subnets, by name; a VNet with a gateway needs a GatewaySubnet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class TopologyGateway(Section):
     """A VPN gateway to provision; Azure assigns its BGP address from the GatewaySubnet."""
 
     virtual_network: str
-    """In which VNet of the topology it is."""
+    """The VNet of the topology that it is in."""
     asn: int
     """Its autonomous system number."""
     sku: str = "VpnGw1AZ"
-    """Azure's name of its size."""
+    """Its SKU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class TopologyConnection(Section):
     """One direction of a tunnel: a connection and the local network gateway of the far end."""
 
     gateway: str
-    """The gateway that the connection is of."""
+    """The gateway that the connection belongs to."""
     far_gateway: str
     """The gateway at the other end."""
     local_network_gateway: str
@@ -62,14 +62,14 @@ class TopologyConnection(Section):
 
 @dataclass(frozen=True, slots=True)
 class TopologyPeering(Section):
-    """A peering to provision that no switch touches."""
+    """A peering to provision that no switch changes."""
 
     virtual_network: str
     """The VNet that owns it."""
     remote_virtual_network: str
-    """The VNet it leads to."""
+    """The VNet at the other end."""
     flags: Flags
-    """Its flags, on either path."""
+    """Its flags, the same on both paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class TopologyInterface(Section):
     public: bool = False
     """Whether it has its own public address, closed to the Internet."""
     forwarding: bool = False
-    """Whether it may forward what is not addressed to it (IP forwarding)."""
+    """Whether IP forwarding is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +93,27 @@ class TopologyMachine(Section):
     interfaces: Mapping[str, TopologyInterface]
     """Its network interfaces, by name; the first is eth0."""
     size: str = "Standard_B2ats_v2"
-    """Azure's name of its size."""
+    """Its size, as Azure names it."""
     image: str = "Canonical:ubuntu-24_04-lts:server:latest"
     """``publisher:offer:sku:version``"""
     admin_username: str = "azureuser"
-    """Who signs in."""
+    """The name of the user who can sign in."""
     ssh_public_key: str | None = None
-    """Who signs in with it needs no password, and there is none: the key, or its file's path."""
+    """That user's public SSH key, or the path of its file. With a key, there is no password."""
     nat_for: Prefix | None = None
-    """Set up as a NAT gateway: eth0 outside, eth1 inside, towards this prefix."""
+    """Makes it a NAT gateway for this prefix: eth0 is outside, eth1 is inside."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopologySharedKeys(Section):
-    """Where the tunnels' shared key is: one secret of a key vault, for all of them."""
+    """Where the tunnels' shared key is: one secret in a key vault, for all tunnels."""
 
     key_vault: str
-    """The vault's URL, as Azure shows it: it tells the cloud as well."""
+    """The vault's URL, as Azure shows it."""
     secret: str
     """The secret's name."""
     version: str | None = None
-    """Which version of the secret; the newest if none is named."""
+    """The version of the secret. Default: the newest."""
 
     @property
     def id(self) -> str:
@@ -128,17 +128,17 @@ class TopologySharedKeys(Section):
 
 @dataclass(frozen=True, slots=True)
 class Topology(Section):
-    """What ``provision`` makes; a site that exists already needs none."""
+    """What ``provision`` creates; an existing network needs none."""
 
     virtual_networks: Mapping[str, TopologyNetwork]
     """The VNets, by name."""
     gateways: Mapping[str, TopologyGateway]
     """The VPN gateways, by name."""
     connections: Mapping[str, TopologyConnection]
-    """The connections, by name; a tunnel is two, one from either end."""
+    """The connections, by name; a tunnel needs two, one from each end."""
     peerings: Mapping[str, TopologyPeering] = field(default_factory=dict)
-    """The peerings that no switch touches, by name."""
+    """The peerings that no switch changes, by name."""
     machines: Mapping[str, TopologyMachine] = field(default_factory=dict)
     """The virtual machines, by name."""
     shared_keys: TopologySharedKeys | None = None
-    """Where the tunnels' shared key is; without it, generated and kept on this machine."""
+    """Where the tunnels' shared key is. Default: generated, and kept on this machine."""

@@ -90,7 +90,7 @@ class ApiVersions:
         if self.used[provider] in self._list_offered(provider):
             return None
         newest = ", ".join(sorted(self._list_offered(provider))[-3:]) or "none"
-        return f"not offered for all types that are used; the newest that are: {newest}"
+        return f"not offered for all types in use; the newest versions that are: {newest}"
 
     def _list_offered(self, provider: str) -> frozenset[str]:
         """Return the versions that every type has in every subscription."""

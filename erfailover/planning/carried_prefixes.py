@@ -26,12 +26,12 @@ def list_carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
 
 @once_per_reading
 def build_carried_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
-    """Return what a gateway carries, as a table to ask."""
+    """Return what a gateway carries, as a table to query."""
     return build_table(list_carried_prefixes(gateway))
 
 
 def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> bool:
-    """Whether a VPN gateway's BGP tables leave open how prefixes are reached.
+    """Whether a VPN gateway's BGP tables do not show how prefixes are reached.
 
     Without BGP, or with no peer beyond Azure, or without a route to every prefix, a connection with
     static prefixes may carry them (published: a local network gateway's address space is routed
@@ -49,8 +49,8 @@ def list_beyond_azure(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[I
     """Return what a gateway has learned from beyond Azure, in order.
 
     Args:
-        gateway: which has learned it.
-        spaces: address spaces of VNets: what lies within them is Azure's own.
+        gateway: the gateway that has learned it.
+        spaces: address spaces of VNets; what lies within them is inside Azure.
     """
     peers = {f"{peer.neighbor}/32" for peer in list_peers(gateway)}
     own = build_table(spaces)

@@ -22,8 +22,8 @@ from erfailover.planning.once import once_per_reading
 ConditionCheck = Callable[[Gateway | None], Condition]
 
 NATIVE = (
-    "Azure fails over between the two by itself, within seconds, and erfailover is of use only if "
-    "the whole hub is lost"
+    "Azure fails over between the two by itself within seconds; erfailover helps only if you lose "
+    "the whole hub"
 )
 
 
@@ -57,7 +57,7 @@ def check_hub_learned(
 def _check_learned_between(
     first: Gateway, role: Role, prefixes: Sequence[IPv4Network], *others: Gateway
 ) -> Condition:
-    """Whether each prefix is learned by one of several gateways; what is not is listed."""
+    """Return whether each prefix is learned by one of several gateways, and which are not."""
 
     def check_learned(prefix: IPv4Network) -> Condition:
         return check_any(
@@ -71,7 +71,7 @@ def _check_learned_between(
 
 
 def list_warnings(site: Site, observed: SiteSnapshot) -> Iterator[str]:
-    """Say where Azure has moved prefixes to the other gateway of a hub, or has not been able to."""
+    """Yield where Azure has moved prefixes to the other gateway of a hub."""
     for role, named in observed.gateways.items():
         lost = conditions.check_gateway_learned(named, role, site.remote_prefixes)
         for other in (
@@ -99,14 +99,13 @@ def describe_second_gateway(
     if role is Role.PRIMARY and EXPRESSROUTE in {kind, *(type_ for _, type_ in beside)}:
         return f"{message}: {NATIVE}"
     return (
-        f"{message}: the backup is judged by the tunnels of {gateway} alone. If both hubs are "
-        "on the "
-        "same circuit, they lose it together"
+        f"{message}: only the tunnels of {gateway} count for the backup. If both hubs use the same "
+        "circuit, they lose it together"
     )
 
 
 def check_coexistence(site: Site, observed: SiteSnapshot) -> Iterator[Condition]:
-    """Say of each hub with a second gateway what that means, and whether Azure can fail over."""
+    """Yield what a second gateway in a hub means, and whether Azure can fail over to it."""
     name = "hub_has_one_gateway"
     for role in Role:
         hub_id = site.build_network_id(site.get_hub(role).virtual_network)
@@ -132,12 +131,12 @@ def check_coexistence(site: Site, observed: SiteSnapshot) -> Iterator[Condition]
 
 
 def _describe_standby(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
-    """Say whether the gateways beside the primary's could take over now."""
+    """Yield whether the gateways beside the primary's could take over now."""
     for gateway in beside:
         if not gateway.has_far_end:
             yield f"{gateway.name} could not take over: it has no tunnel to the premises"
             continue
         learned = conditions.check_gateway_learned(gateway, Role.PRIMARY, site.remote_prefixes)
         could = {ConditionStatus.HOLDS: "could", ConditionStatus.FAILS: "could not"}
-        text = could.get(learned.status, "may or may not")
+        text = could.get(learned.status, "may or may not be able to")
         yield f"{gateway.name} {text} take over now: {learned.message}"

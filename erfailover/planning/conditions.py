@@ -7,7 +7,7 @@ present in a table proves nothing: a healthy backup gateway learns the spoke's p
 end, and a dead primary keeps the static prefixes of its local network gateway (both observed).
 
 What could not be read, and an empty list of peers or routes, is UNKNOWN, never FAILS: real
-gateways answer empty lists at times.
+gateways sometimes return empty lists.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def select_external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
 def select_learned_routes(gateway: Gateway) -> Routes:
     """Return the routes a gateway has learned, by any of its instances.
 
-    Of the peers only those count that are Connected. A VPN gateway beside an ExpressRoute gateway
-    or a Route Server lists what comes from there as well (published: AS path 12076-65020): none of
-    that came through a tunnel.
+    Only peers that are Connected count. A VPN gateway beside an ExpressRoute gateway
+    or a Route Server also lists the routes of these (published: AS path 12076-65020): none of them
+    came through a tunnel.
     """
     sources = {peer.neighbor for peer in select_external_peers(gateway) if peer.state == CONNECTED}
     sources |= set(gateway.bgp_addresses)
@@ -152,8 +152,10 @@ def check_gateway_provisioned(gateway: Gateway | None, role: Role) -> Condition:
         )
     state = gateway.provisioning_state
     holds = state == "Succeeded"
-    message = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
-    remedy = "Maintenance and edits leave its tunnels up: then --force is right."
+    message = f"{gateway.name} is {state}; expected Succeeded"
+    if holds:
+        message = f"{gateway.name}: provisioning state {state}"
+    remedy = "If this is maintenance or an edit, its tunnels stay up: use --force."
     return Condition(
         name,
         ConditionStatus.HOLDS if holds else ConditionStatus.FAILS,
@@ -182,7 +184,7 @@ def check_gateway_connected(gateway: Gateway | None, role: Role) -> Condition:
 
 
 def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Condition:
-    """Every BGP session that leads out of the gateway is up; if some are, it is degraded.
+    """Check that every BGP session that leads out of the gateway is up; degraded if some are.
 
     A circuit ends at two edge routers (published), so an ExpressRoute gateway that lists one
     is degraded as well.
@@ -207,7 +209,7 @@ def check_all_peers_connected(gateway: Gateway | None, role: Role) -> Condition:
         message = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
         return Condition(name, ConditionStatus.FAILS, f"{message}; {_format_peers(down, others)}")
     if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) <= 1:
-        message = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
+        message = f"{gateway.name} is degraded: it lists one edge peer, but a circuit has two"
         return Condition(name, ConditionStatus.FAILS, f"{message}; {_format_peers(others)}")
     return Condition(name, ConditionStatus.HOLDS, f"{gateway.name}: {_format_peers(others)}")
 
@@ -226,7 +228,7 @@ def _format_peers(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> st
 
 def _describe_no_peer(gateway: Gateway) -> str:
     express = gateway.type == EXPRESSROUTE
-    return f"no edge peer (AS {EDGE_ASN})" if express else "no peer but itself"
+    return f"no edge peer (AS {EDGE_ASN})" if express else "no peer except itself"
 
 
 @once_per_reading
@@ -268,7 +270,7 @@ def _check_learned(
     static = find_tunnels(gateway, missing)
     missing = [prefix for prefix in missing if prefix not in static]
     if static and not missing:
-        message = f"{gateway.name} reaches without BGP: {describe_tunnels(static)}"
+        message = f"{gateway.name} reaches prefixes without BGP: {describe_tunnels(static)}"
         return Condition(name, ConditionStatus.HOLDS, message)
     if missing:
         message = f"{gateway.name} has not learned {format_prefixes(missing)} by BGP"
@@ -298,7 +300,9 @@ def check_gateway_healthy_for(
     held = compute_held_s(gateway, prefixes)
     if held is None:
         return Condition(
-            name, ConditionStatus.UNKNOWN, f"{gateway.name} does not say for how long it is up"
+            name,
+            ConditionStatus.UNKNOWN,
+            f"how long {gateway.name}'s session has been up is unknown",
         )
     verdict = ConditionStatus.HOLDS if held >= hold_s else ConditionStatus.FAILS
     return Condition(
@@ -310,9 +314,9 @@ def check_gateway_healthy_for(
 
 
 def compute_held_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | None:
-    """For how long every prefix has had a session that can carry it, in seconds.
+    """Return how long every prefix has had a session that can carry it, in seconds.
 
-    The session between the two instances of a gateway, older than any other, counts for nothing.
+    The session between the two instances of a gateway, older than any other, does not count.
     """
     held: dict[str | None, float] = {}
     for peer in select_external_peers(gateway):
@@ -342,7 +346,7 @@ def check_originated(
     name = "gateway_originates_the_spoke"
     if gateway is not None and is_static(gateway):
         up = check_tunnel_up(gateway, name)
-        return replace(up, message=f"{up.message}; the far end's own routes lead to it")
+        return replace(up, message=f"{up.message}; the far end has its own routes to it")
     if gateway is None or not gateway.learned_routes.value:
         return Condition(name, ConditionStatus.UNKNOWN, _explain_unread(gateway, role))
     routes = select_originated(gateway)
@@ -352,7 +356,9 @@ def check_originated(
         return Condition(name, ConditionStatus.HOLDS, f"{gateway.name} originates {desired}")
     if all(map(routes.has_covering, missing)):
         return Condition(
-            name, ConditionStatus.UNKNOWN, f"{gateway.name} originates a prefix over {desired}"
+            name,
+            ConditionStatus.UNKNOWN,
+            f"{gateway.name} originates a prefix that covers {desired}",
         )
     return Condition(name, ConditionStatus.FAILS, f"{gateway.name} does not originate {desired}")
 
@@ -393,24 +399,26 @@ def check_network_read(observed: SiteSnapshot, network_id: str) -> Condition:
     if observed.get_network(network_id) is None:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
         return Condition(condition_name, ConditionStatus.UNKNOWN, why)
-    return Condition(condition_name, ConditionStatus.HOLDS, f"{name} was read")
+    return Condition(condition_name, ConditionStatus.HOLDS, f"{name} and its peerings were read")
 
 
 def check_network_at_rest(network: VirtualNetwork | None, name: str) -> Condition:
-    """No operation on the VNet is in progress (UNKNOWN: it may end well) or failed."""
+    """Check that no operation on the VNet is in progress (UNKNOWN: it may succeed) or failed."""
     condition_name = "network_is_at_rest"
     if network is None:
         return Condition(condition_name, ConditionStatus.UNKNOWN, f"{name} could not be read")
     state = network.provisioning_state
     if state == "Succeeded":
-        return Condition(condition_name, ConditionStatus.HOLDS, f"{network.name} is Succeeded")
+        return Condition(
+            condition_name, ConditionStatus.HOLDS, f"{network.name}: provisioning state Succeeded"
+        )
     message = f"{network.name} is {state}; expected Succeeded"
     if state in UNDER_WAY:
-        remedy = "Wait until the operation that changes it has ended."
+        remedy = "Wait until the operation that is changing it ends."
         return Condition(condition_name, ConditionStatus.UNKNOWN, message, remedy)
     again = f"az network vnet update --ids {network.id}"
     return Condition(
-        condition_name, ConditionStatus.FAILS, message, f"Write it again as it is: {again}"
+        condition_name, ConditionStatus.FAILS, message, f"Write it again unchanged: {again}"
     )
 
 
@@ -469,7 +477,7 @@ def check_peering_in_sync(peering: Peering) -> Condition:
         get_last_name(peering.remote_virtual_network),
     )
     if missing:
-        message += f": {owner} and what is behind it do not reach {missing} of {remote}"
+        message += f": {owner} and the networks behind it cannot reach {missing} of {remote}"
     return Condition(
         condition_name,
         ConditionStatus.FAILS,

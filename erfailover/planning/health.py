@@ -12,6 +12,7 @@ from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
 from erfailover.planning.coexistence import check_any, check_hub_learned
+from erfailover.planning.next_hops.conditions import check_next_hops
 from erfailover.planning.switch import gates, procedure
 from erfailover.planning.switch.hold_time import describe_basis
 
@@ -25,9 +26,9 @@ class SpokeHealth:
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
         healthy: whether that path works; None if it is not known.
-        conditions: what that rests on.
-        prestaged: whether the peerings with the backup hub are there, ready: a switch to IPsec
-            then writes two of the spoke's peerings and nothing before.
+        conditions: what the verdict is based on.
+        prestaged: whether the peerings with the backup hub exist and are ready: a switch to IPsec
+            then changes only two of the spoke's peerings.
     """
 
     name: str
@@ -54,13 +55,13 @@ class Health:
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none``, ``mixed`` or ``unknown``.
         ready: whether the other path could take over every spoke; None if the spokes whose path
-            is known are on no one path.
-        readiness: what a switch to the other path asks of the site.
+            is known are not all on the same path.
+        readiness: what a switch to the other path requires of the site.
         warnings: what works, but not as it should: a degraded gateway, a circuit's state. They
             change no verdict.
         other: the path that could take over; None as for ``ready``.
         left_out: the spokes that a switch to it would leave out, and why.
-        hold_time: what the hold time of a switch back rests on; empty if the site is not on IPsec.
+        hold_time: the basis of the hold time of a switch back; empty if the site is not on IPsec.
     """
 
     path: str
@@ -243,6 +244,8 @@ def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) ->
     )
     prefixes = gates.list_prefixes_in_force(site, observed, role, spoke)
     in_force = summaries.has_gateway_transit(site, observed, spoke, role)
+    path = next(path for path, serving in ROLE_OF_PATH.items() if serving is role)
+    next_hops = check_next_hops(site, observed, path, spoke)
     return [
         check_any(gateways, lambda gateway: conditions.check_gateway_connected(gateway, role)),
         check_hub_learned(gateways, role, site.remote_prefixes),
@@ -253,4 +256,5 @@ def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) ->
             ),
         ),
         conditions.check_peering_connected(peering, spoke.get_outward(role).name),
+        *([next_hops] if next_hops is not None else []),
     ]

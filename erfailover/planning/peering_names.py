@@ -1,8 +1,8 @@
 """Find the peerings of a site by the VNets that they join. Pure.
 
-Azure has one peering from one VNet to another, whatever its name; Terraform and the portal make it
-anew under another one (reported: terraform-provider-azurerm 10312). The names in the site file say
-what a peering that does not exist is to be called. ``as_observed`` is applied once after each
+Azure has one peering from one VNet to another, whatever its name; Terraform and the portal create
+it again under another name (reported: terraform-provider-azurerm 10312). The names in the site file
+are those for peerings that do not exist yet. ``resolve_names`` is applied once after each
 observation, and the site it returns is used from then on.
 """
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class RenamedPeering:
-    """A peering that has another name than the site file says.
+    """A peering whose name differs from the one in the site file.
 
     Attributes:
         keys: where the site file names it.
@@ -52,7 +52,7 @@ class RenamedPeering:
             )
         return (
             f"{self.network}'s peering {self.written} leads to {self.leads_to}, not to "
-            f"{self.remote}; a new one is called {self.used}"
+            f"{self.remote}; a new one would be called {self.used}"
         )
 
     @property
@@ -64,7 +64,7 @@ class RenamedPeering:
 def resolve_names(site: Site, observed: SiteSnapshot) -> tuple[Site, tuple[RenamedPeering, ...]]:
     """Return a site with the names that its peerings have, and those that differ.
 
-    Of a VNet that was not read nothing is known: its names stay as they are.
+    The names in a VNet that was not read stay as they are.
 
     Args:
         site: as the site file describes it.

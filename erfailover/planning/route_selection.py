@@ -26,7 +26,7 @@ class RoutedRange:
 def split_prefix(
     table: RouteTable, gateway_prefixes: Iterable[IPv4Network], prefix: IPv4Network
 ) -> tuple[RoutedRange, ...]:
-    """Return a prefix, taken apart by what carries each part of it.
+    """Return a prefix, split by what carries each part of it.
 
     Args:
         table: the subnet's route table; if it takes no gateway routes, none is considered.

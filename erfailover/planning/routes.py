@@ -1,4 +1,4 @@
-"""Routes of a gateway, as one table to ask. Pure."""
+"""Routes of a gateway, as one table to query. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from erfailover.model.prefix_table import PrefixTable, build_table
 class Routes:
     """Routes that a gateway has learned, or that it originates.
 
-    Each peer and each instance lists a network again: it is parsed once.
+    Each peer and each instance lists a network again, so it is parsed once.
 
     Attributes:
-        networks: the rows of each network, by what Azure writes.
+        networks: the rows of each network, by Azure's text.
     """
 
     def __init__(self, rows: Iterable[GatewayRoute]) -> None:
@@ -32,7 +32,7 @@ class Routes:
 
     @cached_property
     def table(self) -> PrefixTable[IPv4Network, IPv4Network]:
-        """The IPv4 prefixes, to be asked which of them cover another."""
+        """The IPv4 prefixes, to find those that cover another."""
         return build_table(self.prefixes)
 
     def has_covering(self, prefix: IPv4Network) -> bool:

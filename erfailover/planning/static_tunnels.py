@@ -1,8 +1,8 @@
-"""What a VPN gateway reaches without BGP: by connections with static prefixes. Pure.
+"""What a VPN gateway reaches without BGP, through connections with static prefixes. Pure.
 
 Such a gateway is judged by ``connectionStatus`` and by the address space of each local network
 gateway, which is what Azure routes into the tunnel (published: about-site-to-site-connections).
-Whether the far end routes back is its own configuration: only a probe tells.
+Whether the far end routes back depends on its own configuration: only a probe can tell.
 """
 
 from __future__ import annotations
@@ -38,10 +38,14 @@ def check_tunnel_up(gateway: Gateway, name: str) -> Condition:
     """At least one connection of a gateway without BGP is Connected."""
     reading = gateway.static_tunnels
     if reading is None or reading.value is None:
-        why = (reading.unknown if reading else None) or "its connections were not read"
-        return Condition(name, ConditionStatus.UNKNOWN, f"{gateway.name} has no BGP, and: {why}")
-    states = ", ".join(f"connection {tunnel.name} {tunnel.status}" for tunnel in reading.value)
-    message = f"{gateway.name} has no BGP; {states or 'it has no connection'}"
+        why = (reading.unknown if reading else None) or "they were not read"
+        return Condition(
+            name,
+            ConditionStatus.UNKNOWN,
+            f"{gateway.name} has no BGP; its tunnels are unknown: {why}",
+        )
+    states = ", ".join(f"connection {tunnel.name} is {tunnel.status}" for tunnel in reading.value)
+    message = f"{gateway.name} has no BGP; {states or 'it has no connections'}"
     if list_connected_tunnels(gateway):
         return Condition(name, ConditionStatus.HOLDS, message)
     if any(tunnel.status == "Unknown" for tunnel in reading.value):
@@ -70,7 +74,9 @@ def _build_prefix_table(gateway: Gateway) -> PrefixTable[IPv4Network, str]:
 
 def describe_tunnels(tunnels: Mapping[IPv4Network, str]) -> str:
     """Which connection leads to which prefix, in words."""
-    return format_prefixes(f"{prefix} by connection {tunnel}" for prefix, tunnel in tunnels.items())
+    return format_prefixes(
+        f"{prefix} through connection {tunnel}" for prefix, tunnel in tunnels.items()
+    )
 
 
 def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Condition:
@@ -84,7 +90,7 @@ def check_tunnels_cover(gateway: Gateway, name: str, prefixes: Sequence[IPv4Netw
         return Condition(
             name,
             ConditionStatus.FAILS,
-            f"{gateway.name} has no BGP, and no connected tunnel whose local network gateway has "
+            f"{gateway.name} has no BGP, and the local network gateway of no connected tunnel has "
             f"{format_prefixes(missing)}",
         )
     message = f"{gateway.name} has no BGP; it reaches {describe_tunnels(static)}"

@@ -1,9 +1,9 @@
-"""Whether a gateway carries a spoke that its hub advertises by a summary. Pure.
+"""Whether a gateway carries a spoke that its hub advertises in a summary. Pure.
 
-Published (REST specification, ``summarizedGatewayPrefixes``): a hub's summary takes the place of
-the narrower prefixes of its spokes in what its gateways advertise, and stays whatever the peerings
+Published (REST specification, ``summarizedGatewayPrefixes``): a hub's summary replaces the
+narrower prefixes of its spokes in what its gateways advertise, and stays whatever the peerings
 say. So a summary proves nothing by itself: it counts if it is this hub's own, the spoke's peerings
-lend and use the gateway, and the other gateway does not draw the traffic.
+allow and use the gateway, and the other gateway does not attract the traffic.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def check_spoke_originated(
     Args:
         site: the site.
         observed: the gateways; the other hub's with what it advertises.
-        gateway: the gateway that is asked.
+        gateway: the gateway that is checked.
         role: its hub.
         prefixes: of the spoke.
-        in_force: whether the spoke's peerings with the hub lend and use its gateway.
+        in_force: whether the spoke's peerings with the hub allow and use its gateway.
     """
     other = observed.gateways.get(_get_other_role(role))
     condition = check_originated(gateway, role, prefixes)
@@ -55,11 +55,11 @@ def check_spoke_originated(
     if not all(any(prefix.subnet_of(whole) for whole in summaries) for prefix in missing):
         name = get_last_name(site.get_hub(role).virtual_network)
         return _append_reason(
-            condition, f"it is no summarizedGatewayPrefixes of {name}: a probe decides"
+            condition, f"it is not in summarizedGatewayPrefixes of {name}, so only a probe can tell"
         )
     if not in_force:
         return _append_reason(
-            condition, "the spoke's peerings do not use that gateway: a probe decides"
+            condition, "the spoke's peerings do not use that gateway, so only a probe can tell"
         )
     name = get_last_name(site.get_hub(_get_other_role(role)).gateway)
     rival = _describe_rival(other, name, missing)
@@ -68,22 +68,27 @@ def check_spoke_originated(
     text = format_prefixes(
         summary for summary in summaries if any(p.subnet_of(summary) for p in missing)
     )
-    message = f"{gateway.name} originates {text}, its hub's summary, for {format_prefixes(missing)}"
+    covered = format_prefixes(missing)
+    message = f"{gateway.name} originates {text}, its hub's summary, which covers {covered}"
     return Condition(
-        condition.name, ConditionStatus.HOLDS, f"{message}; {name} advertises nothing over it"
+        condition.name,
+        ConditionStatus.HOLDS,
+        f"{message}; {name} advertises no prefix that covers it",
     )
 
 
 def _describe_rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
-    """Return what the other gateway tells its peers over the prefixes, or why that is not known."""
+    """Return what the other gateway advertises that covers the prefixes, or why that is unknown."""
     reading = other.advertised if other else None
     if other is None or reading is None or reading.value is None:
         why = (reading.unknown if reading else None) or "it was not read"
-        return f"what {name} advertises: {why}; getAdvertisedRoutes of {name} or a probe decides"
+        return f"what {name} advertises is unknown: {why}; check getAdvertisedRoutes or use a probe"
     advertised = _build_advertised_table(other)
     over = dict.fromkeys(item for prefix in prefixes for item in advertised.iter_covering(prefix))
     if over:
-        return f"{name} advertises {format_prefixes(sorted(over))} over it as well: a probe decides"
+        return (
+            f"{name} advertises {format_prefixes(sorted(over))} as well, so only a probe can tell"
+        )
     return ""
 
 
@@ -94,7 +99,7 @@ def _build_advertised_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Ne
 
 
 def has_gateway_transit(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) -> bool:
-    """Whether a spoke's peerings with a hub lend and use its gateway, and are in force."""
+    """Whether a spoke's peerings with a hub allow and use its gateway, and are in force."""
     hub = site.get_hub(role).virtual_network
     inward = observed.get_peering(site.build_peering_id(hub, spoke.get_inward(role).name))
     outward = observed.get_peering(

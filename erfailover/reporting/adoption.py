@@ -50,13 +50,12 @@ def render_site_file(discovered: DiscoveredSite, adoption: Adoption) -> str:
 
 def _render_head(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
-        f"A site of erfailover: what existed in Azure at {discovered.observed.taken_at}, as "
-        "read by "
-        '"erfailover init --from-azure", which changed nothing there. Everything is named by its '
-        "full resource id, so subscriptions, groups and regions may differ."
+        'Site file of erfailover, written by "erfailover init --from-azure" from what existed in '
+        f"Azure at {discovered.observed.taken_at}. Resources are named by full id, so they can be "
+        "in different subscriptions, groups and regions."
     )
     yield from _format_comment(
-        'Look through it, then: "erfailover status", "erfailover switch --to ipsec --dry-run".'
+        'Review it, then run "erfailover status" and "erfailover switch --to ipsec --dry-run".'
     )
     if adoption.remarks:
         yield "#"
@@ -68,40 +67,44 @@ def _render_head(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str
 def _render_site(adoption: Adoption) -> Iterator[str]:
     site = adoption.site
     yield _append_note(
-        f"site: {_format_scalar(site.name)}", "what this machine keeps of it is filed under that"
+        f"site: {_format_scalar(site.name)}", "journal and lease are kept under this name"
     )
     yield f"subscription: {site.subscription}"
     if site.api_versions:
         yield from _format_comment(
-            "The newest api-versions that Azure offered for these networks and that erfailover was "
-            "tested with; without them, requests carry those of the SDK. doctor checks them."
+            "The newest API versions that Azure offered for these networks and that erfailover was "
+            "tested with. Default: those of the SDK. doctor checks them."
         )
         yield format_yaml(site.cloud_name, site.api_versions)
     elif site.cloud != "public":
         yield f"cloud: {site.cloud}"
     if site.tenants:
         yield ""
-        yield from _format_comment("The further tenants, and which credential signs in to each:")
+        yield from _format_comment("Other tenants, and the credential that signs in to each:")
         yield "tenants:"
         for tenant, credential in site.tenants.items():
             yield f"  {tenant}: {credential}"
     yield ""
     yield from _format_comment(
-        "Journal and lease in Azure Storage, for several machines; otherwise kept on this one:"
+        "To use several machines, keep journal and lease in Azure Storage. Default: on this "
+        "machine."
     )
     yield f"# state: azblob://account/container/{site.name}"
     yield ""
     yield from _format_comment(
-        "If the peerings are in code as well (terraform or bicep), status warns while they "
-        "differ from on_expressroute: the next apply would undo a switch."
+        "If terraform or bicep manages the peerings as well, set managed_by: status then warns "
+        "while they differ from on_expressroute, because the next apply would undo a switch."
     )
     yield "# managed_by: terraform"
 
 
 def _render_hubs(discovered: DiscoveredSite) -> Iterator[str]:
-    for role, word in ((Role.PRIMARY, "in normal times"), (Role.BACKUP, "while it is down")):
+    for role, word in (
+        (Role.PRIMARY, "in normal times"),
+        (Role.BACKUP, "while the primary path is down"),
+    ):
         hub = discovered.get_hub(role)
-        yield from _format_comment(f"{role}, the path {word}: {_describe_hub(hub)}")
+        yield from _format_comment(f"{role} hub, used {word}: {_describe_hub(hub)}")
         yield f"{role}:"
         yield f"  virtual_network: {_format_scalar(hub.hub)}"
         yield f"  gateway: {_format_scalar(hub.gateway)}"
@@ -122,8 +125,8 @@ def _describe_paths(spokes: Iterable[AdoptedSpoke]) -> str:
 
 def _render_prefixes(adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
-        "What the spokes must reach on either path: a path is healthy if its hub's gateway has "
-        "learned these by BGP."
+        "The prefixes that the spokes must reach on either path. A path is healthy if its hub's "
+        "gateway has learned them by BGP."
     )
     yield "remote_prefixes:"
     for prefix in adoption.prefixes:
@@ -137,9 +140,9 @@ def _render_prefix(prefix: Prefix) -> str:
 
 def _render_spokes(adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
-        "The flags of a path that a spoke is on are as they were found; those of the other are "
-        "derived (docs/adopting.md). A flag left out has Azure's default: "
-        "allow_virtual_network_access true, all else false. keep: as it is found."
+        "The flags of the path that a spoke is on are as found; those of the other path are "
+        "derived (docs/adopting.md). An omitted flag has Azure's default: "
+        "allow_virtual_network_access true, the others false. keep leaves a flag as it is in Azure."
     )
     yield "spokes:"
     for number, spoke in enumerate(adoption.spokes):
@@ -155,7 +158,7 @@ def _render_spoke(adopted: AdoptedSpoke) -> Iterator[str]:
     yield f"  - virtual_network: {_format_scalar(spoke.virtual_network)}"
     if spoke.name != get_last_name(spoke.virtual_network):
         yield _append_note(
-            f"    name: {_format_scalar(spoke.name)}", "another spoke's VNet is called the same"
+            f"    name: {_format_scalar(spoke.name)}", "another spoke's VNet has the same name"
         )
     for role in Role:
         for key, peering in (
@@ -211,16 +214,17 @@ def _format_value(value: object) -> str:
 
 def _render_rest(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str]:
     yield from _format_comment(
-        "Checks of connectivity from machines of the spokes, by Run Command; they decide where "
-        "routes alone cannot."
+        "Tests of connectivity from machines in the spokes, by Run Command. Routes show that a "
+        "path exists, not that packets pass."
     )
     yield "# probes:"
     yield "#   office: {machine: /subscriptions/.../virtualMachines/NAME, ping: 10.0.0.4}"
     yield ""
     if discovered.primary.kind == "ExpressRoute":
         yield from _format_comment(
-            '"erfailover drill start" takes one peering location of the primary down until "drill '
-            "stop\" (Azure's site failover test); it needs circuits at two."
+            '"erfailover drill start" disconnects the primary gateway from the circuits of one '
+            'peering location until "drill stop" (Azure\'s site failover test). It needs circuits '
+            "at two locations."
         )
         if isinstance(adoption.site.drill, SiteFailoverTest):
             location = _format_scalar(adoption.site.drill.peering_location)
@@ -229,7 +233,7 @@ def _render_rest(discovered: DiscoveredSite, adoption: Adoption) -> Iterator[str
             yield "# drill: {peering_location: Amsterdam}"
     else:
         yield from _format_comment(
-            "A drill points the primary's local network gateway at an unused address."
+            "A drill sets an unused BGP peering address on the primary's local network gateway."
         )
         yield "# drill:"
         yield "#   local_network_gateway: /subscriptions/.../localNetworkGateways/NAME"
@@ -274,7 +278,7 @@ def format_text(site_file: FilePath, discovered: DiscoveredSite, adoption: Adopt
         lines.append(
             f"{format_count(len(adoption.remarks), 'item')} to review: see the top of the file."
         )
-    lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
+    lines += ["Next steps:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
     return "\n".join(lines)
 
 

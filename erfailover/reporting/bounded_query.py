@@ -14,17 +14,17 @@ from jmespath.visitor import Options, TreeInterpreter
 
 MOST_DEPTH = 100
 SIZE, TIMES_LARGER = 1_000_000, 10
-"""How large a result may be: so many characters and values, and so many times what is queried."""
+"""How large a result may be: this many characters and values, plus a multiple of the input."""
 WORK, TIMES_LOOKED_AT = 10_000_000, 100
 """How much may be visited in all, and how often."""
 
 
 PLAIN = (str, int, float, list, dict, type(None))
-NO_VALUE = "an expression that begins with & is no value; only a function takes it"
+NO_VALUE = "an expression that begins with & is not a value; only a function accepts it"
 
 
 class QueryTooLarge(ValueError):
-    """The expression makes or looks at too much."""
+    """The expression produces or visits too much."""
 
 
 def search(expression: Any, data: Any) -> Any:
@@ -35,8 +35,8 @@ def search(expression: Any, data: Any) -> Any:
         data: plain data.
 
     Raises:
-        TooMuch: it makes or looks at too much.
-        JMESPathError: a function is given what it cannot take.
+        QueryTooLarge: it produces or visits too much.
+        JMESPathError: a function is given what it does not accept.
     """
     interpreter = _Bounded(Options(dict_cls=OrderedDict), data)
     result = interpreter.visit(expression, data)
@@ -61,7 +61,7 @@ class _Bounded(TreeInterpreter):
         size, depth = self._measure(result)
         self._work_left -= 1 + size
         if size > self._most_size or depth > MOST_DEPTH or self._work_left < 0:
-            raise QueryTooLarge("it makes too much of the result")
+            raise QueryTooLarge("its result is too large")
         return result
 
     def _measure(self, value: Any) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The proof of concept's story: its stages, and how each came out, as text and data. Pure."""
+"""The stages of the demo and the result of each, as text and data. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Stage:
     """One stage of the story.
 
     Attributes:
-        description: what happens, in words.
+        description: what happens.
         command: what an operator types.
         path: the path that the spoke must then be on; None after the end.
         office: whether VM1 must then reach the office.
-        internet: whether VM1 must then reach the Internet by the NAT machine.
+        internet: whether VM1 must then reach the Internet through the NAT machine.
     """
 
     description: str
@@ -30,29 +30,29 @@ class Stage:
 STORY = (
     Stage("The topology is created.", "provision --yes", "expressroute"),
     Stage(
-        "ExpressRoute fails. The office is cut off; the Internet path stays.",
+        "ExpressRoute fails. The office is cut off; the Internet is still reachable.",
         "drill start --yes",
         "expressroute",
         office=False,
     ),
     Stage(
-        "The spoke moves to the IPsec hub, and the office is back.",
+        "The spoke moves to the IPsec hub. The office is reachable again.",
         "switch --to ipsec --yes",
         "ipsec",
     ),
     Stage("ExpressRoute is repaired. Nothing moves by itself.", "drill stop --yes", "ipsec"),
     Stage(
-        "The spoke goes back, once ExpressRoute has held for a while.",
+        "The spoke moves back, once ExpressRoute has been up for a while.",
         "switch --to expressroute --yes",
         "expressroute",
     ),
-    Stage("Everything is torn down.", "destroy --yes"),
+    Stage("The topology is deleted.", "destroy --yes"),
 )
 
 
 @dataclass
 class StageResult:
-    """How a stage came out."""
+    """The result of a stage."""
 
     stage: Stage
     seconds: float = 0.0
@@ -64,7 +64,7 @@ class StageResult:
 
     @property
     def is_as_described(self) -> bool:
-        """Whether it came out as the proof of concept says."""
+        """Whether the result is the expected one."""
         if self.error:
             return False
         if self.stage.path is None:
@@ -91,18 +91,18 @@ def format_summary(story: list[StageResult], total_s: float) -> str:
         for stage_result in story
     ]
     table = tables.format_table(
-        "The story, as it came out (seconds: modelled, Azure's time)",
+        "Summary (seconds of modelled time)",
         ("stage", "path", "office", "Internet", "as expected", "seconds"),
         rows,
     )
     good = all(stage_result.is_as_described for stage_result in story) and len(story) == len(STORY)
-    end = "All as the proof of concept says." if good else "NOT as the proof of concept says."
-    return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
+    end = "All stages ended as expected." if good else "NOT all stages ended as expected."
+    return f"{table}\n{end} Total: {total_s:.0f} s of modelled time, including checks."
 
 
 def _describe_path(stage_result: StageResult) -> str:
     if stage_result.stage.path is None:
-        return "all gone" if stage_result.is_deleted else "NOT all gone"
+        return "deleted" if stage_result.is_deleted else "NOT deleted"
     return stage_result.path or "unknown"
 
 

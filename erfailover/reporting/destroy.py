@@ -15,11 +15,11 @@ from erfailover.reporting.plan.text import format_summary_line
 from erfailover.reporting.provision import iter_usual_lines
 
 NAMED = 12
-"""So many names are in a line."""
+"""At most this many names are in a line."""
 
 
 def format_plan(plan: DestroyPlan) -> str:
-    """Return a plan for people: what goes, in order, and what stays."""
+    """Return a plan for people: what is deleted, in order, and what is kept."""
     lines = [f"Plan: destroy {plan.site}"]
     lines += [""] if plan.deletions else []
     lines += [f"- {deletion.title}" for deletion in plan.deletions]
@@ -66,7 +66,7 @@ def format_outcome(plan: DestroyPlan, results: Results) -> str:
         text = f" Kept: {join_names(plan.retained, NAMED, '; ')}." if plan.retained else ""
         return f"{plan.site} is deleted: {format_count(done, 'resource')} deleted in {took}.{text}"
     failed = join_names((task.title for task in results.list_tasks(State.FAILED)), NAMED)
-    lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
+    lines = [f"Failed: {failed}", "Run the command again to delete the rest."]
     lines.append(
         f"{plan.site} is only partly deleted: {format_count(done, 'resource')} deleted in {took}."
     )

@@ -20,7 +20,7 @@ WORD = VERDICT_WORD | {ConditionStatus.FAILS: "FAIL"}
 WARNING = "warning"
 MARGIN = 11
 MANY = 5
-"""So many lines of one check that come to the same are shown."""
+"""So many lines of one check with the same verdict are shown."""
 Rows = Sequence[tuple[RequiredPermission, tuple[str, ...]]]
 
 
@@ -33,18 +33,18 @@ def format_text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
             parts += ["", f"{group.value}:"]
             parts += [row for line in _limit_alike(checks) for row in _format_rows(line, width)]
     if any(line.verdict is ConditionStatus.UNKNOWN and not line.required for line in lines):
-        parts += ["", "* no switch rests on it; it does not change the exit code"]
+        parts += ["", "* a switch does not depend on it, and it does not change the exit code"]
     return "\n".join(parts)
 
 
 def _limit_alike(lines: Iterable[Check]) -> Iterator[Check]:
-    """Yield the lines; of many of one check that come to the same, the first and how many more."""
+    """Yield the lines; of many of one check with the same verdict, the first and how many more."""
     for _, same in groupby(lines, key=lambda line: (line.name, _get_word(line), line.required)):
         checks = list(same)
         rows = checks if len(checks) <= MANY + 1 else checks[:MANY]
         yield from rows
         if len(checks) > len(rows):
-            more = f"{len(checks) - len(rows)} more like this (-o json has all)"
+            more = f"{len(checks) - len(rows)} more like this (use -o json to list all)"
             yield replace(checks[-1], message=more, remedy="")
 
 
@@ -64,9 +64,9 @@ def _format_headline(site: Site, lines: Iterable[Check]) -> str:
     )
     text = ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
     word = {
-        ConditionStatus.HOLDS: "nothing found that would keep a switch from working",
+        ConditionStatus.HOLDS: "no problem found that would prevent a switch",
         ConditionStatus.FAILS: "NOT ready for a switch",
-        ConditionStatus.UNKNOWN: "whether a switch would work is not known",
+        ConditionStatus.UNKNOWN: "unknown whether a switch would work",
     }[compute_verdict(checks)]
     return f"{format_subject(site)}: {word} ({text})."
 
@@ -106,7 +106,7 @@ def format_rights(site: Site, rows: Rows) -> str:
         drawn.append(f"{need.role:>8}  {need.action}")
         drawn.append(f"{'':10}on {need.on.value} ({len(where)}), for {', '.join(need.steps)}")
     more = (
-        "\n\nerfailover permissions --role-definition read|switch prints a custom role with just "
+        "\n\nerfailover permissions --role-definition read|switch prints a custom role with only "
         "these."
     )
     if site.state is not None:

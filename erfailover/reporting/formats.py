@@ -82,7 +82,7 @@ def parse_query(text: str) -> Query:
         ) from None
     for name in called:
         if name not in Functions.FUNCTION_TABLE:
-            raise _build_problem(text, f"there is no function {name}()", text.find(name))
+            raise _build_problem(text, f"unknown function {name}()", text.find(name))
     return Query(text, expression)
 
 
@@ -94,7 +94,7 @@ def _describe_error(error: Exception) -> str:
     if kind == "IncompleteExpressionError":
         return "it ends too early"
     token = getattr(error, "token_value", getattr(error, "lexer_value", None))
-    return f"{token!r} is not expected here" if token else "it ends too early"
+    return f"unexpected {token!r}" if token else "it ends too early"
 
 
 def _build_problem(text: str, what: str, at: int) -> QueryProblem:
@@ -204,7 +204,7 @@ def format_table(plain: Any, screen: Screen | None = None) -> str:
     fitted = tables.fit(headings, cells, screen.width)
     drawn = tables.draw(headings, cells, fitted, screen, box.SIMPLE_HEAD, edge=False)
     left_out = [column for column in columns[len(fitted.columns) :]]
-    more = f"Too narrow for {join_names(left_out)}: use -o json, or select less.\n"
+    more = f"No room for {join_names(left_out)}: use -o json or select fewer.\n"
     return f"{drawn}\n{more if left_out else ''}"
 
 

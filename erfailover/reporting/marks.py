@@ -10,7 +10,7 @@ from erfailover.model.conditions import Condition, ConditionStatus, Weight
 
 
 class Mark(StrEnum):
-    """What is to be thought of an element."""
+    """How an element is rated."""
 
     SOUND = "sound"
     DEGRADED = "degraded"

@@ -146,7 +146,7 @@ def _build_hint(failure: AzureFailure, facts: Facts) -> str:
         _suggest_remedy(failure, subscription, facts),
     ]
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND and facts.may_provision:
-        parts.append("If the network is yet to be created there: erfailover provision.")
+        parts.append("To create the network there: erfailover provision.")
     if failure.kind is AzureErrorKind.OTHER_TENANT:
         parts.append(failure.hint or "")
     return " ".join(filter(None, parts))
@@ -171,14 +171,14 @@ def _suggest_remedy(failure: AzureFailure, subscription: str, facts: Facts) -> s
     if failure.kind is AzureErrorKind.GROUP_NOT_FOUND:
         return "Correct the resource group or the subscription."
     origin = facts.origin_of(subscription)
-    role = "or have a role assigned in it."
+    role = "or have a role assigned in this one."
     if origin == "AZURE_SUBSCRIPTION_ID":
         return f"Set AZURE_SUBSCRIPTION_ID to another one, {role}"
     if origin == "the default of az":
         return f"Choose another one (az account set --subscription ID), {role}"
     if origin:
         return f"Correct it in {origin}, {role}"
-    return "Azure named it, not the site file: have a role assigned in it."
+    return "Azure named it, not the site file: have a role assigned there."
 
 
 def _describe_identity(context: AzureContext) -> str:

@@ -1,4 +1,4 @@
-"""What connectivity checks came to, as text and as plain data. Pure."""
+"""The results of probes, as text and as plain data. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def format_line(probe: Mapping[str, Any]) -> str:
 
 
 def format_text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
-    """Probe results for people: a table, then what came back if it was not as expected."""
+    """Probe results for people: a table, then the output of each unexpected result."""
     rows = [
         (
             VERDICT_WORD[_compute_verdict(result.up, result.as_expected)],

@@ -1,6 +1,6 @@
 """A run as it happens: its lines, and the table of what is in flight. Pure.
 
-A line is what a log without a terminal has, one an event; the table is drawn anew a few times a
+A line is what a log without a terminal has, one an event; the table is redrawn a few times a
 second on a terminal, and shows counts and what matters most, never hundreds of rows.
 """
 
@@ -99,7 +99,7 @@ def build_table(view: ProgressView) -> RenderableType:
             lines.append(Text(f"{'':13}{row.why}", style="yellow"))
     if len(rows) > ROWS:
         lines.append(Text(f"{'':13}... and {len(rows) - ROWS} more in flight"))
-    lines += [Text(f"{'turn':>11}  {turn}", style="dim") for turn in _format_turns(view.held_up)]
+    lines += [Text(f"{'queued':>11}  {turn}", style="dim") for turn in _format_turns(view.held_up)]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
@@ -110,7 +110,7 @@ def _format_counts(view: ProgressView) -> str:
         return _format_spoke_counts(view.outlook.spokes, view.outlook.batch)
     of = f" of {view.total}" if view.total is not None else ""
     parts = [f"{view.done}{of} done", f"{len(view.in_flight)} in flight"]
-    parts += [f"{len(view.held_up)} wait for their turn"] if view.held_up else []
+    parts += [f"{len(view.held_up)} queued"] if view.held_up else []
     parts += [f"{view.failed} FAILED"] if view.failed else []
     parts += [f"{view.skipped} skipped"] if view.skipped else []
     return ", ".join(parts)
@@ -137,7 +137,8 @@ def _format_remaining(view: ProgressView) -> str:
         return f"{steps}about {format_rough(outlook.done_s)} left"
     if round(outlook.moved_s) == 0:
         return (
-            f"{steps}the last move takes longer than usual; done in {format_rough(outlook.done_s)}"
+            f"{steps}the last move takes longer than usual; done in about "
+            f"{format_rough(outlook.done_s)}"
         )
     moved = format_rough(outlook.moved_s)
     return f"{steps}all moved in about {moved}, done in {format_rough(outlook.done_s)}"
@@ -147,7 +148,7 @@ def _format_turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
     """Return what waits for its turn: each if few do, otherwise how many."""
     if len(held_up) <= TURNS:
         return [f"{title}: {why}" for title, why in held_up]
-    return [f"{format_count(len(held_up), 'step')} wait until what they write to is free"]
+    return [f"{format_count(len(held_up), 'step')} waiting for other writes"]
 
 
 def render_activity(text: str, elapsed_s: float, frame: int) -> Text:
@@ -161,4 +162,4 @@ def _format_elapsed(row: TaskRow, *, late: bool) -> str:
     text = f"{format_duration(row.elapsed_s):>11}"
     if row.usual is None:
         return text
-    return f"{text} ({'LATE, ' if late else ''}usually {format_duration(row.usual.usually_s)})"
+    return f"{text} ({'LATE, ' if late else ''}typically {format_duration(row.usual.usually_s)})"

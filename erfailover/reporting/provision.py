@@ -21,7 +21,7 @@ SLOW_S = 600.0
 """A plan that takes longer makes a gateway."""
 
 NAMED = 12
-"""So many of what failed, or was not begun, are named."""
+"""At most this many failed or unstarted changes are named."""
 
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 
@@ -36,7 +36,10 @@ def format_plan(plan: ProvisionPlan) -> str:
         lines += _format_action(change)
     lines += [""] if plan.changes else []
     for name in plan.held:
-        lines.append(f"{name} is between two paths; its peerings are left to erfailover switch.")
+        lines.append(
+            f"{name} is on NO path: a switch is incomplete. "
+            "Its peerings are left to erfailover switch."
+        )
     for action in plan.actions:
         if action.change is Change.KEEP and action.note:
             lines.append(f"{action.title}: {action.note}.")
@@ -55,7 +58,7 @@ def format_plan(plan: ProvisionPlan) -> str:
 def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
     """How long a plan takes and what it costs, as estimates."""
     expected = estimate(plan)
-    slow = "; a gateway alone may take 45 min" if expected.duration_s > SLOW_S else ""
+    slow = "; one gateway can take 45 min" if expected.duration_s > SLOW_S else ""
     yield f"Takes about {format_duration(expected.duration_s)}{slow}."
     written = [
         (change.desired.type, change.change)
@@ -66,8 +69,8 @@ def _format_estimate(plan: ProvisionPlan) -> Iterator[str]:
     if expected.hourly_usd or expected.unpriced:
         without = f", without {', '.join(expected.unpriced)}" if expected.unpriced else ""
         yield (
-            f"Costs about ${expected.hourly_usd:.2f} per hour until destroyed{without} (estimate: "
-            f"{PRICES_AS_OF}, traffic apart); erfailover destroy ends that."
+            f"Costs about ${expected.hourly_usd:.2f} per hour until destroyed{without} "
+            f"(estimate: {PRICES_AS_OF}; excludes data transfer)."
         )
 
 
@@ -127,7 +130,7 @@ def _build_setup_data(action: SetupAction) -> dict[str, Any]:
 
 
 def format_outcome(plan: ProvisionPlan, results: Results) -> str:
-    """Return what a run came to, for people."""
+    """Return the outcome of a run, for people."""
     done, failed = results.list_tasks(State.DONE), results.list_tasks(State.FAILED)
     skipped = results.list_tasks(State.SKIPPED)
     took = format_duration(results.elapsed_s)
@@ -136,7 +139,7 @@ def format_outcome(plan: ProvisionPlan, results: Results) -> str:
         return f"{plan.site} is provisioned: {changes} in {took}. Next: erfailover status"
     lines = [f"Failed: {join_names((task.title for task in failed), NAMED)}"]
     if skipped:
-        lines.append(f"Not begun: {join_names((task.title for task in skipped), NAMED)}")
+        lines.append(f"Not started: {join_names((task.title for task in skipped), NAMED)}")
     lines.append("Run the command again to resume.")
     lines.append(
         f"{plan.site} is only partly provisioned: {format_count(len(done), 'change')} in {took}."
@@ -145,7 +148,7 @@ def format_outcome(plan: ProvisionPlan, results: Results) -> str:
 
 
 def build_outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:
-    """Return what a run came to, as plain data."""
+    """Return the outcome of a run, as plain data."""
     ended = (State.DONE, State.FAILED, State.SKIPPED)
     return {
         "site": plan.site,

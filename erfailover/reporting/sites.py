@@ -78,7 +78,7 @@ def _format_row(line: SiteLine, alive: Alive) -> tuple[str, ...]:
     if line.health.healthy is None and line.problem:
         return name, f"{_format_verdict(line.health)}: {line.problem}"
     run = line.last_run
-    message = "none from here"
+    message = "none recorded"
     if run is not None:
         message = f"{describe_outcome(run, alive)} {run.began[:16].replace('T', ' ')} {run.typed}"
     elif line.problem:

@@ -89,7 +89,7 @@ def build_picture(
     Args:
         width: of the picture.
         height: of the picture.
-        title: what it shows, for who cannot see it.
+        title: what it shows, for screen readers.
         parts: what it is made of.
         description: the same at more length.
         style: further attributes of the whole.

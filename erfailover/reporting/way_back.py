@@ -1,6 +1,6 @@
-"""A way back as it is offered: with the reason if it would be refused. Pure.
+"""The command that goes back, with the reason if it would be refused. Pure.
 
-Used by everything that names the command that takes a switch back. The reasons are those of
+Used by everything that shows the command that undoes a switch. The reasons are those of
 ``planning.switch.gates.list_refusals``, from the same reading.
 """
 
@@ -13,7 +13,7 @@ from erfailover.reporting.words import format_path
 
 
 def format_way_back(command: str, target: str, refusals: Sequence[Condition]) -> str:
-    """Return a way back, with why it would be refused now, if it would be.
+    """Return the command that goes back, with the reason if it would be refused now.
 
     Args:
         command: what to type.
@@ -39,6 +39,6 @@ def explain_refusals(target: str, refusals: Sequence[Condition]) -> str:
     is_ready = (
         f"{format_path(target)} is not ready"
         if fails
-        else (f"it is not known if {format_path(target)} is ready")
+        else (f"whether {format_path(target)} is ready is unknown")
     )
     return f"{is_ready}: {'; '.join(dict.fromkeys(reasons))}"

@@ -77,8 +77,8 @@ class SystemClock:
 def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T]:
     """Do something in a new thread that the clock knows of.
 
-    The thread is a daemon: an interrupted program does not wait for it. It goes on in the context
-    of the one that starts it: the same listener gets its waits (``waits``).
+    The thread is a daemon: an interrupted program does not wait for it. It runs in the context
+    of the thread that starts it: the same listener gets its waits (``waits``).
     """
     future: Future[T] = Future()
     context = copy_context()

@@ -6,7 +6,7 @@ order they matter, comes from pure functions; nothing is decided about networks 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
 refers to, or refers to what it owns; two that only refer to the same resource may overlap. If
-Azure refuses one all the same, the run goes on one at a time (``ConcurrencyLimit``). The refused
+Azure refuses one anyway, the run continues one at a time (``ConcurrencyLimit``). The refused
 task counts for nothing until it is sent again, so that the others do not wait for what holds it.
 """
 
@@ -77,16 +77,16 @@ def run(
     """Run tasks in the order of their needs, side by side if they do not conflict.
 
     Of what is ready, the first in the sequence starts first. After a failure nothing new
-    is started that needs the failed task; what does not need it goes on. Ctrl-C once: what is in
-    flight is waited for, and nothing new starts but what completes what was begun; twice: it
-    stops now.
+    is started that needs the failed task; the rest continues. After the first Ctrl-C, tasks in
+    flight are waited for, and only tasks that complete a started pair are started. A second
+    Ctrl-C stops at once.
 
     Args:
         tasks: what to do, what matters most first.
         clock: whose seconds count.
         listener: gets every event, before a task starts and after it ended, and waits.
         width: how many may be under way at once.
-        max_failures: after how many failures nothing new is begun; None for no limit.
+        max_failures: after how many failures nothing new starts; None for no limit.
 
     Raises:
         Interrupted: the operator stopped it. The tasks in flight are named.
@@ -132,7 +132,7 @@ class _Run:
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing new is begun any more."""
+        """Whether nothing new starts any more."""
         failed = len(self.results.failures)
         return self.interrupted or (self.max_failures is not None and failed > self.max_failures)
 
@@ -198,7 +198,7 @@ class _Run:
             if task.needs & self.lost:
                 self.lost.add(task.id)
                 if task.run is not None:
-                    self._tell(task, State.SKIPPED, "what it depends on was not done")
+                    self._tell(task, State.SKIPPED, "a step that it depends on was not done")
                 self._mark_ended(task)
             elif task.run is None:
                 self.done.add(task.id)
@@ -281,11 +281,11 @@ class _Run:
             self._tell(task, State.FAILED, unexpected.message)
 
     def _skip_the_rest(self, by_order: Sequence[Task]) -> None:
-        """Say what was not begun because too much had failed."""
+        """Say what was not started because too much had failed."""
         ended = self.done | self.lost
         for task in by_order:
             if task.run is not None and task.id not in ended:
-                self._tell(task, State.SKIPPED, "not begun: too many failures")
+                self._tell(task, State.SKIPPED, "not started: too many failures")
 
     def _tell(self, task: Task, state: State, note: str | None = None) -> None:
         now = self.clock.now()
@@ -326,7 +326,7 @@ class _Run:
         done = sum(task.id in self.done for task in work)
         ended = sum(task.id in self.done or task.id in self.lost for task in work)
         left = len(work) - len(under_way) - ended
-        message = f"interrupted: {done} done, {left} not begun"
+        message = f"interrupted: {done} done, {left} not started"
         if under_way:
             message += f"; Azure is still processing: {_format_titles(under_way)}"
         return Interrupted(message, "Run the command again to resume.")
@@ -346,7 +346,7 @@ def _describe_turn(task: Task, other: Task, resource: str) -> str:
         at = id_.lower().find(resource)
         name = id_[at : at + len(resource)] if at >= 0 else name
     before = get_last_name(other.resource) or other.title
-    return f"waits for {before} (writes on {get_last_name(name)} follow one another)"
+    return f"waiting for {before} (one write at a time on {get_last_name(name)})"
 
 
 def build_sorter(tasks: Iterable[Task]) -> TopologicalSorter[str]:

@@ -19,23 +19,23 @@ KINDS = (
 
 
 class FileTooLarge(OSError):
-    """The file is larger than whoever reads it expects."""
+    """The file is larger than its reader expects."""
 
 
 def read(path: Path, most_bytes: int) -> bytes:
     """Return the content of a regular file.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: it does not exist.
         IsADirectoryError: it is a folder.
-        TooLarge: it is larger than ``most_bytes``.
+        FileTooLarge: it is larger than ``most_bytes``.
         OSError: it is something else, or cannot be read. ``strerror`` says which: ``a device``.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as stream:
         mode = os.fstat(stream.fileno()).st_mode
         if not stat.S_ISREG(mode):
-            kind = next((name for is_kind, name in KINDS if is_kind(mode)), "no regular file")
+            kind = next((name for is_kind, name in KINDS if is_kind(mode)), "not a regular file")
             raise OSError(errno.EINVAL, kind, str(path))
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:

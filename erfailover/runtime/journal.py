@@ -147,7 +147,7 @@ class Journal:
 
 
 def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None) -> None:
-    """Report to the waiting threads what became of their records; a later success is ignored."""
+    """Report to the waiting threads whether their records were kept; a later success is ignored."""
     for _, future in batch:
         if future.done():
             continue

@@ -146,7 +146,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
 
 
 def end() -> None:
-    """Log no longer; nothing happens if nothing was begun."""
+    """Stop logging; does nothing if logging has not started."""
     root = logging.getLogger()
     for handler in [item for item in root.handlers if isinstance(item, LineHandler)]:
         root.removeHandler(handler)

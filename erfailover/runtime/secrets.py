@@ -2,7 +2,7 @@
 
 Owns one file in the site's state folder, readable by its owner alone and replaced in one piece.
 A value given in the environment goes before all others; then a key vault's, if the site names
-one, of which only the version is kept here; then a kept one; what is none of these is generated.
+one, of which only the version is kept here; then a kept one; otherwise a value is generated.
 No value is ever printed, logged, or part of a plan or a message.
 """
 
@@ -72,7 +72,7 @@ class Secrets:
         """Return the secrets kept in a folder, and those given in the environment.
 
         Raises:
-            UsageFailure: a given value is none that Azure takes.
+            UsageFailure: Azure does not accept a given value.
             UnknownReading: the file is damaged or may not be read.
         """
         by_name, written = _read(folder / FILE)
@@ -92,12 +92,12 @@ class Secrets:
         """Take over the shared key that was read from the vault, for this run.
 
         Raises:
-            UsageFailure: it is none that Azure takes.
+            UsageFailure: Azure does not accept it.
         """
         if not _is_shared_key(key.value):
-            blank = ", the last of them blank" if key.value[-1:].isspace() else ""
+            blank = ", with a blank at the end" if key.value[-1:].isspace() else ""
             raise UsageFailure(
-                f"{key.id} is no shared key that Azure takes: expected 1 to 128 printable ASCII "
+                f"{key.id} is not a valid shared key: expected 1 to 128 printable ASCII "
                 f"characters, found {len(key.value)} characters{blank}",
                 "Put a new version into the vault, or name another secret in the site file.",
             )
@@ -173,17 +173,17 @@ def _read_given(environment: Mapping[str, str]) -> dict[str, str]:
     if key is not None:
         if not _is_shared_key(key):
             raise UsageFailure(
-                f"{SHARED_KEY_VARIABLE} is no shared key that Azure takes",
-                "Give 1 to 128 printable ASCII characters, or unset it to have one generated.",
+                f"{SHARED_KEY_VARIABLE} is not a valid shared key",
+                "Use 1 to 128 printable ASCII characters, or unset it to have one generated.",
             )
         by_name[SHARED_KEY] = key
     password = environment.get(PASSWORD_VARIABLE)
     if password is not None:
         if not SHORTEST <= len(password) <= LONGEST or _count_classes(password) < KINDS:
             raise UsageFailure(
-                f"{PASSWORD_VARIABLE} is no password that Azure takes",
-                "Give 12 to 72 characters with three of: lower case, upper case, digit, other. "
-                "Or unset it to have one generated.",
+                f"{PASSWORD_VARIABLE} is not a password that Azure accepts",
+                "Use 12 to 72 characters with three of: lower case, upper case, digit, other. Or "
+                "unset it to have one generated.",
             )
         by_name[ADMIN_PASSWORD] = password
     return by_name
@@ -219,7 +219,8 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
         return {}, {}
     except PermissionError:
         raise UnknownReading(
-            f"{file} may not be read", "It belongs to the user who ran erfailover provision."
+            f"{file} cannot be read: permission denied",
+            "It belongs to the user who ran erfailover provision.",
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, input_file.FileTooLarge):
         raise UnknownReading(

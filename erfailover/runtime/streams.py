@@ -1,7 +1,7 @@
 """Standard output and error that never end a run.
 
 The reader of a pipe goes away, a terminal hangs up, a disk is full: what is shown is lost from
-then on, and the run goes on.
+then on, and the run continues.
 """
 
 from __future__ import annotations

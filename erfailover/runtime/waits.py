@@ -67,19 +67,19 @@ def build_wait(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
     """Return the wait that follows a failure that passes.
 
     Args:
-        failure: what Azure said, or that it said nothing.
+        failure: Azure's error, or that it did not respond.
         seconds: how long it is.
         attempt: which attempt comes after it.
     """
     code = f" ({failure.code})" if failure.code else ""
     if failure.kind is AzureErrorKind.CONTENTION:
         named = RESOURCE.search(failure.message)
-        what = f"Azure is updating {named[1]}" if named else "Azure is at another operation"
+        what = f"Azure is updating {named[1]}" if named else "another operation is in progress"
         return Wait(f"{what}{code}", seconds, attempt, refused=True)
     by_name = {
-        AzureErrorKind.THROTTLED: f"Azure takes no more requests for now{code}",
-        AzureErrorKind.SERVER: f"Azure failed by itself{code}",
-        AzureErrorKind.CONNECTION: "no answer came from Azure",
+        AzureErrorKind.THROTTLED: f"Azure is limiting requests{code}",
+        AzureErrorKind.SERVER: f"Azure had an internal error{code}",
+        AzureErrorKind.CONNECTION: "Azure did not respond",
     }
     why = by_name.get(failure.kind, f"{failure.kind}{code}")
     return Wait(why, seconds, attempt, refused=failure.may_pass)

@@ -104,7 +104,7 @@ def test_a_killed_run_on_this_machine_is_waited_out_and_taken_over(
         dead, take_over=False
     )
     stage.do(*SWITCH)
-    assert f"Waiting for the lease of {dead.name} to run out" in stage.err
+    assert f"Waiting for the lease of {dead.name} to expire" in stage.err
     assert "Took over the orphaned lease" in stage.err
     assert str(stage.json("history")[-1]["took_over"]).startswith("the orphaned lease of")
 
@@ -151,7 +151,7 @@ def test_while_the_store_is_away_break_glass_goes_on_and_is_merged_afterwards(
     assert puts(stage) == before
     assert stage.json("status")["path"] == "expressroute"
     stage.do(*SWITCH, "--break-glass")
-    assert "!! Nothing keeps other machines from writing" in stage.err
+    assert "!! Other machines can write to the site at the same time." in stage.err
     assert flags(stage.json("status")) == ON_IPSEC
 
     port = int(endpoint.split(":")[2].split("/")[0])

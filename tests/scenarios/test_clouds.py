@@ -148,7 +148,9 @@ def test_doctor_judges_the_way_to_the_cloud_that_the_site_file_names(
     configure_by_site_file(stage, monkeypatch)
     body = {item["name"]: item["seen"] for item in stage.json("doctor")["checks"]}
     assert body["credentials"].endswith(f"at {stage.environment['ERFAILOVER_ENDPOINT']}")
-    assert body["endpoint-path"] == "the sign-in (127.0.0.1) is 127.0.0.1, on this machine"
+    assert body["endpoint-path"] == (
+        "the sign-in endpoint (127.0.0.1) has the loopback address 127.0.0.1"
+    )
 
 
 def test_a_proxy_is_used_except_where_no_proxy_says_otherwise(

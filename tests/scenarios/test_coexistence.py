@@ -12,7 +12,7 @@ from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker, make
 from tests.support.stage import Stage
 
-NATIVE = "Azure fails over between the two by itself, within seconds"
+NATIVE = "Azure fails over between the two by itself within seconds"
 
 
 def lose_circuit(stage: Stage) -> None:
@@ -144,8 +144,8 @@ def test_the_doctor_names_the_second_gateway_of_either_hub(stage: Stage, native:
     assert primary.startswith("hub-er has vpn-er (Vpn) beside er (ExpressRoute): " + NATIVE)
     assert "vpn-er could take over now" in primary
     assert backup == (
-        "hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): the backup is judged by the tunnels of "
-        "vpn alone. If both hubs are on the same circuit, they lose it together"
+        "hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): only the tunnels of vpn count for "
+        "the backup. If both hubs use the same circuit, they lose it together"
     )
 
 
@@ -161,7 +161,7 @@ def test_a_site_without_second_gateways_says_so_and_what_its_hold_time_rests_on(
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "POST", path, times=0))
     ((verdict, message),) = lines(stage, "hold-time")
     assert verdict == "unknown"
-    assert "so only what erfailover sees counts" in message
+    assert "so only erfailover's own readings count" in message
 
 
 def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(
@@ -174,6 +174,6 @@ def test_adopting_a_hub_with_both_gateways_says_when_erfailover_is_of_use(
     remarks = stage.json(*words, "--site", "adopted.yaml", "--name", "adopted")["remarks"]
     rows = [remark for remark in remarks if "beside" in remark]
     assert rows[0].startswith("hub-er has vpn-er (Vpn) beside er (ExpressRoute): " + NATIVE)
-    assert rows[1].startswith("hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): the backup is")
+    assert rows[1].startswith("hub-vpn has er2 (ExpressRoute) beside vpn (Vpn): only the tunnels")
     text = (stage.folder / "adopted.yaml").read_text()
-    assert "of use only if the" in text
+    assert "helps only if you lose the" in text

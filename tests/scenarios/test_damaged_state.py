@@ -85,7 +85,7 @@ def test_undo_guesses_nothing_where_a_switch_may_have_been_recorded(
     add(stage, line)
     for words in (["switch", "--undo", "--yes"], ["switch", "--undo", "--dry-run"]):
         assert stage.run(*words) == 4
-        assert "the last switch of poc is not known" in stage.err
+        assert "the last switch of poc is unknown" in stage.err
         assert "--to ipsec|expressroute" in stage.err
     stage.do("status")
     stage.do("history")
@@ -146,7 +146,7 @@ def test_output_never_replaces_the_site_file(provisioned: Stage) -> None:
     ):
         assert stage.run(*words) == 2, stage.err
         if "--report" not in words:
-            assert "is not overwritten" in stage.err
+            assert "it was not overwritten" in stage.err
     assert Path("erfailover.yaml").read_bytes() == before
     Path("notes.txt").write_text("mine")
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--report", "notes.txt") == 2

@@ -45,7 +45,7 @@ def test_it_draws_the_site_before_in_and_after_a_failure_and_changes_nothing(
 def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None:
     stage = provisioned
     assert stage.do("diagram", "--output-file", "site.svg") == ""
-    assert "Drawn in site.svg, as read at" in " ".join(stage.err.split())
+    assert "Diagram written to site.svg (read at" in " ".join(stage.err.split())
     assert "hub/primary" in classes((stage.folder / "site.svg").read_text(encoding="utf-8"))
     if shutil.which("rsvg-convert") is None:
         pytest.skip("rsvg-convert is not installed")
@@ -56,9 +56,9 @@ def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-f", "site.jpg"), "neither svg nor png"),
-        (("-f", "site"), "say which with -o"),
-        (("-f", "site.svg", "-o", "png"), "says svg, and -o says png"),
+        (("-f", "site.jpg"), "does not end in .svg or .png"),
+        (("-f", "site"), "choose the format with -o"),
+        (("-f", "site.svg", "-o", "png"), "asks for svg, but -o asks for png"),
         (("-f", "no/such/folder/site.svg"), "mkdir -p"),
         (("-f", "state", "--output", "svg"), "is a folder"),
         (("-o", "site.svg"), "Did you mean 'svg'?"),
@@ -106,4 +106,4 @@ def test_of_a_site_of_which_nothing_is_there_nothing_is_drawn(stage: Stage) -> N
     stage.do("init")
     assert stage.run("diagram") == 4
     assert stage.out == ""
-    assert "nothing is drawn" in stage.err
+    assert "there is nothing to draw" in stage.err

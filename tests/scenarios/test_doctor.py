@@ -579,9 +579,7 @@ def test_a_sound_site_passes_every_check(provisioned: Stage) -> None:
     assert {item["verdict"] for item in value["checks"]} == {"ok"}
     assert {item["name"] for item in value["checks"]} == EVERY
     text = stage.do("doctor")
-    assert below_heading(text).startswith(
-        "poc: nothing found that would keep a switch from working"
-    )
+    assert below_heading(text).startswith("poc: no problem found that would prevent a switch")
     assert "the primary carried up to 8 Mbit/s in 24 hours" in " ".join(text.split())
     assert stage.lab.identity.object_id in text
     assert "eyJ" not in text + stage.err

@@ -50,7 +50,7 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     assert unknown == {"throughput", "all-that-is-learned-comes-along"}
     (lacked,) = lines["all-that-is-learned-comes-along"]
     assert lacked["verdict"] == "warning"
-    assert lacked["seen"].startswith("192.168.50.0/24: ergw-weu has learned it")
+    assert lacked["seen"].startswith("ergw-weu has learned 192.168.50.0/24 and")
     (networks, *_) = lines["permissions"]
     assert (
         "(hub-weu, hub-neu, vnet-data, vnet-erp, vnet-erp-test, vnet-iot and 8 more)"
@@ -62,8 +62,8 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     assert "completes 20: " in peerings["seen"]
     assert lines["prestaged"][0]["seen"] == "2 of 12 spokes prestaged (vnet-data, rg-web/vnet-web)"
     assert [line["seen"] for line in lines["connections"]] == [
-        "2 connections of ergw-weu, nothing wrong with them",
-        "1 connection of vpngw-neu, nothing wrong with them",
+        "2 connections of ergw-weu: no problem found",
+        "1 connection of vpngw-neu: no problem found",
     ]
     assert len(lines["throttling"]) == 2 * len(adopted.world.subscriptions)
 
@@ -94,7 +94,7 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     stale = [line for line in lines["peerings"] if line["verdict"] == "unknown"]
     assert len(stale) == 1
     assert "LocalNotInSync" in stale[0]["seen"]
-    assert "do not reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
+    assert "cannot reach 10.13.128.0/17 of vnet-web" in stale[0]["seen"]
     assert "az network vnet peering sync --ids" in stale[0]["remedy"]
     assert set(by_name) == {
         "permissions",
@@ -105,7 +105,7 @@ def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: A
     }
     assert "rg-shop/vnet-web" in by_name["permissions"]
     assert "vnet-erp" not in by_name["permissions"]
-    assert "refuses writes and POSTs to vnet-erp" in by_name["locks"]
+    assert "rejects writes and POSTs to vnet-erp" in by_name["locks"]
     assert by_name["prestaged"].endswith(
         "vnet-erp, vnet-erp-test, vnet-iot, vnet-iot-edge, vnet-ml, vnet-ml-lab and 4 more"
     )

@@ -47,7 +47,7 @@ def test_a_spoke_of_another_tenant_stops_the_adoption_of_all_and_not_of_others(
     stage = adopted.stage
     assert stage.run(*adopted.init) == 4
     assert "in another tenant" in stage.err
-    assert "name the spokes with --spoke" in stage.err
+    assert "list the spokes with --spoke" in stage.err
     stage.do(*adopted.init, *ERP)
     assert stage.run(*adopted.init, "--spoke", "vnet-shop", "--force") == 4
     assert "--spoke vnet-shop could not be read" in stage.err
@@ -56,7 +56,7 @@ def test_a_spoke_of_another_tenant_stops_the_adoption_of_all_and_not_of_others(
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
-        (404, "SubscriptionNotFound", "does not see the subscription"),
+        (404, "SubscriptionNotFound", "cannot see the subscription"),
         (404, "ResourceGroupNotFound", "the resource group does not exist"),
         (404, "InvalidResourceType", "does not offer the resource type or the API version"),
         (400, "NoRegisteredProviderFound", "does not offer the resource type or the API version"),
@@ -84,7 +84,7 @@ def test_a_look_at_an_operation_that_answers_404_is_no_failure_of_the_write(
     fault = answers("*/locations/*/operations/*", 404, "NotFound", "The entity was not found.", 1)
     stage.lab.add_faults(replace(fault, nth=nth))
     stage.do(*TO_IPSEC)
-    assert "taken back: " not in stage.err
+    assert "rolled back: " not in stage.err
     assert "FAILED" not in f"{stage.out} {stage.err}"
     breaks = [write for write in stage.writes() if write.endswith("/peer-vnet-erp-to-hub-weu")]
     assert len([break_ for break_ in breaks if break_.startswith("PUT")]) == 1
@@ -146,7 +146,7 @@ def test_a_refusal_across_tenants_says_what_azure_says(adopted: Adopted) -> None
     assert stage.run(*TO_IPSEC) == 5
     assert "in different tenants" in stage.err
     assert "The identity lacks" not in stage.err
-    assert "vnet-erp was left as it was" in stage.err
+    assert "vnet-erp is unchanged" in stage.err
 
 
 def test_an_unknown_409_is_waited_out(adopted: Adopted) -> None:

@@ -88,7 +88,7 @@ def test_a_switch_reads_no_circuit_and_the_connections_it_leaves_once(stage: Sta
 def test_the_drill_cuts_one_location_off_until_it_is_stopped(stage: Stage) -> None:
     make(stage)
     assert stage.run("drill", "start", "--yes") == 3
-    assert "--gateway er (--yes is not enough)" in stage.err
+    assert "Use --gateway er to skip the prompt (--yes is not enough)" in stage.err
     assert stage.run("drill", "start", "--yes", "--gateway", "ER") == 3
     assert "expected the name er, found 'ER'" in stage.err
     assert posts(stage) == []
@@ -162,7 +162,7 @@ def test_an_unreadable_circuit_is_unknown_and_keeps_only_the_drill_from_starting
     assert second["circuit"] is None
     assert "AuthorizationFailed" in second["unknown"][0]
     assert stage.run(*START) == 4
-    assert "are not all known (known: Amsterdam)" in stage.err
+    assert "some peering locations of er are unknown (known: Amsterdam)" in stage.err
     assert posts(stage) == []
 
 
@@ -174,7 +174,7 @@ def test_connections_that_cannot_be_read_never_decide_a_status(stage: Stage) -> 
     assert (
         below_heading(out)
         .splitlines()[1]
-        .startswith("Whether a site failover test of er runs is unknown: ")
+        .startswith("Unknown whether a site failover test of er is running: ")
     )
     assert "unknown  connections of vpn: " in out
     assert "unknown  connection to-c1: " in out
@@ -226,7 +226,9 @@ def test_a_summary_of_the_hub_counts_for_its_spoke(stage: Stage) -> None:
     make(stage, "Amsterdam", summarizedGatewayPrefixes={"addressPrefixes": ["10.0.0.0/14"]})
     status = stage.json("status")
     assert status["healthy"] is True
-    assert "er originates 10.0.0.0/14, its hub's summary, for 10.1.0.0/16" in json.dumps(status)
+    assert "er originates 10.0.0.0/14, its hub's summary, which covers 10.1.0.0/16" in json.dumps(
+        status
+    )
 
 
 def summarize(stage: Stage, *networks: str) -> None:
@@ -250,7 +252,7 @@ def test_a_summary_that_both_hubs_advertise_is_refused(provisioned: Stage) -> No
     stage = provisioned
     summarize(stage, "vnet2", "vnet3")
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
-    assert "Take 10.0.0.0/14 out of summarizedGatewayPrefixes of vnet2" in " ".join(
+    assert "Remove 10.0.0.0/14 from summarizedGatewayPrefixes of vnet2" in " ".join(
         stage.err.split()
     )
     assert stage.json("status")["path"] == "expressroute"
@@ -274,7 +276,7 @@ def test_a_site_failover_test_of_a_vpn_gateway_is_refused(provisioned: Stage) ->
     stage = provisioned
     file = stage.folder / "erfailover.yaml"
     head, _, rest = file.read_text().partition("drill:\n")
-    rest = rest[rest.index("timing:") : rest.index('# What "provision" makes')]
+    rest = rest[rest.index("timing:") : rest.index('# What "provision" creates')]
     file.write_text(f"{head}drill: {{peering_location: Amsterdam}}\n{rest}")
     for words in (("drill", "start", "--gateway", "vng1"), ("drill", "stop", "--yes")):
         assert stage.run(*words) == 3

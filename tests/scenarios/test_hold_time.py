@@ -92,10 +92,12 @@ def test_where_the_summary_may_not_be_read_what_is_seen_decides_and_the_plan_say
 ) -> None:
     stage.lab.faults.add(Fault(FaultKind.FORBIDDEN, "POST", SUMMARY, times=0))
     plan = stage.json("switch", "--to", "expressroute", "--dry-run")
-    assert "measured by how long erfailover itself sees every remote prefix" in plan["hold_time"]
+    assert (
+        "measured by how long erfailover itself has seen every remote prefix" in plan["hold_time"]
+    )
     assert "AuthorizationFailed" in plan["hold_time"]
     text = stage.do("switch", "--to", "expressroute", "--dry-run")
-    assert "so only what erfailover sees counts" in " ".join(text.split())
+    assert "so only erfailover's own readings count" in " ".join(text.split())
     began = stage.clock.now()
     assert stage.json(*BACK)["verified"] is True
     assert stage.clock.now() - began > 120
@@ -125,7 +127,7 @@ def test_what_cannot_be_parsed_is_unknown_and_never_a_long_session(
 ) -> None:
     stage.lab.faults.add(fault)
     plan = stage.json("switch", "--to", "expressroute", "--dry-run")
-    assert "so only what erfailover sees counts" in plan["hold_time"]
+    assert "so only erfailover's own readings count" in plan["hold_time"]
     assert stage.run(*BACK, "--no-hold-wait") == 3
     assert "seen for 0 s" in stage.err
 

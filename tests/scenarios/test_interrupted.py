@@ -30,14 +30,14 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     text = check_page(Path("stopped.html").read_text("utf-8"))
-    first = "poc was NOT switched to IPsec; 1 not begun. INTERRUPTED."
+    first = "poc was NOT switched to IPsec; 1 not started. INTERRUPTED."
     assert below_heading(out).splitlines()[0] == (
         first if write == 1 else "poc is on IPsec, NOT verified. INTERRUPTED."
     )
     assert below_heading(out).splitlines()[0] in text
     assert "Traceback" not in out + err
     done = 4 if write == 3 else write  # the make of what was broken is done all the same
-    assert f"interrupted: {done} done, {5 - done} not begun" in err
+    assert f"interrupted: {done} done, {5 - done} not started" in err
     assert "Run the command again to resume" in err
 
     again = command("switch", "--to", "ipsec", "--yes", "--planned")
@@ -64,8 +64,5 @@ def test_a_second_ctrl_c_stops_at_once_and_the_same_command_goes_on(provisioned:
     again = command("switch", "--to", "ipsec", "--yes", "--planned")
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
-    assert (
-        "Re-attaching to what an earlier run left in flight: 1. allow vnet1 to use the gateway"
-        in err
-    )
+    assert "Resuming an operation of an earlier run: 1. allow vnet1 to use the gateway" in err
     assert stage.cuts == []

@@ -156,7 +156,7 @@ def test_a_secret_that_is_not_there_is_told_with_its_name(stage: Stage, vault: V
     name_keys(vault.address, "tunnel")
     assert stage.run("provision", "--yes") == 5
     assert "SecretNotFound" in stage.err
-    assert "make the secret tunnel" in stage.err
+    assert "create the secret tunnel" in stage.err
     assert stage.writes() == []
 
 
@@ -218,7 +218,7 @@ def test_a_secret_that_is_no_shared_key_is_refused_without_showing_it(
     vault.secrets["tunnels"] = {FIRST: f"{KEY}\n"}
     name_keys(vault.address)
     assert stage.run("provision", "--yes") == 2
-    assert f"found {len(KEY) + 1} characters, the last of them blank" in stage.err
+    assert f"found {len(KEY) + 1} characters, with a blank at the end" in stage.err
     assert KEY not in stage.err
     assert not [write for write in stage.writes()[before:] if write.startswith("PUT")]
 
@@ -241,7 +241,7 @@ def test_a_key_in_the_environment_goes_before_the_vault_and_that_is_said(
     monkeypatch.setenv("ERFAILOVER_SHARED_KEY", "given-by-hand")
     provisioned.do("provision", "--yes")
     assert set(shared_keys(provisioned).values()) == {"given-by-hand"}
-    assert "the key vault is not asked" in provisioned.err
+    assert "the key vault is not used" in provisioned.err
     assert vault.asked == []
 
 

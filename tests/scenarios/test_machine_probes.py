@@ -100,7 +100,7 @@ def test_the_next_hop_is_told_by_network_watcher(provisioned: Stage, running: bo
     desired = [True, True, True, True, False, False] if running else [None] * 6
     assert [body[name]["up"] for name in names] == desired
     if running:
-        assert body["nat"]["seen"] == "8.8.4.4 by VirtualAppliance 10.2.2.4"
+        assert body["nat"]["seen"] == "8.8.4.4 via VirtualAppliance 10.2.2.4"
         assert "routeTables/" in body["nat"]["output"]
         assert body["own"]["output"] == "route table: System Route"
 
@@ -115,9 +115,9 @@ def test_without_a_network_watcher_in_the_region_a_next_hop_is_unknown(
     add_probes("hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}")
     body = run_verify(stage)
     assert body["hop"]["up"] is None
-    assert "there is no Network Watcher of westeurope" in body["hop"]["seen"]
+    assert "no Network Watcher in westeurope" in body["hop"]["seen"]
     stage.run("doctor")
-    assert "FAIL  network-watcher: none" in stage.out
+    assert "FAIL  network-watcher: no Network Watcher that this identity can" in stage.out
     assert "az network watcher configure --locations westeurope --enabled" in " ".join(
         stage.out.split()
     )

@@ -112,7 +112,7 @@ def test_names_of_a_vnet_that_was_not_read_are_unknown_to_doctor(adopted: Adopte
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0))
     checks = [item for item in stage.json("doctor")["checks"] if item["name"] == "peering-names"]
     assert [(check["verdict"], check["seen"]) for check in checks] == [
-        ("unknown", "not known of vnet-erp")
+        ("unknown", "unknown for vnet-erp")
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_prestaged_peering_out_of_sync_is_synced_before_the_gate(
     status = stage.json("status")
     assert status["ready"] is True
     assert [item["prestaged"] for item in status["spokes"]] == [False, False]
-    assert any(f"do not reach {NEW} of vnet-data" in item for item in status["warnings"])
+    assert any(f"cannot reach {NEW} of vnet-data" in item for item in status["warnings"])
 
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
     requested = [step for step in plan["steps"] if step["write"]["sync"]]
@@ -80,7 +80,7 @@ def test_a_prestaged_peering_out_of_sync_is_synced_before_the_gate(
     assert lines == ["standby-vnet-data"], "no write but the plan's asks for a sync"
     assert NEW in read_remote_prefixes(stage, "standby-vnet-data")
     assert NEW in next(item["seen"] for item in report["routes"] if item["spoke"] == "vnet-data")
-    assert "do not reach" not in stage.err, "what was synced is not warned of"
+    assert f"cannot reach {NEW}" not in stage.err, "what was synced is not warned of"
 
 
 def test_prestage_syncs_it_on_a_quiet_day(
@@ -104,11 +104,11 @@ def test_one_that_stays_out_of_sync_is_a_warning_that_names_the_prefix(adopted: 
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert (report["left_out"], report["failed"]) == ({}, {})
-    assert f"do not reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
+    assert f"cannot reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
     assert "az network vnet peering sync --ids" in stage.err.replace("\n", " ")
     status = stage.json("status")
     assert (status["path"], status["healthy"]) == ("ipsec", True)
-    assert any(f"do not reach {NEW} of vnet-data" in item for item in status["warnings"])
+    assert any(f"cannot reach {NEW} of vnet-data" in item for item in status["warnings"])
     before = len(stage.writes())
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert [write for write in stage.writes()[before:] if "POST" not in write] == []
@@ -131,7 +131,7 @@ def test_a_sync_that_azure_refuses_does_not_keep_the_spoke(adopted: Adopted) -> 
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert NEW not in read_remote_prefixes(stage, "standby-vnet-data")
-    assert f"do not reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
+    assert f"cannot reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
     note = next(
         item["note"] for item in report["steps"] if item["resource"].endswith("/standby-vnet-data")
     )

@@ -141,7 +141,7 @@ def test_where_the_make_is_refused_the_script_says_how_to_take_the_break_back(
     assert done.returncode != 0
     assert "STOP: step 4 of vnet1 failed; roll it back as described below it" in done.stderr
     assert writes(calls) == ALL[:4]
-    after = script[script.index("If step 4 is refused") :]
+    after = script[script.index("If step 4 is rejected") :]
     back = after[: after.index("# 5.")].replace("# az", "az").replace("#     ", "    ")
     value, calls = run_with_fake_az("\n".join(back.splitlines()[1:]), stage.folder)
     assert value.returncode == 0

@@ -24,7 +24,7 @@ def test_a_healthy_path_is_left_only_as_planned(provisioned: Stage) -> None:
     assert stage.writes() == before
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned", "--report", "r.txt")
     assert report["planned"] is True
-    assert "Planned switch: the path left was healthy." in Path("r.txt").read_text("utf-8")
+    assert "Planned switch: the previous path was healthy." in Path("r.txt").read_text("utf-8")
 
 
 def test_the_first_line_of_the_plan_says_it_and_the_next_for_how_long(provisioned: Stage) -> None:

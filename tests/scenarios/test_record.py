@@ -109,7 +109,7 @@ def test_the_history_is_exported_run_by_run(provisioned: Stage) -> None:
     assert stage.do("history", last, "--format", "jsonl").splitlines() == lines[1:]
     assert stage.do("history", "--since", "7d", "--format", "jsonl").splitlines() == lines
     assert stage.do("history", "--since", "2100-01-01", "--format", "jsonl") == ""
-    assert "No run began since 2100-01-01 00:00 UTC." in stage.do(
+    assert "No run has started since 2100-01-01 00:00 UTC." in stage.do(
         "history", "--since", "2100-01-01"
     )
     assert stage.json("history", "--since", "2100-01-01") == []
@@ -126,7 +126,7 @@ def test_a_state_that_cannot_be_read_costs_no_run_and_no_report(
     monkeypatch.setattr(snapshot, "read", interrupt)
     items = ("--report", "night.json")
     provisioned.do("switch", "--to", "ipsec", "--yes", "--planned", *items)
-    assert "The report has no state after the run: skipped" in provisioned.err
+    assert "The report will not show the state after the run: skipped" in provisioned.err
     report = json.loads((provisioned.folder / "night.json").read_text("utf-8"))
     hold("report", json.dumps(report))
     assert report["before"] is not None

@@ -100,9 +100,9 @@ def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) ->
     stage = provisioned
     stage.lab.add_faults(REFUSED)
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.html") == 5
-    first = "poc was NOT switched to IPsec; 1 taken back to ExpressRoute. FAILED."
+    first = "poc was NOT switched to IPsec; 1 rolled back to ExpressRoute. FAILED."
     assert below_heading(stage.out).splitlines()[0] == first
-    assert "from the break until it was taken back" in " ".join(stage.out.split())
+    assert "from the break until it was rolled back" in " ".join(stage.out.split())
     assert "To resume:  erfailover switch --to ipsec" in stage.out
     page = (stage.folder / "night.html").read_text("utf-8")
     assert first in check_page(page)
@@ -112,9 +112,9 @@ def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) ->
     stage.do("history", "--report", "later.json")
     report = report_in(stage.folder / "later.json")
     assert (report["outcome"], report["verified"]) == ("failed", False)
-    assert report["hint"].startswith("The spoke is on the path it was on before.")
+    assert report["hint"].startswith("The spoke is on its previous path.")
     (spoke,) = report["spokes"]
-    assert spoke["state"] == "taken back to ExpressRoute"
+    assert spoke["state"] == "rolled back to ExpressRoute"
     back = [item for item in report["steps"] if item["part"] == "take back"]
     assert back
     assert all(item["outcome"] == "done" for item in back)

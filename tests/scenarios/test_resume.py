@@ -1,4 +1,4 @@
-"""A run that died: told by status, continued by the same command, taken back by --undo."""
+"""A run that died: reported by status, resumed by the same command, undone by --undo."""
 
 from __future__ import annotations
 
@@ -86,10 +86,7 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
     stage.lab.clock = stage.clock
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    assert (
-        "Re-attaching to what an earlier run left in flight: 1. allow vnet1 to use the gateway"
-        in stage.err
-    )
+    assert "Resuming an operation of an earlier run: 1. allow vnet1 to use the gateway" in stage.err
     assert "allow vnet1 to use the gateway in vnet3: Succeeded" in stage.err
     watched = [trace_entry.path for trace_entry in stage.lab.trace if trace_entry.method == "GET"]
     operation = re.search(r"/operations/([0-9a-f-]+)", accepted["operation"])

@@ -215,7 +215,7 @@ def test_the_list_of_rights_names_who_needs_each(provisioned: Stage) -> None:
     assert all(row["on"] and row["needed_by"] for row in rows)
     assert {row["role"] for row in rows} == {"read", "switch"}
     text = provisioned.do("permissions")
-    assert "on the machines of the probes (2), for verify, switch: probes" in text
+    assert "on the probes' machines (2), for verify, switch: probes" in text
 
 
 FAILOVER_TESTS = "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action"
@@ -247,11 +247,11 @@ def test_a_role_is_printed_without_azure_and_then_leaves_out_what_may_not_exist(
     stage.lab.add_faults(refuse)
     printed = json.loads(stage.do("permissions", "--role-definition", "read"))
     assert FAILOVER_TESTS not in printed["Actions"]
-    assert "was not asked which actions" in " ".join(stage.err.split())
+    assert "Could not read which actions" in " ".join(stage.err.split())
     stage.do("permissions", "--role-definition", "switch")
-    assert "Not seen published: " in " ".join(stage.err.split())
+    assert "Not confirmed: " in " ".join(stage.err.split())
     stage.lab.access = Access(read_roles(printed))
     assert stage.run("doctor", "-o", "json") == 3  # a role that reads may not switch
     lines = [load for load in json.loads(stage.out)["checks"] if load["name"] == "permissions"]
-    rows = [line for line in lines if "not seen published" in line["seen"]]
+    rows = [line for line in lines if "known to Azure by another name" in line["seen"]]
     assert [(item["verdict"], item["required"]) for item in rows] == [("unknown", False)]

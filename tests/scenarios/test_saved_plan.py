@@ -27,7 +27,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     stage = provisioned
     before = len(stage.writes())
     stage.do(*SAVE)
-    assert "To carry it out: erfailover switch --plan plan.json" in stage.err
+    assert "To apply it: erfailover switch --plan plan.json" in stage.err
     saved = json.loads((stage.folder / PLAN).read_text())
     assert list_writes(stage, before) == []
     printed = stage.json("switch", "--to", "ipsec", "--dry-run")
@@ -48,7 +48,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3, (
         "it was carried out already"
     )
-    assert "Azure has changed since plan.json was made" in stage.err
+    assert "Azure has changed since plan.json was created" in stage.err
     assert list_writes(stage, before) == []
 
 
@@ -74,7 +74,7 @@ def test_a_plan_is_refused_where_the_site_file_would_have_other_steps(provisione
         "utf-8",
     )
     assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3
-    assert "step 1 of vnet1 would be another" in stage.err
+    assert "step 1 of vnet1 would differ" in stage.err
 
 
 def garbage(stage: Stage) -> None:
@@ -111,7 +111,7 @@ def delete_plan(stage: Stage) -> None:
         (other_json, "expected a saved plan, found other JSON"),
         (edit_plan, "was changed after erfailover wrote it"),
         (change_plan_format, "expected the format erfailover-plan/1, found erfailover-plan/9"),
-        (rename_site, "is a plan of the site poc"),
+        (rename_site, "is a plan for site poc"),
         (delete_plan, "cannot be read: No such file or directory"),
     ],
 )
@@ -149,7 +149,7 @@ def test_the_plan_of_a_prestage_is_none_of_a_switch(provisioned: Stage) -> None:
     stage = provisioned
     (stage.folder / PLAN).write_text(stage.do("prestage", "--dry-run", "-o", "json"))
     assert stage.run("switch", "--plan", PLAN) == 2
-    assert "expected the plan of a switch, found one of prestage" in stage.err
+    assert "expected a plan of a switch, found a plan of prestage" in stage.err
 
 
 def test_what_dry_run_prints_as_json_is_a_saved_plan(provisioned: Stage) -> None:

@@ -40,12 +40,12 @@ def test_each_site_file_has_a_line_and_the_exit_code_is_the_highest(
     heading, broken, elsewhere, poc = stage.out.splitlines()
     assert heading.split() == ["SITE", "VERDICT", "BACKUP", "LAST", "RUN"]
     assert broken.startswith("broken.yaml  line ")
-    assert "spokes: expected" in broken
+    assert "spokes: missing required key" in broken
     assert "rg-none" in elsewhere
     assert "ExpressRoute, healthy" in poc
     assert "ready" in poc
     assert " provision" in poc
-    assert "No site files, since they have no key site: notes.yaml" in stage.err
+    assert "Skipped, because they have no key site: notes.yaml" in stage.err
     assert "2 of 3 sites are not healthy or could not be read: broken.yaml, elsewhere" in stage.err
     rows = {item["file"]: item for item in stage.json("sites", str(folder))}
     assert {name: row["exit_code"] for name, row in rows.items()} == {
@@ -118,17 +118,17 @@ def test_a_site_file_is_validated_without_azure(
     (stage.folder / "broken.yaml").write_text(BROKEN)
     assert stage.run("validate", "--site", "broken.yaml") == 2
     assert stage.out == ""
-    assert "spokes: expected a list" in stage.err
+    assert "spokes: missing required key, expected a list" in stage.err
     assert stage.run("validate", "--site", "broken.yaml", "-o", "json") == 2
     value = json.loads(stage.out)
     assert value["valid"] is False
     assert [item["key"] for item in value["problems"]] == ["spokes", "spoke"]
     assert stage.run("validate", "--site", "nowhere.yaml") == 2
-    assert "no such file" in stage.err
+    assert "site file not found" in stage.err
 
 
 def test_files_that_a_site_file_names_and_that_are_not_here_are_a_warning(stage: Stage) -> None:
     text = f"{VALID}\ncloud: {{endpoint: 'https://a', authority: 'https://b', ca: nowhere.pem}}\n"
     (stage.folder / "erfailover.yaml").write_text(text)
     out = " ".join(stage.do("validate").split())
-    assert "warning: cloud.ca names 'nowhere.pem'; there is no such file" in out
+    assert "warning: cloud.ca: 'nowhere.pem' not found in " in out

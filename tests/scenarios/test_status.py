@@ -105,7 +105,7 @@ def test_a_lost_peering_is_broken_in_the_picture_and_told_by_name(provisioned: S
     assert "BROKEN" in stage.out
     assert "    FAILS  vnet2-to-vnet1 does not exist" in stage.out
     assert stage.run("status", "--details") == 6
-    assert "✗  vnet2-to-vnet1  vnet1  not there" in stage.out
+    assert "✗  vnet2-to-vnet1  vnet1  missing" in stage.out
     assert "✗  vnet1-to-vnet2  vnet2  Disconnected" in stage.out
     assert "vnet1-to-vnet2 is Disconnected" in stage.out
 
@@ -167,9 +167,9 @@ def test_a_reading_that_fails_does_not_end_a_watch(provisioned: Stage) -> None:
 
     assert watch(stage, cut, lambda: None, mend) == 0
     lines = [line.split("  ", 1)[1] for line in below_heading(stage.out).splitlines()]
-    failed = [name for name in lines if name.startswith("the reading failed: ")]
+    failed = [name for name in lines if name.startswith("read failed: ")]
     assert len(failed) == 1, "the same failure is told once"
-    assert lines[-1] == "readings succeed again"
+    assert lines[-1] == "read succeeded again"
 
 
 def test_a_watch_whose_first_reading_fails_ends_with_its_exit_code(provisioned: Stage) -> None:

@@ -108,6 +108,6 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(provisioned: Stage) -> None
     before = len(stage.writes())
     out = stage.do("switch", "--to", "ipsec", "--dry-run")
     assert "3. disconnect vnet1 from the gateway in vnet2" in out
-    assert "if refused: vnet1-to-vnet2" in out
+    assert "if rejected: vnet1-to-vnet2" in out
     assert [write for write in stage.writes()[before:] if not write.startswith("POST")] == []
     assert flags(stage.json("status")) == ON_EXPRESSROUTE

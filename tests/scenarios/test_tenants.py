@@ -171,7 +171,7 @@ def test_a_tenant_without_a_token_leaves_out_its_own_spokes(across: Across) -> N
     assert f"no token of tenant {OTHER}" in plan["left_out"][0]["seen"]
     assert stage.run(*TO_IPSEC, "--yes") == 4
     assert f"vnet-shop: no token of tenant {OTHER}" in across.read_output()
-    assert "The same command again takes them" in across.read_output()
+    assert "Run the same command again to move them." in across.read_output()
     assert across.paths() == {"vnet-erp": "hub-neu", "vnet-data": "hub-neu", "vnet-shop": "hub-weu"}
     stage.lab.tokens.without_client.clear()
     stage.do(*TO_IPSEC, "--yes")
@@ -265,7 +265,7 @@ def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> 
     assert stage.json("status")["ready"] is True
     for wrong, message in (
         ("contoso.com", "expected a tenant's id (a GUID), found 'contoso.com'"),
-        (f"{across.away}=managed-identity", "gives tokens for its home tenant only"),
+        (f"{across.away}=managed-identity", "gets tokens for its home tenant only"),
         (f"{across.away}=x", "found 'x'"),
     ):
         assert stage.run(*across.init, "--force", "--tenant", wrong) == 2
@@ -288,11 +288,11 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
     across.site("tenants:", f"  {OTHER}: default")
     assert across.stage.run(*TO_IPSEC, "--dry-run") == 0
-    assert "leaves out vnet-shop" in across.read_output()
+    assert "vnet-shop is left out" in across.read_output()
     assert "from the wrong issuer" in across.read_output()
     lines = [f"{check['seen']} {check['remedy']}" for check in across.checks()]
     assert any(
-        "a managed identity is of one tenant" in name and "multi-tenant application" in name
+        "a managed identity belongs to one tenant" in name and "multi-tenant application" in name
         for name in lines
     )
 
@@ -317,7 +317,7 @@ def test_az_signs_in_to_the_other_tenant(
 
 
 def test_the_script_of_az_commands_says_what_az_cannot(across: Across) -> None:
-    words = "sends no token of another tenant"
+    words = "sends no token for another tenant"
     if across.away == OTHER:
         across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
         assert words not in across.read_output().replace("# ", "")

@@ -25,7 +25,10 @@ def test_after_a_switch_off_a_dead_path_the_way_back_says_that_it_is_refused(
     stage.do("switch", "--to", "ipsec", "--yes", "--report", "page.html")
     assert f"To go back: erfailover switch --to expressroute {REFUSED}" in words(stage.out)
     page = check_page(Path("page.html").read_text("utf-8"))
-    assert "Refused when the run began: ExpressRoute is not ready: vng1" in words(page)
+    assert (
+        "When the run began, this would have been refused: ExpressRoute is not ready: vng1"
+        in words(page)
+    )
     report = stage.json("history")[-1]
     assert report["way_back_refused"].startswith("ExpressRoute is not ready: vng1")
     assert stage.run("switch", "--undo", "--yes") == 3

@@ -49,7 +49,7 @@ def test_a_wrong_subscription_is_named_with_its_origin_and_what_is_visible(
         f"{identity(stage)} (SubscriptionNotFound)"
     )
     assert message.count(expected) == 1, message
-    assert "this identity does not see" not in message
+    assert "this identity cannot see" not in message
     assert "GET " not in message
     assert f"This identity sees erfailover lab ({stage.lab.identity.subscription})." in message
     assert "Set AZURE_SUBSCRIPTION_ID to another one" in message
@@ -92,9 +92,7 @@ def test_the_line_of_the_site_file_is_named(provisioned: Stage) -> None:
     assert f"{stage.lab.identity.subscription} (from AZURE_SUBSCRIPTION_ID)" in message
     assert "erfailover provision" not in message
     assert stage.run("status") == 4
-    assert read_failure(stage).endswith(
-        "If the network is yet to be created there: erfailover provision."
-    )
+    assert read_failure(stage).endswith("To create the network there: erfailover provision.")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +131,7 @@ def test_the_code_of_azure_decides_what_is_said(
         assert code in message
         assert "vnet1 does not exist" not in message
     if "ApiVersion" in code or "Type" in code:
-        assert "The version is the SDK's own" in message
+        assert "The version is the SDK's default." in message
     assert ("erfailover provision" in message) is (
         code == "ResourceGroupNotFound" and command == "status"
     )

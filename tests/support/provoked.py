@@ -84,12 +84,13 @@ def network_manager(arm: Arm, stage: Stage) -> None:
 PROVOKED: dict[str, tuple[Callable[[Arm, Stage], None], str]] = {
     "no_user_route_leads_to_the_hub_being_left": (
         appliance,
-        "route office of vnet1-sub1-routes takes 10.5.0.0/16 by the appliance 10.2.2.4 in vnet2",
+        "route office of vnet1-sub1-routes sends 10.5.0.0/16 through the appliance 10.2.2.4 in "
+        "vnet2",
     ),
     "subnets_take_gateway_routes": (propagation, "has disableBgpRoutePropagation"),
     "no_user_route_names_the_virtual_network_gateway": (
         next_hop,
-        "which an ExpressRoute gateway (vng1) does not serve",
+        "which an ExpressRoute gateway (vng1) does not support",
     ),
     "gateway_subnet_sends_nothing_astray": (
         gateway_subnet,
@@ -103,5 +104,8 @@ PROVOKED: dict[str, tuple[Callable[[Arm, Stage], None], str]] = {
         network_manager,
         "Virtual Network Manager enforces the peerings of vnet2",
     ),
-    "leaving_gateway_gives_up_the_spokes": (static_prefix, "local network gateway lng1 has it"),
+    "leaving_gateway_gives_up_the_spokes": (
+        static_prefix,
+        "because of local network gateway lng1",
+    ),
 }

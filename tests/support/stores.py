@@ -60,7 +60,7 @@ class Remote:
         return ()
 
     def keep_aside(self, lines: bytes) -> str:
-        raise StateFailure("there is no other place")
+        raise StateFailure("there is no copy on this machine")
 
     def read(self) -> bytes:
         self._call("read")

@@ -42,8 +42,8 @@ def wrap_parse_errors(what: str) -> Iterator[None]:
         raise AzureFailure(
             AzureErrorKind.SERVER,
             f"{what}: the answer is not what Azure's API describes ({message})",
-            "Something between here and Azure may have answered instead (a proxy, a sign-in page), "
-            "or Azure failed. Run the same command again.",
+            "A proxy or a sign-in page may have answered instead of Azure, or Azure failed. "
+            "Run the command again.",
         ) from error
 
 
@@ -130,7 +130,7 @@ def parse_body(response: Any) -> Any:
 
 
 def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is not a number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _parse_finite(text: str) -> float:

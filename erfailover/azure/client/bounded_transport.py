@@ -66,9 +66,8 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
             raise AzureFailure(
                 AzureErrorKind.REFUSED,
                 f"a {request.method} to {format_host(request.url)} was not sent: the address "
-                "is none "
-                f"of {format_host(self._base)}",
-                "An answer named that address. If a proxy rewrites answers, go around it.",
+                f"does not belong to {format_host(self._base)}",
+                "The address came from a response. If a proxy rewrites responses, bypass it.",
             )
         request.headers.setdefault("Accept-Encoding", "gzip")
         stream = bool(kwargs.pop("stream", False))
@@ -87,7 +86,7 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
                 f"a {request.method} to {format_host(request.url)} was redirected to "
                 f"{format_host(target) if '://' in target else target[:100]}, which is not "
                 "followed",
-                "Azure redirects nothing: look for a proxy or a sign-in page in between.",
+                "Azure does not redirect: look for a proxy or a sign-in page in between.",
                 status=received.status_code,
             )
         if not stream and hasattr(answer, "read"):
@@ -119,7 +118,7 @@ def format_host(url: str) -> str:
     try:
         parts = _parse_url(url)
     except (LocationParseError, ValueError):
-        return "an address that is no URL"
+        return "an invalid URL"
     port = _get_port(parts)
     host = _normalize_host(parts) or "an address without a host"
     return host if port == PORTS.get(parts.scheme or "") else f"{host}:{port}"
@@ -147,7 +146,7 @@ def _read(received: requests.Response) -> None:
     """
     encoding = received.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise HttpResponseError(f"an answer is compressed as {encoding[:20]!r}, not as gzip")
+        raise HttpResponseError(f"the response is compressed as {encoding[:20]!r}; expected gzip")
     packed = encoding not in ("", "identity")
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     body = bytearray()
@@ -156,13 +155,13 @@ def _read(received: requests.Response) -> None:
             try:
                 body += inflater.decompress(part, ANSWER_BYTES + 1 - len(body))
             except zlib.error as error:
-                raise HttpResponseError(f"an answer is not the {encoding} it claims") from error
+                raise HttpResponseError(f"the response is not valid {encoding}") from error
         else:
             body += part
         if len(body) > ANSWER_BYTES:
-            raise HttpResponseError(f"an answer is longer than {ANSWER_BYTES >> 20} MiB")
+            raise HttpResponseError(f"the response is longer than {ANSWER_BYTES >> 20} MiB")
     if packed and body and not inflater.eof:
-        raise HttpResponseError(f"an answer ends in the middle of its {encoding}")
+        raise HttpResponseError(f"the response is incomplete {encoding}")
     received._content = bytes(body)
     received._content_consumed = True
 
@@ -182,9 +181,9 @@ class _WholeAnswer(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left_s = self._until - time.monotonic()
         if left_s <= 0:
-            raise TimeoutError("the answer was too slow in coming")
+            raise TimeoutError("the response took too long")
         if self._left <= 0:
-            raise OSError(f"the answer is longer than {ANSWER_BYTES >> 20} MiB")
+            raise OSError(f"the response is longer than {ANSWER_BYTES >> 20} MiB")
         if self._each_s is not None:
             self._connection.settimeout(min(self._each_s, left_s))
         read = self._raw.readinto(buffer)

@@ -58,7 +58,7 @@ class Cloud:
 
     @property
     def private_authority(self) -> bool:
-        """Whether the authority is none of Microsoft's.
+        """Whether the authority is not one of Microsoft's.
 
         azure-identity would ask the public cloud about one that it does not know.
         """
@@ -180,13 +180,13 @@ def check_ca(file: Path, named_by: str) -> None:
         raise UsageFailure(f"{expected}, found none", "Correct the path, or unset it.") from None
     except ssl.SSLError:
         raise UsageFailure(
-            f"{expected}, found something else",
+            f"{expected}, found other content",
             "It must hold '-----BEGIN CERTIFICATE-----'; convert DER with: "
             "openssl x509 -inform der -in FILE -out FILE.pem",
         ) from None
     except OSError as error:
         actual = (error.strerror or type(error).__name__).lower()
-        raise UsageFailure(f"{expected}, found: {actual}", "Make it readable to you.") from None
+        raise UsageFailure(f"{expected}, found: {actual}", "Make the file readable.") from None
 
 
 def _check_https(variable: str, url: str, remedy: str) -> None:
@@ -194,5 +194,5 @@ def _check_https(variable: str, url: str, remedy: str) -> None:
     if parts.scheme.lower() != "https" or not parts.netloc:
         raise UsageFailure(
             f"{variable} is {url!r}; expected an https:// URL",
-            f"{remedy}, or unset it for the site file's.",
+            f"{remedy}, or unset it to use the site file's.",
         )

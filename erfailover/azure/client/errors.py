@@ -107,13 +107,13 @@ reported: azure-powershell 12061, azure-cli 28496, terraform-provider-azurerm 45
 
 SEEN = {
     AzureErrorKind.OTHER_TENANT: "the subscription is in another tenant than this sign-in",
-    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "this identity does not see the subscription",
+    AzureErrorKind.SUBSCRIPTION_NOT_FOUND: "this identity cannot see the subscription",
     AzureErrorKind.GROUP_NOT_FOUND: "the resource group does not exist",
     AzureErrorKind.NOT_OFFERED: (
         "this cloud or region does not offer the resource type or the API version"
     ),
 }
-"""What the kinds of ``PLACES`` mean, in words."""
+"""What the kinds of ``PLACES`` mean."""
 
 NOT_OFFERED_HINTS = {
     "InvalidResourceType": (
@@ -134,7 +134,7 @@ NOT_OFFERED_HINTS = {
 
 HINTS = {
     AzureErrorKind.AUTHENTICATION: (
-        "Sign in again; check the tenant, the subscription and the clock of this machine."
+        "Sign in again. Check the tenant, the subscription and this machine's clock."
     ),
     AzureErrorKind.OTHER_TENANT: (
         "If the whole site is in that tenant, sign in there (az login --tenant ID). Otherwise "
@@ -147,82 +147,86 @@ HINTS = {
     ),
     AzureErrorKind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
     AzureErrorKind.NOT_OFFERED: (
-        "This says nothing about the resource. New versions reach regions one after another: "
-        "run the command again, then compare with the versions that 'az provider show "
+        "The resource may exist all the same. New versions reach regions one after another: run "
+        "the command again, then compare with the versions that 'az provider show "
         "--namespace Microsoft.Network' lists."
     ),
     AzureErrorKind.CONTENTION: (
-        "Another operation holds it, or Azure gave a reason that is not known to pass or to "
-        "stay. Run the same command again."
+        "Another operation may be in progress, or the cause is unknown. Run the command again."
     ),
-    AzureErrorKind.SERVER: "Azure failed by itself; the same command can be run again.",
+    AzureErrorKind.SERVER: "Azure failed. Run the command again.",
 }
 """What to do next, by kind."""
 
 ADVICE = (
     (
         "RemoteVnetHasNoGateways",
-        "Azure's rule: a VNet without a gateway cannot lend one. Check that the hub's gateway "
+        "A VNet without a gateway cannot allow gateway transit. Check that the hub's gateway "
         "exists and that the peering leads to that hub.",
     ),
     (
         "AllowGatewayTransit flag set to false",
-        "Azure's rule: use_remote_gateways needs allow_gateway_transit on the opposite side. "
-        "Run the command again: it turns that on first.",
+        "use_remote_gateways needs allow_gateway_transit on the opposite side. Run the command "
+        "again: it turns that on first.",
     ),
     (
         "another peering",
-        "Azure's rule: one VNet uses remote gateways over one peering. Turn it off on the other "
-        "peering named above; a peering that the site file does not know is yours to change.",
+        "A VNet can use remote gateways over one peering only. Turn them off on the other peering "
+        "named above; erfailover does not change peerings that are not in the site file.",
     ),
     (
         "VnetAddressSpacesOverlap",
-        "Azure's rule: peered VNets must not overlap. Change one of the address spaces.",
+        "The address spaces of peered VNets cannot overlap. Change one of them.",
     ),
     (
         "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet",
-        "Azure's rule: the VNets peered with one VNet must not overlap each other.",
+        "VNets that are peered with the same VNet cannot overlap. Change one of the address "
+        "spaces.",
     ),
     (
         "RemotePeeringIsDisconnected",
-        "Azure's rule: a peering cannot be created while its opposite is Disconnected. Run the "
+        "A peering cannot be created while its opposite is Disconnected. Run the "
         "command again: it recreates the opposite one first.",
     ),
     (
         "AnotherPeeringAlreadyReferencesRemoteVnet",
-        "Azure's rule: one peering between two VNets. There is one under another name: put that "
-        "name into the site file.",
+        "Two VNets can have one peering only. It exists under another name: use that name in the "
+        "site file.",
     ),
     (
         "current tenant",
-        "The two VNets are in different tenants. Azure then needs a token of the other tenant "
-        "beside the usual one: name that tenant under tenants: in the site file. A managed "
-        "identity cannot sign in to it; a multi-tenant application or a guest user can.",
+        "The two VNets are in different tenants, so Azure needs a token of the other tenant as "
+        "well: name that tenant under tenants: in the site file. A managed identity cannot "
+        "sign in to it; a multi-tenant application or a guest user can.",
     ),
     (
         "LinkedAuthorizationFailed",
-        "Azure's rule: a peering needs a right on either side. The identity lacks "
+        "A peering needs a right on both sides. The identity lacks "
         "Microsoft.Network/virtualNetworks/peer/action on the other VNet, which may be in another "
-        "subscription: have a role with it assigned there.",
+        "subscription: assign a role with it there.",
     ),
     (
         "DenyAssignmentAuthorizationFailed",
-        "A deny assignment forbids it, which no role overrides; a deployment stack or a managed "
-        "application makes them. Whoever owns that can exempt this identity.",
+        "A deny assignment forbids it, and no role overrides that. Deployment stacks and managed "
+        "applications create them; their owner can exempt this identity.",
     ),
     (
         "AuthorizationFailed",
-        "The identity lacks the permission named above. A role assignment takes some minutes.",
+        "The identity lacks the permission named above. A new role assignment takes "
+        "some minutes to apply.",
     ),
     (
         "MissingSubscriptionRegistration",
-        "The subscription has not registered the resource provider that is named above: az "
+        "The subscription has not registered the resource provider named above. Run: az "
         "provider register --namespace NAME --subscription ID",
     ),
-    ("ReadOnlyDisabledSubscription", "The subscription is disabled; its owner can enable it."),
-    ("ScopeLocked", "A resource lock forbids it: az lock list shows it; its owner can remove it."),
-    ("RequestDisallowedByPolicy", "A policy of the subscription forbids it; it is named above."),
-    ("NonAzSkusNotAllowedForVPNGateway", "Take an AZ SKU (VpnGw1AZ) in the site file."),
+    ("ReadOnlyDisabledSubscription", "The subscription is disabled. Its owner can enable it."),
+    (
+        "ScopeLocked",
+        "A resource lock forbids it. To find it: az lock list. Its owner can remove it.",
+    ),
+    ("RequestDisallowedByPolicy", "An Azure Policy assignment, named above, forbids it."),
+    ("NonAzSkusNotAllowedForVPNGateway", "Use an AZ SKU (such as VpnGw1AZ) in the site file."),
 )
 """Texts in the code or message of a rejection, and what to do; the first match counts."""
 
@@ -232,7 +236,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
 
     Args:
         error: what the SDK raised.
-        what: the request in words, for the message: ``PUT .../vnet1``.
+        what: a description of the request, for the message: ``PUT .../vnet1``.
     """
     if isinstance(error, HttpResponseError) and error.response is not None:
         return _translate_response(error, what)
@@ -250,7 +254,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
             AzureErrorKind.CONNECTION,
             redact(strip_queries(f"{what} was not answered: {sign_in.get_first_line(error)}")),
             _find_transport_advice(error)
-            or "Check that the management endpoint can be reached from here "
+            or "Check that this machine can reach the management endpoint "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
         )
     return AzureFailure(AzureErrorKind.SERVER, f"{what} failed: {sign_in.get_first_line(error)}")
@@ -286,7 +290,7 @@ def _translate_response(error: HttpResponseError, what: str) -> AzureFailure:
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return how long Azure asks to wait, in seconds: a finite number, 0 or more.
 
-    None if it does not say, or says what makes no sense. Who waits holds it against a deadline.
+    None if it does not say, or if the value is invalid. The caller applies its deadline.
     """
     for name, unit_s in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
         if (seconds := _parse_seconds(headers.get(name), unit_s)) is not None:
@@ -375,15 +379,14 @@ def _lower_keys(value: Any) -> Mapping[str, Any]:
 
 TLS_MARKS = ("certificate_verify_failed", "certificate verify failed", "sslerror", "ssl:")
 TLS_ADVICE = (
-    "The certificate is not signed by an authority that is trusted here. If that is a private one "
-    "(a lab, a cloud of your own, a proxy that looks into TLS), name its file in "
-    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file; the variable counts if both are "
-    "set."
+    "The certificate is not signed by an authority that this machine trusts. For a private "
+    "authority (of a lab, a private cloud, or a proxy that inspects TLS), set REQUESTS_CA_BUNDLE "
+    "to its file, or cloud: ca: in the site file. The variable takes precedence."
 )
 PROXY_MARKS = ("proxyerror", "unable to connect to proxy", "cannot connect to proxy")
 PROXY_ADVICE = (
-    "The proxy that HTTPS_PROXY names refused or did not answer. Correct it; NO_PROXY lists the "
-    "hosts that are reached without one."
+    "The proxy in HTTPS_PROXY refused or did not answer. Correct it, or list the hosts to reach "
+    "without a proxy in NO_PROXY."
 )
 
 

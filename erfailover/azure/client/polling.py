@@ -58,13 +58,16 @@ BREAKS = PollSchedule(first_s=1.5, share=0.1, pause_s=0.5)
 """For the write after which a spoke has no path until the next one."""
 QUEUED = PollSchedule(first_s=0.8, share=0.03, pause_s=0.4)
 """For writes that others wait for, one after the other: none was quicker (recorded)."""
-TABLES = PollSchedule(first_s=5.0, share=0.05, pause_s=0.7)
+TABLES = PollSchedule(first_s=5.5, share=0.05, pause_s=0.7)
 """For a gateway's tables: half of them are there by the first poll (recorded), and nothing is
 decided on one of them alone."""
 PATIENT = PollSchedule(first_s=5.0, share=0.8, pause_s=5.0)
 """For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
 the first poll (recorded), and each poll costs a request."""
 
+
+HELD_UP_S = 3.0
+"""How long a poll waits for those of earlier operations of its group, in seconds."""
 
 LOOK_S = 30.0
 """How long a look at an operation is repeated while Azure answers server errors, in seconds; then
@@ -108,6 +111,44 @@ def poll_while_needed(needed: Callable[[], bool]) -> Iterator[None]:
         _NEEDED.reset(token)
 
 
+class PollGroup:
+    """Operations whose results are all needed: the earliest is polled, and then the next.
+
+    The others have probably ended meanwhile, so each costs about one poll. One that the earliest
+    holds up for long is polled as well.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._members: list[object] = []
+
+    def join(self, member: object) -> None:
+        """Add an operation."""
+        self._members.append(member)
+
+    def leave(self, member: object) -> None:
+        """Remove an operation that has ended, or is given up."""
+        self._members.remove(member)
+        self._clock.notify()
+
+    def wait_for_turn(self, member: object, timeout_s: float) -> None:
+        """Wait until an operation is the earliest, at most for a time in seconds."""
+        self._clock.wait_for(lambda: self._members[:1] == [member], timeout_s)
+
+
+_GROUP: ContextVar[PollGroup | None] = ContextVar("the group of an operation", default=None)
+
+
+@contextmanager
+def poll_in_turn(clock: Clock) -> Iterator[None]:
+    """Poll the operations that begin within one after the other; an outer group takes them in."""
+    token = _GROUP.set(_GROUP.get() or PollGroup(clock))
+    try:
+        yield
+    finally:
+        _GROUP.reset(token)
+
+
 class CadencePolling(ARMPolling):
     """Watches on a cadence of ours, in the thread that asks for the result.
 
@@ -145,6 +186,7 @@ class CadencePolling(ARMPolling):
         self._asked = self._began = self.produced_after_s = clock.now()
         self._looked = self._by_location = False
         self._needed = _NEEDED.get()
+        self._group = _GROUP.get() or PollGroup(clock)
         self._method = ""
         self._body: Any = None
 
@@ -186,6 +228,18 @@ class CadencePolling(ARMPolling):
         return super().resource() if self._method == "POST" else None
 
     def _poll(self) -> None:
+        self._group.join(self)
+        try:
+            self._poll_until_ended()
+        finally:
+            self._group.leave(self)
+        if str(self.status()).lower() in ("failed", "canceled", "cancelled"):
+            raise OperationFailed("Operation failed or canceled")
+        url = self._operation.get_final_get_url(self._pipeline_response)
+        if url and self._method == "POST":
+            self._pipeline_response = self.request_status(url)
+
+    def _poll_until_ended(self) -> None:
         with self._budget.share_polls():
             while not super().finished():
                 self._delay()
@@ -196,31 +250,27 @@ class CadencePolling(ARMPolling):
                     raise ValueError(str(error)) from error
                 if not super().finished():
                     self.produced_after_s = looked_s
-        if str(self.status()).lower() in ("failed", "canceled", "cancelled"):
-            raise OperationFailed("Operation failed or canceled")
-        url = self._operation.get_final_get_url(self._pipeline_response)
-        if url and self._method == "POST":
-            self._pipeline_response = self.request_status(url)
 
     def _delay(self) -> None:
         now = self._clock.now()
         if now >= self._deadline and self._looked:
             raise AzureFailure(
                 AzureErrorKind.DEADLINE,
-                f"{self._what} has not ended after {format_duration(now - self._asked)}",
+                f"{self._what} is still in progress after {format_duration(now - self._asked)}",
                 "Azure is still processing it. Run the command again to resume.",
             )
         pause = max(
             self._cadence.compute_delay_s(now - self._began), self._budget.compute_poll_delay_s()
         )
         pause = max(0.0, min(pause, self._deadline - now))
-        log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
+        log.debug("%s: next poll in %.1f s", self._what, pause, extra=_wait(pause))
         needed = self._needed
         if needed is None:
             self._clock.sleep(pause)
+            self._group.wait_for_turn(self, min(HELD_UP_S, self._deadline - self._clock.now()))
         elif self._clock.wait_for(lambda: not needed(), pause):
             raise AzureFailure(
-                AzureErrorKind.DEADLINE, f"{self._what}: the result is needed no more"
+                AzureErrorKind.DEADLINE, f"{self._what}: the result is no longer needed"
             )
 
     def request_status(self, status_link: str) -> Any:
@@ -246,8 +296,8 @@ class CadencePolling(ARMPolling):
         except AzureFailure as failure:
             raise AzureFailure(
                 AzureErrorKind.OPERATION_LOST,
-                f"{self._what} was accepted, and how it ended cannot be read: {failure.message}",
-                "It may have been done. Run the command again to resume.",
+                f"{self._what} was accepted, but its result cannot be read: {failure.message}",
+                "It may have succeeded. Run the command again to resume.",
                 code=failure.code,
                 status=failure.status,
                 correlation_id=failure.correlation_id,

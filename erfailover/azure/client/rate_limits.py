@@ -158,16 +158,15 @@ class RateLimiter:
                 if self.clock.now() + wait_s > deadlines.get_deadline():
                     raise AzureFailure(
                         AzureErrorKind.THROTTLED,
-                        f"Azure's limit on {kind} leaves no room for another "
-                        f"{format_duration(wait_s)}, "
-                        "which is longer than this request may wait",
-                        "Run the same command again later; whoever else uses this identity shares "
+                        f"Azure's rate limit on {kind} is used up for another "
+                        f"{format_duration(wait_s)}, longer than this request can wait",
+                        "Run the command again later. Other clients that use this identity share "
                         "the limit.",
                         retry_after_s=wait_s,
                     )
                 self._waiting[queue] = ahead + 1
             if wait_s >= TOLD_S:
-                waits.tell(waits.Wait(f"waits its turn: Azure's limit on {kind}", wait_s))
+                waits.tell(waits.Wait(f"waiting for Azure's rate limit on {kind}", wait_s))
             try:
                 self.clock.sleep(wait_s)
             finally:

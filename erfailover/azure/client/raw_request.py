@@ -143,7 +143,7 @@ def _iter_rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
         if not isinstance(link, str):
             raise ValueError("expected an address under 'nextLink'")
         trouble = (
-            "names a page again"
+            "repeats a page"
             if link in read
             else f"has more than {PAGES} pages"
             if len(read) >= PAGES - 1
@@ -154,7 +154,9 @@ def _iter_rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
             else None
         )
         if trouble:
-            raise AzureFailure(AzureErrorKind.SERVER, f"a list of Azure {trouble}, and is given up")
+            raise AzureFailure(
+                AzureErrorKind.SERVER, f"a list from Azure {trouble}; reading it was stopped"
+            )
         read.add(link)
         page = _send(clients, HttpRequest("GET", link))
         size += len(page.content)

@@ -23,7 +23,7 @@ HARMLESS = frozenset({"api-version", "comp", "restype", "monitor", "$expand", "$
 """Query parameters whose values are logged; of any other, only its name."""
 
 CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
-"""The header by which Azure's support finds a request: ARM's, then storage's."""
+"""The header that Azure's support uses to find a request: ARM's, then storage's."""
 
 QUERY = re.compile(r"(?<=[\w/])\?[^\s)'\"]+")
 REMAINING = "x-ms-ratelimit-remaining-"

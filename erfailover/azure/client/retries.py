@@ -119,7 +119,7 @@ class Retries:
                     self.contact.misplaced[failure.message] = failure
                 if failure.kind is AzureErrorKind.AUTHENTICATION and failure.status and not renewed:
                     renewed = True
-                    log.info("%s; once more with a fresh token", failure.message)
+                    log.info("%s; retrying with a fresh token", failure.message)
                     self.renew()
                     return attempt()
                 raise failure from error
@@ -127,7 +127,7 @@ class Retries:
                 # The SDK takes the answer for an object of the shape that it expects.
                 raise AzureFailure(
                     AzureErrorKind.SERVER,
-                    f"{what}: the answer makes no sense ({type(error).__name__})",
+                    f"{what}: the response is invalid ({type(error).__name__})",
                 ) from error
             self.contact.has_answered = True
             return result
@@ -179,7 +179,7 @@ class Retries:
                 "correlation_id": failure.correlation_id,
             }
             log.debug(
-                "attempt %d failed (%s); the next one in %.1f s: %s",
+                "attempt %d failed (%s); next attempt in %.1f s: %s",
                 state.attempt_number,
                 failure.kind,
                 seconds,

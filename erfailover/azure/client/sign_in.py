@@ -22,7 +22,7 @@ NOT_SET_UP = (
 TELLING = ("--claims-challenge", "aadsts")
 """What an answer of Entra's has, or a message that names the claims it asks for: shown whole."""
 
-AGAIN = "then run the same command again"
+AGAIN = "then run the command again"
 LONGEST = 600
 """Letters kept of what other credentials say."""
 
@@ -54,14 +54,14 @@ def suggest_remedy(text: str) -> str | None:
         return None
     command = _COMMAND.search(text)
     if command is not None:
-        return f"Type: {command.group().strip()}; {AGAIN}."
+        return f"Run: {command.group().strip()}; {AGAIN}."
     code = _CODE.search(text)
     if code is None:
         return None
     return (
-        "Entra refused the credential: https://login.microsoftonline.com/error?code="
-        f"{code.group()[6:]} explains why. A user signs in again: az login --tenant TENANT --scope "
-        "SCOPE; an application needs what it says. If ERFAILOVER_ENDPOINT and "
+        "Entra rejected the credential: https://login.microsoftonline.com/error?code="
+        f"{code.group()[6:]} explains why. As a user, sign in again: az login --tenant TENANT "
+        "--scope SCOPE; for an application, follow that page. If ERFAILOVER_ENDPOINT and "
         f"AZURE_AUTHORITY_HOST are set, check that both are right; {AGAIN}."
     )
 
@@ -79,8 +79,8 @@ def explain_challenge(header: str | None) -> str | None:
     tenant = re.search(r'\bauthorization_uri="https://[^/"]+/([^/"]+)', header or "")
     in_tenant = f" --tenant {tenant[1]}" if tenant else ""
     return (
-        f"Azure asks for more claims (Conditional Access, MFA). Type: az login{in_tenant} "
-        f"--claims-challenge {claims[1]}; {AGAIN}. It takes az 2.76 or later."
+        f"Azure requires more claims (Conditional Access, MFA). Run: az login{in_tenant} "
+        f"--claims-challenge {claims[1]}; {AGAIN}. This needs az 2.76 or later."
     )
 
 

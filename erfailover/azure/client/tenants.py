@@ -38,14 +38,14 @@ _PEERING = re.compile(
     re.IGNORECASE,
 )
 FAR_TENANT_REMEDY = (
-    "A managed identity is of one tenant and cannot do this: use a multi-tenant application that "
-    "was added to that tenant and has a role there, or a user who is a guest in it (az login "
+    "A managed identity belongs to one tenant and cannot do this. Use a multi-tenant application "
+    "that was added to that tenant and has a role there, or a guest user of it (az login "
     "--tenant {tenant})."
 )
 
 
 class OneTenant(SharedCredential):
-    """Gives tokens of one tenant. That there is none concerns the resources of that tenant only."""
+    """Gives tokens of one tenant. A missing token affects only the resources of that tenant."""
 
     def __init__(
         self, tenant: str, kind: TenantCredential, make: Callable[[], TokenCredential]
@@ -56,7 +56,7 @@ class OneTenant(SharedCredential):
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
     ) -> AccessToken:
-        """Return a token of the tenant, whichever is requested.
+        """Return a token of the tenant, whatever tenant is requested.
 
         Raises:
             AzureFailure: kind OTHER_TENANT: the credential gives none.

@@ -104,7 +104,7 @@ def _read_hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | N
         text = ", ".join(get_last_name(id_) for id_ in ids) or "none"
         raise UsageFailure(
             f"{get_last_name(hub)}: expected one gateway that serves the {role} path, found {text}",
-            f"Name it: --{role}-gateway ID.",
+            f"Choose one: --{role}-gateway ID.",
         )
     gateway_id, whole_body = canonicalize(items[0][0]), items[0][1]
     properties = get_section(whole_body, "properties")

@@ -56,7 +56,7 @@ class _Entry:
     def is_older(self, seconds: float, now: float) -> bool:
         """Return whether it is older: its age counts from its answer, however long that took.
 
-        Who takes no older one at all wants a reading that begins now.
+        A caller that accepts no older one wants a reading that begins now.
         """
         since = self.began if self.answered is None or seconds <= 0 else self.answered
         return since < now - seconds

@@ -442,7 +442,7 @@ def _load(reader: Reader, site: Site, now: datetime) -> GatewayLoad:
                     sums[at] = sums.get(at, 0.0) + average
     values = [sums[at] for at in sorted(sums)]
     if not values:
-        raise Failure(f"Azure Monitor has no {name} of {get_last_name(gateway_id)}")
+        raise Failure(f"Azure Monitor has no metric {name} of {get_last_name(gateway_id)}")
     bits = 1.0 if expressroute else 8.0
     return GatewayLoad(values[-1] * bits, max(values) * bits, "24 hours")
 
@@ -469,7 +469,7 @@ def _read_remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading
 def _ask_remaining(ask: Callable[[], Answer], kind: str) -> int:
     text = ask().headers.get(f"{LEFT}{kind}", "")
     if not text.isdecimal():
-        raise Failure("Azure did not say")
+        raise Failure("Azure did not report it")
     return int(text)
 
 

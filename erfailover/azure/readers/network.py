@@ -17,7 +17,7 @@ from typing import Any
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.operations import shorten_id
 from erfailover.azure.client.polling import TABLES as TABLE_POLLS
-from erfailover.azure.client.polling import PollSchedule
+from erfailover.azure.client.polling import PollSchedule, poll_in_turn
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
@@ -63,7 +63,7 @@ from erfailover.planning.carried_prefixes import needs_static_tunnels
 from erfailover.runtime.clock import run_all
 
 TABLES = tuple(PARSERS)
-NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")
+NOT_ASKED: Reading[Any] = Reading(None, "not requested")
 GATEWAY_TYPES = (VPN, EXPRESSROUTE)
 PEERING_STATES = ("Initiated", "Connected", "Disconnected")
 SYNC_LEVELS = ("FullyInSync", "RemoteNotInSync", "LocalNotInSync", "LocalAndRemoteNotInSync")
@@ -104,7 +104,8 @@ def observe(
             note = partial(answered.__setitem__, f"{role}/{action}")
             table = partial(read_table, reader, gateway_id, action, deadline_s, note)
             reads.append(_bind_key(f"{role}/{action}", table))
-    readings = build_readings(dict(run_all(reader.clock, reads)))
+    with poll_in_turn(reader.clock):
+        readings = build_readings(dict(run_all(reader.clock, reads)))
     observed = _build_observed(site, network_ids, roles, readings)
     observed = add_route_tables(reader, site, observed, deadline_s)
     if not tables:
@@ -297,7 +298,7 @@ def format_utc_now() -> str:
 
 
 def explain_missing(resource_id: str) -> str:
-    """Why a resource that Azure answered 404 for is not known, in words."""
+    """Explain why a resource is unknown that Azure answered with 404."""
     return f"{get_last_name(resource_id)} does not exist in Azure"
 
 

@@ -37,7 +37,7 @@ def read_next_hop(
     machine = _read_machine(reader, machine_id)
     region, watcher = _find_watcher(reader, machine_id, machine)
     if watcher is None:
-        raise Failure(f"there is no Network Watcher of {region} that this identity may read")
+        raise Failure(f"no Network Watcher in {region} that this identity can read")
     interface_id = find_primary_interface(machine)
     interface = reader.get(interface_id) if interface_id else None
     if interface is None:

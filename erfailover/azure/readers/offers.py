@@ -91,7 +91,7 @@ def _read_sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
 
 
 def _explain_unavailable(size: str, offered: dict[str, Iterable[Any]]) -> str:
-    """Why a size is not to be had; empty if it is. One that lacks a zone still is."""
+    """Why a size is not available; empty if it is. One that lacks a zone is available."""
     if size.lower() not in offered:
         return "is not offered in this region"
     for item in offered[size.lower()]:

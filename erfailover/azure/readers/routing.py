@@ -265,7 +265,7 @@ MANAGER_API = "2024-10-01"
 def _read_leaving_gateway(role: Role | None, read_gateway: Callable[[Role], Gateway]) -> Gateway:
     """Return the gateway of the hub being left with its tables, if it answers soon."""
     if role is None:
-        raise Failure("it was not asked for")
+        raise Failure("not requested")
     return read_gateway(role)
 
 
@@ -314,7 +314,7 @@ def _list_route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, .
     name = get_last_name(network_id)
     raise AzureFailure(
         AzureErrorKind.NOT_FOUND,
-        f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed",
+        f"{name} has a {ROUTE_SERVER_SUBNET}, but Azure listed no Route Server in it",
     )
 
 

@@ -1,4 +1,4 @@
-"""``erfailover demo``: the proof of concept's story, printed as it happens, on a temporary lab.
+"""``erfailover demo``: an end-to-end demo, printed as it happens, on a temporary lab.
 
 Every stage is the command that an operator would type, run in this process; every Azure call
 goes through the SDK over HTTPS to the lab, which is a separate process.
@@ -74,7 +74,7 @@ class _Demo:
                 return
 
     def _look(self, stage_result: StageResult) -> None:
-        """Check what the stage should have come to."""
+        """Check the result that the stage should have."""
         site, reader, stage = self.context.site, self.context.reader, stage_result.stage
         if stage.path is None:
             stage_result.is_deleted = reader.list_group_resources(site.build_group_id()) is None
@@ -105,7 +105,7 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
         json_log: progress is logged as JSON.
 
     Raises:
-        VerificationFailed: something came out otherwise than the proof of concept says.
+        VerificationFailed: a stage did not end as expected.
     """
     with _set_stage(keep) as folder:
         context = _build_context(folder / "erfailover.yaml", Output(yes=True, json_log=json_log))
@@ -128,7 +128,7 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
             if not stage_result.is_as_described
         ]
         if wrong or len(demo.stages) < len(STORY):
-            raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
+            raise VerificationFailed(f"not as expected: {', '.join(wrong)}")
         if summary.query_failure is not None:
             raise summary.query_failure
 
@@ -153,7 +153,7 @@ def _set_stage(keep: bool) -> Iterator[Path]:
         os.environ.clear()
         os.environ.update(before)
         if keep:
-            print(f"kept: {folder}")
+            print(f"Kept: {folder}")
         else:
             lab_process.stop(["--state-dir", str(folder / "lab")])
             shutil.rmtree(folder, ignore_errors=True)

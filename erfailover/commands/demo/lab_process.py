@@ -20,7 +20,7 @@ def start(options: Sequence[str] = ()) -> dict[str, str]:
         environment = json.loads(completed_process.stdout)["environment"]
     except (ValueError, KeyError):
         raise UsageFailure(
-            f"the lab did not tell its variables: {_get_last_line(completed_process)}"
+            f"the lab did not print its variables: {_get_last_line(completed_process)}"
         ) from None
     return {str(name): str(value) for name, value in environment.items()}
 
@@ -37,6 +37,4 @@ def _run_lab(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _get_last_line(process: subprocess.CompletedProcess[str]) -> str:
     lines = (process.stderr or process.stdout).strip().splitlines()
-    return (
-        lines[-1].removeprefix("erfailover: ") if lines else f"it ended with {process.returncode}"
-    )
+    return lines[-1].removeprefix("erfailover: ") if lines else f"exit code {process.returncode}"

@@ -29,6 +29,6 @@ def run(context: Context, *, start: bool, gateway: str | None = None) -> None:
         site_failover.stop(context)
     else:
         raise UsageFailure(
-            f"{context.site_file} describes no drill",
-            "Add a drill: section; see docs/reference.md, or what erfailover init writes.",
+            f"{context.site_file} has no drill",
+            "Add a drill: section; see docs/reference.md, or the file that erfailover init writes.",
         )

@@ -58,11 +58,11 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
             name = circuits.gateway_name
             context.output.present(_describe_prefixes(context, gateway))
             context.output.confirm_by_name(
-                f"This cuts {name} off its circuits at {place}, for real, until erfailover drill "
-                "stop. What no other circuit carries is lost meanwhile.",
+                f"This disconnects {name} from its circuits at {place} until erfailover drill "
+                "stop. Traffic that no other circuit carries is lost.",
                 name,
                 typed,
-                f"To go ahead without being asked: --gateway {name} (--yes is not enough).",
+                f"Use --gateway {name} to skip the prompt (--yes is not enough).",
             )
 
             def act(writer: Writer) -> None:
@@ -73,7 +73,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
         text = _wait_for_peers(context, circuits.gateway_name, some_down=True)
         context.output.print_result(
             f"{text}\nTo stop it: erfailover drill stop\n"
-            f"The drill has begun: a site failover test of {circuits.gateway_name} cuts off "
+            f"Drill started: a site failover test of {circuits.gateway_name} disconnects it from "
             f"{place}.",
             {
                 "drill": "started",
@@ -87,7 +87,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
 
 
 def stop(context: Context) -> None:
-    """Stop whichever test of the primary gateway is under way; return when it shows.
+    """Stop the primary gateway's test that is in progress; return when Azure shows it.
 
     Raises:
         Refused: the primary is no ExpressRoute gateway.
@@ -99,8 +99,9 @@ def stop(context: Context) -> None:
         gateway, circuits = _read(context)
         if context.site.drill is None and circuits.gateway_type != EXPRESSROUTE:
             raise UsageFailure(
-                f"{context.site_file} describes no drill",
-                "Add a drill: section; see docs/reference.md, or what erfailover init writes.",
+                f"{context.site_file} has no drill",
+                "Add a drill: section; see docs/reference.md, or the file that erfailover init "
+                "writes.",
             )
         name, test = circuits.gateway_name, check_stop(circuits)
         if test is None:
@@ -128,7 +129,7 @@ def stop(context: Context) -> None:
         _wait(context, circuits, place, under_way=False)
         text = _wait_for_peers(context, circuits.gateway_name, some_down=False)
         withstood = bool(verified) and all(pair[2] for pair in verified)
-        outcome = "withstood" if withstood else "was NOT seen to withstand"
+        outcome = "withstood" if withstood else "was NOT shown to withstand"
         context.output.print_result(
             f"Drill stopped: {name} {outcome} the loss of {place} ({learned.message}). {text}",
             {
@@ -147,7 +148,7 @@ def stop(context: Context) -> None:
 
 
 def _read(context: Context) -> tuple[Gateway, Circuits]:
-    """Return the primary gateway and what it hangs on, at once."""
+    """Return the primary gateway and its circuits, read in parallel."""
     site, reader = context.site, context.reader
     gateway_id = site.build_gateway_id(site.primary.gateway)
     reads: list[Callable[[], Any]] = [
@@ -192,7 +193,7 @@ def _write(
 def _wait(
     context: Context, circuits: Circuits, place: str, *, under_way: bool
 ) -> FailoverTest | None:
-    """Wait until the test at a location is Running, or has come to its end."""
+    """Wait until the test at a location is Running, or has ended."""
     with context.show_activity(f"Reading the site failover test at {place}") as activity:
         return _follow(context, circuits, place, activity, under_way=under_way)
 
@@ -201,7 +202,7 @@ def _follow(
     context: Context, circuits: Circuits, place: str, activity: Activity, *, under_way: bool
 ) -> FailoverTest | None:
     deadline = context.clock.now() + DEADLINE_S
-    message = "nothing was read"
+    message = "not read yet"
     while True:
         tests = read_failover_tests(context.reader, circuits.gateway_id)
         here = [
@@ -227,17 +228,17 @@ def _follow(
         context.clock.sleep(10.0)
     desired = "Running" if under_way else "no longer under way"
     raise VerificationFailed(
-        f"{circuits.gateway_name}: {message}; expected {desired}", "Look at erfailover status."
+        f"{circuits.gateway_name}: {message}; expected {desired}", "Check: erfailover status"
     )
 
 
 def _wait_for_peers(context: Context, gateway_name: str, *, some_down: bool) -> str:
-    """Wait for the gateway's edge peers to show the test; how they then are, in words.
+    """Wait for the gateway's edge peers to show the test; return a description of them.
 
     They are shown and decide nothing: an edge may be down for another reason.
     """
     deadline = context.clock.now() + PEERS_S
-    with context.show_activity(f"Waiting until the edge peers of {gateway_name} show it"):
+    with context.show_activity(f"Waiting for the edge peers of {gateway_name}"):
         while True:
             observed = observe(context.reader, context.site, [Role.PRIMARY], [])
             gateway = observed.gateways.get(Role.PRIMARY)

@@ -59,12 +59,12 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
         )
         _write(context, lease, gateway_id, body, str(address), start=start)
     peer = _wait(context, drill, start=start)
-    word = "has begun" if start else "is over"
-    text = f"The drill {word}: {_get_gateway_name(context)} shows {peer.neighbor} {peer.state}."
+    word, gateway = "started" if start else "stopped", _get_gateway_name(context)
+    text = f"Drill {word}: BGP peer {peer.neighbor} of {gateway} is {peer.state}."
     context.output.print_result(
         text,
         {
-            "drill": "started" if start else "stopped",
+            "drill": word,
             "peer": peer.neighbor,
             "state": peer.state,
             "changed": now != str(address),
@@ -115,7 +115,7 @@ def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
 def _follow(context: Context, drill: Drill, activity: Activity, *, start: bool) -> BgpPeer:
     address = str(drill.unused_bgp_peering_address if start else drill.bgp_peering_address)
     deadline = context.clock.now() + DEADLINE_S
-    message = "nothing was read"
+    message = "not read yet"
     while context.clock.now() < deadline:
         observed = observe(context.reader, context.site, [Role.PRIMARY], [])
         gateway = observed.gateways.get(Role.PRIMARY)
@@ -127,6 +127,7 @@ def _follow(context: Context, drill: Drill, activity: Activity, *, start: bool) 
         activity.say(f"Waiting for the BGP session: {message}")
         context.clock.sleep(10.0)
     raise VerificationFailed(
-        f"{_get_gateway_name(context)} does not show the drill: {message}",
-        "Look at erfailover status.",
+        f"{_get_gateway_name(context)}: {message}; expected BGP peer {address} "
+        f"{'not Connected' if start else CONNECTED}",
+        "Check: erfailover status",
     )

@@ -40,7 +40,7 @@ def select_probes(
     }
     if rest := [name for name in site.probes if name not in by_name]:
         context.output.print_info(
-            f"Not run, because they do not concern the chosen spokes: {join_names(rest, NAMED)}"
+            f"Skipped, because they do not relate to the chosen spokes: {join_names(rest, NAMED)}"
         )
     return by_name
 

@@ -26,7 +26,7 @@ log = logging.getLogger("erfailover.commands.continuous_probes")
 
 
 def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
-    """Return the probes to ask continuously: those that the site file says, and those named.
+    """Return the probes to ask continuously: those in the site file, and those named.
 
     Raises:
         UsageFailure: a name is of no probe, or of one that cannot be asked every second.
@@ -36,11 +36,11 @@ def select_probes(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
         probe = site.probes.get(name)
         if probe is None:
             there = ", ".join(site.probes) or "none"
-            raise UsageFailure(f"--probe {name}: no such probe of {site.name}; there are: {there}")
+            raise UsageFailure(f"--probe {name}: no such probe in {site.name}; available: {there}")
         if not isinstance(probe, LOCAL):
             raise UsageFailure(
-                f"--probe {name}: it is asked through Azure, which takes half a minute each time",
-                "Name one that is asked from here: ping, connect, command or shell.",
+                f"--probe {name}: it runs through Azure, which takes half a minute each time",
+                "Choose a probe that runs on this machine: ping, connect, command or shell.",
             )
         by_name[name] = probe
     for name, probe in site.probes.items():
@@ -133,6 +133,6 @@ class _Loop:
         elif before and not tally.down:
             last = tally.intervals[-1]
             took = format_duration((last.ended_s or at_s) - last.began_s)
-            say(f"Probe {tally.name}: answers again, after {took} without")
+            say(f"Probe {tally.name}: answering again, after an outage of {took}")
         elif up is None and not unknown:
-            say(f"Probe {tally.name} cannot be asked: {message}")
+            say(f"Probe {tally.name} cannot run: {message}")

@@ -58,7 +58,7 @@ class Family:
             time.sleep(PAUSE_S)
 
     def _find_alive(self) -> list[psutil.Process]:
-        """Return those that live, the program itself and its process group aside."""
+        """Return those that are running, except the program itself and its process group."""
         processes: dict[int, psutil.Process] = {}
         for pid in set(psutil.pids()) - self.before - {self.pid, os.getpid()}:
             with suppress(psutil.Error, OSError):

@@ -21,7 +21,7 @@ def build_here(context: Context) -> LocalMachine:
 
 
 def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
-    """Run the probes named in ``expected`` at once, and say what each came to."""
+    """Run the probes named in ``expected`` in parallel, and return the result of each."""
     probes = {name: context.site.probes[name] for name in expected}
     work: list[Work] = []
     local = build_here(context)

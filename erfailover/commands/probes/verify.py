@@ -32,7 +32,8 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     site = context.site
     if not site.probes:
         raise UsageFailure(
-            f"{context.site_file} names no probes", "Add some under probes: (erfailover init)."
+            f"{context.site_file} has no probes",
+            "Add a probes: section; the file that erfailover init writes has examples.",
         )
     try:
         expected = parse_expectations(expect, list(site.probes))
@@ -44,7 +45,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     expected = {name: up for name, up in expected.items() if name in probes}
     by_azure = any(isinstance(probe, RUN_COMMAND) for probe in probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
-    running = f"Running {format_count(len(expected), 'probe')} at once{how}"
+    running = f"Running {format_count(len(expected), 'probe')} in parallel{how}"
     with context.show_activity(running, announced=True):
         results = runner.run(context, expected)
     text = told.format_text(results, detect_screen(context.environment))
@@ -54,7 +55,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     failed = [result.name for result in wrong if result.up is not None]
     if unknown:
         also = f"; not as expected: {join_names(failed)}" if failed else ""
-        raise UnknownReading(f"Unknown result of {join_names(unknown)}{also}")
+        raise UnknownReading(f"unknown result: {join_names(unknown)}{also}")
     if wrong:
         raise VerificationFailed(f"not as expected: {join_names(failed)}")
     return results
@@ -75,7 +76,7 @@ def _select_probes(context: Context, expect: str | None) -> Mapping[str, Probe]:
     probes = chosen_probes.select_probes(context, observed, named)
     if not probes:
         raise UsageFailure(
-            f"no probe of {site.name} concerns {join_names(site.chosen, 12)}",
+            f"no probe of {site.name} relates to {join_names(site.chosen, 12)}",
             "Name a probe with --expect, or run verify without --spoke.",
         )
     return probes

@@ -69,7 +69,7 @@ def run(context: Context, dry_run: bool) -> None:
             with Run Command, which changes nothing.
 
     Raises:
-        Refused: something of that name is there and not ours, or the operator said no.
+        Refused: a resource of that name exists and is not ours, or the operator declined.
         AzureFailure: Azure refused a write; what does not depend on it was done all the same.
     """
     if context.site.topology is None:
@@ -90,7 +90,7 @@ def _run(context: Context, lease: Lease | None) -> None:
     shared = site.topology.shared_keys if site.topology else None
     secrets = Secrets.open(context.state_folder, context.environment, shared.id if shared else None)
     if secrets.vault_passed_over:
-        context.output.print_info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
+        context.output.print_info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not used.")
     if lease is not None:
         settle(context)
     with context.show_activity(f"Reading the resources of {site.name}", announced=True):
@@ -194,14 +194,15 @@ def _is_nat_set_up(reader: Reader, setup: NatSetup) -> bool:
 def _refuse_foreign(plan: ProvisionPlan) -> None:
     if plan.foreign:
         raise Refused(
-            f"exist, differ, and were not created by erfailover: {join_names(plan.foreign, 12)}",
+            "these exist, differ from the site file, and were not created by erfailover: "
+            f"{join_names(plan.foreign, 12)}",
             "Choose other names in the site file, or give each the tag "
             f"{TAG}={plan.site} if erfailover may change and delete it.",
         )
 
 
 def _check_offers(context: Context, plan: ProvisionPlan) -> None:
-    """Ask whether Azure offers what is to be made, before the first write.
+    """Ask whether Azure offers the resources to create, before the first write.
 
     Raises:
         Refused: it does not.
@@ -269,7 +270,7 @@ class _Provision:
         existing = self.reader.wait_until_settled(resource.id, deadline_s)
         body = self._resolve(resource)
         if existing is not None and not self._to_write(action, body, existing):
-            return "there already"
+            return "no change"
         self.writer.write(resource.id, self._build_whole_body(resource, body, existing), deadline_s)
         for name in provision_plan.list_secret_names(resource.body):
             self.secrets.note_written(resource.id, name)
@@ -290,8 +291,8 @@ class _Provision:
         except LookupError as missing:
             raise AzureFailure(
                 AzureErrorKind.REFUSED,
-                f"{resource.title} cannot be written: Azure has not given {missing.args[0]}",
-                "Check that resource in the portal; provision resumes from here.",
+                f"{resource.title} cannot be written: Azure has not assigned {missing.args[0]}",
+                "Check that resource in the portal, then run provision again to resume.",
             ) from None
 
     def _to_write(self, action: Action, body: Body, existing: Body) -> bool:
@@ -321,8 +322,8 @@ class _Provision:
             return "set up"
         lines = (result.stderr or result.stdout).strip().splitlines()
         raise VerificationFailed(
-            f"the NAT set-up of {setup.name} did not complete: {lines[-1] if lines else '-'}",
-            f"Look at {setup.name} with 'az vm run-command invoke'; provision tries it again.",
+            f"the NAT set-up of {setup.name} failed: {lines[-1] if lines else 'no output'}",
+            f"Check {setup.name} with 'az vm run-command invoke', then run provision again.",
         )
 
 

@@ -52,12 +52,12 @@ def run(context: Context, dry_run: bool) -> None:
 
     Raises:
         UsageFailure: the site has no resource group, so nothing of it was provisioned.
-        Refused: the operator said no, or something appeared in the group meanwhile.
+        Refused: the operator declined, or something appeared in the group meanwhile.
         AzureFailure: Azure refused a deletion; what does not need it was done all the same.
     """
     if context.site.resource_group is None:
         raise UsageFailure(
-            f"{context.site_file} names no resource_group: nothing of the site was provisioned",
+            f"{context.site_file} has no resource_group: nothing was provisioned for the site",
             "erfailover deletes only networks that it created.",
         )
     if dry_run:
@@ -148,7 +148,8 @@ def _insist_on_empty(context: Context, reader: Reader, site: Site) -> None:
         if context.clock.now() >= deadline:
             names = join_names(row.get("name") for row in group_resources)
             raise Refused(
-                f"{site.resource_group} is kept: {names} is in it, and was not in the plan",
-                "Run erfailover destroy again: it shows what is left.",
+                f"resource group {site.resource_group} is kept: it contains {names}, which the "
+                "plan did not include",
+                "Run erfailover destroy again to see what remains.",
             )
         context.clock.sleep(5.0)

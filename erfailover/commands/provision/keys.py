@@ -37,20 +37,19 @@ def read_shared_key(context: Context, secrets: Secrets) -> None:
         if not str(error.name).startswith("azure.keyvault"):
             raise
         raise UsageFailure(
-            f"{context.site_file} has its shared key in {named.key_vault}, and the package for "
-            "that is not installed",
+            f"{context.site_file} takes its shared key from {named.key_vault}, but the package "
+            "for Key Vault is not installed",
             "Install it: pip install 'erfailover[keyvault]'",
         ) from None
     key = key_vault.read(named, context.access, context.clock)
     secrets.take(key)
-    context.output.print_info(f"The tunnels' shared key is {key.id}.")
+    context.output.print_info(f"Shared key of the tunnels: {key.id}")
 
 
 def read_ssh_keys(site: Site, site_file: Path) -> Site:
     """Return the same site, with the public SSH keys read from their files.
 
-    Only who makes machines needs the files, which may be one operator's own: no other command
-    reads them.
+    Only a command that creates machines reads the files, which may be one operator's own.
 
     Args:
         site: with a topology or without.
@@ -77,8 +76,8 @@ def _read_ssh_key(site_file: Path, name: str, machine: TopologyMachine) -> Topol
     if fault is None:
         return replace(machine, ssh_public_key=ssh_keys.strip_key(text))
     raise UsageFailure(
-        f"{site_file}: topology.machines.{name}.ssh_public_key names {path!r}; expected there "
-        f"{ssh_keys.EXPECTED}; found {fault.found}",
+        f"{site_file}: topology.machines.{name}.ssh_public_key names {path!r}; expected "
+        f"{ssh_keys.EXPECTED}, found {fault.found}",
         f"{fault.remedy[0].upper()}{fault.remedy[1:]}.",
     )
 
@@ -92,8 +91,8 @@ def _read_content(folder: Path, path: str) -> tuple[str, str]:
     except OSError as error:
         return "", (error.strerror or type(error).__name__).lower()
     except (RuntimeError, ValueError):
-        return "", "no path of a file"
+        return "", "an invalid path"
     try:
         return content.decode("utf-8"), ""
     except UnicodeDecodeError:
-        return "", "something that is not text"
+        return "", "a file that is not text"

@@ -50,7 +50,9 @@ def run(
         context.output.print_lines(run_whole(run_record, is_alive) for run_record in whole)
     elif run_id is None:
         data = [build_run_data(run_record, is_alive) for run_record in runs]
-        nothing = NOTHING if since is None else f"No run began since {since:%Y-%m-%d %H:%M} UTC."
+        nothing = (
+            NOTHING if since is None else f"No run has started since {since:%Y-%m-%d %H:%M} UTC."
+        )
         text = format_list(runs, is_alive, detect_screen(context.environment)) or nothing
         context.output.print_result(text, data, ROWS)
     else:
@@ -69,7 +71,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
         raise UnknownReading(
             f"the report of run {run.id} cannot be created: "
             f"its records have unexpected values ({error!r})",
-            f"erfailover history {run.id} shows what can be read of them.",
+            f"To see what can be read of them: erfailover history {run.id}",
         ) from error
     report_file.save(content, file)
     context.reported = True
@@ -85,7 +87,7 @@ def _find_run(context: Context, runs: list[RunRecord], run_id: str | None) -> Ru
     if len(matches) != 1:
         what = "no run" if not matches else f"{len(matches)} runs"
         raise UsageFailure(
-            f"{what} of {context.site.name} begins with {run_id!r}",
-            "erfailover history lists them.",
+            f"{what} of {context.site.name} found whose id begins with {run_id!r}",
+            "To list the runs: erfailover history",
         )
     return matches[0]

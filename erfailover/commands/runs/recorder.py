@@ -20,6 +20,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.site_states import SiteStates
 from erfailover.errors import Failure, Interrupted
+from erfailover.model.counting import format_count
 from erfailover.model.history import OPEN, collect_runs
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.resource_ids import is_resource_id
@@ -43,7 +44,7 @@ class Recorder:
 
     Attributes:
         began_s: when the command began, in seconds of the clock; records count from there.
-        result: tells what the run has come to so far, for the record of its end.
+        result: returns the run's result so far, for the record of its end.
     """
 
     journal: Journal
@@ -111,7 +112,7 @@ class Recorder:
         return self.journal.record_later(event, at_s=at_s, **fields)
 
     def record_end(self, event: str, **fields: Any) -> None:
-        """Record the end of the run, and what it came to."""
+        """Record the end of the run and its result."""
         self.record_later(event, **fields, result=dict(self.result()))
 
 
@@ -191,14 +192,14 @@ def _flush(context: Context, journal: Journal) -> None:
     remaining = journal.flush(FLUSH_S)
     if not remaining:
         return
-    count = remaining.count(b"\n")
+    records = format_count(remaining.count(b"\n"), "record")
     try:
         text = context.store.keep_aside(remaining)
     except Failure as failure:
-        context.output.warn(f"!! {count} records of this run are lost: {failure.message}")
+        context.output.warn(f"!! Lost {records} of this run: {failure.message}")
     else:
         context.output.warn(
-            f"!! {journal.log.name} did not take {count} records of this run; they are in {text}."
+            f"!! {records} of this run could not be written to {journal.log.name}; see {text}."
         )
 
 
@@ -212,7 +213,7 @@ def compute_digest(plan: Mapping[str, Any]) -> str:
 def settle(context: Context) -> None:
     """Re-attach to the operations that an earlier run left in flight, and wait for their end.
 
-    What they came to is for the world to tell: the command observes it afterwards.
+    The outcome is read from Azure afterwards.
     """
     records = context.read_records()
     settled = {str(record.get("of")) for record in records if record.get("event") == "settled"}
@@ -227,14 +228,12 @@ def settle(context: Context) -> None:
         for step in steps:
             if not is_resource_id(step.resource):
                 context.output.print_info(
-                    f"An earlier run left something in flight on {step.resource!r}, which is no "
-                    f"resource id: {step.title}. Going on; Azure is read afresh."
+                    f"An earlier run did not finish: {step.title}. It cannot be followed, because "
+                    f"{step.resource!r} is not a resource id. Continuing; Azure is read again."
                 )
                 continue
-            context.output.print_info(
-                f"Re-attaching to what an earlier run left in flight: {step.title}"
-            )
-            with context.show_activity(f"Waiting for the end of: {step.title}"):
+            context.output.print_info(f"Resuming an operation of an earlier run: {step.title}")
+            with context.show_activity(f"Waiting for an earlier run's operation: {step.title}"):
                 state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
             context.output.print_info(f"  {step.title}: {state}")
         context.journal.write("settled", of=run.id)

@@ -28,7 +28,7 @@ def check(file: Path) -> None:
     """Refuse a report that could not be written, before anything is done.
 
     Raises:
-        UsageFailure: the suffix is none of a report's, or something else is there.
+        UsageFailure: a report cannot have this suffix, or the file exists and is something else.
     """
     if file.suffix.lower() not in SUFFIXES:
         raise UsageFailure(
@@ -59,7 +59,7 @@ def save(content: str, file: Path) -> None:
 
 
 def find_record(journal: Journal) -> RunRecord | None:
-    """Return what this run has recorded of itself; None if it has not begun."""
+    """Return what this run has recorded of itself; None if it has not started."""
     runs = [run for run in collect_runs(journal.written) if run.id == journal.run]
     return runs[-1] if runs else None
 
@@ -76,7 +76,7 @@ def write(context: Context, journal: Journal) -> None:
         log.debug("the report could not be written", exc_info=True)
         context.output.warn(
             f"The report could not be written to {context.report}: {error}. "
-            f"Later: erfailover history {run.id} --report FILE"
+            f"To write it later: erfailover history {run.id} --report FILE"
         )
         return
     context.output.print_info(f"Report written: {context.report}")

@@ -75,16 +75,16 @@ class SiteStates:
             return None
 
     def _read(self, when: str) -> Picture | None:
-        """Read the site; None if it cannot be read, there is nothing of it, or Ctrl-C comes."""
+        """Read the site; None if it cannot be read, does not exist, or Ctrl-C was pressed."""
         from erfailover.commands.status import snapshot
 
         say = self.context.output.print_info
-        say(f"Reading the state {when} the run for its report (Ctrl-C skips it) ...")
+        say(f"Reading the state {when} the run for the report (Ctrl-C to skip) ...")
         try:
             reading = snapshot.read(self.context)
         except (Failure, KeyboardInterrupt) as problem:
             why = problem.message if isinstance(problem, Failure) else "skipped"
-            say(f"The report has no state {when} the run: {why}")
+            say(f"The report will not show the state {when} the run: {why}")
             return None
         if not reading.observed.networks and not reading.observed.gateways:
             return None

@@ -1,4 +1,4 @@
-"""``erfailover init --from-azure``: read a network that is there, write the site file of it.
+"""``erfailover init --from-azure``: read an existing network, write its site file.
 
 Nothing is written to Azure. If what has to be known is unknown, nothing is written at all.
 """
@@ -59,7 +59,7 @@ def run(context: Context, options: Options) -> None:
     """Read both hubs and all that is peered with them, and write the site file.
 
     Raises:
-        UsageFailure: a wrong option, a file that is there, or nothing to adopt.
+        UsageFailure: a wrong option, a file that exists already, or nothing to adopt.
         UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
         SiteFileError: the file was written, and what exists in Azure cannot be a site as it is.
     """
@@ -70,7 +70,7 @@ def run(context: Context, options: Options) -> None:
         if gateways[role] is not None:
             _insist_on_id(f"--{role}-gateway", str(gateways[role]), GATEWAY)
     if options.primary_hub.lower() == options.backup_hub.lower():
-        raise UsageFailure("--backup-hub: expected another VNet than the primary hub")
+        raise UsageFailure("--backup-hub: expected a VNet other than the primary hub")
     if options.name and not NAME.fullmatch(options.name):
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
@@ -107,7 +107,7 @@ def run(context: Context, options: Options) -> None:
 
 
 def _add_api_versions(reader: Reader, observed: SiteSnapshot, adoption: Adoption) -> Adoption:
-    """Add the api-versions that Azure offers for the site, or a remark that they are not known."""
+    """Add the api-versions that Azure offers for the site, or a remark that they are unknown."""
     site = adoption.site
     spaces = [site.build_network_id(name) for name in site.list_network_names()]
     networks = [observed.get_network(space) for space in spaces]
@@ -116,8 +116,8 @@ def _add_api_versions(reader: Reader, observed: SiteSnapshot, adoption: Adoption
     reading = attempt(partial(api_versions.read, reader, subscriptions, regions, {}, machines=True))
     chosen = reading.value.choose_versions() if reading.value else {}
     if not chosen or site.cloud_name is None:
-        why = reading.unknown or "none with which erfailover was tested is offered"
-        remark = f"api-versions: {why}; the SDK's own are used (erfailover doctor checks them)"
+        why = reading.unknown or "Azure offers none that erfailover was tested with"
+        remark = f"API versions: {why}; the SDK's own are used (erfailover doctor checks them)"
         return replace(adoption, remarks=(*adoption.remarks, remark))
     cloud = NamedCloud(site.cloud_name, ApiVersions(**chosen))
     return replace(adoption, site=replace(site, cloud=cloud))
@@ -149,7 +149,7 @@ def _parse_tenant(text: str) -> tuple[str, TenantCredential]:
     if kind is None:
         raise UsageFailure(
             f"--tenant: expected one of {', '.join(kinds)} after '=', found {word!r}",
-            "A managed identity gives tokens for its home tenant only."
+            "A managed identity gets tokens for its home tenant only."
             if word == "managed-identity"
             else None,
         )
@@ -159,10 +159,9 @@ def _parse_tenant(text: str) -> tuple[str, TenantCredential]:
 def _insist_on_id(option: str, value: str, type_: str) -> None:
     if is_id(value, HUB):
         raise UsageFailure(
-            f"{option}: {get_last_name(value)} is a Virtual WAN hub, whose connections are no "
-            "peerings: "
-            "it is not supported",
-            "erfailover moves spokes between hubs that are VNets: name such a hub.",
+            f"{option}: {get_last_name(value)} is a Virtual WAN hub, which is not supported: its "
+            "connections are not peerings",
+            "erfailover moves spokes between hubs that are VNets: give the id of such a hub.",
         )
     if not is_id(value, type_):
         raise UsageFailure(

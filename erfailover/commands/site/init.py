@@ -1,6 +1,6 @@
 """``erfailover init``: a commented site file to edit.
 
-Of the proof of concept's topology, or of a network that is there (``adopt``).
+Of the proof of concept's topology, or of an existing network (``adopt``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def run(site_file: SiteFile, output: Output, *, force: bool) -> None:
     Args:
         site_file: the file to write.
         output: shows what was written.
-        force: replace a file that is there.
+        force: replace an existing file.
 
     Raises:
         UsageFailure: there is one already, or it cannot be written.
@@ -48,7 +48,7 @@ def describe_schema(schema: str | None) -> str:
 
 
 def write(path: Path, text: str, *, force: bool) -> str | None:
-    """Write a site file; one that is there only if ``force`` says so.
+    """Write a site file; replace an existing one only with ``force``.
 
     Beside it goes the schema of its keys, which the file's first line names for editors (the YAML
     language server's convention, a path from the file's folder).
@@ -78,5 +78,5 @@ def build_exists_failure(path: Path) -> UsageFailure:
     """Return the error for a site file that already exists."""
     return UsageFailure(
         f"{path} already exists",
-        "Name another with --site, or replace it with --force.",
+        "Choose another file with --site, or replace this one with --force.",
     )

@@ -18,7 +18,7 @@ from erfailover.reporting import site_file
 
 
 def run(path: Path, output: Output) -> None:
-    """Validate a site file, and say what was read.
+    """Validate a site file, and show what was read.
 
     Raises:
         UsageFailure: it is not valid, or cannot be read; with every problem found.
@@ -49,4 +49,4 @@ def _iter_missing_files(path: Path, site: Site) -> Iterator[str]:
     if isinstance(cloud, CloudEndpoint) and cloud.ca is not None:
         file = path.parent / Path(cloud.ca).expanduser()
         if not file.exists():
-            yield f"cloud.ca names {cloud.ca!r}; there is no such file in {path.parent.resolve()}"
+            yield f"cloud.ca: {cloud.ca!r} not found in {path.parent.resolve()}"

@@ -19,7 +19,7 @@ def run(context: Context, *, details: bool = False) -> None:
 
     Args:
         context: the invocation.
-        details: show what the verdict rests on, and the tables.
+        details: show the conditions behind the verdict, and the tables.
 
     Raises:
         VerificationFailed: the active path is unhealthy.
@@ -46,7 +46,7 @@ def run(context: Context, *, details: bool = False) -> None:
 
 
 def _format_reasons(reading: snapshot.StatusReading) -> str:
-    """Why, for a group of spokes each; of many groups the first."""
+    """Return the reasons, one per group of spokes; of many groups, those of the first."""
     unsure = [group for group in reading.picture.groups if group.sample.health.healthy is None]
     reasons = dict.fromkeys(group.condition.why.split("; ")[0] for group in unsure[:3])
     return "; ".join(reasons)

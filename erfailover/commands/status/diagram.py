@@ -1,6 +1,6 @@
 """``erfailover diagram``: read everything at once, draw it, print or write the picture.
 
-It only reads. What could not be read is drawn as unknown; a verdict is ``status``'s to give.
+It only reads. What could not be read is drawn as unknown; the verdict is left to ``status``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     Args:
         context: the invocation.
         file: where to write it; None for standard output.
-        form: ``svg`` or ``png``; None for what the file's suffix says, or SVG.
+        form: ``svg`` or ``png``; None for the file's suffix, or SVG without a file.
 
     Raises:
         UsageFailure: it cannot be written there, or what lays it out or renders a PNG is not
-            here: said before Azure is asked.
+            installed; raised before Azure is read.
         UnknownReading: nothing of the site could be read, so there is nothing to draw.
     """
     form = _format(file, form)
@@ -43,20 +43,22 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     if not observed.networks and not observed.gateways:
         why = next(iter(observed.unknown.values()), "no reason was given")
         raise UnknownReading(
-            f"nothing of {context.site.name} could be read, so nothing is drawn: {why}",
+            f"no part of {context.site.name} could be read, so there is nothing to draw: {why}",
             explain_not_found(context.site),
         )
     verdict = format_headline(health)
     sheet = site.build_sheet(reading.picture, verdict, context.format_heading(UNFOLDED))
     _write(context, file, drawing.draw(sheet), render)
     if file is not None:
-        context.output.print_info(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
+        context.output.print_info(
+            f"{verdict} Diagram written to {file} (read at {observed.taken_at})."
+        )
     else:
         context.output.print_heading()
     if observed.unknown:
         first, *others = observed.unknown.values()
         more = f" (and {len(others)} more)" if others else ""
-        context.output.print_info(f"Drawn as unknown, since it could not be read: {first}{more}")
+        context.output.print_info(f"Drawn as unknown because it could not be read: {first}{more}")
 
 
 def _format(file: Path | None, form: str | None) -> str:
@@ -66,23 +68,24 @@ def _format(file: Path | None, form: str | None) -> str:
     suffix = file.suffix.lower().lstrip(".")
     if suffix in FORMATS and form not in (None, suffix):
         raise UsageFailure(
-            f"the name {file} says {suffix}, and -o says {form}", "Leave -o out, or rename it."
+            f"the file name {file} asks for {suffix}, but -o asks for {form}",
+            "Omit -o, or rename the file.",
         )
     if form is None and suffix not in FORMATS:
         raise UsageFailure(
-            f"the name {file} says neither svg nor png",
-            "Name it with .svg or .png, or say which with -o.",
+            f"the file name {file} does not end in .svg or .png",
+            "Rename it, or choose the format with -o.",
         )
     return form or suffix
 
 
 def _insist_on_a_place(file: Path | None, form: str) -> None:
-    """Have somewhere to write to."""
+    """Check that the picture can be written."""
     if file is None:
         if form == "png" and sys.stdout.isatty():
             raise UsageFailure(
-                "a PNG is no text for a terminal",
-                "Name a file: --output-file site.png; or redirect standard output.",
+                "a PNG cannot be printed on a terminal",
+                "Use --output-file site.png, or redirect standard output.",
             )
         return
     output_file.check(file, output_file.PICTURE)

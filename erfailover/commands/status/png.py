@@ -1,7 +1,7 @@
-"""SVG to PNG, by whichever renderer this machine has. It writes only the file that it is given.
+"""Convert SVG to PNG with a renderer that this machine has. Writes only the file that it is given.
 
-SVG is what erfailover makes; a PNG needs a renderer and its fonts. CairoSVG is an extra, since it
-needs the machine's Cairo library; rsvg-convert and Inkscape are what desktops and servers have.
+erfailover draws SVG; a PNG needs a renderer and its fonts. CairoSVG is an extra, since it needs the
+system's Cairo library; rsvg-convert and Inkscape are common on desktops and servers.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ SCALE = 2
 PATIENCE_S = 60.0
 """How long a renderer may take."""
 INSTALL = (
-    "Install one: pip install 'erfailover[png]' (it needs the machine's Cairo library), or "
+    "Install one: pip install 'erfailover[png]' (needs the system's Cairo library), or "
     "rsvg-convert (apt install librsvg2-bin, brew install librsvg), or Inkscape. "
-    "Or take the SVG: browsers, chats and editors show it."
+    "Or use SVG: browsers, chats and editors display it."
 )
 
 Renderer = Callable[[str], bytes]
@@ -30,7 +30,7 @@ def find_renderer() -> Renderer:
     """Return what turns SVG into PNG on this machine.
 
     Raises:
-        UsageFailure: there is nothing that could.
+        UsageFailure: there is none.
     """
     cairosvg = _find_cairosvg()
     if cairosvg is not None:
@@ -43,8 +43,8 @@ def find_renderer() -> Renderer:
         if actual is not None:
             return _build_renderer(actual, arguments)
     raise UsageFailure(
-        "a PNG needs a renderer, and none was found: neither the package cairosvg nor the "
-        "programs rsvg-convert or inkscape",
+        "no PNG renderer found: looked for the package cairosvg, and for the programs "
+        "rsvg-convert and inkscape",
         INSTALL,
     )
 

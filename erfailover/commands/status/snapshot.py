@@ -45,20 +45,20 @@ class StatusReading:
     health: Health
     picture: Picture
     open_run: RunRecord | None
-    """The last run of the site, if it did not come to its end."""
+    """The last run of the site, if it is unfinished."""
     as_code: IacDrift | None
     remarks: tuple[str, ...] = ()
-    """What the site file says otherwise than Azure, with the line to change."""
+    """Where the site file differs from Azure, with the line to change."""
     state_problems: tuple[str, ...] = ()
     """What is wrong with the journal and the lease, and what to do."""
     of_part: tuple[str, ...] = ()
     """That only some spokes were read, and how the rest of a mixed site can follow."""
     way_back_refused: str | None = None
-    """Why the way back of the unfinished run would be refused now; None if it would not be."""
+    """Why a switch back from the unfinished run would be refused now; None if it would not be."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be known before all else: a drill, an unfinished run, what code would undo."""
+        """What comes first: a drill, an unfinished run, what infrastructure code would undo."""
         parts = [
             drills.format_text(self.drill),
             *self.state_problems,
@@ -76,7 +76,7 @@ def read(context: Context) -> StatusReading:
     """Read everything that a status shows.
 
     Raises:
-        AzureFailure: trouble that concerns every read.
+        AzureFailure: a failure that affects every read.
     """
     observed, connected, stand_in = _read(context)
     site = context.use_names_of(observed)
@@ -114,7 +114,7 @@ def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
     try:
         lines = context.journal.read()
     except StateFailure as failure:
-        problems.append(f"It is not known whether a run is unfinished: {failure.message}")
+        problems.append(f"Whether a run is unfinished is unknown: {failure.message}")
     else:
         open_run = find_unfinished(collect_runs(lines.records))
         if lines.damage:
@@ -128,7 +128,7 @@ def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
 
 
 def read_visibly(context: Context) -> StatusReading:
-    """Return the same, with a word on a terminal while nothing else is there to see."""
+    """Return the same, and show on a terminal meanwhile that Azure is being read."""
     with context.show_reading():
         return read(context)
 
@@ -157,7 +157,7 @@ def format_text(reading: StatusReading, screen: Screen, *, details: bool = False
 
 
 def _read(context: Context) -> tuple[SiteSnapshot, dict[Role, Circuits], Reading[str] | None]:
-    """All reads at once: VNets, gateways, what these hang on, the stand-in of the drill.
+    """Read everything at once: VNets, gateways, their connections, the stand-in of the drill.
 
     Many VNets of a subscription are read by one list, as a switch reads them.
     """
@@ -175,6 +175,7 @@ def _read(context: Context) -> tuple[SiteSnapshot, dict[Role, Circuits], Reading
         spokes.networks,
         gateways.gateways,
         {**spokes.unknown, **gateways.unknown},
+        route_tables=spokes.route_tables,
     )
     observed = add_advertised_if_needed(reader, add_other_gateways(reader, site, observed))
     return observed, {role: connected[role] for role in observed.gateways}, stand_in

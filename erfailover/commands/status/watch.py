@@ -58,7 +58,7 @@ class WatchView(Protocol):
 
 
 def run(context: Context, every_s: float) -> None:
-    """Watch the site until Ctrl-C, which is no error.
+    """Watch the site until Ctrl-C, which is not an error.
 
     Args:
         context: the invocation.
@@ -86,7 +86,7 @@ def _build_page(context: Context, reading: StatusReading, took_s: float) -> Page
 
 
 def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
-    """One more reading, shown; one that fails leaves what is known as it was."""
+    """Read once more and show it; if that fails, keep what is known."""
     began = context.clock.now()
     shower.wait(0.0)
     try:
@@ -94,7 +94,7 @@ def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
     except UsageFailure:
         raise
     except Failure as failure:
-        event = Event(format_utc_now(), f"the reading failed: {failure.message}")
+        event = Event(format_utc_now(), f"read failed: {failure.message}")
         new = [event] if before.failure != failure.message else []
         events = (*before.events, *new)[-KEPT:]
         page = replace(before, failure=failure.message, events=events, changed=())
@@ -104,7 +104,7 @@ def _read_again(context: Context, shower: WatchView, before: Page) -> Page:
     changed = find_changes(before.picture, page.picture, (before.notes, page.notes))
     new = list_events(before, page, changed)
     if before.failure:
-        new.insert(0, Event(page.picture.taken_at, "readings succeed again"))
+        new.insert(0, Event(page.picture.taken_at, "read succeeded again"))
     events = (*before.events, *new)[-KEPT:]
     page = replace(page, changed=changed, events=events)
     shower.show(page, new, reading)
@@ -123,7 +123,7 @@ def _can_redraw(console: Console) -> bool:
 
 
 class _Lines:
-    """One line an event, as a log has it."""
+    """One line per event, as in a log."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -134,7 +134,7 @@ class _Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left to do."""
+        """Do nothing."""
 
     def show(self, page: Page, new: list[Event], reading: StatusReading | None) -> None:
         for event in new:
@@ -146,7 +146,7 @@ class _Lines:
 
 
 class _Documents(_Lines):
-    """One document a reading: JSON a line each, YAML each after ``---``, the others as they are."""
+    """One document per reading: JSON on one line, YAML after ``---``, other formats as they are."""
 
     def __enter__(self) -> _Documents:
         return self
@@ -167,7 +167,7 @@ class _Documents(_Lines):
 
 
 class _Live(_Lines):
-    """One page on the terminal's alternate screen, drawn anew twice a second."""
+    """One page on the terminal's alternate screen, redrawn twice a second."""
 
     def __init__(self, context: Context, console: Console) -> None:
         super().__init__(context)

@@ -57,8 +57,8 @@ def run(context: Context, options: Options) -> None:
     Raises:
         Refused: the target is not ready, or the operator said no.
         UnknownReading: what must be known could not be read.
-        AzureFailure: Azure refused a step; what was taken back is in the message.
-        VerificationFailed: it is done, but routes or probes do not show it.
+        AzureFailure: Azure rejected a step; the message says what was rolled back.
+        VerificationFailed: it is done, but routes or probes do not confirm it.
     """
     options = _resolve_canary(context, options)
     continuous.select_probes(context.site, options.probes)
@@ -81,7 +81,7 @@ def _resolve_canary(context: Context, options: Options) -> Options:
     """Return the options with the canary's name as the site file writes it.
 
     Raises:
-        UsageFailure: it is no spoke of the site, or not among the chosen ones.
+        UsageFailure: it is not a spoke of the site, or not one of the chosen ones.
     """
     if options.canary is None:
         return options
@@ -89,8 +89,8 @@ def _resolve_canary(context: Context, options: Options) -> Options:
     chosen = context.site.chosen
     if chosen and canary not in chosen:
         raise UsageFailure(
-            f"--canary {canary} is not among the chosen spokes: {join_names(chosen, NAMED)}",
-            f"Name one of them, or add --spoke {canary}.",
+            f"--canary {canary} is not one of the chosen spokes: {join_names(chosen, NAMED)}",
+            f"Use one of them, or add --spoke {canary}.",
         )
     return replace(options, canary=canary)
 
@@ -120,7 +120,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
         answer_s = 0.0
         others = "other " if plan.left_out else ""
         context.output.print_info(
-            f"No {others}peering has to change for {options.target}; checking the routes."
+            f"No {others}peering needs to change for {options.target}; checking the routes."
         )
     target = str(options.target)
     before = planner.add_leaving_gateway(observed)
@@ -146,7 +146,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
 
 
 def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, question: str) -> None:
-    """Ask whether to go ahead; leaving a healthy path for the backup is another question."""
+    """Ask for confirmation; to leave a healthy path for the backup, ask a different question."""
     if not plan.leaves_healthy:
         output.confirm(question)
     elif options.target is Path.IPSEC:
@@ -162,7 +162,7 @@ def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, que
 def _plan_switch(
     planner: Planner, options: Options, hold_time: HoldTime
 ) -> tuple[SiteSnapshot, SwitchPlan]:
-    """Plan the site; a switch back says what its hold time rests on."""
+    """Plan the site; a switch back says how its hold time is measured."""
     with planner.context.show_reading():
         observed, plan = planner.plan()
         if options.target is Path.EXPRESSROUTE and not options.undo:
@@ -173,7 +173,7 @@ def _plan_switch(
 def _plan_again(
     context: Context, options: Options, planner: Planner, spokes: Collection[str]
 ) -> tuple[SiteSnapshot, SwitchPlan] | None:
-    """Plan spokes that were left out; None if what was reviewed or answered leaves them out."""
+    """Plan spokes that were left out; None if a saved plan or the operator leaves them out."""
     if options.saved is not None:
         return None
     with context.show_reading():
@@ -191,10 +191,10 @@ def _plan_again(
 
 
 def run_saved(context: Context, options: Options, file: FilePath) -> None:
-    """Carry out a saved plan: plan anew, and refuse if that is another.
+    """Apply a saved plan: plan again, and refuse if the new plan differs.
 
     Raises:
-        UsageFailure: the file is no plan, or one of another site.
+        UsageFailure: the file is not a plan, or is for another site.
         Refused: Azure has changed since the plan was made.
     """
     saved = plans.load(file)
@@ -206,7 +206,7 @@ def run_saved(context: Context, options: Options, file: FilePath) -> None:
 
 
 def undo(context: Context, options: Options) -> None:
-    """Take back the last switch of the site, from any state, for the spokes that it moved.
+    """Undo the last switch of the site, from any state, for the spokes that it moved.
 
     Raises:
         Refused: no switch of this site is in the journal, or it did not move a chosen spoke.
@@ -217,13 +217,13 @@ def undo(context: Context, options: Options) -> None:
         last = find_last_switch(records)
     except ValueError as error:
         raise UnknownReading(
-            f"the last switch of {context.site.name} is not known: {error}",
-            "Say where to go instead: erfailover switch --to ipsec|expressroute",
+            f"the last switch of {context.site.name} is unknown: {error}",
+            "Specify the path instead: erfailover switch --to ipsec|expressroute",
         ) from None
     if last is None or last.target is None:
         raise Refused(
-            f"no switch of {context.site.name} is in the journal of this machine",
-            "Say where to go instead: erfailover switch --to ipsec|expressroute",
+            f"the journal has no switch of {context.site.name}",
+            "Specify the path instead: erfailover switch --to ipsec|expressroute",
         )
     names = find_spokes_to_undo(
         collect_runs(records), [spoke.name for spoke in context.whole_site.spokes]
@@ -234,12 +234,12 @@ def undo(context: Context, options: Options) -> None:
         raise Refused(
             f"the last switch (run {last.id}, {last.brief}) did not move "
             f"{join_names(strange, NAMED)}",
-            "Say where to go instead: " + switch_to("ipsec|expressroute", strange),
+            "Specify the path instead: " + switch_to("ipsec|expressroute", strange),
         )
     if not moved:
         raise Refused(
             f"the last switch (run {last.id}, {last.brief}) moved no spoke of {context.site.name}",
-            "Say where to go instead: erfailover switch --to ipsec|expressroute",
+            "Specify the path instead: erfailover switch --to ipsec|expressroute",
         )
     context.choose_spokes(moved)
     run(
@@ -253,7 +253,7 @@ def undo(context: Context, options: Options) -> None:
 
 
 def _insist_on_saved(site: Site, options: Options, document: Mapping[str, Any]) -> None:
-    """Refuse a saved plan that is not the plan of today."""
+    """Refuse a saved plan if the current plan differs."""
     if options.saved is not None:
         name, saved = options.saved
         plan_document.insist_on_world(site, saved, document, name)
@@ -271,7 +271,7 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
     ]
     if unread:
         raise UnknownReading(
-            f"nothing can be planned: {join_names(unread, comma='; ')}",
+            f"cannot plan: {join_names(unread, comma='; ')}",
             "Check the subscription, the names in the site file, and your rights: "
             "erfailover doctor",
         )
@@ -287,7 +287,7 @@ def _refuse_unready(
     """Step 0: refuse a target that is not ready, and say what is missing.
 
     Returns:
-        What the hold time rested on, for the question; empty if there was none to wait for.
+        How the hold time was met, for the question; empty if there is no hold time.
     """
     checks, held = list(plan.guards), ""
     _insist_on_invariants(context, plan)
@@ -307,19 +307,19 @@ def _refuse_unready(
 def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
     bugs = procedure.find_breaches(context.site, plan)
     if bugs:
-        raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
+        raise Failure(f"the plan violates an invariant: {'; '.join(bugs)}", "This is a bug.")
 
 
 def _raise_unless_verified(outcome: Outcome) -> None:
     command = switch_to(outcome.target.other, outcome.chosen)
-    back = format_way_back(f"go back with: {command}", outcome.target.other, outcome.way_back)
+    back = format_way_back(f"To go back: {command}", outcome.target.other, outcome.way_back)
     if (stranded := left_out.build_stranded_failure(outcome)) is not None:
         raise stranded
     not_moved = left_out.build_failure(
         outcome.left_out,
         outcome.failed,
         f"switched to {outcome.target}",
-        f"The same command again takes them; {back}",
+        f"Run the same command again to move them. {back}",
         others=bool(outcome.conditions),
         standing=describe_standing(outcome),
     )
@@ -328,6 +328,6 @@ def _raise_unless_verified(outcome: Outcome) -> None:
     if not is_verified(outcome):
         lacks = join_names(list_missing(outcome), MANY, "; ")
         raise VerificationFailed(
-            f"switched to {outcome.target}, but it does not show: {lacks}",
-            f"Look at erfailover status; {back}",
+            f"switched to {outcome.target}, but not verified: {lacks}",
+            f"See erfailover status. {back}",
         )

@@ -65,7 +65,7 @@ class Crossing:
             holds; returns whether the path being left is healthy.
         exempt: called with the ids of the spoke's peerings and whether their writes are exempt
             from waiting for room under Azure's limits.
-        may_take_back: whether the lease allows the break to be taken back now.
+        may_roll_back: whether the lease allows the break to be rolled back now.
         deadline_s: how long to try once the spoke has no path, in seconds.
         cadence: how often to poll a write.
         break_cadence: how often to poll the break, after which the spoke has no path.
@@ -85,7 +85,7 @@ class Crossing:
     ledger: Ledger
     gate: Callable[[], bool]
     exempt: Callable[[tuple[str, ...], bool], None]
-    may_take_back: Callable[[], bool]
+    may_roll_back: Callable[[], bool]
     deadline_s: float
     cadence: PollSchedule
     break_cadence: PollSchedule
@@ -101,7 +101,7 @@ class Crossing:
     _listener: waits.Listener | None = None
 
     def take_off(self) -> str:
-        """Pass the gate and take the spoke off its origin; what follows goes on by itself.
+        """Pass the gate and take the spoke off its origin; the rest runs in its own thread.
 
         Raises:
             Failure: the gate does not hold, or the spoke is still on its origin.
@@ -129,7 +129,7 @@ class Crossing:
         return future.result()
 
     def _cross(self) -> None:
-        """Move the spoke, and answer whoever waits, whatever happens."""
+        """Move the spoke, and always resolve the futures of the waiting threads."""
         with waits.report_waits(self._relay):
             place = PathState.ORIGIN if self.off else PathState.UNKNOWN
             try:
@@ -224,7 +224,7 @@ class Crossing:
                 self._failures[self._last] = to_failure(error)
                 if self.clock.now() >= deadline:
                     return PathState.UNKNOWN
-                self._pause(PAUSE_S, "tries again")
+                self._pause(PAUSE_S, "waiting to retry")
 
     def _recover(self, deadline: float) -> PathState:
         place = locate(self._read())
@@ -234,7 +234,7 @@ class Crossing:
             return place  # the break had no effect
         while True:
             now = self.clock.now()
-            can_go_back = self._find_restoring_write() is not None and self.may_take_back()
+            can_go_back = self._find_restoring_write() is not None and self.may_roll_back()
             move = choose_move(
                 place,
                 self._last,
@@ -286,7 +286,7 @@ class Crossing:
             breaks = direction is Direction.FORWARD and write is first and not self._broken.done()
             self._attempts += 1
             uses = write.after is not None and write.after.use_remote_gateways
-            title = f"{'use' if uses else 'do not use'} remote gateways on {write.name}"
+            title = f"{'use' if uses else 'stop using'} remote gateways on {write.name}"
             name = "again" if direction is Direction.FORWARD else "back"
             task = f"{self.spoke}/{name}{self._attempts}"
             self.recorder.record_intent_later(task, title, str(write.change), write.peering_id)
@@ -314,7 +314,7 @@ class Crossing:
     def _select_writes(
         self, direction: Direction
     ) -> tuple[PeeringWrite | None, PeeringWrite | None]:
-        """Return the write that clears the other peering, if it must be cleared, and the other."""
+        """Return the write that clears the other peering, if needed, and the decisive one."""
         if direction is Direction.FORWARD:
             other, peering = (
                 self.off.peering if self.off else None,
@@ -400,7 +400,7 @@ class Crossing:
         left_s = deadline - self.clock.now()
         longest_s = LATE_PAUSE_S if left_s <= LAST_RESORT_S else LONGEST_PAUSE_S
         pause_s = min(PAUSE_S * 2.0 ** min(self._attempts, 10), longest_s, max(left_s, 0.0))
-        self._pause(pause_s, "tries again")
+        self._pause(pause_s, "waiting to retry")
 
     def _pause(self, seconds: float, why: str) -> None:
         waits.tell(waits.Wait(f"{self.spoke} has no path: {why}", seconds))
@@ -415,19 +415,19 @@ class Crossing:
             return reason.reword(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
         message, hint = reason.message, reason.hint
         if place is PathState.ORIGIN and self._broken.done():
-            message += "; taken back: it uses the gateway of the path it was on again"
-            hint = "The spoke is on the path it was on before."
+            message += f"; rolled back: {self.spoke} uses its previous gateway again"
+            hint = "The spoke is on its previous path."
         elif place is not PathState.ORIGIN:
             message = f"{self.spoke} {STANDING[place]}: {message}"
             if back is not None:
-                message += f"; going back failed too: {back.message}"
-            hint = "Run the same command again at once."
+                message += f"; the rollback failed too: {back.message}"
+            hint = "Run the same command again now."
         return reason.reword(message, hint)
 
 
 STANDING = {
     PathState.TARGET: "is on its target",
-    PathState.ORIGIN: "is on the path it was on",
+    PathState.ORIGIN: "is on its previous path",
     PathState.NOWHERE: "has NO path",
     PathState.CHANGING: "may have NO path (an operation is still in progress)",
     PathState.UNKNOWN: "may have NO path (its peerings could not be read)",

@@ -1,4 +1,4 @@
-"""A switch under way: the schedule's nodes as tasks, the gate, what is taken back, what shows.
+"""A switch under way: the schedule's nodes as tasks, the gate, the rollback, the verification.
 
 What is done, and in which order, is ``procedure``'s and ``schedule``'s. This module carries it
 out and asks the conditions again at the moment they matter.
@@ -71,7 +71,7 @@ class SwitchRun:
 
     Attributes:
         began_s: when the command began, in seconds of the clock.
-        outcome: what it has come to so far.
+        outcome: its result so far.
     """
 
     context: Context
@@ -109,7 +109,7 @@ class SwitchRun:
         return self.lease.build_writer(record_accepted, self._handle_wait, write)
 
     def carry_out(self, plan: SwitchPlan, plan_again: PlanAgain) -> Outcome:
-        """Do what the plan says, and verify it; then what can be done for those it leaves out.
+        """Apply the plan and verify it; then do what is possible for the spokes that it leaves out.
 
         Args:
             plan: what to do.
@@ -117,7 +117,7 @@ class SwitchRun:
                 them was unknown; None if they stay left out.
 
         Raises:
-            AzureFailure: a step was refused or failed, and no spoke is left to verify.
+            AzureFailure: Azure rejected a step or failed at it, and no spoke is left to verify.
         """
         clock = self.context.clock
         outcome = self.outcome
@@ -135,6 +135,7 @@ class SwitchRun:
                 for name, condition in outcome.left_out.items()
                 if condition.status is ConditionStatus.UNKNOWN
             }
+            late |= {name for group in plan.tied if late.intersection(group) for name in group}
             self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
             if more is not None:
@@ -183,7 +184,7 @@ class SwitchRun:
         return watch
 
     def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: RouteWatch) -> None:
-        """Every write of the plan; what failed is noted, what did not goes on."""
+        """Apply every write of the plan; note failures and continue with the rest."""
         clock = self.context.clock
         last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
         remaining = {id_: spoke for spoke, id_ in last.items()}
@@ -235,14 +236,14 @@ class SwitchRun:
         self._note(plan, outcome, results)
         if not self._contended:
             left_out.insist_on_any(self.site, outcome)
-        with self.context.show_activity("Reading again what was written"):
+        with self.context.show_activity("Reading the changed peerings again"):
             steps = [step for step in plan.writes if step.spoke not in outcome.failed]
             insist_on_written(clock, self.readings, self.site, steps)
 
     def _announce(self, spokes: Sequence[str]) -> None:
         """Have the store confirm which spokes go where; read the path being left meanwhile.
 
-        Whoever takes the lease over completes these spokes in this direction.
+        The run that takes the lease over completes these spokes in this direction.
         """
         self.gate.read_origin()
         with self.context.show_activity("Recording the run"):
@@ -255,7 +256,7 @@ class SwitchRun:
         hint = "Run the command again to resume."
         if self.ledger.owed:
             message = f"{describe_no_path(self.ledger.owed)}; {message}"
-            hint = f"Run this at once: {switch_to(self.options.target, self.site.chosen)}"
+            hint = f"Run this now: {switch_to(self.options.target, self.site.chosen)}"
         return Interrupted(message, hint)
 
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
@@ -273,7 +274,7 @@ class SwitchRun:
                     self._contended.add(step.spoke)
                 outcome.failed.setdefault(step.spoke, failure)
             elif step.id not in done:
-                skipped = AzureFailure(AzureErrorKind.REFUSED, f"{step.title}: not begun")
+                skipped = AzureFailure(AzureErrorKind.REFUSED, f"{step.title}: not started")
                 outcome.failed.setdefault(step.spoke, skipped)
 
     def _build_tasks(
@@ -367,7 +368,7 @@ class SwitchRun:
                 ledger=self.ledger,
                 gate=partial(self._pass_gate, off or make),
                 exempt=self.context.session.budget.exempt,
-                may_take_back=partial(self.lease.held.can_send, Write.OTHER),
+                may_roll_back=partial(self.lease.held.can_send, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
                 cadence=tasks.select_schedule(make, len(site.spokes)),
                 break_cadence=tasks.select_schedule(off or make, len(site.spokes)),
@@ -385,7 +386,7 @@ class SwitchRun:
         return healthy
 
     def _check_canary(self, spoke: str, watch: RouteWatch) -> str:
-        """Wait until a canary's switch shows; the others are not begun before."""
+        """Wait until a canary's switch is verified; the others do not start before that."""
         clock = self.context.clock
         deadline = clock.now() + self.site.timing.verify_deadline_s
 
@@ -398,8 +399,8 @@ class SwitchRun:
             path, refusals = self.options.target.other, self.outcome.way_back
             back = format_way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
-                f"the canary {spoke} does not show: {message}",
-                f"The other spokes were left as they are. To take the canary back: {back}",
+                f"the canary {spoke} could not be verified: {message}",
+                f"The other spokes were not changed. To move the canary back: {back}",
             )
         return watch.get_conditions(spoke)[0].message
 

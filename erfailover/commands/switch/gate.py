@@ -28,7 +28,7 @@ from erfailover.runtime.clock import start
 
 NETWORKS_S = 10.0
 """How old a reading of VNets and peerings may be that the gate rests on, in seconds. What the run
-has written is read anew. The gateway's is read again at half of ``timing.gate_reading_age_s``."""
+has written is read again. The gateway's is read again at half of ``timing.gate_reading_age_s``."""
 TRIES = 3
 """How often a slow reading is requested before the gate gives up: an answer that is lost costs
 more than the gate's patience."""
@@ -117,7 +117,7 @@ class Gate:
         budget.prepay(items, self._site.timing.step_deadline_s)
         try:
             self._ensure_tokens(spoke)
-            waits.tell(waits.Wait("re-checks preconditions"))
+            waits.tell(waits.Wait("re-checking preconditions"))
             self.wait_for(spoke)
             waits.tell(waits.Wait(""))
         except BaseException:
@@ -160,11 +160,10 @@ class Gate:
             if self._is_too_old(observed.gateways.get(role)) and not self._options.force:
                 if late and tries >= TRIES:
                     raise UnknownReading(
-                        f"the reading of the {role} hub's gateway is older than "
-                        f"{format_duration(self._limit_s)} when the rest of the gate is read: "
-                        "too old to "
-                        f"take {spoke.name} off its path",
-                        "Nothing was changed by this step. Run the same command again, or raise "
+                        f"the reading of the {role} hub's gateway is more than "
+                        f"{format_duration(self._limit_s)} old by the time the rest of the gate "
+                        f"has been read: too old to disconnect {spoke.name}",
+                        "This step changed nothing. Run the same command again, or raise "
                         "timing.gate_reading_age_s in the site file.",
                     )
                 continue  # an answer was lost, and is requested again
@@ -174,9 +173,9 @@ class Gate:
             unmet = next(
                 condition for condition in checks if condition.status is not ConditionStatus.HOLDS
             )
-            waits.tell(waits.Wait(f"waits for the gate: {unmet.message}", PAUSE_S))
+            waits.tell(waits.Wait(f"the gate does not hold yet: {unmet.message}", PAUSE_S))
             clock.sleep(PAUSE_S)
-        insist(self._context.output, self._options, checks, f"take {spoke.name} off its path")
+        insist(self._context.output, self._options, checks, f"move {spoke.name}")
         self.seen[spoke.name] = observed
         for checked in gates.find_out_of_sync(site, observed, role, spoke):
             self._context.output.warn(f"warning: {checked.message}. Later: {checked.remedy}")

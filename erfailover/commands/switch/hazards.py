@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from erfailover.azure.client.polling import poll_in_turn
 from erfailover.azure.readers import routing
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.commands.context import Context
@@ -45,8 +46,9 @@ class HazardLookup:
         read = partial(
             routing.read, context.reader, context.site, (leaving,), body, leaving, gateway
         )
-        reading = start(context.clock, read, "surroundings")
-        observed = self._observe_site()
+        with poll_in_turn(context.clock):
+            reading = start(context.clock, read, "surroundings")
+            observed = self._observe_site()
         while not context.clock.wait_for(reading.done, 3600.0):
             continue
         self._environment = reading.result()

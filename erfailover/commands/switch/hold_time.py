@@ -1,4 +1,4 @@
-"""The hold time of a switch back: read what it rests on, and wait until it is over.
+"""The hold time of a switch back: read how long the primary has been healthy, and wait.
 
 What counts is decided by ``planning.switch.hold_time``. Never writes.
 """
@@ -34,7 +34,7 @@ from erfailover.planning.switch.hold_time import (
 from erfailover.runtime.clock import Clock, run_all
 
 PAUSE_S = 5.0
-"""The pause between two readings, which take 5 s: they are to be at most 15 s apart."""
+"""The pause between two readings, which take 5 s: they must be at most 15 s apart."""
 STAND_IN_PAUSE_S = 15.0
 """The same for a VPN gateway, whose own session has counted meanwhile."""
 
@@ -50,7 +50,7 @@ class HoldTime:
         self._sessions_read_s, self._restarts_known = 0.0, 0
 
     def describe_basis(self, observed: SiteSnapshot) -> str:
-        """Return what the hold time rests on, in words; empty if the gateway is not known."""
+        """Return how the hold time is measured, in words; empty if the gateway is not known."""
         gateway = observed.gateways.get(Role.PRIMARY)
         if gateway is None:
             return ""
@@ -67,8 +67,8 @@ class HoldTime:
             patient: whether to wait at all.
 
         Returns:
-            Whether it has; also after twice the hold time and a minute, and as soon as waiting
-            is of no use.
+            Whether it has. Returns at the latest after twice the hold time and a minute, and as
+            soon as waiting cannot help.
         """
         gateway = observed.gateways.get(Role.PRIMARY)
         express = gateway is not None and gateway.type == EXPRESSROUTE
@@ -92,7 +92,7 @@ class HoldTime:
     def _compute_left_s(
         self, observed: SiteSnapshot, condition: Condition, *, express: bool
     ) -> float | None:
-        """Return how long to wait yet, in seconds; None if the wait is over or of no use."""
+        """Return how much longer to wait, in seconds; None if the wait is over or cannot help."""
         if condition.status is ConditionStatus.HOLDS:
             return None
         if express:
@@ -144,7 +144,7 @@ class HoldTime:
     def _get_longest_session(self) -> SessionUptime:
         """Return the longest session as it is now, if it has stayed up since it was read."""
         if self._sessions is None:
-            return SessionUptime(None, "", ("not read",))
+            return SessionUptime(None, "", ("not read yet",))
         session_uptime = find_longest_session(self._sessions, self._hold_s)
         return session_uptime.add_seconds(self._clock.now() - self._sessions_read_s)
 

@@ -72,7 +72,7 @@ def build_failure(
         condition.remedy for condition in [*left_out.values()][:MANY] if condition.remedy
     )
     remedies |= dict.fromkeys(failure.hint for failure in list(failed.values())[:1] if failure.hint)
-    hint = " ".join([*(["The others were."] if others else []), *remedies, again])
+    hint = " ".join([*([f"The others were {done}."] if others else []), *remedies, again])
     failures = [*map(_to_failure, left_out.values()), *failed.values()]
     first = failures[0]
     if isinstance(first, AzureFailure):
@@ -95,9 +95,11 @@ def build_stranded_failure(outcome: Outcome) -> Failure | None:
     message = first.message
     if len(outcome.failed) > 1:
         message = f"{describe_standing(outcome)}: {message}"
-    hint = f"Run this at once: {switch_to(outcome.target, outcome.chosen)}"
+    hint = f"Run this now: {switch_to(outcome.target, outcome.chosen)}"
     if isinstance(first, LeaseLost):
-        return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
+        return LeaseLost(
+            message, f"The run that holds the lease completes the switch. {first.hint or ''}"
+        )
     return AzureFailure(AzureErrorKind.SERVER, message, hint)
 
 

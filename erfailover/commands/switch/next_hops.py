@@ -13,10 +13,17 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from erfailover.azure import routes
-from erfailover.azure.writer import Writer
 from erfailover.commands.switch.crossing import ATTEMPT_S, PAUSE_S, Crossing, to_failure
 from erfailover.errors import AzureErrorKind, AzureFailure, LeaseLost
-from erfailover.model.plan import Change, NextHopWrites, PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.plan import (
+    Change,
+    NextHopWrites,
+    PeeringWrite,
+    RouteWrite,
+    SwitchPlan,
+    SwitchStep,
+)
+from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.next_hops.groups import Turn, choose_turn
 from erfailover.planning.switch.recovery import Direction, PathState, locate
 from erfailover.runtime.clock import Clock, run_all, start
@@ -250,33 +257,48 @@ class RoutedCrossing(Crossing):
     def _goes_back(self) -> bool:
         """Whether the spoke is better off on the path it was on."""
         works = self._ensure_group().tied or self._origin_was_healthy
-        return works and self._find_restoring_write() is not None and self.may_take_back()
+        return works and self._find_restoring_write() is not None and self.may_roll_back()
 
     def _move_routes(self, step: SwitchStep, deadline: float) -> bool:
         """Write the next hops of the target; again until the deadline if going back is no use."""
         if not isinstance(step.write, NextHopWrites) or step.write.change is Change.KEEP:
             return True
-        self._announce_step(step)
         while True:
             limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
             self._touched = True
-            if self._write_routes(step.write, Direction.FORWARD, self.writers.make, limit_s):
+            if self._write_routes(step, step.write, Direction.FORWARD, limit_s):
                 return True
             if self._goes_back() or self.clock.now() >= deadline:
                 return False
             self._pause(PAUSE_S, "tries again")
 
     def _write_routes(
-        self, writes: NextHopWrites, direction: Direction, writer: Writer, limit_s: float
+        self, step: SwitchStep, writes: NextHopWrites, direction: Direction, limit_s: float
     ) -> bool:
-        send = partial(routes.write, writer, writes.routes, limit_s, self.readings, self.cadence)
+        """Write routes, each recorded before it is sent; return whether all were written."""
+        forward = direction is Direction.FORWARD
+        self._attempts += not forward
+        task = step.id if forward else f"{self.spoke}/back{self._attempts}"
+
+        def record(change: RouteWrite) -> None:
+            name = f"{get_last_name(change.table_id)}/{change.name}"
+            title = f"{step.number}. {step.title}: {name}" if forward else f"restore {name}"
+            self.recorder.record_intent_later(task, title, str(change.change), change.route_id)
+
+        writer = self.writers.make if forward else self.writers.other
+        send = partial(
+            routes.write, writer, writes.routes, limit_s, self.readings, self.cadence, record
+        )
         try:
             self._ensure_group().write(writes, send)
         except LeaseLost:
             raise
         except Exception as error:
             self._failures[direction] = to_failure(error)
+            self.recorder.record_later("failed", task=task)
             return False
+        if not forward:
+            self.recorder.record_later("done", task=task)
         return True
 
     def _return(self, deadline: float) -> PathState:
@@ -304,11 +326,11 @@ class RoutedCrossing(Crossing):
         """Put the next hops back that this run may have moved."""
         named = self.moves.contingency if self.moves is not None else ()
         back = next((write for write in named if isinstance(write, NextHopWrites)), None)
-        if back is None or not self._touched:
+        if self.moves is None or back is None or not self._touched:
             return True
         while True:
             limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
-            if self._write_routes(back, Direction.BACK, self.writers.other, limit_s):
+            if self._write_routes(self.moves, back, Direction.BACK, limit_s):
                 return True
             if self.clock.now() >= deadline:
                 return False

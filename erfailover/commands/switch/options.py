@@ -31,13 +31,13 @@ class Options:
         dry_run: show the plan and stop.
         force: override the readiness of the target.
         wait: wait for the hold time of a switch back, instead of refusing.
-        undoes: the run that this takes back, in words, so the path it left needs no hold time;
+        undoes: the run that this undoes, in words, so the path it left needs no hold time;
             empty for any other switch.
         planned: take spokes off a path that works.
         canary: the name of the spoke that is moved and verified before the others.
-        max_failures: after more failed steps than this, no further spoke is begun.
+        max_failures: after more failed steps than this, no further spoke starts.
         out: where the plan of a dry run is kept as well.
-        saved: the saved plan that is carried out, if the world has not moved; and its name.
+        saved: the saved plan to apply if Azure has not changed since, and its name.
         probes: the names of further probes to ask continuously meanwhile.
     """
 
@@ -55,7 +55,7 @@ class Options:
 
     @property
     def undo(self) -> bool:
-        """Whether this takes back a switch."""
+        """Whether this undoes a switch."""
         return bool(self.undoes)
 
 
@@ -86,4 +86,6 @@ def insist(output: Output, options: Options, conditions: Iterable[Condition], wh
     if any(condition.status is ConditionStatus.FAILS for condition in bad):
         raise Refused(f"refusing to {what} to {options.target}: {message}", hint)
     if bad:
-        raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {message}", hint)
+        raise UnknownReading(
+            f"refusing to {what} to {options.target} on an unknown reading: {message}", hint
+        )

@@ -61,12 +61,14 @@ class Planner:
             busy, unknown = self._list_waits(observed, plan)
             patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
             late = clock.now() - self.began_s >= patience_s
-            nobody_else = not plan.steps or gates.find_hubs_in_progress(site, observed)
-            if busy and late and nobody_else:
+            all_wait = not plan.steps or gates.find_hubs_in_progress(site, observed)
+            if busy and late and all_wait:
                 operations = join_names(busy, comma="; ")
                 raise UnknownReading(
-                    f"an operation has not ended after {format_duration(patience_s)}: {operations}",
-                    "Nothing was changed. Wait for it, then run the same command again.",
+                    f"an operation is still in progress after {format_duration(patience_s)}: "
+                    f"{operations}",
+                    "Nothing was changed. Wait until it has ended, then run the same command "
+                    "again.",
                 )
             if late or not (busy or (unknown and observed.networks)):
                 return observed, plan

@@ -48,8 +48,8 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
     """
     if purpose is Purpose.UNPRESTAGE and context.site.prestaged:
         raise UsageFailure(
-            f"{context.site_file} says prestaged: true",
-            "Set it to false, or remove it, or the next switch back leaves them there again.",
+            f"{context.site_file} has prestaged: true",
+            "Set it to false or remove it. Otherwise the next failback keeps the peerings again.",
         )
     if dry_run:
         plans.show(
@@ -119,7 +119,7 @@ def _carry_out(
         outcome = text.splitlines()[-1] if context.output.quiet else text
         context.output.print_result(outcome, prestage.build_data(site, plan, results))
         results.raise_first()
-        again = "The same command again takes them."
+        again = "Run the same command again for these spokes."
         others = left_out.build_failure(plan.left_out, {}, f"{plan.purpose}d", again, others=True)
         if others is not None:
             raise others

@@ -8,6 +8,7 @@ repeats its own writes; nothing else happens to them until none of its writes ca
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.readers.network import observe
@@ -29,8 +30,10 @@ from erfailover.model.fencing import (
 )
 from erfailover.model.history import OwedSpokes, collect_runs, find_all_owed
 from erfailover.model.lease import LeaseStanding
+from erfailover.model.observed import SiteSnapshot, attempt
 from erfailover.model.plan import Phase, StepKind, SwitchPlan
-from erfailover.model.site import Path
+from erfailover.model.site import ROLE_OF_PATH, Path, Site
+from erfailover.planning.health import find_tied_groups
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.recovery import PathState, place_of
 from erfailover.reporting.plan import text
@@ -63,8 +66,8 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
     left_s = wait_s - (clock.now() - acquired_s)
     if left_s > 0:
         waits = (
-            f"Waiting {format_duration(left_s)}: until then Azure may still accept a write of run "
-            f"{owed.run}, whose lease was lost"
+            f"Waiting {format_duration(left_s)}: Azure may still accept a write of run {owed.run}, "
+            "which lost its lease"
         )
         with context.show_activity(waits, announced=True):
             clock.sleep(left_s)
@@ -76,7 +79,7 @@ def insist_on_paths(context: Context) -> None:
     Azure decides: the journal names the spokes to look at.
 
     Raises:
-        Refused: such a spoke has none.
+        Refused: such a spoke has no path.
     """
     whole, chosen = context.whole_site, context.site.chosen
     if not chosen:
@@ -90,7 +93,10 @@ def insist_on_paths(context: Context) -> None:
     }
     if not oweds:
         return
-    observed = observe(context.reader, whole, [], [names[name].virtual_network for name in oweds])
+    networks = [names[name].virtual_network for name in oweds]
+    if whole.routing:  # what is peered with the hubs decides which routes are added
+        networks = list(whole.list_network_names())
+    observed = observe(context.reader, whole, [], networks)
     places = {
         name: place_of(whole, observed, names[name], Path(by.target)) for name, by in oweds.items()
     }
@@ -99,7 +105,7 @@ def insist_on_paths(context: Context) -> None:
         return
     by = oweds[bad[0]]
     first = switch_to(by.target, [name for name in bad if oweds[name] is by])
-    hint = f"Complete that first: {first}, or add{format_spoke_options(bad)} to this command."
+    hint = f"Run this first: {first}, or add{format_spoke_options(bad)} to this command."
     without = [name for name in bad if places[name] is PathState.NOWHERE]
     if without:
         raise Refused(f"{describe_no_path(without)} since run {by.run}", hint)
@@ -117,6 +123,18 @@ def _put_on(
             _put_chosen_on(context, lease, options, owed, target)
 
 
+def _find_tied(
+    readings: ReadingCache, site: Site, observed: SiteSnapshot, plan: SwitchPlan
+) -> tuple[tuple[str, ...], ...]:
+    """Return the spokes that go together or not at all, by the gateway of the hub being left."""
+    if not plan.sharing:
+        return ()
+    leaving = ROLE_OF_PATH[plan.target.other]
+    gateway = attempt(partial(readings.read_leaving_gateway, leaving, 0.0)).value
+    gateways = {leaving: gateway} if gateway is not None else {}
+    return find_tied_groups(site, replace(observed, gateways=gateways), plan)
+
+
 def _put_chosen_on(
     context: Context, lease: Lease, options: Options, owed: OwedSpokes, target: Path
 ) -> None:
@@ -127,14 +145,17 @@ def _put_chosen_on(
     site = context.use_names_of(observed)
     whole = procedure.plan(site, observed, target)
     on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}
-    without = {step.spoke for step in whole.writes if step.kind is StepKind.MAKE} - on_origin
+    moving = {step.spoke for step in whole.writes if step.phase is Phase.SWITCH}
+    without = moving - on_origin
+    without |= {name for group in whole.sharing if without.intersection(group) for name in group}
+    whole = replace(whole, tied=_find_tied(readings, site, observed, whole))
     steps = tuple(
         step for step in whole.steps if step.spoke in without and step.phase is not Phase.CLEANUP
     )
     if not steps:
         return
     plan: SwitchPlan = replace(whole, steps=steps, guards=())
-    context.output.print_info(f"Completing run {owed.run}, whose lease was lost:")
+    context.output.print_info(f"Completing run {owed.run}, which lost its lease:")
     plans.tell(context.output, text.format_text(site, plan))
     journal = Journal.open(context.store)
     document = plans.build_document(site, plan, observed)

@@ -40,14 +40,15 @@ def insist_on_written(
             if not switch_steps:
                 why = join_names(observed.unknown.values(), comma="; ")
                 raise UnknownReading(
-                    f"all changes were accepted, but could not be read again: {why}",
-                    "Look at it with erfailover status.",
+                    f"Azure accepted all changes, but they could not be read back: {why}",
+                    "Check the result: erfailover status",
                 )
+            routed = any(isinstance(step.write, NextHopWrites) for step in switch_steps)
+            what = "flags or routes" if routed else "flags"
             raise VerificationFailed(
-                f"{join_names(step.write.name for step in switch_steps)}: written and "
-                "accepted, but "
-                "not as written",
-                "Another client may be changing it. Check it, then run the command again.",
+                f"{join_names(step.write.name for step in switch_steps)}: Azure accepted the "
+                f"change, but the {what} are not the ones written",
+                "Another client may have changed this. Check, then run the command again.",
             )
         clock.sleep(3.0)
 

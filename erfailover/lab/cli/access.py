@@ -15,7 +15,10 @@ from erfailover.lab.engine.metrics import UNITS
 
 @click.group()
 def role() -> None:
-    """Show or limit the rights of the lab's client, as role assignments do in Azure."""
+    """Show or limit the rights of the lab's client.
+
+    They work like role assignments in Azure.
+    """
 
 
 @role.command()

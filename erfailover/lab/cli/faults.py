@@ -108,7 +108,7 @@ def list_(state_dir: Path | None, output: str) -> None:
 @state_dir_option
 @click.argument("fault_id", default="")
 def clear(state_dir: Path | None, fault_id: str) -> None:
-    """Remove one fault, or all; operations that they keep stuck end now."""
+    """Remove one fault, or all; operations that they hold up end now."""
     path = f"/lab/faults/{fault_id}" if fault_id else "/lab/faults"
     cleared = ask(state_dir, "DELETE", path)["cleared"]
     click.echo(f"Cleared: {' '.join(cleared) or 'none'}")

@@ -15,7 +15,10 @@ from erfailover.lab.cli.client import ask, state_dir_option
 @state_dir_option
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def save(state_dir: Path | None, file: Path) -> None:
-    """Save the lab's state to FILE, which will contain the lab's secrets."""
+    """Save the lab's state to FILE.
+
+    FILE then contains the lab's secrets.
+    """
     reply = ask(state_dir, "POST", "/lab/save", {"file": str(file.absolute())})
     click.echo(f"Saved: {reply['resources']} resources, clock at {reply['now_s']:.0f} s.")
 
@@ -24,7 +27,10 @@ def save(state_dir: Path | None, file: Path) -> None:
 @state_dir_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(state_dir: Path | None, file: Path) -> None:
-    """Restore a saved lab state; the clock continues from the saved time."""
+    """Restore a saved lab state.
+
+    The clock continues from the saved time.
+    """
     reply = ask(state_dir, "POST", "/lab/restore", {"file": str(file.absolute())})
     click.echo(f"Restored: {reply['resources']} resources, clock at {reply['now_s']:.0f} s.")
 

@@ -90,7 +90,7 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> object:
         objects = {_LAB: self._lab, _TYPES: PROVIDERS}
         if pid not in objects:
-            raise SnapshotError(f"the snapshot names an unknown part, {pid!r}")
+            raise SnapshotError(f"the snapshot refers to an unknown part: {pid!r}")
         return objects[pid]
 
     def find_class(self, module: str, name: str) -> Any:
@@ -102,14 +102,14 @@ class _Unpickler(pickle.Unpickler):
                 return class_
         if name in _HARMLESS.get(module, ()):
             return super().find_class(module, name)
-        raise SnapshotError(f"the snapshot contains {module}.{name}, which no snapshot may contain")
+        raise SnapshotError(f"the snapshot contains {module}.{name}, which is not allowed")
 
 
 def _resolve_method(owner: object, name: str) -> object:
     """Return a bound method of one of the lab's objects, as events name it."""
     if not type(owner).__module__.startswith("erfailover.lab.") or name.startswith("__"):
         raise SnapshotError(
-            f"the snapshot names {type(owner).__name__}.{name}, which no snapshot may name"
+            f"the snapshot refers to {type(owner).__name__}.{name}, which is not allowed"
         )
     return getattr(owner, name)
 

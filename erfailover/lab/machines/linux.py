@@ -274,7 +274,9 @@ class Linux:
         return None
 
     def _drop(self, packet: Packet, chain: str) -> Decision:
-        return Decision("drop", packet, reason=f"{self.hostname}: iptables {chain} drops it")
+        return Decision(
+            "drop", packet, reason=f"{self.hostname}: iptables drops it (chain {chain})"
+        )
 
 
 def parse_sysctl(text: str) -> list[tuple[str, str]]:

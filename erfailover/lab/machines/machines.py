@@ -330,7 +330,7 @@ def _build_output(shell: Shell, status: int, duration_s: float) -> CommandOutput
 
 
 def _build_missing_output() -> CommandOutput:
-    return CommandOutput("", "the machine does not run\n", NOT_FOUND, 0.0)
+    return CommandOutput("", "the machine is not running\n", NOT_FOUND, 0.0)
 
 
 def _get_identity(vm: Resource) -> object:

@@ -98,7 +98,7 @@ def trace_packet(
     walk = _Walk(bgp, systems)
     nic = bgp.network.nics.get(ids.to_key(source_nic.id))
     if nic is None or world.get(source_nic.id) is None:
-        return Trace(False, (), "the network interface is not there")
+        return Trace(False, (), "the network interface does not exist")
     try:
         return walk.trace_round_trip(nic, Packet(nic.address, destination, protocol, port))
     except _PacketDropped as dropped:
@@ -177,7 +177,7 @@ class _Walk:
         machine = self.bgp.network.machine_of.get(nic.key)
         linux = self.systems.get_system(machine.key) if machine is not None else None
         if linux is None:
-            raise _PacketDropped(f"{nic.name}: no machine runs there")
+            raise _PacketDropped(f"{nic.name}: no running machine")
         return linux
 
     def _send_from_process(
@@ -220,7 +220,7 @@ class _Walk:
         linux = self._get_system(nic)
         interface = linux.find_interface(nic.key)
         if interface is None:
-            raise _PacketDropped(f"{nic.name}: its machine has not seen it")
+            raise _PacketDropped(f"{nic.name}: its machine has not detected it")
         decision = linux.receive(packet, interface, self.flows, answer=self.answering)
         if decision.action == "deliver":
             return _Arrival(self._record_flow(decision), nic, linux)
@@ -237,14 +237,14 @@ class _Walk:
         own = packet.source in (configuration.address for configuration in nic.configurations)
         if not own and not nic.forwarding:
             raise _PacketDropped(
-                f"{nic.name}: {packet.source} is not its address, forwarding is off"
+                f"{nic.name}: {packet.source} is not its address, and IP forwarding is off"
             )
         routes = list_subnet_routes(self.bgp, nic.subnet)
         self._pass_groups(nic, packet, routes, inbound=False)
         route = select_route(routes, packet.destination)
         if route is None or route.next_hop_type == NONE:
             raise _PacketDropped(f"{nic.name}: no route to {packet.destination}")
-        where = f"{nic.name}: {packet.destination} by {route.source} {route.prefix}"
+        where = f"{nic.name}: {packet.destination} via {route.source} {route.prefix}"
         self._record_hop(f"{where} {route.next_hop_type} {route.next_hop}".rstrip())
         if route.next_hop_type == INTERNET:
             return self._leave_to_internet(nic, packet)
@@ -253,7 +253,7 @@ class _Walk:
             by_appliance = True  # a Route Server's route: it names its appliance
         elif route.next_hop_type == TO_GATEWAY:
             if not route.target:
-                raise _PacketDropped(f"{nic.name}: the VNet has no gateway to send to")
+                raise _PacketDropped(f"{nic.name}: the VNet has no gateway")
             return self._enter_gateway(route.target, packet)
         hop = packet.destination
         if by_appliance:
@@ -261,7 +261,7 @@ class _Walk:
             route = select_route(routes, hop)
             if route is None or route.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
                 how = route.next_hop_type if route is not None else NONE
-                raise _PacketDropped(f"{nic.name}: the next hop {hop} is only reached by {how}")
+                raise _PacketDropped(f"{nic.name}: the next hop {hop} is reached via {how} only")
         if route.next_hop_type == VNET_PEERING:
             self._cross(nic.vnet, route.target, packet)
         elif route.next_hop_type != VNET_LOCAL:
@@ -274,7 +274,9 @@ class _Walk:
         if nic is None:
             raise _PacketDropped(f"{self._get_name(vnet)}: no interface has {hop}")
         if packet.destination != hop and not nic.forwarding:
-            raise _PacketDropped(f"{nic.name}: {packet.destination} is not its, forwarding is off")
+            raise _PacketDropped(
+                f"{nic.name}: {packet.destination} is not its address, and IP forwarding is off"
+            )
         self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)
         return self._enter_interface(nic, packet)
 
@@ -311,7 +313,9 @@ class _Walk:
                 rules = self.bgp.network.rules.list_group(group)
                 rule = find_refusing_rule(rules, group, inbound, packet, space)
                 if rule is not None:
-                    raise _PacketDropped(f"{nic.name}: {_get_last_part(group)} drops it by {rule}")
+                    raise _PacketDropped(
+                        f"{nic.name}: {_get_last_part(group)} drops it (rule {rule})"
+                    )
         self.at_interfaces.add((nic.key, packet.source, packet.destination))
 
     # Between VNets.
@@ -345,13 +349,13 @@ class _Walk:
             return self._leave_gateway(gateway, entry.vnet, packet)
         if entry.circuit:
             self._record_hop(
-                f"{name}: {entry.prefix} by circuit of {_get_last_part(entry.circuit)}"
+                f"{name}: {entry.prefix} via the circuit of {_get_last_part(entry.circuit)}"
             )
             return _Arrival(packet, _BEYOND, None, gateway)
         for end in entry.ends:
             far = self.bgp.find_tunnel(end)
             if far is not None:
-                self._record_hop(f"{name}: {entry.prefix} by tunnel to {far.gateway.name}")
+                self._record_hop(f"{name}: {entry.prefix} via the tunnel to {far.gateway.name}")
                 self.tunnels += 1
                 return self._enter_gateway(far.gateway.key, packet)
         raise _PacketDropped(f"{name}: no tunnel to {entry.prefix} is up")
@@ -393,13 +397,17 @@ class _Walk:
             f"{route.prefix} {route.next_hop_type} {route.next_hop}",
         )
         if route.next_hop_type != APPLIANCE:
-            raise _PacketDropped(f"{name}: the GatewaySubnet's route {how.rstrip()} leads nowhere")
+            raise _PacketDropped(
+                f"{name}: the GatewaySubnet's route {how.rstrip()} has no usable next hop"
+            )
         self._record_hop(f"{name}: the GatewaySubnet's route {how}")
         way = select_route(
             list_subnet_routes(self.bgp, f"{home}/subnets/gatewaysubnet"), route.next_hop
         )
         if way is None or way.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
-            raise _PacketDropped(f"{name}: the next hop {route.next_hop} is in no VNet beside it")
+            raise _PacketDropped(
+                f"{name}: the next hop {route.next_hop} is not in its VNet or a peered one"
+            )
         if way.next_hop_type == VNET_PEERING:
             self._cross(home, way.target, packet)
         return self._enter(way.target, route.next_hop, packet)
@@ -409,17 +417,19 @@ class _Walk:
     def _leave_to_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
         """Leave to an Internet host, which answers to the interface's public address."""
         if not addresses.is_public(packet.destination):
-            raise _PacketDropped(f"{nic.name}: {packet.destination} is no address of the Internet")
+            raise _PacketDropped(f"{nic.name}: {packet.destination} is not a public address")
         if packet.destination in self.bgp.network.public_ips.all.values():
-            raise _PacketDropped(f"{packet.destination} does not let the Internet in")
+            raise _PacketDropped(f"{packet.destination} does not accept traffic from the Internet")
         subnet = self.bgp.network.subnets.get(nic.subnet)
         for configuration in nic.configurations:
             if configuration.address == packet.source:
                 if configuration.public_ip or (subnet is not None and subnet.nat_gateway):
                     self._record_hop(f"Internet: {packet.destination}")
                     return _Arrival(packet, nic, None)
-                raise _PacketDropped(f"{nic.name}: no public IP, so no way out to the Internet")
-        raise _PacketDropped(f"{nic.name}: Azure translates its own addresses, not {packet.source}")
+                raise _PacketDropped(f"{nic.name}: no public IP, so it cannot reach the Internet")
+        raise _PacketDropped(
+            f"{nic.name}: {packet.source} is not its address, so Azure does not translate it"
+        )
 
     def _enter_from_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
         """Return by the public address that the request left from."""
@@ -430,7 +440,7 @@ class _Walk:
     def _record_hop(self, text: str) -> None:
         self.hops.append(text)
         if len(self.hops) > MAXIMUM_HOPS:
-            raise _PacketDropped("it goes round in circles")
+            raise _PacketDropped("routing loop")
 
     def _get_name(self, vnet: str) -> str:
         record = self.bgp.network.vnets.get(vnet)

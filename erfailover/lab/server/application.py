@@ -56,7 +56,7 @@ def make_application(lab: Lab) -> web.Application:
 async def _require_loopback(request: web.Request, handler: Handler) -> web.StreamResponse:
     if _LOOPBACK.fullmatch(request.host):
         return await handler(request)
-    text = f"The lab answers on this machine only, not as {request.host}."
+    text = f"The lab accepts requests on this machine only, not as {request.host}."
     refusal = errors.Refusal(421, "MisdirectedRequest", text)
     return _build_response(request, answer_refusal(refusal, None))
 

@@ -71,7 +71,7 @@ def read_world(lab: Lab, where: StateFolder) -> None:
     except FileNotFoundError:
         return
     except SnapshotError as problem:
-        log.warning("the lab starts empty, because %s cannot be restored: %s", where.world, problem)
+        log.warning("the lab starts empty: %s cannot be restored: %s", where.world, problem)
         return
     log.info("restored %d resources", len(lab.world.resources))
 

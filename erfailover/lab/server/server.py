@@ -63,7 +63,7 @@ async def tick(lab: Lab) -> None:
             try:
                 lab.catch_up()
             except Exception:
-                log.exception("the lab failed at what was due")
+                log.exception("the lab failed to process a due event")
 
 
 def build_client_environment(

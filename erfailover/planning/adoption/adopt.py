@@ -9,7 +9,7 @@ The rules:
   hub, while it is peered with the primary hub both ways: that one is failed over now.
 - The flags of the path that a spoke is on are written as they are. Those of the other path are
   derived: the same peerings, with remote gateways and transit moved to the other hub. Forwarded
-  traffic stays as it is in a peering that exists; a new peering has that of the current path.
+  traffic stays as it is in an existing peering; a new peering has that of the current path.
 - ``prefixes`` decides the remote prefixes.
 - Names of spokes and of new peerings are unique, fit Azure's rules, and follow the naming
   convention of the existing peerings.
@@ -149,7 +149,7 @@ def adopt(discovered: DiscoveredSite, options: AdoptionOptions) -> Adoption:
     remarks += [f"{spoke.spoke.name}: {note}" for spoke in spokes for note in spoke.notes]
     away = join_names((spoke.spoke.name for spoke in spokes if spoke.path is Path.IPSEC), 6)
     if away:
-        remarks.append(f"on IPsec now, their flags on ExpressRoute are derived: {away}")
+        remarks.append(f"on IPsec now, so their flags on ExpressRoute are derived: {away}")
     site = Site(
         site=(options.name or discovered.primary.name)[:63],
         primary=Hub(discovered.primary.hub, discovered.primary.gateway),
@@ -173,8 +173,7 @@ def _propose_drill(primary: HubFacts) -> SiteFailoverTest | None:
 def _explain_exchanged(discovered: DiscoveredSite) -> str:
     return (
         f"the backup hub, {discovered.backup.name}, has the ExpressRoute gateway, and the "
-        "primary none: "
-        "are the two hubs exchanged?"
+        "primary hub has none: check whether the two hubs are swapped"
     )
 
 
@@ -223,13 +222,13 @@ def _adopt_spokes(
         remarks.append(f"{spokes} left out: not named with --spoke")
     if partial and not chosen:
         raise UsageFailure(
-            f"no spoke is left to adopt: {join_names(partial, 6, '; ')}",
+            f"no spoke can be adopted: {join_names(partial, 6, '; ')}",
             "Peer the whole VNets with the primary hub, or choose other spokes.",
         )
     if not chosen:
         raise UsageFailure(
-            f"no VNet peered with {discovered.primary.name} uses its gateway, and none that is "
-            f"peered with it uses that of {discovered.backup.name}",
+            f"no VNet peered with {discovered.primary.name} uses its gateway or the one of "
+            f"{discovered.backup.name}",
             _NO_SPOKE + _describe_summaries(discovered),
         )
     names = name_spokes([four.network.id for four in chosen])
@@ -244,14 +243,17 @@ def _adopt_spokes(
     )
 
 
-_NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on."
+_NO_SPOKE = "Check the ids of the two hubs: a spoke's peering has useRemoteGateways on."
 
 
 def _describe_summaries(discovered: DiscoveredSite) -> str:
     """Check that the spokes may do without remote gateways, which is not supported."""
     hub = discovered.observed.get_network(discovered.primary.hub)
     text = ", ".join(map(str, hub.summarized)) if hub else ""
-    return text and f" {discovered.primary.name} advertises {text} for them: that is not supported."
+    return (
+        text
+        and f" {discovered.primary.name} advertises {text} for its spokes, which is not supported."
+    )
 
 
 def _split_by_completeness(
@@ -324,16 +326,16 @@ def _select_spokes(
         if not hits and unread:
             raise UnknownReading(
                 f"--spoke {text} could not be read: {unread[0]}",
-                "Nothing was written. Get the right to read it, or leave it out.",
+                "Nothing was written. Ask for the right to read it, or leave it out.",
             )
         if len(hits) != 1:
             existing = (
                 join_names((get_last_name(four.network.id) for four in candidates), 12) or "none"
             )
-            message = "two VNets are called so" if hits else f"the spokes are {existing}"
+            message = "two VNets have this name" if hits else f"the spokes are {existing}"
             raise UsageFailure(
                 f"--spoke {text}: expected one spoke of the hubs; {message}",
-                "Name it by its full resource id.",
+                "Use its full resource id.",
             )
         chosen += [four for four in hits if four not in chosen]
     return chosen
@@ -363,12 +365,12 @@ def _insist_on_having_read(discovered: DiscoveredSite, remarks: list[str]) -> No
     if unread:
         raise UnknownReading(
             f"Unknown whether these are spokes: {join_names(dict.fromkeys(unread), 6, '; ')}",
-            "Nothing was written. Get the right to read them, or name the spokes with --spoke.",
+            "Nothing was written. Ask for the right to read them, or list the spokes with --spoke.",
         )
 
 
 def _explain_left_out(discovered: DiscoveredSite, four: _SpokePeerings) -> str:
-    """Why a VNet is no spoke of the site."""
+    """Explain why a VNet is not a spoke of the site."""
     name, primary, backup = four.network.name, discovered.primary.name, discovered.backup.name
     if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
         return f"{name} uses the gateway of {backup} and is not peered with {primary}: left out"
@@ -376,9 +378,8 @@ def _explain_left_out(discovered: DiscoveredSite, four: _SpokePeerings) -> str:
         (peering for peering in four.network.peerings if peering.flags.use_remote_gateways), None
     )
     if other is not None:
-        return (
-            f"{name} uses the gateway of {describe_lender(other)}, and Azure allows one: left out"
-        )
+        lender = describe_lender(other)
+        return f"{name} uses the gateway of {lender}, and Azure allows only one: left out"
     if four.out_primary is None or four.in_primary is None:
         return f"{name} is not peered with {primary} both ways: left out"
     return f"{name} is peered with {primary} and does not use its gateway: left out"
@@ -397,7 +398,7 @@ def _adopt_spoke(
     else:
         peerings = _adopt_on_ipsec(four)
     if not four.out_primary.flags.allow_virtual_network_access:
-        notes.append("has no access to the primary hub's VNet; a site cannot have that")
+        notes.append("has no access to the primary hub's VNet, which a site requires")
     spoke = Spoke(four.network.id, *peerings, name=name)
     return AdoptedSpoke(spoke, path, four.network.address_space, tuple(notes))
 
@@ -424,7 +425,7 @@ def _adopt_on_expressroute(
     if (four.out_backup is None) != (four.in_backup is None):
         there = four.out_backup or four.in_backup
         notes.append(
-            f"of its peerings with {discovered.backup.name} only {_get_name(there)} exists"
+            f"only one of its peerings with {discovered.backup.name} exists: {_get_name(there)}"
         )
     ready = four.out_backup is not None or four.in_backup is not None
     backup_out = _get_ready_flags(four.out_backup, out.flags, ready)
@@ -466,7 +467,7 @@ def _adopt_on_ipsec(four: _SpokePeerings) -> _FourPeerings:
 
 
 def _keep_forwarded(flags: Flags, **changed: bool) -> Flags:
-    """Return the flags of a primary peering while failed over: forwarded traffic as it is found."""
+    """Return the flags of a primary peering while failed over: forwarded traffic is kept."""
     return replace(flags, allow_forwarded_traffic="keep", **changed)
 
 

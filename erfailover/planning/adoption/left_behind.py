@@ -13,7 +13,7 @@ from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 def add_remarks(adoption: Adoption, conditions: Iterable[Condition]) -> Adoption:
     """Return an adoption with remarks on what a switch to IPsec leaves behind.
 
-    What the remarks on single prefixes say already is not said again.
+    What the remarks on single prefixes already say is not repeated.
     """
     result = (
         {DEFAULT_ROUTE, PREFIXES} if any(not prefix.active for prefix in adoption.prefixes) else ()

@@ -3,7 +3,7 @@
 A table does if a route of it takes a remote prefix, or a part of it, to an appliance in the hub
 whose path a spoke is on: by the same judgement as the hazard of that name. The next hop of the
 other path is the appliance that the table names in the other hub; else the only one there of the
-same kind; else the only one there. What remains open is said, and left to a person.
+same kind; else the only one there. What remains open is listed, for the operator to decide.
 """
 
 from __future__ import annotations

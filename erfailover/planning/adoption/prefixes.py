@@ -24,7 +24,7 @@ FORCED = "the default route (forced tunnelling)"
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """A remote prefix, whether the site is to have it, and what is to be said of it."""
+    """A remote prefix, whether it is in the site, and why."""
 
     network: IPv4Network
     active: bool
@@ -43,7 +43,7 @@ def find_remote_prefixes(
 
     Args:
         observed: both gateways, and every VNet whose address space is Azure's own.
-        stated_prefixes: what the operator said instead of what is learned; all of these are active.
+        stated_prefixes: what the operator gave instead of what is learned; all of these are active.
 
     Raises:
         UnknownReading: the primary has learned nothing, or could not be asked.
@@ -85,7 +85,7 @@ def _build_default_route(also: bool) -> Prefix:
         DEFAULT_ROUTE,
         True,
         f"{FORCED}, and nothing else is learned; the backup {has}. "
-        "Is all traffic to go there on IPsec as well? If not, name what must be reached",
+        "Should all traffic go there on IPsec as well? If not, list the prefixes that should",
     )
 
 
@@ -103,8 +103,8 @@ def _list_learned(observed: SiteSnapshot) -> list[IPv4Network]:
         backup = format_prefixes(_list_backup_prefixes(observed))
         raise UnknownReading(
             f"the remote prefixes are unknown: {_explain_unknown(observed)}",
-            "Nothing was written. Adopt while the primary path is up, or say what the spokes must "
-            "reach: --remote-prefix 10.0.0.0/16, once for each."
+            "Nothing was written. Run init while the primary path is up, or list what the spokes "
+            "must reach: --remote-prefix 10.0.0.0/16, repeated as needed."
             + (f" The backup has learned: {backup}." if backup else ""),
         )
     return learned
@@ -120,7 +120,10 @@ def _explain_unknown(observed: SiteSnapshot) -> str:
         return f"{gateway.name}: {text}"
     detail = ", ".join(f"{peer.neighbor} {peer.state}" for peer in conditions.list_peers(gateway))
     message = detail or "it lists no peer"
-    return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({message})"
+    return (
+        f"{gateway.name} has learned no prefix from outside Azure through a Connected peer "
+        f"({message})"
+    )
 
 
 def _judge_prefix(
@@ -133,11 +136,11 @@ def _judge_prefix(
         return Prefix(
             prefix,
             False,
-            f"{FORCED}; the backup {also}: whether all traffic must "
-            "go there on IPsec as well is yours to say",
+            f"{FORCED}; the backup {also}. Decide whether all traffic should go there on IPsec "
+            "as well",
         )
     if route is None:
-        return Prefix(prefix, False, "NOT learned by the backup: on IPsec it could not be reached")
+        return Prefix(prefix, False, "NOT learned by the backup: it would be unreachable on IPsec")
     if route == prefix:
         return Prefix(prefix, True, f"{how}; the backup has learned it too")
     if route == DEFAULT_ROUTE:

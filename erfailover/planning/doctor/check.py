@@ -1,4 +1,4 @@
-"""What a check says: one line or several, each with a verdict and a remedy. Pure.
+"""The result of a check: one line or several, each with a verdict and a remedy. Pure.
 
 Owns the names of the checks and the form of a line; what is checked is in the other modules.
 """
@@ -75,8 +75,8 @@ class Check:
     Attributes:
         message: what was seen, and what was expected if it does not hold.
         remedy: what to do; empty if it holds.
-        required: whether a switch rests on it: an unknown one then counts.
-        warning: whether it keeps no switch from working if it fails.
+        required: whether a switch depends on it: an unknown one then counts.
+        warning: whether a switch still works if it fails.
     """
 
     name: str
@@ -110,7 +110,7 @@ class CheckBuilder:
         return Check(self.name, self.group, ConditionStatus.FAILS, message, remedy, self.required)
 
     def report_warning(self, message: str, remedy: str) -> Check:
-        """Return a check that does not hold and keeps no switch from working."""
+        """Return a check that does not hold but does not prevent a switch."""
         return Check(
             self.name, self.group, ConditionStatus.FAILS, message, remedy, self.required, True
         )
@@ -139,7 +139,7 @@ def compute_verdict(lines: Iterable[Check]) -> ConditionStatus:
 def report_conditions(
     line: CheckBuilder, conditions: list[Condition], remedy: str, right: str
 ) -> Iterator[Check]:
-    """Yield the conditions that do not hold, or one line that says that all do."""
+    """Yield the conditions that do not hold, or one line if all do."""
     bad = [condition for condition in conditions if condition.status is not ConditionStatus.HOLDS]
     yield from (line.report_condition(condition, remedy) for condition in bad)
     if not bad:

@@ -1,8 +1,8 @@
 """All checks of ``doctor``, in order, among them the hazards of a switch to the backup hub. Pure.
 
 ``planning.hazards`` decides the hazards; an unknown one does not fail the check, because it does
-not keep a switch from working. Nor does a warning, except of tunnels that go down with the circuit:
-the backup is none then.
+not keep a switch from working. Nor does a warning, except that of tunnels that go down with the
+circuit: the site has no backup then.
 """
 
 from __future__ import annotations

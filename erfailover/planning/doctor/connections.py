@@ -1,4 +1,4 @@
-"""Checks of what the gateways hang on: connections and circuits, and whether a drill runs. Pure."""
+"""Checks of what the gateways depend on: connections, circuits, and drills. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_connections(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         circuits = facts.circuits.get(role)
         if circuits is None:
             yield line.report_unknown(
-                f"connections of the {role} hub's gateway: it could not be read",
+                f"the connections are unknown: the {role} hub's gateway could not be read",
                 "See the permissions above.",
             )
             continue
@@ -41,26 +41,25 @@ def check_connections(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             for condition in unread
         )
         if wrong and role is Role.BACKUP:
-            yield from (line.report_condition(condition, MEND) for condition in wrong)
+            yield from (line.report_condition(condition, REPAIR) for condition in wrong)
         elif wrong:
             what = "; ".join(condition.message for condition in wrong)
             yield line.report_ok(f"{what}. This does not prevent leaving {circuits.gateway_name}")
         elif not unread:
             count = len(circuits.connections.value or ())
             yield line.report_ok(
-                f"{format_count(count, 'connection')} of {circuits.gateway_name}, nothing "
-                "wrong with them"
+                f"{format_count(count, 'connection')} of {circuits.gateway_name}: no problem found"
             )
 
 
-MEND = (
+REPAIR = (
     "Compare both ends: shared key, public addresses, IPsec policy (az network vpn-connection "
-    "show). A switch would rest on what is left."
+    "show). Until then, a switch depends on the other connections."
 )
 
 
 def _explain_missing_rights(circuits: Circuits) -> str:
-    """Return what it takes to read the connections and circuits that could not be."""
+    """Return what it takes to read the connections and circuits that could not be read."""
     away = [
         connection.id
         for connection in circuits.connections.value or ()
@@ -76,7 +75,7 @@ def _explain_missing_rights(circuits: Circuits) -> str:
     groups = dict.fromkeys(map(get_group_id, away or [circuits.gateway_id]))
     scopes = " ".join(f"--scope {group}" for group in groups)
     return (
-        f"Have {CONNECTION}/read and {CIRCUIT}/read granted there: erfailover permissions "
+        f"Grant {CONNECTION}/read and {CIRCUIT}/read there: erfailover permissions "
         f"--role-definition read {scopes}"
     )
 
@@ -86,7 +85,7 @@ def check_second_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     line = CheckBuilder(CheckName.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
     conditions = list(coexistence.check_coexistence(site, facts.observed))
     yield from (
-        line.report_condition(condition, "See the permissions above, then run it again.")
+        line.report_condition(condition, "See the permissions above, then run doctor again.")
         for condition in conditions
     )
     if not conditions:
@@ -94,11 +93,13 @@ def check_second_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 
 def check_hold_time(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """Yield what the hold time of a switch back rests on, and whether that can be read."""
+    """Yield the basis of a failback's hold time, and whether it can be read."""
     line = CheckBuilder(CheckName.HOLD_TIME, Group.GATEWAYS, required=False)
     primary = facts.observed.gateways.get(Role.PRIMARY)
     if primary is None:
-        message = "what the hold time rests on: the primary hub's gateway could not be read"
+        message = (
+            "the basis of the hold time is unknown: the primary hub's gateway could not be read"
+        )
         yield line.report_unknown(message, "See the permissions above.")
         return
     session = find_longest_session(facts.sessions, site.timing.failback_hold_time_s)
@@ -110,7 +111,7 @@ def check_hold_time(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         scopes = " ".join(f"--scope {fromkey}" for fromkey in dict.fromkeys(map(get_group_id, ids)))
         yield line.report_unknown(
             message,
-            f"Have {CIRCUIT}/read and {CIRCUIT}/peerings/routeTablesSummary/read granted there: "
+            f"Grant {CIRCUIT}/read and {CIRCUIT}/peerings/routeTablesSummary/read there: "
             f"erfailover permissions --role-definition read {scopes}".rstrip(),
         )
     else:
@@ -123,12 +124,8 @@ def check_drill(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     state = build_drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
     text = state.description or ""
     if state.running:
-        yield line.report_failure(
-            text, f"If it is no longer wanted: {STOP}. A switch to IPsec can go on."
-        )
+        yield line.report_failure(text, f"To end it: {STOP}. A switch to IPsec still works.")
     elif state.running is None:
-        yield line.report_unknown(
-            text, "See the permissions above; Azure's portal shows it as well."
-        )
+        yield line.report_unknown(text, "See the permissions above; the Azure portal shows it too.")
     else:
         yield line.report_ok("no drill is running")

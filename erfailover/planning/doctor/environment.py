@@ -1,4 +1,4 @@
-"""Checks of what a switch runs on: Azure's limits, clocks, the way to Azure, the lease. Pure."""
+"""Checks of what a switch relies on: Azure's limits, clocks, the path to Azure, the lease. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ POLLS = 10
 """Requests beside the writes themselves that one write costs, reads and polls (estimated)."""
 
 ENDPOINT = "the management endpoint"
-SIGN_IN = "the sign-in"
-STORE = "the store of journal and lease"
+SIGN_IN = "the sign-in endpoint"
+STORE = "the store for journal and lease"
 """What hosts are for."""
 
 
@@ -41,19 +41,20 @@ def check_network_watchers(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         reading = facts.watchers.get(machine_id)
         if reading is None or reading.value is None:
             yield line.report_unknown(
-                f"of {machine}: {explain_unread(reading)}", "The next hop probes are unknown."
+                f"Network Watcher for {machine}: {explain_unread(reading)}",
+                "Its next hop probes are unknown.",
             )
         elif not reading.value.watcher:
             yield line.report_failure(
-                f"none that this identity may read serves {machine} in {reading.value.region}: its "
-                "next hop probes are unknown",
-                f"az network watcher configure --locations {reading.value.region} --enabled "
-                "--resource-group NetworkWatcherRG, or have the role assigned there.",
+                f"no Network Watcher that this identity can read serves {machine} in "
+                f"{reading.value.region}: its next hop probes are unknown",
+                f"Run az network watcher configure --locations {reading.value.region} --enabled "
+                "--resource-group NetworkWatcherRG, or assign the role there.",
             )
         else:
             yield line.report_ok(f"{get_last_name(reading.value.watcher)} serves {machine}")
     if not machines:
-        yield line.report_ok("no probe asks for a next hop")
+        yield line.report_ok("the site has no next hop probe")
 
 
 def check_api_versions(site: Site, facts: DoctorFacts) -> Iterator[Check]:
@@ -62,19 +63,19 @@ def check_api_versions(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     api_versions = facts.api_versions.value
     if api_versions is None:
         yield line.report_unknown(
-            f"what Azure offers: {explain_unread(facts.api_versions)}", CHOOSE
+            f"the API versions that Azure offers: {explain_unread(facts.api_versions)}", CHOOSE
         )
         return
     best = api_versions.choose_versions()
-    write = f"Write into the site file: {format_yaml(site.cloud_name, best)}" if best else CHOOSE
+    write = f"Add to the site file: {format_yaml(site.cloud_name, best)}" if best else CHOOSE
     for provider, used in api_versions.used.items():
         message = f"{PROVIDERS[provider]} {used}"
         if problem := api_versions.find_problem(provider):
             yield line.report_failure(f"{message}: {problem}", write)
         elif api_versions.pinned.get(provider) is None:
             yield line.report_unknown(
-                f"{message}: the SDK's own, offered in all regions now; another version of the SDK "
-                "would use another one",
+                f"{message}: the SDK's default, offered in all regions today; another version of "
+                "the SDK may use another one",
                 write,
             )
         elif used not in TESTED[provider]:
@@ -96,17 +97,17 @@ def check_throttling(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     for (subscription, kind), reading in facts.remaining.items():
         if reading.value is None:
             yield line.report_unknown(
-                f"{subscription}: {kind} left: {reading.unknown}",
-                "Nothing: a switch waits out what is refused.",
+                f"{subscription}: remaining {kind} unknown: {reading.unknown}",
+                "No action needed: a switch waits and retries.",
             )
         elif reading.value < min(need[kind], FULL[kind]):
             yield line.report_failure(
-                f"{subscription}: {reading.value} {kind} left, a switch needs about {need[kind]}",
+                f"{subscription}: {reading.value} {kind} remaining, about {need[kind]} needed",
                 "Another client uses Azure's API heavily: stop it, or use a separate identity.",
             )
         else:
             yield line.report_ok(
-                f"{subscription}: {reading.value} {kind} left, about {need[kind]} needed"
+                f"{subscription}: {reading.value} {kind} remaining, about {need[kind]} needed"
             )
 
 
@@ -120,16 +121,16 @@ def check_clock(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     line = CheckBuilder(CheckName.CLOCK, Group.AZURE, required=False)
     if facts.date.value is None:
         yield line.report_unknown(
-            f"Azure's time: {facts.date.unknown}", "Check the clock yourself."
+            f"Azure's time: {facts.date.unknown}", "Check this machine's clock."
         )
         return
     ahead = (facts.now - facts.date.value).total_seconds()
     side = "ahead of" if ahead > 0 else "behind"
-    message = f"this clock is {format_duration(abs(ahead))} {side} Azure's"
+    message = f"this machine's clock is {format_duration(abs(ahead))} {side} Azure's"
     if abs(ahead) >= SKEW_FAILS_S:
-        yield line.report_failure(message, "Tokens will be refused: set the clock (NTP).")
+        yield line.report_failure(message, "Azure will reject tokens: set the clock (NTP).")
     elif abs(ahead) >= SKEW_WARNS_S:
-        message = f"{message}; up to {format_duration(SKEW_WARNS_S)} expected"
+        message = f"{message}; expected at most {format_duration(SKEW_WARNS_S)}"
         yield line.report_unknown(message, "Set the clock (NTP).")
     else:
         yield line.report_ok(message)
@@ -152,8 +153,8 @@ def check_store_path(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     """Check that the store of journal and lease is reached without the circuit."""
     line = CheckBuilder(CheckName.STORE_PATH, Group.AZURE, required=False)
     remedy = (
-        "While the circuit is down: --break-glass goes on with this machine's own state. Give "
-        "the account a separate path, or keep the state on one machine."
+        "While the circuit is down, --break-glass continues with this machine's own state. Better: "
+        "give the account a separate path, or keep the state on one machine."
     )
     stores = [
         host_reachability for host_reachability in facts.hosts if host_reachability.what == STORE
@@ -171,17 +172,17 @@ def check_lease(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     held = facts.lease.value
     if held is None:
         yield line.report_unknown(
-            f"who holds the lease is not known: {facts.lease.unknown}",
+            f"the holder of the lease is unknown: {facts.lease.unknown}",
             f"Fix the store. If it cannot wait, and no other run writes: {TAKE_OVER} replaces a "
-            "damaged lease, --break-glass does without a store that is out of reach.",
+            "damaged lease, --break-glass works without an unreachable store.",
         )
         return
     who = held.record.describe(facts.now.timestamp()) if held.record else "an unknown holder"
     match held.standing:
         case LeaseStanding.LIVE:
             yield line.report_failure(
-                f"the site is being written to by {who}",
-                f"Wait until that has ended; if it is lost, {TAKE_OVER} takes the lease over.",
+                f"another run is changing the site: {who}",
+                f"Wait until it ends. If that run is lost, {TAKE_OVER} takes over the lease.",
             )
         case LeaseStanding.FREE:
             yield line.report_ok("the lease is free")
@@ -190,7 +191,7 @@ def check_lease(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 
 JOURNAL_REMEDY = (
-    "The next command that writes keeps it beside and goes on with the records that can be read."
+    "The next command that writes keeps a copy and continues with the readable records."
 )
 
 
@@ -201,7 +202,7 @@ def check_journal(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     if damage is None:
         yield line.report_unknown(
             f"the journal cannot be read: {facts.journal.unknown}",
-            "Repair the store. If it cannot wait, use --break-glass while no one else changes the "
+            "Fix the store. If it cannot wait, use --break-glass while no other run changes the "
             "site.",
         )
     elif damage:
@@ -215,13 +216,13 @@ def check_journal(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 def check_host_path(
     site: Site, observed: SiteSnapshot, host: HostReachability
 ) -> tuple[ConditionStatus, str]:
-    """Whether the way to a host can do without the circuit, as far as its addresses tell.
+    """Whether a host can be reached without the circuit, as far as its addresses show.
 
     An address in a prefix that the primary's gateway has learned lies behind the circuit; another
     private one may; a public one is reached by the Internet, unless routing says otherwise.
     """
     at = host.proxy or host.host
-    message = f"{host.what} ({host.host}{f' by the proxy {host.proxy}' if host.proxy else ''})"
+    message = f"{host.what} ({host.host}{f' through the proxy {host.proxy}' if host.proxy else ''})"
     addresses = host.addresses.value
     if not addresses:
         why = host.addresses.unknown or f"{at} has no IPv4 address"
@@ -232,16 +233,16 @@ def check_host_path(
             if address in prefix:
                 return (
                     ConditionStatus.FAILS,
-                    f"{message} is {address}, in {prefix}, behind the circuit",
+                    f"{message} has the address {address}, in {prefix}, behind the circuit",
                 )
     private = next((item for item in addresses if item.is_private and not item.is_loopback), None)
     if private is not None:
         return (
             ConditionStatus.UNKNOWN,
-            f"{message} is {private}, a private address: its way is not known",
+            f"{message} has the private address {private}: the path to it is unknown",
         )
-    kind = "on this machine" if addresses[0].is_loopback else "a public address"
-    return ConditionStatus.HOLDS, f"{message} is {addresses[0]}, {kind}"
+    kind = "loopback" if addresses[0].is_loopback else "public"
+    return ConditionStatus.HOLDS, f"{message} has the {kind} address {addresses[0]}"
 
 
 def _list_circuit_prefixes(site: Site, observed: SiteSnapshot) -> list[IPv4Network]:

@@ -28,14 +28,15 @@ def check_backup_gateway(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     group = Group.GATEWAYS
     yield CheckBuilder(CheckName.BACKUP_GATEWAY, group).report_condition(
         conditions.check_gateway_provisioned(gateway, Role.BACKUP),
-        "Wait until its operation has ended; if it Failed, reset it or ask Azure's support.",
+        "Wait until its operation ends. If it Failed, reset the gateway or contact Azure support.",
     )
     yield CheckBuilder(CheckName.BACKUP_SESSION, group).report_condition(
         conditions.check_gateway_connected(gateway, Role.BACKUP),
         "Check the tunnel (az network vpn-connection show) and the shared key."
         if conditions.is_static(gateway)
-        else "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
-        "and ASNs of both ends. Unknown: run it again, Azure answers empty lists at times.",
+        else "Check the tunnel (az network vpn-connection show), the shared key, and the BGP "
+        "addresses and ASNs of both ends. If unknown, run doctor again: Azure sometimes returns "
+        "empty lists.",
     )
     yield CheckBuilder(CheckName.BACKUP_PREFIXES, group).report_condition(
         _note_covering(
@@ -64,7 +65,7 @@ def _note_covering(site: Site, facts: DoctorFacts, condition: Condition) -> Cond
         if route is not None and route.network != str(prefix):
             covered.append(f"{prefix} by {route.network}")
     if not covered:
-        return Condition(condition.name, condition.status, f"{condition.message}, exactly")
+        return Condition(condition.name, condition.status, f"{condition.message} (exact match)")
     return Condition(
         condition.name,
         condition.status,
@@ -93,17 +94,18 @@ def _check_sku(
     message = f"{gateway.name} is {gateway.sku} ({gateway.type})"
     if not static and not skus.can_speak_bgp(gateway.type, gateway.sku):
         return line.report_failure(
-            f"{message}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above."
+            f"{message}, which does not support BGP", "Create a gateway of VpnGw1AZ or larger."
         )
     if ends is None:
         return line.report_ok(message)
     if ends.on <= facts.now.date():
         return line.report_warning(
-            f"{message}, retired on {ends.on}; it works until Azure has migrated it",
+            f"{message}, retired on {ends.on}; it works until Azure migrates it",
             f"Move it to {ends.instead}: {ends.document}",
         )
     return line.report_ok(
-        f"{message}, which retires on {ends.on}; move it to {ends.instead} before: {ends.document}"
+        f"{message}, which retires on {ends.on}; move it to {ends.instead} before then: "
+        f"{ends.document}"
     )
 
 
@@ -132,7 +134,7 @@ def check_address_skus(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 
 def check_throughput(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """Check that the published throughput of the backup's SKU carries the primary's load."""
+    """Check that the published throughput of the backup's SKU is enough for the primary's load."""
     line = CheckBuilder(CheckName.THROUGHPUT, Group.GATEWAYS, required=False)
     reading = facts.gateways.get(Role.BACKUP)
     backup = reading.value if reading else None
@@ -140,25 +142,24 @@ def check_throughput(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     if backup is None or room is None:
         sku = backup.sku if backup else explain_unread(reading)
         yield line.report_unknown(
-            f"the backup's throughput is not known: {sku}", "See its SKU above."
+            f"the throughput of the backup gateway is unknown: {sku}", "See its SKU above."
         )
         return
     carries = (
-        f"{backup.name} ({backup.sku}) carries {format_rate(room)} as "
-        f"published{_describe_tunnels(facts)} "
-        f"({skus.get_document(backup.type)})"
+        f"{backup.name} ({backup.sku}) carries up to {format_rate(room)}{_describe_tunnels(facts)} "
+        f"(published: {skus.get_document(backup.type)})"
     )
     load = facts.load.value
     if load is None:
         yield line.report_unknown(
-            f"{carries}; what the primary carries is not known: {facts.load.unknown}",
+            f"{carries}; the primary's load is unknown: {facts.load.unknown}",
             "Compare with the primary's bandwidth in Azure Monitor, or the provider's figures.",
         )
     elif load.most_bps > room:
         yield line.report_failure(
             f"{carries}; the primary carried up to {format_rate(load.most_bps)} in {load.period}, "
-            f"{format_rate(load.last_bps)} at last",
-            "A switch would drop traffic: take a larger SKU, or decide what can wait.",
+            f"most recently {format_rate(load.last_bps)}",
+            "A switch would drop traffic: use a larger SKU, or decide which traffic can wait.",
         )
     else:
         yield line.report_ok(
@@ -172,4 +173,4 @@ def _describe_tunnels(facts: DoctorFacts) -> str:
     if gateway is None or gateway.type != VPN or circuits is None or not circuits.connections.value:
         return ""
     count = len(circuits.connections.value) * (2 if gateway.active_active else 1)
-    return f" over {count} tunnels" if count > 1 else " over several tunnels, and it has one"
+    return f" over {count} tunnels" if count > 1 else " over several tunnels, but it has one"

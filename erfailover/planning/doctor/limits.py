@@ -1,4 +1,4 @@
-"""Checks of Azure's limits that a switch can meet: peerings of a VNet, prefixes of a gateway. Pure.
+"""Checks of Azure's limits that a switch can reach: peerings of a VNet, prefixes. Pure.
 
 Figures as of November 2026, each with its document.
 """
@@ -31,8 +31,8 @@ def check_limits(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     yield from lines
     if not lines:
         yield line.report_ok(
-            f"at most {MOST_PEERINGS} peerings a VNet ({PEERINGS_DOCUMENT}) and "
-            f"{MOST_PREFIXES['IPv4']} IPv4 prefixes an ExpressRoute gateway ({PREFIXES_DOCUMENT})"
+            f"at most {MOST_PEERINGS} peerings per VNet ({PEERINGS_DOCUMENT}) and "
+            f"{MOST_PREFIXES['IPv4']} IPv4 prefixes per ExpressRoute gateway ({PREFIXES_DOCUMENT})"
         )
 
 
@@ -47,7 +47,7 @@ def _check_peerings(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Itera
         network = facts.observed.get_network(key)
         if network is None:
             yield line.report_unknown(
-                f"how many peerings {get_last_name(name)} has: it could not be read",
+                f"the number of peerings is unknown: {get_last_name(name)} could not be read",
                 f"Count them: az network vnet peering list --vnet-name {get_last_name(name)}.",
             )
             continue
@@ -57,7 +57,7 @@ def _check_peerings(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Itera
             yield line.report_failure(
                 f"{network.name} has {count} peerings on IPsec; Azure allows {MOST_PEERINGS} "
                 f"({PEERINGS_DOCUMENT})",
-                "Remove peerings that are not needed, or divide the spokes among two sites.",
+                "Remove peerings that are not needed, or split the spokes into two sites.",
             )
 
 
@@ -73,9 +73,9 @@ def _check_prefixes(line: CheckBuilder, site: Site, facts: DoctorFacts) -> Itera
             if count > MOST_PREFIXES[kind]:
                 yield line.report_failure(
                     f"{gateway.name} advertises at least {count} {kind} prefixes with every spoke "
-                    f"on it; ExpressRoute takes {MOST_PREFIXES[kind]} and then drops the session "
+                    f"on it; ExpressRoute accepts {MOST_PREFIXES[kind]}, then drops the session "
                     f"({PREFIXES_DOCUMENT})",
-                    "Join address spaces, or let the hub advertise summarizedGatewayPrefixes.",
+                    "Merge address spaces, or let the hub advertise summarizedGatewayPrefixes.",
                 )
 
 

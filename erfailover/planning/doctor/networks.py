@@ -1,4 +1,4 @@
-"""Checks of the networks: there, peered, in sync, not overlapping. Pure."""
+"""Checks of the networks: existing, peered, in sync, not overlapping. Pure."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MANY = 6
 
 
 def check_networks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """Every hub and spoke is there, can be read, and is at rest."""
+    """Every hub and spoke exists, can be read, and is at rest."""
     line = CheckBuilder(CheckName.NETWORKS, Group.NETWORKS)
-    remedy = "Correct the site file's names, or see the permissions above."
+    remedy = "Correct the names in the site file, or see the permissions above."
     names, bad = disambiguate_names(map(site.build_network_id, site.list_network_names())), False
     for network_id, name in names.items():
         condition = conditions.check_network_read(facts.observed, network_id)
         if condition.status is ConditionStatus.HOLDS:
             network = facts.observed.get_network(network_id)
             condition = conditions.check_network_at_rest(network, name)
-            remedy = "Wait until the operation on it has ended; a Failed one needs a new write."
+            remedy = "Wait until the operation on it ends. If it Failed, update the VNet again."
         if condition.status is not ConditionStatus.HOLDS:
             bad = True
             yield line.report_condition(condition, remedy)
@@ -54,16 +54,16 @@ def check_own_gateways(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         )
         for spoke in site.spokes
     ]
-    remedy = "Azure's rule: such a spoke cannot move. Remove the gateway, or take the spoke out."
+    remedy = "Azure lets no VNet with a gateway use another one. Remove the gateway or the spoke."
     yield from report_conditions(
-        line, checks, remedy, f"none of {format_count(len(checks), 'spoke')} has a gateway"
+        line, checks, remedy, f"no gateway in {format_count(len(checks), 'spoke')}"
     )
 
 
 def check_peerings(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """Every peering there is, is Connected and in sync; those to the primary hub are there."""
+    """Every existing peering is Connected and in sync; those with the primary hub exist."""
     line = CheckBuilder(CheckName.PEERINGS, Group.NETWORKS)
-    remedy = "Disconnected: delete and make both sides anew. Failed: write it again."
+    remedy = "If Disconnected, delete and recreate both sides. If Failed, write it again."
     stale = CheckBuilder(CheckName.PEERINGS, Group.NETWORKS, required=False)
     right, coming = 0, []
     for spoke in site.spokes:
@@ -93,7 +93,7 @@ def check_peerings(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                     yield line.report_condition(complete, complete.remedy)
                 if peering.needs_sync:
                     switch = "A switch syncs it" if later else "Sync it"
-                    early = ", erfailover prestage ahead of time" if role is Role.BACKUP else ""
+                    early = " (ahead of time: erfailover prestage)" if role is Role.BACKUP else ""
                     yield stale.report_unknown(
                         in_sync.message, f"{switch}{early}; or: {in_sync.remedy}"
                     )
@@ -104,7 +104,7 @@ def check_peerings(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 
 def check_peering_names(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """Yield the peerings that have another name than the site file says.
+    """Yield the peerings whose names differ from those in the site file.
 
     No failure: a switch finds them by the VNets that they join.
     """
@@ -119,10 +119,10 @@ def check_peering_names(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         yield line.report_warning(f"{other.description}; a switch uses {other.used}", remedy)
     if unread:
         yield line.report_unknown(
-            f"not known of {join_names(unread, MANY)}", "See the networks above."
+            f"unknown for {join_names(unread, MANY)}", "See the networks above."
         )
     elif not facts.other_names:
-        yield line.report_ok("the site file has the names of the peerings that there are")
+        yield line.report_ok("the names in the site file match the existing peerings")
 
 
 def _build_sides(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str], ...]:
@@ -137,7 +137,7 @@ def _build_sides(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str],
 def _is_pending(
     facts: DoctorFacts, side: tuple[str, str], pair: tuple[tuple[str, str], ...]
 ) -> bool:
-    """Whether a switch makes this side, or completes it: the other one is not there yet."""
+    """Whether a switch creates this side, or completes it: the other one does not exist yet."""
     peerings = {
         item: facts.observed.get_peering(build_child_id(item[0], PEERING, item[1])) for item in pair
     }
@@ -152,7 +152,7 @@ def _describe_pending(coming: list[str]) -> str:
 
 
 def check_prestaged(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """If the site file says so, the peerings with the backup hub are there, ready."""
+    """If the site is prestaged, the peerings with the backup hub exist, ready."""
     line = CheckBuilder(CheckName.PRESTAGED, Group.NETWORKS, required=False)
     ready, missing = [], []
     for spoke in site.spokes:
@@ -170,9 +170,10 @@ def check_prestaged(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             missing.append(spoke.name)
     if missing and site.prestaged:
         yield line.report_failure(
-            "prestaged: true in the site file, but not both peerings with the backup hub are "
-            f"Connected and in sync, with gateway transit, of {join_names(missing, MANY)}",
-            "erfailover prestage makes them; on IPsec or after an interrupted run, see status.",
+            "prestaged: true in the site file, but the peerings with the backup hub are not both "
+            "Connected and in sync, with gateway transit, for "
+            f"{join_names(missing, MANY)}",
+            "erfailover prestage prepares them; on IPsec or after an interrupted run, see status.",
         )
     elif ready or missing:
         some = f" ({join_names(ready, MANY)})" if ready and missing else ""

@@ -65,11 +65,11 @@ class ActionScope(Enum):
     NETWORK = "hub and spoke networks"
     GATEWAY = "the hubs' gateways"
     LOCAL_GATEWAY = "the drill's local network gateway"
-    MACHINE = "the machines of the probes"
-    INTERFACE = "the network interfaces of the probes"
+    MACHINE = "the probes' machines"
+    INTERFACE = "the probes' network interfaces"
     GROUP = "resource groups"
-    POLLING = "operations under way"
-    """Assumed to be open to whoever may begin one: ``doctor`` does not insist on these."""
+    POLLING = "operations in progress"
+    """Assumed to be open to whoever may start one: ``doctor`` does not insist on these."""
     ADDRESS = "the gateways' public addresses"
     CONNECTED = "what the gateways connect to"
     """Connections, local network gateways, circuits: often another team's, in other groups."""
@@ -77,9 +77,9 @@ class ActionScope(Enum):
     SPOKE_INTERFACE = "the interfaces in the spokes"
     MOVED_TABLE = "the route tables under routing"
     ROUTE_SERVER = "Route Servers in the hubs"
-    WATCHER = "the Network Watchers of the probes"
+    WATCHER = "the probes' Network Watchers"
     APPLIANCE = "the appliances in the hubs"
-    OF_MACHINE = "the interfaces of the machines of next hop probes"
+    OF_MACHINE = "the network interfaces of next hop probes' machines"
 
 
 ELSEWHERE = frozenset(
@@ -201,7 +201,7 @@ NEEDS = (
     ),
     RequiredPermission("Microsoft.Insights/metrics/read", ActionScope.GATEWAY, DOCTOR, READ),
     RequiredPermission(
-        f"{PEERING}/read", ActionScope.NETWORK, ("switch: a write whose answer was lost",), SWITCH
+        f"{PEERING}/read", ActionScope.NETWORK, ("switch: a write whose response was lost",), SWITCH
     ),
     RequiredPermission(f"{PEERING}/write", ActionScope.NETWORK, CONNECTS, SWITCH),
     RequiredPermission(f"{NETWORK}/peer/action", ActionScope.NETWORK, CONNECTS, SWITCH),
@@ -312,7 +312,7 @@ _OF_EXPRESSROUTE = frozenset(
         f"{GATEWAY}/getFailoverAllTestsDetails/action",
     }
 )
-"""Of no use if a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
+"""Of no use if a VPN gateway stands in for ExpressRoute, which the site's drill shows."""
 
 
 def can_remove_peerings(site: Site) -> bool:

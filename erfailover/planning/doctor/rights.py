@@ -40,7 +40,7 @@ def check_credentials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     elif facts.identity.value is None:
         yield line.report_unknown(
             f"the token does not identify its owner: {facts.identity.unknown}",
-            "Azure takes it all the same; see the permissions below.",
+            "Azure accepts it anyway; see the permissions below.",
         )
     else:
         who = facts.identity.value
@@ -51,7 +51,7 @@ def check_credentials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
 
 
 def check_tenants(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """Every tenant that owns a subscription gives a token, each of the same identity.
+    """Every tenant that owns a subscription issues a token, all of the same identity.
 
     Published (authenticate-multi-tenant): all tokens are of one user or application, which was
     added to the other tenants.
@@ -75,27 +75,27 @@ def check_tenants(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     applications = [name for name in who if name.startswith("application")]
     whole = len(identities) == len(facts.sign_ins)
     if any(identity.managed for identity in identities.values()) and (site.tenants or not whole):
-        text = "a managed identity is of one tenant, and the site is of several"
+        text = "a managed identity belongs to one tenant, but the site spans several"
         yield line.report_failure(f"{join_names(who, MANY)}: {text}", FAR_TENANT)
     elif len(applications) + users > 1:  # a guest has another name in each tenant
-        text = "the tenants' tokens are of different identities"
+        text = "the tenants' tokens belong to different identities"
         yield line.report_failure(f"{text}: {join_names(who, MANY)}", ONE_IDENTITY)
     elif whole:
         owners = list(dict.fromkeys(identity.tenant for identity in identities.values()))
-        text = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
+        text = f"a token for each of {len(owners)} tenants: {', '.join(owners)}"
         yield line.report_ok(
             text if owners[1:] else "one tenant owns every subscription of the site"
         )
 
 
 FAR_TENANT = (
-    "Name the other tenant under tenants: in the site file. A managed identity cannot sign in to "
+    "List the other tenant under tenants: in the site file. A managed identity cannot sign in to "
     "it: use a multi-tenant application that was added to both tenants, or a user who is a guest "
-    "in the other one (az login --tenant ID), with a role on either side."
+    "in the other one (az login --tenant ID), with a role in both."
 )
 ONE_IDENTITY = (
-    "Azure takes the tokens of a peering across tenants from one user or application only: sign in "
-    "to all tenants as the same, for example with azure-cli for each under tenants:."
+    "For a peering across tenants, Azure accepts tokens of one user or application only: sign in "
+    "to all tenants with the same identity, for example with azure-cli for each under tenants:."
 )
 
 
@@ -107,7 +107,7 @@ def check_rights(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             yield from _check_rights_on(site, facts, on, desired)
     if site.state is not None:
         yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
-            f"{site.state}: write access is known only after the first write",
+            f"{site.state}: write access cannot be checked without writing",
             f"Make sure that the identity has the role {BLOB_ROLE} on the storage account.",
         )
 
@@ -147,10 +147,10 @@ def _check_rights_on(
         yield line.report_condition(condition, REMEDY)
     for actions, names in doubtful.items():
         yield CheckBuilder(CheckName.PERMISSIONS, Group.IDENTITY, required=False).report_unknown(
-            f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, and the "
-            "name was not seen published: site failover tests cannot be read or run",
-            "az provider operation show --namespace Microsoft.Network prints the names that Azure "
-            "knows; erfailover permissions asks for them when signed in.",
+            f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, or known "
+            "to Azure by another name: site failover tests cannot be read or run",
+            "az provider operation show --namespace Microsoft.Network lists the names that Azure "
+            "knows; erfailover permissions reads them if you are signed in.",
         )
 
 
@@ -164,7 +164,7 @@ def _judge_missing(
         )
     names = ", ".join(permission.action for permission in missing)
     if elsewhere:
-        return ConditionStatus.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
+        return ConditionStatus.UNKNOWN, f"not granted here: {names}; may be granted elsewhere"
     steps = sorted({step for permission in missing for step in permission.steps})
     return ConditionStatus.FAILS, f"missing {names} (for {'; '.join(steps)})"
 
@@ -193,17 +193,24 @@ def check_denials(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                 continue
             bad = True
             where = format_scope(deny_assignment.scope)
-            text = f"the deny assignment {deny_assignment.name} at {where} takes away {actions}"
-            remedy = "Have the identity excluded from it: it is a deployment stack's, most likely."
+            text = f"the deny assignment {deny_assignment.name} at {where} denies {actions}"
+            remedy = (
+                "Ask its owner to exclude the identity; most likely it belongs to a deployment "
+                "stack."
+            )
             if own.union({EVERYBODY}).intersection(deny_assignment.principals):
                 yield line.report_failure(text, remedy)
             else:
                 groups = join_names(deny_assignment.principals, MANY)
-                yield line.report_unknown(f"{text} from {groups}: are you a member?", remedy)
+                yield line.report_unknown(
+                    f"{text} to {groups}; check whether you are a member", remedy
+                )
     if not bad and facts.denials:
-        yield line.report_ok("no deny assignment is in the way of a switch")
+        yield line.report_ok("no deny assignment blocks a switch")
     elif not bad:
-        yield line.report_unknown("deny assignments were not read", "See the permissions above.")
+        yield line.report_unknown(
+            "deny assignments could not be read", "See the permissions above."
+        )
 
 
 def _describe_denied(site: Site, assignment: DenyAssignment) -> str:
@@ -249,25 +256,24 @@ def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                 bad = True
                 yield line.report_failure(
                     f"the lock {lock.name} on {format_scope(lock.scope)} is ReadOnly: Azure "
-                    "refuses "
-                    f"writes and POSTs to {join_names((names[name] for name in held), MANY)}",
-                    "Have its owner remove it (az lock delete), or lock with CanNotDelete.",
+                    f"rejects writes and POSTs to "
+                    f"{join_names((names[name] for name in held), MANY)}",
+                    "Ask its owner to remove it (az lock delete), or to use CanNotDelete instead.",
                 )
             elif networks and permissions.can_remove_peerings(site):
                 bad = True
                 yield line.report_failure(
                     f"the lock {lock.name} on {format_scope(lock.scope)} forbids deletion: a "
-                    "switch "
-                    "back could not remove the backup peerings",
-                    "Have it removed, or say prestaged: true in the site file: the peerings then "
-                    "stay.",
+                    "failback could not remove the backup peerings",
+                    "Have it removed, or set prestaged: true in the site file, which keeps the "
+                    "peerings.",
                 )
     if not bad:
-        yield line.report_ok("no lock in the way of a switch")
+        yield line.report_ok("no lock blocks a switch")
 
 
 def check_eligible_roles(site: Site, facts: DoctorFacts) -> Iterator[Check]:
-    """No right is missing that a role of Privileged Identity Management would bring."""
+    """No right is missing that a role of Privileged Identity Management would grant."""
     line = CheckBuilder(CheckName.ELIGIBLE_ROLES, Group.IDENTITY, required=False)
     unread = [(group, item) for group, item in facts.eligible.items() if item.value is None]
     for group, reading in unread:
@@ -290,15 +296,13 @@ def check_eligible_roles(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     ):
         yield line.report_failure(
             f"eligible (PIM), but not active: {text}; rights are missing",
-            f"Activate what a switch needs in {MY_ROLES}; it takes effect within minutes. For the "
-            "night, have an identity whose role is assigned permanently.",
+            f"Activate what a switch needs in {MY_ROLES}; it takes effect within minutes. For "
+            "incidents, use an identity whose role is assigned permanently.",
         )
     elif idle:
-        yield line.report_ok(
-            f"eligible (PIM), but not active: {text}; no right is missing without it"
-        )
+        yield line.report_ok(f"eligible (PIM), but not active: {text}; no right is missing")
     elif not unread:
-        yield line.report_ok("no eligible role (PIM) waits to be activated")
+        yield line.report_ok("no eligible role (PIM) is inactive")
 
 
 MY_ROLES = "the Azure portal, Privileged Identity Management, My roles, Azure resources"
@@ -321,14 +325,14 @@ def check_policies(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             bad = True
             yield line.report_failure(
                 f"the policy assignment {assignment} denies writing {peering}",
-                "Have its owner exempt the networks (az policy exemption create) or change it.",
+                "Ask its owner to exempt the networks (az policy exemption create), or change it.",
             )
         lines += [name for name in reading.value.not_evaluated if name not in lines]
     if lines and not bad:
         yield line.report_unknown(
             "no policy of the subscriptions denies peerings; those of management groups are not "
             f"evaluated by Azure's preflight: {', '.join(lines)}",
-            "Ask their owner whether one denies peerings, or prestage them: existing ones "
+            "Ask their owner whether one denies peerings, or prestage the peerings: existing ones "
             "were allowed.",
         )
     elif not bad:

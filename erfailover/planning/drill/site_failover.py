@@ -12,18 +12,18 @@ from erfailover.model.circuits import Circuits, FailoverTest, find_locations
 from erfailover.model.counting import format_count
 from erfailover.model.observed import EXPRESSROUTE
 
-INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
+INSTEAD = "To rehearse the switch only: erfailover switch --to ipsec, then back."
 
 
 def check_start(circuits: Circuits, location: str) -> tuple[str, FailoverTest | None]:
     """Return the peering location to cut off, in Azure's spelling, and a test that already does so.
 
     Args:
-        circuits: what the gateway hangs on.
+        circuits: the circuits of the gateway.
         location: the location that the site file names.
 
     Raises:
-        Refused: there is no such test of this gateway, or another one is under way.
+        Refused: Azure has no such test for this gateway, or another one is in progress.
         UnknownReading: what that rests on could not be read.
     """
     name = _require_expressroute(circuits)
@@ -41,10 +41,10 @@ def check_start(circuits: Circuits, location: str) -> tuple[str, FailoverTest | 
 
 
 def check_stop(circuits: Circuits) -> FailoverTest | None:
-    """Return the test that is under way, at whichever location; None if none is.
+    """Return the test in progress, at any location; None if there is none.
 
     Raises:
-        Refused: the gateway is none of type ExpressRoute.
+        Refused: the gateway is not of type ExpressRoute.
         UnknownReading: its tests could not be read.
     """
     _require_expressroute(circuits)
@@ -54,7 +54,7 @@ def check_stop(circuits: Circuits) -> FailoverTest | None:
 def list_other_connections(
     circuits: Circuits, cut_off: str, learned: bool
 ) -> list[tuple[str, str, bool]]:
-    """Return the connections that were left while a location was cut off, as Azure files them.
+    """Return the connections that remained while a location was cut off, as Azure records them.
 
     Args:
         circuits: what the gateway hangs on, read while the test ran.
@@ -76,18 +76,17 @@ def _require_expressroute(circuits: Circuits) -> str:
     if circuits.gateway_type != EXPRESSROUTE:
         raise Refused(
             f"{circuits.gateway_name} is a gateway of type {circuits.gateway_type}; Azure's site "
-            "failover test is for type ExpressRoute",
-            "For a VPN gateway, name its local network gateway under drill: in the site file.",
+            "failover test needs an ExpressRoute gateway",
+            "For a VPN gateway, set drill.local_network_gateway in the site file.",
         )
     return circuits.gateway_name
 
 
 def _get_running(circuits: Circuits) -> FailoverTest | None:
     if circuits.tests is None or circuits.tests.value is None:
-        why = circuits.tests.unknown if circuits.tests else "they were not read"
+        why = circuits.tests.unknown if circuits.tests else "not read yet"
         raise UnknownReading(
-            f"whether a site failover test of {circuits.gateway_name} is under way is unknown: "
-            f"{why}"
+            f"unknown whether a site failover test of {circuits.gateway_name} is running: {why}"
         )
     return circuits.running
 
@@ -100,9 +99,9 @@ def _resolve_location(circuits: Circuits, location: str) -> str:
     if len(locations.connections) <= 1 or spelled is None:
         if locations.unknown:
             raise UnknownReading(
-                f"the peering locations of {name} are not all known (known: {existing}): "
+                f"some peering locations of {name} are unknown (known: {existing}): "
                 + "; ".join(locations.unknown),
-                "Have the circuits read: the operator needs read access to them.",
+                "Grant the operator read access to the circuits.",
             )
         if len(locations.connections) <= 1:
             raise Refused(

@@ -1,5 +1,5 @@
 """Hazards: what would keep traffic on the path being left, or bring it back another way. Pure.
 
-Never refuses on an unknown reading: a table that may not be read must not keep a spoke on a dead
-hub.
+Never refuses on an unknown reading: a missing right to read a table must not keep a spoke on a
+dead hub.
 """

@@ -1,9 +1,9 @@
-"""What would keep traffic on the path that is left, or bring it back another way. Pure.
+"""What would keep traffic on the path being left, or bring it back another way. Pure.
 
-Owns the conditions about what lives around a spoke. A plan refuses if one FAILS that is no mere
-warning, unless forced, or leaves out the spoke that alone it concerns;
-an UNKNOWN one is reported and refuses nothing: a table that may not be read must not keep a spoke
-on a dead hub. Each function documents its sources; ``docs/hazards.md`` explains it to operators.
+Owns the conditions about the surroundings of a spoke. If one FAILS that is not only a warning, a
+plan is refused unless forced, or leaves out the spoke if the condition concerns only that one.
+An UNKNOWN one is reported and refuses nothing: a missing right to read a table must not keep a
+spoke on a dead hub. Each function documents its sources; ``docs/hazards.md`` is for operators.
 
 *Leaving* and *arriving* mean what they mean in ``procedure``: ``--to ipsec`` leaves the primary.
 """
@@ -37,18 +37,17 @@ from erfailover.planning.next_hops.surroundings import move_tables
 def check_hazards(
     site: Site, surroundings: RoutingEnvironment, observed: SiteSnapshot, target: Path
 ) -> tuple[Condition, ...]:
-    """Return what else could go wrong with a switch of every spoke, and what is left behind.
+    """Return what else could go wrong with a switch of all spokes, and what is left behind.
 
     Args:
         site: what there should be.
-        surroundings: what lives around the spokes, see ``azure.readers.routing``.
+        surroundings: what is around the spokes, see ``azure.readers.routing``.
         observed: what a switch observes anyway.
         target: the path to move to.
 
     Returns:
         For each of ``scene.NAMES`` and ``scene.REMARKS``, in that order: one condition for every
-        hazard found (FAILS) or not decidable (UNKNOWN), each with its remedy; one that HOLDS if
-        there is none.
+        hazard found (FAILS) or undecided (UNKNOWN), each with its remedy; or one that HOLDS.
     """
     scene = build_scene(site, surroundings, observed, target)
     arriving, leaving = scene.arriving, scene.leaving
@@ -56,17 +55,17 @@ def check_hazards(
         (
             PROPAGATION,
             spokes.check_propagation(scene),
-            "every subnet takes a gateway's routes, or needs none",
+            "every subnet receives gateway routes, or needs none",
         ),
         (
             APPLIANCES,
             spokes.check_appliances(scene),
-            f"none takes a remote prefix by {scene.get_hub_name(leaving)}",
+            f"no route sends a remote prefix through {scene.get_hub_name(leaving)}",
         ),
         (
             NEXT_HOP,
             spokes.check_next_hops(scene),
-            "none has a next hop that only one kind of gateway serves",
+            "no route has a next hop that a gateway does not support",
         ),
     )
     conditions: list[Condition] = []
@@ -77,11 +76,13 @@ def check_hazards(
         )
     hub = scene.get_hub_name(arriving)
     conditions += _summarize(
-        GATEWAY_SUBNET, hubs.check_gateway_subnet(scene), f"{hub}'s GatewaySubnet is plain"
+        GATEWAY_SUBNET,
+        hubs.check_gateway_subnet(scene),
+        f"no route table diverts traffic at {hub}/GatewaySubnet",
     )
-    well = f"{scene.get_hub_name(leaving)} has no Route Server that they hear"
+    well = f"{scene.get_hub_name(leaving)} has no Route Server whose routes the spokes need"
     conditions += _summarize(ROUTE_SERVER, hubs.check_route_server(scene), well)
-    well = f"nothing makes {scene.get_hub_name(leaving)} advertise their prefixes after a switch"
+    well = f"{scene.get_hub_name(leaving)} stops advertising the spokes' prefixes after a switch"
     conditions += _summarize(ADVERTISED, hubs.check_advertised(scene), well)
     well = "no Virtual Network Manager enforces a peering"
     conditions += _summarize(ENFORCED, hubs.check_enforced(scene), well)
@@ -91,7 +92,7 @@ def check_hazards(
 def check_left_behind(
     site: Site, surroundings: RoutingEnvironment, observed: SiteSnapshot
 ) -> tuple[Condition, ...]:
-    """Return what does not come along on a switch to IPsec, with what could not be decided."""
+    """Return what a switch to IPsec leaves behind, and what could not be decided."""
     scene = build_scene(site, surroundings, observed, Path.IPSEC)
     return (*hubs.check_enforced(scene), *check_coverage(scene))
 
@@ -110,12 +111,12 @@ def build_scene(
 def add_hazards(
     plan: SwitchPlan, conditions: tuple[Condition, ...], *, pass_by: bool
 ) -> SwitchPlan:
-    """Return a plan with its hazards, and without the spokes that alone one of them concerns.
+    """Return a plan with its hazards, without the spokes that one of them concerns.
 
     Args:
         plan: a plan of a switch.
         conditions: the hazards.
-        pass_by: whether they are overridden: every spoke stays in the plan.
+        pass_by: whether they are overridden, so that every spoke stays in the plan.
     """
     plan = replace(plan, hazards=conditions)
     leaving = {step.spoke for step in plan.steps if step.takes_off}

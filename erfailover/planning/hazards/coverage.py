@@ -1,8 +1,7 @@
 """What a switch leaves behind: prefixes, the default route, DNS servers, the hub itself. Pure.
 
 None of these conditions keeps a spoke on a hub that may be dead: they are warnings, and one is a
-note.
-``init --from-azure``, ``doctor`` and the plan show the same ones.
+note. ``init --from-azure``, ``doctor`` and the plan show the same ones.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def check_ipv6(scene: HazardContext) -> Iterator[Condition]:
     heard = _list_ipv6(arriving)
     covered = build_table(heard)
     lost = [
-        f"{prefix} ({scene.get_gateway_name(scene.leaving)} has learned it)"
+        f"{prefix} (learned by {scene.get_gateway_name(scene.leaving)})"
         for prefix in _list_ipv6(scene.get_gateway(scene.leaving))
         if not covered.has_covering(prefix)
     ]
@@ -69,22 +68,23 @@ def check_ipv6(scene: HazardContext) -> Iterator[Condition]:
         if reading.value is None:
             yield _build_unknown(
                 IPV6,
-                f"{spoke.name}: whether it has IPv6: {reading.unknown}",
-                f"Read the address space of {get_last_name(spoke.virtual_network)}.",
+                f"whether {spoke.name} has IPv6 is unknown: {reading.unknown}",
+                f"Check the address space of {get_last_name(spoke.virtual_network)}.",
             )
         else:
             lost += [f"{prefix} ({spoke.name})" for prefix in reading.value.ipv6]
     if lost:
-        kind = "a VPN gateway carries IPv4 only" if arriving.type == VPN else "it learned no IPv6"
+        vpn = "is a VPN gateway and carries IPv4 only"
+        why = vpn if arriving.type == VPN else "has learned no covering IPv6 prefix"
         yield _build_warning(
             IPV6,
-            f"IPv6 does not come along: {format_prefixes(lost)}; {arriving.name}: {kind}",
-            "Keep what needs IPv6 reachable by IPv4 as well.",
+            f"IPv6 is lost: {format_prefixes(lost)}; {arriving.name} {why}",
+            "Make everything that needs IPv6 reachable over IPv4 too.",
         )
 
 
 def _list_ipv6(gateway: Gateway | None) -> list[IPv6Network]:
-    """Return the IPv6 prefixes that a gateway has learned, from whichever peer."""
+    """Return the IPv6 prefixes that a gateway has learned, from any peer."""
     rows = (
         parse_ipv6_prefix(row.network) for row in list_routes(gateway) if row.origin in EXTERNAL
     )
@@ -115,17 +115,17 @@ def check_default_route(scene: HazardContext) -> Iterator[Condition]:
     if had:
         yield _build_warning(
             DEFAULT_ROUTE,
-            f"{leaving.name} has learned 0.0.0.0/0 and {arriving.name} has not: after the switch "
-            f"{who} reach the Internet directly, past the premises",
+            f"{leaving.name} has learned 0.0.0.0/0 and {arriving.name} has not: after the switch, "
+            f"Internet traffic of {who} bypasses the premises",
             "Advertise 0.0.0.0/0 from the far end to both gateways, or give these subnets their "
             "own route to 0.0.0.0/0.",
         )
     else:
         yield _build_warning(
             DEFAULT_ROUTE,
-            f"{arriving.name} has learned 0.0.0.0/0 and {leaving.name} has not: after the switch "
+            f"{arriving.name} has learned 0.0.0.0/0 and {leaving.name} has not: after the switch, "
             f"all Internet traffic of {who} goes to the premises",
-            "Let the far end announce 0.0.0.0/0 to both gateways or to neither.",
+            "Advertise 0.0.0.0/0 from the far end to both gateways, or to neither.",
         )
 
 
@@ -143,10 +143,10 @@ def _is_following_default(scene: HazardContext, network: VnetRouting) -> bool:
 
 
 def check_prefixes(scene: HazardContext) -> Iterator[Condition]:
-    """Prefixes that the leaving gateway has learned and nothing that the arriving one has covers.
+    """Yield prefixes that the leaving gateway has learned and the arriving one does not cover.
 
-    Those that the site file calls remote prefixes are a guard's business, the default route
-    another condition's.
+    Remote prefixes of the site file are checked by a guard, the default route by another
+    condition.
     """
     yield from _report_unread(scene, PREFIXES)
     arriving, leaving = scene.get_gateway(scene.arriving), scene.get_gateway(scene.leaving)
@@ -162,10 +162,9 @@ def check_prefixes(scene: HazardContext) -> Iterator[Condition]:
     if lost:
         yield _build_warning(
             PREFIXES,
-            f"{format_prefixes(lost)}: {leaving.name} has learned it, {arriving.name} has not: "
-            "it is not "
-            "reached after the switch",
-            "Let the far end announce it over the other path as well, or do without it.",
+            f"{leaving.name} has learned {format_prefixes(lost)} and {arriving.name} has not: "
+            "unreachable after the switch",
+            "Advertise this over the other path as well, or accept the loss.",
         )
 
 
@@ -180,8 +179,8 @@ def check_dns_servers(scene: HazardContext) -> Iterator[Condition]:
         if reading.value is None:
             yield _build_unknown(
                 DNS_SERVERS,
-                f"{spoke.name}: its DNS servers: {reading.unknown}",
-                f"Read dhcpOptions.dnsServers of {spoke.virtual_network}.",
+                f"DNS servers of {spoke.name} are unknown: {reading.unknown}",
+                f"Check dhcpOptions.dnsServers of {spoke.virtual_network}.",
             )
             continue
         for server in reading.value.dns_servers:
@@ -206,7 +205,10 @@ def _check_dns_server(
         if spoke.get_outward(scene.leaving).get_flags(scene.target) is None:
             message = f"is in {hub}, and the peering with {hub} is removed"
         elif scene.leaving is Role.PRIMARY:
-            message = f"is in {hub}, which does not move: it and the premises lose each other"
+            message = (
+                f"is in {hub}, which does not move: it and the premises can no longer reach each "
+                "other"
+            )
         else:
             return
         remedy = f"Give {spoke.name} a DNS server in {scene.get_hub_name(scene.arriving)} as well."
@@ -216,14 +218,14 @@ def _check_dns_server(
     if gateway is None or gateway.learned_routes.value is None:
         yield _build_unknown(
             DNS_SERVERS,
-            f"{what}: whether {scene.get_gateway_name(scene.arriving)} reaches it is not known",
-            "Read its learned routes (getLearnedRoutes).",
+            f"{what}: whether {scene.get_gateway_name(scene.arriving)} reaches it is unknown",
+            "Check its learned routes (getLearnedRoutes).",
         )
     elif not build_carried_table(gateway).has_covering(IPv4Network(address)):
         yield _build_warning(
             DNS_SERVERS,
-            f"{what} is in none of {spoke.name}, the two hubs and what {gateway.name} has learned",
-            f"Give {spoke.name} a DNS server that both paths reach, or announce its prefix.",
+            f"{what} is not in {spoke.name} or a hub, and {gateway.name} has no route to it",
+            f"Give {spoke.name} a DNS server that both paths reach, or advertise its prefix.",
         )
 
 
@@ -242,8 +244,8 @@ def check_residents(scene: HazardContext) -> Iterator[Condition]:
     if hub.value is None:
         yield _build_unknown(
             RESIDENTS,
-            f"what else is in {name}: {hub.unknown}",
-            f"Look at its subnets: az network vnet subnet list --vnet-name {name}.",
+            f"what else is in {name} is unknown: {hub.unknown}",
+            f"Check its subnets: az network vnet subnet list --vnet-name {name}.",
         )
     elif hub.value.residents:
         text = ", ".join(format_count(n, word) for word, n in sorted(hub.value.residents.items()))
@@ -251,8 +253,8 @@ def check_residents(scene: HazardContext) -> Iterator[Condition]:
         yield Condition(
             RESIDENTS,
             ConditionStatus.HOLDS,
-            f"{name} itself ({space}) does not move; it and the premises lose each other: {text} "
-            "in it",
+            f"{name} itself ({space}) does not move and cannot reach the premises after a switch; "
+            f"it contains {text}",
             weight=Weight.NOTES,
         )
 
@@ -270,7 +272,7 @@ def check_tunnels(scene: HazardContext) -> Iterator[Condition]:
     if reading.value is None:
         yield _build_unknown(
             TUNNELS,
-            f"connections of {gateway}: {reading.unknown}",
+            f"connections of {gateway} are unknown: {reading.unknown}",
             "az network vpn-connection show prints useLocalAzureIpAddress, and the local network "
             "gateway has the far end's address.",
         )
@@ -284,7 +286,7 @@ def check_tunnels(scene: HazardContext) -> Iterator[Condition]:
                 TUNNELS,
                 f"connection {tunnel.name} of {gateway} {why}: the tunnel goes down with the "
                 "circuit",
-                "Connect to a public address of the far end that is reached without the circuit.",
+                "Connect to a public address of the far end that does not depend on the circuit.",
             )
 
 
@@ -315,7 +317,7 @@ def _is_private(address: IPv4Address) -> bool:
 
 
 def _report_unread(scene: HazardContext, name: str) -> Iterator[Condition]:
-    """Yield what could not be read of either gateway, in the same words for every condition."""
+    """Yield what could not be read of either gateway, worded the same for every condition."""
     for role in (scene.arriving, scene.leaving):
         gateway = scene.get_gateway(role)
         if gateway is not None and gateway.learned_routes.value is not None:
@@ -323,9 +325,9 @@ def _report_unread(scene: HazardContext, name: str) -> Iterator[Condition]:
         why = gateway.learned_routes.unknown if gateway else scene.explain_no_gateway(role)
         yield _build_unknown(
             name,
-            f"what {scene.get_gateway_name(role)} has learned: {why}",
-            "Read it (getLearnedRoutes): it tells whether IPv6, a default route or further "
-            "prefixes are lost.",
+            f"what {scene.get_gateway_name(role)} has learned is unknown: {why}",
+            "Check getLearnedRoutes: it shows whether IPv6, a default route or other prefixes are "
+            "lost.",
         )
 
 
@@ -338,18 +340,18 @@ def _build_unknown(name: str, message: str, remedy: str) -> Condition:
 
 
 def describe_held(scene: HazardContext) -> dict[str, str]:
-    """Return what to say of each condition that holds."""
+    """Return the message of each condition that holds."""
     arriving, leaving = (
         scene.get_gateway_name(scene.arriving),
         scene.get_gateway_name(scene.leaving),
     )
     return {
         IPV6: "no IPv6 prefix is lost",
-        DEFAULT_ROUTE: f"{leaving} and {arriving} agree about the default route",
-        PREFIXES: f"{arriving} has learned all that {leaving} has",
-        DNS_SERVERS: "the spokes' DNS servers are reached on either path",
-        RESIDENTS: f"{scene.get_hub_name(scene.leaving)} has nothing but gateways in it",
-        MANAGED: "no Virtual Network Manager may undo a switch",
+        DEFAULT_ROUTE: f"{leaving} and {arriving} agree on the default route",
+        PREFIXES: f"{arriving} has learned every prefix that {leaving} has",
+        DNS_SERVERS: "the spokes' DNS servers can be reached on both paths",
+        RESIDENTS: f"{scene.get_hub_name(scene.leaving)} contains only gateways",
+        MANAGED: "no Virtual Network Manager can undo a switch",
         TUNNELS: f"no tunnel of {scene.get_gateway_name(Role.BACKUP)} needs the circuit",
     }
 
@@ -367,7 +369,7 @@ CONDITIONS: dict[str, Callable[[HazardContext], Iterator[Condition]]] = {
 
 
 def check_coverage(scene: HazardContext) -> Iterator[Condition]:
-    """Yield what does not come along, found or unknown; one condition that holds if nothing is."""
+    """Yield what is lost or unknown; for a check that finds nothing, one condition that holds."""
     words = describe_held(scene)
     for name, condition in CONDITIONS.items():
         conditions = list(dict.fromkeys(condition(scene)))

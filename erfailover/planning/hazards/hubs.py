@@ -36,8 +36,8 @@ def check_gateway_subnet(scene: HazardContext) -> Iterator[Condition]:
 
     Published (expressroute-about-virtual-network-gateways, vpn-gateway): with a route to
     0.0.0.0/0 there, or gateway route propagation disabled, a gateway does not work. A route as
-    narrow as a spoke's prefix, or narrower, goes before the peering (published precedence): what
-    comes from the far end then takes another way in than the answers take out.
+    narrow as a spoke's prefix, or narrower, precedes the peering (published precedence): traffic
+    from the far end then takes another way in than the replies take out.
     """
     reading = scene.around.get_network(scene.get_hub_id(scene.arriving))
     hub = scene.get_hub_name(scene.arriving)
@@ -59,7 +59,7 @@ def check_gateway_subnet(scene: HazardContext) -> Iterator[Condition]:
         yield Condition(
             GATEWAY_SUBNET,
             ConditionStatus.FAILS,
-            f"{what} has disableBgpRoutePropagation; a gateway does not work with it",
+            f"{what} has disableBgpRoutePropagation; a gateway does not work with that",
             f"az network route-table update --ids {table.value.id} "
             "--disable-bgp-route-propagation false",
         )
@@ -91,9 +91,9 @@ def _check_inward_route(scene: HazardContext, route: UserRoute, what: str) -> It
             yield Condition(
                 GATEWAY_SUBNET,
                 ConditionStatus.FAILS,
-                f"{what}, which is not the way that {network.name} answers by",
-                f"Remove that route, or let {network.name} send the remote prefixes by the same "
-                "appliance.",
+                f"{what}, but {network.name} does not reply through it",
+                f"Remove that route, or route the traffic of {network.name} to the remote prefixes "
+                "through the same appliance.",
                 spoke.name,
             )
 
@@ -103,7 +103,7 @@ def _format_hop(route: UserRoute) -> str:
 
 
 def _is_symmetric(scene: HazardContext, network: VnetRouting, route: UserRoute) -> bool:
-    """Whether the spoke answers by the very appliance that a GatewaySubnet's route leads to."""
+    """Whether the spoke replies through the appliance that a GatewaySubnet's route leads to."""
     address, prefix = route.address, route.network
     if route.next_hop_type != APPLIANCE or address is None or prefix is None:
         return False
@@ -141,7 +141,7 @@ def check_route_server(scene: HazardContext) -> Iterator[Condition]:
     if servers is None or not users:
         return
     if servers.value is None:
-        yield build_unknown(ROUTE_SERVER, f"{hub}: its Route Servers: {servers.unknown}")
+        yield build_unknown(ROUTE_SERVER, f"Route Servers in {hub} are unknown: {servers.unknown}")
         return
     others = scene.around.route_servers.get(scene.arriving)
     beside = (others.value if others else None) or ()
@@ -156,7 +156,9 @@ def check_route_server(scene: HazardContext) -> Iterator[Condition]:
         if not server.learned.value:
             why = server.learned.unknown or "Azure listed no route"
             yield build_unknown(
-                ROUTE_SERVER, f"{what} has {format_count(len(server.peers), 'peer')}: {why}"
+                ROUTE_SERVER,
+                f"{what} has {format_count(len(server.peers), 'peer')}, but its routes are unknown"
+                f": {why}",
             )
             continue
         lost = [
@@ -170,8 +172,8 @@ def check_route_server(scene: HazardContext) -> Iterator[Condition]:
                 ConditionStatus.FAILS,
                 f"{join_names(users, 6)} would lose {format_merged(lost)}, which {what} has "
                 "learned",
-                "Give these prefixes user-defined routes to their appliance, or a Route Server "
-                f"in {scene.get_hub_name(scene.arriving)}.",
+                "Add user-defined routes for these prefixes to their appliance, or add a Route "
+                f"Server in {scene.get_hub_name(scene.arriving)}.",
             )
 
 
@@ -194,18 +196,18 @@ def _is_covered(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Networ
 
 
 def check_advertised(scene: HazardContext) -> Iterator[Condition]:
-    """Yield what makes the leaving gateway advertise a spoke's prefix although its peering is off.
+    """Yield why the leaving gateway would advertise a spoke's prefix with its peering off.
 
     Observed: a gateway originates the prefixes of each local network gateway that it has a
-    connection to, and a prefix as narrow as the spoke's own draws the far end's traffic. A
+    connection to, and a prefix as narrow as the spoke's own attracts the far end's traffic. A
     summary (``summarizedGatewayPrefixes``, REST specification) stays whatever the peerings say,
     and is beaten only by a narrower one of the arriving hub. A gateway's ``customRoutes`` go to
-    point-to-site clients alone (REST specification; refused of ExpressRoute gateways): harmless.
+    point-to-site clients only (REST specification; ExpressRoute gateways reject them): harmless.
     """
     hub, gateway = scene.get_hub_name(scene.leaving), scene.site.get_hub(scene.leaving).gateway
     static = scene.around.static_prefixes.get(scene.leaving)
     if static is not None and static.value is None:
-        yield build_unknown(ADVERTISED, f"{gateway}'s connections: {static.unknown}")
+        yield build_unknown(ADVERTISED, f"connections of {gateway} are unknown: {static.unknown}")
     reading = scene.around.get_network(scene.get_hub_id(scene.leaving))
     routing = reading.value
     if routing is None:
@@ -218,9 +220,10 @@ def check_advertised(scene: HazardContext) -> Iterator[Condition]:
                     yield Condition(
                         ADVERTISED,
                         ConditionStatus.FAILS,
-                        f"{gateway} goes on advertising {prefix.prefix}, within {network.name}'s "
-                        f"{own}: local network gateway {prefix.local_network_gateway} has it",
-                        "Take that prefix out of the local network gateway's address space.",
+                        f"{gateway} keeps advertising {prefix.prefix}, within {network.name}'s "
+                        f"{own}, because of local network gateway "
+                        f"{prefix.local_network_gateway}",
+                        "Remove that prefix from the local network gateway's address space.",
                         spoke.name,
                     )
             lasting = _find_lasting_summary(own, routing, met)
@@ -228,10 +231,10 @@ def check_advertised(scene: HazardContext) -> Iterator[Condition]:
                 yield Condition(
                     ADVERTISED,
                     ConditionStatus.FAILS,
-                    f"{hub} goes on advertising {lasting} for {network.name}'s {own}, and "
-                    f"{scene.get_hub_name(scene.arriving)} nothing narrower",
-                    f"Take {lasting} out of summarizedGatewayPrefixes of {hub}, or give "
-                    f"{scene.get_hub_name(scene.arriving)} none.",
+                    f"{hub} keeps advertising {lasting} for {network.name}'s {own}, and "
+                    f"{scene.get_hub_name(scene.arriving)} advertises nothing narrower",
+                    f"Remove {lasting} from summarizedGatewayPrefixes of {hub}, or the summary of "
+                    f"{scene.get_hub_name(scene.arriving)}.",
                     spoke.name,
                 )
         yield from _check_narrower(scene, spoke, network, static.value if static else None)
@@ -252,14 +255,14 @@ def check_enforced(scene: HazardContext) -> Iterator[Condition]:
                     ENFORCED,
                     ConditionStatus.FAILS,
                     f"Virtual Network Manager enforces the peerings of {get_last_name(network_id)} "
-                    f"(configuration {configuration.name}): Azure refuses every other write to "
+                    f"(configuration {configuration.name}): Azure rejects every other write to "
                     "them",
-                    "Set peeringEnforcement of the configuration to Unenforced, or take the VNets "
-                    "out of its network group.",
+                    "Set peeringEnforcement of the configuration to Unenforced, or remove the "
+                    "VNets from its network group.",
                 )
     if not scene.around.managed:
         yield build_unknown(
-            ENFORCED, "whether a Virtual Network Manager owns the peerings: not read"
+            ENFORCED, "whether a Virtual Network Manager manages the peerings is unknown"
         )
 
 
@@ -277,21 +280,22 @@ def check_managed(scene: HazardContext) -> Iterator[Condition]:
                     ConditionStatus.FAILS,
                     f"Virtual Network Manager has deployed {configuration.name} to "
                     f"{get_last_name(network_id)}: "
-                    "its next deployment, or a change of a network group, may undo a switch",
-                    "Deploy nothing while the site is failed over, and write managed_by: "
-                    "network-manager into the site file: status then warns.",
+                    "its next deployment, or a change to a network group, may undo a switch",
+                    "Do not deploy while the site is failed over, and set managed_by: "
+                    "network-manager in the site file so that status warns.",
                     weight=Weight.WARNS,
                 )
     if not scene.around.managed:
-        message = "whether a Virtual Network Manager owns the peerings: not read"
+        message = "whether a Virtual Network Manager manages the peerings is unknown"
         yield replace(build_unknown(MANAGED, message), weight=Weight.WARNS)
 
 
 def _report_unread_manager(name: str, network_id: str, why: str | None) -> Condition:
     return build_unknown(
         name,
-        f"Virtual Network Manager's configurations of {get_last_name(network_id)}: {why}",
-        "az network manager list-effective-connectivity-config prints them.",
+        f"Virtual Network Manager's configurations of {get_last_name(network_id)} are unknown: "
+        f"{why}",
+        "az network manager list-effective-connectivity-config lists them.",
     )
 
 
@@ -313,7 +317,7 @@ def _check_narrower(
     network: VnetRouting,
     prefixes: Iterable[StaticPrefix] | None,
 ) -> Iterator[Condition]:
-    """Yield what the leaving gateway originates within a spoke that is no prefix of the spoke."""
+    """Yield what the leaving gateway originates within a spoke besides the spoke's own prefixes."""
     gateway = scene.observed.gateways.get(scene.leaving)
     rows = select_originated(gateway).table if gateway else PrefixTable()
     static = {static_prefix.prefix for static_prefix in prefixes or ()}
@@ -326,8 +330,7 @@ def _check_narrower(
                 ADVERTISED,
                 ConditionStatus.FAILS,
                 f"{gateway.name if gateway else 'the gateway'} originates {prefix}, within "
-                f"{network.name}'s {own}, and not for its peering",
-                "Find out what makes it do so: a connection's local network gateway, or another "
-                "VNet.",
+                f"{network.name}'s {own}, but not because of its peering",
+                "Find the cause: a connection's local network gateway, or another VNet.",
                 spoke.name,
             )

@@ -56,7 +56,7 @@ class HazardContext:
         return Path.IPSEC if self.arriving is Role.BACKUP else Path.EXPRESSROUTE
 
     def get_gateway(self, role: Role) -> Gateway | None:
-        """Return a hub's gateway, from whichever reading has it."""
+        """Return a hub's gateway, from the reading that has it."""
         gateway = self.observed.gateways.get(role)
         beside = self.around.leaving_gateway.value
         return gateway or (beside if role is self.leaving else None)
@@ -88,7 +88,7 @@ class HazardContext:
         return self.site.build_network_id(self.site.get_hub(role).virtual_network)
 
     def get_space(self, network_id: str) -> tuple[IPv4Network, ...]:
-        """Return a VNet's address space, from whichever reading has it."""
+        """Return a VNet's address space, from the reading that has it."""
         around = self.around.get_network(network_id).value
         network = self.observed.get_network(network_id)
         return around.address_space if around else network.address_space if network else ()
@@ -123,8 +123,8 @@ class HazardContext:
     def iter_carried(self, table: RouteTable) -> Iterator[RoutedRange]:
         """Yield the remote prefixes, by what carries them from a subnet with this table.
 
-        The gateway is taken to tell what the arriving one has learned, and the remote prefix
-        itself if nothing learned covers it: that it is missing is a guard's business.
+        The gateway routes are assumed to be what the arriving gateway has learned, plus the remote
+        prefix itself if nothing learned covers it: a guard checks that it is not missing.
         """
         gateway = self.observed.gateways.get(self.arriving)
         heard = select_learned_routes(gateway).table if gateway else PrefixTable()
@@ -137,5 +137,5 @@ class HazardContext:
 
 def build_unknown(name: str, message: str, remedy: str = "") -> Condition:
     """Return a condition that could not be decided."""
-    remedy = remedy or "Look at it yourself, or ask for the right to read it."
+    remedy = remedy or "Check it yourself, or get permission to read it."
     return Condition(name, ConditionStatus.UNKNOWN, message, remedy)

@@ -38,7 +38,7 @@ def list_unread_tables(scene: HazardContext) -> Iterator[str]:
 
 
 def check_propagation(scene: HazardContext) -> Iterator[Condition]:
-    """Subnets that take no gateway's routes, and do not have their own route instead.
+    """Yield subnets that receive no gateway routes and have no route of the user instead.
 
     Published (virtual-networks-udr-overview): with gateway route propagation disabled neither
     static nor BGP routes of a gateway are added. What is left for a remote prefix are system
@@ -57,8 +57,9 @@ def check_propagation(scene: HazardContext) -> Iterator[Condition]:
             yield Condition(
                 PROPAGATION,
                 ConditionStatus.FAILS,
-                f"{network.name}/{subnet.name} takes no gateway's routes: route table {table.name} "
-                f"has disableBgpRoutePropagation, and no route to {format_merged(lost)}",
+                f"{network.name}/{subnet.name} receives no gateway routes: route table "
+                f"{table.name} has disableBgpRoutePropagation and no route to "
+                f"{format_merged(lost)}",
                 f"az network route-table update --ids {table.id} "
                 "--disable-bgp-route-propagation false",
                 spoke.name,
@@ -66,12 +67,12 @@ def check_propagation(scene: HazardContext) -> Iterator[Condition]:
 
 
 def check_appliances(scene: HazardContext) -> Iterator[Condition]:
-    """Remote prefixes that a user-defined route takes by an appliance in the hub being left.
+    """Yield remote prefixes that a user-defined route sends through the hub being left.
 
-    The appliance's own VNet sends them on by its own gateway, so they stay on the path being
+    The appliance's own VNet forwards them through its own gateway, so they stay on the path being
     left whatever the peerings say. Only routes that win count: a route to 0.0.0.0/0 loses
     against a gateway's route to the remote prefix. A route to anything else, such as the
-    proof of concept's 8.8.4.4/32 by the NAT machine in the primary hub, is no hazard.
+    proof of concept's 8.8.4.4/32 through the NAT machine in the primary hub, is not a hazard.
     """
     for spoke, network, subnet, table in scene.iter_tables():
         carried: dict[UserRoute, list[IPv4Network]] = {}
@@ -80,8 +81,8 @@ def check_appliances(scene: HazardContext) -> Iterator[Condition]:
                 carried.setdefault(piece.route, []).append(piece.prefix)
         for route, prefixes in carried.items():
             what = (
-                f"{network.name}/{subnet.name}: route {route.name} of {table.name} takes "
-                f"{format_merged(prefixes)} by the appliance {route.next_hop}"
+                f"{network.name}/{subnet.name}: route {route.name} of {table.name} sends "
+                f"{format_merged(prefixes)} through the appliance {route.next_hop}"
             )
             yield from _check_appliance(scene, spoke, network, route, what)
 
@@ -96,7 +97,7 @@ def _check_appliance(
             APPLIANCES,
             ConditionStatus.FAILS,
             f"{what} in {leaving}, the hub being left",
-            f"Remove the route, or give it the next hop of an appliance in {arriving}.",
+            f"Remove the route, or point it to an appliance in {arriving}.",
             spoke.name,
         )
     elif address is None or not (
@@ -105,8 +106,8 @@ def _check_appliance(
     ):
         yield build_unknown(
             APPLIANCES,
-            f"{what}, which is in none of {network.name}, {leaving}, {arriving}",
-            "Find out by which path that appliance reaches them.",
+            f"{what}, which is not in {network.name}, {leaving} or {arriving}",
+            "Find out which path that appliance uses to reach them.",
         )
 
 
@@ -133,8 +134,8 @@ def check_next_hops(scene: HazardContext) -> Iterator[Condition]:
                 yield Condition(
                     NEXT_HOP,
                     ConditionStatus.FAILS,
-                    f"{what}, which an ExpressRoute gateway ({gateways}) does not serve",
-                    "Remove the route: a gateway's own routes reach the subnet by BGP.",
+                    f"{what}, which an ExpressRoute gateway ({gateways}) does not support",
+                    "Remove the route: the gateway's routes reach the subnet by BGP.",
                     spoke.name,
                 )
             elif unread:

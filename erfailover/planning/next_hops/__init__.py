@@ -1,4 +1,4 @@
-"""The next hops of the spokes' route tables: what a switch writes, and whether it may. Pure.
+"""The next hops of the spokes' route tables: what a switch writes, when, and whether it may. Pure.
 
-A spoke behind a firewall follows its route table, not the gateway that its peering uses.
+Never removes a route that a switch has not added, and never decides what an appliance lets pass.
 """

@@ -11,6 +11,7 @@ from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.route_tables import RouteTable
 from erfailover.model.site import Path, Role, Site, Spoke, SpokeRouteTable
+from erfailover.planning.route_selection import split_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,23 @@ class UsedTable:
 
 
 def list_tables(site: Site, observed: SiteSnapshot, spoke: Spoke) -> tuple[UsedTable, ...]:
-    """Return the tables of ``routing`` that a spoke's subnets have, in the order of the file."""
-    network = observed.get_network(site.build_network_id(spoke.virtual_network))
-    if network is None or not site.routing:
+    """Return the tables of ``routing`` that a spoke's subnets have, in the order of the file.
+
+    By its VNet, or by the tables if that was not read.
+    """
+    if not site.routing:
         return ()
-    used = {table for _, table in network.subnet_tables}
+    network_id = site.build_network_id(spoke.virtual_network)
+    network = observed.get_network(network_id)
+    used = {table for _, table in network.subnet_tables} if network else set()
+    if network is None:
+        prefix = f"{network_id}/subnets/".lower()
+        used = {
+            id_
+            for id_, reading in observed.route_tables.items()
+            for subnet in (reading.value.subnets if reading.value else ())
+            if subnet.lower().startswith(prefix)
+        }
     ids = [(entry, site.build_route_table_id(entry.route_table)) for entry in site.routing]
     return tuple(
         UsedTable(entry, id_, observed.get_route_table(id_))
@@ -52,6 +65,19 @@ def list_next_hops(
 ) -> set[IPv4Address]:
     """Return the appliances that a spoke's traffic goes by on a path."""
     return {table.entry.get_next_hop(path) for table in list_tables(site, observed, spoke)}
+
+
+def find_present_hops(site: Site, observed: SiteSnapshot, spoke: Spoke) -> tuple[IPv4Address, ...]:
+    """Return the appliances by which a spoke's tables send the remote prefixes now."""
+    pieces = (
+        piece
+        for table in list_tables(site, observed, spoke)
+        if table.reading.value is not None
+        for prefix in site.remote_prefixes
+        for piece in split_prefix(table.reading.value, [prefix], prefix)
+    )
+    hops = {piece.route.address for piece in pieces if piece.route is not None}
+    return tuple(sorted(hop for hop in hops if hop is not None))
 
 
 def list_kept_spaces(site: Site, observed: SiteSnapshot) -> tuple[IPv4Network, ...]:

@@ -58,12 +58,12 @@ def judge_ping(code: int | None, output: str) -> Answer:
         return Answer(True, f"answered in {took.group(1)} ms" if took else "answered", output)
     if code is None or "unreachable" in output.lower() or re.search(r"\b0 (packets )?rec", output):
         return Answer(False, "no answer", output)
-    return Answer(None, get_last_line(output) or f"ping ended with {code}", output)
+    return Answer(None, get_last_line(output) or f"ping exited with code {code}", output)
 
 
 def build_unresolved(reason: str) -> Answer:
     """Return the answer for a host name that the resolver does not find."""
-    return Answer(None, f"the name is not found: {reason}")
+    return Answer(None, f"name not found: {reason}")
 
 
 def judge_connect(error: OSError | None, took_s: float) -> Answer:
@@ -80,7 +80,7 @@ def judge_connect(error: OSError | None, took_s: float) -> Answer:
 def judge_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
     """Return what a program's exit code means; None is one that did not end in time."""
     if code is None:
-        return Answer(False, f"had not ended after {format_precise(timeout_s)}", output)
+        return Answer(False, f"timed out after {format_precise(timeout_s)}", output)
     if code == expected:
         return Answer(True, f"exit code {code}", output)
     return Answer(False, f"exit code {code}, expected {expected}", output)
@@ -98,7 +98,7 @@ def judge_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> An
     holding = [pair for pair in items if probe.prefix.subnet_of(pair[0])]
     output = "\n".join(_format_route(network, row) for network, row in holding)
     if not rows:
-        return Answer(None, "no effective routes: the machine is not running, or not read")
+        return Answer(None, "no effective routes: the machine is stopped, or could not be read")
     if not holding:
         return Answer(False, f"no route to {probe.prefix}", output)
     longest = max(network.prefixlen for network, _ in holding)
@@ -123,8 +123,8 @@ def judge_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
     """
     type_, hop = parse_text(body.get("nextHopType")), parse_text(body.get("nextHopIpAddress"))
     if not type_:
-        return Answer(None, "Network Watcher named no next hop type")
-    message = f"{probe.address} by {type_} {hop}".rstrip()
+        return Answer(None, "Network Watcher returned no next hop type")
+    message = f"{probe.address} via {type_} {hop}".rstrip()
     right = _normalize_hop_type(type_) == _normalize_hop_type(probe.next_hop_type)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) == hop
@@ -149,7 +149,7 @@ def _list_networks(row: Mapping[str, Any]) -> list[IPv4Network]:
 
 def _format_route(network: IPv4Network, row: Mapping[str, Any]) -> str:
     hops = " ".join(list_texts(row.get("nextHopIpAddress")))
-    return f"{network} by {parse_text(row.get('nextHopType')) or 'an unknown hop'} {hops}".rstrip()
+    return f"{network} via {parse_text(row.get('nextHopType')) or 'an unknown hop'} {hops}".rstrip()
 
 
 def remove_secrets(environment: Mapping[str, str]) -> dict[str, str]:

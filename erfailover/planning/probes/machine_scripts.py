@@ -97,9 +97,9 @@ def parse_nat_answer(output: str, probe: MachinePing) -> Answer:
     """Return whether the NAT table shows a probe's flow, answered."""
     text = parse_frames(output).get(1)
     if text is None:
-        return Answer(None, f"its NAT table was not read: {get_last_line(output)}", output)
+        return Answer(None, f"its NAT table could not be read: {get_last_line(output)}", output)
     if "no conntrack" in text:
-        return Answer(None, f"its NAT table was not read: {text.splitlines()[0]}", output)
+        return Answer(None, f"its NAT table could not be read: {text.splitlines()[0]}", output)
     for line in text.splitlines():
         answered = "[UNREPLIED]" not in line
         if answered and f"dst={probe.ping} " in line and f"src={probe.ping} " in line:
@@ -149,10 +149,8 @@ def _parse_answer(
     probe: MachineProbe, text: str | None, output: str, took_s: float | None
 ) -> Answer:
     if text is None:
-        why = "the output has no whole frame of this probe"
-        return Answer(
-            None, f"{why}: {get_last_line(output) or 'nothing came back'}", output, took_s
-        )
+        why = "the output does not contain a complete result of this probe"
+        return Answer(None, f"{why}: {get_last_line(output) or 'no output'}", output, took_s)
     up, message = _parse_ping(text) if isinstance(probe, MachinePing) else _parse_connect(text)
     return Answer(up, message, text, took_s)
 
@@ -160,7 +158,7 @@ def _parse_answer(
 def _parse_ping(text: str) -> tuple[bool | None, str]:
     counted = re.search(r"(\d+) packets transmitted, (\d+) (?:packets )?received", text)
     if counted is None:
-        return None, get_last_line(text) or "the ping printed nothing"
+        return None, get_last_line(text) or "ping printed nothing"
     return int(counted[2]) > 0, f"{counted[2]} of {counted[1]} answered"
 
 
@@ -177,11 +175,11 @@ def _parse_connect(text: str) -> tuple[bool | None, str]:
     for words, message in _NOT_CONNECTED.items():
         if code == 1 and words in text:
             return False, message
-    return None, get_last_line(text.replace(f"exit {code}", "")) or f"ended with {code}"
+    return None, get_last_line(text.replace(f"exit {code}", "")) or f"exited with code {code}"
 
 
 _NOT_CONNECTED = {
-    "Connection refused": "refused: no service listens there",
+    "Connection refused": "refused: no service is listening",
     "No route to host": "no route to the host",
     "Network is unreachable": "the network is unreachable",
     "Connection timed out": "no answer",

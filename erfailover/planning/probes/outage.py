@@ -1,4 +1,4 @@
-"""Counts what a probe answers while a run goes on, and what outage that makes. Pure.
+"""Counts the answers of a probe during a run, and derives the outage from them. Pure.
 
 An outage is from the first question that was lost until the first that was answered again, each
 counted from when it was asked: known to within the time from one question to the next. What could

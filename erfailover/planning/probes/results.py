@@ -1,4 +1,4 @@
-"""What probes came to, against what was expected. Pure."""
+"""The results of probes, compared with what was expected. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from erfailover.planning.probes.answers import Answer
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a probe came to.
+    """The result of a probe.
 
     Attributes:
         name: the probe's name in the site file.
-        check: what was checked, in words.
+        check: a description of what was checked.
         up: whether it passed; None if unknown.
         expected: whether it should pass.
-        output: what came back.
-        kind: what the probe is: in a word or two: ``ping``, ``connect``, ``next hop``.
+        output: the output.
+        kind: the kind of probe, in a word or two: ``ping``, ``connect``, ``next hop``.
         what, where: what was asked, and from where.
-        seen: what came back, in a few words.
+        seen: the result, in a few words.
         took_s: how long it took, in seconds; None if that is not known.
     """
 
@@ -39,7 +39,7 @@ class ProbeResult:
 
     @property
     def as_expected(self) -> bool:
-        """Whether it came out as it should."""
+        """Whether the result is the expected one."""
         return self.up is self.expected
 
 
@@ -76,7 +76,9 @@ def parse_expectations(text: str | None, names: Sequence[str]) -> dict[str, bool
     for part in filter(None, (item.strip() for item in (text or "").split(","))):
         name, _, state = part.partition("=")
         if name not in expected:
-            raise ValueError(f"no probe is called {name!r}; the site has {join_names(names, 12)}")
+            raise ValueError(
+                f"there is no probe named {name!r}; the site has {join_names(names, 12)}"
+            )
         if state not in ("up", "down"):
             raise ValueError(f"{part!r}: expected {name}=up or {name}=down")
         expected[name] = state == "up"

@@ -21,7 +21,7 @@ from erfailover.model.topology import TopologyGateway, TopologyMachine, Topology
 Body = dict[str, Any]
 
 TAG = "erfailover-site"
-"""The tag by which erfailover knows what it made; its value is the site's name."""
+"""The tag that marks what erfailover created; its value is the site's name."""
 
 ZONES = ["1", "2", "3"]
 """A VPN gateway's address must be zone-redundant (recorded: the refusal
@@ -30,7 +30,7 @@ ZONES = ["1", "2", "3"]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A value that Azure gives to another resource: known once that is there."""
+    """A value that Azure assigns to another resource: known once that exists."""
 
     resource_id: str
     path: tuple[str, ...]

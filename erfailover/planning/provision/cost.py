@@ -1,4 +1,4 @@
-"""What a provision is likely to cost and how long it takes: estimates, said to be such. Pure.
+"""What a provision is likely to cost and how long it takes: estimates, labelled as such. Pure.
 
 Prices are US dollars an hour, list prices of East US without any discount, as read from Azure's
 retail prices by public tools; other regions, currencies and contracts differ. Durations are

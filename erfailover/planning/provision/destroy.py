@@ -85,7 +85,7 @@ class DestroyPlan:
         site: the site's name.
         deletions: what goes; the group, if it goes, is last.
         retained: what is in the group and stays, with the reason.
-        disconnected: peerings of other people's VNets that lose their opposite.
+        disconnected: peerings of VNets of other owners that lose their opposite.
     """
 
     site: str
@@ -129,7 +129,7 @@ def plan(
             Deletion(group_id, GROUP, frozenset(deletion.id for deletion in deletions))
         )
     elif group is not None:
-        why = "other resources are in it" if lines else "not created by erfailover"
+        why = "contains other resources" if lines else "not created by erfailover"
         lines.append(f"{WORDS[GROUP]} {group.get('name')}: {why}")
     return DestroyPlan(site, tuple(deletions), tuple(lines), tuple(disconnected))
 
@@ -170,11 +170,11 @@ def _find_in_use(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> dict[st
         others = [holder for holder in holders if holder and holder.lower() not in going]
         if type_ != NETWORK or not others:
             continue
-        existing[id_] = f"{get_last_name(others[0])} is in it"
+        existing[id_] = f"contains {get_last_name(others[0])}"
         for used in (subnet.get(key) for subnet in subnets for key in USED_BY_SUBNETS):
             used_id = going.get(parse_text(get_section(used).get("id")).lower())
             if used_id:
-                existing[used_id] = f"{get_last_name(id_)} uses it"
+                existing[used_id] = f"used by {get_last_name(id_)}"
     return existing
 
 

@@ -15,12 +15,12 @@ from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnceValue
 
 Lookup = Callable[[Reference], Any]
-"""The value of a reference; None if its resource is not there or has none yet."""
+"""The value of a reference; None if its resource does not exist or has no value yet."""
 
 READ_ONLY = frozenset(
     {"etag", "provisioningState", "resourceGuid", "vmId", "instanceView", "timeCreated"}
 )
-"""What Azure reports about a resource and a client cannot set: left out of what is written."""
+"""Properties that Azure reports and a client cannot set: they are not written."""
 
 
 @dataclass(frozen=True, slots=True)

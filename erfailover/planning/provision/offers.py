@@ -26,8 +26,8 @@ class RegionAvailability:
     Attributes:
         regions: where VPN gateways are offered, in Azure's short names.
         zones: the availability zones of public addresses in the site's region.
-        sizes: of each size, why it is not to be had; empty if it is.
-        images: of each image, whether it has a version.
+        sizes: for each size, why it is not available; empty if it is.
+        images: for each image, whether it has a version.
     """
 
     regions: Reading[frozenset[str]]
@@ -42,14 +42,14 @@ def normalize_region(location: str) -> str:
 
 
 def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
-    """Yield what has to be offered for a site's topology, each with its remedy."""
+    """Yield whether Azure offers what a site's topology needs, each with its remedy."""
     place = normalize_region(site.location)
-    choose = "Write another location: into the site file; az account list-locations lists them."
+    choose = "Set another location in the site file; az account list-locations lists them."
     if offers.regions.value is None:
         yield _build_unknown(REGION, offers.regions)
     else:
         is_found = place in offers.regions.value
-        message = f"{place} {'has' if is_found else 'is no region that has'} VPN gateways"
+        message = f"{place} {'offers' if is_found else 'does not offer'} VPN gateways"
         yield _build_condition(REGION, is_found, message, choose)
         if not is_found:
             return
@@ -58,7 +58,9 @@ def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
     else:
         is_found = set(ZONES) <= offers.zones.value
         has = ", ".join(sorted(offers.zones.value)) or "none"
-        message = f"{place} has the availability zones {has}; the addresses need {', '.join(ZONES)}"
+        message = (
+            f"{place} has the availability zones {has}; public IP addresses need {', '.join(ZONES)}"
+        )
         yield _build_condition(ZONED, is_found, message, choose)
     for size, why in offers.sizes.items():
         if why.value is None:
@@ -66,14 +68,14 @@ def check_offers(site: Site, offers: RegionAvailability) -> Iterator[Condition]:
         else:
             message = f"{size} is offered in {place}" if not why.value else f"{size}: {why.value}"
             yield _build_condition(
-                SIZE, not why.value, message, "Write another size: into the site file."
+                SIZE, not why.value, message, "Set another size in the site file."
             )
     for image, there in offers.images.items():
         if there.value is None:
             yield _build_unknown(IMAGE, there)
         else:
             message = f"{image} {'is' if there.value else 'is not'} offered in {place}"
-            remedy = "Write another image: into the site file (publisher:offer:sku:version)."
+            remedy = "Set another image in the site file (publisher:offer:sku:version)."
             yield _build_condition(IMAGE, there.value, message, remedy)
 
 
@@ -85,5 +87,8 @@ def _build_condition(name: str, holds: bool, message: str, remedy: str) -> Condi
 
 def _build_unknown(name: str, reading: Reading[Any]) -> Condition:
     return Condition(
-        name, ConditionStatus.UNKNOWN, reading.unknown or "it was not asked", "Look yourself."
+        name,
+        ConditionStatus.UNKNOWN,
+        reading.unknown or "Azure was not asked",
+        "Check it in the portal.",
     )

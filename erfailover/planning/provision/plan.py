@@ -50,7 +50,7 @@ class Action:
         change: ``create``, ``update`` or ``keep``.
         desired: the resource.
         differences: what an update changes.
-        note: what else there is to know about it.
+        note: a further remark, if any.
     """
 
     change: Change
@@ -60,7 +60,7 @@ class Action:
 
     @property
     def title(self) -> str:
-        """What is changed, in words."""
+        """A description of what is changed."""
         return self.desired.title
 
 
@@ -73,7 +73,7 @@ class SetupAction:
 
     @property
     def title(self) -> str:
-        """What is set up, in words."""
+        """A description of what is set up."""
         return self.setup.title
 
 
@@ -134,7 +134,7 @@ def plan(
         if action.change is Change.UPDATE and not _may_change(site, resource, body, existing):
             if all(difference.path.startswith("tags") for difference in action.differences):
                 action = Action(
-                    Change.KEEP, resource, (), "not created by erfailover; used as it is"
+                    Change.KEEP, resource, (), "not created by erfailover; used unchanged"
                 )
             else:
                 foreign.append(resource.title)
@@ -150,10 +150,10 @@ def plan(
 
 
 def find_path(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
-    """Return the path whose flags a spoke's peerings are held to; None while a switch is under way.
+    """Return the path whose flags a spoke's peerings must have; None while a switch is in progress.
 
-    A spoke that uses no remote gateway at all, but has a peering to the backup hub, has been left
-    between the break and the make of a switch.
+    A spoke that uses no remote gateway but has a peering to the backup hub is between the break and
+    the make of a switch.
     """
     outward = {
         role: existing.get(
@@ -190,19 +190,19 @@ def _plan_action(
     if state in FAILED:
         return Action(Change.UPDATE, resource, differing, f"its last write {state.lower()}")
     if state != "Succeeded":
-        note = f"{state} now: waited for, and written only if it then differs"
+        note = f"{state}: updated once that has ended, if it still differs"
         return Action(Change.UPDATE, resource, differing, note)
     if resource.type == PEERING and properties.get("peeringState") == "Disconnected":
         return Action(Change.UPDATE, resource, differing, DISCONNECTED)
     if resource.id.lower() in unsettled:
-        note = "its shared key may be another than it should have: written anew"
+        note = "its shared key may be out of date: set again"
         return Action(Change.UPDATE, resource, differing, note)
     kept_keys = _describe_kept_keys(resource.body, existing) if resource.type == MACHINE else None
     return Action(Change.UPDATE if differing else Change.KEEP, resource, differing, kept_keys)
 
 
 def _describe_kept_keys(desired: Body, existing: Body) -> str | None:
-    """Return what to know of a machine that was made with other public keys than the site file's.
+    """Return a remark on a machine that was created with other public keys than the site file's.
 
     Azure changes none afterwards (observed: 409 PropertyChangeNotAllowed,
     linuxConfiguration.ssh.publicKeys).
@@ -218,12 +218,12 @@ def _describe_kept_keys(desired: Body, existing: Body) -> str | None:
     return "created without the site file's SSH key, which 'az vm user update' can add"
 
 
-DISCONNECTED = "Disconnected: written anew"
+DISCONNECTED = "Disconnected: written again to reconnect it"
 FOR_NOW = ", without remote gateways for now"
 
 
 def _reorder_reconnects(actions: list[Action]) -> list[Action]:
-    """Put right the order around a Disconnected peering whose opposite is gone.
+    """Correct the order around a Disconnected peering whose opposite does not exist.
 
     Azure refuses to make the opposite anew until the Disconnected one has been written
     (recorded: ``RemotePeeringIsDisconnected``), and remote gateways need the opposite. So it is

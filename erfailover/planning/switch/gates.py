@@ -46,7 +46,7 @@ def check_guards(site: Site, observed: SiteSnapshot, target: Path) -> Iterator[C
 
 
 def list_refusals(site: Site, observed: SiteSnapshot, target: Path) -> tuple[Condition, ...]:
-    """Return what a switch to a path would be refused for now; empty if it would not be."""
+    """Return why a switch to a path would be refused now; empty if it would not be."""
     checks = check_guards(site, observed, target)
     return tuple(condition for condition in checks if condition.status is not ConditionStatus.HOLDS)
 
@@ -124,7 +124,7 @@ def _find_in_progress(observed: SiteSnapshot, network_id: str) -> list[Condition
         return []
     states = {peering.name: peering.provisioning_state for peering in network.peerings}
     states[network.name] = network.provisioning_state
-    remedy = "Wait until the operation that changes it has ended."
+    remedy = "Wait until the operation in progress has ended."
     return [
         Condition(IN_PROGRESS, ConditionStatus.UNKNOWN, f"{name} is {state}", remedy)
         for name, state in states.items()

@@ -26,7 +26,7 @@ from erfailover.model.site import Role, Site
 
 NAME = "gateway_has_been_healthy_for_the_hold_time"
 READING_COUNTS_S = 15.0
-"""A reading vouches for this long before it, at most: readings are to be no further apart."""
+"""A reading vouches for at most this long before it: readings must not be further apart."""
 LONGEST_GAP_S = 60.0
 """After so long without a reading that shows every prefix, the count starts again."""
 
@@ -68,7 +68,7 @@ class HoldTimeCount:
             return HoldTimeCount(0.0, at_s, self.restarts, self.why)
         gap_s = at_s - self.last_s
         if gap_s >= LONGEST_GAP_S:
-            why = f"there was no reading for {format_duration(gap_s)}"
+            why = f"no reading for {format_duration(gap_s)}"
             return HoldTimeCount(0.0, at_s, self.restarts + 1, why)
         seen_s = self.seen_s + min(gap_s, READING_COUNTS_S)
         return HoldTimeCount(seen_s, at_s, self.restarts, self.why)
@@ -181,13 +181,13 @@ def check_expressroute(
 
 def _explain_unknown(session: SessionUptime) -> str:
     return (
-        "how long the circuits' BGP sessions with the customer edge are up is not known "
-        f"({'; '.join(session.unknown)}), so only what erfailover sees counts"
+        "the uptime of the circuits' BGP sessions with the customer edge is unknown "
+        f"({'; '.join(session.unknown)}), so only erfailover's own readings count"
     )
 
 
 def describe_basis(site: Site, type_: str, session: SessionUptime | None = None) -> str:
-    """Return what the hold time rests on, in words.
+    """Return how the hold time is measured, in words.
 
     Args:
         site: the site.
@@ -198,7 +198,7 @@ def describe_basis(site: Site, type_: str, session: SessionUptime | None = None)
     hold = f"hold time before a switch back: {format_duration(site.timing.failback_hold_time_s)}"
     if type_ != EXPRESSROUTE:
         return f"{hold}, measured by the connected duration of {gateway}'s BGP session"
-    message = f"how long erfailover itself sees every remote prefix in the table of {gateway}"
+    message = f"how long erfailover itself has seen every remote prefix in the table of {gateway}"
     if session is not None and session.up_s is None:
         return f"{hold}, measured by {message}; {_explain_unknown(session)}"
     uptime = "the uptime of the circuits' BGP sessions with the customer edge"

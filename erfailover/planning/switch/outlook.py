@@ -24,7 +24,7 @@ TRUST = 0.25
 
 @dataclass(frozen=True)
 class SwitchOutlook:
-    """Tells how far a run of one plan is; called with what has become of its tasks.
+    """Tells how far a run of one plan is; called with the states of its tasks.
 
     Attributes:
         steps: the writes of each spoke, by its name.
@@ -98,7 +98,7 @@ class SwitchOutlook:
         return SpokeCounts(None, moved, failed, len(self.steps))
 
     def _find_batch(self, state: RunState) -> tuple[int, int] | None:
-        """Return the first batch of which a spoke has neither been moved nor failed."""
+        """Return the first batch with a spoke that has neither been moved nor failed."""
         if len(self.batches) <= 1:
             return None
         for number, part in enumerate(self.work.batches, 1):

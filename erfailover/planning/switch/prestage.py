@@ -20,7 +20,7 @@ def prestage(site: Site, observed: SiteSnapshot) -> SwitchPlan:
 
 
 def unprestage(site: Site, observed: SiteSnapshot, ours: frozenset[str]) -> SwitchPlan:
-    """Return what removes them again if erfailover made them and no spoke uses them."""
+    """Plan the removal of these peerings if erfailover created them and no spoke uses them."""
     back = procedure.plan(replace(site, prestaged=False), observed, Path.EXPRESSROUTE, ours)
     used = {
         spoke.name

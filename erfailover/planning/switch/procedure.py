@@ -15,6 +15,8 @@ Rule 2
     3. No write is made on an UNKNOWN reading that the step's precondition names. Readings of the
        hub being left never gate leaving it: a dead gateway does not answer.
     4. Nothing is written that the plan did not name, contingencies included.
+    5. Next hops move only to the appliance of the path whose gateway is in use. No route is removed
+       but those that a switch added, whose names tell.
 
 Rule 3
     Azure is the state. A step whose peering already has the wanted flags is kept, so the plan
@@ -92,8 +94,8 @@ class Side(Enum):
 
 
 UNREAD = (
-    "If the VNet was deleted, remove its spoke from the site file; if it may not be read, get the "
-    "right to."
+    "If the VNet was deleted, remove its spoke from the site file. If the right to read it is "
+    "missing, request that right."
 )
 LEAVING = frozenset({Side.SPOKE_TO_LEAVING, Side.LEAVING_TO_SPOKE})
 
@@ -117,7 +119,7 @@ class Rule:
         title: what the step does, as an imperative.
         why: why it has this place in the order.
         gated: whether the gate must hold immediately before.
-        contingency: whether it is taken back if Azure refuses it or fails at it.
+        contingency: whether it is rolled back if Azure rejects it or fails at it.
     """
 
     kind: StepKind
@@ -348,7 +350,7 @@ class _Spoke:
                 *rule.format_words(self.spoke.name, *hubs),
                 write,
                 rule.gated,
-                self._build_take_back(rule, write) if rule.contingency and not is_kept else (),
+                self._build_rollback(rule, write) if rule.contingency and not is_kept else (),
             )
             if not is_kept:
                 self.seen[write.peering_id.lower()] = write.to_peering()
@@ -367,7 +369,7 @@ class _Spoke:
             self.spoke.name,
             *words,
             write,
-            contingency=(write.reverse(), *back) if back else (),
+            contingency=(*back, write.reverse()) if back else (),
         )
 
     def _build_return(self) -> tuple[PeeringWrite, ...]:
@@ -376,7 +378,7 @@ class _Spoke:
         if final is None:
             return ()
         made = PeeringWrite(Change.UPDATE, made_id, arriving, final, final)
-        return self._build_take_back(RULES[StepKind.MAKE], made)
+        return self._build_rollback(RULES[StepKind.MAKE], made)
 
     def _list_rules(self) -> Sequence[Rule]:
         """Return the rows in order; a Disconnected peering of the spoke precedes its opposite.
@@ -433,11 +435,11 @@ class _Spoke:
         on_path = remaining is not None and remaining.flags.use_remote_gateways
         return on_path and peering is not None and peering.needs_sync
 
-    def _build_take_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
-        """Return the writes that take the break back, onto the leaving hub's gateway again.
+    def _build_rollback(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
+        """Return the writes that roll the break back, onto the leaving hub's gateway again.
 
         If Azure accepted the make and then failed at it, the peering shows remote gateways
-        that are not in force, and a second one is refused: so that is taken back first.
+        that are not in force, and a second one is refused: so that is rolled back first.
         """
         left_id, remaining, _ = self._locate_side(Side.SPOKE_TO_LEAVING)
         lender_id, _, _ = self._locate_side(Side.LEAVING_TO_SPOKE)
@@ -506,7 +508,9 @@ def find_breaches(site: Site, plan: SwitchPlan) -> list[str]:
                 lines += find_table_breaches(write, tables)
                 continue
             if write.peering_id.lower() not in own:
-                lines.append(f"step {step.number} writes {write.name}, which is of no chosen spoke")
+                lines.append(
+                    f"step {step.number} writes {write.name}, which belongs to no chosen spoke"
+                )
             if write.peering_id.lower() not in names:
                 continue
             if write.change is Change.DELETE:

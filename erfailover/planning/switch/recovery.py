@@ -9,9 +9,9 @@ Rules:
 1. Both peerings of the spoke are read before the direction changes. If they cannot be read, the
    last write is repeated: a write whose outcome is unknown is never answered by its opposite, and
    repeating it changes nothing if it was done.
-2. If the path being left was healthy at the gate, a make that fails is taken back at once, and the
-   two then alternate. If it was not healthy, going back does not help: the make is repeated until
-   ``LAST_RESORT_S`` before the deadline.
+2. If the path being left was healthy at the gate, a make that fails is rolled back at once, and
+   make and rollback then alternate. If it was not healthy, going back does not help: the make is
+   repeated until ``LAST_RESORT_S`` before the deadline.
 3. Nothing is written while an operation on one of the peerings is in progress.
 """
 
@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from erfailover.model.arm_json import UNDER_WAY
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.site import ROLE_OF_PATH, Path, Site, Spoke
+from erfailover.planning.next_hops.conditions import check_next_hops
 
 LAST_RESORT_S = 60.0
-"""How long before the deadline a path that was not healthy is taken back to, in seconds."""
+"""How long before the deadline a make is rolled back to a path that was not healthy, in seconds."""
 
 
 class PathState(Enum):
@@ -49,7 +51,7 @@ class Move(Enum):
     """What to do next."""
 
     MAKE = "use the target's gateway"
-    TAKE_BACK = "use the gateway of the path being left again"
+    ROLL_BACK = "use the gateway of the path being left again"
     READ_AGAIN = "wait and read again"
     ARRIVED = "done: the spoke is on its target"
     RETURNED = "done: the spoke is on the path it was on"
@@ -93,7 +95,7 @@ def locate(peerings: OutwardPeerings | None) -> PathState:
 
 
 def place_of(site: Site, observed: SiteSnapshot, spoke: Spoke, target: Path) -> PathState:
-    """Return which path a spoke has, by what was read of the site.
+    """Return which path a spoke has, by what was read of the site: both hubs, and the spoke.
 
     Args:
         site: the site.
@@ -109,7 +111,12 @@ def place_of(site: Site, observed: SiteSnapshot, spoke: Spoke, target: Path) -> 
         )
         for role in (ROLE_OF_PATH[target.other], ROLE_OF_PATH[target])
     )
-    return locate(OutwardPeerings(origin, arriving))
+    place = locate(OutwardPeerings(origin, arriving))
+    path = {PathState.TARGET: target, PathState.ORIGIN: target.other}.get(place)
+    moved = check_next_hops(site, observed, path, spoke) if path is not None else None
+    if moved is None or moved.status is ConditionStatus.HOLDS:
+        return place
+    return PathState.NOWHERE if moved.status is ConditionStatus.FAILS else PathState.UNKNOWN
 
 
 def choose_move(
@@ -141,8 +148,8 @@ def choose_move(
     if place is PathState.CHANGING:
         return Move.READ_AGAIN
     if place is PathState.UNKNOWN:
-        return Move.TAKE_BACK if last is Direction.BACK and can_go_back else Move.MAKE
+        return Move.ROLL_BACK if last is Direction.BACK and can_go_back else Move.MAKE
     turn = origin_was_healthy or now_s >= deadline_s - LAST_RESORT_S
     if last is Direction.FORWARD and turn and can_go_back:
-        return Move.TAKE_BACK
+        return Move.ROLL_BACK
     return Move.MAKE

@@ -15,7 +15,7 @@ from erfailover.planning.switch.recovery import PathState
 
 @dataclass
 class Outcome:
-    """What a switch came to. Times are seconds since the command began.
+    """The outcome of a switch. Times are seconds since the command began.
 
     Attributes:
         planned: whether the switch took a spoke off a path that worked.
@@ -75,7 +75,7 @@ def describe_standing(outcome: Outcome) -> str:
         PathState.UNKNOWN: ("may have NO path", "may have NO path"),
         PathState.ORIGIN: (f"is on {origin}", f"are on {origin}"),
         PathState.TARGET: (f"is on {outcome.target}", f"are on {outcome.target}"),
-        None: ("was left as it was", "were left as they were"),
+        None: ("is unchanged", "are unchanged"),
     }
     names: dict[tuple[str, str], list[str]] = {pair: [] for pair in by_name.values()}
     for name in outcome.failed:

@@ -9,7 +9,7 @@ critical path comes last. A canary goes through all of it alone, and is verified
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
@@ -41,7 +41,7 @@ class Node:
         step: the step; None for a milestone or a check.
         checked: the spoke whose switch must show before anything after this is done.
         needs: ids of nodes that must be done.
-        after: ids of nodes that must have ended, whatever came of them.
+        after: ids of nodes that must have ended, successfully or not.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Node:
 
     @property
     def completes(self) -> bool:
-        """Whether it completes what was begun: the make after the break."""
+        """Whether it completes what was started: the make after the break."""
         kinds = StepKind.MAKE, StepKind.MOVE_NEXT_HOPS
         return self.step is not None and self.step.kind in kinds
 
@@ -71,39 +71,40 @@ def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[N
 def split_batches(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Batch, ...]:
     """Return the writes of a plan in the batches in which its spokes go.
 
-    The spokes of one priority are split into as few equal parts as ``BATCH`` allows.
+    The spokes of one priority are split into as few equal parts as ``BATCH`` allows. Those that
+    share a route table go together, with the first priority of them.
     """
     steps: dict[str, list[SwitchStep]] = {}
     for step in plan.writes:
         steps.setdefault(step.spoke, []).append(step)
     ranks = {spoke.name: (spoke.name != canary, spoke.priority) for spoke in site.spokes}
-    tied = {name: group for group in plan.tied for name in group}
-    ranks |= {name: min(ranks[other] for other in group) for name, group in tied.items()}
-    spokes = sorted(steps, key=lambda spoke: (ranks[spoke], tied.get(spoke, ())))
+    sharing = {name: group for group in plan.sharing for name in group}
+    ranks |= {name: min(ranks[other] for other in group) for name, group in sharing.items()}
+    spokes = sorted(steps, key=lambda spoke: (ranks[spoke], sharing.get(spoke, ())))
     return tuple(
         Batch(tuple(members), is_canary=not rank[0])
         for rank, names in groupby(spokes, key=lambda spoke: ranks[spoke])
-        for members in _split([(name, steps[name]) for name in names], tied)
+        for members in _split([(name, steps[name]) for name in names], sharing)
     )
 
 
 def _split(
-    members: Sequence[Member], tied: Mapping[str, tuple[str, ...]]
+    members: Sequence[Member], sharing: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Sequence[Member]]:
-    """Yield equal parts of some spokes; a tied group is never divided."""
+    """Yield equal parts of some spokes; those that share a route table are never divided."""
     prepared = sum(step.kind is StepKind.ALLOW_TRANSIT for _, steps in members for step in steps)
     size = -(-len(members) // max(1, -(-prepared // BATCH)))
     begin = 0
     while begin < len(members):
         end = begin + size
-        while 0 < end < len(members) and _are_tied(members[end - 1], members[end], tied):
+        while 0 < end < len(members) and _are_sharing(members[end - 1], members[end], sharing):
             end += 1
         yield members[begin:end]
         begin = end
 
 
-def _are_tied(one: Member, other: Member, tied: Mapping[str, tuple[str, ...]]) -> bool:
-    return one[0] in tied and tied[one[0]] == tied.get(other[0])
+def _are_sharing(one: Member, other: Member, sharing: Mapping[str, tuple[str, ...]]) -> bool:
+    return one[0] in sharing and sharing[one[0]] == sharing.get(other[0])
 
 
 def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
@@ -111,7 +112,7 @@ def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[N
     passed: frozenset[str] = frozenset()
     parts = split_batches(site, plan, canary)
     for number, batch in enumerate(parts):
-        nodes = list(_group(number, batch.members, plan.tied, begun, passed))
+        nodes = list(_group(number, batch.members, plan, begun, passed))
         yield from nodes
         begun = frozenset({nodes[-1].id})
         if batch.is_canary:
@@ -128,7 +129,7 @@ def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[N
 def _group(
     number: int,
     group: Sequence[Member],
-    tied: Iterable[tuple[str, ...]],
+    plan: SwitchPlan,
     begun: frozenset[str],
     passed: frozenset[str],
 ) -> Iterator[Node]:
@@ -136,7 +137,8 @@ def _group(
 
     What the hub owns goes first, one after the other: a spoke's own preparation refers to the
     hub, and would keep the next of them waiting. A break waits for all of them, so that no make
-    waits for one. The breaks of a tied group need the preparation of all its spokes.
+    waits for one. Spokes that share a route table wait for one another's preparation: it may move
+    with the first of them. The breaks of a tied group need it.
     """
     prepared, text = f"prepared/{number}", f"made/{number}"
     before: dict[str, frozenset[str]] = {}
@@ -148,13 +150,16 @@ def _group(
             before[step.spoke] = needs | {step.id}
             lent |= {step.id} if step.kind is StepKind.ALLOW_TRANSIT else set()
     yield Node(prepared, after=frozenset(lent) | begun)
-    for names in tied:
+    ready: dict[str, frozenset[str]] = {}
+    for names in plan.sharing:
         together = frozenset().union(*(before.get(name, frozenset()) for name in names))
-        before |= dict.fromkeys(names, together)
+        ready |= dict.fromkeys(names, together)
+        before |= dict.fromkeys(names, together) if names in plan.tied else {}
     for name, steps in group:
         for step in _select_phase(Phase.SWITCH, steps):
             needs = before.get(name, frozenset())
-            yield Node(step.id, step, None, needs | passed, frozenset({prepared}))
+            after = frozenset({prepared}) | ready.get(name, frozenset())
+            yield Node(step.id, step, None, needs | passed, after)
             before[name] = needs | {step.id}
     yield Node(text, after=frozenset().union(*before.values(), {prepared}))
 

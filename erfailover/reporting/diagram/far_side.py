@@ -23,7 +23,7 @@ MOST_ROWS = 6
 """How many connections or sessions a card lists, the worst first; the others are counted."""
 MOST_FAR_ENDS = 4
 """With more of them, those in the same condition share a card."""
-NOTHING = Assessment(Mark.UNKNOWN, "nothing is known of it")
+NOTHING = Assessment(Mark.UNKNOWN, "nothing is known about it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,8 @@ def _format_connections(hub: HubPicture) -> Iterator[Line]:
 
 
 def _describe_circuit(circuit: Circuit) -> str:
-    peering = f"private peering {circuit.peering_state or 'not there'}"
+    state = circuit.peering_state
+    peering = f"private peering {state}" if state else "no private peering"
     where = circuit.peering_location or "Direct"
     return f"circuit {circuit.name}, {where}: {circuit.provider_state}, {peering}"
 
@@ -285,7 +286,7 @@ def _build_prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: P
 def _link_prefixes(
     group: _Group, prefixes: Sequence[Alike], in_use: frozenset[Role]
 ) -> Iterator[Link]:
-    """From a far end to what was learned from it; if nothing was from any, to all, as it is."""
+    """Yield links from a far end to what was learned from it; if that is nothing, to everything."""
     for name, alike in prefixes:
         learned = [
             learned_prefix
@@ -305,7 +306,7 @@ def _link_prefixes(
 
 
 def _link_unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
-    """If the gateway could not tell what it has learned."""
+    """Yield the links if what the gateway has learned is unknown."""
     learned_prefixes = [
         learned_prefix for learned_prefix in alike[0].learned if learned_prefix.role in group.roles
     ]

@@ -1,7 +1,7 @@
 """Where boxes are and how the lines between them run: Graphviz's ``dot``, in process. Pure.
 
-pygraphviz's wheels bring Graphviz along: nothing is looked for on the machine, no program is
-started. No text is given to Graphviz, only sizes: what it places does not depend on fonts.
+pygraphviz's wheels include Graphviz: no program on the machine is looked for or started. Graphviz
+gets only sizes, no text: the layout does not depend on fonts.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def load_library() -> Any:
     except ImportError as error:
         raise UsageFailure(
             f"erfailover diagram needs the package pygraphviz: {error}",
-            "Install it: pip install 'erfailover[diagram]'. The picture of erfailover status "
+            "Install it: pip install 'erfailover[diagram]'. The picture in erfailover status "
             "does not need it.",
         ) from None
     return pygraphviz

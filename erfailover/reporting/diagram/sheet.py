@@ -36,7 +36,7 @@ class Card:
         mark: its condition; None for what has none.
         active: whether the path in use goes through it.
         title: what a viewer shows when the pointer rests on it.
-        kind: what it is, for who reads the SVG as text: ``hub``, ``spokes``.
+        kind: what it is, for readers of the SVG's text: ``hub``, ``spokes``.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Sheet:
     """A whole picture.
 
     Attributes:
-        name: its title, for who hears it read out.
+        name: its title, for screen readers.
         legend: the signs explained at the bottom, in this order.
         stacks: ids of cards in one column, in this order from the top.
         groups: frames around cards.

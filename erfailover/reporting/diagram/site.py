@@ -1,8 +1,8 @@
 """The site as observed, as a sheet of cards: spokes, peerings, hubs, sessions, far ends. Pure.
 
-Reads from left to right as traffic goes: a spoke, its two peerings with a hub, the hub's gateway,
-what that hangs on, who is opposite, what the spokes must reach. What is alike is on one card
-if there is much of it; what is wrong is always in words.
+Reads from left to right as traffic flows: a spoke, its two peerings with a hub, the hub's gateway,
+its connections, the far end, what the spokes must reach. Many identical elements share a card; what
+is wrong is always in words.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ MOST_GROUPS = 8
 """How many cards of spokes there are at most: the worst, then the largest groups."""
 MOST_WARNINGS = 3
 LEGEND = (
-    (Link("", "", active=True), "the path in use"),
-    (Link("", ""), "there, not in use"),
-    (Link("", "", Mark.ABSENT), "not there yet"),
+    (Link("", "", active=True), "path in use"),
+    (Link("", ""), "not in use"),
+    (Link("", "", Mark.ABSENT), "not created yet"),
 )
 MARKS = (
-    (Mark.SOUND, "sound"),
-    (Mark.DEGRADED, "works, but not as it should"),
+    (Mark.SOUND, "OK"),
+    (Mark.DEGRADED, "degraded"),
     (Mark.BROKEN, "broken"),
     (Mark.UNKNOWN, "unknown"),
 )
@@ -47,7 +47,7 @@ def build_sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
 
     Args:
         picture: the site as observed.
-        verdict: what ``status`` says first.
+        verdict: the first line of ``status``.
         heading: where it was read, and as whom.
     """
     groups = picture.groups[:MOST_GROUPS]
@@ -100,7 +100,7 @@ def _build_head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
         yield Note(warning, mark=Mark.DEGRADED)
     more = len(picture.health.warnings) - MOST_WARNINGS
     if more > 0:
-        yield Note(f"and {more} more such warnings: erfailover status", faint=True)
+        yield Note(f"and {more} more warnings: erfailover status", faint=True)
 
 
 def _build_spoke_card(number: int, group: SpokeGroup) -> Card:
@@ -113,8 +113,10 @@ def _build_spoke_card(number: int, group: SpokeGroup) -> Card:
     if not several:
         lines.append(Line(_format_prefixes(sample.prefixes), faint=True, at_most=2))
     lines.append(Line(_describe_path(sample.health), sample.condition.mark, at_most=2))
+    if sample.next_hops:
+        lines.append(Line(f"next hop {join_names(sample.next_hops)}", faint=True, at_most=2))
     if not group.condition.good:
-        why = group.condition.why if not several else f"such as: {group.condition.why}"
+        why = group.condition.why if not several else f"for example: {group.condition.why}"
         lines.append(Line(why, at_most=3))
     if sample.health.prestaged and sample.health.path == "expressroute":
         lines.append(Line("prestaged", faint=True))
@@ -136,7 +138,7 @@ def _describe_path(health: SpokeHealth) -> str:
 
 
 def _build_left_out_card(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
-    """Yield what does not have its own card: counted, not dropped."""
+    """Yield a card that counts the spokes without their own card."""
     if not groups:
         return
     count = sum(len(group.spokes) for group in groups)
@@ -146,8 +148,8 @@ def _build_left_out_card(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
         SPOKES,
         (
             Line(f"and {count} more spokes", strong=True),
-            Line(f"in {len(groups)} other conditions", at_most=2),
-            Line("all of them: erfailover status -o json", faint=True, at_most=2),
+            Line(f"in {len(groups)} other states", at_most=2),
+            Line("full list: erfailover status -o json", faint=True, at_most=2),
         ),
         mark=marked.mark if marked else None,
         title=", ".join(group.format_names(at_most=20) for group in groups),
@@ -175,18 +177,18 @@ def _build_peerings_card(
 
 
 def _is_missing(pair: PeeringPair) -> bool:
-    """Whether neither peering is there, nor need be."""
+    """Whether neither peering exists or is required."""
     return all(side.condition.mark is Mark.ABSENT for side in pair.sides)
 
 
 def _build_missing_cards(picture: Picture, groups: Sequence[SpokeGroup]) -> Iterator[Card]:
-    """One card a hub for all the spokes that have no peerings with it, and need none yet."""
+    """Yield one card per hub for all spokes that have no peerings with it and need none yet."""
     for hub in picture.hubs:
         without = [group for group in groups if _is_missing(group.sample.get_pair(hub.role))]
         if without:
             count = sum(len(group.spokes) for group in without)
             lines = [Line(f"none with {hub.name} yet" + (f": {count} spokes" if count > 1 else ""))]
-            lines.append(Line("a switch to it makes them", faint=True))
+            lines.append(Line("a switch to it creates them", faint=True))
             text = ", ".join(group.format_names(at_most=20) for group in without)
             name = f"peerings/none/{hub.role}"
             kind, mark = "peerings", Mark.ABSENT

@@ -1,9 +1,10 @@
-"""A plan of peerings as az commands: a shell script for a night without erfailover. Pure.
+"""A plan of peerings as az commands: a shell script in case erfailover is unavailable. Pure.
 
 The same writes in the same order, one after the other, each command complete by itself, with the
-gate between preparation and break, and what takes a step back as a comment. A peering that is
-there is changed by ``az network vnet peering update --set``, which reads it and writes it back,
-so that what others have set on it stays. The lease is not taken: no other run may write meanwhile.
+gate between preparation and break, and the commands that roll a step back as comments. An
+existing peering is changed by ``az network vnet peering update --set``, which reads it and writes
+it back, so that what others have set on it stays. The lease is not acquired: no other run
+may write meanwhile.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def render_script(
         if step.write.change is Change.KEEP:
             lines += [
                 "",
-                *_format_comment(f"{step.number}. {step.title}: {step.write.name} is so already"),
+                *_format_comment(f"{step.number}. {step.title}: no change to {step.write.name}"),
             ]
             continue
         if step.gated and priorities[step.spoke] not in passed:
@@ -81,17 +82,18 @@ def _render_head(
     yield from _format_comment(format_summary(plan))
     yield "#"
     yield from _format_comment(
-        "Sign in first (az login). Run it whole (sh FILE): it stops at the first command that "
-        "fails; or one command after the other, reading each output. No other run may write to "
-        "these peerings meanwhile: erfailover's lease is not taken. After a stop do not start "
-        "it again from the top: make a new plan, or go on by hand."
+        "Sign in first (az login). Run the whole script (sh FILE), which stops at the first "
+        "command that fails, or run one command at a time and read each output. Make sure that "
+        "no other run writes to these peerings meanwhile: the script does not acquire "
+        "erfailover's lease. If it stops, do not start it again from the top: create a new plan, "
+        "or continue by hand."
     )
     yield "#"
     if site.tenants:  # seen by running az 2.91.0, with --remote-vnet too
         yield from _format_comment(
-            "az network vnet peering update sends no token of another tenant: what it changes "
-            "between tenants is refused (LinkedAuthorizationFailed). Change that in the portal "
-            "(Authenticate), or with az rest and the header x-ms-authorization-auxiliary."
+            "az network vnet peering update sends no token for another tenant: Azure rejects what "
+            "it changes between tenants (LinkedAuthorizationFailed). Make these changes in the "
+            "portal (Authenticate), or with az rest and the header x-ms-authorization-auxiliary."
         )
         yield "#"
     for condition in (*plan.guards, *plan.hazards):
@@ -100,7 +102,7 @@ def _render_head(
             if condition.remedy:
                 yield from _format_comment(f"remedy: {condition.remedy}", 3)
     for name, condition in plan.left_out.items():
-        yield from _format_comment(f"Left out: {name}: {condition.message}")
+        yield from _format_comment(f"{name} is left out: {condition.message}")
         if condition.remedy:
             yield from _format_comment(f"remedy: {condition.remedy}", 3)
     yield "set -eu"
@@ -155,7 +157,7 @@ def _build_resource_options(resource_id: str, name: str = "--name") -> tuple[str
 
 
 def _write(write: StepWrite, *, commented: bool = False) -> str:
-    """Return the command that makes a peering, or a route, as a plan says."""
+    """Return the command that creates or changes a peering, or a route, as planned."""
     if isinstance(write, NextHopWrites):
         return "\n".join(_write_route(route, commented=commented) for route in write.routes)
     peering = ("network", "vnet", "peering")
@@ -175,7 +177,7 @@ def _write(write: StepWrite, *, commented: bool = False) -> str:
     sync = (
         _format_command(*peering, "sync", *where, *quiet, commented=commented) if write.sync else ""
     )
-    not_synced = f"{write.name} is not synced: some prefixes stay unknown"
+    not_synced = f"{write.name} is not synced: some prefixes are not in force"
     goes_on = f" \\\n    || echo {shlex.quote(not_synced)} >&2"
     if write.sync and before == after:
         return sync + goes_on
@@ -214,14 +216,14 @@ def _render_step(step: SwitchStep) -> Iterator[str]:
             *_build_peering_options(step.peering.peering_id),
             query="useRemoteGateways && 'in use' || 'unused'",
         )
-        carries = f"{step.write.name} uses remote gateways: it carries a path"
+        carries = f"{step.write.name} uses remote gateways: a path depends on it"
         yield _stop_unless("unused", used, carries)
     if not step.contingency:
         yield _write(step.write)
         return
     failed = f"step {step.number} of {step.spoke} failed; roll it back as described below it"
     yield _append_stop(_write(step.write), failed)
-    yield from _format_comment(f"If step {step.number} is refused or fails, roll it back:")
+    yield from _format_comment(f"If step {step.number} is rejected or fails, roll it back:")
     for back in step.contingency:
         yield _write(back, commented=True)
 
@@ -234,18 +236,20 @@ def _render_gateway_gate(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -
     hub_id = site.build_network_id(site.get_hub(role).virtual_network)
     yield RULE
     yield from _format_comment(
-        f"Gate: nothing is broken before {name} is known to be ready. To look yourself, run the "
-        "commands with --output table and without --query."
+        f"Gate: {name} must be ready before the break. To look at the details, run these commands "
+        "with --output table and without --query."
     )
     if plan.hold_time:
         yield from _format_comment(f"erfailover also waits: {plan.hold_time}.")
     yield _stop_unless(
-        "Succeeded", _format_state_query("vnet-gateway", gateway_id), f"{name} is not Succeeded"
+        "Succeeded",
+        _format_state_query("vnet-gateway", gateway_id),
+        f"{name} is not in state Succeeded",
     )
     yield _stop_unless(
         "Succeeded",
         _format_state_query("vnet", hub_id),
-        f"{get_last_name(hub_id)} is not Succeeded",
+        f"{get_last_name(hub_id)} is not in state Succeeded",
     )
     peers = (
         f"value[?state=='Connected'{_format_any_of('neighbor', _list_neighbors(gateway))}].neighbor"
@@ -288,9 +292,13 @@ def _render_spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[s
     """Yield what must hold of a spoke before it is broken."""
     role = ROLE_OF_PATH[plan.target]
     spoke_id = site.build_network_id(spoke.virtual_network)
-    yield from _format_comment(f"Gate of {spoke.name}: its VNet at rest, both peerings ready")
+    yield from _format_comment(
+        f"Gate of {spoke.name}: no operation on its VNet, both peerings ready"
+    )
     yield _stop_unless(
-        "Succeeded", _format_state_query("vnet", spoke_id), f"{spoke.name} is not Succeeded"
+        "Succeeded",
+        _format_state_query("vnet", spoke_id),
+        f"{spoke.name} is not in state Succeeded",
     )
     hub = site.get_hub(role).virtual_network
     for peering_id in (
@@ -332,18 +340,16 @@ def _append_stop(command: str, why: str) -> str:
 
 
 def _render_tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
-    """How to see that it is done."""
+    """Yield how to verify the result."""
     if plan.purpose is not Purpose.SWITCH or not plan.writes:
         return
     arriving, leaving = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
     yield ""
     yield RULE
     yield from _format_comment(
-        f"Done. Some seconds later {_get_gateway_name(site, arriving)} originates the spokes' "
-        "prefixes "
-        f"(origin Network) and {_get_gateway_name(site, leaving)} no longer does; a dead "
-        "gateway does not "
-        "answer. Then ping from a spoke."
+        f"Done. After a few seconds {_get_gateway_name(site, arriving)} originates the spokes' "
+        f"prefixes (origin Network) and {_get_gateway_name(site, leaving)} no longer does. A dead "
+        "gateway does not answer. Then ping from a spoke."
     )
     for role in (arriving, leaving):
         where = _build_resource_options(site.build_gateway_id(site.get_hub(role).gateway))

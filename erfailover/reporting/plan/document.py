@@ -1,13 +1,13 @@
 """A plan as a document: what it rests on, what identifies it, and whether Azure has changed.
 
 ``--dry-run -o json`` prints this document, ``--out FILE`` keeps it, and ``switch --plan FILE``
-carries it out later, if what it rests on is still so. Pure: it reads and writes nothing.
+applies it later, if what it rests on is unchanged. Pure: it reads and writes nothing.
 
-The digest is over what the plan rests on and over its steps: the same world and the same steps
-have the same digest, whenever they were read. What changes by itself (BGP's counters, uptimes,
-provisioning states on their way) is not in it; readiness, hazards and the gate are asked anew
-when the plan is carried out. Etags are not in it either: Azure changes those of all peerings of a
-VNet when one is written (recorded), and a write keeps what others have set.
+The digest is over what the plan rests on and over its steps: the same state of Azure and the same
+steps have the same digest, whenever they were read. What changes by itself (BGP
+counters, uptimes, transient provisioning states) is not in it; readiness, hazards and the gate are
+checked again when the plan is applied. Etags are not in it either: Azure changes those of all
+peerings of a VNet when one is written (recorded), and a write keeps what others have set.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.reporting.plan import data
 
 FORMAT = "erfailover-plan/1"
-"""Names the document's form; another form has another number."""
+"""Names the document's format; a new format has a new number."""
 MOST_DIFFERENCES = 10
-"""So many things that moved are named."""
+"""Up to this many differences are named."""
 Document = Mapping[str, Any]
 
 
@@ -137,20 +137,20 @@ def _list_left_out(plan: Document) -> set[str]:
 
 
 def read_left_out(saved: Document) -> dict[str, Condition]:
-    """Return the spokes that a saved plan leaves out: what was not reviewed is not done."""
+    """Return the spokes that a saved plan leaves out: what was not reviewed is not applied."""
     return {
         item["spoke"]: Condition(
             item["condition"],
             ConditionStatus(item["verdict"]),
             f"left out of the saved plan: {item['seen']}",
-            f"Make the plan anew: {format_replan_command(saved)}",
+            f"Create the plan again: {format_replan_command(saved)}",
         )
         for item in saved.get("left_out") or ()
     }
 
 
 def compute_checksum(plan: Document) -> str:
-    """Return what tells whether a document is as it was written."""
+    """Return the checksum, which shows whether a document was changed after it was written."""
     return _hash({name: value for name, value in plan.items() if name != "checksum"})
 
 
@@ -166,9 +166,9 @@ def parse(text: str, name: str) -> dict[str, Any]:
         name: the file, for messages.
 
     Raises:
-        UsageFailure: it is no plan, one of another form, or changed since it was written.
+        UsageFailure: it is not a plan, has another format, or was changed since it was written.
     """
-    hint = "Make a plan: erfailover switch --to ipsec|expressroute --dry-run --out FILE"
+    hint = "Create a plan: erfailover switch --to ipsec|expressroute --dry-run --out FILE"
     try:
         value = plain_json.parse_json(text)
     except ValueError:
@@ -180,7 +180,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     if value["format"] != FORMAT:
         raise UsageFailure(
             f"{name}: expected the format {FORMAT}, found {value['format']}",
-            "It was made by another version of erfailover. " + hint,
+            "It was created by another version of erfailover. " + hint,
         )
     whole = isinstance(value.get("basis"), dict) and isinstance(value.get("steps"), list)
     if (
@@ -189,8 +189,8 @@ def parse(text: str, name: str) -> dict[str, Any]:
         or value.get("digest") != compute_digest(value)
     ):
         raise UsageFailure(
-            f"{name} was changed after erfailover wrote it: its checksum does not agree",
-            "A plan is carried out as it was reviewed, or not at all. " + hint,
+            f"{name} was changed after erfailover wrote it: its checksum does not match",
+            "A plan is applied exactly as it was reviewed, or not at all. " + hint,
         )
     return value
 
@@ -199,17 +199,17 @@ def read_target(saved: Document, name: str) -> Path:
     """Return the path that a plan leads to.
 
     Raises:
-        UsageFailure: it is no plan of a switch.
+        UsageFailure: it is not a plan of a switch.
     """
     if saved.get("purpose") != "switch":
         raise UsageFailure(
-            f"{name}: expected the plan of a switch, found one of {saved.get('purpose')}",
-            f"Run erfailover {saved.get('purpose')} itself: it shows its plan and asks.",
+            f"{name}: expected a plan of a switch, found a plan of {saved.get('purpose')}",
+            f"Run erfailover {saved.get('purpose')}: it shows its plan and asks for confirmation.",
         )
     try:
         return Path(saved.get("to") or "")
     except ValueError:
-        raise UsageFailure(f"{name}: expected the plan of a switch, found no path in it") from None
+        raise UsageFailure(f"{name}: expected a plan of a switch, found no path in it") from None
 
 
 def get_chosen_spokes(saved: Document) -> tuple[str, ...]:
@@ -222,34 +222,34 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
 
     Raises:
         UsageFailure: of another site.
-        Refused: of another version: what it would do was not what was reviewed.
+        Refused: of another version, which may do other things than were reviewed.
     """
     items, its = (site.name, site.subscription), (saved.get("site"), saved.get("subscription"))
     if items != its:
         raise UsageFailure(
-            f"{name} is a plan of the site {its[0]} in subscription {its[1] or '(by full ids)'}; "
-            f"the site file says {items[0]} in {items[1] or '(by full ids)'}",
-            "Name the right site file with --site, or make a new plan.",
+            f"{name} is a plan for site {its[0]} in subscription {its[1] or '(full ids)'}; "
+            f"the site file is for {items[0]} in {items[1] or '(full ids)'}",
+            "Choose the right site file with --site, or create a new plan.",
         )
     if saved.get("erfailover") != version:
         raise Refused(
-            f"{name} was made by erfailover {saved.get('erfailover')}; this is {version}",
-            f"Nothing was changed. Make it anew: {format_replan_command(saved)}",
+            f"{name} was created by erfailover {saved.get('erfailover')}; this is {version}",
+            f"Nothing was changed. Create it again: {format_replan_command(saved)}",
         )
 
 
 def format_replan_command(saved: Document) -> str:
-    """Return the command that makes the plan anew."""
+    """Return the command that creates the plan again."""
     return f"{switch_to(str(saved.get('to')), get_chosen_spokes(saved))} --dry-run --out FILE"
 
 
 def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> None:
     """Refuse a plan if Azure has changed since it was saved, or if its steps would differ today.
 
-    A spoke that is left out today holds up no other: what concerns it alone is not compared.
+    A spoke that is left out today does not block others: what concerns only it is not compared.
 
     Raises:
-        Refused: naming what moved.
+        Refused: naming what changed.
     """
     lines = list(iter_changes(_remove_left_out(site, saved, now), _remove_left_out(site, now, now)))
     if not lines:
@@ -257,8 +257,8 @@ def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> No
     more = len(lines) - MOST_DIFFERENCES
     message = "; ".join(lines[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
     raise Refused(
-        f"Azure has changed since {name} was made ({saved['read_at']}): {message}",
-        "Nothing was changed. Review it, and create the plan again: "
+        f"Azure has changed since {name} was created ({saved['read_at']}): {message}",
+        "Nothing was changed. Review that, and create the plan again: "
         f"{format_replan_command(saved)}",
     )
 
@@ -281,7 +281,7 @@ def _remove_left_out(site: Site, plan: Document, now: Document) -> Document:
 
 
 def iter_changes(saved: Document, now: Document) -> Iterator[str]:
-    """Yield what is not as it was when a plan was made, in words: ``vnet1-to-vnet2: ...``."""
+    """Yield what has changed since a plan was created, in words: ``vnet1-to-vnet2: ...``."""
     for kind, words in (
         ("peerings", PEERING),
         ("networks", NETWORK),
@@ -321,9 +321,9 @@ GATEWAY = {
 
 def _describe_difference(then: Any, today: Any, words: Mapping[str, str]) -> str:
     if then is None:
-        return "there was none, now there is one"
+        return "did not exist, exists now"
     if today is None:
-        return "it no longer exists, or could not be read"
+        return "no longer exists, or could not be read"
     return ", ".join(
         f"{words.get(key, key)} {_format_value(then.get(key))} -> {_format_value(today.get(key))}"
         for key in dict.fromkeys([*then, *today])
@@ -345,7 +345,7 @@ def _iter_changed_steps(saved: Document, now: Document) -> Iterator[str]:
     today = {(item["spoke"], item["number"]): item for item in now["steps"]}
     rows = [key for key in dict.fromkeys([*then, *today]) if then.get(key) != today.get(key)]
     for spoke, number in rows:
-        yield f"step {number} of {spoke} would be another (the site file or the journal changed)"
+        yield f"step {number} of {spoke} would differ (the site file or the journal changed)"
     if not rows:
         yield "the steps would be in another order (the site file changed)"
 

@@ -1,4 +1,4 @@
-"""Many spokes in few words: which are alike, and lists of names cut to ranges. Pure."""
+"""Many spokes in few words: groups of identical ones, and names as ranges. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from erfailover.model.plan import NextHopWrites, StepWrite, SwitchPlan, SwitchSt
 RANGE = 3
 """This many names in a row are shown as a range."""
 MANY = 12
-"""So many names and ranges are in a list; of more, how many."""
+"""Up to this many names and ranges are listed; of more, the number."""
 NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
@@ -35,7 +35,7 @@ class SimilarSpokes:
 
 
 def group_spokes(plan: SwitchPlan, order: Sequence[str]) -> list[SimilarSpokes]:
-    """Return the spokes of a plan, in groups of those that are alike; the largest first.
+    """Return the spokes of a plan in groups of identical ones, the largest first.
 
     Args:
         plan: whose spokes.

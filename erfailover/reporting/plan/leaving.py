@@ -1,4 +1,4 @@
-"""What a switch interrupts that works, in words. Pure."""
+"""What working traffic a switch interrupts, in words. Pure."""
 
 from __future__ import annotations
 

@@ -15,15 +15,15 @@ from erfailover.reporting.words import format_subject
 def format_text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
     """Return the result for people; ``seconds`` is how long it took."""
     if not plan.writes:
-        return f"{format_subject(site)}: nothing had to be changed."
+        return f"{format_subject(site)}: nothing to change."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
     done, every = len(_list_changed(plan, results)), format_count(len(plan.writes), "peering")
     lines = [f"{format_subject(site)}: {done} of {every} {word}, {format_duration(seconds)}."]
     if plan.purpose is Purpose.PRESTAGE and not site.prestaged and not site.chosen:
         lines.insert(
             0,
-            "Add prestaged: true to the site file, and every machine that uses it leaves them "
-            "there after a switch back.",
+            "Add prestaged: true to the site file so that a switch back keeps these peerings, on "
+            "every machine.",
         )
     return "\n".join(lines)
 

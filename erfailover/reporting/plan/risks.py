@@ -33,7 +33,7 @@ class Risk:
     Attributes:
         when: during which steps.
         what: what is at risk, in words.
-        usual: for how long; None if that is not an estimate of ours.
+        usual: for how long; None if there is no estimate.
     """
 
     when: str
@@ -47,9 +47,9 @@ def describe_untouched(plan: SwitchPlan) -> str:
         hazard.name == DEFAULT_ROUTE and hazard.status is ConditionStatus.FAILS
         for hazard in plan.hazards
     )
-    what = "t" if moved or _list_moved_egress(plan) else "Internet and NAT, and t"
+    what = "t" if moved or _list_moved_egress(plan) else "Internet, NAT, and t"
     return (
-        f"{what}raffic between peered VNets: no peering with the primary hub is removed, and none "
+        f"{what}raffic between peered VNets: no peering with the primary hub is removed or "
         "loses access"
     )
 
@@ -95,7 +95,7 @@ def _iter_risks(site: Site, plan: SwitchPlan, expected: SwitchEstimate | None) -
     if removed:
         yield Risk(
             format_steps(removed),
-            "the routes of these peerings go; none is removed that carries a path",
+            "these peerings and their routes are removed; a peering in use is never removed",
         )
 
 

@@ -1,4 +1,4 @@
-"""A plan of peerings as text of 80 columns; steps of spokes that are alike are shown once. Pure.
+"""A plan of peerings as text of 80 columns; identical steps of spokes are shown once. Pure.
 
 ``data`` has the steps of every spoke.
 """
@@ -56,7 +56,7 @@ PLANS = {
 
 
 def format_text(site: Site, plan: SwitchPlan) -> str:
-    """Return a plan for people: every step in order, what it changes and why it comes then."""
+    """Return a plan for people: every step in order, what it changes and why it comes now."""
     lines = [*_format_title(site, plan), ""]
     for remark in limit_lines(plan.remarks):
         lines += _wrap_line(f"NOTE  {remark}", 2, 8)
@@ -88,7 +88,7 @@ def _format_title(site: Site, plan: SwitchPlan) -> list[str]:
 
 
 def format_summary(plan: SwitchPlan) -> str:
-    """Return the last line: how much is written."""
+    """Return the last line: the number of changes."""
     writes = count_writes(plan)
     out = len(plan.left_out)
     left_out = f" {out} {'spoke is' if out == 1 else 'spokes are'} left out." if out else ""
@@ -126,7 +126,7 @@ def _format_conditions(conditions: Iterable[Condition]) -> list[str]:
         for checked in rows:
             lines += _format_condition(checked)
         if len(rows) < len(same):
-            more = f"... and {len(same) - len(rows)} more of the same (use -o json to list all)"
+            more = f"... and {len(same) - len(rows)} more like this (use -o json to list all)"
             lines.append("  " + format_verdict(verdict, more))
     return lines
 
@@ -156,20 +156,26 @@ def _format_left_out(plan: SwitchPlan) -> list[str]:
     lines: list[str] = []
     for name, condition in list(plan.left_out.items())[:MANY]:
         lines += _wrap_line(
-            format_verdict(condition.status, f"leaves out {name}: {condition.message}"), 2, 11
+            format_verdict(condition.status, f"{name} is left out: {condition.message}"), 2, 11
         )
         if condition.remedy:
             lines += _wrap_line(f"remedy: {condition.remedy}", 11, 13)
     if len(plan.left_out) > MANY:
-        names = format_ranges(list(plan.left_out)[MANY:])
+        rest = list(plan.left_out)[MANY:]
+        are = "is" if len(rest) == 1 else "are"
         lines += _wrap_line(
-            format_verdict(ConditionStatus.FAILS, f"leaves out {names} (-o json: why)"), 2, 11
+            format_verdict(
+                ConditionStatus.FAILS,
+                f"{format_ranges(rest)} {are} left out (use -o json to see why)",
+            ),
+            2,
+            11,
         )
     return lines
 
 
 def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
-    """In which order many spokes go."""
+    """Return the order in which several spokes are switched."""
     spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
@@ -204,19 +210,19 @@ def _format_sharing(plan: SwitchPlan) -> Iterator[str]:
 def _format_group(
     site: Site, plan: SwitchPlan, group: SimilarSpokes, kinds: set[StepKind], singled: bool
 ) -> Iterator[str]:
-    """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
+    """Yield the steps of identical spokes; the reason for a step's place is given once."""
     many = len(group.names) > 1
     if many or singled:
         count = f"Identical for {len(group.names)} spokes: " if many else ""
         yield from _wrap_line(f"{count}{format_ranges(group.names)}", 0, 4)
         if many:
-            yield from _wrap_line(f"(names and flags as of {group.names[0]})", 0, 0)
-    gate_told = False
+            yield from _wrap_line(f"(names and flags shown for {group.names[0]})", 0, 0)
+    gate_shown = False
     for step in group.steps:
         write = step.write
-        if step.gated and not gate_told and write.change is not Change.KEEP:
-            gate_told = True
-            yield "  -- gate: all of the above is read again and must hold before anything breaks"
+        if step.gated and not gate_shown and write.change is not Change.KEEP:
+            gate_shown = True
+            yield "  -- gate: all of the above is read again and must hold before the break"
         title, why = _get_words(site, plan, step, many)
         yield from _format_step(step, title, "" if step.kind in kinds else why)
         if write.change is not Change.KEEP:
@@ -224,7 +230,7 @@ def _format_group(
 
 
 def _get_words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
-    """Return a step's title and reason; of many spokes alike without the name of one."""
+    """Return a step's title and reason; for several spokes, without the name of one."""
     if not many:
         return step.title, step.why
     roles = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
@@ -253,15 +259,17 @@ def _format_step(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     if why:
         yield from _wrap_line(f"why now: {why}", 7, 9)
     for back in step.contingency:
-        yield from _wrap_line(f"if refused: {back.name}: {'; '.join(describe_changes(back))}", 7, 9)
+        yield from _wrap_line(
+            f"if rejected: {back.name}: {'; '.join(describe_changes(back))}", 7, 9
+        )
 
 
 def _format_estimate(site: Site, plan: SwitchPlan) -> list[str]:
-    """How long it takes, and what is at risk meanwhile."""
+    """Return how long it takes, and what is at risk meanwhile."""
     whole = estimate_plan(site, plan)
     if whole is None:
         return []
-    lines = ["", "Expected, from the first write on:"]
+    lines = ["", "Expected, counted from the first change:"]
     if whole.moved:
         names = dict.fromkeys(step.spoke for step in plan.writes)
         who = "the last spoke" if len(names) > 1 else next(iter(names))
@@ -311,7 +319,7 @@ def describe_changes(write: StepWrite) -> list[str]:
     ]
     if write.sync:
         lines.append(f"syncs the address space with {get_last_name(write.remote_virtual_network)}")
-    return lines or ["written again, to connect it"]
+    return lines or ["written again to connect it"]
 
 
 def _iter_changes(write: StepWrite) -> Iterator[tuple[Change, str]]:

@@ -15,8 +15,10 @@ from erfailover.reporting.way_back import add_refusal
 
 Alive = Callable[[Holder], bool | None]
 """Whether a holder's process lives; None if that cannot be known."""
+NOT_KNOWN = "not known"
+"""How the outcome of an open run of another machine begins."""
 FEW = 3
-"""Up to so many steps that are alike are shown one by one."""
+"""Up to this many steps that are alike are shown one by one."""
 
 
 def describe_outcome(run: RunRecord, alive: Alive) -> str:
@@ -24,13 +26,13 @@ def describe_outcome(run: RunRecord, alive: Alive) -> str:
     if run.outcome != "open":
         return run.outcome
     holder = Holder(run.who, run.host, run.pid, run.command, run.machine, run.started)
-    return {True: "under way", False: "died", None: f"not known (on {run.host})"}[alive(holder)]
+    return {True: "under way", False: "died", None: f"{NOT_KNOWN} (on {run.host})"}[alive(holder)]
 
 
 def build_open_data(
     run: RunRecord | None, alive: Alive, refused: str | None = None
 ) -> dict[str, Any] | None:
-    """Return a run that did not come to its end, for ``status``.
+    """Return an incomplete run, for ``status``.
 
     Args:
         run: the run; None if there is none.
@@ -57,7 +59,10 @@ def format_open(run: RunRecord, alive: Alive, refused: str | None = None) -> str
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
     if describe_outcome(run, alive) == "under way":
         return f"IN PROGRESS: {what} (run {run.id}, {who})"
-    lines = [f"INCOMPLETE: {what} {describe_outcome(run, alive)} (run {run.id}, {who})"]
+    outcome = describe_outcome(run, alive)
+    if outcome.startswith(NOT_KNOWN):
+        outcome = f"has no recorded end and may still be running on {run.host}"
+    lines = [f"INCOMPLETE: {what} {outcome} (run {run.id}, {who})"]
     lines.append(f"  to resume: {run.to_continue}")
     if run.to_go_back:
         lines.append(f"  to go back: {add_refusal(run.to_go_back, refused)}")
@@ -145,7 +150,7 @@ def format_run(
         more = f", and {len(steps) - 1} more like this" if len(steps) > 1 else ""
         lines += ["", f"{first.outcome:>9}  {when}  {first.title}{more}"]
     if folded:
-        lines += ["", f"Every step: erfailover history {run.id} --details"]
+        lines += ["", f"To see every step: erfailover history {run.id} --details"]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The outage of a run: as a continuous probe measured it, or as the steps tell it. Pure."""
+"""The outage of a run: as a continuous probe measured it, or estimated from the steps. Pure."""
 
 from __future__ import annotations
 
@@ -67,19 +67,20 @@ def compute_from_steps(
         until: what was seen then, in words.
         after_s: when it was taken off its path, since the first write.
     """
-    how = "By the steps and the gateway's table; a probe with continuous: true measures it."
+    how = (
+        "Estimated from the steps and the gateway's table; a probe with continuous: true "
+        "measures it."
+    )
     if again_s is None:
         text = (
-            f"Outage: not known. {spoke} was taken off its path "
-            f"{format_duration(max(0.0, after_s))} "
-            f"after the first write, and was not seen to have a path again. {how}"
+            f"Outage: unknown. {spoke} was disconnected {format_duration(max(0.0, after_s))} "
+            f"after the first write, and no path was seen after that. {how}"
         )
         return Outage(False, spoke, False, None, None, ((off_s, None),), text)
     gap_s = round(max(0.0, again_s - off_s), 1)
     text = (
-        f"Outage: at most {format_duration(gap_s)} without a path by this switch ({spoke}, the "
-        "longest): "
-        f"from the break until {until}. {how}"
+        f"Outage: at most {format_duration(gap_s)} without a path (longest: {spoke}), from the "
+        f"break until {until}. {how}"
     )
     return Outage(False, spoke, True, gap_s, gap_s, ((off_s, again_s),), text)
 
@@ -95,7 +96,7 @@ def _compute_from_probe(probe: Mapping[str, Any]) -> Outage:
     answered = probe["asked"] - probe["unknown"]
     value = answered > 0
     if not value:
-        text = f"Outage by {name} ({what}): not measured: {probe['reason'] or 'it was never asked'}"
+        text = f"Outage by {name} ({what}): not measured: {probe['reason'] or 'it never ran'}"
         return Outage(True, name, False, None, None, (), text, probe)
     longest_s, total_s = probe["longest_s"], probe["total_s"]
     every = f"every {probe['every_s']:g} s"
@@ -103,13 +104,13 @@ def _compute_from_probe(probe: Mapping[str, Any]) -> Outage:
         every = f"at most {format_duration(probe['widest_s'])} apart"
     counted = f"{what}, {every}: {probe['lost']} of {answered} lost"
     if not intervals:
-        text = f"Outage as measured: none ({name}: {counted})."
+        text = f"Outage (measured): none ({name}: {counted})."
     else:
-        text = f"Outage as measured: {format_duration(longest_s)} ({name}: {counted})."
+        text = f"Outage (measured): {format_duration(longest_s)} ({name}: {counted})."
     if len(intervals) > 1:
-        text += f" {len(intervals)} times, {format_duration(total_s)} in all."
+        text += f" {len(intervals)} times, {format_duration(total_s)} in total."
     if probe["down_at_first"]:
-        text += " It was down before the first write already; counted from there."
+        text += " It was already down before the first write; counted from then on."
     if probe["down_at_last"]:
-        text += " It was STILL DOWN at the last look."
+        text += " It was STILL DOWN at the end."
     return Outage(True, name, True, longest_s, total_s, intervals, text, probe)

@@ -36,11 +36,14 @@ class Part(StrEnum):
     NEXT_HOPS = "next hops"
     AFTERWARDS = "afterwards"
     RETRY = "retry"
-    TAKE_BACK = "take back"
+    ROLLBACK = "take back"
+    """The value is what JSON reports have."""
     OTHER = "other"
 
 
-TAKEN_BACK = "taken back"
+ROLLED_BACK = "rolled back"
+ROLLBACK_WORDS = (ROLLED_BACK, "taken back")
+"""What a failure of a step that was rolled back has in its words; the second in older journals."""
 PARTS = {
     StepKind.ALLOW_TRANSIT: Part.PREPARE,
     StepKind.PREPARE_SPOKE: Part.PREPARE,
@@ -74,14 +77,14 @@ class Step:
 
 @dataclass(frozen=True)
 class SpokeRun:
-    """What became of one spoke. Times are seconds since the command began.
+    """The outcome for one spoke. Times are seconds since the command began.
 
     Attributes:
         state: in words: ``on IPsec``, ``still on ExpressRoute``, ``NO PATH (disconnected ...)``.
         off_s: when it was taken off its path: the gate was passed, the break follows.
         make_s: when Azure said that it uses the other gateway.
         shown_s: when the arriving gateway's table showed it.
-        back_s: when it was taken back, if that was done.
+        back_s: when it was rolled back, if that was done.
         error: why it was not moved.
     """
 
@@ -102,7 +105,7 @@ class SpokeRun:
 
     @property
     def again_s(self) -> float | None:
-        """When the arriving gateway's table showed it, or it was taken back."""
+        """When the arriving gateway's table showed it, or it was rolled back."""
         return self.shown_s if self.shown_s is not None else self.back_s
 
 
@@ -114,7 +117,7 @@ class RunReport:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the command said that the run came to."""
+        """The result as the command reported it."""
         return self.run.result
 
     @property
@@ -124,12 +127,12 @@ class RunReport:
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        """The steps, in the order in which they began; those never begun are left out."""
+        """The steps, in the order in which they began; those never started are left out."""
         steps = [
             _build_step(self.run, step) for step in self.run.steps if step.outcome != "skipped"
         ]
         failed = {step.spoke: step for step in steps if step.record.outcome == "failed"}
-        closed = [_end_take_back(step, failed.get(step.spoke)) for step in steps]
+        closed = [_end_rollback(step, failed.get(step.spoke)) for step in steps]
         return tuple(sorted(closed, key=lambda item: item.began_s))
 
     @cached_property
@@ -168,12 +171,12 @@ class RunReport:
 
     @property
     def not_begun(self) -> tuple[StepRecord, ...]:
-        """The steps that were not begun because something else had failed."""
+        """The steps that were not started because something else had failed."""
         return tuple(step for step in self.run.steps if step.outcome == "skipped")
 
     @cached_property
     def spokes(self) -> tuple[SpokeRun, ...]:
-        """What became of each spoke of a switch; empty for other runs."""
+        """The outcome for each spoke of a switch; empty for other runs."""
         if not self.is_switch:
             return ()
         names = dict.fromkeys(self.result.get("spokes") or ())
@@ -186,7 +189,7 @@ class RunReport:
         steps = {step.part: step for step in self.steps if step.spoke == name}
         broken, result = steps.get(Part.BREAK), steps.get(Part.MAKE)
         gate_s = (self.result.get("gates_s") or {}).get(name)
-        state = self._describe_state(name, broken, result, Part.TAKE_BACK in steps)
+        state = self._describe_state(name, broken, result, Part.ROLLBACK in steps)
         last = result or broken
         return SpokeRun(
             name,
@@ -194,12 +197,12 @@ class RunReport:
             off_s=gate_s if gate_s is not None else broken.began_s if broken else None,
             make_s=result.ended_s if result and result.record.outcome == "done" else None,
             shown_s=(self.result.get("spokes_s") or {}).get(name),
-            back_s=last.ended_s if last and state.startswith(TAKEN_BACK) else None,
+            back_s=last.ended_s if last and state.startswith(ROLLED_BACK) else None,
             error=(self.result.get("failed") or {}).get(name),
         )
 
     def _describe_state(
-        self, name: str, broken: Step | None, step: Step | None, taken_back: bool
+        self, name: str, broken: Step | None, step: Step | None, rolled_back: bool
     ) -> str:
         target = str(self.run.target)
         there, back = format_path(target), format_path(str(Path(target).other))
@@ -210,21 +213,23 @@ class RunReport:
             return f"on {there}"
         if place == "origin":
             done = broken is not None and broken.record.outcome == "done"
-            return f"{TAKEN_BACK} to {back}" if done else f"still on {back}"
+            return f"{ROLLED_BACK} to {back}" if done else f"still on {back}"
         if place == "nowhere":
             return "on NO path"
         if place in ("changing", "unknown"):
-            return "NOT KNOWN"
-        if taken_back:
-            return f"{TAKEN_BACK} to {back}" if TAKEN_BACK in (error or "") else "NOT KNOWN"
+            return "UNKNOWN"
+        if rolled_back:
+            return f"{ROLLED_BACK} to {back}" if _has_rolled_back(error) else "UNKNOWN"
         if broken is not None and broken.record.outcome != "failed":
             return "NO PATH (disconnected from both gateways)"
         if broken is not None and broken.record.correlation_ids:
-            return "NOT KNOWN"  # Azure accepted the break
+            return "UNKNOWN"  # Azure accepted the break
         if error or broken is not None:
             return f"still on {back}"
         return (
-            f"on {there}" if self.run.outcome == "done" or self._is_verified(name) else "not begun"
+            f"on {there}"
+            if self.run.outcome == "done" or self._is_verified(name)
+            else "not started"
         )
 
     def _is_verified(self, name: str) -> bool:
@@ -237,7 +242,7 @@ class RunReport:
         if value:
             return tuple(value)
         done = [step for step in self.steps if step.record.outcome == "done"]
-        written = [step for step in done if step.label and step.part is not Part.TAKE_BACK]
+        written = [step for step in done if step.label and step.part is not Part.ROLLBACK]
         return tuple(get_last_name(step.record.resource) for step in written)
 
     @property
@@ -308,9 +313,9 @@ class RunReport:
             never = [spoke_run for spoke_run in broken if spoke_run.again_s is None]
             worst = never[0] if never else max(broken, key=lambda run: run.without_s or 0.0)
             gateway = str(self.result.get("gateway") or "the arriving gateway")
-            until = f"{gateway} was seen to originate it"
+            until = f"{gateway} originated its prefixes"
             if worst.shown_s is None and worst.back_s is not None:
-                until = "it was taken back"
+                until = "it was rolled back"
             off_s = worst.off_s or 0.0
             yield compute_from_steps(
                 worst.name, off_s, worst.again_s, until, self.to_report_time(off_s)
@@ -350,7 +355,7 @@ class RunReport:
 
     @property
     def to_continue(self) -> str | None:
-        """The command that goes on with it; None if it has come to its end."""
+        """The command that resumes it; None if it is complete."""
         return None if self.run.outcome == "done" else self.run.to_continue
 
 
@@ -369,7 +374,7 @@ def _build_step(run: RunRecord, record: StepRecord) -> Step:
     part = Part.OTHER
     if run.command == "switch":
         if label.startswith("back"):
-            part = Part.TAKE_BACK
+            part = Part.ROLLBACK
         elif label.startswith("again"):
             part = Part.RETRY
         elif label.isdigit():
@@ -386,13 +391,17 @@ def _build_step(run: RunRecord, record: StepRecord) -> Step:
     return Step(record, spoke, label, part, began_s, ended_s)
 
 
-def _end_take_back(step: Step, failed: Step | None) -> Step:
-    """End a step that takes another back with it: the journal has one end for both."""
-    if step.part is not Part.TAKE_BACK or step.ended_s is not None or failed is None:
+def _end_rollback(step: Step, failed: Step | None) -> Step:
+    """End a step that rolled another back together with it: the journal has one end for both."""
+    if step.part is not Part.ROLLBACK or step.ended_s is not None or failed is None:
         return step
-    if TAKEN_BACK not in (failed.record.note or ""):
+    if not _has_rolled_back(failed.record.note):
         return step
     return replace(step, record=replace(step.record, outcome="done"), ended_s=failed.ended_s)
+
+
+def _has_rolled_back(text: str | None) -> bool:
+    return any(words in (text or "") for words in ROLLBACK_WORDS)
 
 
 def _compute_seconds(first: str, second: str) -> float:

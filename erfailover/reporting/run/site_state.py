@@ -1,7 +1,7 @@
 """The state of a site before or after a run: as the journal keeps it, as a report shows it. Pure.
 
-The journal keeps what is drawn, not how: the picture is made anew for each report, so that nothing
-of a journal becomes part of a page without being escaped.
+The journal keeps what is drawn, not how: the picture is drawn again for each report, so that
+nothing of a journal becomes part of a page without being escaped.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def record(picture: Picture) -> dict[str, Any]:
 
 
 def from_record(body: Mapping[str, Any] | None) -> SiteState | None:
-    """Return a state from what a journal keeps; None if it keeps none, or what is none."""
+    """Return a state from what a journal keeps; None if there is none, or it cannot be parsed."""
     if body is None:
         return None
     try:

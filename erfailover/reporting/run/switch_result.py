@@ -1,4 +1,4 @@
-"""What a switch came to, as plain data: what its journal keeps and its report is made of. Pure."""
+"""The result of a switch as plain data: for its journal and its report. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from erfailover.reporting import probes as checks
 
 
 def build_data(site: Site, outcome: Outcome, tallies: Iterable[OutageMeter] = ()) -> dict[str, Any]:
-    """Return what a switch has come to so far; also of one that failed or was interrupted.
+    """Return the result of a switch so far; also of one that failed or was interrupted.
 
     Args:
         site: what was switched.
-        outcome: what it has come to.
+        outcome: its outcome so far.
         tallies: what the continuous probes have counted.
     """
     return {

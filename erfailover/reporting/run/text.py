@@ -24,7 +24,7 @@ FEW = 3
 
 
 def format_text(report: RunReport, screen: Screen = NARROW) -> str:
-    """Return what a run came to, for people; the outcome is the first line, and the last."""
+    """Return the outcome of a run for people: in the first line, and in the last."""
     return "\n".join(
         [
             *format_heading_lines(report.run, screen),
@@ -69,10 +69,10 @@ def _format_switch(report: RunReport) -> Iterator[str]:
             f"{format_count(len(changed), 'peering')} written: {join_names(changed, NAMED)}"
         )
     elif report.run.outcome == "done":
-        yield "Nothing had to change."
+        yield "No changes were needed."
     if report.planned is not None:
         kind, health = ("Planned", "") if report.planned else ("Unplanned", "not ")
-        yield f"{kind} switch: the path left was {health}healthy."
+        yield f"{kind} switch: the previous path was {health}healthy."
     for outage in report.outages:
         yield _wrap_text(outage.description)
     yield from _format_troubled(report.spokes)
@@ -91,7 +91,7 @@ def _format_other_run(report: RunReport) -> Iterator[str]:
         longest = sorted(steps, key=lambda step: -(step.took_s or 0.0))[: 2 * MANY]
         yield from (_format_step(report, item) for item in steps if item in longest)
         if len(steps) > len(longest):
-            yield f"          ... and {len(steps) - len(longest)} shorter ones"
+            yield f"          ... and {len(steps) - len(longest)} shorter steps"
 
 
 def _format_troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
@@ -136,12 +136,12 @@ def _list_milestones(report: RunReport) -> Iterator[tuple[float, str]]:
             if spoke_run.off_s is not None:
                 yield format_milestone(
                     spoke_run.off_s,
-                    f"{spoke_run.name} disconnected from the gateway of the path being left",
+                    f"{spoke_run.name} disconnected from its previous gateway",
                 )
     gateway = result.get("gateway") or "the arriving gateway"
     if result.get("control_plane_s") is not None:
         yield format_milestone(
-            result["control_plane_s"], "control plane: Azure says the last spoke is switched"
+            result["control_plane_s"], "control plane: Azure has switched the last spoke"
         )
     if many and result.get("data_plane_s") is not None:
         yield format_milestone(
@@ -166,7 +166,7 @@ def _format_slowest(report: RunReport) -> Iterator[str]:
         return
     spoke_runs.sort(key=lambda spoke_run: -(spoke_run.without_s or 0.0))
     yield ""
-    yield f"Longest without a path, of {len(spoke_runs)} spokes (from when to when)"
+    yield f"Longest without a path, of {len(spoke_runs)} spokes (start to end)"
     for run in spoke_runs[:MANY]:
         yield (
             f"{format_duration(run.without_s or 0.0):>12}  {run.name} "
@@ -186,8 +186,8 @@ def _format_step(report: RunReport, step: Step) -> str:
     took = "" if step.took_s is None else f"  ({format_duration(step.took_s)})"
     tries = f", {step.record.attempts} attempts" if step.record.attempts > 1 else ""
     took = took.replace(")", f"{tries})")
-    ended = {"failed": "FAILED: ", "in flight": "NOT ENDED: "}.get(step.record.outcome, "")
-    if step.record.title.startswith("take back"):
+    ended = {"failed": "FAILED: ", "in flight": "NOT FINISHED: "}.get(step.record.outcome, "")
+    if step.record.title.startswith("take back"):  # as older journals have it
         ended = ""
     return _wrap_text(
         f"{_format_time(report, step.began_s)}  {ended}{step.record.title}{took}", " " * 14
@@ -235,7 +235,7 @@ def _format_next(report: RunReport) -> Iterator[str]:
         yield f"Ticket {run.ticket}"
     if run.reason:
         yield _wrap_text(f"Reason: {run.reason}")
-    yield f"For the record: erfailover history {run.id} --report FILE.html"
+    yield f"Full report: erfailover history {run.id} --report FILE.html"
 
 
 def _wrap_text(text: str, indent: str = "  ", most: int = 1000) -> str:

@@ -9,11 +9,11 @@ from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
 from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, draw_svg
 
 MOST = 20
-"""So many spokes or steps are drawn at most: those that were slowest, or went wrong."""
+"""At most this many spokes or steps are drawn: the slowest, and those that failed."""
 
 
 def draw_timeline(report: RunReport) -> str | None:
-    """Return the timeline of a run as SVG; None if nothing was begun."""
+    """Return the timeline of a run as SVG; None if nothing was started."""
     lanes = [
         *_build_probe_lanes(report),
         *(_build_spoke_lanes(report) or _build_step_lanes(report)),
@@ -44,7 +44,7 @@ def count_left_out(report: RunReport) -> int:
 def _iter_moments(report: RunReport) -> Iterator[Moment]:
     result = report.result
     names = {
-        "decision_s": "decided",
+        "decision_s": "plan confirmed",
         "control_plane_s": "control plane",
         "data_plane_s": "data plane",
         "verified_s": "verified" if report.verified else "verification ended",
@@ -65,7 +65,7 @@ def _build_probe_lanes(report: RunReport) -> Iterator[Lane]:
 def _build_lost_bar(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
     began_s = report.to_report_time(began_s)
     ended_s = None if ended_s is None else report.to_report_time(ended_s)
-    return Bar("lost", began_s, ended_s, title=f"no answer from {format_precise(began_s)} on")
+    return Bar("lost", began_s, ended_s, title=f"no answer from {format_precise(began_s)}")
 
 
 def _build_spoke_lanes(report: RunReport) -> list[Lane]:
@@ -93,7 +93,7 @@ def _build_spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
             "without",
             off_s,
             again_s,
-            title=f"without a path from {format_precise(off_s)} on{existing}",
+            title=f"without a path from {format_precise(off_s)}{existing}",
         )
     yield from (_build_bar(report, step) for step in report.steps if step.spoke == spoke.name)
 
@@ -106,7 +106,7 @@ def _build_step_lanes(report: RunReport) -> list[Lane]:
 
 def _build_bar(report: RunReport, step: Step) -> Bar:
     kind = str(step.part)
-    label = step.label if step.part is not Part.TAKE_BACK else "back"
+    label = step.label if step.part is not Part.ROLLBACK else "back"
     if step.record.outcome == "failed":
         kind, label = "failed", f"{label}!"
     took = "its end was not recorded" if step.took_s is None else format_duration(step.took_s)

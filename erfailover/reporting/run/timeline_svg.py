@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from erfailover.model.durations import format_duration
 from erfailover.reporting.svg import (
     Element,
     add_title,
@@ -23,9 +24,6 @@ from erfailover.reporting.svg import (
     render_markup,
 )
 
-SECONDS_UNTIL_S = 120.0
-"""From here on, a moment on the axis is in minutes."""
-
 WIDTH, RIGHT, LANE, THICK = 960.0, 28.0, 24.0, 15.0
 ROW, AXIS = 17.0, 40.0
 LETTER = 6.4
@@ -36,8 +34,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "prepare": "1, 2 prepare",
         "break": "3 break",
         "make": "4 make",
-        "afterwards": "5 and on",
-        "take back": "taken back",
+        "afterwards": "5 and later",
+        "take back": "rolled back",
         "other": "step",
         "failed": "! failed",
         "without": "without a path",
@@ -121,7 +119,7 @@ def draw_svg(
     Args:
         title: what it shows, for those who cannot see it.
         lanes: from top to bottom.
-        moments: those that go through all lanes.
+        moments: drawn through all lanes.
         first_s: where the axis begins, in seconds.
         last_s: where it ends.
         left: how wide the column with the lanes' names is.
@@ -181,7 +179,7 @@ def _draw_axis(
     at_s = math.ceil(first_s / step_s) * step_s
     while at_s <= last_s:
         yield draw_line(x(at_s), top, x(at_s), bottom, class_="grid")
-        yield _draw_text(x(at_s), bottom + 16, _format_moment(at_s), "small", "middle")
+        yield _draw_text(x(at_s), bottom + 16, format_tick(at_s), "small", "middle")
         at_s += step_s
     yield _draw_text(WIDTH - RIGHT, bottom + 33, "since the first write", "small", "end")
 
@@ -238,12 +236,10 @@ def round_step(desired: float) -> float:
     return next((item for item in STEPS_S if item >= desired), STEPS_S[-1])
 
 
-def _format_moment(seconds: float) -> str:
-    """Return a moment on the axis: ``45 s``, ``2 min``."""
-    if seconds < SECONDS_UNTIL_S and seconds % 60:
-        return f"{seconds:g} s"
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes:g} min {rest:02.0f}" if rest else f"{minutes:g} min"
+def format_tick(seconds: float) -> str:
+    """Return a moment on the axis: ``0.5 s``, ``1 min 15 s``; negative before the first write."""
+    sign, length_s = "-" if seconds < 0 else "", abs(seconds)
+    return sign + (f"{length_s:g} s" if length_s % 1 else format_duration(length_s))
 
 
 def _format_class(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""A status that fits a terminal of 24 lines: verdict, picture, what does not hold. Pure."""
+"""A status that fits a terminal of 24 lines: verdict, picture, problems. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from erfailover.reporting.topology.model import Picture, SpokeGroup
 from erfailover.reporting.words import NO_PATH, cut_long_words, cut_middle, format_path, wrap
 
 LINES = 20
-"""So many lines a status has at most: 24, without those that say where it is and how it ended."""
+"""A status has at most this many lines: 24, less those for the context and the result."""
 DRAWN = 3
-"""Of so many groups of spokes a picture is drawn; more are a line each."""
+"""Up to this many groups of spokes are drawn as a picture; more are listed, a line each."""
 AT_LEAST = 3
-"""So many lines of what does not hold are shown, before a picture."""
+"""At least this many lines of problems are shown, even instead of a picture."""
 GROUP_LINES = 2
-"""So many lines a group has at most."""
+"""A group has at most this many lines."""
 DETAILS = "erfailover status --details"
 
 Lines = list[list[str]]
@@ -39,7 +39,7 @@ def format_brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PL
 
     Args:
         result: the site as it can be drawn, with the verdict and its conditions.
-        notes: what must be known before all else: a drill, a run that did not end.
+        notes: what comes first: a drill, an unfinished run.
         screen: what it is shown on.
     """
     first = "\n".join(format_opening(result, notes, screen, MANY_WARNINGS)).splitlines()
@@ -63,7 +63,7 @@ def format_brief(result: Picture, notes: Sequence[str] = (), screen: Screen = PL
 
 
 def _join_parts(lines: list[str], blank: list[str], broken: Lines, room: int) -> str:
-    """Return the lines with what does not hold below them, and where there is more."""
+    """Return the lines with the problems below them, and where to find more."""
     lines += [*blank, *_fold_entries(broken, room)] if broken else []
     if not broken and len(lines) < LINES:
         lines += [*(blank if len(lines) + len(blank) < LINES else ()), f"Tables: {DETAILS}"]
@@ -89,7 +89,7 @@ def _count_lines(entries: Lines) -> int:
 
 
 def _iter_broken(picture: Picture, screen: Screen) -> Iterator[list[str]]:
-    """Yield what does not hold, each once: of the path in use, then of the other."""
+    """Yield the problems, each once: those of the path in use, then those of the other."""
     names: set[str] = set()
     for group in picture.groups:
         conditions = [
@@ -108,7 +108,9 @@ def _iter_broken(picture: Picture, screen: Screen) -> Iterator[list[str]]:
             yield [*format_verdict_lines(checked.status, checked.message, screen)]
     for name, checked in picture.health.left_out.items():
         yield [
-            *format_verdict_lines(checked.status, f"leaves out {name}: {checked.message}", screen)
+            *format_verdict_lines(
+                checked.status, f"{name} would be left out: {checked.message}", screen
+            )
         ]
 
 
@@ -117,17 +119,17 @@ def _is_bad(condition: Condition) -> bool:
 
 
 def _format_more(group: SpokeGroup, problem: str) -> str:
-    """Return of how many more spokes the like is true; empty if they share this very problem."""
+    """Return how many more spokes have a similar problem; empty if they share this exact one."""
     others = [
         spoke
         for spoke in group.spokes[1:]
         if not any(condition.message == problem for condition in spoke.health.conditions)
     ]
-    return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
+    return f" ({group.sample.name} and {len(others)} more like it)" if others else ""
 
 
 def _format_notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen) -> Lines:
-    """Return why the spokes are drawn in several groups, unless that does not hold either."""
+    """Return why the spokes are drawn in several groups, for the groups without problems."""
     return [
         wrap(
             cut_long_words(

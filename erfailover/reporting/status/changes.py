@@ -1,7 +1,7 @@
 """What differs between two readings of a site, in words. Pure.
 
 A picture is laid out as facts, each with its place in the picture, and the facts are compared.
-What grows by itself (for how long a session is up, how many messages it has sent) is no fact.
+What grows by itself (how long a session has been up, how many messages it has sent) is ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from erfailover.reporting.words import format_path
 LEARNED = {Mark.SOUND: "learned", Mark.BROKEN: "NOT learned"}
 NOUNS = {"spokes": "spokes", "peerings": "peerings"}
 SAID = "said"
-"""The value of what is either said or not: a warning, a drill."""
+"""The value of what is either reported or not: a warning, a drill."""
 FEW = 3
 """Up to this many changes of one kind are listed one by one."""
 
@@ -143,7 +143,7 @@ def _iter_side_facts(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]
     peering = side.peering
     if peering is None:
         unknown = side.condition.mark is Mark.UNKNOWN
-        yield (part, subject, ""), "unknown" if unknown else "not there"
+        yield (part, subject, ""), "unknown" if unknown else "absent"
         return
     yield (part, subject, ""), f"{peering.state}, {peering.sync_level or 'sync level unknown'}"
     if peering.provisioning_state != "Succeeded":

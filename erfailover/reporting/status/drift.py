@@ -19,10 +19,14 @@ TOOLS = {
 def format_text(drift: IacDrift) -> str:
     """Return the warning for people."""
     names = join_names([get_last_name(name) for name in drift.differing], 4)
-    count = format_count(len(drift.differing), "peering")
+    routes = sum("/routeTables/" in name for name in drift.differing)
+    count = format_count(len(drift.differing) - routes, "peering")
+    if routes:
+        count += f" and {format_count(routes, 'route')}"
+    differ = "differs" if len(drift.differing) == 1 else "differ"
     return (
-        f"WARNING: {TOOLS[drift.managed_by]} would undo this: {count} "
-        f"with other values than on_expressroute ({names}). Hold it back{_format_take_over(drift)}."
+        f"WARNING: {TOOLS[drift.managed_by]} would undo this: {count} {differ} from "
+        f"on_expressroute ({names}). Postpone it{_format_take_over(drift)}."
     )
 
 
@@ -39,11 +43,11 @@ def build_data(drift: IacDrift) -> dict[str, Any]:
 def _format_take_over(drift: IacDrift) -> str:
     if drift.managed_by == NETWORK_MANAGER:
         return ""
-    return f", or take over what {_get_command(drift)} prints"
+    return f", or update your code from the output of {_get_command(drift)}"
 
 
 def _get_command(drift: IacDrift) -> str:
-    """Return what prints the peerings as they are."""
+    """Return the command that prints the peerings as they are."""
     if drift.managed_by == NETWORK_MANAGER:
         return "az network manager list-effective-connectivity-config"
     return f"erfailover export {drift.managed_by}"

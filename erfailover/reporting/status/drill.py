@@ -1,4 +1,4 @@
-"""What a status says of drills, connections and circuits: as text and as plain data. Pure."""
+"""Drills, connections and circuits in a status, as text and as plain data. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from erfailover.reporting.tables import format_table
 
 
 def format_text(state: DrillState) -> str | None:
-    """Return the text below the verdict while a drill runs; None if there is nothing to say."""
+    """Return the text below the verdict while a drill runs; None if there is nothing to report."""
     if state.running:
         return f"*** {state.description}\n*** To stop it: {STOP}"
     return state.description
@@ -34,7 +34,7 @@ def build_data(state: DrillState) -> dict[str, Any]:
 
 
 def format_circuits(circuits: Circuits, screen: Screen = PLAIN) -> str:
-    """Return what a gateway hangs on, for people; empty if it has no connection."""
+    """Return a gateway's connections and circuits, for people; empty if it has no connection."""
     unread = [condition for condition in check_circuits(circuits) if condition.status == "UNKNOWN"]
     lines = ["  " + format_verdict(condition.status, condition.message) for condition in unread]
     rows = []

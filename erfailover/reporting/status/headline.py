@@ -12,7 +12,7 @@ from erfailover.reporting.marks import HEALTH_WORD, SHORT_HEALTH_WORD
 from erfailover.reporting.words import format_path
 
 NAMED = 3
-"""So many spokes are named; of more, how many they are."""
+"""Up to this many spokes are named; of more, only the number is given."""
 
 
 def format_headline(health: Health, *, drill: bool = False) -> str:
@@ -20,7 +20,7 @@ def format_headline(health: Health, *, drill: bool = False) -> str:
 
     Args:
         health: the verdict.
-        drill: whether a drill is known to run, which is a reason to keep calm.
+        drill: whether a drill is known to run, so that a failure is expected.
     """
     by_path: dict[str, list[SpokeHealth]] = {}
     for spoke in health.spokes:
@@ -45,7 +45,7 @@ def _format_subject(spokes: Sequence[SpokeHealth]) -> str:
 
 
 def _describe_most(path: str, spokes: Sequence[SpokeHealth]) -> str:
-    """Return the path that the most are on, and whether it works for them."""
+    """Return the path that most spokes are on, and whether it works for them."""
     subject, verb = _format_subject(spokes), "is" if len(spokes) == 1 else "are"
     if path == "unknown":
         return f"The path of {subject} is unknown."
@@ -55,7 +55,7 @@ def _describe_most(path: str, spokes: Sequence[SpokeHealth]) -> str:
 
 
 def _describe_rest(path: str, spokes: Sequence[SpokeHealth]) -> str:
-    """Who is not on the path of the most, and where."""
+    """Return which spokes are on another path than most, and on which."""
     count, verb = len(spokes), "is" if len(spokes) == 1 else "are"
     if path == "unknown":
         return f"The path of {count} is unknown: {format_names(spokes)}."
@@ -66,7 +66,7 @@ def _describe_rest(path: str, spokes: Sequence[SpokeHealth]) -> str:
 
 
 def _describe_health(spokes: Sequence[SpokeHealth]) -> str:
-    """Whether the path works: for all of them, or for whom it does not."""
+    """Return whether the path works for all of them, or for which it does not."""
     states = {spoke.healthy for spoke in spokes}
     if len(states) == 1:
         return HEALTH_WORD[states.pop()]

@@ -1,4 +1,4 @@
-"""What ``status`` says of a part of a site, and of one whose spokes are on both paths. Pure."""
+"""Notes of a status on a part of a site, or on one whose spokes are on both paths. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from erfailover.reporting.words import format_path
 
 
 def list_notes(site: Site, observed: SiteSnapshot, health: Health) -> tuple[str, ...]:
-    """Return which spokes were left unread, and how the rest of a mixed site can follow."""
+    """Return which spokes were not read, and how the rest of a mixed site can follow."""
     return tuple((*_iter_unread(site), *_iter_followers(site, observed, health)))
 
 
 def _iter_unread(site: Site) -> Iterator[str]:
     if site.others:
-        every = len(site.spokes) + len(site.others)
-        yield f"{len(site.spokes)} of {format_count(every, 'spoke')}; the others were not read."
+        every = format_count(len(site.spokes) + len(site.others), "spoke")
+        yield f"Shows {len(site.spokes)} of {every}; the others were not read."
 
 
 def _iter_followers(site: Site, observed: SiteSnapshot, health: Health) -> Iterator[str]:
@@ -40,12 +40,12 @@ def _iter_followers(site: Site, observed: SiteSnapshot, health: Health) -> Itera
 def suggest_command(site: Site, observed: SiteSnapshot, health: Health) -> str:
     """Return the command that helps if a path does not work.
 
-    It moves the spokes to the other path if that is ready; otherwise it finds what is in the way.
+    It moves the spokes to the other path if that is ready; otherwise it finds what prevents that.
     """
     paths = {spoke.path for spoke in health.spokes if spoke.healthy is False}
     if len(paths) != 1 or (path := paths.pop()) not in tuple(Path):
         return "erfailover doctor"
     target = Path(path).other
     if gates.list_refusals(site, observed, target):
-        return f"{format_path(target)} could not take over: erfailover doctor"
+        return f"{format_path(target)} is not ready either. To see why: erfailover doctor"
     return switch_to(target, site.chosen)

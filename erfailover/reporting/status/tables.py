@@ -1,7 +1,7 @@
 """The tables of a status: peerings, BGP peers, learned routes. Pure.
 
-Of hundreds of rows as many are shown as a person can read, those with problems first, and how many
-are left out is shown.
+Of hundreds of rows, only as many are shown as a person can read, those with problems first, with
+the number of the others.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from erfailover.reporting.topology.model import PeeringSide, Picture
 from erfailover.reporting.words import wrap
 
 ROWS = 20
-"""So many rows of a table are shown."""
+"""Up to this many rows of a table are shown."""
 OWN, FEW = "Network", 3
-"""The origin of what a gateway itself originates: of many rows, so few of these are shown."""
+"""The origin of what a gateway originates, and how many of these are shown if rows are cut."""
 PEERING = ("", "peering", "to", "state", "sync", "access", "forwarded", "transit", "remote gw")
 ALL = "erfailover status -o json"
 """What shows all of them."""
@@ -43,7 +43,7 @@ def format_tables(picture: Picture, observed: SiteSnapshot, screen: Screen) -> I
 
 
 def format_peering_table(picture: Picture, screen: Screen) -> str:
-    """Return the peerings of the spokes with either hub; of many, the troubled ones first."""
+    """Return the peerings of the spokes with either hub; of many, those with problems first."""
     sides = [
         side
         for spoke in picture.spokes
@@ -75,10 +75,10 @@ def _describe_hidden(sides: Sequence[PeeringSide]) -> str:
 
 
 def _format_peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
-    """Return a row by its headings; the first of them is the sign of what is not sound."""
+    """Return a row by its headings; the first of them is the sign of a problem."""
     mark, good = side.condition.mark, side.condition.good
     style = "" if good else screen.get_style(mark)
-    absent = "not there" if mark is Mark.BROKEN else "unknown"
+    absent = "missing" if mark is Mark.BROKEN else "unknown"
     peering = side.peering
     flags = asdict(peering.flags).values() if peering else (None,) * 4
     words = (None if flag is None else "yes" if flag else "no" for flag in flags)
@@ -122,7 +122,7 @@ def _format_unknown(title: str, why: str | None, screen: Screen) -> str:
 
 
 def _format_uptime(peer: BgpPeer) -> str | None:
-    """Return for how long a peer is connected; as Azure writes it if that is no duration."""
+    """Return how long a peer has been connected; Azure's text if that is not a duration."""
     seconds = parse_duration_s(peer.connected_duration)
     return peer.connected_duration if seconds is None else format_duration(seconds)
 
@@ -171,7 +171,7 @@ def format_route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen
         spare=("weight",),
     )
     own = sum(route.origin == OWN for route in routes[len(rows) :])
-    return _cut(drawn, len(routes) - len(rows), f"{own} of origin Network")
+    return _cut(drawn, len(routes) - len(rows), f"{own} with origin Network")
 
 
 def _rank(route: GatewayRoute, needed: Set[str]) -> int:

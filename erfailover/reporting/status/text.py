@@ -1,4 +1,4 @@
-"""What ``status`` says, as text and as plain data. Pure."""
+"""A status as text and as plain data. Pure."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from erfailover.reporting.topology.model import Picture, SpokeGroup
 from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
 ALIKE = 3
-"""So many conditions of one name that hold are shown; of more, how many."""
+"""Up to this many conditions of one name that hold are shown; the others are counted."""
 ROUTE_FIELDS = tuple(field.name for field in fields(GatewayRoute))
 """What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
 MANY_WARNINGS = 2
-"""This many warnings are shown in brief; of more, how many."""
+"""Up to this many warnings are shown in brief; the others are counted."""
 GROUPS = 8
-"""This many groups of spokes are shown; of more, how many."""
+"""Up to this many groups of spokes are shown; the others are counted."""
 
 
 def build_data(site: Site, observed: SiteSnapshot, health: Health) -> dict[str, Any]:
@@ -116,12 +116,12 @@ def format_details(
     notes: Sequence[str] = (),
     screen: Screen = PLAIN,
 ) -> str:
-    """Return a whole status for people: verdict, picture, what they rest on, and the tables.
+    """Return a whole status for people: verdict, picture, the conditions behind it, the tables.
 
     Args:
         picture: the site as it can be drawn, with the verdict and its conditions.
         observed: with the gateways' tables.
-        notes: what must be known before all else: a drill, a run that did not end.
+        notes: what comes first: a drill, an unfinished run.
         screen: what it is shown on.
     """
     return "\n".join(
@@ -140,11 +140,11 @@ def format_details(
 def format_opening(
     picture: Picture, notes: Sequence[str], screen: Screen, most: int | None = None
 ) -> Iterator[str]:
-    """Yield the first lines: the verdict, what must be known before all else, the warnings.
+    """Yield the first lines: the verdict, the notes, the warnings.
 
     Args:
         picture: the site.
-        notes: what must be known before all else.
+        notes: what comes right after the verdict: a drill, an unfinished run.
         screen: what they are shown on.
         most: how many warnings are shown; None for all.
     """
@@ -160,7 +160,7 @@ def format_opening(
     if most is None:
         for line in health.warnings:
             yield from wrap(line, screen.width, "  warning  ")
-    else:  # not to be typed: of a name that is too long, the middle can be left out
+    else:  # these lines are not commands: the middle of a name that is too long can be left out
         for line in limit_lines(health.warnings, most):
             yield from _wrap_text(line, screen, "  warning  ")
 
@@ -171,14 +171,14 @@ def _format_groups(picture: Picture, screen: Screen) -> Iterator[str]:
         spoke = group.sample.health
         yield from _wrap_text(f"{_describe_group(group)}:", screen)
         if difference:
-            yield from _wrap_text(f"differs from the most: {difference}", screen, "  ")
+            yield from _wrap_text(f"differs from the largest group: {difference}", screen, "  ")
         yield from format_conditions(spoke.conditions, screen)
         for wrong in iter_other_problems(group):
             yield from format_verdict_lines(ConditionStatus.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
-            yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
+            yield "  prestaged: a switch to IPsec changes only two peerings per spoke"
     if len(picture.groups) > GROUPS:
-        yield f"... and {len(picture.groups) - GROUPS} groups more: erfailover status -o json"
+        yield f"... and {len(picture.groups) - GROUPS} more groups: erfailover status -o json"
     if picture.health.other is not None:
         yield f"{format_path(picture.health.other)} readiness:"
         yield from format_conditions(picture.health.readiness, screen)
@@ -196,7 +196,7 @@ def _format_left_out(health: Health, screen: Screen) -> Iterator[str]:
     for name, condition in list(health.left_out.items())[:GROUPS]:
         remedy = f" {condition.remedy}" if condition.remedy else ""
         yield from format_verdict_lines(
-            condition.status, f"leaves out {name}: {condition.message}.{remedy}", screen
+            condition.status, f"{name} would be left out: {condition.message}.{remedy}", screen
         )
     if len(health.left_out) > GROUPS:
         more = f"and {len(health.left_out) - GROUPS} more: erfailover status -o json"
@@ -209,11 +209,11 @@ def _describe_group(group: SpokeGroup) -> str:
     works = HEALTH_WORD[spoke.healthy]
     if len(group.spokes) == 1:
         return f"{spoke.name}: {on}, {works}"
-    return f"{group.title}: {on}, {works} ({group.format_names()}); as {spoke.name}"
+    return f"{group.title}: {on}, {works} ({group.format_names()}); shown for {spoke.name}"
 
 
 def iter_other_problems(group: SpokeGroup) -> Iterator[Assessment]:
-    """Yield what is wrong with peerings that the verdict does not look at."""
+    """Yield what is wrong with peerings that the verdict does not depend on."""
     bad = [
         condition.message
         for condition in group.sample.health.conditions

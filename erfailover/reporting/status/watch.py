@@ -1,4 +1,4 @@
-"""What ``status --watch`` shows: a page drawn anew on a terminal, elsewhere lines. Pure."""
+"""What ``status --watch`` shows: a page redrawn on a terminal, lines elsewhere. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from erfailover.reporting.terminal.picture import draw_picture
 from erfailover.reporting.topology.model import Picture
 
 KEPT = 200
-"""So many changes are remembered."""
+"""How many changes are remembered."""
 AT_LEAST = 5
-"""So many of them are shown, however small the terminal."""
+"""At least this many of them are shown, however small the terminal is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Event:
 
     @property
     def time(self) -> str:
-        """The time of day alone, UTC."""
+        """The time of day, UTC."""
         return self.at[11:19]
 
 
@@ -42,7 +42,7 @@ class Page:
     Attributes:
         context: where it is read, and as whom.
         picture: the last reading that succeeded.
-        changed: what it changed from the one before.
+        changed: what differs from the one before.
         events: everything noticed so far, the oldest first.
         took_s: how long that reading took, in seconds.
         failure: why the reading after it failed; None if none did.
@@ -62,7 +62,7 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
 
     Args:
         page: what is known.
-        now: what goes on at the moment: ``next in 12 s``.
+        now: what is happening: ``next in 12 s``.
         screen: what it is shown on.
         height: how many lines there are; None for as many as needed.
     """
@@ -72,7 +72,7 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
     lines = [*where.splitlines(), *first.splitlines()]
     lines.append(screen.apply_style(cut(f"{read}; {now}", screen.width, screen), "dim"))
     if page.failure:
-        text = cut(f"the reading after that failed: {page.failure}", screen.width, screen)
+        text = cut(f"the next read failed: {page.failure}", screen.width, screen)
         lines.append(screen.apply_style(text, "bold red"))
     lines += [line for name in rest for line in name.splitlines()]
     lines += ["", *draw_picture(page.picture, screen, list_parts(page.changed)).splitlines(), ""]
@@ -81,10 +81,10 @@ def render_page(page: Page, now: str, screen: Screen, height: int | None = None)
 
 
 def _format_events(page: Page, room: int, screen: Screen) -> list[str]:
-    """Return what was noticed, the newest first; of this reading's marked."""
+    """Return what was noticed, newest first; what this reading found is marked."""
     if not page.events:
         return ["Nothing has changed so far."]
-    lines = ["Changes, the newest first (UTC):"]
+    lines = ["Changes, newest first (UTC):"]
     for event in reversed(page.events[-room:]):
         latest = event.at == page.picture.taken_at
         text = cut(f"{'*' if latest else ' '} {event.time}  {event.text}", screen.width, screen)
@@ -93,7 +93,7 @@ def _format_events(page: Page, room: int, screen: Screen) -> list[str]:
 
 
 def list_first_events(page: Page) -> list[Event]:
-    """How a watch without a terminal begins: the verdict, and what must be known besides."""
+    """Return the first lines of a watch without a terminal: the verdict, notes and warnings."""
     at = page.picture.taken_at
     lines = [format_headline(page.picture.health, drill=page.picture.drill_runs)]
     lines += [note.splitlines()[0].lstrip("* ") for note in page.notes]

@@ -20,7 +20,7 @@ STRONG, LIGHT, ASCII_STRONG, ASCII = (
 
 
 class Stroke(Enum):
-    """How a line is drawn: in use, there but not in use, not there."""
+    """How a line is drawn: in use, standby, absent."""
 
     STRONG = "═"
     LIGHT = "─"
@@ -101,7 +101,7 @@ def join(row: Text, stroke: Stroke, screen: Screen, *, at_end: bool, strong: boo
 
 
 def cut(text: str, width: int, screen: Screen) -> str:
-    """Return a text that is at most so wide."""
+    """Return a text cut to a width."""
     if len(text) <= width:
         return text
     return text[: max(width - len(screen.dots), 0)] + screen.dots

@@ -106,7 +106,7 @@ def draw_hub(
     *,
     brief: bool = False,
 ) -> list[Text]:
-    """Return the lines of a hub's box: its gateway, what that hangs on, what it has learned.
+    """Return the lines of a hub's box: its gateway, its connections, what it has learned.
 
     A brief one leaves out the gateway's type and SKU, and its ASN if it needs another line.
     """
@@ -123,7 +123,8 @@ def draw_hub(
     rows.append((_get_gateway_mark(gateway), name + star))
     lines = [line for pair in rows for line in wrap_signed(*pair, width, screen)]
     if result := gateway.gateway:
-        kind = " ".join(filter(None, (result.type, result.sku)))
+        name = "ExpressRoute" if result.type == EXPRESSROUTE else "VPN"
+        kind = " ".join(filter(None, (f"{name} gateway", result.sku)))
         extra = ", active-active" if result.active_active else ""
         if not brief:
             lines += _indent(kind + extra, width, screen)
@@ -249,7 +250,7 @@ def format_hub_line(picture: Picture, hub: HubPicture, screen: Screen) -> list[s
 
 
 def has_shared_far_end(picture: Picture) -> bool:
-    """Whether both hubs lead to the same."""
+    """Whether both hubs lead to the same far end."""
     return bool(picture.far_ends) and all(
         len(far_end.roles) == len(Role) for far_end in picture.far_ends
     )
@@ -303,11 +304,11 @@ def _fit(lines: list[str], rows: int, what: str, width: int) -> list[str]:
 
 
 def draw_legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
-    """Return what the lines and the signs in a picture mean, in one line: those that are in it."""
+    """Return the meaning of the lines and signs that occur in a picture, in one line."""
     strokes = {
         Stroke.STRONG: "in use",
-        Stroke.LIGHT: "standing by",
-        Stroke.DOTTED: "not there",
+        Stroke.LIGHT: "standby",
+        Stroke.DOTTED: "absent",
     }
     drawn = "".join(row.plain for row in rows)
     words = [f"{_get_stroke(stroke, screen)} {text}" for stroke, text in strokes.items()]

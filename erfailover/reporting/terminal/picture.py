@@ -1,7 +1,7 @@
 """The topology drawn with characters: spokes, hubs, far ends, and what leads from one to another.
 
 Pure: a ``Picture`` in, text out. Spokes are on the left, the hubs in the middle, one above the
-other, who is beyond them on the right. Double lines are the path in use. A problem is shown
+other, the far ends on the right. Double lines are the path in use. A problem is shown
 by a sign and by a word; colour only repeats it.
 """
 
@@ -115,7 +115,7 @@ def _draw_hub(
 def _draw_far_ends(
     picture: Picture, heights: Sequence[int], columns: Columns, screen: Screen
 ) -> list[Text]:
-    """Who is beyond: one box if both hubs lead to the same, otherwise one for each."""
+    """Return the far ends: one box if both hubs lead to the same, otherwise one for each hub."""
     if parts.has_shared_far_end(picture):
         content = parts.draw_far_end(
             picture, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen

@@ -48,8 +48,8 @@ def build_picture(
         site: what there should be.
         observed: the site as it was read.
         health: the verdict on it.
-        circuits: what the gateways hang on, by their hub; a hub that is not in it has no
-            connections in the picture, and ``connections_unknown`` says so.
+        circuits: the gateways' connections, by hub; a hub that is missing has no connections in
+            the picture, and the reason is in ``connections_unknown``.
         drill: what is known of a drill.
     """
     by_name = {spoke.name: spoke for spoke in health.spokes}
@@ -175,7 +175,7 @@ def _build_connection(
 
 
 def _build_far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
-    """Who is opposite, by ASN; if Azure tells none, by address."""
+    """Yield the far ends, by ASN; if Azure lists no ASN, by address."""
     met: dict[int | str, list[tuple[Role, SessionPicture]]] = {}
     for hub in hubs:
         for session in hub.gateway.external_sessions:

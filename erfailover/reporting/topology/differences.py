@@ -1,4 +1,4 @@
-"""Why spokes are drawn in several groups: what each has otherwise than the largest. Pure."""
+"""Why spokes are drawn in several groups: how each differs from the largest. Pure."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _iter_side_differences(what: str, side: PeeringSide, usual: PeeringSide) -> 
     elif peering.state != other.state:
         yield f"{what} is {peering.state}"
     elif peering.sync_level != other.sync_level:
-        yield f"{what} is {peering.sync_level or 'not known to be in sync'}"
+        yield f"{what}: {peering.sync_level or 'sync level unknown'}"
 
 
 def _list_flag_differences(side: PeeringSide, usual: PeeringSide) -> list[str]:

@@ -48,8 +48,8 @@ class GatewayPicture:
     """A hub's gateway.
 
     Attributes:
-        gateway: as read; None if it could not be read, as the condition then says.
-        sessions: its BGP sessions; empty if they are unknown, as the condition then says.
+        gateway: as read; None if it could not be read; the condition has the reason.
+        sessions: its BGP sessions; empty if they are unknown; the condition has the reason.
         connections: its connections.
         connections_unknown: why those are not known; None if they are.
         active: whether a spoke uses it.
@@ -91,7 +91,7 @@ class PeeringSide:
         name: in the site file.
         owner: the name of the VNet that owns it.
         remote: the name of the VNet that it leads to.
-        peering: as read; None if it is not there, or could not be read.
+        peering: as read; None if it does not exist or could not be read.
     """
 
     name: str
@@ -130,6 +130,8 @@ class SpokePicture:
     pairs: tuple[PeeringPair, ...]
     """With the primary hub, then with the backup hub."""
     condition: Assessment
+    next_hops: tuple[str, ...] = ()
+    """The appliances by which it sends the remote prefixes, if the site file moves these."""
 
     def get_pair(self, role: Role) -> PeeringPair:
         """Return the peerings with one of the hubs."""
@@ -200,7 +202,7 @@ class RemotePrefix:
     """By the primary hub, then by the backup hub."""
     active: bool
     condition: Assessment
-    """As the path in use has it; if there is none, the worse of the two."""
+    """That of the path in use; if there is none, the worse of the two."""
 
     def get_learned(self, role: Role) -> LearnedPrefix:
         """Whether the gateway of one of the hubs has learned it."""

@@ -1,4 +1,4 @@
-"""The spokes of a picture: their peerings with either hub, and which of them are alike. Pure."""
+"""The spokes of a picture: their peerings with either hub, and groups of similar ones. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, check_peering_ready
 from erfailover.planning.health import SpokeHealth, is_made_by_a_switch
+from erfailover.planning.next_hops.scene import find_present_hops
 from erfailover.reporting.marks import MARK_OF_HEALTH, Assessment, Mark, find_worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
 UNSURE = frozenset({"Updating", "Deleting"})
-"""Provisioning states in which a peering does what it did until now."""
+"""Provisioning states in which a peering still works as before."""
 
 
 def build_spoke_picture(
@@ -43,6 +44,7 @@ def build_spoke_picture(
         health=health,
         pairs=pairs,
         condition=condition,
+        next_hops=tuple(map(str, find_present_hops(site, observed, spoke))),
     )
 
 
@@ -65,7 +67,14 @@ def _build_likeness(spoke: SpokePicture) -> object:
         for peering in (side.peering,)
     )
     health = spoke.health
-    return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
+    return (
+        health.path,
+        health.healthy,
+        health.prestaged,
+        spoke.condition.mark,
+        sides,
+        spoke.next_hops,
+    )
 
 
 def _build_pair(
@@ -95,10 +104,10 @@ def _build_pair(
 
 
 def _get_wanted(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags | None]:
-    """Return a peering's name, and what the site file wants of it on the path that the spoke is on.
+    """Return a peering's name, and the flags in the site file for the path that the spoke is on.
 
-    On no path, or an unknown one, it is what the path of the peering's own hub wants: of the
-    primary, since the backup's are not needed before a switch.
+    Without a known path, these are the flags of ExpressRoute for a peering with the primary hub,
+    and none for the backup, whose peerings are not needed before a switch.
     """
     if path in tuple(Path):
         return peering.name, peering.get_flags(Path(path))
@@ -142,13 +151,13 @@ def _rate_peering(peering: Peering, desired: Flags | None) -> Assessment:
 
 
 def _mark_missing_side(side: PeeringSide, other: PeeringSide) -> PeeringSide:
-    """Return one side of a peering that is half there, as what a switch makes of it."""
+    """Return one side of a peering that half exists, rated by what a switch makes of it."""
     unread = Mark.UNKNOWN in (side.condition.mark, other.condition.mark)
     half = side.peering or other.peering
     if unread or not half or not is_made_by_a_switch(side.peering, other.peering):
         return side
     if side.peering is None:
-        why = f"{side.name} does not exist, and {other.name} does; a switch creates it"
+        why = f"{side.name} does not exist, but {other.name} does; a switch creates it"
     else:
         why = f"{side.name} is {side.peering.state}; a switch completes it"
     return replace(side, condition=Assessment(Mark.ABSENT, why))

@@ -100,12 +100,12 @@ class LeaseKeeper:
             raise self._lost
         if not self.can_send(write):
             raise self._silence or StateFailure(
-                "the store of the site's lease has not confirmed it lately",
+                "the store has not confirmed the site's lease recently",
                 "Nothing was sent. Run the same command again.",
             )
 
     def _renew(self) -> None:
-        """Renew the lease, and note what the store says or that it says nothing."""
+        """Renew the lease, and note the store's answer or its silence."""
         if not self._renewing.acquire(timeout=PATIENCE_S):
             return
         try:

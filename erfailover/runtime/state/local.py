@@ -155,7 +155,7 @@ class LocalStore:
         return decide(record, now, lives, take_over=take_over, running=running)
 
     def renew(self) -> None:
-        """Make sure that the lease is still ours; write it anew when a third of it has passed.
+        """Make sure that the lease is still ours; write it again when a third of it has passed.
 
         A file that was removed is written again: no other run has the lease.
 
@@ -208,8 +208,9 @@ class LocalStore:
             if damaged_is_free:
                 return None, None
             raise Refused(
-                f"{self.lease_file} is damaged, so it is not known who writes to the site",
-                f"Make sure that no other run does, then run the command again with {TAKE_OVER}.",
+                f"{self.lease_file} is damaged, so the run that holds the lease is unknown",
+                "Make sure that no other run is changing the site, then run the command again with "
+                f"{TAKE_OVER}.",
             ) from None
 
     def _write_lease(self, record: LeaseRecord, token: str) -> None:
@@ -230,8 +231,8 @@ class LocalStore:
                 return
             self.sleep(LOCK_PAUSE_S)
         raise StateFailure(
-            f"{self.folder / 'lease.lock'} stays locked by another process",
-            "Look for an erfailover that was stopped (Ctrl-Z), and let it go on or end it.",
+            f"{self.folder / 'lease.lock'} is locked by another process",
+            "Look for an erfailover process that was stopped (Ctrl-Z). Resume or end it.",
         )
 
     @contextmanager
@@ -241,14 +242,14 @@ class LocalStore:
         except OSError as error:
             what = error.strerror or type(error).__name__
             raise StateFailure(
-                f"the state of the site cannot be kept in {self.folder}: {what}",
-                "Make the folder writable, or name another in ERFAILOVER_STATE_DIR.",
+                f"cannot read or write the state of the site in {self.folder}: {what}",
+                "Make the folder writable, or set ERFAILOVER_STATE_DIR to another.",
             ) from error
 
 
 def _build_lease_lost(record: LeaseRecord | None, now: float) -> LeaseLost:
-    who = f"it was taken over by {record.describe(now)}" if record else "it is gone"
+    who = f"it was taken over by {record.describe(now)}" if record else "it no longer exists"
     return LeaseLost(
-        f"the lease of the site is lost: {who}; nothing further is written",
+        f"the lease of the site is lost: {who}; no further changes are made",
         "See erfailover status and erfailover history before you run the command again.",
     )

@@ -17,7 +17,7 @@ ENDED = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 HIDDEN = "hidden"
 """State of a process that exists, but whose state the system does not disclose."""
 STOPPED = frozenset({psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP})
-"""States of a process that does nothing until it is let go on."""
+"""States of a process that does nothing until it is resumed."""
 LARGEST_PID = 2**31 - 1
 SAME_START_S = 2.0
 """Two readings of one start time may differ by this: the boot time is given in whole seconds."""

@@ -26,7 +26,7 @@ class SharedStore:
     Attributes:
         remote: the shared store.
         local: this machine's own.
-        break_glass: whether to go on with this machine's own if the shared one fails.
+        break_glass: whether to continue with this machine's own if the shared one fails.
         say: tells the operator.
     """
 
@@ -142,13 +142,15 @@ class SharedStore:
         if not self.break_glass:
             raise StateFailure(
                 failure.message,
-                f"{failure.hint or 'Fix this.'} If it cannot wait: {BREAK_GLASS} goes on with "
-                "the state of this machine alone; make sure that no one else changes the site.",
+                f"{failure.hint or 'Fix this.'} If it cannot wait, {BREAK_GLASS} continues with "
+                "the state on this machine only; make sure that no other run changes the site.",
             ) from failure
         self._broken = True
         self.say(f"!! {BREAK_GLASS}: {failure.message}")
-        self.say(f"!! Going on with a lease and a journal of this machine alone: {self.local.name}")
-        self.say("!! Nothing keeps other machines from writing to the site at the same time.")
+        self.say(
+            f"!! Continuing with a lease and a journal on this machine only: {self.local.name}"
+        )
+        self.say("!! Other machines can write to the site at the same time.")
 
     def _merge(self) -> None:
         pending = self.local.read()

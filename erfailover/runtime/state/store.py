@@ -23,7 +23,7 @@ class Store(Protocol):
 
     @property
     def renew_every_s(self) -> float:
-        """How often a lease is to be renewed, in wall seconds."""
+        """How often a lease must be renewed, in wall seconds."""
 
     @property
     def relied_on_s(self) -> float:
@@ -40,7 +40,7 @@ class Store(Protocol):
         """Add whole lines to the journal; returns when they are kept."""
 
     def mend(self) -> tuple[str, ...]:
-        """Set a damaged journal aside and go on with its records; return where it is kept.
+        """Set a damaged journal aside and continue with its records; return where it is kept.
 
         Nothing happens if it is not damaged, or cannot be replaced: then its records are read
         past the damage.

@@ -77,15 +77,15 @@ def test_the_request_and_the_answer_are_told_hop_by_hop() -> None:
     it = lab()
     trace = it.trace("vm1-nic", INTERNET)
     assert trace.hops == (
-        "vm1-nic: 8.8.4.4 by User 8.8.4.4/32 VirtualAppliance 10.2.2.4",
+        "vm1-nic: 8.8.4.4 via User 8.8.4.4/32 VirtualAppliance 10.2.2.4",
         "peering vnet1-to-vnet2",
         "vm3 forwards out of eth0",
-        "vm3-nic1: 8.8.4.4 by Default 0.0.0.0/0 Internet",
+        "vm3-nic1: 8.8.4.4 via Default 0.0.0.0/0 Internet",
         "Internet: 8.8.4.4",
         "reply",
         "Internet to vm3-nic1",
         "vm3 forwards out of eth1",
-        "vm3-nic2: 10.1.0.4 by Default 10.1.0.0/16 VNetPeering",
+        "vm3-nic2: 10.1.0.4 via Default 10.1.0.0/16 VNetPeering",
         "peering vnet2-to-vnet1",
     )
     assert (trace.internet, trace.forwards, trace.tunnels) == (True, 1, 0)
@@ -97,8 +97,8 @@ def test_the_request_and_the_answer_are_told_hop_by_hop() -> None:
 def test_the_office_is_reached_by_the_gateways_and_back() -> None:
     trace = lab().trace("vm1-nic", OFFICE)
     assert trace.tunnels == 2
-    assert "vng1: 10.5.0.0/16 by tunnel to vng3" in trace.hops
-    assert "vng3: 10.1.0.0/16 by tunnel to vng1" in trace.hops
+    assert "vng1: 10.5.0.0/16 via the tunnel to vng3" in trace.hops
+    assert "vng3: 10.1.0.0/16 via the tunnel to vng1" in trace.hops
 
 
 def test_asking_leaves_no_trace_on_the_machines() -> None:
@@ -110,7 +110,10 @@ def test_asking_leaves_no_trace_on_the_machines() -> None:
 @pytest.mark.parametrize(
     ("missing", "reason"),
     [
-        ("iptables -t nat", "vm3-nic1: Azure translates its own addresses, not 10.1.0.4"),
+        (
+            "iptables -t nat",
+            "vm3-nic1: 10.1.0.4 is not its address, so Azure does not translate it",
+        ),
         ("sysctl", "vm3 does not forward: net.ipv4.ip_forward is 0"),
     ],
 )
@@ -127,7 +130,7 @@ def test_nat_works_only_after_its_commands_have_run(missing: str, reason: str) -
     [
         pytest.param(
             lambda b: b.delete(worlds.PEERINGS, "vnet1", "vnet1-to-vnet2"),
-            "vm1-nic: the next hop 10.2.2.4 is only reached by None",
+            "vm1-nic: the next hop 10.2.2.4 is reached via None only",
             id="peering deleted",
         ),
         pytest.param(
@@ -137,12 +140,12 @@ def test_nat_works_only_after_its_commands_have_run(missing: str, reason: str) -
         ),
         pytest.param(
             lambda b: b.patch("networkInterfaces", "vm3-nic2", enableIPForwarding=False),
-            "vm3-nic2: 8.8.4.4 is not its, forwarding is off",
+            "vm3-nic2: 8.8.4.4 is not its address, and IP forwarding is off",
             id="inside interface does not forward",
         ),
         pytest.param(
             lambda b: b.nic("vm3-nic1", "vnet2", "vnet2-sub1", "10.2.1.4", forwarding=True),
-            "vm3-nic1: no public IP, so no way out to the Internet",
+            "vm3-nic1: no public IP, so it cannot reach the Internet",
             id="outside interface without a public IP",
         ),
         pytest.param(
@@ -165,7 +168,7 @@ def test_without_the_peering_bgp_does_not_lead_to_the_nat_machine() -> None:
     it.builder.wait(TIMING.learn_s)
     assert it.trace("vm1-nic", INTERNET).reached
     it.builder.delete(worlds.PEERINGS, "vnet1", "vnet1-to-vnet2")
-    reason = "vm1-nic: the next hop 10.2.2.4 is only reached by VirtualNetworkGateway"
+    reason = "vm1-nic: the next hop 10.2.2.4 is reached via VirtualNetworkGateway only"
     assert it.trace("vm1-nic", INTERNET).reason == reason
 
 
@@ -300,7 +303,7 @@ def test_an_address_that_nobody_has_does_not_answer(destination: str, reason: st
 def test_a_stopped_machine_does_not_answer() -> None:
     it = lab()
     it.machines.stop(it.builder.get("virtualMachines", "vm2", provider="Microsoft.Compute"))
-    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: no machine runs there"
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: no running machine"
 
 
 def test_the_internet_answers_to_a_public_ip_only() -> None:
@@ -313,7 +316,7 @@ def test_the_internet_answers_to_a_public_ip_only() -> None:
 def test_a_machines_packet_filter_drops_what_it_says() -> None:
     it = lab()
     it.vm("vm2", "iptables -A INPUT -p icmp -s 10.1.0.0/16 -j DROP")
-    assert it.trace("vm1-nic", OFFICE).reason == "vm2: iptables INPUT drops it"
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2: iptables drops it (chain INPUT)"
     assert it.trace("vm1-nic", OFFICE, "tcp", 22).reached
 
 
@@ -322,7 +325,7 @@ def test_the_forward_chain_tells_answers_from_new_flows() -> None:
     it.vm("vm3", "iptables -P FORWARD DROP")
     assert it.trace("vm1-nic", INTERNET).reached
     it.vm("vm3", "iptables -D FORWARD -i eth1 -o eth0 -j ACCEPT")
-    assert it.trace("vm1-nic", INTERNET).reason == "vm3: iptables FORWARD drops it"
+    assert it.trace("vm1-nic", INTERNET).reason == "vm3: iptables drops it (chain FORWARD)"
 
 
 def test_packets_that_go_round_in_circles_are_dropped() -> None:
@@ -336,7 +339,7 @@ def test_packets_that_go_round_in_circles_are_dropped() -> None:
         nextHopType="VirtualAppliance",
         nextHopIpAddress="10.2.0.4",
     )
-    assert it.trace("nic5", "10.1.0.4").reason == "it goes round in circles"
+    assert it.trace("nic5", "10.1.0.4").reason == "routing loop"
 
 
 # Security groups.
@@ -379,7 +382,7 @@ def test_the_default_rules_let_the_virtual_network_in(where: str) -> None:
 def test_a_rule_drops_and_the_lower_priority_number_wins(where: str) -> None:
     it = lab()
     put_security_group(it, where, ("no", "Inbound", "Deny", 200, "10.1.0.0/16", "*"))
-    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it by no"
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it (rule no)"
     put_security_group(it, where, ("yes", "Inbound", "Allow", 100, "10.1.0.4", "VirtualNetwork"))
     assert it.trace("vm1-nic", OFFICE).reached
 
@@ -395,7 +398,7 @@ def test_answers_pass_whatever_the_rules_say() -> None:
 def test_outbound_rules_are_judged_where_the_packet_leaves() -> None:
     it = lab()
     put_security_group(it, "interface", ("no", "Outbound", "Deny", 100, "*", "Internet"))
-    assert it.trace("vm2-nic", "8.8.8.8").reason == "vm2-nic: nsg drops it by no"
+    assert it.trace("vm2-nic", "8.8.8.8").reason == "vm2-nic: nsg drops it (rule no)"
     assert it.trace("vm2-nic", "10.1.0.4").reached
 
 
@@ -425,4 +428,4 @@ def test_the_virtual_network_tag_follows_the_gateways_routes() -> None:
         networkSecurityGroup=reference("networkSecurityGroups", "nsg"),
         routeTable=reference("routeTables", "rt5"),
     )
-    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it by DenyAllInBound"
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it (rule DenyAllInBound)"

@@ -9,6 +9,9 @@ each spoke), whatever it knows beforehand and in whichever order it serves the s
 - *queue*: the writes that own the backup hub follow one another; before the first of them comes
   the shortest head of any spoke (none: the procedure begins with this write), and after the last
   of them the shortest tail;
+- *hub*: a write that refers to the backup hub and one that owns it exclude each other, because
+  Azure refuses both while the hub is ``Updating``. A spoke's peer and its make refer to the hub, so
+  neither overlaps the queue: the queue and those two writes of any spoke follow one another;
 - *tokens*: the k-th write cannot be sent before ARM has a token for it, nor before
   Microsoft.Network's window of five minutes has room.
 
@@ -64,7 +67,7 @@ class Bound:
     """The least time of a switch, in seconds from its first write on.
 
     ``written_s`` until every make has ended, ``shown_s`` until readings show it all. ``rule`` is
-    what decides: chain, queue or tokens. ``deciding_s`` comes before.
+    what decides: chain, queue, hub or tokens. ``deciding_s`` comes before.
     """
 
     written_s: float
@@ -96,6 +99,7 @@ def compute_switch_bound(
     rules = {
         "chain": max(spoke.lend + spoke.compute_tails()[0] for spoke in spokes),
         "queue": queue_s(spokes) if cold else 0.0,
+        "hub": hub_s(spokes) if cold else 0.0,
         "tokens": tokens_s(tails, limits, DECIDING_POSTS, readings.deciding),
     }
     rule = max(rules, key=lambda name: rules[name])  # of equal ones the first
@@ -110,6 +114,11 @@ def compute_switch_bound(
 def queue_s(spokes: Sequence[SpokeWrites]) -> float:
     """When the last make ends at the earliest, as far as the hub's queue decides."""
     return sum(spoke.lend for spoke in spokes) + min(spoke.compute_tails()[0] for spoke in spokes)
+
+
+def hub_s(spokes: Sequence[SpokeWrites]) -> float:
+    """When the last make ends at the earliest, as far as what refers to the hub decides."""
+    return sum(spoke.lend for spoke in spokes) + max(spoke.peer + spoke.make for spoke in spokes)
 
 
 def arrival_s(number: int, limits: Limits, used: int, age_s: float) -> float:

@@ -66,6 +66,9 @@ def test_the_hubs_writes_queue_and_the_shortest_tail_follows() -> None:
     assert (result.written_s, result.rule) == (29.0, "chain")
     result = bound.compute_switch_bound([quick] * 20, NONE, 0.0, LIMITS)
     assert (result.written_s, result.rule) == (40.0 + 3.0, "queue")
+    balanced = [quick] * 10 + [SpokeWrites(0.0, 5.0, 2.0, 4.0)] * 10
+    result = bound.compute_switch_bound(balanced, NONE, 0.0, LIMITS)
+    assert (result.written_s, result.rule) == (40.0 + 9.0, "hub")
 
 
 def test_two_hundred_writes_are_free_and_then_ten_a_second() -> None:
@@ -103,18 +106,27 @@ def test_no_order_of_the_hubs_queue_beats_the_bound(seed: int) -> None:
     chance = random.Random(seed)
     spokes = [SpokeWrites(*(chance.uniform(1.0, 9.0) for _ in range(4))) for _ in range(4)]
     result = bound.compute_switch_bound(spokes, NONE, 0.0, LIMITS)
-    rows = [made_s(order) for order in permutations(spokes)]
+    rows = [
+        made_s([order[:first], order[first:]])
+        for order in permutations(spokes)
+        for first in range(4)
+    ]
     assert min(rows) >= result.written_s - 1e-9
     assert min(rows) <= 1.3 * result.written_s
 
 
-def made_s(spokes: Sequence[SpokeWrites]) -> float:
-    """When the last make ends if the hub lends to the spokes in an order, at once each."""
-    hub_free_s, ends = 0.0, []
-    for spoke in spokes:
-        hub_free_s += spoke.lend
-        ends.append(hub_free_s + spoke.peer + spoke.break_ + spoke.make)
-    return max(ends)
+def made_s(groups: Sequence[Sequence[SpokeWrites]]) -> float:
+    """When the last make ends if the hub lends to one group after the other.
+
+    What refers to the hub waits until it has lent to its group, and the hub lends to the next group
+    once none of that is in progress. A break refers to the other hub and holds nothing up.
+    """
+    now = 0.0
+    for group in groups:
+        lent_s = now + sum(spoke.lend for spoke in group)
+        ends = [lent_s + spoke.peer + spoke.break_ + spoke.make for spoke in group]
+        now = max(ends, default=now)
+    return now
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -214,36 +214,38 @@ def why_not(cell: Cell) -> str | None:
     if trouble is Trouble.KILLED and call.again:
         return "the same reading, nothing written since: the same as killed at the first"
     if trouble is Trouble.KILLED and _looked_at_again(cell):
-        return "how often a gateway is looked at varies: the same as killed at an earlier reading"
+        return (
+            "the number of readings of a gateway varies: the same as killed at an earlier reading"
+        )
     match cell.moment:
         case Moment.BEFORE:
             if trouble in ENDINGS:
-                return "an operation that has not begun does not end"
+                return "an operation that has not started cannot end"
             if trouble in CONTENTION and call.sort is Sort.READ:
-                return "contention is answered to writes and actions, not to a reading"
+                return "contention affects writes and actions, not readings"
         case Moment.LOST:
             if call.sort is Sort.READ:
-                return "a reading does nothing: the same as before it is sent"
+                return "a reading changes nothing: the same as before it is sent"
             if trouble in ANSWERED_INSTEAD:
-                return "Azure answers this instead of doing the work"
+                return "Azure returns this error instead of doing the work"
             if trouble in ENDINGS:
                 return "a poll reports how an operation ends"
             if trouble is Trouble.KILLED and not call.changes:
-                return "a reading changes nothing: the same as killed before it"
+                return "a reading changes nothing: the same as killed before it is sent"
         case Moment.DURING:
             if call.sort is Sort.READ:
-                return "a reading begins no operation, but for a gateway's table"
+                return "a reading starts no operation, except for a gateway's table"
             if trouble in CONTENTION:
-                return "contention is answered to writes and actions, not to a poll"
+                return "contention affects writes and actions, not polls"
             if _is_given_up(cell):
                 return GIVEN_UP
             if trouble is Trouble.KILLED and not call.changes:
-                return "a reading changes nothing: the same as killed before it"
+                return "a reading changes nothing: the same as killed before it is sent"
         case Moment.AFTER:
             if not call.changes:
                 return "the journal holds no readings"
             if trouble in ENDINGS:
-                return "the operation has ended already"
+                return "the operation has already ended"
             if trouble is not Trouble.KILLED:
                 return "a separate call follows the operation: the same as before that one"
     return None
@@ -280,18 +282,18 @@ def _get_leaving(cell: Cell) -> str:
 def _why_no_reading(cell: Cell) -> str | None:
     call, trouble = cell.call, cell.trouble
     if call.changes or call.sort is Sort.COMMAND:
-        return "its answer is no reading"
+        return "its answer is not a reading"
     if cell.moment is not Moment.LOST:
-        return "a reading is wrong in its answer: see the moment lost"
+        return "a wrong reading is a wrong answer: covered by the moment `lost`"
     if call.sort is Sort.READ and call.method == "POST":
-        return "the lab neither keeps nor empties a list that is read by POST"
+        return "the lab neither delays nor empties a list that is read by POST"
     if trouble is Trouble.STALE:
         peering = "/virtualNetworkPeerings/" in call.path
         if (peering and call.nth == 1) or call.path.startswith(UNCHANGED):
-            return "nothing older was read that could be shown"
+            return "there is no older reading to return"
         return None
     if call.sort is Sort.READ:
-        return "a GET of one resource answers no list"
+        return "a GET of one resource does not return a list"
     return None
 
 
@@ -299,14 +301,14 @@ def _why_no_loss(cell: Cell) -> str | None:
     if not cell.call.changes:
         return "a reading needs no lease"
     if cell.moment not in (Moment.BEFORE, Moment.DURING):
-        return "the same as the lease lost while a write is under way"
+        return "the same as a lease lost during a write"
     return None
 
 
 def _why_not_here(cell: Cell) -> str | None:
     """Of trouble of the controller's machine."""
     if not cell.call.changes:
-        return "nothing is under way: the same as after the write before"
+        return "no operation is in progress: the same as after the previous write"
     if cell.moment is Moment.BEFORE:
         return "the controller waits for an answer: the same as after Azure has done the work"
     return None
@@ -316,19 +318,19 @@ def _why_not_at_azure(cell: Cell) -> str | None:
     """Of trouble at Azure that lasts, or is another client's."""
     trouble, moment = cell.trouble, cell.moment
     if not cell.call.changes:
-        return "nothing is under way: the same as after the write before"
+        return "no operation is in progress: the same as after the previous write"
     if trouble is Trouble.POLL_404 and moment is not Moment.DURING:
-        return "only a poll asks for an operation"
+        return "only polls read an operation"
     if trouble in FOR_GOOD and moment is Moment.LOST:
         return "the next request is the poll: the same as during the operation"
     if trouble in SOMEBODY and moment in (Moment.LOST, Moment.DURING):
-        return "Azure refuses another client's write meanwhile"
+        return "Azure rejects another client's write at that moment"
     if trouble in SOMEBODY and _nothing_to_change(cell):
-        return "another client finds nothing there to delete or turn off"
+        return "another client has nothing to delete or turn off"
     if trouble in REFUSED and not cell.is_make:
-        return "only the make is refused, or its operation fails"
+        return "only the make is rejected, or its operation fails"
     if trouble in REFUSED and moment in (Moment.LOST, Moment.AFTER):
-        return "Azure has done it: it is not refused"
+        return "Azure has done the work: it does not reject it afterwards"
     return None
 
 
@@ -354,9 +356,9 @@ def _why_not_garbled(cell: Cell) -> str | None:
     if cell.moment is Moment.AFTER:
         return "a separate call follows the operation: the same as before that one"
     if cell.call.sort is Sort.READ and cell.moment is Moment.LOST:
-        return "a reading does nothing: the same as before it is sent"
+        return "a reading changes nothing: the same as before it is sent"
     if cell.call.sort is Sort.READ and cell.moment is Moment.DURING:
-        return "a reading begins no operation, but for a gateway's table"
+        return "a reading starts no operation, except for a gateway's table"
     if cell.moment is Moment.DURING and _is_given_up(cell):
         return GIVEN_UP
     return None

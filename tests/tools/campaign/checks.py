@@ -93,8 +93,8 @@ class Ending(StrEnum):
     """How the first run of a cell came to its end."""
 
     ITSELF = "the process ended by itself"
-    REFUSED = "Azure refused both directions until the step's deadline"
-    TAKEN_AWAY = "another client took the path away after it was made"
+    REFUSED = "Azure rejected both directions until the step's deadline"
+    TAKEN_AWAY = "another client removed the path after it was made"
     KILLED = "SIGKILL"
     CTRL_C_TWICE = "a second Ctrl-C"
     LEASE_LOST = "a lease that another client holds"
@@ -125,7 +125,7 @@ def _trouble_came(record: Record) -> Iterator[str]:
 
 
 def _is_taken_back(record: Record) -> bool:
-    """Whether a make that was not answered for a minute was taken back to a path that works.
+    """Whether a make that was not answered for a minute was rolled back to a path that works.
 
     That is the rule (docs/reliability.md): only if the path being left works, which it does on the
     way back from IPsec.
@@ -138,7 +138,7 @@ def _is_taken_back(record: Record) -> bool:
         and cell.trouble is Trouble.TIME_OUT
         and cell.direction is Direction.EXPRESSROUTE
         and not record.stranded[0]
-        and "taken back: it uses the gateway of the path it was on again" in first.err
+        and "; rolled back: vnet1 uses its previous gateway again" in first.err
     )
 
 
@@ -173,7 +173,7 @@ def _path(record: Record) -> Iterator[str]:
             yield f"tries until the deadline: it gave up after {record.without_s:.0f} s"
     if record.without_s > STEP_DEADLINE_S + SLACK_S:
         yield f"path in time: {record.without_s:.0f} s without one"
-    if record.stranded[0] and re.search(r"still on|taken back", first.out):
+    if record.stranded[0] and re.search(r"still on|rolled back", first.out):
         yield f"told as it is: there is no path, and the report says {first.out[:120]}"
 
 

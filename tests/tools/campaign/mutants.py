@@ -71,12 +71,12 @@ def _deleting() -> None:
 
 
 def _no_contingency() -> None:
-    """A make that fails is neither repeated nor taken back."""
+    """A make that fails is neither repeated nor rolled back."""
     right = recovery.choose_move
 
     def next_move(place: PathState, *rest: Any, **more: Any) -> Move:
         move = right(place, *rest, **more)
-        return Move.GIVE_UP if move in (Move.MAKE, Move.TAKE_BACK) else move
+        return Move.GIVE_UP if move in (Move.MAKE, Move.ROLL_BACK) else move
 
     patch(crossing, "choose_move", next_move)
 

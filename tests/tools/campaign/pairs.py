@@ -79,7 +79,7 @@ def _list_pair_problems(record: Record, ran: list[Ran], clean: Result) -> list[s
     if codes not in ([0, 0], [0, 3]):
         lines.append(f"one writer: the two exit {codes}")
     for each in ran:
-        if each.code == 3 and "is being written to by" not in each.err:
+        if each.code == 3 and "another run is changing the site: " not in each.err:
             lines.append("one writer: the second is not told who holds the lease")
     written = [(change.method, change.path) for change in checks.changes(record.seen, 1)]
     once = [(call[0], call[1]) for call in clean.calls if call[0] in ("PUT", "DELETE")]

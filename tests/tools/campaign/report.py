@@ -109,7 +109,7 @@ def paths(results: Sequence[Result]) -> list[str]:
         lines.append(f"| {ending} | {len(rows)} | {ended} | {after} |")
     refused = [switch for switch in switches if switch.ending == Ending.REFUSED]
     if refused:
-        lines += ["", "Refused until the deadline, with the last message of each:", ""]
+        lines += ["", "Rejected until the deadline, with the last message of each run:", ""]
     lines += [f"- `{result.id}`: {_shorter(result.last)}" for result in refused]
     return lines
 
@@ -147,7 +147,7 @@ def table(campaign: Campaign) -> str:
     lines += [_row(words, row) for words, row in rows.items() if row]
     lines.append(_row("**all**", list(campaign.results)))
     lines += ["", *paths(campaign.results)]
-    lines += ["", "Of each of these there must be none:", "", "| | runs |", "|---|--:|"]
+    lines += ["", "All of these must be 0:", "", "| | runs |", "|---|--:|"]
     lines += [f"| {words} | {count} |" for words, count in counts(campaign.results).items()]
     lines += ["", "Not run, because it cannot occur or is the same as another cell:", ""]
     lines += [f"- {count}: {reason}" for reason, count in sorted(campaign.cannot.items())]

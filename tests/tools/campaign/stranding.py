@@ -93,7 +93,7 @@ def _not_found_ends_it() -> None:
 
 
 def _opposite_of_unknown() -> None:
-    _next_move(lambda place, last: Move.TAKE_BACK if last is Direction.FORWARD else None)
+    _next_move(lambda place, last: Move.ROLL_BACK if last is Direction.FORWARD else None)
     crossing.Crossing._read = lambda self: OutwardPeerings(None, None)  # type: ignore[method-assign]
 
 
@@ -120,7 +120,7 @@ def _take_back_once() -> None:
         if rows:
             return Move.GIVE_UP
         rows.append(True)
-        return Move.TAKE_BACK
+        return Move.ROLL_BACK
 
     right = peerings.put
 

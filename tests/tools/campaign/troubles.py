@@ -45,7 +45,7 @@ class Trouble(StrEnum):
     REFUSED_ONCE = "make-refused-back-once"
     REFUSED_TWICE = "make-refused-back-twice"
     REFUSED_FOR_GOOD = "make-refused-back-for-good"
-    """The make is refused as long as the run lasts; each write that takes the break back is refused
+    """The make is refused as long as the run lasts; each write that rolls the break back is refused
     once, twice, or as long."""
     CLEARING_REFUSED = "make-refused-clearing-too"
     """The make is refused as long as the run lasts, and so is taking away the target's remote

@@ -103,7 +103,7 @@ class Watch:
     struck: bool = False
     """Whether a trouble that shows in no trace has come."""
     _refusals: int = 0
-    """How many writes that take the break back were refused."""
+    """How many writes that roll the break back were refused."""
     _counted: dict[tuple[str, str], int] = field(default_factory=dict)
     _operations: dict[str, str] = field(default_factory=dict)
     _writes: int = 0
@@ -188,7 +188,7 @@ class Watch:
         self.struck = True
 
     def _refuse_write(self, path: str, note: Mapping[str, bool | None]) -> Answer | None:
-        """Refuse the make, or what takes the break back, where that is the cell's trouble."""
+        """Refuse the make, or what rolls the break back, where that is the cell's trouble."""
         cell, name = self.cell, path.rsplit("/", 1)[-1]
         if cell is None or cell.trouble not in REFUSED or not self.struck or self.run != 1:
             return None

@@ -116,7 +116,7 @@ WRITTEN = " to remove."
 README = Page(
     "README.md",
     cuts={
-        "demo": keep_from("The story, as it came out"),
+        "demo": keep_from("Summary (seconds of modelled time)"),
     },
 )
 START = Page(
@@ -147,8 +147,8 @@ RUNBOOK = Page(
 ADOPTING = Page(
     "docs/adopting.md",
     cuts={
-        "head": then(keep_from("# A site of"), part("# A site of", "# If the peerings")),
-        "prefixes": part("# What the spokes must", "# The flags of a path"),
+        "head": then(keep_from("# Site file of"), part("# Site file of", "# If terraform")),
+        "prefixes": part("# The prefixes that", "# The flags of the path"),
         "spoke": part("# vnet-erp: ", "  # vnet-erp-test: "),
         "plan": then(keep_from("Plan: "), begin_of(44)),
         "switch": then(keep_from("hub-weu is on "), begin_of(3)),

@@ -1,7 +1,7 @@
 """The procedure as a picture: the table ``STEPS``, and what it gives for a first switch to IPsec.
 
 Every word but the frame's is the product's: the phases, the steps with their peerings and reasons,
-the flags that each write changes, the guards, the gate, what is taken back, what must show at the
+the flags that each write changes, the guards, the gate, the rollback, what must show at the
 end. A step that a first switch does not have is drawn too, and says so.
 """
 
@@ -22,11 +22,11 @@ from erfailover.reporting.plan.text import describe_changes
 from tests.support.sites import gateway, make_snapshot, make_state, route, site
 
 WORDS = {Change.CREATE: "create", Change.UPDATE: "update", Change.DELETE: "delete"}
-REFUSED = "if Azure refuses the step, or fails at it"
+REFUSED = "if Azure rejects the step, or it fails"
 
 
 def draw_switch() -> str:
-    """The picture, as SVG: a switch to IPsec, the peerings with the backup hub not yet there."""
+    """The picture, as SVG: a switch to IPsec, the peerings with the backup hub not created yet."""
     of, target = site(), Path.IPSEC
     spoke = of.spokes[0]
     plan = procedure.plan(of, make_snapshot(of, make_state(Path.EXPRESSROUTE, of)), target)
@@ -69,14 +69,14 @@ def sheet(
         gate: what is read again before the break.
         outcome: what must show at the end.
     """
-    course = [_conditions("guards", 0, "before the first write: must hold", guards)]
+    course = [_conditions("guards", 0, "before the first change: must hold", guards)]
     beside: list[Card] = []
     groups: dict[Phase, list[str]] = {phase: [] for phase in Phase}
     for rule in STEPS:
         if rule.kind is StepKind.MOVE_NEXT_HOPS:
             continue  # a step of sites behind a firewall alone
         if rule.gated:
-            heading = "the gate: read again, and must hold"
+            heading = "the gate: read again; must hold"
             course.append(_conditions("gate", len(course), heading, gate))
         step = planned.get(rule.kind)
         course.append(_step(rule, step, len(course)))
@@ -85,14 +85,14 @@ def sheet(
             beside.append(_taken_back(step, course[-1].column))
             groups[rule.phase].append(beside[-1].id)
     course.append(
-        _conditions("outcome", len(course), "verify: must show, and the probes pass", outcome)
+        _conditions("outcome", len(course), "verify: must show, and the probes must pass", outcome)
     )
     tails = {card.column: card.id for card in course}
     return Sheet(
         name="The procedure of a switch to IPsec, one spoke",
         head=(
-            Note("switch --to ipsec: one spoke, its peerings with the backup hub not yet there"),
-            Note("Made from the table STEPS in procedure.py", faint=True, size=11.0),
+            Note("switch --to ipsec: one spoke, its peerings with the backup hub not created yet"),
+            Note("Generated from the table STEPS in procedure.py", faint=True, size=11.0),
         ),
         cards=(*course, *beside),
         links=(
@@ -137,7 +137,9 @@ def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:
         f"step/{rule.number}",
         row,
         lines,
-        "" if step else "not in this plan: only on the way back, if erfailover made the peering",
+        ""
+        if step
+        else "not in this plan: only on a switch back, if erfailover created the peering",
         mark=None if step else Mark.ABSENT,
         active=rule.phase is Phase.SWITCH,
         kind="step",
@@ -149,5 +151,5 @@ def _taken_back(step: SwitchStep, row: int) -> Card:
         Line(f"{write.name}: {'; '.join(describe_changes(write))}", at_most=2)
         for write in step.contingency
     )
-    heading = f"step {step.number} refused or failed: taken back"
+    heading = f"if step {step.number} is rejected or fails: roll back"
     return Card(f"back/{step.number}", row, lines, heading, kind="contingency")

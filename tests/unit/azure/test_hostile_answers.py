@@ -201,7 +201,7 @@ def test_a_list_that_goes_round_in_circles_is_given_up(
         return 200, page(f"{scene.azure.url}/{count % length}")
 
     scene.replies(reply)
-    with pytest.raises(AzureFailure, match="names a page again") as caught:
+    with pytest.raises(AzureFailure, match="repeats a page") as caught:
         rows(scene)
     assert caught.value.kind is AzureErrorKind.SERVER
 

@@ -145,7 +145,7 @@ def test_a_wait_for_a_token_that_outlasts_the_deadline_is_refused_instead() -> N
     budget.record_refusal("PUT", GATEWAY, 3600.0)
     with (
         deadlines.apply_deadline(60.0),
-        pytest.raises(AzureFailure, match="leaves no room") as caught,
+        pytest.raises(AzureFailure, match="is used up") as caught,
     ):
         budget.take("PUT", GATEWAY)
     assert caught.value.kind is AzureErrorKind.THROTTLED

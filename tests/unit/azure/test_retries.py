@@ -79,7 +79,7 @@ def test_an_answer_means_what_its_code_says(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("RemoteVnetHasNoGateways", "cannot lend one"),
+        ("RemoteVnetHasNoGateways", "cannot allow gateway transit"),
         ("RemotePeeringIsDisconnected", "recreates the opposite"),
         ("LinkedAuthorizationFailed", "peer/action"),
         ("AuthorizationFailed", "lacks the permission"),
@@ -117,7 +117,7 @@ def test_a_deny_assignment_is_no_missing_role() -> None:
     ("code", "words"),
     [
         ("InvalidAuthenticationTokenTenant", "in another tenant"),
-        ("SubscriptionNotFound", "does not see the subscription"),
+        ("SubscriptionNotFound", "cannot see the subscription"),
         ("ResourceGroupNotFound", "the resource group does not exist"),
         ("InvalidResourceType", "does not offer the resource type or the API version"),
     ],

@@ -69,7 +69,7 @@ def test_a_claims_challenge_is_shown_whole_with_the_command_to_type() -> None:
     assert failure.message.endswith(
         "; not set up: EnvironmentCredential, ManagedIdentityCredential"
     )
-    assert failure.hint == f"Type: {COMMAND}; then run the same command again."
+    assert failure.hint == f"Run: {COMMAND}; then run the command again."
 
 
 def test_so_is_one_of_a_credential_that_has_worked_before() -> None:
@@ -89,7 +89,7 @@ def test_an_answer_of_entras_is_shown_with_all_its_lines(chained: bool) -> None:
     assert "multi-factor" in failure.message
     command = 'az login --tenant "t" --scope "https://management.core.windows.net//.default"'
     assert command in failure.message
-    assert failure.hint == f"Type: {command}; then run the same command again."
+    assert failure.hint == f"Run: {command}; then run the command again."
 
 
 def test_a_refused_application_is_told_where_its_code_is_explained() -> None:

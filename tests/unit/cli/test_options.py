@@ -239,11 +239,11 @@ def test_a_word_that_resembles_none_is_not_taken_for_another(
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("status --watch 2", "2 s is too little; expected at least 5 s."),
-        ("status --watch 4.5", "4.5 s is too little; expected at least 5 s."),
-        ("status --watch 100000", "100000 s is too much; expected at most 86400 s."),
+        ("status --watch 2", "2 s is too small; expected at least 5 s."),
+        ("status --watch 4.5", "4.5 s is too small; expected at least 5 s."),
+        ("status --watch 100000", "100000 s is too large; expected at most 86400 s."),
         ("status --watch nan", "nan is not a number of seconds."),
-        ("switch --to ipsec --max-failures -1", "-1 is too little; expected at least 0."),
+        ("switch --to ipsec --max-failures -1", "-1 is too small; expected at least 0."),
     ],
 )
 def test_a_number_out_of_range_is_told_in_words(
@@ -274,7 +274,7 @@ def test_a_ticket_is_a_plain_word(ticket: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("reason", "wrong"),
     [
-        *(("", "an empty one"), ("   ", "an empty one"), ("x" * 501, "found 501")),
+        *(("", "found none"), ("   ", "found none"), ("x" * 501, "found 501")),
         *((f"a{name}b", "a control character") for name in "\n\r\t\x1b\x00\x7f\x85"),
         *((f"a{name}b", "a control character") for name in "\u2028\u202e\u2066\udcff"),
     ],
@@ -292,4 +292,4 @@ def test_a_moment_that_is_none_says_what_was_expected(capsys: pytest.CaptureFixt
         assert invoke(["history", *words]) == 2
     err = " ".join(capsys.readouterr().err.split())
     assert "expected a date (2026-11-01)" in err
-    assert "leave out RUN" in err
+    assert "omit RUN and --report" in err

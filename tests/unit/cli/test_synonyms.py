@@ -37,7 +37,7 @@ def test_options_of_a_command_may_precede_it(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke(words) == 2
-    assert "none.yaml: expected a site file" in capsys.readouterr().err
+    assert "none.yaml: site file not found" in capsys.readouterr().err
 
 
 def test_an_option_that_no_command_has_is_still_unknown(
@@ -49,7 +49,7 @@ def test_an_option_that_no_command_has_is_still_unknown(
 
 def test_ways_to_say_where_to_go_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["switch", "--to", "ipsec", "--undo"]) == 2
-    assert "--to and --undo exclude each other." in capsys.readouterr().err
+    assert "--to and --undo cannot be combined." in capsys.readouterr().err
 
 
 def test_help_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def test_only_a_file_of_the_same_kind_is_replaced(tmp_path: Path, kind: str, con
         write(file, "new", desired)
         assert file.read_text() == "new"
         return
-    with pytest.raises(UsageFailure, match="is not overwritten") as refused:
+    with pytest.raises(UsageFailure, match="it was not overwritten") as refused:
         write(file, "new", desired)
     assert str(file) in refused.value.message
     assert refused.value.exit_code == 2

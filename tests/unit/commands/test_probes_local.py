@@ -120,7 +120,7 @@ def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(
     here: LocalMachine, line: str
 ) -> None:
     answer, seconds = took(lambda: here.ask(LocalShell(line, timeout_s=0.3)))
-    assert (answer.up, answer.observation) == (False, "had not ended after 0.3 s")
+    assert (answer.up, answer.observation) == (False, "timed out after 0.3 s")
     assert seconds < 5.0
     assert len(answer.output) <= KEPT + 4
 

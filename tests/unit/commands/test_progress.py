@@ -67,14 +67,14 @@ def tasks(clock: SteppedClock) -> list[Task]:
 LINES = """\
   started          0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
 90th percentile 14 s)
-  waiting          0 s  1. allow vnet11 to use the gateway in vnet3: waits for vnet3-to-vnet1 \
-(writes on vnet3 follow one another)
+  waiting          0 s  1. allow vnet11 to use the gateway in vnet3: waiting for vnet3-to-vnet1 \
+(one write at a time on vnet3)
   waiting          1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
 (ReferencedResourceNotProvisioned); attempt 2 in 13 s
      done         15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
   started         15 s  1. allow vnet11 to use the gateway in vnet3
    FAILED         17 s  1. allow vnet11 to use the gateway in vnet3  (2 s): Azure says no
-  skipped         17 s  2. have the peering ready: what it depends on was not done
+  skipped         17 s  2. have the peering ready: a step that it depends on was not done
 """
 
 
@@ -150,9 +150,7 @@ def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> N
     assert len(lines) <= 14
     assert max(map(len, lines)) <= width
     if width >= 80:
-        assert lines[0] == (
-            " 1 min 15 s  1200 of 2500 done, 128 in flight, 300 wait for their turn, 2 FAILED"
-        )
+        assert lines[0] == (" 1 min 15 s  1200 of 2500 done, 128 in flight, 300 queued, 2 FAILED")
         assert "spoke127" in lines[1], "the longest first"
         assert any("... and 120 more in flight" in line for line in lines)
 
@@ -165,7 +163,7 @@ def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
         "Azure is updating vnet1; attempt 2 in 9 s",
     )
     lines = render_view(ProgressView(30.0, 5, 2, 0, 0, [row], []), 80)
-    assert lines[1] == "       20 s (LATE, usually 3 s)  3. stop using it"
+    assert lines[1] == "       20 s (LATE, typically 3 s)  3. stop using it"
     assert lines[2].strip() == "Azure is updating vnet1; attempt 2 in 9 s"
 
 
@@ -212,8 +210,8 @@ def test_what_waits_for_its_turn_is_counted_if_it_is_many() -> None:
     held = [(f"1. allow spoke{n}", "waits for spoke0") for n in range(99)]
     few = render_view(ProgressView(5.0, 500, 0, 0, 0, [], held[:2]), 80)
     many = render_view(ProgressView(5.0, 500, 0, 0, 0, [], held), 80)
-    assert few[1:] == [f"       turn  1. allow spoke{n}: waits for spoke0" for n in (0, 1)]
-    assert many[1:] == ["       turn  99 steps wait until what they write to is free"]
+    assert few[1:] == [f"     queued  1. allow spoke{n}: waits for spoke0" for n in (0, 1)]
+    assert many[1:] == ["     queued  99 steps waiting for other writes"]
 
 
 def test_a_terminal_shows_what_is_left_of_the_run_and_keeps_none_of_it() -> None:
@@ -253,10 +251,10 @@ def test_quiet_progress_shows_nothing(terminal: bool) -> None:
         (BUSY, "Azure is updating vnet3 (ReferencedResourceNotProvisioned)"),
         (
             AzureFailure(AzureErrorKind.CONTENTION, "x", code="RetryableError"),
-            "Azure is at another operation (RetryableError)",
+            "another operation is in progress (RetryableError)",
         ),
-        (AzureFailure(AzureErrorKind.THROTTLED, "x"), "Azure takes no more requests for now"),
-        (AzureFailure(AzureErrorKind.CONNECTION, "x"), "no answer came from Azure"),
+        (AzureFailure(AzureErrorKind.THROTTLED, "x"), "Azure is limiting requests"),
+        (AzureFailure(AzureErrorKind.CONNECTION, "x"), "Azure did not respond"),
     ],
 )
 def test_a_wait_says_in_words_what_azure_said(failure: AzureFailure, why: str) -> None:

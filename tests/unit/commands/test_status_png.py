@@ -30,7 +30,7 @@ def program(folder: Path, name: str, script: str) -> None:
 def test_without_a_renderer_it_says_which_there_are_and_how_to_install_one(bare: Path) -> None:
     with pytest.raises(UsageFailure) as failure:
         png.find_renderer()
-    assert "rsvg-convert or inkscape" in failure.value.message
+    assert "rsvg-convert and inkscape" in failure.value.message
     assert "pip install 'erfailover[png]'" in (failure.value.hint or "")
 
 

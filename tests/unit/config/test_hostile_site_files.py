@@ -92,7 +92,7 @@ HOSTILE = {
                 for i in range(MANY - 50)
             ),
         ),
-        "prefixes apart from",
+        "prefixes that do not overlap",
     ),
     "many subnets": (
         insert_after(
@@ -102,13 +102,13 @@ HOSTILE = {
                 for i in range(MANY - 50)
             ),
         ),
-        "a prefix apart from",
+        "a prefix that does not overlap",
     ),
     "a control character": (b"site: a\x07b", "printable text, found the character U+0007"),
     "NUL": (GOOD + b"\0", "printable text, found the character U+0000"),
     "ESC": (b"\x1b[2J", "printable text, found the character U+001B"),
     "an escaped control character": (b'site: "\\e[2J"', "site: expected printable text"),
-    "an escaped surrogate": (b'site: "\\ud800"', "expected"),
+    "an escaped surrogate": (b'site: "\\ud800"', "invalid YAML: while parsing a quoted scalar"),
     "a text that runs backwards": ("site: \u202eevil".encode(), "printable text"),
     "a key with a control character": (b'"a\\eb": 1', "printable text"),
     "a long decimal": (b"site: " + b"9" * 5000, "site: expected"),
@@ -118,7 +118,7 @@ HOSTILE = {
     ),
     "a long binary": (b"site: 0b" + b"1" * 5000, "a number of at most 18 digits"),
     "a long sexagesimal": (b"site: 1" + b":59" * 5000, "site: expected"),
-    "a long key": (b"0x" + b"f" * 5000 + b": 1", "expected"),
+    "a long key": (b"0x" + b"f" * 5000 + b": 1", "invalid YAML: mapping values are not allowed"),
     "a long text": (b"site: " + b"x" * (MOST_CHARACTERS + 1), f"at most {MOST_CHARACTERS}"),
     "a large file": (b"#" * (MOST_BYTES + 1), "a file of more than 2 MiB"),
     "a tag that fails": (b'site: !!int ""', "a value of type int"),
@@ -154,7 +154,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     assert "a device" in error_of(Path("/dev/zero"))
     assert "a directory" in error_of(tmp_path)
     assert "File name too long" in error_of(tmp_path / ("x" * 300))
-    assert "no such file" in error_of(tmp_path / "none")
+    assert "site file not found" in error_of(tmp_path / "none")
     assert "a name that no file can have" in error_of(tmp_path / "a\0b")
 
 

@@ -34,7 +34,7 @@ def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
             ),
             "no continuous probe: the outage of a switch is estimated",
         ),
-        (replace(COMPLETE, state=None), "no state: journal and lease are on each machine alone"),
+        (replace(COMPLETE, state=None), "no state: each machine keeps its own journal and lease"),
         (
             replace(COMPLETE, timing=Timing(failback_hold_time_s=0.0)),
             "timing.failback_hold_time_s is 0",

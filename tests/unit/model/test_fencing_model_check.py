@@ -165,7 +165,7 @@ def _holder(state: State, rules: Rules) -> Iterator[State]:
         )
         if move is Move.MAKE and rules.holder_may(state, Write.MAKE):
             yield send_write(state, MAKE)._replace(last=Direction.FORWARD)
-        elif move is Move.TAKE_BACK:
+        elif move is Move.ROLL_BACK:
             yield send_write(state, UNMAKE)._replace(last=Direction.BACK)
             yield send_write(state, RESTORE)._replace(last=Direction.BACK)
 

@@ -89,7 +89,7 @@ def test_the_letter_case_of_segments_does_not_matter(
 
 @pytest.mark.parametrize("text", ["", "vnet1", "/", "/providers/Microsoft.Network", "/x/y"])
 def test_a_path_without_a_subscription_names_none(text: str) -> None:
-    with pytest.raises(ValueError, match="names no subscription"):
+    with pytest.raises(ValueError, match="has no subscription"):
         get_subscription(text)
 
 

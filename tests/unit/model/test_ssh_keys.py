@@ -32,7 +32,7 @@ def test_azure_takes_ed25519_and_rsa_from_2048_bits_on(key: str) -> None:
         (ECDSA, "the type 'ecdsa-sha2-nistp256'"),
         ("ssh-dss AAAAB3NzaC1kc3MAAACBAP0x", "the type 'ssh-dss'"),
         (PRIVATE, "a private key"),
-        (RFC_4716, "a key in another form"),
+        (RFC_4716, "a key that is not in OpenSSH format"),
         (ED25519.split()[1], "no key"),
         (ED25519[:-8], "a damaged ssh-ed25519 key"),
         (ED25519.replace("ssh-ed25519", "ssh-rsa"), "a damaged ssh-rsa key"),

@@ -144,7 +144,7 @@ def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath
     assert spoke.spoke_to_primary.on_expressroute == SPOKE_USES
     assert spoke.primary_to_spoke.on_expressroute == HUB_LENDS
     assert spoke.spoke_to_backup.on_expressroute == replace(SPOKE_USES, use_remote_gateways=False)
-    text = "on IPsec now, their flags on ExpressRoute are derived: erp"
+    text = "on IPsec now, so their flags on ExpressRoute are derived: erp"
     assert adoption.remarks == (text,)
     assert_file_matches(discovered, adoption, tmp_path)
 
@@ -164,7 +164,7 @@ def test_whatever_standby_peerings_there_are_the_file_is_a_site(
             assert written.on_expressroute == "absent"
         else:
             assert written.on_expressroute == Flags(allow_forwarded_traffic=True)
-    half = "of its peerings with hub-b only" in " ".join(adoption.remarks)
+    half = "only one of its peerings with hub-b exists: " in " ".join(adoption.remarks)
     assert half is ((out is None) != (into is None))
     assert_file_matches(discovered, adoption, tmp_path)
 
@@ -208,7 +208,9 @@ def test_a_vnet_that_uses_the_gateway_of_a_third_hub_is_left_out_with_its_name(
         replace(discovered, observed=replace(discovered.observed, networks=networks)),
         AdoptionOptions(),
     )
-    assert adoption.remarks == (f"erp uses the gateway of {text}, and Azure allows one: left out",)
+    assert adoption.remarks == (
+        f"erp uses the gateway of {text}, and Azure allows only one: left out",
+    )
 
 
 def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) -> None:
@@ -336,7 +338,7 @@ def test_hubs_that_are_exchanged_are_asked_about() -> None:
         for hub, kind in ((discovered.primary, "Vpn"), (discovered.backup, "ExpressRoute"))
     )
     (text,) = adopt(replace(discovered, primary=primary, backup=backup), AdoptionOptions()).remarks
-    assert "are the two hubs exchanged?" in text
+    assert "primary hub has none: check whether the two hubs are swapped" in text
 
 
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:

@@ -116,7 +116,7 @@ def express(*states: str, routes: tuple[GatewayRoute, ...] = ()) -> Gateway:
     [
         (("Connected", "Connected"), "HOLDS", "HOLDS", "10.2.0.4 Connected, 10.2.0.5 Connected"),
         (("Connected", "Connecting"), "HOLDS", "FAILS", "1 of 2 edge peers Connected; 10.2.0.5"),
-        (("Connected",), "HOLDS", "FAILS", "it lists one edge peer, and a circuit has two"),
+        (("Connected",), "HOLDS", "FAILS", "it lists one edge peer, but a circuit has two"),
         (("Idle", "Connecting"), "FAILS", "FAILS", "10.2.0.4 Idle, 10.2.0.5 Connecting; expected"),
         ((), "FAILS", "FAILS", "no edge peer (AS 12076)"),
     ],

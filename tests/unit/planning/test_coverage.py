@@ -85,8 +85,8 @@ def test_ipv6_of_a_spoke_and_of_the_primary_is_named() -> None:
     condition = check(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
     assert condition.status is ConditionStatus.FAILS
     assert condition.message == (
-        "IPv6 does not come along: fd00:5::/48 (vng1 has learned it), fd00:11::/48 (vnet1); vng2: "
-        "a VPN gateway carries IPv4 only"
+        "IPv6 is lost: fd00:5::/48 (learned by vng1), fd00:11::/48 (vnet1); vng2 is a VPN gateway "
+        "and carries IPv4 only"
     )
     assert "fd00:5::/48" in check(around(), primary=(LEARNED, "fd00:5::/48"))[IPV6].message
 
@@ -100,7 +100,7 @@ def test_a_gateway_or_spoke_that_was_not_read_leaves_ipv6_unknown() -> None:
     unread = check(around(), primary=None)
     for name in (IPV6, DEFAULT_ROUTE, PREFIXES):
         assert unread[name].status is ConditionStatus.UNKNOWN
-        assert unread[name].remedy.startswith("Read it (getLearnedRoutes)")
+        assert unread[name].remedy.startswith("Check getLearnedRoutes: ")
     names = {unread[name].message for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
     assert len(names) == 1  # told once in a plan
     blind = replace(around(), networks={})
@@ -120,7 +120,7 @@ BOTH = ("0.0.0.0/0", LEARNED)
     [
         (BOTH, BOTH, None),
         ((LEARNED,), (LEARNED,), None),
-        (BOTH, (LEARNED,), "vnet1 reach the Internet directly, past the premises"),
+        (BOTH, (LEARNED,), "Internet traffic of vnet1 bypasses the premises"),
         ((LEARNED,), BOTH, "all Internet traffic of vnet1 goes to the premises"),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
     assert condition.status is (ConditionStatus.FAILS if words else ConditionStatus.HOLDS)
     assert words is None or words in condition.message
     plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(condition,))
-    assert describe_untouched(plan).startswith("traffic" if words else "Internet and NAT")
+    assert describe_untouched(plan).startswith("traffic" if words else "Internet, NAT")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_subnet_that_follows_no_gateway_does_not_care_for_its_default_route(
 def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
     rows = (LEARNED, "192.168.50.0/24", "10.2.9.0/24", "10.4.0.254/32", "172.16.5.0/24")
     condition = check(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
-    assert condition.message.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
+    assert condition.message.startswith("vng1 has learned 192.168.50.0/24 and vng2 has not: ")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
         ("10.3.0.4", None),
         ("10.5.0.53", None),
         ("10.2.0.4", "is in vnet2, which does not move"),
-        ("10.9.0.4", "is in none of vnet1, the two hubs and what vng2 has learned"),
+        ("10.9.0.4", "is not in vnet1 or a hub, and vng2 has no route to it"),
     ],
 )
 def test_dns_servers_are_judged_by_where_they_are(server: str, words: str | None) -> None:
@@ -189,8 +189,8 @@ def test_what_is_in_the_primary_hub_is_a_note() -> None:
     condition = check(inside)[RESIDENTS]
     assert (condition.status, condition.weight) == (ConditionStatus.HOLDS, Weight.NOTES)
     assert condition.message == (
-        "vnet2 itself (10.2.0.0/16) does not move; it and the premises lose each other: 1 DNS "
-        "resolver endpoint, 2 network interfaces in it"
+        "vnet2 itself (10.2.0.0/16) does not move and cannot reach the premises after a switch; it "
+        "contains 1 DNS resolver endpoint, 2 network interfaces"
     )
     assert check(around())[RESIDENTS].weight is not Weight.NOTES
     assert check(inside, to=Path.EXPRESSROUTE)[RESIDENTS].weight is not Weight.NOTES
@@ -230,7 +230,7 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
     (prefix,) = find_remote_prefixes(sites.make_snapshot(SITE, {}, gateways))
     assert prefix.active
     assert words in prefix.note
-    assert "Is all traffic to go there on IPsec as well?" in prefix.note
+    assert "Should all traffic go there on IPsec as well?" in prefix.note
     assert prefix.is_question
 
 
@@ -263,5 +263,5 @@ def test_a_network_manager_that_may_not_be_asked_is_unknown() -> None:
     surroundings = around(managed={PRIMARY: Reading(None, "403")})
     condition = check(surroundings)[MANAGED]
     assert condition.status is ConditionStatus.UNKNOWN
-    assert condition.message.endswith("configurations of vnet2: 403")
+    assert condition.message.endswith("configurations of vnet2 are unknown: 403")
     assert "list-effective-connectivity-config" in condition.remedy

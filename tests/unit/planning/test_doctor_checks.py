@@ -111,12 +111,27 @@ ACROSS = replace(SITE, tenants={"t2": "default"})
         (SITE, [SignIn(APP), SignIn(APP)], HOLDS, "one tenant owns every subscription"),
         (SITE, [SignIn(replace(APP, managed=True))] * 2, HOLDS, "one tenant owns"),
         (ACROSS, [SignIn(APP), SignIn(replace(APP, tenant="t2"))], HOLDS, "2 tenants: t1, t2"),
-        (ACROSS, [SignIn(replace(GUEST, tenant="t1")), SignIn(GUEST)], HOLDS, "token of each"),
+        (
+            ACROSS,
+            [SignIn(replace(GUEST, tenant="t1")), SignIn(GUEST)],
+            HOLDS,
+            "token for each of 2 tenants",
+        ),
         (ACROSS, [SignIn(APP), SignIn(None, "no token of tenant t2")], FAILS, "no token of"),
         (SITE, [SignIn(APP), SignIn(None, "in another tenant")], FAILS, "in another tenant"),
-        (ACROSS, [SignIn(APP), SignIn(GUEST)], FAILS, "of different identities: application app"),
+        (
+            ACROSS,
+            [SignIn(APP), SignIn(GUEST)],
+            FAILS,
+            "the tenants' tokens belong to different identities: application app",
+        ),
         (ACROSS, [SignIn(APP), SignIn(replace(APP, name="b"))], FAILS, "different identities"),
-        (ACROSS, [SignIn(replace(APP, managed=True))], FAILS, "a managed identity is of one"),
+        (
+            ACROSS,
+            [SignIn(replace(APP, managed=True))],
+            FAILS,
+            "a managed identity belongs to one tenant, but",
+        ),
         (ACROSS, [None], UNKNOWN, "403"),
     ],
 )
@@ -188,7 +203,7 @@ def test_a_lock_against_writes_names_what_it_holds(scope: str) -> None:
 def test_a_lock_elsewhere_is_in_nobodys_way() -> None:
     other = f"{list_groups(SITE)[0]}/providers/Microsoft.Network/virtualNetworks/vnet11"
     assert lines_of(rights.check_locks, **make_locks("ReadOnly", other)) == [
-        (HOLDS, "no lock in the way of a switch")
+        (HOLDS, "no lock blocks a switch")
     ]
 
 
@@ -213,7 +228,7 @@ def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
 
 
 def test_a_prefix_is_learned_exactly_or_covered() -> None:
-    assert "exactly" in lines_of(gateways.check_backup_gateway)[2][1]
+    assert "10.5.0.0/16 (exact match)" in lines_of(gateways.check_backup_gateway)[2][1]
     wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
     observed = sites.make_snapshot(SITE, {}, (wide,))
     verdict, message = lines_of(gateways.check_backup_gateway, observed=observed)[2]
@@ -265,7 +280,7 @@ def test_a_deny_assignment_that_spares_child_scopes_denies_nothing_below() -> No
         ("VpnGw2", "Vpn", date(2026, 9, 30), FAILS, "retired on 2026-09-30"),
         ("Standard", "Vpn", date(2026, 4, 1), FAILS, "retired on 2026-03-31"),
         ("Standard", "ExpressRoute", date(2030, 1, 1), HOLDS, "Standard"),
-        ("Basic", "Vpn", date(2026, 1, 1), FAILS, "speaks no BGP"),
+        ("Basic", "Vpn", date(2026, 1, 1), FAILS, "does not support BGP"),
         ("ErGwScale", "ExpressRoute", date(2030, 1, 1), HOLDS, "ErGwScale"),
     ],
 )
@@ -331,7 +346,7 @@ def test_a_basic_public_address_is_a_warning() -> None:
 
 def test_throughput_says_over_how_many_tunnels_and_where_the_figure_is_published() -> None:
     ((_, message),) = lines_of(gateways.check_throughput)
-    assert "over several tunnels, and it has one" in message
+    assert "over several tunnels, but it has one" in message
     assert "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus" in message
     two = {Role.BACKUP: make_circuits("vng2", "Vpn", "Connected", "Connected")}
     assert "over 2 tunnels" in lines_of(gateways.check_throughput, circuits=two)[0][1]
@@ -428,7 +443,7 @@ def test_a_proxy_is_what_is_reached_and_is_named() -> None:
     host_reachability = host(environment.ENDPOINT, "10.5.0.1", proxy="proxy.example")
     verdict, message = environment.check_host_path(SITE, facts().observed, host_reachability)
     assert verdict is FAILS
-    assert "by the proxy proxy.example" in message
+    assert "through the proxy proxy.example" in message
 
 
 def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
@@ -478,7 +493,7 @@ def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
     assert "poc: NOT ready for a switch (1 FAIL, 1 unknown)." in text
     assert "     FAIL  one: seen\n           -> mend it" in text
     assert "unknown*  two" in text
-    assert "* no switch rests on it" in text
+    assert "* a switch does not depend on it" in text
 
 
 HEADER = "eyJhbGciOiJIUzI1NiJ9"

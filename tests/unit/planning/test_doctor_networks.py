@@ -69,7 +69,7 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
         networks.check_prestaged, replace(two, prestaged=True), observed=observed
     )
     assert verdict is FAILS
-    assert message.endswith("of vnet9")
+    assert message.endswith("with gateway transit, for vnet9")
     unread = sites.make_snapshot(two, state, vnet9="403")
     assert [status for status, _ in lines_of(networks.check_prestaged, two, observed=unread)] == [
         UNKNOWN,
@@ -145,7 +145,7 @@ def test_a_drill_that_runs_fails_and_one_that_may_run_is_unknown() -> None:
     cut = {Role.PRIMARY: make_circuits("er", EXPRESSROUTE, tests=(running,))}
     ((verdict, message),) = lines_of(connections.check_drill, circuits=cut)
     assert verdict is FAILS
-    assert "cut off the circuits at Amsterdam since 2026-11-23T10:00:00Z" in message
+    assert "disconnected from the circuits at Amsterdam since 2026-11-23T10:00:00Z" in message
     ended = {
         Role.PRIMARY: make_circuits("er", EXPRESSROUTE, tests=(replace(running, status="Ended"),))
     }

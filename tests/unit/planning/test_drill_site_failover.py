@@ -67,7 +67,7 @@ TWO = (connection(AMSTERDAM), connection(DUBLIN))
         ({"provider_state": "Deprovisioning"}, "expected Provisioned"),
         ({"provisioning_state": "Failed"}, "it is Failed; expected Succeeded"),
         ({"peering_state": "Disabled"}, "its private peering is Disabled; expected Enabled"),
-        ({"peering_state": None}, "its private peering is not there"),
+        ({"peering_state": None}, "its private peering is missing"),
         ({"peering_provisioning_state": "Updating"}, "its private peering is Updating"),
     ],
 )
@@ -151,8 +151,8 @@ def test_a_test_that_runs_there_already_is_not_started_again(status: str) -> Non
         (gateway(*TWO), "Vienna", Refused, "expected one of: Amsterdam, Dublin"),
         (gateway(*TWO, tests=(failover(DUBLIN),)), AMSTERDAM, Refused, "at Dublin is Running"),
         (gateway(*TWO, tests=(failover(status="Stopping"),)), AMSTERDAM, Refused, "is Stopping"),
-        (gateway(TWO[0], unread()), AMSTERDAM, UnknownReading, "are not all known"),
-        (gateway(*TWO, unread()), "Vienna", UnknownReading, "are not all known"),
+        (gateway(TWO[0], unread()), AMSTERDAM, UnknownReading, "some peering locations"),
+        (gateway(*TWO, unread()), "Vienna", UnknownReading, "some peering locations"),
         (replace(gateway(*TWO), tests=Reading(None, "no")), AMSTERDAM, UnknownReading, ": no"),
         (
             replace(gateway(), connections=Reading(None, "timed out")),

@@ -144,7 +144,7 @@ def test_a_subnet_without_gateway_routes_names_the_part_that_nothing_carries() -
         PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False))
     )
     assert condition.message == (
-        "vnet1/sub1 takes no gateway's routes: route table rt1 has disableBgpRoutePropagation, "
+        "vnet1/sub1 receives no gateway routes: route table rt1 has disableBgpRoutePropagation "
         "and no route to 10.5.128.0/17"
     )
     assert condition.remedy.startswith("az network route-table update")
@@ -314,7 +314,7 @@ def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_i
     ]
     assert [
         condition.message for condition in conditions if condition.status is ConditionStatus.FAILS
-    ] == ["vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, and not for its peering"]
+    ] == ["vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, but not because of its peering"]
 
 
 def test_pieces_cover_a_prefix_wholly_and_do_not_overlap() -> None:

@@ -255,8 +255,8 @@ def test_a_prefix_that_is_back_for_five_seconds_does_not_hold_although_the_peers
         (119.0, LONG, FAILS, "every remote prefix seen for 1 min 59 s of 2 min"),
         (500.0, SessionUptime(119.0, "c"), FAILS, "has been up for 1 min 59 s"),
         (500.0, SessionUptime(0.0, "c"), FAILS, "the BGP session of c is down"),
-        (120.0, NOT_READ, HOLDS, "so only what erfailover sees counts"),
-        (119.0, NOT_READ, FAILS, "not known (circuit c1: refused by Azure)"),
+        (120.0, NOT_READ, HOLDS, "so only erfailover's own readings count"),
+        (119.0, NOT_READ, FAILS, "unknown (circuit c1: refused by Azure)"),
     ],
 )
 def test_the_shorter_of_session_and_count_decides(
@@ -291,5 +291,5 @@ def test_what_the_hold_time_rests_on_is_said_in_words() -> None:
     assert "if their route table summaries can be read" in describe_basis(SITE, EXPRESSROUTE)
     assert "circuit c1 with AS 65020: up for 3 d" in describe_basis(SITE, EXPRESSROUTE, LONG)
     text = describe_basis(SITE, EXPRESSROUTE, NOT_READ)
-    assert "measured by how long erfailover itself sees every remote prefix" in text
-    assert "not known (circuit c1: refused by Azure)" in text
+    assert "measured by how long erfailover itself has seen every remote prefix" in text
+    assert "unknown (circuit c1: refused by Azure)" in text

@@ -134,7 +134,7 @@ def test_what_a_ping_prints(text: str, passed: bool | None, message: str) -> Non
         ("connected: True", True, "connected"),
         ("connected: False", False, "no connection"),
         ("error: CommandNotFoundException", None, "CommandNotFoundException"),
-        ("", None, "ended with None"),
+        ("", None, "exited with code None"),
     ],
 )
 def test_what_a_connection_prints(text: str, passed: bool | None, message: str) -> None:

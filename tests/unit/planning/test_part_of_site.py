@@ -63,7 +63,7 @@ def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
     others = [write for step in whole.writes if step.spoke != "vnet1" for write in (step.write,)]
     breaches = procedure.find_breaches(PART, whole)
     assert all(
-        any(f"writes {write.name}, which is of no chosen spoke" in name for name in breaches)
+        any(f"writes {write.name}, which belongs to no chosen spoke" in name for name in breaches)
         for write in others
     )
     assert not [name for name in breaches if "vnet1" in name.partition(" writes ")[2]]
@@ -104,7 +104,7 @@ def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
     snapshot = make_mixed_snapshot(PART, backup_up=False)
     health = judge(PART, snapshot)
     assert (health.path, health.healthy) == ("ipsec", False)
-    assert list_notes(PART, snapshot, health) == ("1 of 3 spokes; the others were not read.",)
+    assert list_notes(PART, snapshot, health) == ("Shows 1 of 3 spokes; the others were not read.",)
     assert (
         suggest_command(PART, snapshot, health)
         == "erfailover switch --to expressroute --spoke vnet1"

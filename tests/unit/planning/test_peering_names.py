@@ -93,7 +93,7 @@ def test_a_name_that_leads_elsewhere_is_not_taken_for_the_peering() -> None:
     resolved, (only,) = resolve_names(site(), snapshot)
     assert resolved.spokes[0].spoke_to_backup.name == "up-backup-2"
     assert only.description == (
-        "spoke's peering up-backup leads to elsewhere, not to backup; a new one is called "
+        "spoke's peering up-backup leads to elsewhere, not to backup; a new one would be called "
         "up-backup-2"
     )
     long = "x" * LONGEST_NAME

@@ -29,7 +29,7 @@ def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
     assert (data["down_at_first"], data["down_at_last"]) == (False, False)
     (outage,) = compute_from_probes([data])
     assert outage.description == (
-        "Outage as measured: 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in all."
+        "Outage (measured): 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in total."
     )
 
 
@@ -38,7 +38,7 @@ def test_what_was_down_before_and_what_stays_down_is_said() -> None:
     assert (data["down_at_first"], data["down_at_last"]) == (True, True)
     assert data["outages"][-1] == {"began_s": 12.0, "ended_s": None, "lost": 2}
     (outage,) = compute_from_probes([data])
-    assert "It was down before the first write already" in outage.description
+    assert "It was already down before the first write; counted from then on." in outage.description
     assert "STILL DOWN" in outage.description
 
 
@@ -64,7 +64,7 @@ def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
     assert outage.longest_s is None
     assert "not measured: no such program" in outage.description
     (outage,) = compute_from_probes([measure_outage()])
-    assert "it was never asked" in outage.description
+    assert "it never ran" in outage.description
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=40))

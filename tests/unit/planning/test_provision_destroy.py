@@ -138,7 +138,7 @@ def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_grou
     assert not any("theirs" in deletion.id or deletion.id == GROUP for deletion in result.deletions)
     assert result.retained == (
         "VNet theirs: not created by erfailover for poc",
-        "resource group rg-we: other resources are in it",
+        "resource group rg-we: contains other resources",
     )
     assert "VNet theirs" in format_plan(result)
 
@@ -170,9 +170,9 @@ def test_a_network_that_somebody_else_uses_is_kept_with_what_its_subnets_use(
     subnets[0]["properties"]["ipConfigurations"].append(theirs)
     result = plan_destroy(bodies)
     assert result.retained == (
-        "VNet vnet1: theirs is in it",
-        "route table routes: vnet1 uses it",
-        "resource group rg-we: other resources are in it",
+        "VNet vnet1: contains theirs",
+        "route table routes: used by vnet1",
+        "resource group rg-we: contains other resources",
     )
     ids = [deletion.id for deletion in result.deletions]
     assert f"{NETWORK}/virtualNetworks/vnet2" in ids

@@ -123,7 +123,7 @@ def test_an_interrupted_creation_is_waited_for(site: Site, existing: Existing) -
     existing[site.build_gateway_id("vng1").lower()]["properties"]["provisioningState"] = "Updating"
     action = only_change(make_plan(site, existing))
     assert action.change is Change.UPDATE
-    assert str(action.note).startswith("Updating now: waited for")
+    assert str(action.note).startswith("Updating: updated once that has ended")
 
 
 def test_a_failed_resource_is_written_again(site: Site, existing: Existing) -> None:
@@ -139,7 +139,9 @@ def test_a_resource_being_deleted_is_made_anew(site: Site, existing: Existing) -
 
 def test_a_disconnected_peering_is_written_anew(site: Site, existing: Existing) -> None:
     peering(site, existing, "vnet4", "vnet4-to-vnet5")["peeringState"] = "Disconnected"
-    assert only_change(make_plan(site, existing)).note == "Disconnected: written anew"
+    assert (
+        only_change(make_plan(site, existing)).note == "Disconnected: written again to reconnect it"
+    )
 
 
 def test_a_gateway_made_anew_changes_the_local_network_gateways_that_stand_for_it(
@@ -241,7 +243,7 @@ def test_what_somebody_else_made_is_used_as_it_is_where_it_fits(
     result = make_plan(site, existing)
     assert (result.changes, result.foreign) == ((), ())
     [note] = [action.note for action in result.actions if action.note]
-    assert note == "not created by erfailover; used as it is"
+    assert note == "not created by erfailover; used unchanged"
 
 
 @pytest.mark.parametrize("tags", [{}, {TAG: "another"}])

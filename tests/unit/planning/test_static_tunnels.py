@@ -69,7 +69,9 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
     )
     condition = conditions.check_gateway_learned(mixed, Role.BACKUP, [OFFICE])
     assert condition.status is ConditionStatus.HOLDS
-    assert condition.message == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
+    assert condition.message == (
+        "vng2 reaches prefixes without BGP: 10.5.0.0/16 through connection to-premises"
+    )
     assert not conditions.is_static(mixed)
     assert OFFICE.supernet() in list_carried_prefixes(mixed)
 

@@ -227,7 +227,7 @@ def test_a_prefix_that_is_not_in_force_is_no_failure_of_the_switch() -> None:
     arrived, _ = gates.check_outcome(SITE, stale, Path.IPSEC, SITE.spokes[0])
     assert arrived.status is ConditionStatus.HOLDS
     (warning,) = gates.find_out_of_sync(SITE, stale, Role.BACKUP, SITE.spokes[0])
-    assert "do not reach 10.115.0.0/16 of vnet1" in warning.message
+    assert "cannot reach 10.115.0.0/16 of vnet1" in warning.message
     synced = replace(grown, gateways=stale.gateways)
     arrived, _ = gates.check_outcome(SITE, synced, Path.IPSEC, SITE.spokes[0])
     assert arrived.status is ConditionStatus.FAILS

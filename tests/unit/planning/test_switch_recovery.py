@@ -70,12 +70,12 @@ def test_nothing_is_written_while_an_operation_is_in_progress(
 @pytest.mark.parametrize(("now_s", "healthy"), list(product((EARLY_S, LATE_S), (True, False))))
 def test_an_unread_spoke_gets_the_same_write_again(now_s: float, healthy: bool) -> None:
     assert move(PathState.UNKNOWN, Direction.FORWARD, now_s, healthy, True) is Move.MAKE
-    assert move(PathState.UNKNOWN, Direction.BACK, now_s, healthy, True) is Move.TAKE_BACK
+    assert move(PathState.UNKNOWN, Direction.BACK, now_s, healthy, True) is Move.ROLL_BACK
     assert move(PathState.UNKNOWN, None, now_s, healthy, True) is Move.MAKE
 
 
 def test_a_failed_make_is_taken_back_at_once_if_the_origin_was_healthy() -> None:
-    assert move(PathState.NOWHERE, Direction.FORWARD, EARLY_S, True, True) is Move.TAKE_BACK
+    assert move(PathState.NOWHERE, Direction.FORWARD, EARLY_S, True, True) is Move.ROLL_BACK
     assert move(PathState.NOWHERE, Direction.BACK, EARLY_S, True, True) is Move.MAKE
 
 
@@ -85,7 +85,7 @@ def test_a_failed_make_is_repeated_if_the_origin_was_not_healthy() -> None:
 
 
 def test_an_unhealthy_origin_is_the_last_resort() -> None:
-    assert move(PathState.NOWHERE, Direction.FORWARD, LATE_S, False, True) is Move.TAKE_BACK
+    assert move(PathState.NOWHERE, Direction.FORWARD, LATE_S, False, True) is Move.ROLL_BACK
     assert move(PathState.NOWHERE, Direction.BACK, LATE_S, False, True) is Move.MAKE
 
 
@@ -93,7 +93,7 @@ def test_an_unhealthy_origin_is_the_last_resort() -> None:
 def test_nothing_is_taken_back_if_that_may_not_be_sent(
     place: PathState, last: Direction | None, now_s: float, healthy: bool, back: bool
 ) -> None:
-    if move(place, last, now_s, healthy, back) is Move.TAKE_BACK:
+    if move(place, last, now_s, healthy, back) is Move.ROLL_BACK:
         assert back
 
 

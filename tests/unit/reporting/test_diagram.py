@@ -245,7 +245,7 @@ def test_peerings_that_a_switch_will_make_are_not_there_yet_and_nothing_broken()
     of = site("vnet1", "vnet9")
     root = parse_svg(draw_diagram(of, healthy(of)))
     absent = card(root, "peerings/none/backup")
-    assert texts(absent)[1:] == ["none with vnet3 yet: 2 spokes", "a switch to it makes them"]
+    assert texts(absent)[1:] == ["none with vnet3 yet: 2 spokes", "a switch to it creates them"]
     assert not links(root, "broken")
 
 

@@ -106,10 +106,10 @@ def test_none_prints_nothing() -> None:
         ("", "empty", 1),
         ("gateways[", "ends too early", 10),
         ("gateways[?role==backup']", "'", 23),
-        ("a b", "'b' is not expected here", 3),
-        ("a..b", "'.' is not expected here", 3),
-        ("#", "'#' is not expected here", 1),
-        ("a[].lenght(@)", "no function lenght()", 5),  # codespell:ignore lenght
+        ("a b", "unexpected 'b'", 3),
+        ("a..b", "unexpected '.'", 3),
+        ("#", "unexpected '#'", 1),
+        ("a[].lenght(@)", "unknown function lenght()", 5),  # codespell:ignore lenght
     ],
 )
 def test_a_query_that_is_wrong_is_told_with_its_place(text: str, what: str, at: int) -> None:

@@ -26,16 +26,16 @@ def make_failure(
 
 def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> None:
     failures = [make_failure(f"spoke{number}") for number in range(300)]
-    failure = UnknownReading(f"nothing can be planned: {'; '.join(f.message for f in failures)}")
+    failure = UnknownReading(f"cannot plan: {'; '.join(f.message for f in failures)}")
     result = explain_failure(failure, failures, FACTS)
     assert result.message == (
-        f"nothing can be planned: subscription {WRONG} (from AZURE_SUBSCRIPTION_ID) does not "
+        f"cannot plan: subscription {WRONG} (from AZURE_SUBSCRIPTION_ID) does not "
         "exist, or is not visible to ana@contoso.com of tenant t (SubscriptionNotFound)"
     )
     assert result.exit_code == failure.exit_code
     assert result.hint == (
         "This identity sees no subscription. Set AZURE_SUBSCRIPTION_ID to another one, or have a "
-        "role assigned in it."
+        "role assigned in this one."
     )
 
 

@@ -53,7 +53,7 @@ def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_c
         "         = access yes, gateway transit no",
     ]
     assert "between 3 and 4, each spoke (typically" in text
-    assert "not at risk: Internet and NAT" in text
+    assert "not at risk: Internet, NAT, and" in text
     assert max(map(len, lines)) <= 80
 
 
@@ -73,7 +73,7 @@ def test_the_way_back_removes_and_says_what_that_puts_at_risk() -> None:
     assert text.splitlines()[-1].endswith("2 to remove.")
     assert "- 6. remove the peering from vnet1 to vnet3" in text
     assert "vnet3-to-vnet1 is removed" in text
-    assert "steps 6, 7: the routes of these peerings go" in text
+    assert "steps 6, 7: these peerings and their routes are removed" in text
 
 
 def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> None:
@@ -94,7 +94,7 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
     ]
     assert lines[-1] == f"Plan: {2 * 119} to add, {3 * 120} to change, 0 to remove."
     assert "vnet11 does not have its own gateway" in text
-    assert "... and 119 more of the same (use -o json to list all)" in text
+    assert "... and 119 more like this (use -o json to list all)" in text
     assert text.count("why now: connects the spoke") == 1
     assert len(lines) < 120
     assert max(map(len, lines)) <= 80
@@ -200,7 +200,7 @@ def test_a_refusal_names_the_peering_and_what_it_was_and_is() -> None:
     assert "vnet1-to-vnet2: state Connected -> Disconnected" in get_refusal_message(
         site, **{"vnet1-to-vnet2": (sites.SPOKE_USES, "Disconnected")}
     )
-    assert "vnet3-to-vnet1: there was none, now there is one" in get_refusal_message(
+    assert "vnet3-to-vnet1: did not exist, exists now" in get_refusal_message(
         site, **{"vnet3-to-vnet1": (sites.HUB_LENDS, "Connected")}
     )
 

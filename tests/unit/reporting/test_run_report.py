@@ -16,8 +16,8 @@ from erfailover.reporting.diagram import drawing
 from erfailover.reporting.run import data as run_data
 from erfailover.reporting.run import history, html, site_state, timeline
 from erfailover.reporting.run import text as run_text
-from erfailover.reporting.run.report import RunReport
-from erfailover.reporting.run.timeline_svg import round_step
+from erfailover.reporting.run.report import Part, RunReport
+from erfailover.reporting.run.timeline_svg import format_tick, round_step
 from erfailover.reporting.topology.build import build_picture
 from tests.support.pages import check_page
 from tests.support.schemas import hold
@@ -141,8 +141,8 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
         "end was not recorded."
     )
     text = run_text.format_text(report)
-    assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in text
-    assert "NOT ENDED: 4. use it from vnet1" in text
+    assert "Outage: unknown. vnet1 was disconnected 4 s after the first write" in text
+    assert "NOT FINISHED: 4. use it from vnet1" in text
     assert "To resume:  erfailover switch --to ipsec" in text
     assert "To go back: erfailover switch --undo" in text
     check_page(html.render_page(report))
@@ -175,6 +175,30 @@ def test_what_a_step_was_for_is_read_from_its_number_in_the_journal(label: str, 
     assert str(result.part) == part
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "refused; rolled back: vnet1 uses its previous gateway again",
+        "refused; taken back: it uses the gateway of the path it was on again",
+    ],
+)
+def test_a_rollback_is_reported_whatever_words_the_journal_has_for_it(words: str) -> None:
+    """Older journals say "taken back", and have one end for the make and what took it back."""
+    *make, failed = step("vnet1/4", "4. connect vnet1", 9.0, 20.0)
+    records = [
+        *step("vnet1/3", "3. disconnect vnet1", 5.0, 9.0),
+        *make,
+        step("vnet1/back1", "take back 3. disconnect vnet1", 12.0, 20.0)[0],
+        {**failed, "event": "failed", "note": words},
+    ]
+    result = {"spokes": ["vnet1"], "failed": {"vnet1": words}}
+    report = RunReport(run(*records, result=result, outcome="failed"))
+    (spoke,) = report.spokes
+    assert (spoke.state, spoke.back_s) == ("rolled back to ExpressRoute", 20.0)
+    (back,) = [item for item in report.steps if item.part is Part.ROLLBACK]
+    assert (back.record.outcome, back.ended_s) == ("done", 20.0)
+
+
 def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
     runs = collect_runs(
         {"run": "0123456789ab", **row}
@@ -196,21 +220,35 @@ def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
     assert timeline.draw_timeline(report) is None
     text = check_page(html.render_page(report))
     assert "poc is on IPsec; verified." in text
-    assert "Nothing had to change." in run_text.format_text(report)
+    assert "No changes were needed." in run_text.format_text(report)
 
 
 def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
     picture = timeline.draw_timeline(RunReport(make_switch_run(["vnet1"]))) or ""
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
-    assert "without a path from 2.0 s on, for 28.0 s" in picture
-    for text in ("3 break", "4 make", "without a path", "decided 0 s", "verified 1 min 10 s"):
+    assert "without a path from 2.0 s, for 28.0 s" in picture
+    for text in (
+        "3 break",
+        "4 make",
+        "without a path",
+        "plan confirmed 0 s",
+        "verified 1 min 10 s",
+    ):
         assert text in picture
 
 
 @pytest.mark.parametrize(("desired", "step_s"), [(0.1, 0.5), (3, 5), (11, 15), (61, 120)])
 def test_the_axis_has_round_steps(desired: float, step_s: float) -> None:
     assert round_step(desired) == step_s
+
+
+@pytest.mark.parametrize(
+    ("at_s", "text"),
+    [(0.0, "0 s"), (2.5, "2.5 s"), (75.0, "1 min 15 s"), (120.0, "2 min"), (-90.0, "-1 min 30 s")],
+)
+def test_a_moment_on_the_axis_is_a_duration_like_any_other(at_s: float, text: str) -> None:
+    assert format_tick(at_s) == text
 
 
 def test_the_plan_is_confirmed_before_the_first_step_although_its_time_is_rounded() -> None:
@@ -256,7 +294,7 @@ def test_times_count_from_the_first_write_and_the_answer_is_not_part_of_the_deci
         ("1 min 40 s", "verified"),
     ]
     text = check_page(page)
-    assert "count from the first write, 5 min 10 s after the command began." in text
+    assert "are measured from the first write, 5 min 10 s after the command began." in text
     assert "The operator's answer took 5 min." in text
     lines = run_text.format_text(report).splitlines()
     began = lines.index("Timeline (since the first write, 5 min 10 s after the command began)")
@@ -373,7 +411,7 @@ def test_hundreds_of_steps_that_are_alike_are_one_line_of_the_history() -> None:
     text = history.format_run(record, lambda holder: None)
     assert len(text.splitlines()) < 30
     assert "and 299 more like this" in text
-    assert f"Every step: erfailover history {record.id} --details" in text
+    assert f"To see every step: erfailover history {record.id} --details" in text
     whole = history.format_run(record, lambda holder: None, details=True)
     assert whole.count("correlation id") == sum(len(s.correlation_ids) for s in record.steps)
 

@@ -40,7 +40,7 @@ def test_a_site_is_one_line_and_one_that_cannot_be_read_has_its_reason() -> None
     assert poc[at["LAST RUN"] :] == "done 2026-11-23 02:00 switch --to ipsec"
     assert night[at["VERDICT"] :].startswith("DRILL: IPsec, NOT healthy")
     assert night[at["BACKUP"] :].startswith("in use")
-    assert night[at["LAST RUN"] :] == "none from here"
+    assert night[at["LAST RUN"] :] == "none recorded"
     assert wrong.split(None, 1) == ["wrong.yaml", LINES[2].problem]
     assert far.endswith("at all ")
     hold("sites", json.dumps(sites.build_data(LINES, alive)))

@@ -49,7 +49,7 @@ def vocabulary(whole: Picture, snapshot: SiteSnapshot) -> set[str]:
     wide = Screen(4000)
     lines = [format_brief(whole, (), wide), status_text.format_details(whole, snapshot, (), wide)]
     lines.append(format_brief(whole, (), replace(wide, drawing=False)))
-    lines.append("and 3 more group groups: Tables: erfailover status --details differs")
+    lines.append("and 3 more group groups addresses: Tables: erfailover status --details differs")
     return {word for text in lines for word in words_of(text)}
 
 

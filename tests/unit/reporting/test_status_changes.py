@@ -96,7 +96,7 @@ def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
     assert max(map(len, lines)) <= 80
     assert lines[0] == "poc  ·  LAB 127.0.0.1:43587"
     assert lines[2].endswith("next in 7 s; Ctrl-C to exit")
-    assert lines[3].startswith("the reading after that failed: timed out")
+    assert lines[3].startswith("the next read failed: timed out")
     assert "event 59" in "".join(lines)
     assert "event 1 " not in "".join(lines)
 

@@ -91,7 +91,7 @@ def test_five_hundred_spokes_fill_no_more_than_a_few_screens_and_say_what_is_lef
     message = text(of, snapshot)
     assert len(message.splitlines()) < 150
     assert "... 980 more, all OK; all: erfailover status -o json" in message
-    assert "... 498 more, 498 of origin Network; all: erfailover status -o json" in message
+    assert "... 498 more, 498 with origin Network; all: erfailover status -o json" in message
     assert "and 498 more like this" in message
     assert "500 spokes: ExpressRoute, healthy (" in message
 

@@ -53,4 +53,4 @@ def test_the_table_of_a_query_is_no_wider_than_the_screen(width: int, length: in
 def test_a_query_of_too_many_columns_says_what_is_left_out() -> None:
     text = formats.format_table([{f"key{number}": "value" for number in range(30)}], Screen(80))
     assert max(map(len, text.splitlines())) <= 80
-    assert "more: use -o json, or select less." in text
+    assert "more: use -o json or select fewer." in text

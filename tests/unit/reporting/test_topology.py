@@ -115,7 +115,7 @@ def test_half_a_backup_peering_is_what_a_switch_completes_as_doctor_says() -> No
     pair = sees(of, replace(healthy(of), networks=half)).spokes[0].get_pair(Role.BACKUP)
     assert pair.inward.condition.mark is Mark.ABSENT
     assert pair.inward.condition.why == (
-        "vnet3-to-vnet1 does not exist, and vnet1-to-vnet3 does; a switch creates it"
+        "vnet3-to-vnet1 does not exist, but vnet1-to-vnet3 does; a switch creates it"
     )
     assert pair.outward.condition.mark is Mark.ABSENT
     assert pair.outward.condition.why == "vnet1-to-vnet3 is Initiated; a switch completes it"

@@ -38,7 +38,7 @@ def test_what_is_not_known_is_not_called_not_ready() -> None:
     unread = replace(snapshot, gateways={Role.BACKUP: snapshot.gateways[Role.BACKUP]})
     text = explain_refusals(Path.EXPRESSROUTE, list_refusals(SITE, unread, Path.EXPRESSROUTE))
     assert text == (
-        "it is not known if ExpressRoute is ready: the primary hub's gateway could not be read"
+        "whether ExpressRoute is ready is unknown: the primary hub's gateway could not be read"
     )
     empty = replace(snapshot.gateways[Role.PRIMARY], peers=Reading(None, "no answer"))
     unknown = replace(snapshot, gateways={**snapshot.gateways, Role.PRIMARY: empty})

@@ -97,7 +97,7 @@ def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
         Task("b", "second", sleeping(clock, 5.0)),
         Task("c", "third", sleeping(clock, 1.0), needs=frozenset({"b"})),
     ]
-    with pytest.raises(Interrupted, match="2 done, 1 not begun"):
+    with pytest.raises(Interrupted, match="2 done, 1 not started"):
         run(tasks, clock, listener)
     assert ("b", State.DONE) in rows
     assert ("c", State.STARTED) not in rows
@@ -114,7 +114,7 @@ def test_ctrl_c_while_a_task_is_started_counts_it_as_begun() -> None:
         Task("a", "first", sleeping(clock, 1.0)),
         Task("b", "second", sleeping(clock, 1.0)),
     ]
-    with pytest.raises(Interrupted, match="1 done, 1 not begun"):
+    with pytest.raises(Interrupted, match="1 done, 1 not started"):
         run(tasks, clock, listener)
 
 
@@ -134,7 +134,9 @@ def test_a_second_ctrl_c_ends_the_wait_and_names_what_is_in_flight() -> None:
         Task("b", "second", sleeping(clock, 5.0)),
         Task("c", "third", sleeping(clock, 1.0), after=frozenset({"a"})),
     ]
-    with pytest.raises(Interrupted, match="1 done, 1 not begun; Azure is still processing: second"):
+    with pytest.raises(
+        Interrupted, match="1 done, 1 not started; Azure is still processing: second"
+    ):
         run(tasks, clock, listener)
     assert started == ["a", "b"]
 
@@ -239,7 +241,7 @@ def test_what_completes_something_begun_is_started_although_the_run_is_being_sto
         Task("make", "make", sleeping(clock, 5.0), needs=frozenset({"break"}), completes=True),
         Task("rest", "rest", sleeping(clock, 5.0), needs=frozenset({"make"})),
     ]
-    with pytest.raises(Interrupted, match="3 done, 2 not begun"):
+    with pytest.raises(Interrupted, match="3 done, 2 not started"):
         run(tasks, clock, listener)
     assert [event.task.id for event in events if event.state is State.DONE] == [
         "tick",
@@ -294,7 +296,7 @@ def test_a_task_that_azure_refused_keeps_no_other_from_starting() -> None:
     def retry_when_busy() -> None:
         for attempt in range(2, 6):
             width.note_contention()
-            waits.tell(waits.Wait("Azure is at another operation", 20.0, attempt, refused=True))
+            waits.tell(waits.Wait("another operation is in progress", 20.0, attempt, refused=True))
             clock.sleep(20.0)
 
     one = sleeping(clock, 5.0)

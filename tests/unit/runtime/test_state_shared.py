@@ -115,7 +115,7 @@ def test_a_location_is_read() -> None:
     ("text", "wrong"),
     [
         ("s3://bucket/site", "azblob://"),
-        ("azblob://acct1/state", "a folder"),
+        ("azblob://acct1/state", "folder are required"),
         ("azblob://Acct/state/site", "'Acct'"),
         ("azblob://acct1/a--b/site", "'a--b'"),
         ("azblob://acct1/state/../site", "'..'"),
