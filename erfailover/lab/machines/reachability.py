@@ -282,8 +282,7 @@ class _Walk:
 
     def _choose_backend(self, vnet: str, address: str) -> records.Nic | None:
         """Return the interface behind a load balancer's front end; None if there is none."""
-        network = self.bgp.network
-        front_end = network.find_front_end(vnet, address)
+        front_end = (network := self.bgp.network).find_front_end(vnet, address)
         if front_end is None:
             return None
         nics = network.list_backends(front_end)
