@@ -149,9 +149,8 @@ def test_a_site_without_the_section_has_no_tables(tmp_path: FilePath) -> None:
         (
             TABLE.replace("route_table:", "routetable:"),
             FORWARDING,
-            "routing[0].routetable: expected one of route_table, on_expressroute, on_ipsec, mode, "
-            "routes, found the unknown key 'routetable' under routing[0]; did you mean "
-            "'route_table'?",
+            "routing[0].routetable: unknown key; did you mean 'route_table'? Known keys: "
+            "route_table, on_expressroute, on_ipsec, mode, routes",
         ),
     ],
 )
