@@ -179,7 +179,7 @@ def test_code_that_would_undo_the_next_hops_is_named(firewall: FirewallSite) -> 
     file.write_text(file.read_text() + "managed_by: terraform\n")
     firewall.stage.do(*PLANNED)
     warning = firewall.stage.json("status")["as_code"]["warning"]
-    assert "peerings and 2 routes with other values than on_expressroute" in warning
+    assert "peerings and 2 routes differ from on_expressroute" in warning
 
 
 def test_the_diagram_and_the_report_show_the_next_hop(firewall: FirewallSite) -> None:
