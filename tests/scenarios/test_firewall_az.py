@@ -12,7 +12,8 @@ from erfailover.lab.server.az_config import write_configuration
 from tests.support import az as az_cli
 from tests.support.az import Az
 from tests.support.clocks import ResumedClock
-from tests.support.firewall_stage import PEERINGS, FirewallSite, firewall, firewall_worlds
+from tests.support.firewall_packets import PEERINGS
+from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import SPOKES, TABLES
 
 __all__ = ["firewall", "firewall_worlds"]

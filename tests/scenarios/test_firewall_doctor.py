@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.planning.doctor.check import CheckName
 from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import Appliance, Shape
@@ -12,7 +13,7 @@ __all__ = ["firewall", "firewall_worlds"]
 
 MACHINES = Shape(Appliance.MACHINE, Appliance.MACHINE)
 BALANCED = Shape(Appliance.BALANCED, Appliance.BALANCED)
-RULES = "whether its rules let the spokes' traffic pass cannot be judged"
+RULES = "whether its rules allow the spokes' traffic cannot be checked"
 
 
 def lines(site: FirewallSite, name: CheckName, mode: str = "overlay") -> list[tuple[str, str]]:
@@ -47,8 +48,8 @@ def test_appliances_of_each_kind_are_found(
     firewall: FirewallSite, primary: str, backup: str
 ) -> None:
     assert lines(firewall, CheckName.APPLIANCES) == [
-        ("ok", f"vnet-hub-dr: {backup} runs and forwards; {RULES}"),
-        ("ok", f"vnet-hub: {primary} runs and forwards; {RULES}"),
+        ("ok", f"vnet-hub-dr: {backup} is running and forwards; {RULES}"),
+        ("ok", f"vnet-hub: {primary} is running and forwards; {RULES}"),
     ]
 
 
@@ -61,7 +62,7 @@ def test_a_stopped_machine_forwards_nothing(firewall: FirewallSite) -> None:
     firewall.stop_machine("nva-vnet-hub-dr")
     assert lines(firewall, CheckName.APPLIANCES)[0] == (
         "FAIL",
-        "vnet-hub-dr: nva-vnet-hub-dr-nic (network interface, 10.15.1.4) forwards nothing: "
+        "vnet-hub-dr: nva-vnet-hub-dr-nic (network interface, 10.15.1.4) does not forward: "
         "nva-vnet-hub-dr is deallocated",
     )
 
@@ -75,7 +76,7 @@ def test_a_load_balancer_forwards_while_a_machine_of_its_pool_runs(firewall: Fir
     firewall.stop_machine("nva-vnet-hub-dr-5")
     assert lines(firewall, CheckName.APPLIANCES)[0] == (
         "FAIL",
-        "vnet-hub-dr: lb-vnet-hub-dr (load balancer, 10.15.1.100) forwards nothing: no member of "
+        "vnet-hub-dr: lb-vnet-hub-dr (load balancer, 10.15.1.100) does not forward: no member of "
         "its pools forwards: nva-vnet-hub-dr-4 is deallocated",
     )
 
@@ -93,11 +94,11 @@ def test_a_backup_without_its_firewall_fails_and_a_primary_without_is_a_warning(
 
 def test_the_routes_of_both_gateway_subnets_and_the_tables_hold(firewall: FirewallSite) -> None:
     assert lines(firewall, CheckName.RETURN_ROUTES) == [
-        ("ok", "vnet-hub-dr/GatewaySubnet sends the prefixes of 3 spokes by the appliance"),
-        ("ok", "vnet-hub/GatewaySubnet sends the prefixes of 3 spokes by the appliance"),
+        ("ok", "vnet-hub-dr/GatewaySubnet routes the prefixes of 3 spokes through the appliance"),
+        ("ok", "vnet-hub/GatewaySubnet routes the prefixes of 3 spokes through the appliance"),
     ]
     assert lines(firewall, CheckName.ROUTE_TABLES) == [
-        ("ok", "2 route tables can be moved, at most 400 routes each")
+        ("ok", "2 route tables can be updated, with at most 400 routes each")
     ]
 
 
@@ -138,3 +139,25 @@ def test_a_table_that_a_vnet_shares_that_does_not_move_fails(firewall: FirewallS
             "route table udr-dg is also used by vnet-tools, which is no spoke of the site",
         )
     ]
+
+
+GROUP = "resourceGroups/rg-firewall-hybrid/providers/Microsoft.Network"
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"),
+    [
+        (CheckName.APPLIANCES, f"{GROUP}/azureFirewalls/azfw-vnet-hub-dr"),
+        (CheckName.RETURN_ROUTES, f"{GROUP}/routeTables/udr-hub-spoke-dr"),
+        (CheckName.ROUTE_TABLES, f"{GROUP}/routeTables/udr-dg"),
+    ],
+)
+def test_what_may_not_be_read_is_unknown(
+    firewall: FirewallSite, name: CheckName, resource: str
+) -> None:
+    answer = {"error": {"code": "AuthorizationFailed", "message": "no"}}
+    fault = Fault(FaultKind.ANSWER, "GET", f"*/{resource}", times=FOREVER, status=403, body=answer)
+    firewall.stage.lab.add_faults(fault)
+    verdicts = [verdict for verdict, _ in lines(firewall, name)]
+    assert "unknown" in verdicts
+    assert "FAIL" not in verdicts

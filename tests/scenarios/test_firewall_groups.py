@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
-from tests.support.firewall_stage import FirewallSite, Monitor, firewall, firewall_worlds
+from tests.support.firewall_packets import Monitor
+from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import SPOKES, Spoke
 
 __all__ = ["firewall", "firewall_worlds"]

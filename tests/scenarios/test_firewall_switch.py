@@ -1,6 +1,6 @@
 """A switch of spokes behind a firewall: peerings and next hops move in one procedure.
 
-What may not be cut is judged by the lab's packets at every change (``firewall_stage.Monitor``).
+What may not be cut is judged by the lab's packets at every change (``firewall_packets.Monitor``).
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_next_hops_moved_before_the_break_cut_what_worked(
     monitor = firewall.monitor()
     assert all(monitor.is_connected(spoke) for spoke in SPOKES)
     firewall.overlay(WEB.table)
-    reason = "has not seen" if firewall.world.shape == Shape() else "FORWARD drops it"
+    reason = "has not seen" if firewall.world.shape == Shape() else "iptables drops it"
     assert reason in monitor.explain(WEB)
     assert monitor.is_connected(APP)
     assert monitor.cuts == []

@@ -10,7 +10,8 @@ from __future__ import annotations
 import pytest
 
 from erfailover.commands.switch.next_hops import RoutedCrossing
-from tests.support.firewall_stage import FirewallSite, Monitor, firewall, firewall_worlds
+from tests.support.firewall_packets import Monitor
+from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import SPOKES, Appliance, Shape
 
 __all__ = ["firewall", "firewall_worlds"]

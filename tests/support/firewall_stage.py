@@ -1,34 +1,23 @@
-"""The doubled firewall tutorial on a stage, and what may never be cut while its spokes move.
-
-Owns the fixture ``firewall`` and the monitor of packets. Every judgement is the lab's
-reachability in both directions; no flag of a peering is read.
-"""
+"""The doubled firewall tutorial on a stage: the fixture ``firewall``, and changes by others."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.identity import DefaultAzureCredential
 
 from erfailover.lab.auth.identity import Identity
-from erfailover.lab.core.world import Resource
-from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import Trace, trace_packet
 from tests.support.adopted_world import Arm
+from tests.support.firewall_packets import SETTLED_S, Monitor, make_arm
 from tests.support.firewall_world import (
     BACKUP,
-    CORP,
-    INTERNET,
     PLACE,
     PREMISES,
     PRIMARY,
-    SPOKES,
     TABLES,
     UNUSED,
     FirewallWorld,
@@ -39,108 +28,6 @@ from tests.support.firewall_world import (
     write_site,
 )
 from tests.support.stage import Stage, lab_in
-
-PEERINGS = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
-NICS = "Microsoft.Network/networkInterfaces"
-SETTLED_S = 300.0
-"""After this time the far end has let go of a failed path (hold time 180 s)."""
-
-
-@dataclass
-class Monitor:
-    """Packets at every change of the lab's resources.
-
-    Attributes:
-        cuts: each moment at which a path was cut that a switch may never cut: spoke to Internet and
-            spoke to spoke, each through the primary's appliance, in either direction.
-        changes: for each spoke, when it began or ceased to reach the premises and be reached.
-        early: each moment at which a spoke that had worked was stranded although Azure had not yet
-            accepted its break: what a right order never does.
-    """
-
-    lab: Lab
-    shape: Shape
-    cuts: list[str] = field(default_factory=list)
-    changes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
-    looks: int = 0
-    early: list[str] = field(default_factory=list)
-    _origins: dict[str, Resource] = field(default_factory=dict)
-
-    def install(self, *, only_moves: bool = False) -> Monitor:
-        """Look at every change from now on; with ``only_moves``, at the premises only."""
-        with self.lab.lock:
-            self.lab.catch_up()
-            self._origins = {spoke.name: self._find_origin(spoke) for spoke in SPOKES}
-            self._look(only_moves)
-            self.lab.listen(lambda: self._look(only_moves))
-        return self
-
-    def is_connected(self, spoke: Spoke) -> bool:
-        """Whether a spoke reaches the premises and is reached from there."""
-        return not self.explain(spoke)
-
-    def explain(self, spoke: Spoke) -> str:
-        """Why a spoke is stranded; empty if it is not."""
-        there = self.trace(spoke.nic, CORP)
-        back = self.trace("vm-corp-nic", spoke.address)
-        return there.reason or back.reason
-
-    def trace(self, nic: str, destination: str) -> Trace:
-        """A TCP connection from an interface's machine."""
-        lab = self.lab
-        return trace_packet(
-            lab.world, lab.bgp, lab.machines, self._find(nic), destination, "tcp", 443
-        )
-
-    def get_outage_s(self, spoke: Spoke) -> float:
-        """From the first moment at which a spoke was stranded to the last, in modelled seconds."""
-        changes = self.changes[spoke.name]
-        assert changes[-1][1], f"{spoke.name} is stranded at the end: {self.explain(spoke)}"
-        lost = [at for at, connected in changes if not connected]
-        return changes[-1][0] - lost[0] if lost else 0.0
-
-    def _find_origin(self, spoke: Spoke) -> Resource:
-        """The peering by which a spoke uses a gateway."""
-        return next(
-            peering
-            for peering in self.lab.world.iter_by_type(PEERINGS)
-            if peering.id.names[0] == spoke.name and _uses_gateway(peering)
-        )
-
-    def _find(self, name: str) -> Resource:
-        return next(nic for nic in self.lab.world.iter_by_type(NICS) if nic.id.name == name)
-
-    def _look(self, only_moves: bool) -> None:
-        self.looks += 1
-        for spoke in SPOKES:
-            changes, connected = self.changes.setdefault(spoke.name, []), self.is_connected(spoke)
-            if not changes or changes[-1][1] is not connected:
-                changes.append((self.lab.world.now, connected))
-            if changes[0][1] and not connected and _uses_gateway(self._origins[spoke.name]):
-                self.early.append(f"{self.lab.world.now:.0f} s: {spoke.name}: not broken yet")
-        if only_moves:
-            return
-        for spoke in SPOKES:
-            self._require(spoke, INTERNET)
-            for other in SPOKES:
-                if other is not spoke:
-                    self._require(spoke, other.address)
-
-    def _require(self, spoke: Spoke, destination: str) -> None:
-        """Require a connection that goes through the primary's appliance."""
-        trace = self.trace(spoke.nic, destination)
-        way = f"VirtualAppliance {self.shape.primary_address}"
-        reason = trace.reason
-        if trace.reached and not any(hop.endswith(way) for hop in trace.hops):
-            reason = "it goes around the primary's appliance"
-        if reason:
-            at = f"{self.lab.world.now:.0f} s"
-            self.cuts.append(f"{at}: {spoke.name} to {destination}: {reason}")
-
-
-def _uses_gateway(peering: Resource) -> bool:
-    """Whether a peering uses a remote gateway, by the last write that Azure accepted."""
-    return bool(peering.properties.get("useRemoteGateways"))
 
 
 @dataclass
@@ -256,13 +143,6 @@ class FirewallSite:
     def monitor(self, *, only_moves: bool = False) -> Monitor:
         """Watch the packets from now on."""
         return Monitor(self.stage.lab, self.world.shape).install(only_moves=only_moves)
-
-
-def make_arm(environment: dict[str, str], sleep: Callable[[float], None]) -> Arm:
-    """Plain ARM requests to the lab that an environment leads to."""
-    endpoint = environment["ERFAILOVER_ENDPOINT"]
-    token = DefaultAzureCredential().get_token(f"{endpoint}/.default").token
-    return Arm(endpoint, token, os.environ["REQUESTS_CA_BUNDLE"], sleep)
 
 
 @dataclass

@@ -146,7 +146,7 @@ def _build(
         return Appliance(resource_id, kind, addresses, fault, unknown)
     addresses = _parse_addresses(properties, "ipConfigurations")
     state = parse_text(properties.get("provisioningState"))
-    fault = "" if addresses else "it has no private address: it is stopped"
+    fault = "" if addresses else "it has no private address, so it is stopped"
     if state and state not in ("Succeeded", "Updating"):
         fault = f"its state is {state}"
     return Appliance(resource_id, kind, addresses, fault)
@@ -158,11 +158,11 @@ def _judge_interface(body: Body, machines: Mapping[str, Reading[str]]) -> tuple[
         return "IP forwarding is off", ""
     machine = _get_reference(body, "virtualMachine")
     if not machine:
-        return "no machine has it", ""
+        return "it is not attached to a machine", ""
     power = machines.get(machine.lower(), Reading(None, "it was not read"))
     name = get_last_name(machine)
     if power.value is None:
-        return "", f"whether {name} runs: {power.unknown}"
+        return "", f"it is unknown whether {name} is running: {power.unknown}"
     if power.value != "running":
         return f"{name} is {power.value or 'in an unknown power state'}", ""
     return "", ""

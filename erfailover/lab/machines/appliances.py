@@ -11,13 +11,22 @@ firewall fails as well (it drops the third packet) is inferred from the same; an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from erfailover.lab.core import addresses
-from erfailover.lab.machines.linux import Flow
+from erfailover.lab.machines.linux import Flow, Linux
 from erfailover.lab.routing import records
+from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.security_groups import Packet
+
+
+class SystemSource(Protocol):
+    """A source of the systems of virtual machines; ``Machines`` is one."""
+
+    def get_system(self, machine: str) -> Linux | None:
+        """Return the running system of a virtual machine, by key; None if none runs."""
 
 
 @dataclass(slots=True)
@@ -54,13 +63,20 @@ class FirewallSessions:
         return next((flow.machine for flow in self.opened if flow not in self.answered), "")
 
 
-def choose_backend(backends: Iterable[records.Nic], running: Sequence[str]) -> records.Nic | None:
-    """Return the interface that a load balancer delivers to; None if it has none.
+def find_backend(
+    network: Network, systems: SystemSource, vnet: str, address: str
+) -> records.Nic | None:
+    """Return the interface that a load balancer's front end delivers to; None if there is none.
 
     The first whose machine runs: both directions of a flow meet the same one (documented, *High
     availability ports overview*); that a probe notices a stopped machine at once is assumed.
     """
-    return next((nic for nic in backends if nic.key in running), None)
+    front_end = network.find_front_end(vnet, address)
+    for nic in network.list_backends(front_end) if front_end is not None else ():
+        machine = network.machine_of.get(nic.key)
+        if machine is not None and systems.get_system(machine.key) is not None:
+            return nic
+    return None
 
 
 def _make_flow(key: str, packet: Packet, sent: Packet) -> Flow:

@@ -19,11 +19,10 @@ first. A public address outside the lab answers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Resource, World
-from erfailover.lab.machines.appliances import FirewallSessions, choose_backend
+from erfailover.lab.machines.appliances import FirewallSessions, SystemSource, find_backend
 from erfailover.lab.machines.linux import Decision, Flow, Linux
 from erfailover.lab.routing import records
 from erfailover.lab.routing.bgp import Bgp
@@ -63,13 +62,6 @@ class Trace:
     tunnels: int = 0
     internet: bool = False
     host: str = ""
-
-
-class SystemSource(Protocol):
-    """A source of the systems of virtual machines; ``Machines`` is one."""
-
-    def get_system(self, machine: str) -> Linux | None:
-        """Return the running system of a virtual machine, by key; None if none runs."""
 
 
 def trace_packet(
@@ -270,7 +262,8 @@ class _Walk:
 
     def _enter(self, vnet: str, hop: str, packet: Packet) -> _Arrival:
         """Enter the interface of a VNet that has the address ``hop``."""
-        nic = self.bgp.network.find_nic(vnet, hop) or self._choose_backend(vnet, hop)
+        network = self.bgp.network
+        nic = network.find_nic(vnet, hop) or find_backend(network, self.systems, vnet, hop)
         if nic is None:
             raise _PacketDropped(f"{self._get_name(vnet)}: no interface has {hop}")
         if packet.destination != hop and not nic.forwarding:
@@ -279,20 +272,6 @@ class _Walk:
             )
         self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)
         return self._enter_interface(nic, packet)
-
-    def _choose_backend(self, vnet: str, address: str) -> records.Nic | None:
-        """Return the interface behind a load balancer's front end; None if there is none."""
-        front_end = (network := self.bgp.network).find_front_end(vnet, address)
-        if front_end is None:
-            return None
-        nics = network.list_backends(front_end)
-        machines = {nic.key: network.machine_of.get(nic.key) for nic in nics}
-        running = [
-            key
-            for key, machine in machines.items()
-            if machine is not None and self.systems.get_system(machine.key) is not None
-        ]
-        return choose_backend(nics, running)
 
     def _pass_groups(
         self, nic: records.Nic, packet: Packet, routes: list[EffectiveRoute], *, inbound: bool

@@ -56,8 +56,8 @@ def add_next_hops(
         remarks += [f"route table {found.table.name}: {note}" for note in notes]
     if tables:
         remarks.append(
-            "whether the rules of the appliance in the backup hub let the spokes' traffic pass "
-            "cannot be judged: compare them with those of the primary's"
+            "the rules of the appliance in the backup hub cannot be checked: make sure that they "
+            "allow the same traffic as those in the primary hub"
         )
     moving = {name for table in tables if table.is_decided for name in table.spokes}
     site = replace(
@@ -119,15 +119,15 @@ def _propose(
     names = join_names(map(str, found.hops), 6)
     if len(found.hops) > 1:
         return table, [
-            f"it leads to several appliances in {scene.get_hub_name(near)}, {names}; routing "
-            "takes one: leave those routes to one appliance, or write the section yourself"
+            f"it uses several appliances in {scene.get_hub_name(near)} ({names}), but routing has "
+            "one per path: use one appliance for these routes, or write the section yourself"
         ]
     here = next(iter(found.hops))
     hops[found.path] = here
     notes = []
     own = _find_appliance(appliances, near, here)
     if own is None:
-        notes.append(f"what has the address {here} in {scene.get_hub_name(near)} is not known")
+        notes.append(f"it is unknown what has the address {here} in {scene.get_hub_name(near)}")
     there, why = _choose(scene, found, far, own, appliances)
     hops[found.path.other] = there
     notes += [why] if why else []
@@ -152,7 +152,7 @@ def _choose(
         return next(iter(named)), ""
     reading = appliances.get(role, Reading(None, "it was not read"))
     if reading.value is None:
-        return None, f"the appliances in {hub_name} are not known: {reading.unknown}"
+        return None, f"the appliances in {hub_name} could not be read: {reading.unknown}"
     usable = [
         appliance for appliance in reading.value if not appliance.fault and not appliance.pooled
     ]
@@ -163,7 +163,7 @@ def _choose(
             others = [appliance for appliance in usable if addresses[0] not in appliance.addresses]
             also = f"; {hub_name} also has {_describe(others)}" if others else ""
             doubt = next((each.unknown for each in candidates if each.unknown), "")
-            unknown = f"; not known: {doubt}" if doubt else ""
+            unknown = f"; {doubt}" if doubt else ""
             note = f"next hop on {_get_path_words(role)}: {_describe(candidates)}{also}{unknown}"
             return addresses[0], note
     return None, f"no next hop is proposed in {hub_name}: it has {_list_all(reading.value)}"

@@ -25,7 +25,7 @@ from erfailover.planning.next_hops.conditions import (
 )
 from erfailover.planning.next_hops.scene import list_tables
 
-RULES = "whether its rules let the spokes' traffic pass cannot be judged"
+RULES = "whether its rules allow the spokes' traffic cannot be checked"
 LOOK = "Get the right to read it (erfailover permissions), or look at it yourself."
 
 
@@ -67,7 +67,7 @@ def check_return_routes(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             hub = get_last_name(site.get_hub(role).virtual_network)
             spokes = format_count(len(checks), "spoke")
             yield line.report_ok(
-                f"{hub}/GatewaySubnet sends the prefixes of {spokes} by the appliance"
+                f"{hub}/GatewaySubnet routes the prefixes of {spokes} through the appliance"
             )
 
 
@@ -85,7 +85,7 @@ def check_route_tables(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     for table in site.routing:
         if site.build_route_table_id(table.route_table).lower() not in used:
             yield line.report_warning(
-                f"no spoke has the route table {get_last_name(table.route_table)}",
+                f"no subnet of a spoke uses the route table {get_last_name(table.route_table)}",
                 "Remove it from routing in the site file, or correct its name.",
             )
     conditions = dict.fromkeys(
@@ -98,7 +98,7 @@ def check_route_tables(site: Site, facts: DoctorFacts) -> Iterator[Check]:
     yield from (line.report_condition(condition, condition.remedy) for condition in bad)
     if used and not bad:
         tables = format_count(len(used), "route table")
-        yield line.report_ok(f"{tables} can be moved, at most {MOST_ROUTES} routes each")
+        yield line.report_ok(f"{tables} can be updated, with at most {MOST_ROUTES} routes each")
 
 
 def _check_address(
@@ -117,7 +117,7 @@ def _check_address(
     if found is None and unread:
         names = join_names((each.name for each in unread), 4)
         return line.report_unknown(
-            f"{hub}: what has the address {address} is not known; not read: {names} "
+            f"{hub}: it is unknown what has the address {address}: {names} could not be read "
             f"({unread[0].unknown})",
             LOOK,
         )
@@ -130,12 +130,12 @@ def _check_address(
     name = f"{found.name} ({found.kind}, {address})"
     if found.fault:
         return fail(
-            f"{hub}: {name} forwards nothing: {found.fault}",
+            f"{hub}: {name} does not forward: {found.fault}",
             "Start it, or switch IP forwarding on; then run doctor again.",
         )
     if found.unknown:
         return line.report_unknown(f"{hub}: {name}: {found.unknown}", LOOK)
-    return line.report_ok(f"{hub}: {name} runs and forwards; {RULES}")
+    return line.report_ok(f"{hub}: {name} is running and forwards; {RULES}")
 
 
 def _get_path(role: Role) -> Path:

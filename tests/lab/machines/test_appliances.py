@@ -78,16 +78,16 @@ def test_spokes_reach_each_other_through_the_firewall(hub: Hub) -> None:
     trace = hub.trace("one-nic", OTHER)
     assert trace.reached, trace
     assert trace.hops == (
-        "one-nic: 10.3.0.4 by User 0.0.0.0/0 VirtualAppliance 10.2.0.4",
+        "one-nic: 10.3.0.4 via User 0.0.0.0/0 VirtualAppliance 10.2.0.4",
         "peering one-to-hub",
         "fw forwards",
-        "fw: 10.3.0.4 by Default 10.3.0.0/16 VNetPeering",
+        "fw: 10.3.0.4 via Default 10.3.0.0/16 VNetPeering",
         "peering hub-to-other",
         "reply",
-        "other-nic: 10.1.0.4 by User 0.0.0.0/0 VirtualAppliance 10.2.0.4",
+        "other-nic: 10.1.0.4 via User 0.0.0.0/0 VirtualAppliance 10.2.0.4",
         "peering other-to-hub",
         "fw forwards",
-        "fw: 10.1.0.4 by Default 10.1.0.0/16 VNetPeering",
+        "fw: 10.1.0.4 via Default 10.1.0.0/16 VNetPeering",
         "peering hub-to-one",
     )
 
@@ -195,6 +195,6 @@ def test_a_machine_that_tracks_drops_answers_that_are_invalid(hub: Hub) -> None:
     hub.route("rt-other", "10.1.0.0/16", "10.2.1.4")
     assert hub.trace("one-nic", OTHER).reached, "without a rule it forwards whatever comes"
     hub.machines.run(vm, STATEFUL)
-    assert hub.trace("one-nic", OTHER).reason == "nva: iptables FORWARD drops it"
+    assert hub.trace("one-nic", OTHER).reason == "nva: iptables drops it (chain FORWARD)"
     assert hub.trace("one-nic", OTHER, "udp").reached, "UDP has no first packet"
     assert hub.trace("other-nic", ONE).reached

@@ -2,7 +2,7 @@
 
 Each trial has a lab of its own, and a process of its own that is killed at a write of a peering
 or a route, before it was done or after. The same command then finishes the switch. What may not be
-cut is judged by packets at every change of the lab; see ``firewall_stage.Monitor``.
+cut is judged by packets at every change of the lab; see ``firewall_packets.Monitor``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from erfailover.lab.core.timing import Durations
 from erfailover.lab.server.server import LabServer
 from tests.support.clocks import ResumedClock
-from tests.support.firewall_stage import Monitor, make_arm
+from tests.support.firewall_packets import Monitor, make_arm
 from tests.support.firewall_world import (
     SPOKES,
     TABLES,

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from erfailover.lab.engine.lab import Lab
 from tests.support.adopted_world import Arm
-from tests.support.firewall_stage import SETTLED_S, Monitor, make_arm
+from tests.support.firewall_packets import SETTLED_S, Monitor, make_arm
 from tests.support.firewall_world import (
     INTERNET,
     SPOKES,

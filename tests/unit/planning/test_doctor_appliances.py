@@ -41,8 +41,8 @@ def test_a_site_without_routing_has_no_line() -> None:
 
 def test_appliances_that_run_are_named_and_their_rules_are_not_judged() -> None:
     assert lines(Reading((appliance("fw2", FAR),))) == [
-        (HOLDS, False, f"vnet3: fw2 (Azure Firewall, 10.3.2.4) runs and forwards; {RULES}"),
-        (HOLDS, False, f"vnet2: fw1 (Azure Firewall, 10.2.2.4) runs and forwards; {RULES}"),
+        (HOLDS, False, f"vnet3: fw2 (Azure Firewall, 10.3.2.4) is running and forwards; {RULES}"),
+        (HOLDS, False, f"vnet2: fw1 (Azure Firewall, 10.2.2.4) is running and forwards; {RULES}"),
     ]
 
 
@@ -53,7 +53,7 @@ def test_appliances_that_run_are_named_and_their_rules_are_not_judged() -> None:
         (
             Reading((appliance("fw2", FAR, fault="IP forwarding is off"),)),
             FAILS,
-            "vnet3: fw2 (Azure Firewall, 10.3.2.4) forwards nothing: IP forwarding is off",
+            "vnet3: fw2 (Azure Firewall, 10.3.2.4) does not forward: IP forwarding is off",
         ),
         (
             Reading((appliance("fw2", FAR, unknown="whether nva runs: 403"),)),
@@ -63,7 +63,7 @@ def test_appliances_that_run_are_named_and_their_rules_are_not_judged() -> None:
         (
             Reading((appliance("fw2", unknown="403"),)),
             UNKNOWN,
-            "vnet3: what has the address 10.3.2.4 is not known; not read: fw2 (403)",
+            "vnet3: it is unknown what has the address 10.3.2.4: fw2 could not be read (403)",
         ),
         (Reading(None, "403"), UNKNOWN, "vnet3: 10.3.2.4: 403"),
     ],
@@ -78,4 +78,4 @@ def test_the_primarys_appliance_is_a_warning_because_a_switch_to_ipsec_does_not_
     faulty = appliance("fw1", NEAR, fault="it is stopped")
     verdict, warning, text = lines(Reading((appliance("fw2", FAR),)), faulty)[1]
     assert (verdict, warning) == (FAILS, True)
-    assert text == "vnet2: fw1 (Azure Firewall, 10.2.2.4) forwards nothing: it is stopped"
+    assert text == "vnet2: fw1 (Azure Firewall, 10.2.2.4) does not forward: it is stopped"
