@@ -207,7 +207,7 @@ def check_return(
     return Condition(
         RETURN,
         ConditionStatus.FAILS,
-        f"{hub}/GatewaySubnet does not send {format_prefixes(lost)} through {by}, so answers "
+        f"{hub}/GatewaySubnet does not send {format_prefixes(lost)} through {by}: answers "
         "bypass the appliance",
         f"Add to {where} of {hub}/GatewaySubnet a route to exactly that prefix with the next hop "
         f"{by}.",
