@@ -27,8 +27,8 @@ def find_problems(site: Site) -> Iterator[Problem]:
     if overlays and ANYWHERE in site.remote_prefixes:
         yield Problem(
             ("remote_prefixes", site.remote_prefixes.index(ANYWHERE)),
-            "a prefix narrower than 0.0.0.0/0: routing has the mode overlay, which keeps the "
-            "default route at the primary's appliance",
+            "a prefix narrower than 0.0.0.0/0, because mode: overlay keeps the default route at "
+            "the primary's appliance",
             "0.0.0.0/0",
             "name the prefixes of the far end, or set mode: replace",
         )
@@ -42,7 +42,9 @@ def _check_each_once(site: Site) -> Iterator[Problem]:
         name = table.route_table.lower()
         if name in names:
             keys: Keys = ("routing", i, "route_table")
-            yield Problem(keys, "each route table once", repr(table.route_table), "remove one")
+            yield Problem(
+                keys, "each route table once", repr(table.route_table), "remove one of the two"
+            )
         names.add(name)
 
 
@@ -52,8 +54,7 @@ def _check_next_hops(keys: Keys, table: SpokeRouteTable) -> Iterator[Problem]:
             (*keys, "on_ipsec"),
             "another address than on_expressroute",
             str(table.on_ipsec),
-            "name the appliance in the backup hub; a table whose next hop never changes needs no "
-            "entry",
+            "name the appliance in the backup hub, or remove a table whose next hop never changes",
         )
     for path in Path:
         address = table.get_next_hop(path)
@@ -67,7 +68,7 @@ def _check_routes(keys: Keys, table: SpokeRouteTable) -> Iterator[Problem]:
     if table.routes and table.mode == "overlay":
         yield Problem(
             place,
-            "no routes: the mode overlay decides for each route by its prefix",
+            "no routes, because mode: overlay decides for each route by its prefix",
             ", ".join(table.routes),
             "remove routes, or set mode: replace",
         )
@@ -110,6 +111,6 @@ def _require_forwarded(keys: Keys, path: Path, peering: SitePeering) -> Iterator
         (*keys, f"on_{path}", FORWARDED),
         "true or keep",
         "false",
-        f"routing sends the spokes' traffic by an appliance, and on the path {path} this peering "
-        "carries what it forwards",
+        f"routing sends the spokes' traffic through an appliance, and on {path} this peering "
+        "carries what the appliance forwards",
     )

@@ -159,7 +159,7 @@ RoutingMode = Literal["overlay", "replace"]
 
 @dataclass(frozen=True, slots=True)
 class SpokeRouteTable(Section):
-    """A route table of the spokes that sends their traffic by an appliance in either hub.
+    """A route table of the spokes that sends their traffic through an appliance in a hub.
 
     A switch moves its next hops with the peerings.
     """
@@ -171,11 +171,11 @@ class SpokeRouteTable(Section):
     on_ipsec: IPv4Address
     """The private address of the appliance in the backup hub."""
     mode: RoutingMode = "overlay"
-    """``overlay``: routes to the remote prefixes alone move, and a wider route stays as it is;
-    narrower ones are added beside it. ``replace``: the next hop of complete routes is exchanged."""
+    """``overlay``: only the remote prefixes move; a wider route does not change, and narrower ones
+    are added beside it. ``replace``: the next hop of complete routes changes."""
     routes: tuple[str, ...] = ()
-    """With ``replace``, the names of the routes whose next hop is exchanged; without it, all whose
-    next hop is the appliance of the path being left."""
+    """With ``replace``, the names of the routes whose next hop changes. Default: all whose next hop
+    is the appliance of the path being left."""
 
     def get_next_hop(self, path: Path) -> IPv4Address:
         """Return the appliance's address while the spokes are on a path."""

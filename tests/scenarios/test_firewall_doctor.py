@@ -117,8 +117,8 @@ def test_a_return_route_that_is_missing_or_too_wide_fails_for_the_backup_and_war
         (verdict, text.partition(":")[0])
         for verdict, text in lines(firewall, CheckName.RETURN_ROUTES)
     ] == [
-        ("FAIL", "vnet-hub-dr/GatewaySubnet does not send 10.8.0.0/16 by 10.15.0.4"),
-        ("warning", "vnet-hub/GatewaySubnet does not send 10.6.0.0/16 by 10.5.0.4"),
+        ("FAIL", "vnet-hub-dr/GatewaySubnet does not send 10.8.0.0/16 through 10.15.0.4"),
+        ("warning", "vnet-hub/GatewaySubnet does not send 10.6.0.0/16 through 10.5.0.4"),
     ]
 
 
@@ -136,7 +136,7 @@ def test_a_table_that_a_vnet_shares_that_does_not_move_fails(firewall: FirewallS
     assert lines(firewall, CheckName.ROUTE_TABLES) == [
         (
             "FAIL",
-            "route table udr-dg is also used by vnet-tools, which is no spoke of the site",
+            "route table udr-dg is also used by vnet-tools, which is not a spoke of the site",
         )
     ]
 

@@ -116,7 +116,7 @@ def test_a_hub_that_answers_past_its_appliance_leaves_the_spoke_out(
     firewall.delete(f"routeTables/udr-hub-spoke-dr/routes/to-{spoke.name}")
     monitor = firewall.monitor()
     assert firewall.stage.run(*PLANNED) == 3
-    assert "answers pass the appliance by" in " ".join(firewall.stage.err.split())
+    assert "answers bypass the appliance" in " ".join(firewall.stage.err.split())
     moved = "ipsec" if spoke is WEB else "expressroute"
     stand(firewall, monitor, moved, moved, "ipsec" if spoke is APP else "expressroute")
 
@@ -133,7 +133,7 @@ def test_status_says_that_the_next_hops_of_a_spoke_are_not_those_of_its_path(
     assert health[WEB.name]["healthy"]
     assert not health[APP.name]["healthy"]
     assert health[APP.name]["reasons"] == [
-        "vnet-app: erfailover-192.168.0.0-16 of udr-dg is not as on ipsec"
+        "vnet-app: route erfailover-192.168.0.0-16 of udr-dg differs from what ipsec needs"
     ]
     firewall.stage.do(*AWAY, "--yes")
     firewall.stage.do("status")

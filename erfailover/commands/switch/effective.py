@@ -59,7 +59,7 @@ def _check(
     network_id = site.build_network_id(spoke.virtual_network)
     body = attempt(partial(readings.get_network_body, network_id, YOUNG_S)).value
     hop = table.entry.get_next_hop(target)
-    seen = "no interface has it"
+    seen = "no network interface uses the route table"
     for interface in list_interfaces(body or {}, table.id)[:TRIES]:
         probe = InterfaceRoute(
             interface, site.remote_prefixes[0], "VirtualAppliance", hop, DEADLINE_S
@@ -71,8 +71,8 @@ def _check(
     return Condition(
         NAME,
         ConditionStatus.UNKNOWN,
-        f"{spoke.name}: whether an interface sends {site.remote_prefixes[0]} by {hop}: {seen}",
-        "A probe on a machine that runs tells.",
+        f"{spoke.name}: effective routes to {site.remote_prefixes[0]} are unknown: {seen}",
+        "Only a probe on a running machine can tell.",
     )
 
 

@@ -80,8 +80,8 @@ class Group:
             if self.missing and leaving:
                 raise AzureFailure(
                     AzureErrorKind.REFUSED,
-                    f"{self.missing[0]} shares a route table and is not moved",
-                    "The same command again takes them together.",
+                    f"{self.missing[0]} shares a route table with these spokes and was not moved",
+                    "Run the same command again to move them together.",
                 )
             run_all(self.clock, [member.pass_gate for member in leaving])
             for member in self.members.values():
@@ -247,7 +247,7 @@ class RoutedCrossing(Crossing):
                 AzureFailure(
                     AzureErrorKind.REFUSED,
                     f"{self.spoke} shares a route table with a spoke that could not be moved",
-                    "Run the same command again.",
+                    "Run the same command again to move them together.",
                 ),
             )
         if not self._goes_back():
@@ -282,7 +282,11 @@ class RoutedCrossing(Crossing):
 
         def record(change: RouteWrite) -> None:
             name = f"{get_last_name(change.table_id)}/{change.name}"
-            title = f"{step.number}. {step.title}: {name}" if forward else f"restore {name}"
+            title = (
+                f"{step.number}. {step.title}: {name}"
+                if forward
+                else f"restore the next hop: {name}"
+            )
             self.recorder.record_intent_later(task, title, str(change.change), change.route_id)
 
         writer = self.writers.make if forward else self.writers.other

@@ -61,7 +61,7 @@ def find_unread_table(site: Site, observed: SiteSnapshot, spoke: Spoke) -> Condi
 
 def _check_table_read(table: UsedTable) -> Condition:
     if table.reading.value is None:
-        message = f"route table {table.name} is not known: {table.reading.unknown}"
+        message = f"route table {table.name} could not be read: {table.reading.unknown}"
         remedy = f"Get the right to read it: az network route-table show --ids {table.id}"
         return Condition(READ, ConditionStatus.UNKNOWN, message, remedy)
     return Condition(READ, ConditionStatus.HOLDS, f"route table {table.name} was read")
@@ -94,7 +94,7 @@ def _check_sharing(
         if name is None:
             message = (
                 f"route table {table.name} is also used by {get_last_name(network_id)}, which is "
-                "no spoke of the site"
+                "not a spoke of the site"
             )
             remedy = "Give the subnets of the spokes their own table, or add that spoke."
         elif _is_on(site, observed, target, network_id):
@@ -136,14 +136,14 @@ def _check_routes(
     after = desired.compute_routes(entry, table, target, site.remote_prefixes, kept)
     if strange:
         message = (
-            f"route table {table.name} has no route {join_names(strange)} to "
+            f"route table {table.name} has no route {join_names(strange)} with the next hop "
             f"{entry.on_expressroute} or {entry.on_ipsec}"
         )
         remedy = "Correct the names under routing in the site file."
     elif swallowed:
         message = (
-            f"{format_prefixes(swallowed)}: the remote prefix lies within a spoke, a hub or a VNet "
-            "that is peered with a hub, so that no route can be added for it"
+            f"no route can be added for {format_prefixes(swallowed)}: it is within the address "
+            "space of a spoke, a hub, or a VNet peered with a hub"
         )
         remedy = "Correct remote_prefixes in the site file, or set mode: replace."
     elif len(after.routes) > MOST_ROUTES:
@@ -194,22 +194,22 @@ def check_return(
     """
     by = join_names(map(str, sorted(hops)))
     if table is not None and table.value is None:
-        message = f"{hub}/GatewaySubnet: its route table is not known: {table.unknown}"
+        message = f"{hub}/GatewaySubnet: its route table could not be read: {table.unknown}"
         return Condition(RETURN, ConditionStatus.UNKNOWN, message, "Get the right to read it.")
     routes = table.value if table is not None else None
     lost = [
         prefix for prefix in prefixes if routes is None or not _is_returned(routes, prefix, hops)
     ]
     if not lost:
-        message = f"{hub}/GatewaySubnet sends the spoke's prefixes by {by}"
+        message = f"{hub}/GatewaySubnet sends the spoke's prefixes through {by}"
         return Condition(RETURN, ConditionStatus.HOLDS, message)
     where = f"route table {routes.name}" if routes is not None else "a route table"
     return Condition(
         RETURN,
         ConditionStatus.FAILS,
-        f"{hub}/GatewaySubnet does not send {format_prefixes(lost)} by {by}: answers pass the "
-        "appliance by",
-        f"Give {where} of {hub}/GatewaySubnet a route to exactly that prefix, with the next hop "
+        f"{hub}/GatewaySubnet does not send {format_prefixes(lost)} through {by}: answers "
+        "bypass the appliance",
+        f"Add to {where} of {hub}/GatewaySubnet a route to exactly that prefix with the next hop "
         f"{by}.",
     )
 
@@ -258,7 +258,7 @@ def _check_allowed(id_: str, peering: Peering | None, flags: Flags | None) -> Co
     return Condition(
         FORWARDED,
         ConditionStatus.FAILS,
-        f"{name} does not allow forwarded traffic: what an appliance forwards is dropped",
+        f"{name} does not allow forwarded traffic, so it drops what an appliance forwards",
         f"az network vnet peering update --ids {id_} --set allowForwardedTraffic=true",
     )
 
@@ -286,8 +286,9 @@ def check_next_hops(
             return Condition(
                 name,
                 ConditionStatus.FAILS,
-                f"{spoke.name}: {writes[0].name} of {table.name} is not as on {target}",
+                f"{spoke.name}: route {writes[0].name} of {table.name} differs from what {target} "
+                "needs",
             )
     hops = join_names(dict.fromkeys(str(table.entry.get_next_hop(target)) for table in tables))
-    message = f"{spoke.name} sends the remote prefixes by {hops}"
+    message = f"{spoke.name} sends the remote prefixes through {hops}"
     return Condition(name, ConditionStatus.HOLDS, message)

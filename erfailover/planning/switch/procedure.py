@@ -194,8 +194,9 @@ STEPS = (
         Side.ROUTE_TABLES,
         Goal.ROUTED,
         "move the next hops of {spoke} to the appliance in {arriving}",
-        "until step {MAKE} answers come by the appliance in {leaving}, and an appliance drops what "
-        "it has not seen both ways. If Azure rejects it, steps {BREAK} and {MAKE} are rolled back",
+        "before step {MAKE}, answers come through the appliance in {leaving}, and an appliance "
+        "drops answers to requests that it has not seen. If Azure rejects it, steps {BREAK} and "
+        "{MAKE} are rolled back",
         contingency=True,
     ),
     Rule(

@@ -122,6 +122,6 @@ def _iter_egress_risks(plan: SwitchPlan) -> Iterator[Risk]:
         )
         yield Risk(
             format_steps({StepKind.MOVE_NEXT_HOPS}),
-            f"what {join_names(tables)} sends to the Internet goes by the appliance {hop} from "
-            "then on. Existing flows break, and its public address is another one",
+            f"Internet traffic of {join_names(tables)} moves to the appliance {hop}: existing "
+            "flows break, and the public address changes",
         )

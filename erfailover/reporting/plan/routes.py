@@ -11,14 +11,14 @@ from erfailover.model.route_tables import UserRoute
 
 
 def describe_route(write: RouteWrite) -> str:
-    """Return what one write changes: ``rt-spokes/default: 0.0.0.0/0 by 10.0.1.4 -> 10.2.1.4``."""
+    """Return what one write changes: ``rt/default: 0.0.0.0/0 through 10.0.1.4 -> 10.2.1.4``."""
     name = f"{get_last_name(write.table_id)}/{write.name}"
     if write.after is None:
         return f"{name}: removed"
     after = _format_hop(write.after)
     if write.before is None:
-        return f"{name}: {write.after.prefix} by {after}"
-    return f"{name}: {write.after.prefix} by {_format_hop(write.before)} -> {after}"
+        return f"{name}: {write.after.prefix} through {after}"
+    return f"{name}: {write.after.prefix} through {_format_hop(write.before)} -> {after}"
 
 
 def _format_hop(route: UserRoute) -> str:

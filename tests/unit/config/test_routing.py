@@ -94,8 +94,8 @@ def test_a_site_without_the_section_has_no_tables(tmp_path: FilePath) -> None:
         (
             TABLE + "    routes: [to-premises]\n",
             FORWARDING,
-            "routing[0].routes: expected no routes: the mode overlay decides for each route by its "
-            "prefix, found to-premises; remove routes, or set mode: replace",
+            "routing[0].routes: expected no routes, because mode: overlay decides for each route "
+            "by its prefix, found to-premises; remove routes, or set mode: replace",
         ),
         (
             TABLE + "    mode: replace\n    routes: [a, A]\n",
@@ -121,15 +121,15 @@ def test_a_site_without_the_section_has_no_tables(tmp_path: FilePath) -> None:
         (
             TABLE,
             (*FORWARDING, ("[10.5.0.0/16]", "[10.5.0.0/16, 0.0.0.0/0]")),
-            "remote_prefixes[1]: expected a prefix narrower than 0.0.0.0/0: routing has the mode "
-            "overlay, which keeps the default route at the primary's appliance",
+            "remote_prefixes[1]: expected a prefix narrower than 0.0.0.0/0, because mode: overlay "
+            "keeps the default route at the primary's appliance",
         ),
         (
             TABLE,
             FORWARDING[1:],
             "spokes[0].spoke_to_primary.on_ipsec.allow_forwarded_traffic: expected true or keep, "
-            "found false; routing sends the spokes' traffic by an appliance, and on the path "
-            "ipsec this peering carries what it forwards",
+            "found false; routing sends the spokes' traffic through an appliance, and on ipsec "
+            "this peering carries what the appliance forwards",
         ),
         (
             TABLE,
