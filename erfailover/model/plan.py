@@ -101,6 +101,11 @@ class RouteWrite:
         return route.name if route else ""
 
     @property
+    def full_name(self) -> str:
+        """The name of the route, after its table's: ``rt-spokes/default``."""
+        return f"{get_last_name(self.table_id)}/{self.name}"
+
+    @property
     def route_id(self) -> str:
         """The id of the route."""
         return build_child_id(self.table_id, ROUTE, self.name)
@@ -176,6 +181,13 @@ class SwitchStep:
         if not isinstance(self.write, PeeringWrite):
             raise TypeError(f"{self.id} writes no peering")
         return self.write
+
+    @property
+    def written_names(self) -> tuple[str, ...]:
+        """Return the names of what it writes: a peering, or each route after its table's name."""
+        if isinstance(self.write, PeeringWrite):
+            return (self.write.name,)
+        return tuple(write.full_name for write in self.write.routes)
 
     @property
     def peerings_back(self) -> tuple[PeeringWrite, ...]:

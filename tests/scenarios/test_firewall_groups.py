@@ -190,3 +190,11 @@ def test_the_diagram_and_the_report_show_the_next_hop(firewall: FirewallSite) ->
     html = report.read_text()
     assert "next hop 10.5.0.4" in html
     assert "move the next hops of vnet-web" in html
+
+
+def test_the_report_counts_peerings_and_routes(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    said = " ".join(firewall.stage.do(*PLANNED).split())
+    assert "15 peerings and 2 routes written" in said
+    assert "Checked in the gateways' tables and effective routes" in said
+    assert "(3, 4, 9)" in " ".join(firewall.stage.err.split())

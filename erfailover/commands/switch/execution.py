@@ -264,7 +264,7 @@ class SwitchRun:
         outcome.stranded = self.ledger.owed
         outcome.places = self.ledger.places
         done = {task.id for task in results.list_tasks(State.DONE)}
-        outcome.written += [step.write.name for step in plan.writes if step.id in done]
+        outcome.note_written(step for step in plan.writes if step.id in done)
         self._contended = set()
         for step in plan.writes:
             failure = results.failures.get(step.id)

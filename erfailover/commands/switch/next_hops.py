@@ -23,7 +23,6 @@ from erfailover.model.plan import (
     SwitchPlan,
     SwitchStep,
 )
-from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.next_hops.groups import Turn, choose_turn
 from erfailover.planning.switch.recovery import Direction, PathState, locate
 from erfailover.runtime.clock import Clock, run_all, start
@@ -281,7 +280,7 @@ class RoutedCrossing(Crossing):
         task = step.id if forward else f"{self.spoke}/back{self._attempts}"
 
         def record(change: RouteWrite) -> None:
-            name = f"{get_last_name(change.table_id)}/{change.name}"
+            name = change.full_name
             title = (
                 f"{step.number}. {step.title}: {name}"
                 if forward

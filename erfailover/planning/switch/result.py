@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from erfailover.errors import Failure
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
+from erfailover.model.plan import PeeringWrite, SwitchStep
 from erfailover.model.site import Path
 from erfailover.planning import conditions
 from erfailover.planning.probes.results import ProbeResult
@@ -54,6 +56,14 @@ class Outcome:
     chosen: tuple[str, ...] = ()
     way_back: tuple[Condition, ...] = ()
     excused: bool = False
+
+    def note_written(self, steps: Iterable[SwitchStep]) -> None:
+        """Note what steps have written; a route of a table that spokes share counts once."""
+        for step in steps:
+            names = step.written_names
+            if not isinstance(step.write, PeeringWrite):
+                names = tuple(name for name in names if name not in self.written)
+            self.written += names
 
     @property
     def data_plane_s(self) -> float | None:

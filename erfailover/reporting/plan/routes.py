@@ -6,13 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.plan import Change, NextHopWrites, RouteWrite
-from erfailover.model.resource_ids import get_last_name
 from erfailover.model.route_tables import UserRoute
 
 
 def describe_route(write: RouteWrite) -> str:
     """Return what one write changes: ``rt/default: 0.0.0.0/0 through 10.0.1.4 -> 10.2.1.4``."""
-    name = f"{get_last_name(write.table_id)}/{write.name}"
+    name = write.full_name
     if write.after is None:
         return f"{name}: removed"
     after = _format_hop(write.after)

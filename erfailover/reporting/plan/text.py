@@ -179,9 +179,11 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
     spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
+    routed = any(step.kind is StepKind.MOVE_NEXT_HOPS for step in plan.steps)
     message = (
         f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (1, 2), then switched "
-        "in parallel (3, 4) as far as Azure allows; cleanup comes last."
+        f"in parallel ({'3, 4, 9' if routed else '3, 4'}) as far as Azure allows; cleanup comes "
+        "last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     lines = ["", *_wrap_line(message, 0, 0)]

@@ -237,13 +237,13 @@ class RunReport:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The peerings that a switch has written, by name, in the order of its plan if known."""
+        """The peerings and routes that a switch has written, by name, in order if known."""
         value = self.result.get("changed")
         if value:
             return tuple(value)
         done = [step for step in self.steps if step.record.outcome == "done"]
         written = [step for step in done if step.label and step.part is not Part.ROLLBACK]
-        return tuple(get_last_name(step.record.resource) for step in written)
+        return tuple(_name_written(step.record.resource) for step in written)
 
     @property
     def moved(self) -> int:
@@ -367,6 +367,12 @@ def _describe_end(run: RunRecord) -> str:
 def _format_sentence(run: RunRecord) -> str:
     text = _describe_end(run)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _name_written(resource_id: str) -> str:
+    """Return the name of a peering that was written, or of a route after its table's name."""
+    table, _, route = resource_id.partition("/routes/")
+    return f"{get_last_name(table)}/{route}" if route else get_last_name(resource_id)
 
 
 def _build_step(run: RunRecord, record: StepRecord) -> Step:
