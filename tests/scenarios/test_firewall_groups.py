@@ -198,3 +198,24 @@ def test_the_report_counts_peerings_and_routes(firewall: FirewallSite) -> None:
     assert "15 peerings and 2 routes written" in said
     assert "Checked in the gateways' tables and effective routes" in said
     assert "(3, 4, 9)" in " ".join(firewall.stage.err.split())
+
+
+def test_the_rest_of_a_group_follows_one_that_is_there_already(firewall: FirewallSite) -> None:
+    """A run that was stopped after one spoke of an unplanned group is completed with --spoke."""
+    firewall.write_site("overlay")
+    firewall.cut_expressroute()
+    monitor = firewall.monitor()
+    firewall.stage.lab.add_faults(fail(f"*/{DATA.name}-to-hub-dr"))
+    assert firewall.stage.run(*AWAY, "--yes") == 5
+    firewall.stage.lab.faults.clear()
+    firewall.stage.do(*AWAY, "--yes", "--spoke", DATA.name)
+    stand(firewall, monitor, "ipsec", "ipsec", "ipsec")
+
+
+def test_unprestaging_touches_no_route(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    firewall.stage.do("prestage", "--yes")
+    firewall.overlay("udr-dg")
+    before = firewall.list_routes("udr-dg")
+    firewall.stage.do("unprestage", "--yes")
+    assert firewall.list_routes("udr-dg") == before

@@ -326,6 +326,15 @@ def can_remove_peerings(site: Site) -> bool:
     )
 
 
+def list_overlays(site: Site) -> tuple[str, ...]:
+    """Return the ids of the route tables to which a switch may add routes."""
+    return tuple(
+        site.build_route_table_id(entry.route_table)
+        for entry in site.routing
+        if entry.mode == "overlay"
+    )
+
+
 def list_resources(site: Site, on: ActionScope) -> tuple[str, ...]:
     """Return the ids of what an action is needed on, as far as the site file names them."""
     match on:

@@ -97,7 +97,7 @@ def _check_sharing(
                 "not a spoke of the site"
             )
             remedy = "Give the subnets of the spokes their own table, or add that spoke."
-        elif _is_on(site, observed, target, network_id):
+        elif _may_be_on(site, observed, target, network_id):
             continue
         else:
             message = f"route table {table.name} is shared with {name}, which does not move"
@@ -105,16 +105,18 @@ def _check_sharing(
         yield Condition(ALONE, ConditionStatus.FAILS, message, remedy)
 
 
-def _is_on(site: Site, observed: SiteSnapshot, target: Path, network_id: str) -> bool:
-    """Whether a spoke that was not chosen is on a path already, by the hub's peering with it."""
+def _may_be_on(site: Site, observed: SiteSnapshot, target: Path, network_id: str) -> bool:
+    """Whether a spoke that was not chosen is on a path already, by the leaving hub's peering.
+
+    The plan decides that; the gate does not read the hub being left.
+    """
     role = ROLE_OF_PATH[target.other]
     hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
-    found = [
-        peering
+    return not any(
+        peering.flags.allow_gateway_transit
         for peering in (hub.peerings if hub else ())
         if peering.remote_virtual_network.lower() == network_id
-    ]
-    return hub is not None and not any(item.flags.allow_gateway_transit for item in found)
+    )
 
 
 def _check_routes(
