@@ -214,6 +214,8 @@ class SiteSnapshot:
     route_tables: Mapping[str, Reading[RouteTable]] = field(default_factory=dict)
     """The tables of ``routing`` in the site file, and those of the hubs' GatewaySubnets; read only
     for a site that has such a section."""
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was derived from this reading, shared by all callers (``planning.once``)."""
 
     def list_gateways(self, role: Role) -> tuple[Gateway, ...]:
         """Return the gateways of a hub with a far end, the one that the site file names first.

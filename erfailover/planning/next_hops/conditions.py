@@ -13,7 +13,7 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import GATEWAY_SUBNET, get_last_name
 from erfailover.model.route_tables import APPLIANCE, RouteTable
-from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke, SpokeRouteTable
 from erfailover.planning.next_hops import desired
 from erfailover.planning.next_hops.scene import (
     UsedTable,
@@ -22,6 +22,8 @@ from erfailover.planning.next_hops.scene import (
     list_next_hops,
     list_tables,
 )
+from erfailover.planning.next_hops.steps import list_table_writes
+from erfailover.planning.once import once_per_reading
 from erfailover.planning.route_selection import split_prefix
 
 MOST_ROUTES = 400
@@ -43,14 +45,27 @@ def check_tables(
     """
     tables = list_tables(site, observed, spoke)
     for table in tables:
-        yield _check_table_read(table)
-        if table.reading.value is None:
-            continue
-        yield _check_at_rest(table.reading.value)
-        yield from _check_sharing(site, observed, target, table)
-        yield _check_routes(site, observed, target, table, table.reading.value)
+        yield from _check_table(observed, site, target, table.entry)
     if tables:
         yield check_spoke_return(site, observed, ROLE_OF_PATH[target], spoke)
+
+
+@once_per_reading
+def _check_table(
+    observed: SiteSnapshot, site: Site, target: Path, entry: SpokeRouteTable
+) -> tuple[Condition, ...]:
+    """Return what must hold of a table, whichever spoke it is asked for."""
+    id_ = site.build_route_table_id(entry.route_table)
+    used = UsedTable(entry, id_, observed.get_route_table(id_))
+    table = used.reading.value
+    if table is None:
+        return (_check_table_read(used),)
+    return (
+        _check_table_read(used),
+        _check_at_rest(table),
+        *_check_sharing(site, observed, target, used),
+        _check_routes(site, observed, target, used, table),
+    )
 
 
 def find_unread_table(site: Site, observed: SiteSnapshot, spoke: Spoke) -> Condition | None:
@@ -276,14 +291,11 @@ def check_next_hops(
     name, tables = "next_hops_are_moved", list_tables(site, observed, spoke)
     if not tables:
         return None
-    kept = list_kept_spaces(site, observed)
     for table in tables:
         if table.reading.value is None:
             message = f"{spoke.name}: route table {table.name}: {table.reading.unknown}"
             return Condition(name, ConditionStatus.UNKNOWN, message)
-        writes = desired.list_writes(
-            table.entry, table.reading.value, target, site.remote_prefixes, kept
-        )
+        writes = list_table_writes(observed, site, target, table.entry)
         if writes:
             return Condition(
                 name,

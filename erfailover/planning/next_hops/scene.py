@@ -11,6 +11,7 @@ from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.route_tables import RouteTable
 from erfailover.model.site import Path, Role, Site, Spoke, SpokeRouteTable
+from erfailover.planning.once import once_per_reading
 from erfailover.planning.route_selection import split_prefix
 
 
@@ -85,6 +86,11 @@ def list_kept_spaces(site: Site, observed: SiteSnapshot) -> tuple[IPv4Network, .
 
     Those of the hubs, the spokes and the VNets that are peered with a hub.
     """
+    return _list_kept_spaces(observed, site)
+
+
+@once_per_reading
+def _list_kept_spaces(observed: SiteSnapshot, site: Site) -> tuple[IPv4Network, ...]:
     spaces: dict[IPv4Network, None] = {}
     for name in site.list_network_names():
         network = observed.get_network(site.build_network_id(name))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from erfailover.model.observed import SiteSnapshot
-from erfailover.model.plan import Change, NextHopWrites
+from erfailover.model.plan import Change, NextHopWrites, RouteWrite
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.site import Path, Site, Spoke
+from erfailover.model.site import Path, Site, Spoke, SpokeRouteTable
 from erfailover.planning.next_hops import desired
 from erfailover.planning.next_hops.scene import list_kept_spaces, list_tables
+from erfailover.planning.once import once_per_reading
 
 
 def plan_next_hops(
@@ -22,18 +23,26 @@ def plan_next_hops(
     tables = list_tables(site, observed, spoke)
     if not tables:
         return None
-    kept = list_kept_spaces(site, observed)
     return NextHopWrites(
         tuple(table.id for table in tables),
         tuple(
             write
             for table in tables
-            if table.reading.value is not None
-            for write in desired.list_writes(
-                table.entry, table.reading.value, target, site.remote_prefixes, kept
-            )
+            for write in list_table_writes(observed, site, target, table.entry)
         ),
     )
+
+
+@once_per_reading
+def list_table_writes(
+    observed: SiteSnapshot, site: Site, target: Path, entry: SpokeRouteTable
+) -> tuple[RouteWrite, ...]:
+    """Return what moves the next hops of a table to a path; nothing for one that was not read."""
+    table = observed.get_route_table(site.build_route_table_id(entry.route_table)).value
+    if table is None:
+        return ()
+    kept = list_kept_spaces(site, observed)
+    return desired.list_writes(entry, table, target, site.remote_prefixes, kept)
 
 
 def find_table_breaches(writes: NextHopWrites, tables: Collection[str]) -> Iterator[str]:
