@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from erfailover.config import loader
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.site import Site
 from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import SPOKES, Appliance, Shape
@@ -116,3 +117,37 @@ def test_a_table_that_takes_the_gateways_routes_moves_no_next_hop(firewall: Fire
     report = firewall.stage.json(*firewall.init)
     assert load(firewall).routing == ()
     assert "routing" not in report
+
+
+def test_a_table_that_leads_to_two_appliances_is_left_to_a_person(firewall: FirewallSite) -> None:
+    for prefix, address in (("192.168.0.0/17", "10.5.0.4"), ("192.168.128.0/17", "10.5.1.9")):
+        hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": address}
+        name = prefix.replace("/", "-")
+        firewall.put(f"routeTables/udr-dg/routes/{name}", {"addressPrefix": prefix, **hop})
+    report = firewall.stage.json(*firewall.init)
+    assert [table.route_table.rpartition("/")[2] for table in load(firewall).routing] == [
+        "udr-dg-web"
+    ]
+    assert (
+        "route table udr-dg: it uses several appliances in vnet-hub (10.5.0.4, 10.5.1.9), but "
+        "routing has one per path: use one appliance for these routes, or write the section "
+        "yourself" in report["remarks"]
+    )
+
+
+def test_with_all_traffic_as_remote_prefix_complete_routes_are_exchanged(
+    firewall: FirewallSite,
+) -> None:
+    firewall.stage.do(*firewall.init, "--remote-prefix", "0.0.0.0/0")
+    assert [table.mode for table in load(firewall).routing] == ["replace", "replace"]
+
+
+def test_appliances_that_may_not_be_read_are_a_remark(firewall: FirewallSite) -> None:
+    answer = {"error": {"code": "AuthorizationFailed", "message": "no"}}
+    path = f"*{firewall.world.id('azureFirewalls/azfw-vnet-hub-dr')}"
+    fault = Fault(FaultKind.ANSWER, "GET", path, times=FOREVER, status=403, body=answer)
+    firewall.stage.lab.add_faults(fault)
+    report = firewall.stage.json(*firewall.init)
+    assert load(firewall).routing == ()
+    (remark,) = [text for text in report["remarks"] if text.startswith("route table udr-dg: ")]
+    assert "some of its appliances could not be read (azfw-vnet-hub-dr: " in remark

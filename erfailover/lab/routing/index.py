@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from erfailover.lab.core import ids
@@ -168,7 +169,7 @@ class Network:
 
     def find_nic(self, vnet: str, address: str) -> records.Nic | None:
         """Return the interface of a VNet, a firewall's included, that has a private address."""
-        for nic in (*self.nics.list_group(vnet), *self.firewalls.list_group(vnet)):
+        for nic in chain(self.nics.list_group(vnet), self.firewalls.list_group(vnet)):
             if any(configuration.address == address for configuration in nic.configurations):
                 return nic
         return None

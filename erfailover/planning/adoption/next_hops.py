@@ -158,28 +158,39 @@ def _choose(
     ]
     alike = [appliance for appliance in usable if like is not None and appliance.kind is like.kind]
     for candidates in (alike, usable):
-        addresses = [address for appliance in candidates for address in appliance.addresses]
-        if len(addresses) == 1:
-            others = [appliance for appliance in usable if addresses[0] not in appliance.addresses]
-            also = f"; {hub_name} also has {_describe(others)}" if others else ""
-            doubt = next((each.unknown for each in candidates if each.unknown), "")
-            unknown = f"; {doubt}" if doubt else ""
-            note = f"next hop on {_get_path_words(role)}: {_describe(candidates)}{also}{unknown}"
-            return addresses[0], note
-    return None, f"no next hop is proposed in {hub_name}: it has {_list_all(reading.value)}"
+        address = _find_only_address(candidates)
+        if address is None:
+            continue
+        others = [appliance for appliance in usable if address not in appliance.addresses]
+        also = f"; {hub_name} also has {_describe(others)}" if others else ""
+        doubt = next((f"; {each.unknown}" for each in candidates if each.unknown), "")
+        note = f"next hop on {_get_path_words(role)}: {_describe(candidates)}{also}{doubt}"
+        return address, note
+    return None, f"no next hop is proposed in {hub_name}: {_explain_none(reading.value, usable)}"
+
+
+def _find_only_address(candidates: Sequence[Appliance]) -> IPv4Address | None:
+    """Return the only address of some appliances; None if one of them was not read."""
+    addresses = [address for appliance in candidates for address in appliance.addresses]
+    unread = any(not appliance.addresses for appliance in candidates)
+    return addresses[0] if len(addresses) == 1 and not unread else None
 
 
 def _get_path_words(role: Role) -> str:
     return "ExpressRoute" if role is Role.PRIMARY else "IPsec"
 
 
-def _list_all(appliances: Sequence[Appliance]) -> str:
-    usable = [appliance for appliance in appliances if not appliance.fault]
+def _explain_none(appliances: Sequence[Appliance], usable: Sequence[Appliance]) -> str:
+    """Return why no appliance of a hub is the one."""
+    unread = [appliance for appliance in usable if not appliance.addresses]
+    if unread:
+        named = (f"{appliance.name}: {appliance.unknown}" for appliance in unread)
+        return f"some of its appliances could not be read ({join_names(named, 4, '; ')})"
     if usable:
-        return f"several appliances, {_describe(usable)}"
-    likely = [each for each in appliances if each.addresses or each.unknown]
-    faulty = join_names((f"{each.name}: {each.fault or each.unknown}" for each in likely), 4)
-    return f"no appliance that forwards{f' ({faulty})' if faulty else ''}"
+        return f"it has several appliances, {_describe(usable)}"
+    likely = [appliance for appliance in appliances if appliance.addresses]
+    faulty = join_names((f"{appliance.name}: {appliance.fault}" for appliance in likely), 4)
+    return f"it has no appliance that forwards{f' ({faulty})' if faulty else ''}"
 
 
 def _describe(appliances: Sequence[Appliance]) -> str:
