@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.support.firewall_packets import Monitor
 from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import SPOKES, Spoke
+from tests.support.schemas import hold
 
 __all__ = ["firewall", "firewall_worlds"]
 
@@ -219,3 +222,17 @@ def test_unprestaging_touches_no_route(firewall: FirewallSite) -> None:
     before = firewall.list_routes("udr-dg")
     firewall.stage.do("unprestage", "--yes")
     assert firewall.list_routes("udr-dg") == before
+
+
+def test_the_result_as_data_has_the_routes(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    result = firewall.stage.json(*PLANNED)
+    assert "udr-dg-web/to-premises" in result["changed"]
+    run = firewall.stage.json("history")[-1]["id"]
+    resources = [step["resource"] for step in firewall.stage.json("history", run)["steps"]]
+    assert sum("/routes/" in resource for resource in resources) == 2
+    file = firewall.stage.folder / "run.json"
+    firewall.stage.do("history", run, "--report", str(file))
+    hold("report", file.read_text())
+    parts = {step["part"] for step in json.loads(file.read_text())["steps"]}
+    assert "next hops" in parts

@@ -120,6 +120,15 @@ class Group:
         self._await(lambda: len(self._moved) == len(self.members) or False in self._moved.values())
         return all(self._moved.values())
 
+    def await_ends(self) -> None:
+        """Wait until every spoke of a tied group that has begun is where it stays.
+
+        The run may be ending: what it reports of one spoke is then true of the others too.
+        """
+        if self.tied:
+            begun = [member for member in self.members.values() if member.has_begun]
+            self._await(lambda: all(member.has_ended for member in begun))
+
     def write(self, writes: NextHopWrites, send: Callable[[], None]) -> None:
         """Write tables of the group, each at one time by one spoke alone.
 
@@ -189,14 +198,21 @@ class RoutedCrossing(Crossing):
         return self._follow(self._made, begin=False)
 
     def move_next_hops(self) -> str:
-        """Wait until its next hops have moved as well."""
+        """Wait until its next hops have moved as well, and those of its group."""
         self._ensure_group().begin(self)
-        return self._follow(self._routed, begin=False)
+        done = self._follow(self._routed, begin=False)
+        self._ensure_group().await_ends()
+        return done
 
     @property
     def has_begun(self) -> bool:
         """Whether the spoke is on its way."""
         return self._begun
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the spoke is where it stays."""
+        return self._routed.done()
 
     def pass_gate(self) -> None:
         """Pass the gate of this spoke."""
