@@ -426,7 +426,7 @@ class SwitchRun:
                     activity.say("Routes are as expected; running the probes ...")
                     outcome.probes = runner.run(self.context, expected)
                     self._collect_conditions(outcome, watch)
-                if arrived is not ConditionStatus.FAILS:
+                if site.routing and arrived is not ConditionStatus.FAILS:
                     self._check_next_hops(outcome)
                 outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
                 if is_confirmed(outcome) or clock.now() >= deadline:
