@@ -8,7 +8,7 @@ from erfailover.config import loader
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.site import Site
 from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
-from tests.support.firewall_world import SPOKES, Appliance, Shape
+from tests.support.firewall_world import PRIMARY, SPOKES, Appliance, Shape
 
 __all__ = ["firewall", "firewall_worlds"]
 
@@ -151,3 +151,19 @@ def test_appliances_that_may_not_be_read_are_a_remark(firewall: FirewallSite) ->
     assert load(firewall).routing == ()
     (remark,) = [text for text in report["remarks"] if text.startswith("route table udr-dg: ")]
     assert "some of its appliances could not be read (azfw-vnet-hub-dr: " in remark
+
+
+def test_hubs_that_take_nothing_forwarded_as_in_the_tutorial_are_adopted_and_fail_over(
+    firewall: FirewallSite,
+) -> None:
+    for spoke in SPOKES:
+        path = f"virtualNetworks/{PRIMARY.name}/virtualNetworkPeerings/hub-to-{spoke.name}"
+        body = firewall.get(path)["properties"]
+        firewall.put(path, {**body, "allowForwardedTraffic": False})
+    firewall.stage.do(*firewall.init)
+    for target in ("ipsec", "expressroute"):
+        monitor = firewall.monitor()
+        firewall.stage.do("switch", "--to", target, "--yes", "--planned")
+        assert [monitor.explain(spoke) for spoke in SPOKES] == ["", "", ""]
+        assert (monitor.early, monitor.cuts) == ([], [])
+        monitor.remove()

@@ -41,6 +41,7 @@ class Monitor:
     changes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
     looks: int = 0
     early: list[str] = field(default_factory=list)
+    only_moves: bool = False
     _origins: dict[str, Resource] = field(default_factory=dict)
 
     def install(self, *, only_moves: bool = False) -> Monitor:
@@ -48,9 +49,15 @@ class Monitor:
         with self.lab.lock:
             self.lab.catch_up()
             self._origins = {spoke.name: self._find_origin(spoke) for spoke in SPOKES}
-            self._look(only_moves)
-            self.lab.listen(lambda: self._look(only_moves))
+            self.only_moves = only_moves
+            self._look()
+            self.lab.listen(self._look)
         return self
+
+    def remove(self) -> None:
+        """Look no longer."""
+        with self.lab.lock:
+            self.lab.world.listeners.remove(self._look)
 
     def is_connected(self, spoke: Spoke) -> bool:
         """Whether a spoke reaches the premises and is reached from there."""
@@ -87,7 +94,7 @@ class Monitor:
     def _find(self, name: str) -> Resource:
         return next(nic for nic in self.lab.world.iter_by_type(NICS) if nic.id.name == name)
 
-    def _look(self, only_moves: bool) -> None:
+    def _look(self) -> None:
         self.looks += 1
         for spoke in SPOKES:
             changes, connected = self.changes.setdefault(spoke.name, []), self.is_connected(spoke)
@@ -95,7 +102,7 @@ class Monitor:
                 changes.append((self.lab.world.now, connected))
             if changes[0][1] and not connected and _uses_gateway(self._origins[spoke.name]):
                 self.early.append(f"{self.lab.world.now:.0f} s: {spoke.name}: not broken yet")
-        if only_moves:
+        if self.only_moves:
             return
         for spoke in SPOKES:
             self._require(spoke, INTERNET)
