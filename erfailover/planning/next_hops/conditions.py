@@ -102,7 +102,7 @@ def _check_sharing(
     rest = {
         site.build_network_id(spoke.virtual_network).lower(): spoke.name for spoke in site.others
     }
-    for network_id in iter_sharing(site, observed, table):
+    for network_id in iter_sharing(table):
         if network_id in chosen:
             continue
         name = rest.get(network_id)

@@ -13,9 +13,7 @@ from dataclasses import replace
 from enum import Enum
 
 from erfailover.model.conditions import Condition
-from erfailover.model.counting import join_names
 from erfailover.model.plan import NextHopWrites, Phase, StepKind, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import get_last_name
 from erfailover.planning.next_hops.conditions import ALONE
 
 
@@ -97,18 +95,3 @@ def _drop_written(step: SwitchStep, write: NextHopWrites, written: set[str]) -> 
     rest = tuple(item for item in write.routes if item.route_id.lower() not in written)
     written |= {item.route_id.lower() for item in rest}
     return step if rest == write.routes else replace(step, write=replace(write, routes=rest))
-
-
-def name_shared(plan: SwitchPlan, step: SwitchStep) -> str:
-    """Return which other spokes a step's tables serve, in words; empty if none."""
-    if not isinstance(step.write, NextHopWrites):
-        return ""
-    others = [
-        other.spoke
-        for other in plan.steps
-        if other.spoke != step.spoke
-        and isinstance(other.write, NextHopWrites)
-        and set(other.write.tables) & set(step.write.tables)
-    ]
-    names = ", ".join(map(get_last_name, step.write.tables))
-    return f"{names}: shared with {join_names(others, 6)}" if others else ""

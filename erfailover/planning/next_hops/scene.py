@@ -131,7 +131,7 @@ def find_sharing(site: Site, observed: SiteSnapshot) -> tuple[tuple[str, ...], .
     return tuple(group for group in find_groups(members) if len(group) > 1)
 
 
-def iter_sharing(site: Site, observed: SiteSnapshot, table: UsedTable) -> Iterator[str]:
+def iter_sharing(table: UsedTable) -> Iterator[str]:
     """Yield the ids, in lower case, of the VNets with a subnet that has a table."""
     subnets = table.reading.value.subnets if table.reading.value else ()
     yield from dict.fromkeys(subnet.lower().partition("/subnets/")[0] for subnet in subnets)
