@@ -236,3 +236,15 @@ def test_the_result_as_data_has_the_routes(firewall: FirewallSite) -> None:
     hold("report", file.read_text())
     parts = {step["part"] for step in json.loads(file.read_text())["steps"]}
     assert "next hops" in parts
+
+
+def test_by_hand_the_gates_of_a_group_come_before_its_first_break(firewall: FirewallSite) -> None:
+    firewall.write_site("overlay")
+    script = firewall.stage.do(*AWAY, "--dry-run", "-o", "az")
+    gates = [script.index(f"Gate of {name}") for name in (APP.name, DATA.name)]
+    breaks = [script.index(f"# 3. disconnect {name}") for name in (APP.name, DATA.name)]
+    makes = [script.index(f"# 4. connect {name}") for name in (APP.name, DATA.name)]
+    route = script.index("az network route-table route create")
+    assert max(gates) < min(breaks)
+    assert max(makes) < route
+    assert script.count("az network route-table route create") == 1

@@ -53,6 +53,7 @@ def render_script(
     first, *rest = _render_head(site, plan, observed, digest)
     lines = [first, *(f"# {line}" for line in heading.splitlines()), *rest]
     passed: set[int] = set()
+    gates_passed: set[str] = set()
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     spokes = {spoke.name: spoke for spoke in site.spokes}
     for step in iter_in_order(plan):
@@ -66,9 +67,21 @@ def render_script(
             passed.add(priorities[step.spoke])
             lines += ["", *_render_gateway_gate(site, plan, observed)]
         if step.gated:
-            lines += ["", *_render_spoke_gate(site, plan, spokes[step.spoke])]
+            for name in _list_gated_with(plan, step, gates_passed):
+                lines += ["", *_render_spoke_gate(site, plan, spokes[name])]
         lines += ["", *_render_step(step)]
     return "\n".join([*lines, *_render_tail(site, plan)])
+
+
+def _list_gated_with(plan: SwitchPlan, step: SwitchStep, passed: set[str]) -> list[str]:
+    """Return the spokes whose gates come before a step: of a tied group all, before the first."""
+    group = next((group for group in plan.tied if step.spoke in group), None)
+    if group is None:
+        return [step.spoke]
+    gated = {other.spoke for other in plan.writes if other.gated}
+    names = [name for name in group if name in gated and name not in passed]
+    passed.update(names)
+    return names
 
 
 def _render_head(
