@@ -17,6 +17,7 @@ from erfailover.model.resource_ids import (
     LOCAL_GATEWAY,
     MACHINE,
     NETWORK,
+    ROUTE_TABLE,
     parse,
 )
 from erfailover.model.site import Role, Site
@@ -53,6 +54,8 @@ def _iter_names(site: Site) -> Iterator[tuple[Keys, str, str]]:
         yield (str(role), "gateway"), site.get_hub(role).gateway, GATEWAY
     for i, spoke in enumerate(site.spokes):
         yield ("spokes", i, "virtual_network"), spoke.virtual_network, NETWORK
+    for i, table in enumerate(site.routing):
+        yield ("routing", i, "route_table"), table.route_table, ROUTE_TABLE
     for name, probe in site.probes.items():
         for key, machine in zip(("machine", "through"), list_machines(probe), strict=False):
             yield ("probes", name, key), machine, MACHINE

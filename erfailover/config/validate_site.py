@@ -16,6 +16,7 @@ from erfailover.config.azure_names import describe_expected, is_name
 from erfailover.config.validate_ids import find_problems as id_problems
 from erfailover.config.validate_probes import NAME
 from erfailover.config.validate_probes import find_problems as probe_problems
+from erfailover.config.validate_routing import find_problems as routing_problems
 from erfailover.config.validate_topology import check_topology
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.peering_flags import Flags
@@ -58,6 +59,7 @@ def find_problems(site: Site) -> list[Problem]:
             for problem in _check_spoke(("spokes", i), spoke)
         ),
         *_check_peering_names(site),
+        *routing_problems(site),
         *check_topology(site),
     ]
 

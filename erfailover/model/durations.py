@@ -53,6 +53,9 @@ PEERING_WRITES: Mapping[str, DurationEstimate] = MappingProxyType(
 """Recorded: 10th, 50th and 90th percentile of a creation 1, 2, 13 s, of an update 1, 2, 12 s, each
 after a first answer of 1 s; of a deletion 1, 4, 10 s."""
 
+ROUTE_WRITES = DurationEstimate(2.0, 2.0, 1.0)
+"""Recorded: a creation, update or deletion of a route takes 1 s, after a first answer of 1 s."""
+
 LEARNING_S = 10.0
 """Until the far end has learned by BGP what has changed (assumed)."""
 HOLD_TIME_S = 180.0

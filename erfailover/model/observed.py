@@ -15,6 +15,7 @@ from erfailover.errors import Failure
 from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.resource_ids import get_network_id
+from erfailover.model.route_tables import RouteTable
 from erfailover.model.site import Role
 
 T = TypeVar("T")
@@ -191,6 +192,8 @@ class VirtualNetwork:
     location: str = ""
     gateways: tuple[str, ...] = ()
     """The ids of the gateways in its GatewaySubnet."""
+    subnet_tables: tuple[tuple[str, str], ...] = ()
+    """The names of its subnets that have a route table, and its id; both in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,11 @@ class SiteSnapshot:
     unknown: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[Role, tuple[Gateway, ...]] = field(default_factory=dict)
     """The gateways in a hub beside the one that the site file names; empty if not read."""
+    route_tables: Mapping[str, Reading[RouteTable]] = field(default_factory=dict)
+    """The tables of ``routing`` in the site file, and those of the hubs' GatewaySubnets; read only
+    for a site that has such a section."""
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was derived from this reading, shared by all callers (``planning.once``)."""
 
     def list_gateways(self, role: Role) -> tuple[Gateway, ...]:
         """Return the gateways of a hub with a far end, the one that the site file names first.
@@ -221,6 +229,10 @@ class SiteSnapshot:
     def get_network(self, network_id: str) -> VirtualNetwork | None:
         """Return a VNet by its id."""
         return self.networks.get(network_id.lower())
+
+    def get_route_table(self, table_id: str) -> Reading[RouteTable]:
+        """Return a route table by its id."""
+        return self.route_tables.get(table_id.lower(), Reading(None, "it was not read"))
 
     def get_peering(self, peering_id: str) -> Peering | None:
         """Return a peering by its id."""

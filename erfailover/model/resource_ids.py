@@ -20,6 +20,7 @@ NETWORK = f"{NETWORK_PROVIDER}/virtualNetworks"
 SUBNET = f"{NETWORK}/subnets"
 PEERING = f"{NETWORK}/virtualNetworkPeerings"
 ROUTE_TABLE = f"{NETWORK_PROVIDER}/routeTables"
+ROUTE = f"{ROUTE_TABLE}/routes"
 PUBLIC_IP = f"{NETWORK_PROVIDER}/publicIPAddresses"
 SECURITY_GROUP = f"{NETWORK_PROVIDER}/networkSecurityGroups"
 GATEWAY = f"{NETWORK_PROVIDER}/virtualNetworkGateways"
@@ -31,6 +32,8 @@ HUB = f"{NETWORK_PROVIDER}/virtualHubs"
 HUB_PEER = f"{HUB}/bgpConnections"
 HUB_ADDRESS = f"{HUB}/ipConfigurations"
 INTERFACE = f"{NETWORK_PROVIDER}/networkInterfaces"
+FIREWALL = f"{NETWORK_PROVIDER}/azureFirewalls"
+LOAD_BALANCER = f"{NETWORK_PROVIDER}/loadBalancers"
 NETWORK_WATCHER = f"{NETWORK_PROVIDER}/networkWatchers"
 MACHINE = "Microsoft.Compute/virtualMachines"
 
@@ -110,9 +113,16 @@ def parse(resource_id: str) -> ResourceId:
 _SEGMENTS = {
     part.lower(): part
     for type_ in (
-        *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE_TABLE, PUBLIC_IP, SECURITY_GROUP),
+        *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE, PUBLIC_IP, SECURITY_GROUP),
         *(GATEWAY, LOCAL_GATEWAY, CONNECTION, CIRCUIT, HUB, HUB_PEER, HUB_ADDRESS, INTERFACE),
-        *(MACHINE, "Microsoft.ClassicNetwork", "providers", "ipConfigurations"),
+        *(
+            FIREWALL,
+            LOAD_BALANCER,
+            MACHINE,
+            "Microsoft.ClassicNetwork",
+            "providers",
+            "ipConfigurations",
+        ),
     )
     for part in type_.split("/")
 }

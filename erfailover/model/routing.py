@@ -8,55 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
-from erfailover.model.arm_json import parse_ipv4_prefix
 from erfailover.model.observed import Gateway, Reading, Tunnel
-from erfailover.model.resource_ids import get_last_name
+from erfailover.model.route_tables import RouteTable
 from erfailover.model.site import Role
-
-APPLIANCE, GATEWAY_HOP = "VirtualAppliance", "VirtualNetworkGateway"
-"""Next hop types, as Azure writes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class UserRoute:
-    """A user-defined route, in the words of ``routeTables/routes``."""
-
-    name: str
-    prefix: str
-    """``addressPrefix``: a prefix, or a service tag."""
-    next_hop_type: str
-    next_hop: str | None = None
-
-    @property
-    def network(self) -> IPv4Network | None:
-        """The prefix; None for a service tag or IPv6."""
-        return parse_ipv4_prefix(self.prefix)
-
-    @property
-    def address(self) -> IPv4Address | None:
-        """The appliance's address; None if the next hop is none."""
-        try:
-            address = ip_address(self.next_hop or "")
-        except ValueError:
-            return None
-        return address if isinstance(address, IPv4Address) else None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteTable:
-    """A route table."""
-
-    id: str
-    takes_gateway_routes: bool
-    """False if ``disableBgpRoutePropagation`` is set: no gateway's route reaches the subnets."""
-    routes: tuple[UserRoute, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The table's name."""
-        return get_last_name(self.id)
 
 
 @dataclass(frozen=True, slots=True)

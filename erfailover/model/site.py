@@ -19,6 +19,7 @@ from erfailover.model.resource_ids import (
     MACHINE,
     NETWORK,
     PEERING,
+    ROUTE_TABLE,
     build_child_id,
     get_last_name,
 )
@@ -153,6 +154,33 @@ class SiteFailoverTest(Section):
 
 Simulation = Annotated[Drill | SiteFailoverTest, ChosenByKeys()]
 
+RoutingMode = Literal["overlay", "replace"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokeRouteTable(Section):
+    """A route table of the spokes that sends their traffic through an appliance in a hub.
+
+    A switch moves its next hops with the peerings.
+    """
+
+    route_table: str
+    """The table: a name in the resource group, or a full resource id."""
+    on_expressroute: IPv4Address
+    """The private address of the appliance in the primary hub."""
+    on_ipsec: IPv4Address
+    """The private address of the appliance in the backup hub."""
+    mode: RoutingMode = "overlay"
+    """``overlay``: only the remote prefixes move; a wider route does not change, and narrower ones
+    are added beside it. ``replace``: the next hop of complete routes changes."""
+    routes: tuple[str, ...] = ()
+    """With ``replace``, the names of the routes whose next hop changes. Default: all whose next hop
+    is the appliance of the path being left."""
+
+    def get_next_hop(self, path: Path) -> IPv4Address:
+        """Return the appliance's address while the spokes are on a path."""
+        return self.on_expressroute if path is Path.EXPRESSROUTE else self.on_ipsec
+
 
 @dataclass(frozen=True, slots=True)
 class Timing(Section):
@@ -246,6 +274,8 @@ class Site(Section):
     state: str | None = None
     """Where to keep journal and lease: ``azblob://account/container/site``. Default: on this
     machine."""
+    routing: tuple[SpokeRouteTable, ...] = ()
+    """The spokes' route tables whose next hops move with the peerings: hubs with a firewall."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
     """Tests of connectivity, by name."""
     prestaged: bool = False
@@ -287,6 +317,7 @@ class Site(Section):
         names = [*self.list_network_names(), *(self.get_hub(role).gateway for role in Role)]
         for probe in self.probes.values():
             names += [*list_machines(probe), *list_interfaces(probe)]
+        names += [table.route_table for table in self.routing]
         if isinstance(self.drill, Drill):
             names.append(self.drill.local_network_gateway)
         return self.topology is not None or not all(name.startswith("/") for name in names)
@@ -315,6 +346,10 @@ class Site(Section):
     def build_gateway_id(self, name: str) -> str:
         """Return the id of a virtual network gateway of the site."""
         return self.build_resource_id(GATEWAY, name)
+
+    def build_route_table_id(self, name: str) -> str:
+        """Return the id of a route table of the site."""
+        return self.build_resource_id(ROUTE_TABLE, name)
 
     def build_machine_id(self, name: str) -> str:
         """Return the id of a virtual machine of the site."""

@@ -12,6 +12,7 @@ from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
 from erfailover.planning.coexistence import check_any, check_hub_learned
+from erfailover.planning.next_hops.conditions import check_next_hops
 from erfailover.planning.switch import gates, procedure
 from erfailover.planning.switch.hold_time import describe_basis
 
@@ -155,6 +156,19 @@ def find_leaving_healthy(site: Site, observed: SiteSnapshot, plan: SwitchPlan) -
     )
 
 
+def find_tied_groups(
+    site: Site, observed: SiteSnapshot, plan: SwitchPlan
+) -> tuple[tuple[str, ...], ...]:
+    """Return the spokes that share tables and of which one is on a path that works.
+
+    The arguments are those of ``find_leaving_healthy``.
+    """
+    names = {name for group in plan.sharing for name in group}
+    health = [_judge_spoke(site, observed, spoke) for spoke in site.spokes if spoke.name in names]
+    works = {spoke.name for spoke in health if spoke.healthy and spoke.path == plan.target.other}
+    return tuple(group for group in plan.sharing if works.intersection(group))
+
+
 def find_path(site: Site, observed: SiteSnapshot, spoke: Spoke) -> str:
     """Return the path a spoke is on: whose gateway its peerings use."""
     used = []
@@ -230,6 +244,8 @@ def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) ->
     )
     prefixes = gates.list_prefixes_in_force(site, observed, role, spoke)
     in_force = summaries.has_gateway_transit(site, observed, spoke, role)
+    path = next(path for path, serving in ROLE_OF_PATH.items() if serving is role)
+    next_hops = check_next_hops(site, observed, path, spoke)
     return [
         check_any(gateways, lambda gateway: conditions.check_gateway_connected(gateway, role)),
         check_hub_learned(gateways, role, site.remote_prefixes),
@@ -240,4 +256,5 @@ def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) ->
             ),
         ),
         conditions.check_peering_connected(peering, spoke.get_outward(role).name),
+        *([next_hops] if next_hops is not None else []),
     ]

@@ -18,7 +18,13 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
-from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, DiscoveredSite, HubFacts
+from erfailover.planning.adoption.adopt import (
+    AdoptedSpoke,
+    Adoption,
+    DiscoveredSite,
+    HubFacts,
+)
+from erfailover.planning.adoption.adopted_table import AdoptedTable
 from erfailover.planning.adoption.prefixes import Prefix
 from erfailover.planning.api_versions import format_yaml
 from erfailover.reporting.words import format_path, wrap
@@ -36,6 +42,7 @@ def render_site_file(discovered: DiscoveredSite, adoption: Adoption) -> str:
         _render_hubs(discovered),
         _render_prefixes(adoption),
         _render_spokes(adoption),
+        *([_render_routing(adoption)] if adoption.tables else []),
         _render_rest(discovered, adoption),
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
@@ -168,6 +175,27 @@ def _render_peering(key: str, peering: SitePeering) -> Iterator[str]:
     yield f"      on_ipsec: {_format_flags(peering.on_ipsec)}"
 
 
+def _render_routing(adoption: Adoption) -> Iterator[str]:
+    yield from _format_comment(
+        "The route tables that send the spokes' traffic to an appliance in a hub: a switch moves "
+        "their next hops with the peerings. overlay moves what is for the remote prefixes and "
+        "leaves the default route, replace exchanges the next hop of complete routes."
+    )
+    decided = [table for table in adoption.tables if table.is_decided]
+    yield "routing:" if decided else "# routing:"
+    for table in (*decided, *(table for table in adoption.tables if not table.is_decided)):
+        mark = "" if table.is_decided else "# "
+        yield f"  # {join_names(table.spokes, 6)}"
+        yield f"{mark}  - route_table: {_format_scalar(table.table_id)}"
+        yield f"{mark}    mode: {table.mode}"
+        yield f"{mark}    on_expressroute: {table.on_expressroute or OPEN_ADDRESS}"
+        yield f"{mark}    on_ipsec: {table.on_ipsec or OPEN_ADDRESS}"
+
+
+OPEN_ADDRESS = "ADDRESS"
+"""In the place of a next hop that could not be decided, in a comment."""
+
+
 def _format_flags(flags: FlagsOrAbsent) -> str:
     if flags == "absent":
         return "absent"
@@ -244,12 +272,27 @@ def format_text(site_file: FilePath, discovered: DiscoveredSite, adoption: Adopt
         f"  remote   {format_prefixes(active)}",
         f"  spokes   {join_names((spoke.spoke.name for spoke in adoption.spokes), 12)}",
     ]
+    if adoption.tables:
+        lines.append(f"  routing  {_describe_tables(adoption.tables)}")
     if adoption.remarks:
         lines.append(
             f"{format_count(len(adoption.remarks), 'item')} to review: see the top of the file."
         )
     lines += ["Next steps:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
     return "\n".join(lines)
+
+
+def _describe_tables(tables: Iterable[AdoptedTable]) -> str:
+    """Describe the tables whose next hops move: ``udr-dg 10.5.0.4 / 10.15.0.4``."""
+    return join_names(
+        (
+            f"{get_last_name(table.table_id)} {table.on_expressroute or OPEN_ADDRESS} / "
+            f"{table.on_ipsec or OPEN_ADDRESS}"
+            for table in tables
+        ),
+        6,
+        "; ",
+    )
 
 
 def build_data(
@@ -277,5 +320,21 @@ def build_data(
             }
             for spoke in adoption.spokes
         ],
+        **({"routing": _build_routing(adoption)} if adoption.tables else {}),
         "remarks": list(adoption.remarks),
     }
+
+
+def _build_routing(adoption: Adoption) -> list[dict[str, Any]]:
+    """Return the tables whose next hops move; null for a next hop that could not be decided."""
+    return [
+        {
+            "route_table": table.table_id,
+            "mode": table.mode,
+            "on_expressroute": str(table.on_expressroute) if table.on_expressroute else None,
+            "on_ipsec": str(table.on_ipsec) if table.on_ipsec else None,
+            "spokes": list(table.spokes),
+            "adopted": table.is_decided,
+        }
+        for table in adoption.tables
+    ]

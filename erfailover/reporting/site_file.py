@@ -19,6 +19,7 @@ def format_text(file: str, site: Site, warnings: Sequence[str]) -> str:
         f"primary hub {get_last_name(site.primary.virtual_network)}",
         f"backup hub {get_last_name(site.backup.virtual_network)}",
         format_count(len(site.remote_prefixes), "remote prefix"),
+        *([format_count(len(site.routing), "route table")] if site.routing else []),
         format_count(len(site.probes), "probe"),
         *(["a drill"] if site.drill is not None else []),
         *(["a topology"] if site.topology is not None else []),

@@ -109,7 +109,7 @@ SHAPES: dict[str, Callable[[Adopted], None]] = {
     "dual stack": dual_stack,
     "forced tunnelling": forced_tunnelling,
     "DNS servers": dns_in_the_hub,
-    "a firewall in the primary hub": route_by_firewall,
+    "the same without `routing`": route_by_firewall,
     "tunnels over the same circuit": tunnel_over_circuit,
     "subnet peering": subnet_peered,
     "Azure Virtual Network Manager, peerings not enforced": add_network_manager(
@@ -124,8 +124,10 @@ ELSEWHERE = (
     "a VPN gateway beside the ExpressRoute gateway",
     "spokes, or a hub, of another tenant",
     "the same, signed in with a managed identity",
+    "a firewall in the primary hub",
 )
-"""Rows of other worlds; ``test_coexistence`` and ``test_tenants`` show them."""
+"""Rows of other worlds; ``test_coexistence``, ``test_tenants`` and ``test_firewall_switch`` show
+them."""
 
 
 def told_of(shape: str) -> str:

@@ -52,7 +52,7 @@ def test_break_and_make_swapped_is_caught(
         site: Site, observed: SiteSnapshot, target: Path, ours: frozenset[str] = frozenset()
     ) -> SwitchPlan:
         plan = RIGHT(site, observed, target, ours)
-        writes = {step.kind: step.write for step in plan.writes}
+        writes = {step.kind: step.peering for step in plan.writes}
         other = {StepKind.BREAK: StepKind.MAKE, StepKind.MAKE: StepKind.BREAK}
         steps = [
             replace(step, write=writes[other.get(step.kind, step.kind)]) for step in plan.writes
@@ -74,7 +74,7 @@ def test_deleting_the_peering_instead_of_changing_it_is_caught(
     ) -> SwitchPlan:
         plan = RIGHT(site, observed, target, ours)
         steps = [
-            replace(step, write=replace(step.write, change=Change.DELETE, after=None))
+            replace(step, write=replace(step.peering, change=Change.DELETE, after=None))
             if step.number == 3
             else step
             for step in plan.writes

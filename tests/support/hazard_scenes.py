@@ -6,7 +6,8 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from erfailover.model.observed import Reading
-from erfailover.model.routing import RouteTable, RoutingEnvironment, Subnet, VnetRouting
+from erfailover.model.route_tables import RouteTable
+from erfailover.model.routing import RoutingEnvironment, Subnet, VnetRouting
 from erfailover.model.site import Role
 from tests.support import sites
 

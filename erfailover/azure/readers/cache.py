@@ -21,11 +21,13 @@ from erfailover.azure.readers import gateways
 from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.outcomes import Outcome, read_outcome
 from erfailover.azure.readers.outcomes import build_readings as readings_of
+from erfailover.azure.readers.route_tables import list_table_ids, read_table
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.arm_json import Body, parse_text
 from erfailover.model.observed import Gateway, Reading, SiteSnapshot, VirtualNetwork, attempt
 from erfailover.model.resource_ids import get_network_id, get_subscription
+from erfailover.model.route_tables import RouteTable
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.runtime.clock import run_all
@@ -234,16 +236,34 @@ class ReadingCache:
             by_name |= part
         readings = readings_of(by_name)
         readings.pop(f"gateway {role}", None)
+        found = {id_: item.value for id_, item in readings.items() if item.value is not None}
         return SiteSnapshot(
             readers_network.format_utc_now(),
-            {id_: reading.value for id_, reading in readings.items() if reading.value is not None},
+            found,
             gateways,
             {
                 id_: str(reading.unknown)
                 for id_, reading in readings.items()
                 if reading.value is None
             },
+            route_tables=self._read_tables(found.values(), max_age_s),
         )
+
+    def _read_tables(
+        self, networks: Iterable[VirtualNetwork], max_age_s: float
+    ) -> dict[str, Reading[RouteTable]]:
+        """Return the tables that decide the next hops of some VNets; none for most sites."""
+        ids = list_table_ids(self.site, networks)
+        reads = [
+            partial(
+                attempt, partial(self._get_shared, id_, max_age_s, partial(self._table, id_), id_)
+            )
+            for id_ in ids
+        ]
+        return dict(zip(ids, run_all(self.reader.clock, reads), strict=True)) if reads else {}
+
+    def _table(self, table_id: str) -> RouteTable:
+        return read_table(self.reader, table_id)
 
     def _get_networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
         """Return some VNets, read since a moment: one list serves all that are listed."""

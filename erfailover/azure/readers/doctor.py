@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers import api_versions, network, network_watcher, routing
+from erfailover.azure.readers import api_versions, appliances, network, network_watcher, routing
 from erfailover.azure.readers.circuits import (
     read_circuits_by_role,
     read_edge_sessions,
@@ -154,6 +154,7 @@ def _read_facts(reader: Reader, site: Site, met: DoctorFacts) -> DoctorFacts:
         "remaining": partial(_read_remaining, reader, site),
         "around": partial(routing.read, reader, site),
         "circuits": partial(read_circuits_by_role, reader, site),
+        "appliances": partial(appliances.read_by_role, reader, site) if site.routing else dict,
         "stand_in": partial(read_stand_in_address, reader, site),
         "sessions": partial(
             read_edge_sessions, reader, site.build_gateway_id(site.primary.gateway)

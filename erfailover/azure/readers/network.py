@@ -21,6 +21,7 @@ from erfailover.azure.client.polling import PollSchedule, poll_in_turn
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
+from erfailover.azure.readers.route_tables import add_route_tables, list_subnet_tables
 from erfailover.azure.readers.tunnels import read_tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureErrorKind, AzureFailure
@@ -106,6 +107,7 @@ def observe(
     with poll_in_turn(reader.clock):
         readings = build_readings(dict(run_all(reader.clock, reads)))
     observed = _build_observed(site, network_ids, roles, readings)
+    observed = add_route_tables(reader, site, observed, deadline_s)
     if not tables:
         return observed
     gateways = {}
@@ -333,6 +335,7 @@ def parse_network(body: Body, network_id: str = "") -> VirtualNetwork:
         summarized=parse_ipv4_prefixes(
             get_section(properties, "summarizedGatewayPrefixes").get("addressPrefixes")
         ),
+        subnet_tables=list_subnet_tables(properties),
     )
 
 

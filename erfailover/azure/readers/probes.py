@@ -63,16 +63,20 @@ def _ask_route(
     Azure's answer is that of the running machine's interface (published: "View effective routes").
     """
     began = reader.clock.now()
+    interface_id = site.build_resource_id(INTERFACE, probe.interface)
+    answer = ask_effective_routes(reader, interface_id, probe)
+    return [results.build_result(name, probe, _set_duration(reader, answer, began), expected)]
+
+
+def ask_effective_routes(reader: Reader, interface_id: str, probe: InterfaceRoute) -> Answer:
+    """Return what the effective routes of an interface say of a prefix."""
     try:
         rows = reader.read_gateway_action(
-            site.build_resource_id(INTERFACE, probe.interface),
-            "get_effective_route_table",
-            deadline_s=probe.timeout_s,
+            interface_id, "get_effective_route_table", deadline_s=probe.timeout_s
         )
-        answer = judge_routes(rows, probe)
+        return judge_routes(rows, probe)
     except AzureFailure as failure:
-        answer = Answer(None, failure.message)
-    return [results.build_result(name, probe, _set_duration(reader, answer, began), expected)]
+        return Answer(None, failure.message)
 
 
 def _ask_next_hop(

@@ -18,6 +18,7 @@ from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import gateways
 from erfailover.azure.readers.network import explain_missing, select_id
+from erfailover.azure.readers.route_tables import get_table_id, read_table
 from erfailover.azure.readers.tunnels import get_local_gateway_id, read_required, read_tunnels
 from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.model.arm_json import (
@@ -25,7 +26,6 @@ from erfailover.model.arm_json import (
     get_section,
     list_objects,
     list_texts,
-    parse_bool,
     parse_ipv4_prefixes,
     parse_ipv6_prefix,
     parse_text,
@@ -40,15 +40,13 @@ from erfailover.model.resource_ids import (
     get_last_name,
     get_subscription,
 )
+from erfailover.model.route_tables import GATEWAY_HOP, RouteTable
 from erfailover.model.routing import (
-    GATEWAY_HOP,
     ManagedConfiguration,
     RouteServer,
-    RouteTable,
     RoutingEnvironment,
     StaticPrefix,
     Subnet,
-    UserRoute,
     VnetRouting,
 )
 from erfailover.model.site import Role, Site
@@ -56,7 +54,6 @@ from erfailover.runtime.clock import run_all
 
 T = TypeVar("T")
 
-NEXT_HOPS = ("VirtualNetworkGateway", "VnetLocal", "Internet", "VirtualAppliance", "None")
 DEADLINE_S = 20.0
 """How long a read may take, repetitions included: a switch does not wait longer for these."""
 ROUTE_SERVER_SUBNET = "RouteServerSubnet"
@@ -138,7 +135,7 @@ def _read_referenced(
     readings: list[Reading[Any]] = run_all(
         reader.clock,
         [
-            *(partial(attempt, partial(_read_table, reader, key)) for key in keys),
+            *(partial(attempt, partial(read_table, reader, key, DEADLINE_S)) for key in keys),
             *(partial(attempt, partial(_list_route_servers, reader, hubs[role])) for role in hosts),
         ],
     )
@@ -275,30 +272,11 @@ def _read_leaving_gateway(role: Role | None, read_gateway: Callable[[Role], Gate
 def _parse_subnet(body: Body) -> Subnet:
     properties = get_section(body, "properties")
     space = parse_ipv4_prefixes(properties.get("addressPrefixes"))
-    table = canonicalize(parse_text(get_section(properties, "routeTable").get("id")))
     return Subnet(
         parse_text(body.get("name")) or get_last_name(parse_text(body.get("id"))),
         space or parse_ipv4_prefixes([properties.get("addressPrefix")]),
-        table.lower() or None,
+        get_table_id(body) or None,
     )
-
-
-@wrap_parse_errors("GET of a route table")
-def _read_table(reader: Reader, table_id: str) -> RouteTable:
-    body = read_required(reader, table_id, DEADLINE_S)
-    properties = get_section(body, "properties")
-    rows = ((row, get_section(row, "properties")) for row in list_objects(properties.get("routes")))
-    routes = tuple(
-        UserRoute(
-            parse_text(row.get("name")) or get_last_name(parse_text(row.get("id"))),
-            parse_text(route.get("addressPrefix")),
-            parse_text(route.get("nextHopType"), NEXT_HOPS),
-            parse_text(route.get("nextHopIpAddress")) or None,
-        )
-        for row, route in rows
-    )
-    takes = not parse_bool(properties.get("disableBgpRoutePropagation"))
-    return RouteTable(select_id(body, table_id), takes, routes)
 
 
 @wrap_parse_errors("list of connections")

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 from typing import get_args
 
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers import api_versions, routing
+from erfailover.azure.readers import api_versions, appliances, routing
 from erfailover.azure.readers.adoption import discover
 from erfailover.commands.context import Context
 from erfailover.commands.site import init
@@ -34,6 +34,7 @@ from erfailover.model.site import (
 )
 from erfailover.planning.adoption.adopt import Adoption, AdoptionOptions, adopt
 from erfailover.planning.adoption.left_behind import add_remarks
+from erfailover.planning.adoption.next_hops import add_next_hops, needs_next_hops
 from erfailover.planning.hazards.checks import check_left_behind
 from erfailover.reporting import adoption as adoption_report
 
@@ -89,6 +90,9 @@ def run(context: Context, options: Options) -> None:
         adoption = replace(adoption, site=replace(adoption.site, tenants=stub.tenants))
         adoption = _add_api_versions(context.reader, discovered.observed, adoption)
         around = routing.read(context.reader, adoption.site)
+        if needs_next_hops(adoption, around, discovered.observed):
+            found = appliances.read_by_role(context.reader, adoption.site)
+            adoption = add_next_hops(adoption, around, discovered.observed, found)
     adoption = add_remarks(adoption, check_left_behind(adoption.site, around, discovered.observed))
     schema = init.write(
         path, adoption_report.render_site_file(discovered, adoption), force=options.force

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from erfailover.azure.readers import network as readers_network
+from erfailover.azure.readers.route_tables import read_table
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.output_file import FileKind
@@ -19,7 +20,8 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.counting import format_count
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
-from erfailover.planning.iac import export
+from erfailover.model.route_tables import RouteTable
+from erfailover.planning.iac import export, routes
 from erfailover.planning.iac.export import ExportedPeering
 from erfailover.runtime.clock import run_all
 
@@ -40,11 +42,13 @@ def run(context: Context, language: str, split: Path | None) -> None:
         UsageFailure: the folder cannot be written, or holds such a file.
     """
     peerings = _read(context)
+    tables = _read_tables(context)
     taken_at = _format_now()
     if language == "terraform":
         files = {"peerings.tf": export.render_terraform(peerings, taken_at)}
+        files |= {"routes.tf": routes.render_terraform(tables, taken_at)} if tables else {}
     else:
-        files = export.render_bicep(peerings, taken_at)
+        files = export.render_bicep(peerings, taken_at) | routes.render_bicep(tables, taken_at)
     data = {
         "language": language,
         "peerings": [peering.id for peering in peerings],
@@ -92,6 +96,13 @@ def _read(context: Context) -> list[ExportedPeering]:
         if peering.id.lower() in ours
         and (row := readers_network.find_peering_row(body, peering.id)) is not None
     ]
+
+
+def _read_tables(context: Context) -> list[RouteTable]:
+    """Return the route tables in the site file, in its order."""
+    site = context.site
+    ids = [site.build_route_table_id(entry.route_table) for entry in site.routing]
+    return run_all(context.clock, [partial(read_table, context.reader, id_) for id_ in ids])
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

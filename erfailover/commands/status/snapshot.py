@@ -175,6 +175,7 @@ def _read(context: Context) -> tuple[SiteSnapshot, dict[Role, Circuits], Reading
         spokes.networks,
         gateways.gateways,
         {**spokes.unknown, **gateways.unknown},
+        route_tables=spokes.route_tables,
     )
     observed = add_advertised_if_needed(reader, add_other_gateways(reader, site, observed))
     return observed, {role: connected[role] for role in observed.gateways}, stand_in

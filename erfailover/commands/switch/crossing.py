@@ -10,7 +10,7 @@ by ``planning.switch.recovery``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -19,13 +19,13 @@ from erfailover.azure.client.polling import PollSchedule
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.cache import ReadingCache
-from erfailover.azure.writer import Writer
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.switch.ledger import Ledger
+from erfailover.commands.switch.writers import Writers
 from erfailover.errors import AzureErrorKind, AzureFailure, Failure, LeaseLost, StateFailure
 from erfailover.model.arm_json import Body
 from erfailover.model.observed import Peering
-from erfailover.model.plan import PeeringWrite, SwitchStep
+from erfailover.model.plan import Change, PeeringWrite, SwitchStep
 from erfailover.model.resource_ids import get_network_id
 from erfailover.planning.switch.recovery import (
     LAST_RESORT_S,
@@ -52,21 +52,6 @@ LATE_PAUSE_S = 5.0
 """The longest pause once the path being left is tried too: little time is left. In seconds."""
 CONFIRM_S = 60.0
 """How long a reading may show what was before a write, in seconds (assumed)."""
-
-
-@dataclass(frozen=True)
-class Writers:
-    """A writer for each kind of write that the lease treats differently (``model.fencing``).
-
-    Attributes:
-        take_off: for the break.
-        make: for the make, which may be sent for a while although the store is silent.
-        other: for everything else.
-    """
-
-    take_off: Writer
-    make: Writer
-    other: Writer
 
 
 @dataclass
@@ -155,7 +140,7 @@ class Crossing:
                     self._announce_step(self.off, confirmed=True)
                 place = PathState.UNKNOWN
                 self.ledger.owe(self.spoke)
-                place = self._move()
+                place = self._finish(self._move())
             except Exception as error:
                 log.info("moving %s", self.spoke, exc_info=not isinstance(error, Failure))
                 self._failures.setdefault(Direction.FORWARD, to_failure(error))
@@ -170,12 +155,20 @@ class Crossing:
         self.ledger.settle(self.spoke, place)
         self.recorder.record_later("path", spoke=self.spoke, place=place.name.lower())
         failure = None if place is PathState.TARGET else self._build_failure(place)
-        for future in (self._broken, self._made):
+        for future in self._list_futures():
             if failure is None and not future.done():
                 future.set_result("written")
             elif not future.done():
                 future.set_exception(failure)
         self.clock.notify()
+
+    def _list_futures(self) -> tuple[Future[str], ...]:
+        """Return what the tasks of the spoke wait for."""
+        return (self._broken, self._made)
+
+    def _finish(self, place: PathState) -> PathState:
+        """Do what follows the make; return where the spoke is then."""
+        return place
 
     def _move(self) -> PathState:
         """Break and make; if either fails, read, decide and write until the spoke has a path."""
@@ -198,14 +191,14 @@ class Crossing:
             (self.on, self.writers.make, ATTEMPT_S, self.cadence),
         ]
         for step, writer, limit_s, cadence in steps:
-            if step is None:
+            if step is None or step.write.change is Change.KEEP:
                 continue
             if step is self.on:
                 self._announce_step(step)
                 self.exempt((self.origin_id, self.target_id), True)
             try:
                 note = peerings.write(
-                    writer, step.write, limit_s, self.readings, self.body_age_s, cadence
+                    writer, step.peering, limit_s, self.readings, self.body_age_s, cadence
                 )
             except LeaseLost:
                 raise
@@ -323,17 +316,23 @@ class Crossing:
     ) -> tuple[PeeringWrite | None, PeeringWrite | None]:
         """Return the write that clears the other peering, if needed, and the decisive one."""
         if direction is Direction.FORWARD:
-            other, peering = self.off.write if self.off else None, self._get_peering(self.origin_id)
-            decisive: PeeringWrite | None = self.on.write
+            other, peering = (
+                self.off.peering if self.off else None,
+                self._get_peering(self.origin_id),
+            )
+            decisive: PeeringWrite | None = self.on.peering
         else:
             other, peering = self._find_clearing_write(), self._get_peering(self.target_id)
             decisive = self._find_restoring_write()
         blocks = peering is not None and (peering.flags.use_remote_gateways or peering.failed)
         return other if blocks else None, decisive
 
+    def _list_contingency(self) -> Iterable[PeeringWrite]:
+        """Return the writes that the plan names for the case that break or make fails."""
+        return self.on.peerings_back or (self.off.peerings_back if self.off else ())
+
     def _find_contingency(self, *, restores: bool) -> PeeringWrite | None:
-        named = self.on.contingency or (self.off.contingency if self.off else ())
-        for write in named:
+        for write in self._list_contingency():
             if write.after is not None and write.after.use_remote_gateways is restores:
                 return write
         return None
@@ -350,7 +349,7 @@ class Crossing:
         """Record a step before it is sent; only a break waits until that is confirmed."""
         record = self.recorder.record_intent if confirmed else self.recorder.record_intent_later
         write, title = step.write, f"{step.number}. {step.title}"
-        record(step.id, title, str(write.change), write.peering_id)
+        record(step.id, title, str(write.change), write.resource_id)
 
     def _is_confirmed(self, peering_id: str) -> bool:
         """Return whether Azure shows a peering in force; a reading may be late by ``CONFIRM_S``."""

@@ -21,16 +21,19 @@ from erfailover.commands.probes import chosen_probes, runner
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
-from erfailover.commands.switch.crossing import Crossing, Writers
+from erfailover.commands.switch.crossing import Crossing
+from erfailover.commands.switch.effective import check_effective_routes
 from erfailover.commands.switch.gate import NETWORKS_S, Gate
 from erfailover.commands.switch.ledger import Ledger
+from erfailover.commands.switch.next_hops import RoutedCrossing, build_groups
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, RouteWatch
+from erfailover.commands.switch.writers import Writers
+from erfailover.commands.switch.written import insist_on_written
 from erfailover.errors import (
     AzureErrorKind,
     AzureFailure,
     Interrupted,
-    UnknownReading,
     VerificationFailed,
 )
 from erfailover.model.command_line import switch_to
@@ -39,7 +42,6 @@ from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
@@ -133,6 +135,7 @@ class SwitchRun:
                 for name, condition in outcome.left_out.items()
                 if condition.status is ConditionStatus.UNKNOWN
             }
+            late |= {name for group in plan.tied if late.intersection(group) for name in group}
             self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
             if more is not None:
@@ -234,7 +237,8 @@ class SwitchRun:
         if not self._contended:
             left_out.insist_on_any(self.site, outcome)
         with self.context.show_activity("Reading the changed peerings again"):
-            self._verify_writes(plan, outcome)
+            steps = [step for step in plan.writes if step.spoke not in outcome.failed]
+            insist_on_written(clock, self.readings, self.site, steps)
 
     def _announce(self, spokes: Sequence[str]) -> None:
         """Have the store confirm which spokes go where; read the path being left meanwhile.
@@ -260,7 +264,7 @@ class SwitchRun:
         outcome.stranded = self.ledger.owed
         outcome.places = self.ledger.places
         done = {task.id for task in results.list_tasks(State.DONE)}
-        outcome.written += [step.write.name for step in plan.writes if step.id in done]
+        outcome.note_written(step for step in plan.writes if step.id in done)
         self._contended = set()
         for step in plan.writes:
             failure = results.failures.get(step.id)
@@ -291,10 +295,13 @@ class SwitchRun:
         crossing = crossings.get(step.spoke)
         if crossing is None or step.phase is not Phase.SWITCH:
             return tasks.write(node, step, title, partial(self._step, step))
+        if step.kind is StepKind.MOVE_NEXT_HOPS and isinstance(crossing, RoutedCrossing):
+            task = tasks.write(node, step, title, crossing.move_next_hops)
+            return replace(task, owns=frozenset(), records_itself=True)
         move = crossing.take_off if step.kind is StepKind.BREAK else crossing.put_on
-        hubs = {crossing.on.write.remote_virtual_network.lower()}
+        hubs = {crossing.on.peering.remote_virtual_network.lower()}
         if crossing.off is not None:
-            hubs.add(crossing.off.write.remote_virtual_network.lower())
+            hubs.add(crossing.off.peering.remote_virtual_network.lower())
         task = tasks.write(node, step, title, move)
         return replace(task, refers=frozenset(hubs), records_itself=True)
 
@@ -310,7 +317,7 @@ class SwitchRun:
             try:
                 return peerings.write(
                     self.writers.other,
-                    step.write,
+                    step.peering,
                     left_s,
                     self.readings,
                     BODY_S,
@@ -333,14 +340,21 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        crossings = {}
+        planned = {(step.spoke, step.kind): step for step in plan.steps}
+        groups = build_groups(self.context.clock, plan)
+        crossings: dict[str, Crossing] = {}
         for spoke in site.spokes:
-            make = steps.get((spoke.name, StepKind.MAKE))
-            if make is None:
+            make = planned.get((spoke.name, StepKind.MAKE))
+            moves = planned.get((spoke.name, StepKind.MOVE_NEXT_HOPS))
+            moving = {(spoke.name, StepKind.MAKE), (spoke.name, StepKind.MOVE_NEXT_HOPS)}
+            if make is None or not moving & steps.keys():
                 continue
             off = steps.get((spoke.name, StepKind.BREAK))
             network = spoke.virtual_network
-            crossings[spoke.name] = Crossing(
+            build: Callable[..., Crossing] = Crossing
+            if moves is not None:
+                build = partial(RoutedCrossing, moves=moves, group=groups.get(spoke.name))
+            crossings[spoke.name] = crossing = build(
                 spoke=spoke.name,
                 off=off,
                 on=make,
@@ -360,54 +374,16 @@ class SwitchRun:
                 break_cadence=tasks.select_schedule(off or make, len(site.spokes)),
                 body_age_s=NETWORKS_S,
             )
+            if isinstance(crossing, RoutedCrossing) and crossing.group is not None:
+                crossing.group.members[spoke.name] = crossing
         return crossings
 
     def _pass_gate(self, step: SwitchStep) -> bool:
         """Pass the gate of a spoke; return whether the path being left is known to work."""
         spoke = next(item for item in self.site.spokes if item.name == step.spoke)
-        healthy = self.gate.enter(spoke, step.write.peering_id)
+        healthy = self.gate.enter(spoke, step.peering.peering_id)
         self.outcome.gates_s[spoke.name] = self.context.clock.now() - self.began_s
         return healthy
-
-    def _verify_writes(self, plan: SwitchPlan, outcome: Outcome) -> None:
-        """Whether every peering is as its last write said; a stale read is made again."""
-        clock = self.context.clock
-        last = {step.write.peering_id: step for step in plan.writes}
-        switch_steps = [step for step in last.values() if step.spoke not in outcome.failed]
-        deadline = clock.now() + peerings.STALE_S
-        while switch_steps:
-            networks = list(
-                dict.fromkeys(get_network_id(step.write.peering_id) for step in switch_steps)
-            )
-            observed = self.readings.observe(networks)
-            unread = {network for network in networks if observed.get_network(network) is None}
-            switch_steps = [
-                step
-                for step in switch_steps
-                if (peering := observed.get_peering(step.write.peering_id)) is None
-                or peering.flags != step.write.after
-                if not (peering is None and step.write.after is None)
-            ]
-            if not switch_steps:
-                return
-            if clock.now() >= deadline:
-                switch_steps = [
-                    switch_step
-                    for switch_step in switch_steps
-                    if get_network_id(switch_step.write.peering_id) not in unread
-                ]
-                if not switch_steps:
-                    why = join_names(observed.unknown.values(), comma="; ")
-                    raise UnknownReading(
-                        f"Azure accepted all changes, but they could not be read back: {why}",
-                        "Check the result: erfailover status",
-                    )
-                raise VerificationFailed(
-                    f"{join_names(step.write.name for step in switch_steps)}: Azure accepted the "
-                    "change, but the flags are not the ones written",
-                    "Another client may have changed this. Check, then run the command again.",
-                )
-            clock.sleep(3.0)
 
     def _check_canary(self, spoke: str, watch: RouteWatch) -> str:
         """Wait until a canary's switch is verified; the others do not start before that."""
@@ -450,11 +426,21 @@ class SwitchRun:
                     activity.say("Routes are as expected; running the probes ...")
                     outcome.probes = runner.run(self.context, expected)
                     self._collect_conditions(outcome, watch)
+                if site.routing and arrived is not ConditionStatus.FAILS:
+                    self._check_next_hops(outcome)
                 outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
                 if is_confirmed(outcome) or clock.now() >= deadline:
                     return
                 activity.say(f"Not confirmed yet: {join_names(list_missing(outcome), 3)}")
                 clock.sleep(1.0)
+
+    def _check_next_hops(self, outcome: Outcome) -> None:
+        """Ask the interfaces of the spokes behind an appliance, until they show it."""
+        shown = outcome.next_hops
+        seen = [name for name in shown if shown[name].status is not ConditionStatus.FAILS]
+        names = outcome.conditions.keys() - set(seen)
+        target = self.options.target
+        shown |= check_effective_routes(self.readings, self.site, self.observed, target, names)
 
     def _collect_conditions(self, outcome: Outcome, watch: RouteWatch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()

@@ -61,6 +61,15 @@ class HazardLookup:
             return ()
         return health.find_leaving_healthy(self.context.site, snapshot, plan)
 
+    def find_tied_groups(
+        self, plan: SwitchPlan, observed: SiteSnapshot
+    ) -> tuple[tuple[str, ...], ...]:
+        """Return the spokes that share tables and of which one is on a path that works."""
+        snapshot = self.add_leaving_gateway(observed)
+        if not plan.sharing or ROLE_OF_PATH[self.target.other] not in snapshot.gateways:
+            return ()
+        return health.find_tied_groups(self.context.site, snapshot, plan)
+
     def list_way_back_refusals(self, observed: SiteSnapshot) -> tuple[Condition, ...]:
         """Return what a switch back would be refused for now; empty if it would not be."""
         snapshot = self.add_leaving_gateway(observed)

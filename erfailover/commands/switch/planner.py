@@ -23,6 +23,7 @@ from erfailover.model.journal_lines import Record
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
+from erfailover.planning.next_hops.groups import keep_together
 from erfailover.planning.switch import gates, procedure
 from erfailover.reporting.plan import document as plan_document
 from erfailover.runtime.journal import find_created_peerings, is_prestaged
@@ -122,19 +123,21 @@ class Planner:
             plan,
             remarks=self.context.remarks,
             leaves_healthy=self._lookout.find_leaving_healthy(plan, observed),
+            tied=self._lookout.find_tied_groups(plan, observed),
             undoes=options.undoes,
             way_back=self._lookout.list_way_back_refusals(observed),
         )
         if options.saved is not None:
             plan = plan.drop_spokes(plan_document.read_left_out(options.saved[1]))
         if options.dry_run:
-            return observed, plan
+            return observed, keep_together(plan)
         by_name = {
             spoke.name: gates.find_in_progress(site, observed, spoke) for spoke in site.spokes
         }
-        return observed, plan.drop_spokes(
+        plan = plan.drop_spokes(
             {name: conditions[0] for name, conditions in by_name.items() if conditions}
         )
+        return observed, keep_together(plan)
 
     def _list_waits(self, observed: SiteSnapshot, plan: SwitchPlan) -> tuple[list[str], list[str]]:
         """Return, in words, which operations to wait for, and what to read again."""

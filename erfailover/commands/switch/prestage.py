@@ -134,4 +134,4 @@ def _build_task(node: Node, write: Callable[[SwitchStep], str]) -> Task:
 
 def _write(writer: Writer, readings: ReadingCache, step: SwitchStep) -> str:
     deadline_s = readings.site.timing.step_deadline_s
-    return peerings.write(writer, step.write, deadline_s, readings)
+    return peerings.write(writer, step.peering, deadline_s, readings)

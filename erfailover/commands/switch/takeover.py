@@ -8,6 +8,7 @@ repeats its own writes; nothing else happens to them until none of its writes ca
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.readers.network import observe
@@ -29,8 +30,10 @@ from erfailover.model.fencing import (
 )
 from erfailover.model.history import OwedSpokes, collect_runs, find_all_owed
 from erfailover.model.lease import LeaseStanding
+from erfailover.model.observed import SiteSnapshot, attempt
 from erfailover.model.plan import Phase, StepKind, SwitchPlan
-from erfailover.model.site import Path
+from erfailover.model.site import ROLE_OF_PATH, Path, Site
+from erfailover.planning.health import find_tied_groups
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.recovery import PathState, place_of
 from erfailover.reporting.plan import text
@@ -90,7 +93,10 @@ def insist_on_paths(context: Context) -> None:
     }
     if not oweds:
         return
-    observed = observe(context.reader, whole, [], [names[name].virtual_network for name in oweds])
+    networks = [names[name].virtual_network for name in oweds]
+    if whole.routing:  # what is peered with the hubs decides which routes are added
+        networks = list(whole.list_network_names())
+    observed = observe(context.reader, whole, [], networks)
     places = {
         name: place_of(whole, observed, names[name], Path(by.target)) for name, by in oweds.items()
     }
@@ -117,6 +123,18 @@ def _put_on(
             _put_chosen_on(context, lease, options, owed, target)
 
 
+def _find_tied(
+    readings: ReadingCache, site: Site, observed: SiteSnapshot, plan: SwitchPlan
+) -> tuple[tuple[str, ...], ...]:
+    """Return the spokes that go together or not at all, by the gateway of the hub being left."""
+    if not plan.sharing:
+        return ()
+    leaving = ROLE_OF_PATH[plan.target.other]
+    gateway = attempt(partial(readings.read_leaving_gateway, leaving, 0.0)).value
+    gateways = {leaving: gateway} if gateway is not None else {}
+    return find_tied_groups(site, replace(observed, gateways=gateways), plan)
+
+
 def _put_chosen_on(
     context: Context, lease: Lease, options: Options, owed: OwedSpokes, target: Path
 ) -> None:
@@ -127,7 +145,10 @@ def _put_chosen_on(
     site = context.use_names_of(observed)
     whole = procedure.plan(site, observed, target)
     on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}
-    without = {step.spoke for step in whole.writes if step.kind is StepKind.MAKE} - on_origin
+    moving = {step.spoke for step in whole.writes if step.phase is Phase.SWITCH}
+    without = moving - on_origin
+    without |= {name for group in whole.sharing if without.intersection(group) for name in group}
+    whole = replace(whole, tied=_find_tied(readings, site, observed, whole))
     steps = tuple(
         step for step in whole.steps if step.spoke in without and step.phase is not Phase.CLEANUP
     )

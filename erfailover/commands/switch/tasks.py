@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, PollSchedule
 from erfailover.commands.switch.route_watch import FEW
-from erfailover.model.plan import Phase, StepKind, SwitchStep
+from erfailover.model.plan import PeeringWrite, Phase, StepKind, SwitchStep
 from erfailover.model.resource_ids import get_network_id
 from erfailover.model.tasks import Task
 from erfailover.planning.switch.estimate import estimate_step
@@ -34,17 +34,25 @@ def build_milestone(node: Node) -> Task:
 
 
 def write(node: Node, step: SwitchStep, title: str, run: Callable[[], str | None]) -> Task:
-    """Return the write of a step: it owns its peering's VNet, and refers to the one it leads to."""
+    """Return the write of a step: it owns its peering's VNet, and refers to the one it leads to.
+
+    A write of routes owns their tables.
+    """
+    write = step.write
+    if isinstance(write, PeeringWrite):
+        owns, refers = {get_network_id(write.peering_id)}, {write.remote_virtual_network}
+    else:
+        owns, refers = set(write.tables), set()
     return Task(
         id=node.id,
         title=title,
         run=run,
         needs=node.needs,
         after=node.after,
-        owns=frozenset({get_network_id(step.write.peering_id).lower()}),
-        refers=frozenset({step.write.remote_virtual_network.lower()}),
-        change=str(step.write.change),
-        resource=step.write.peering_id,
+        owns=frozenset(map(str.lower, owns)),
+        refers=frozenset(map(str.lower, refers)),
+        change=str(write.change),
+        resource=write.resource_id,
         completes=node.completes,
         usual=estimate_step(step),
     )

@@ -58,7 +58,7 @@ class SnapshotError(ValueError):
     """A file that is not a snapshot of this version."""
 
 
-_HEADER = f"erfailover lab world, form 3, version {erfailover.__version__}"
+_HEADER = f"erfailover lab world, form 4, version {erfailover.__version__}"
 
 
 class _Pickler(pickle.Pickler):

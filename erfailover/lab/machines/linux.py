@@ -202,16 +202,25 @@ class Linux:
             return self._drop(packet, "OUTPUT")
         return self._leave(packet, packet, state, interface)
 
-    def receive(self, packet: Packet, interface: Interface, flows: Sequence[Flow] = ()) -> Decision:
+    def receive(
+        self,
+        packet: Packet,
+        interface: Interface,
+        flows: Sequence[Flow] = (),
+        *,
+        answer: bool = False,
+    ) -> Decision:
         """Decide a packet that arrives at an interface.
 
         Args:
             packet: the packet.
             interface: the interface at which it arrives.
             flows: the flows that the kernel tracks; an answer to one of them is translated back.
+            answer: whether the packet answers another; to a flow that the kernel tracks not, it
+                is INVALID, save for UDP (nf_conntrack: neither an echo reply nor SYN-ACK is NEW).
         """
         answered = self._find_answered_flow(packet, flows)
-        state = "NEW"
+        state = "INVALID" if answer and packet.protocol != "udp" else "NEW"
         if answered is not None:
             state = "ESTABLISHED"
             packet = replace(packet, source=answered.destination, destination=answered.source)

@@ -3,7 +3,8 @@
 Pure: it reads resources, routes, gateways and machines and changes none; the flows that a
 packet opens are part of the answer, for callers that really send it. Every hop is one that Azure
 makes: a network interface's effective route, a next hop that must itself be reached by VNet or
-peering, a machine's kernel, a gateway's table and tunnel, a network security group.
+peering, a machine's kernel, a gateway's table and tunnel, a network security group, an Azure
+Firewall, a load balancer's front end.
 
 Forwarded traffic: a packet that enters a VNet over a peering with a source outside the sending
 VNet's address space needs ``allowForwardedTraffic`` on the receiving VNet's side (documented),
@@ -11,17 +12,17 @@ unless it answers a flow that the receiving VNet opened over that peering (obser
 flag off on both sides the answers of the NAT path still pass). What gateways deliver is not
 subject to it.
 
-Not modelled: IPv6; outbound access without a public IP or NAT gateway; user-defined routes on a
-GatewaySubnet; the Internet reaching in first. A public address outside the lab answers.
+Not modelled: IPv6; outbound access without a public IP or NAT gateway; the Internet reaching in
+first. A public address outside the lab answers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Resource, World
+from erfailover.lab.machines.appliances import FirewallSessions, SystemSource, find_backend
 from erfailover.lab.machines.linux import Decision, Flow, Linux
 from erfailover.lab.routing import records
 from erfailover.lab.routing.bgp import Bgp
@@ -61,13 +62,6 @@ class Trace:
     tunnels: int = 0
     internet: bool = False
     host: str = ""
-
-
-class SystemSource(Protocol):
-    """A source of the systems of virtual machines; ``Machines`` is one."""
-
-    def get_system(self, machine: str) -> Linux | None:
-        """Return the running system of a virtual machine, by key; None if none runs."""
 
 
 def trace_packet(
@@ -134,6 +128,8 @@ class _Walk:
     flows: list[Flow] = field(default_factory=list)
     at_interfaces: set[tuple[str, str, str]] = field(default_factory=set)
     over_peerings: set[tuple[str, str, str, str]] = field(default_factory=set)
+    sessions: FirewallSessions = field(default_factory=FirewallSessions)
+    answering: bool = False
     forwards: int = 0
     tunnels: int = 0
 
@@ -143,7 +139,7 @@ class _Walk:
         if linux.is_local(packet.destination):
             return Trace(True, (f"{nic.name}: its own address",), "", host=linux.key)
         arrival = self._send_from_process(linux, packet, nic)
-        self.forwards = 0
+        self.forwards, self.answering = 0, True
         self.hops.append("reply")
         if arrival.linux is None and arrival.gateway:
             self._record_hop(f"{arrival.nic.name} answers")
@@ -154,6 +150,8 @@ class _Walk:
             back = self._send_from_process(arrival.linux, arrival.packet.to_reply())
         if back.linux is not linux:
             raise _PacketDropped(f"the reply went to {back.nic.name} instead")
+        if half_seen := self.sessions.find_half_seen(packet):
+            raise _PacketDropped(f"{_get_last_part(half_seen)} has seen no answer: asymmetric path")
         return Trace(
             True,
             tuple(self.hops),
@@ -198,12 +196,24 @@ class _Walk:
             self.flows.append(decision.flow)
         return decision.packet
 
+    def _enter_interface(self, nic: records.Nic, packet: Packet) -> _Arrival:
+        """Enter what is behind an interface: an Azure Firewall, or a machine."""
+        if self.bgp.network.firewalls.get(nic.key) is None:
+            return self._enter_machine(nic, packet)
+        sent = self.sessions.admit(nic, packet, answer=self.answering)
+        if sent is None:
+            raise _PacketDropped(f"{nic.name} has not seen the flow of this answer")
+        if sent.destination == nic.address:
+            raise _PacketDropped(f"{nic.name} answers nothing")
+        self._record_hop(f"{nic.name} forwards")
+        return self._leave(nic, sent)
+
     def _enter_machine(self, nic: records.Nic, packet: Packet) -> _Arrival:
         linux = self._get_system(nic)
         interface = linux.find_interface(nic.key)
         if interface is None:
             raise _PacketDropped(f"{nic.name}: its machine has not detected it")
-        decision = linux.receive(packet, interface, self.flows)
+        decision = linux.receive(packet, interface, self.flows, answer=self.answering)
         if decision.action == "deliver":
             return _Arrival(self._record_flow(decision), nic, linux)
         if decision.action == "send":
@@ -252,7 +262,8 @@ class _Walk:
 
     def _enter(self, vnet: str, hop: str, packet: Packet) -> _Arrival:
         """Enter the interface of a VNet that has the address ``hop``."""
-        nic = self.bgp.network.find_nic(vnet, hop)
+        network = self.bgp.network
+        nic = network.find_nic(vnet, hop) or find_backend(network, self.systems, vnet, hop)
         if nic is None:
             raise _PacketDropped(f"{self._get_name(vnet)}: no interface has {hop}")
         if packet.destination != hop and not nic.forwarding:
@@ -260,7 +271,7 @@ class _Walk:
                 f"{nic.name}: {packet.destination} is not its address, and IP forwarding is off"
             )
         self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)
-        return self._enter_machine(nic, packet)
+        return self._enter_interface(nic, packet)
 
     def _pass_groups(
         self, nic: records.Nic, packet: Packet, routes: list[EffectiveRoute], *, inbound: bool
@@ -402,7 +413,7 @@ class _Walk:
         """Return by the public address that the request left from."""
         self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)
         self._record_hop(f"Internet to {nic.name}")
-        return self._enter_machine(nic, packet)
+        return self._enter_interface(nic, packet)
 
     def _record_hop(self, text: str) -> None:
         self.hops.append(text)

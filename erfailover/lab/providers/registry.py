@@ -11,6 +11,7 @@ from erfailover.lab.providers.network.azure_firewall import AZURE_FIREWALL
 from erfailover.lab.providers.network.circuit import CIRCUIT, CIRCUIT_PEERING
 from erfailover.lab.providers.network.connection import CONNECTION
 from erfailover.lab.providers.network.gateway import GATEWAY
+from erfailover.lab.providers.network.load_balancer import LOAD_BALANCER
 from erfailover.lab.providers.network.local_gateway import LOCAL_GATEWAY
 from erfailover.lab.providers.network.network_watcher import NETWORK_WATCHER
 from erfailover.lab.providers.network.nic import NIC
@@ -41,6 +42,7 @@ PROVIDERS: ResourceTypes[Provider] = ResourceTypes(
         AZURE_FIREWALL,
         NETWORK_WATCHER,
         NIC,
+        LOAD_BALANCER,
         PUBLIC_IP,
         VNET,
         SUBNET,

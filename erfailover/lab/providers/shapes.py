@@ -25,6 +25,7 @@ IP_CONFIGURATION = {
         "privateIPAddress": str,
         "privateIPAllocationMethod": str,
         "primary": bool,
+        "loadBalancerBackendAddressPools": [REFERENCE],
     },
 }
 BGP_SETTINGS = {

@@ -3,7 +3,9 @@
 Pure: everything follows from the parsed resources and the gateways' tables. Azure's precedence
 (documented): the longest prefix; for equal prefixes a user-defined route, then a gateway's,
 then a system one; except that the system routes of the VNet and of its peerings win over a
-gateway's routes even if those are more specific.
+gateway's routes even if those are more specific. A user-defined route to 0.0.0.0/0 removes the
+system routes of the private ranges (documented: *Virtual network traffic routing*, routing
+example), so that it takes what is for another spoke as well.
 
 A gateway's route that is never taken is listed as ``Invalid``, and a gateway's next hop is its
 public address (both assumed).
@@ -27,6 +29,7 @@ VNET_LOCAL, VNET_PEERING = "VnetLocal", "VNetPeering"
 TO_GATEWAY, INTERNET = "VirtualNetworkGateway", "Internet"
 APPLIANCE, NONE = "VirtualAppliance", "None"
 
+EVERYTHING = "0.0.0.0/0"
 _RANK = {DEFAULT: 0, GATEWAY: 1, USER: 2}
 
 
@@ -104,6 +107,8 @@ def list_subnet_routes(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
         if route.next_hop_type in (VNET_LOCAL, VNET_PEERING):
             strong.set_default(route.prefix, route.prefix)
     names = {route.prefix for route in user}
+    if EVERYTHING in names:
+        system = [route for route in system if route.next_hop_type != NONE]
     routes = [replace(route, active=route.prefix not in names) for route in system]
     for route in gateway:
         wider = strong.find_all(route.prefix.partition("/")[0])
@@ -174,7 +179,7 @@ def _list_system_routes(network: Network, vnet: records.Vnet) -> Iterable[Effect
         if peering.connected and peering.access and remote is not None:
             for prefix in peering.remote_prefixes or remote.prefixes:
                 yield EffectiveRoute(DEFAULT, prefix, VNET_PEERING, target=remote.key)
-    yield EffectiveRoute(DEFAULT, "0.0.0.0/0", INTERNET)
+    yield EffectiveRoute(DEFAULT, EVERYTHING, INTERNET)
     for prefix in addresses.PRIVATE:
         if not any(addresses.covers(own, prefix) for own in vnet.prefixes):
             yield EffectiveRoute(DEFAULT, prefix, NONE)

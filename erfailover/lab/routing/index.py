@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from erfailover.lab.core import ids
 from erfailover.lab.core.world import Body, Resource, World
-from erfailover.lab.routing import records
+from erfailover.lab.routing import appliances, records
+from erfailover.lab.routing.appliances import FIREWALL, LOAD_BALANCER
 from erfailover.lab.routing.records import (
     CIRCUIT,
     CIRCUIT_PEERING,
@@ -96,6 +98,8 @@ class Network:
         """Machines by the key of each of their network interfaces."""
         self.circuits: GroupedIndex[records.Circuit] = GroupedIndex()
         self.circuit_peerings: GroupedIndex[records.CircuitPeering] = GroupedIndex()
+        self.firewalls: GroupedIndex[records.Nic] = GroupedIndex()
+        self.load_balancers: GroupedIndex[appliances.LoadBalancer] = GroupedIndex()
         self.tables: GroupedIndex[bool] = GroupedIndex()
         """Route tables by key: whether gateway routes are kept out."""
 
@@ -164,11 +168,27 @@ class Network:
         )
 
     def find_nic(self, vnet: str, address: str) -> records.Nic | None:
-        """Return the network interface of a VNet that has a private address."""
-        for nic in self.nics.list_group(vnet):
+        """Return the interface of a VNet, a firewall's included, that has a private address."""
+        for nic in chain(self.nics.list_group(vnet), self.firewalls.list_group(vnet)):
             if any(configuration.address == address for configuration in nic.configurations):
                 return nic
         return None
+
+    def find_front_end(self, vnet: str, address: str) -> appliances.FrontEnd | None:
+        """Return the load balancer's front end in a VNet that has a private address."""
+        for load_balancer in self.load_balancers.all.values():
+            for front_end in load_balancer.front_ends:
+                if front_end.vnet == vnet and front_end.address == address:
+                    return front_end
+        return None
+
+    def list_backends(self, front_end: appliances.FrontEnd) -> list[records.Nic]:
+        """Return the interfaces that a load balancer's front end delivers to."""
+        return [
+            nic
+            for nic in self.nics.all.values()
+            if any(pool in front_end.pools for pool in nic.pools)
+        ]
 
     def _remove(self, key: str, kind: str) -> None:
         for shelf in self._get_indexes(kind):
@@ -190,6 +210,8 @@ class Network:
             TABLE: (self.tables,),
             CIRCUIT: (self.circuits,),
             CIRCUIT_PEERING: (self.circuit_peerings,),
+            FIREWALL: (self.firewalls,),
+            LOAD_BALANCER: (self.load_balancers,),
         }
         return shelves.get(kind, ())
 
@@ -226,6 +248,11 @@ class Network:
         elif kind == CIRCUIT_PEERING:
             if body.get("peeringType") == "AzurePrivatePeering":
                 self.circuit_peerings.add(key, parent, records.read_circuit_peering(key, body))
+        elif kind == FIREWALL:
+            firewall = appliances.read_firewall(key, resource, body)
+            self.firewalls.add(key, firewall.vnet, firewall)
+        elif kind == LOAD_BALANCER:
+            self.load_balancers.add(key, "", appliances.read_load_balancer(key, resource, body))
         elif kind == TABLE:
             self.tables.add(key, "", bool(body.get("disableBgpRoutePropagation")))
 

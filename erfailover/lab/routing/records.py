@@ -160,13 +160,14 @@ class IpConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A network interface, its primary address first."""
+    """A network interface, its primary address first; ``pools`` are load balancers' by key."""
 
     key: str
     name: str
     configurations: tuple[IpConfiguration, ...]
     forwarding: bool
     security_group: str
+    pools: tuple[str, ...] = ()
 
     @property
     def subnet(self) -> str:
@@ -373,8 +374,11 @@ def read_circuit_peering(key: str, body: Body) -> CircuitPeering:
 def read_nic(key: str, resource: Resource, body: Body) -> Nic:
     """Read a network interface."""
     configurations = []
+    pools: list[str] = []
     for row in body.get("ipConfigurations") or ():
         configuration = row.get("properties") or {}
+        for pool in configuration.get("loadBalancerBackendAddressPools") or ():
+            pools.append(ids.to_key(str(pool.get("id") or "")))
         configurations.append(
             (
                 not configuration.get("primary", True),
@@ -392,6 +396,7 @@ def read_nic(key: str, resource: Resource, body: Body) -> Nic:
         configurations=tuple(configuration for _, configuration in configurations),
         forwarding=bool(body.get("enableIPForwarding")),
         security_group=_read_reference(body, "networkSecurityGroup"),
+        pools=tuple(pools),
     )
 
 

@@ -39,6 +39,7 @@ from erfailover.model.site import (
     Spoke,
 )
 from erfailover.planning import conditions
+from erfailover.planning.adoption.adopted_table import AdoptedTable
 from erfailover.planning.adoption.names import describe_lender, name_spokes, propose_name
 from erfailover.planning.adoption.prefixes import Prefix, find_remote_prefixes, list_questions
 from erfailover.planning.coexistence import describe_second_gateway
@@ -122,6 +123,7 @@ class Adoption:
     spokes: tuple[AdoptedSpoke, ...]
     prefixes: tuple[Prefix, ...]
     remarks: tuple[str, ...]
+    tables: tuple[AdoptedTable, ...] = ()
 
 
 def adopt(discovered: DiscoveredSite, options: AdoptionOptions) -> Adoption:

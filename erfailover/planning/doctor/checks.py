@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator
 
 from erfailover.model.conditions import Weight
 from erfailover.model.site import Path, Site
+from erfailover.planning.doctor.appliances import (
+    check_appliances,
+    check_return_routes,
+    check_route_tables,
+)
 from erfailover.planning.doctor.check import Check, Group
 from erfailover.planning.doctor.connections import (
     check_connections,
@@ -85,6 +90,9 @@ ALL: tuple[Callable[[Site, DoctorFacts], Iterator[Check]], ...] = (
     check_prestaged,
     check_overlaps,
     report_hazards,
+    check_appliances,
+    check_return_routes,
+    check_route_tables,
     check_backup_gateway,
     check_gateway_skus,
     check_address_skus,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address
 
+from erfailover.model.appliances import Appliance
 from erfailover.model.circuits import Circuits
 from erfailover.model.edge_sessions import EdgeSessions
 from erfailover.model.lease import LeaseState
@@ -169,6 +170,7 @@ class DoctorFacts:
         circuits: what the gateways that could be read hang on.
         other_names: the peerings with another name than the site file says, with its line.
         sessions: the BGP sessions of the primary's circuits with the customer edge.
+        appliances: what forwards in each hub; read only if the site file has ``routing``.
         stand_in: the BGP peering address of the drill's local network gateway; None without one.
     """
 
@@ -198,3 +200,4 @@ class DoctorFacts:
     other_names: tuple[tuple[RenamedPeering, str], ...] = ()
     sessions: tuple[EdgeSessions, ...] = ()
     stand_in: Reading[str] | None = None
+    appliances: Mapping[Role, Reading[tuple[Appliance, ...]]] = field(default_factory=dict)

@@ -27,11 +27,13 @@ from erfailover.model.probes import RUN_COMMAND, NextHop, list_interfaces, list_
 from erfailover.model.resource_ids import (
     CIRCUIT,
     CONNECTION,
+    FIREWALL,
     GATEWAY,
     HUB,
     HUB_ADDRESS,
     HUB_PEER,
     INTERFACE,
+    LOAD_BALANCER,
     LOCAL_GATEWAY,
     MACHINE,
     NETWORK,
@@ -39,6 +41,7 @@ from erfailover.model.resource_ids import (
     NETWORK_WATCHER,
     PEERING,
     PUBLIC_IP,
+    ROUTE,
     ROUTE_TABLE,
     get_group_id,
     get_subscription,
@@ -71,8 +74,11 @@ class ActionScope(Enum):
     CONNECTED = "what the gateways connect to"
     """Connections, local network gateways, circuits: often another team's, in other groups."""
     ROUTE_TABLE = "the subnets' route tables"
+    SPOKE_INTERFACE = "the interfaces in the spokes"
+    MOVED_TABLE = "the route tables under routing"
     ROUTE_SERVER = "Route Servers in the hubs"
     WATCHER = "the probes' Network Watchers"
+    APPLIANCE = "the appliances in the hubs"
     OF_MACHINE = "the network interfaces of next hop probes' machines"
 
 
@@ -85,6 +91,8 @@ ELSEWHERE = frozenset(
         ActionScope.ROUTE_SERVER,
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
+        ActionScope.SPOKE_INTERFACE,
+        ActionScope.APPLIANCE,
     }
 )
 """What the site file does not name: it may lie, and be granted, in other groups than it names."""
@@ -114,7 +122,9 @@ LOOKS = ("status", "doctor", "switch")
 DOCTOR = ("doctor",)
 AROUND = ("doctor", "switch: hazards")
 REMOVALS = frozenset(rule.kind for rule in STEPS if rule.goal is Goal.REMOVED)
-CONNECTS = (f"switch: {format_steps(set(StepKind) - REMOVALS)}", "prestage")
+ROUTED = frozenset({StepKind.MOVE_NEXT_HOPS})
+CONNECTS = (f"switch: {format_steps(set(StepKind) - REMOVALS - ROUTED)}", "prestage")
+MOVES = (f"switch: {format_steps(ROUTED)}",)
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
@@ -161,6 +171,10 @@ NEEDS = (
         AROUND,
         READ,
     ),
+    RequiredPermission(f"{FIREWALL}/read", ActionScope.APPLIANCE, DOCTOR, READ),
+    RequiredPermission(f"{LOAD_BALANCER}/read", ActionScope.APPLIANCE, DOCTOR, READ),
+    RequiredPermission(f"{INTERFACE}/read", ActionScope.APPLIANCE, DOCTOR, READ),
+    RequiredPermission(f"{MACHINE}/instanceView/read", ActionScope.APPLIANCE, DOCTOR, READ),
     RequiredPermission(f"{PUBLIC_IP}/read", ActionScope.ADDRESS, DOCTOR, READ),
     RequiredPermission("Microsoft.Authorization/permissions/read", ActionScope.GROUP, DOCTOR, READ),
     RequiredPermission(
@@ -197,6 +211,12 @@ NEEDS = (
         (f"switch: {format_steps(REMOVALS)}", "unprestage"),
         SWITCH,
     ),
+    RequiredPermission(f"{ROUTE_TABLE}/read", ActionScope.MOVED_TABLE, LOOKS, READ),
+    RequiredPermission(
+        f"{ROUTE}/read", ActionScope.MOVED_TABLE, ("switch: a write whose answer was lost",), SWITCH
+    ),
+    RequiredPermission(f"{ROUTE}/write", ActionScope.MOVED_TABLE, MOVES, SWITCH),
+    RequiredPermission(f"{ROUTE}/delete", ActionScope.MOVED_TABLE, MOVES, SWITCH),
     RequiredPermission(
         f"{NETWORK_PROVIDER}/locations/operations/read",
         ActionScope.POLLING,
@@ -210,6 +230,12 @@ NEEDS = (
     RequiredPermission(f"{MACHINE}/runCommand/action", ActionScope.MACHINE, PROBES, SWITCH),
     RequiredPermission(
         f"{INTERFACE}/effectiveRouteTable/action", ActionScope.INTERFACE, PROBES, SWITCH
+    ),
+    RequiredPermission(
+        f"{INTERFACE}/effectiveRouteTable/action",
+        ActionScope.SPOKE_INTERFACE,
+        ("switch: routes",),
+        SWITCH,
     ),
     RequiredPermission(
         "Microsoft.Compute/locations/operations/read", ActionScope.POLLING, PROBES, SWITCH
@@ -255,6 +281,8 @@ def list_needs(site: Site, role: RoleKind = SWITCH) -> tuple[RequiredPermission,
 
 
 def _is_needed(site: Site, need: RequiredPermission) -> bool:
+    if need.on in (ActionScope.APPLIANCE, ActionScope.SPOKE_INTERFACE):
+        return bool(site.routing)
     if need.action == f"{MACHINE}/read":
         return bool(list_resources(site, ActionScope.MACHINE))
     if need.on is ActionScope.MACHINE or need.action.startswith("Microsoft.Compute/"):
@@ -263,6 +291,9 @@ def _is_needed(site: Site, need: RequiredPermission) -> bool:
         return bool(list_resources(site, ActionScope.WATCHER))
     if need.on is ActionScope.INTERFACE:
         return bool(list_resources(site, ActionScope.INTERFACE))
+    if need.on is ActionScope.MOVED_TABLE:
+        overlays = any(entry.mode == "overlay" for entry in site.routing)
+        return overlays or (bool(site.routing) and need.action != f"{ROUTE}/delete")
     if need.on is ActionScope.LOCAL_GATEWAY:
         return bool(list_resources(site, ActionScope.LOCAL_GATEWAY))
     if need.action == f"{PEERING}/delete":
@@ -295,6 +326,15 @@ def can_remove_peerings(site: Site) -> bool:
     )
 
 
+def list_overlays(site: Site) -> tuple[str, ...]:
+    """Return the ids of the route tables to which a switch may add routes."""
+    return tuple(
+        site.build_route_table_id(entry.route_table)
+        for entry in site.routing
+        if entry.mode == "overlay"
+    )
+
+
 def list_resources(site: Site, on: ActionScope) -> tuple[str, ...]:
     """Return the ids of what an action is needed on, as far as the site file names them."""
     match on:
@@ -308,6 +348,8 @@ def list_resources(site: Site, on: ActionScope) -> tuple[str, ...]:
             lines = []
             if isinstance(site.drill, Drill):
                 lines = [site.build_resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
+        case ActionScope.MOVED_TABLE:
+            lines = [site.build_route_table_id(entry.route_table) for entry in site.routing]
         case ActionScope.MACHINE:
             probes = site.probes.values()
             lines = [
@@ -343,6 +385,8 @@ def list_scopes(site: Site, on: ActionScope) -> tuple[str, ...]:
         ActionScope.ROUTE_TABLE: ActionScope.NETWORK,
         ActionScope.ROUTE_SERVER: ActionScope.GATEWAY,
         ActionScope.OF_MACHINE: ActionScope.MACHINE,
+        ActionScope.APPLIANCE: ActionScope.GATEWAY,
+        ActionScope.SPOKE_INTERFACE: ActionScope.NETWORK,
     }
     if on in beside:
         return _deduplicate(map(get_group_id, list_resources(site, beside[on])))
@@ -357,6 +401,7 @@ def list_groups(site: Site) -> tuple[str, ...]:
         ActionScope.LOCAL_GATEWAY,
         ActionScope.MACHINE,
         ActionScope.INTERFACE,
+        ActionScope.MOVED_TABLE,
     )
     return _deduplicate(
         [get_group_id(resource) for kind in kinds for resource in list_resources(site, kind)]

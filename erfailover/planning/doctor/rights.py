@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from erfailover.model import resource_ids
 from erfailover.model.conditions import Condition, ConditionStatus
@@ -19,7 +19,7 @@ from erfailover.planning.doctor.check import (
     format_scope,
     shorten_action,
 )
-from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, DoctorFacts, Identity
+from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, DoctorFacts, Identity, Lock
 from erfailover.planning.doctor.permissions import (
     BLOB_ROLE,
     ELSEWHERE,
@@ -233,6 +233,7 @@ def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         *permissions.list_resources(site, ActionScope.GATEWAY),
         *permissions.list_resources(site, ActionScope.MACHINE),
         *permissions.list_resources(site, ActionScope.LOCAL_GATEWAY),
+        *permissions.list_resources(site, ActionScope.MOVED_TABLE),
     ]
     names, bad = disambiguate_names(written), False
     for group in permissions.list_groups(site):
@@ -251,25 +252,39 @@ def check_locks(site: Site, facts: DoctorFacts) -> Iterator[Check]:
                 if resource_ids.get_group_id(name).lower() == group.lower()
                 and lock.is_in_scope(name)
             ]
-            networks = [name for name in held if "/virtualnetworks/" in name.lower()]
-            if lock.level == "ReadOnly" and held:
+            for check in _check_lock(site, line, lock, held, names):
                 bad = True
-                yield line.report_failure(
-                    f"the lock {lock.name} on {format_scope(lock.scope)} is ReadOnly: Azure "
-                    f"rejects writes and POSTs to "
-                    f"{join_names((names[name] for name in held), MANY)}",
-                    "Ask its owner to remove it (az lock delete), or to use CanNotDelete instead.",
-                )
-            elif networks and permissions.can_remove_peerings(site):
-                bad = True
-                yield line.report_failure(
-                    f"the lock {lock.name} on {format_scope(lock.scope)} forbids deletion: a "
-                    "failback could not remove the backup peerings",
-                    "Have it removed, or set prestaged: true in the site file, which keeps the "
-                    "peerings.",
-                )
+                yield check
     if not bad:
         yield line.report_ok("no lock blocks a switch")
+
+
+def _check_lock(
+    site: Site, line: CheckBuilder, lock: Lock, held: Sequence[str], names: Mapping[str, str]
+) -> Iterator[Check]:
+    """Yield what a lock on some resources keeps a switch from."""
+    where = f"the lock {lock.name} on {format_scope(lock.scope)}"
+    if lock.level == "ReadOnly":
+        if held:
+            yield line.report_failure(
+                f"{where} is ReadOnly: Azure rejects writes and POSTs to "
+                f"{join_names((names[name] for name in held), MANY)}",
+                "Ask its owner to remove it (az lock delete), or to use CanNotDelete instead.",
+            )
+        return
+    networks = [name for name in held if "/virtualnetworks/" in name.lower()]
+    if networks and permissions.can_remove_peerings(site):
+        yield line.report_failure(
+            f"{where} forbids deletion: a failback could not remove the backup peerings",
+            "Have it removed, or set prestaged: true in the site file, which keeps the peerings.",
+        )
+    overlays = permissions.list_overlays(site)
+    if tables := [names[name] for name in held if name in overlays]:
+        yield line.report_failure(
+            f"{where} forbids deletion: a failback could not remove the routes that a switch "
+            f"adds to {join_names(tables, MANY)}",
+            "Have it removed, or set mode: replace for these tables in the site file.",
+        )
 
 
 def check_eligible_roles(site: Site, facts: DoctorFacts) -> Iterator[Check]:

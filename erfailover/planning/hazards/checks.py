@@ -31,6 +31,7 @@ from erfailover.planning.hazards.scene import (
     HazardContext,
     build_unknown,
 )
+from erfailover.planning.next_hops.surroundings import move_tables
 
 
 def check_hazards(
@@ -99,10 +100,12 @@ def check_left_behind(
 def build_scene(
     site: Site, surroundings: RoutingEnvironment, observed: SiteSnapshot, target: Path
 ) -> HazardContext:
-    """Return what every check of a switch to a path looks at."""
-    return HazardContext(
-        site, surroundings, observed, ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
-    )
+    """Return what every check of a switch to a path looks at.
+
+    The route tables whose next hops the switch moves are judged as it leaves them.
+    """
+    moved = move_tables(site, surroundings, observed, target)
+    return HazardContext(site, moved, observed, ROLE_OF_PATH[target], ROLE_OF_PATH[target.other])
 
 
 def add_hazards(

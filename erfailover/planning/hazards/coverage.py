@@ -15,7 +15,8 @@ from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.prefix_table import build_table, format_prefixes
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import RouteTable, Subnet, VnetRouting
+from erfailover.model.route_tables import RouteTable
+from erfailover.model.routing import Subnet, VnetRouting
 from erfailover.model.site import Path, Role, Spoke
 from erfailover.planning.carried_prefixes import (
     build_carried_table,
@@ -27,7 +28,6 @@ from erfailover.planning.conditions import (
     list_routes,
 )
 from erfailover.planning.hazards.hubs import check_managed
-from erfailover.planning.hazards.route_selection import format_merged
 from erfailover.planning.hazards.scene import (
     DEFAULT_ROUTE,
     DNS_SERVERS,
@@ -38,6 +38,7 @@ from erfailover.planning.hazards.scene import (
     TUNNELS,
     HazardContext,
 )
+from erfailover.planning.route_selection import format_merged
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
 AZURE_DNS = IPv4Address("168.63.129.16")

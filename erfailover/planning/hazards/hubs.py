@@ -15,10 +15,10 @@ from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.prefix_table import PrefixTable, build_table
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import APPLIANCE, StaticPrefix, UserRoute, VnetRouting
+from erfailover.model.route_tables import APPLIANCE, UserRoute
+from erfailover.model.routing import StaticPrefix, VnetRouting
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import select_learned_routes, select_originated
-from erfailover.planning.hazards.route_selection import exclude_prefix, format_merged
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     ENFORCED,
@@ -28,6 +28,7 @@ from erfailover.planning.hazards.scene import (
     HazardContext,
     build_unknown,
 )
+from erfailover.planning.route_selection import exclude_prefix, format_merged
 
 
 def check_gateway_subnet(scene: HazardContext) -> Iterator[Condition]:

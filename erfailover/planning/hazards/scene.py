@@ -10,11 +10,12 @@ from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.prefix_table import PrefixTable
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import RouteTable, RoutingEnvironment, Subnet, VnetRouting
+from erfailover.model.route_tables import RouteTable
+from erfailover.model.routing import RoutingEnvironment, Subnet, VnetRouting
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.conditions import select_learned_routes
-from erfailover.planning.hazards.route_selection import RoutedRange, split_prefix
 from erfailover.planning.other_spokes import list_other_spaces
+from erfailover.planning.route_selection import RoutedRange, split_prefix
 
 PROPAGATION = "subnets_take_gateway_routes"
 APPLIANCES = "no_user_route_leads_to_the_hub_being_left"

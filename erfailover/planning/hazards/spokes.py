@@ -10,9 +10,9 @@ from ipaddress import IPv4Network
 
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, UserRoute, VnetRouting
+from erfailover.model.route_tables import APPLIANCE, GATEWAY_HOP, UserRoute
+from erfailover.model.routing import VnetRouting
 from erfailover.model.site import Role, Spoke
-from erfailover.planning.hazards.route_selection import format_merged
 from erfailover.planning.hazards.scene import (
     APPLIANCES,
     NEXT_HOP,
@@ -20,6 +20,7 @@ from erfailover.planning.hazards.scene import (
     HazardContext,
     build_unknown,
 )
+from erfailover.planning.route_selection import format_merged
 
 
 def list_unread_tables(scene: HazardContext) -> Iterator[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Role, Site
+from erfailover.planning.next_hops.desired import list_writes
+from erfailover.planning.next_hops.scene import list_kept_spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class IacDrift:
 
     Attributes:
         managed_by: ``terraform`` or ``bicep``.
-        differing: the ids of the peerings whose flags differ.
+        differing: the ids of the peerings whose flags differ, and of the routes that do.
     """
 
     managed_by: str
@@ -48,4 +50,19 @@ def find_drift(site: Site, observed: SiteSnapshot) -> IacDrift | None:
                 desired = peering.get_flags(Path.EXPRESSROUTE, result.flags if result else None)
                 if result is not None and desired is not None and result.flags != desired:
                     differing.append(result.id)
+    differing += _list_moved_routes(site, observed)
     return IacDrift(site.managed_by, tuple(differing)) if differing else None
+
+
+def _list_moved_routes(site: Site, observed: SiteSnapshot) -> list[str]:
+    """Return the ids of the routes that a failback would write."""
+    if site.managed_by == "network-manager":
+        return []
+    kept = list_kept_spaces(site, observed)
+    writes = [
+        write
+        for entry in site.routing
+        if (table := observed.get_route_table(site.build_route_table_id(entry.route_table)).value)
+        for write in list_writes(entry, table, Path.EXPRESSROUTE, site.remote_prefixes, kept)
+    ]
+    return [write.route_id for write in writes]

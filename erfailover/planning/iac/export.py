@@ -111,15 +111,16 @@ def render_terraform(peerings: Sequence[ExportedPeering], taken_at: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _format_alias(subscription: str) -> str:
+def format_alias(subscription: str) -> str:
+    """Return the alias of a subscription's provider."""
     return f"subscription_{re.sub(r'[^0-9A-Za-z]', '_', subscription)}"
 
 
 def _render_provider(subscription: str) -> str:
     return (
         'provider "azurerm" {\n'
-        f"  alias           = {_format_hcl(_format_alias(subscription))}\n"
-        f"  subscription_id = {_format_hcl(subscription)}\n"
+        f"  alias           = {format_hcl(format_alias(subscription))}\n"
+        f"  subscription_id = {format_hcl(subscription)}\n"
         "  features {}\n"
         "}"
     )
@@ -127,22 +128,20 @@ def _render_provider(subscription: str) -> str:
 
 def _render_import(peering: ExportedPeering, name: str) -> str:
     to = f"azurerm_virtual_network_peering.{name}"
-    return f"import {{\n  to = {to}\n  id = {_format_hcl(peering.id)}\n}}"
+    return f"import {{\n  to = {to}\n  id = {format_hcl(peering.id)}\n}}"
 
 
 def _render_resource(
     peering: ExportedPeering, names: Mapping[str, str], others: Sequence[ExportedPeering]
 ) -> str:
     rows = {
-        "provider": f"azurerm.{_format_alias(peering.subscription)}",
-        "name": _format_hcl(peering.name),
-        "resource_group_name": _format_hcl(peering.group),
-        "virtual_network_name": _format_hcl(peering.network),
-        "remote_virtual_network_id": _format_hcl(peering.remote),
+        "provider": f"azurerm.{format_alias(peering.subscription)}",
+        "name": format_hcl(peering.name),
+        "resource_group_name": format_hcl(peering.group),
+        "virtual_network_name": format_hcl(peering.network),
+        "remote_virtual_network_id": format_hcl(peering.remote),
         **{
-            SNAKE[key]: _format_hcl(value)
-            for key, value in peering.settings.items()
-            if key in SNAKE
+            SNAKE[key]: format_hcl(value) for key, value in peering.settings.items() if key in SNAKE
         },
     }
     width = max(map(len, rows))
@@ -169,12 +168,12 @@ def _find_lender(
     return None
 
 
-def _format_hcl(value: object) -> str:
+def format_hcl(value: object) -> str:
     """Return a value as HCL writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return f"[{', '.join(_format_hcl(item) for item in value)}]"
+        return f"[{', '.join(format_hcl(item) for item in value)}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + text.replace("${", "$${").replace("%{", "%%{") + '"'
 
@@ -198,10 +197,10 @@ def render_bicep(peerings: Sequence[ExportedPeering], taken_at: str) -> dict[str
         name = f"{number:02}-{re.sub(r'[^0-9A-Za-z_.-]+', '_', first.group)}.bicep"
         files[name] = _render_group_file(rows, taken_at)
         lines = [
-            f"module group{number:02} {_format_bicep(name)} = {{",
-            f"  name: {_format_bicep(f'peerings-{number:02}')}",
-            f"  scope: resourceGroup({_format_bicep(first.subscription)}, "
-            f"{_format_bicep(first.group)})",
+            f"module group{number:02} {format_bicep(name)} = {{",
+            f"  name: {format_bicep(f'peerings-{number:02}')}",
+            f"  scope: resourceGroup({format_bicep(first.subscription)}, "
+            f"{format_bicep(first.group)})",
         ]
         lines += _render_depends_on(f"group{number - 1:02}") if number > 1 else []
         modules.append("\n".join([*lines, "}"]))
@@ -225,7 +224,7 @@ def _render_group_file(peerings: Sequence[ExportedPeering], taken_at: str) -> st
     labels = {name: f"network{number:02}" for number, name in enumerate(networks, 1)}
     parts += [
         f"resource {labels[name]} '{NETWORK}@{BICEP_API}' existing = "
-        f"{{\n  name: {_format_bicep(name)}\n}}"
+        f"{{\n  name: {format_bicep(name)}\n}}"
         for name in networks
     ]
     before: dict[str, str] = {}
@@ -253,10 +252,10 @@ def _render_bicep_peering(
     lines = [
         f"resource {symbol} '{type_}' = {{",
         f"  parent: {parent}",
-        f"  name: {_format_bicep(peering.name)}",
+        f"  name: {format_bicep(peering.name)}",
         "  properties: {",
         "    remoteVirtualNetwork: {",
-        f"      id: {_format_bicep(peering.remote)}",
+        f"      id: {format_bicep(peering.remote)}",
         "    }",
     ]
     for key, value in peering.settings.items():
@@ -267,10 +266,10 @@ def _render_bicep_peering(
 
 def _render_bicep_row(key: str, value: object) -> list[str]:
     if isinstance(value, tuple):
-        return [f"    {key}: [", *(f"      {_format_bicep(item)}" for item in value), "    ]"]
+        return [f"    {key}: [", *(f"      {format_bicep(item)}" for item in value), "    ]"]
     return [f"    {key}: {str(value).lower()}"]
 
 
-def _format_bicep(text: str) -> str:
+def format_bicep(text: str) -> str:
     """Return a text as Bicep writes it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${") + "'"

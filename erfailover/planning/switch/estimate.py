@@ -15,12 +15,21 @@ always met a slow spoke: the 90th percentile is a little too high for it.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, pvariance
 
-from erfailover.model.durations import PEERING_WRITES, DurationEstimate
-from erfailover.model.plan import Phase, Purpose, StepKind, SwitchPlan, SwitchStep
+from erfailover.model.durations import PEERING_WRITES, ROUTE_WRITES, DurationEstimate
+from erfailover.model.plan import (
+    Change,
+    NextHopWrites,
+    Phase,
+    Purpose,
+    StepKind,
+    SwitchPlan,
+    SwitchStep,
+)
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import split_batches
@@ -37,6 +46,9 @@ SAMPLES = {
 }
 MOMENTS = {change: (fmean(group), pvariance(group)) for change, group in SAMPLES.items()}
 """Mean and variance of each kind of write."""
+_ROUTES = [ROUTE_WRITES.compute_quantile((n + 0.5) / 100) for n in range(100)]
+ROUTE_MOMENTS = fmean(_ROUTES), pvariance(_ROUTES)
+"""Mean and variance of a write of a route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,11 @@ class SwitchEstimate:
 
 def estimate_step(step: SwitchStep) -> DurationEstimate | None:
     """How long the write of a step takes; None if nothing is written."""
-    return PEERING_WRITES.get(str(step.write.change))
+    if not isinstance(step.write, NextHopWrites):
+        return PEERING_WRITES.get(str(step.write.change))
+    if step.write.change is Change.KEEP:
+        return None
+    return _build_usual(_sum([step], quantile) for quantile in QUANTILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +131,13 @@ def estimate_plan(site: Site, plan: SwitchPlan) -> SwitchEstimate | None:
         return None
     broken = next((step for step in writes if step.kind is StepKind.BREAK), None)
     switch_step = next((step for step in writes if step.kind is StepKind.MAKE), None)
+    routed = (step for step in writes if step.kind is StepKind.MOVE_NEXT_HOPS)
+    last = [step for step in routed if broken and step.spoke == broken.spoke]
     moves = any(step.phase is Phase.SWITCH for step in writes)
     work = Work.from_plan(site, plan)
     moved, done = zip(*(work.compute_end_times(quantile) for quantile in QUANTILES), strict=True)
     return SwitchEstimate(
-        _build_usual(_sum((broken, switch_step), value) for value in QUANTILES)
+        _build_usual(_sum((broken, switch_step, *last), value) for value in QUANTILES)
         if broken and switch_step
         else None,
         _build_usual(moved) if moves else None,
@@ -166,10 +184,21 @@ def _sum(steps: Sequence[SwitchStep], quantile: float) -> float:
     """Return how long writes take one after the other, at a quantile."""
     if not steps:
         return 0.0
-    means, variances = zip(*(MOMENTS[str(step.write.change)] for step in steps), strict=True)
+    means, variances = zip(*(row for step in steps for row in _list_moments(step)), strict=True)
     mean = math.fsum(means)
     spread = math.log(1 + math.fsum(variances) / mean**2)
     return mean * math.exp(NormalDist().inv_cdf(quantile) * math.sqrt(spread) - spread / 2)
+
+
+def _list_moments(step: SwitchStep) -> list[tuple[float, float]]:
+    """Return mean and variance of the writes of a step that are made one after the other.
+
+    Those of one route table are; several tables are written side by side.
+    """
+    if not isinstance(step.write, NextHopWrites):
+        return [MOMENTS[str(step.write.change)]]
+    by_table = Counter(write.table_id for write in step.write.routes)
+    return [ROUTE_MOMENTS] * max(by_table.values())
 
 
 def _compute_rate_limit_s(writes: int) -> float:

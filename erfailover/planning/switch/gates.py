@@ -15,6 +15,10 @@ from erfailover.model.observed import EXPRESSROUTE, Peering, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions, summaries
+from erfailover.planning.next_hops.conditions import (
+    check_forwarded,
+    check_tables,
+)
 from erfailover.planning.switch.hold_time import HoldTimeCount, SessionUptime, check_expressroute
 
 IN_PROGRESS = "no_operation_is_in_progress"
@@ -75,6 +79,7 @@ def find_obstacles(
         *find_in_progress(site, observed, spoke),
         conditions.check_network_at_rest(network, spoke.name),
     ]
+    checks += check_tables(site, observed, target, spoke)
     peerings = [observed.get_peering(id_) for id_ in site.list_peering_ids(spoke)]
     checks += [conditions.check_peering_complete(peering) for peering in peerings if peering]
     pair = _build_peering_ids(site, spoke, ROLE_OF_PATH[target])
@@ -157,6 +162,8 @@ def check_gate(
         yield conditions.check_network_at_rest(virtual_network, get_last_name(network))
     for id_ in _build_peering_ids(site, spoke, role):
         yield conditions.check_peering_connected(observed.get_peering(id_), get_last_name(id_))
+    yield from check_tables(site, observed, target, spoke)
+    yield from check_forwarded(site, observed, target, spoke)
 
 
 def find_out_of_sync(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from erfailover.model.observed import SiteSnapshot
-from erfailover.model.plan import Change, Phase, Purpose, SwitchPlan
+from erfailover.model.plan import Change, PeeringWrite, Phase, Purpose, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.gates import READINESS
@@ -33,7 +33,11 @@ def unprestage(site: Site, observed: SiteSnapshot, ours: frozenset[str]) -> Swit
         and peering.flags.use_remote_gateways
     }
     steps = tuple(
-        step for step in back.steps if step.write.change is Change.DELETE and step.spoke not in used
+        step
+        for step in back.steps
+        if isinstance(step.write, PeeringWrite)
+        and step.write.change is Change.DELETE
+        and step.spoke not in used
     )
     read = tuple(condition for condition in back.guards if condition.name not in READINESS)
     return replace(back, steps=steps, guards=read, purpose=Purpose.UNPRESTAGE)

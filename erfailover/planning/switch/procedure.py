@@ -15,6 +15,8 @@ Rule 2
     3. No write is made on an UNKNOWN reading that the step's precondition names. Readings of the
        hub being left never gate leaving it: a dead gateway does not answer.
     4. Nothing is written that the plan did not name, contingencies included.
+    5. Next hops move only to the appliance of the path whose gateway is in use. No route is removed
+       but those that a switch added, whose names tell.
 
 Rule 3
     Azure is the state. A step whose peering already has the wanted flags is kept, so the plan
@@ -40,6 +42,9 @@ Theory of operation
       be possible.
     - SWITCH is the break and the make, two writes on the spoke's own VNet. If Azure refuses either
       or fails at it, the step's contingency puts the spoke back on the gateway it had.
+      For a spoke behind a firewall (``routing`` in the site file) the next hops of its route tables
+      move right after the make, all tables at once. Not before the break: the leaving hub's
+      gateway then still sends the answers, by an appliance that has not seen the requests.
     - CLEANUP is off the critical path. The leaving hub withdraws transit, which Azure refuses while
       the spoke still uses it, and peerings that were made for the other path only are removed.
 
@@ -62,6 +67,7 @@ from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import (
     Change,
+    NextHopWrites,
     PeeringWrite,
     Phase,
     StepKind,
@@ -71,6 +77,9 @@ from erfailover.model.plan import (
 from erfailover.model.resource_ids import get_last_name, get_network_id
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning.conditions import check_network_read, check_no_own_gateway
+from erfailover.planning.next_hops.conditions import find_unread_table
+from erfailover.planning.next_hops.scene import find_sharing, list_tables
+from erfailover.planning.next_hops.steps import find_table_breaches, plan_next_hops
 from erfailover.planning.switch.gates import check_guards, find_obstacles
 
 
@@ -81,6 +90,7 @@ class Side(Enum):
     SPOKE_TO_ARRIVING = "the spoke's peering to the arriving hub"
     SPOKE_TO_LEAVING = "the spoke's peering to the leaving hub"
     LEAVING_TO_SPOKE = "the leaving hub's peering to the spoke"
+    ROUTE_TABLES = "the route tables of the spoke's subnets"
 
 
 UNREAD = (
@@ -97,6 +107,7 @@ class Goal(Enum):
     PRESENT = "there, with remote gateways off"
     FINAL_OR_LEFT = "the flags of the target path; removed later if it has none"
     REMOVED = "removed if the site says absent and it is ours"
+    ROUTED = "the next hops of the target path"
 
 
 @dataclass(frozen=True)
@@ -174,6 +185,18 @@ STEPS = (
         Goal.FINAL,
         "connect {spoke} to the gateway in {arriving}",
         "connects the spoke to the new gateway. If Azure rejects it, step {BREAK} is rolled back",
+        contingency=True,
+    ),
+    Rule(
+        StepKind.MOVE_NEXT_HOPS,
+        Phase.SWITCH,
+        9,
+        Side.ROUTE_TABLES,
+        Goal.ROUTED,
+        "move the next hops of {spoke} to the appliance in {arriving}",
+        "before step {MAKE}, answers come through the appliance in {leaving}, and an appliance "
+        "drops answers to requests that it has not seen. If Azure rejects it, steps {BREAK} and "
+        "{MAKE} are rolled back",
         contingency=True,
     ),
     Rule(
@@ -263,7 +286,10 @@ def plan(
 
     steps.sort(key=rank)
     held = [*check_guards(site, observed, target), *_check_own_gateways(site, observed, left_out)]
-    return SwitchPlan(site.name, target, tuple(steps), tuple(held), left_out=left_out)
+    sharing = find_sharing(site, observed)
+    return SwitchPlan(
+        site.name, target, tuple(steps), tuple(held), left_out=left_out, sharing=sharing
+    )
 
 
 def _check_own_gateways(
@@ -285,8 +311,9 @@ def _find_obstacle(
     if read.status is not ConditionStatus.HOLDS:
         return replace(read, remedy=UNREAD)
     if not any(step.takes_off for step in steps):
-        return None
-    prepared = [step.write for step in steps if step.phase is Phase.PREPARE]
+        made = all(step.write.change is Change.KEEP for step in steps)
+        return find_unread_table(site, observed, spoke) if made else None
+    prepared = [step.peering for step in steps if step.phase is Phase.PREPARE]
     written = [write.peering_id for write in prepared if write.change is not Change.KEEP]
     return next(find_obstacles(site, observed, target, spoke, written), None)
 
@@ -301,11 +328,15 @@ class _Spoke:
         self.spoke, self.ours = spoke, ours
         self.arriving, self.leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         self.seen = {id_.lower(): observed.get_peering(id_) for id_ in site.list_peering_ids(spoke)}
+        self._is_routed = bool(list_tables(site, observed, spoke))
 
     def iter_steps(self) -> Iterator[SwitchStep]:
         roles = self.arriving, self.leaving
         hubs = [get_last_name(self.site.get_hub(role).virtual_network) for role in roles]
         for rule in self._list_rules():
+            if rule.kind is StepKind.MOVE_NEXT_HOPS:
+                yield from self._iter_next_hops(rule, *hubs)
+                continue
             write = self._write(rule)
             is_kept = write.change is Change.KEEP
             if is_kept and (
@@ -324,6 +355,31 @@ class _Spoke:
             )
             if not is_kept:
                 self.seen[write.peering_id.lower()] = write.to_peering()
+
+    def _iter_next_hops(self, rule: Rule, arriving: str, leaving: str) -> Iterator[SwitchStep]:
+        """Yield the step that moves the next hops of a spoke with a table of ``routing``."""
+        write = plan_next_hops(self.site, self.observed, self.target, self.spoke)
+        if write is None:
+            return
+        back = self._build_return() if write.routes else ()
+        words = rule.format_words(self.spoke.name, arriving, leaving)
+        yield SwitchStep(
+            rule.kind,
+            rule.phase,
+            rule.number,
+            self.spoke.name,
+            *words,
+            write,
+            contingency=(*back, write.reverse()) if back else (),
+        )
+
+    def _build_return(self) -> tuple[PeeringWrite, ...]:
+        """Return the writes that take a spoke back whose make is done."""
+        made_id, arriving, final = self._locate_side(Side.SPOKE_TO_ARRIVING)
+        if final is None:
+            return ()
+        made = PeeringWrite(Change.UPDATE, made_id, arriving, final, final)
+        return self._build_rollback(RULES[StepKind.MAKE], made)
 
     def _list_rules(self) -> Sequence[Rule]:
         """Return the rows in order; a Disconnected peering of the spoke precedes its opposite.
@@ -356,6 +412,8 @@ class _Spoke:
         peering_id, remote, final = self._locate_side(rule.side)
         peering = self.seen[peering_id.lower()]
         after = _compute_flags(rule.goal, final, peering, peering_id.lower() in self.ours)
+        if rule.kind is StepKind.PREPARE_SPOKE and self._is_routed and after and final:
+            after = replace(after, allow_forwarded_traffic=final.allow_forwarded_traffic)
         if peering is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
             after = None  # what is ready ahead of time is prestage's to make
         if peering is None and rule.kind is StepKind.BREAK:
@@ -434,7 +492,7 @@ def _compute_change(peering: Peering | None, after: Flags | None, *, removed: bo
 
 def find_breaches(site: Site, plan: SwitchPlan) -> list[str]:
     """Return what in a plan would break an invariant: nothing, unless there is a bug."""
-    lines = []
+    lines: list[str] = []
     names = {
         peering_id.lower()
         for spoke in site.spokes
@@ -444,8 +502,12 @@ def find_breaches(site: Site, plan: SwitchPlan) -> list[str]:
         )
     }
     own = {id_.lower() for spoke in site.spokes for id_ in site.list_peering_ids(spoke)}
+    tables = {site.build_route_table_id(entry.route_table).lower() for entry in site.routing}
     for step in plan.writes:
         for write in (step.write, *step.contingency):
+            if isinstance(write, NextHopWrites):
+                lines += find_table_breaches(write, tables)
+                continue
             if write.peering_id.lower() not in own:
                 lines.append(
                     f"step {step.number} writes {write.name}, which belongs to no chosen spoke"

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from erfailover.model.arm_json import UNDER_WAY
+from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.site import ROLE_OF_PATH, Path, Site, Spoke
+from erfailover.planning.next_hops.conditions import check_next_hops
 
 LAST_RESORT_S = 60.0
 """How long before the deadline a make is rolled back to a path that was not healthy, in seconds."""
@@ -93,7 +95,7 @@ def locate(peerings: OutwardPeerings | None) -> PathState:
 
 
 def place_of(site: Site, observed: SiteSnapshot, spoke: Spoke, target: Path) -> PathState:
-    """Return which path a spoke has, by what was read of the site.
+    """Return which path a spoke has, by what was read of the site: both hubs, and the spoke.
 
     Args:
         site: the site.
@@ -109,7 +111,12 @@ def place_of(site: Site, observed: SiteSnapshot, spoke: Spoke, target: Path) -> 
         )
         for role in (ROLE_OF_PATH[target.other], ROLE_OF_PATH[target])
     )
-    return locate(OutwardPeerings(origin, arriving))
+    place = locate(OutwardPeerings(origin, arriving))
+    path = {PathState.TARGET: target, PathState.ORIGIN: target.other}.get(place)
+    moved = check_next_hops(site, observed, path, spoke) if path is not None else None
+    if moved is None or moved.status is ConditionStatus.HOLDS:
+        return place
+    return PathState.NOWHERE if moved.status is ConditionStatus.FAILS else PathState.UNKNOWN
 
 
 def choose_move(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from erfailover.errors import Failure
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
+from erfailover.model.plan import PeeringWrite, SwitchStep
 from erfailover.model.site import Path
 from erfailover.planning import conditions
 from erfailover.planning.probes.results import ProbeResult
@@ -23,6 +25,7 @@ class Outcome:
         left_out: the spokes that the plan leaves out, and why.
         stranded: the spokes that have no path, or for which that could not be read.
         places: where each spoke was left whose break was sent.
+        next_hops: of each spoke behind an appliance, what an interface of it shows.
         decision_s: until plan confirmed, the operator's answer included.
         answer_s: how much of that the operator took to answer.
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
@@ -42,6 +45,7 @@ class Outcome:
     stranded: tuple[str, ...] = ()
     places: dict[str, PathState] = field(default_factory=dict)
     conditions: dict[str, tuple[Condition, Condition]] = field(default_factory=dict)
+    next_hops: dict[str, Condition] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
     decision_s: float = 0.0
     answer_s: float = 0.0
@@ -52,6 +56,14 @@ class Outcome:
     chosen: tuple[str, ...] = ()
     way_back: tuple[Condition, ...] = ()
     excused: bool = False
+
+    def note_written(self, steps: Iterable[SwitchStep]) -> None:
+        """Note what steps have written; a route of a table that spokes share counts once."""
+        for step in steps:
+            names = step.written_names
+            if not isinstance(step.write, PeeringWrite):
+                names = tuple(name for name in names if name not in self.written)
+            self.written += names
 
     @property
     def data_plane_s(self) -> float | None:
@@ -106,6 +118,8 @@ def is_confirmed(outcome: Outcome) -> bool:
         return False
     if not all(probe.as_expected for probe in outcome.probes):
         return False
+    if any(shown.status is ConditionStatus.FAILS for shown in outcome.next_hops.values()):
+        return False
     if arriving is ConditionStatus.UNKNOWN:
         return bool(outcome.probes)
     return leaving is ConditionStatus.HOLDS or bool(outcome.probes) or outcome.excused
@@ -121,6 +135,11 @@ def list_missing(outcome: Outcome) -> list[str]:
     checks = [condition for pair in outcome.conditions.values() for condition in pair]
     lines = [
         condition.message for condition in checks if condition.status is not ConditionStatus.HOLDS
+    ]
+    lines += [
+        shown.message
+        for shown in outcome.next_hops.values()
+        if shown.status is ConditionStatus.FAILS
     ]
     wrong = [probe for probe in outcome.probes if not probe.as_expected]
     return lines + [

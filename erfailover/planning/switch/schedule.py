@@ -9,7 +9,7 @@ critical path comes last. A canary goes through all of it alone, and is verified
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
@@ -53,7 +53,8 @@ class Node:
     @property
     def completes(self) -> bool:
         """Whether it completes what was started: the make after the break."""
-        return self.step is not None and self.step.kind is StepKind.MAKE
+        kinds = StepKind.MAKE, StepKind.MOVE_NEXT_HOPS
+        return self.step is not None and self.step.kind in kinds
 
 
 def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Node, ...]:
@@ -70,25 +71,40 @@ def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[N
 def split_batches(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Batch, ...]:
     """Return the writes of a plan in the batches in which its spokes go.
 
-    The spokes of one priority are split into as few equal parts as ``BATCH`` allows.
+    The spokes of one priority are split into as few equal parts as ``BATCH`` allows. Those that
+    share a route table go together, with the first priority of them.
     """
     steps: dict[str, list[SwitchStep]] = {}
     for step in plan.writes:
         steps.setdefault(step.spoke, []).append(step)
     ranks = {spoke.name: (spoke.name != canary, spoke.priority) for spoke in site.spokes}
-    spokes = sorted(steps, key=lambda spoke: ranks[spoke])
+    sharing = {name: group for group in plan.sharing for name in group}
+    ranks |= {name: min(ranks[other] for other in group) for name, group in sharing.items()}
+    spokes = sorted(steps, key=lambda spoke: (ranks[spoke], sharing.get(spoke, ())))
     return tuple(
         Batch(tuple(members), is_canary=not rank[0])
         for rank, names in groupby(spokes, key=lambda spoke: ranks[spoke])
-        for members in _split([(name, steps[name]) for name in names])
+        for members in _split([(name, steps[name]) for name in names], sharing)
     )
 
 
-def _split(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
+def _split(
+    members: Sequence[Member], sharing: Mapping[str, tuple[str, ...]]
+) -> Iterator[Sequence[Member]]:
+    """Yield equal parts of some spokes; those that share a route table are never divided."""
     prepared = sum(step.kind is StepKind.ALLOW_TRANSIT for _, steps in members for step in steps)
     size = -(-len(members) // max(1, -(-prepared // BATCH)))
-    for begin in range(0, len(members), size):
-        yield members[begin : begin + size]
+    begin = 0
+    while begin < len(members):
+        end = begin + size
+        while 0 < end < len(members) and _are_sharing(members[end - 1], members[end], sharing):
+            end += 1
+        yield members[begin:end]
+        begin = end
+
+
+def _are_sharing(one: Member, other: Member, sharing: Mapping[str, tuple[str, ...]]) -> bool:
+    return one[0] in sharing and sharing[one[0]] == sharing.get(other[0])
 
 
 def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
@@ -96,7 +112,7 @@ def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[N
     passed: frozenset[str] = frozenset()
     parts = split_batches(site, plan, canary)
     for number, batch in enumerate(parts):
-        nodes = list(_group(number, batch.members, begun, passed))
+        nodes = list(_group(number, batch.members, plan, begun, passed))
         yield from nodes
         begun = frozenset({nodes[-1].id})
         if batch.is_canary:
@@ -113,6 +129,7 @@ def _build_nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[N
 def _group(
     number: int,
     group: Sequence[Member],
+    plan: SwitchPlan,
     begun: frozenset[str],
     passed: frozenset[str],
 ) -> Iterator[Node]:
@@ -120,7 +137,8 @@ def _group(
 
     What the hub owns goes first, one after the other: a spoke's own preparation refers to the
     hub, and would keep the next of them waiting. A break waits for all of them, so that no make
-    waits for one.
+    waits for one. Spokes that share a route table wait for one another's preparation: it may move
+    with the first of them. The breaks of a tied group need it.
     """
     prepared, text = f"prepared/{number}", f"made/{number}"
     before: dict[str, frozenset[str]] = {}
@@ -132,10 +150,16 @@ def _group(
             before[step.spoke] = needs | {step.id}
             lent |= {step.id} if step.kind is StepKind.ALLOW_TRANSIT else set()
     yield Node(prepared, after=frozenset(lent) | begun)
+    ready: dict[str, frozenset[str]] = {}
+    for names in plan.sharing:
+        together = frozenset().union(*(before.get(name, frozenset()) for name in names))
+        ready |= dict.fromkeys(names, together)
+        before |= dict.fromkeys(names, together) if names in plan.tied else {}
     for name, steps in group:
         for step in _select_phase(Phase.SWITCH, steps):
             needs = before.get(name, frozenset())
-            yield Node(step.id, step, None, needs | passed, frozenset({prepared}))
+            after = frozenset({prepared}) | ready.get(name, frozenset())
+            yield Node(step.id, step, None, needs | passed, after)
             before[name] = needs | {step.id}
     yield Node(text, after=frozenset().union(*before.values(), {prepared}))
 

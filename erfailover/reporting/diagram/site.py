@@ -113,6 +113,8 @@ def _build_spoke_card(number: int, group: SpokeGroup) -> Card:
     if not several:
         lines.append(Line(_format_prefixes(sample.prefixes), faint=True, at_most=2))
     lines.append(Line(_describe_path(sample.health), sample.condition.mark, at_most=2))
+    if sample.next_hops:
+        lines.append(Line(f"next hop {join_names(sample.next_hops)}", faint=True, at_most=2))
     if not group.condition.good:
         why = group.condition.why if not several else f"for example: {group.condition.why}"
         lines.append(Line(why, at_most=3))

@@ -15,10 +15,20 @@ from collections.abc import Iterable, Iterator
 from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.peering_flags import FLAGS
-from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
+from erfailover.model.plan import (
+    Change,
+    NextHopWrites,
+    PeeringWrite,
+    Purpose,
+    RouteWrite,
+    StepWrite,
+    SwitchPlan,
+    SwitchStep,
+)
 from erfailover.model.resource_ids import get_last_name, get_network_id, parse
 from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
+from erfailover.planning.next_hops.groups import iter_in_order
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.plan.text import COLUMNS, PLANS, describe_changes, format_summary
 from erfailover.reporting.words import format_path, format_subject, wrap
@@ -43,9 +53,10 @@ def render_script(
     first, *rest = _render_head(site, plan, observed, digest)
     lines = [first, *(f"# {line}" for line in heading.splitlines()), *rest]
     passed: set[int] = set()
+    gates_passed: set[str] = set()
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     spokes = {spoke.name: spoke for spoke in site.spokes}
-    for step in plan.steps:
+    for step in iter_in_order(plan):
         if step.write.change is Change.KEEP:
             lines += [
                 "",
@@ -56,9 +67,21 @@ def render_script(
             passed.add(priorities[step.spoke])
             lines += ["", *_render_gateway_gate(site, plan, observed)]
         if step.gated:
-            lines += ["", *_render_spoke_gate(site, plan, spokes[step.spoke])]
+            for name in _list_gated_with(plan, step, gates_passed):
+                lines += ["", *_render_spoke_gate(site, plan, spokes[name])]
         lines += ["", *_render_step(step)]
     return "\n".join([*lines, *_render_tail(site, plan)])
+
+
+def _list_gated_with(plan: SwitchPlan, step: SwitchStep, passed: set[str]) -> list[str]:
+    """Return the spokes whose gates come before a step: of a tied group all, before the first."""
+    group = next((group for group in plan.tied if step.spoke in group), None)
+    if group is None:
+        return [step.spoke]
+    gated = {other.spoke for other in plan.writes if other.gated}
+    names = [name for name in group if name in gated and name not in passed]
+    passed.update(names)
+    return names
 
 
 def _render_head(
@@ -146,8 +169,10 @@ def _build_resource_options(resource_id: str, name: str = "--name") -> tuple[str
     return (*group, name, id_.names[-1])
 
 
-def _write(write: PeeringWrite, *, commented: bool = False) -> str:
-    """Return the command that creates or changes a peering as planned."""
+def _write(write: StepWrite, *, commented: bool = False) -> str:
+    """Return the command that creates or changes a peering, or a route, as planned."""
+    if isinstance(write, NextHopWrites):
+        return "\n".join(_write_route(route, commented=commented) for route in write.routes)
     peering = ("network", "vnet", "peering")
     where, quiet = _build_peering_options(write.peering_id), ("--output", "none")
     if write.change is Change.DELETE or write.after is None:
@@ -176,6 +201,19 @@ def _write(write: PeeringWrite, *, commented: bool = False) -> str:
     return f"{update}\n{sync}{goes_on}" if write.sync else update
 
 
+def _write_route(write: RouteWrite, *, commented: bool = False) -> str:
+    """Return the command that makes a route as a plan says."""
+    table, quiet = _build_resource_options(write.table_id, "--route-table-name"), "--output none"
+    route, after = ("network", "route-table", "route"), write.after
+    where = (*table, "--name", write.name)
+    if after is None or write.change is Change.DELETE:
+        return _format_command(*route, "delete", *where, *quiet.split(), commented=commented)
+    prefix = ("--address-prefix", after.prefix) if write.change is Change.CREATE else ()
+    hop = ("--next-hop-type", after.next_hop_type, "--next-hop-ip-address", after.next_hop or "")
+    where = (*where, *prefix, *hop)
+    return _format_command(*route, str(write.change), *where, *quiet.split(), commented=commented)
+
+
 def _format_bool(value: object) -> str:
     return "true" if value else "false"
 
@@ -185,10 +223,10 @@ def _render_step(step: SwitchStep) -> Iterator[str]:
     yield from _format_comment(f"{step.number}. {step.title}")
     yield from _format_comment(f"{step.write.name}: {'; '.join(describe_changes(step.write))}", 3)
     yield from _format_comment(f"why now: {step.why}", 3)
-    if step.write.change is Change.DELETE:
+    if isinstance(step.write, PeeringWrite) and step.write.change is Change.DELETE:
         used = _format_query(
             *("vnet", "peering", "show"),
-            *_build_peering_options(step.write.peering_id),
+            *_build_peering_options(step.peering.peering_id),
             query="useRemoteGateways && 'in use' || 'unused'",
         )
         carries = f"{step.write.name} uses remote gateways: a path depends on it"

@@ -8,7 +8,14 @@ from typing import Any
 
 from erfailover.model.conditions import Condition
 from erfailover.model.durations import DurationEstimate
-from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.plan import (
+    Change,
+    NextHopWrites,
+    PeeringWrite,
+    StepWrite,
+    SwitchPlan,
+    SwitchStep,
+)
 from erfailover.model.site import Site
 from erfailover.planning.switch.estimate import (
     estimate_plan,
@@ -16,6 +23,7 @@ from erfailover.planning.switch.estimate import (
     estimate_step,
 )
 from erfailover.reporting.plan.risks import describe_untouched, list_risks
+from erfailover.reporting.plan.routes import build_routes_data, count_routes
 
 
 def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
@@ -61,7 +69,13 @@ def build_data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
 
 def count_writes(plan: SwitchPlan) -> dict[str, int]:
     """How many writes a plan has of each kind, and how many steps need none."""
-    counter = Counter(step.write.change for step in plan.steps)
+    moved = [step.write for step in plan.steps if isinstance(step.write, NextHopWrites)]
+    counter = Counter(
+        step.write.change
+        for step in plan.steps
+        if isinstance(step.write, PeeringWrite) or step.write.change is Change.KEEP
+    )
+    counter.update(count_routes(moved))
     words = {Change.CREATE: "add", Change.UPDATE: "change", Change.DELETE: "remove"}
     return {word: counter[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
 
@@ -93,7 +107,9 @@ def _build_usual_data(usual: DurationEstimate | None) -> dict[str, float] | None
     return {"usually_s": usual.usually_s, "one_in_ten_s": usual.one_in_ten_s}
 
 
-def _build_write_data(write: PeeringWrite) -> dict[str, Any]:
+def _build_write_data(write: StepWrite) -> dict[str, Any]:
+    if isinstance(write, NextHopWrites):
+        return build_routes_data(write)
     return {
         "change": str(write.change),
         "peering": write.peering_id,

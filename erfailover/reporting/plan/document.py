@@ -91,7 +91,25 @@ def build_basis(site: Site, plan: SwitchPlan, observed: SiteSnapshot) -> dict[st
         if gateway
         else None
     )
-    return {"peerings": peerings, "networks": networks, "gateways": {gateway_id: config}}
+    basis = {"peerings": peerings, "networks": networks, "gateways": {gateway_id: config}}
+    return {**basis, "route_tables": _build_tables(observed)} if site.routing else basis
+
+
+def _build_tables(observed: SiteSnapshot) -> dict[str, Any]:
+    """Return the route tables that decide the next hops."""
+    return {
+        id_: {
+            "takes_gateway_routes": reading.value.takes_gateway_routes,
+            "subnets": sorted(reading.value.subnets),
+            "routes": sorted(
+                f"{route.name} {route.prefix} {route.next_hop_type} {route.next_hop or ''}".strip()
+                for route in reading.value.routes
+            ),
+        }
+        if reading.value
+        else None
+        for id_, reading in sorted(observed.route_tables.items())
+    }
 
 
 def _build_peering(peering: Peering | None) -> dict[str, Any] | None:
@@ -264,8 +282,13 @@ def _remove_left_out(site: Site, plan: Document, now: Document) -> Document:
 
 def iter_changes(saved: Document, now: Document) -> Iterator[str]:
     """Yield what has changed since a plan was created, in words: ``vnet1-to-vnet2: ...``."""
-    for kind, words in (("peerings", PEERING), ("networks", NETWORK), ("gateways", GATEWAY)):
-        then, today = saved["basis"][kind], now["basis"][kind]
+    for kind, words in (
+        ("peerings", PEERING),
+        ("networks", NETWORK),
+        ("gateways", GATEWAY),
+        ("route_tables", ROUTE_TABLE),
+    ):
+        then, today = saved["basis"].get(kind, {}), now["basis"].get(kind, {})
         for id_ in dict.fromkeys([*then, *today]):
             if then.get(id_) != today.get(id_):
                 difference = _describe_difference(then.get(id_), today.get(id_), words)
@@ -282,6 +305,11 @@ PEERING = {
     "failed": "last write failed",
 }
 NETWORK = {"address_space": "address space", "gateway": "has a gateway"}
+ROUTE_TABLE = {
+    "takes_gateway_routes": "takes gateway routes",
+    "subnets": "subnets",
+    "routes": "routes",
+}
 GATEWAY = {
     "type": "type",
     "sku": "SKU",

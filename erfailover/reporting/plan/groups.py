@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from erfailover.model.counting import join_names
-from erfailover.model.plan import PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.plan import NextHopWrites, StepWrite, SwitchPlan, SwitchStep
 
 RANGE = 3
 """This many names in a row are shown as a range."""
@@ -63,7 +63,9 @@ def _build_shape(step: SwitchStep) -> object:
     )
 
 
-def _build_write_shape(write: PeeringWrite) -> object:
+def _build_write_shape(write: StepWrite) -> object:
+    if isinstance(write, NextHopWrites):
+        return write
     return write.change, write.before, write.after, write.sync
 
 

@@ -41,4 +41,4 @@ def build_data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]
 
 def _list_changed(plan: SwitchPlan, results: Results) -> list[str]:
     done = {task.resource for task in results.list_tasks(State.DONE)}
-    return [step.write.name for step in plan.writes if step.write.peering_id in done]
+    return [step.write.name for step in plan.writes if step.write.resource_id in done]

@@ -10,9 +10,18 @@ from dataclasses import asdict
 from itertools import groupby
 
 from erfailover.model.conditions import Condition, ConditionStatus, Weight
+from erfailover.model.counting import join_names
 from erfailover.model.durations import describe_usual, format_duration, format_rough
 from erfailover.model.peering_flags import FLAG_LABELS
-from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
+from erfailover.model.plan import (
+    Change,
+    NextHopWrites,
+    Purpose,
+    StepKind,
+    StepWrite,
+    SwitchPlan,
+    SwitchStep,
+)
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.switch.estimate import (
@@ -27,6 +36,7 @@ from erfailover.reporting.plan.data import count_writes
 from erfailover.reporting.plan.groups import SimilarSpokes, format_ranges, group_spokes
 from erfailover.reporting.plan.leaving import describe_interruption
 from erfailover.reporting.plan.risks import describe_untouched, list_risks
+from erfailover.reporting.plan.routes import describe_route, describe_routes
 from erfailover.reporting.words import format_path, format_subject, limit_lines, wrap
 
 COLUMNS = 80
@@ -169,9 +179,11 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
     spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
+    routed = any(step.kind is StepKind.MOVE_NEXT_HOPS for step in plan.steps)
     message = (
         f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (1, 2), then switched "
-        "in parallel (3, 4) as far as Azure allows; cleanup comes last."
+        f"in parallel ({'3, 4, 9' if routed else '3, 4'}) as far as Azure allows; cleanup comes "
+        "last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     lines = ["", *_wrap_line(message, 0, 0)]
@@ -179,7 +191,22 @@ def _format_order(site: Site, plan: SwitchPlan) -> list[str]:
         ordered = sorted(spokes, key=lambda name: priorities[name])
         for priority, names in groupby(ordered, key=lambda name: priorities[name]):
             lines += _wrap_line(f"Priority {priority}: {format_ranges(names)}", 2, 4)
-    return lines
+    return [*lines, *_format_sharing(plan)]
+
+
+def _format_sharing(plan: SwitchPlan) -> Iterator[str]:
+    """Yield which spokes share a route table, and when its next hops move."""
+    moved = {step.spoke for step in plan.writes if step.kind is StepKind.MOVE_NEXT_HOPS}
+    for group in plan.sharing:
+        if not moved.intersection(group):
+            continue
+        when = (
+            "its next hops move when the last of them is connected, and if one cannot be moved, "
+            "all stay or go back"
+            if group in plan.tied
+            else "its next hops move with the first of them that is connected"
+        )
+        yield from _wrap_line(f"{join_names(group, MANY)} share a route table: {when}.", 0, 2)
 
 
 def _format_group(
@@ -215,16 +242,19 @@ def _get_words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tu
 
 def _format_step(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     write = step.write
-    yield from _wrap_line(f"{SIGN[write.change]} {step.number}. {title}", 0, 5)
+    sign = write.change
+    if isinstance(write, NextHopWrites) and sign is not Change.KEEP:
+        sign = Change.UPDATE
+    yield from _wrap_line(f"{SIGN[sign]} {step.number}. {title}", 0, 5)
     if write.change is Change.KEEP:
         yield f"       {write.name}: no change"
         return
     usual = estimate_step(step)
-    yield f"       {write.name} is {DONE_TO[write.change]}" + (
-        f"; {describe_usual(usual)}" if usual else ""
-    )
-    for describe_change in describe_changes(write) if write.after else ():
-        yield f"         {SIGN[write.change]} {describe_change}"
+    are = "are" if isinstance(write, NextHopWrites) and len(write.tables) > 1 else "is"
+    done = "changed" if isinstance(write, NextHopWrites) else DONE_TO[write.change]
+    yield f"       {write.name} {are} {done}" + (f"; {describe_usual(usual)}" if usual else "")
+    for sign, change in _iter_changes(write):
+        yield from _wrap_line(f"{SIGN[sign]} {change}", 9, 11)
     lines = [f"{name} {value}" for name, value in _iter_kept(write)]
     if lines:
         yield from _wrap_line(f"= {', '.join(lines)}", 9, 11)
@@ -271,8 +301,10 @@ def _format_estimate(site: Site, plan: SwitchPlan) -> list[str]:
     return [*lines, *_wrap_line(f"not at risk: {describe_untouched(plan)}.", 2, 4)]
 
 
-def describe_changes(write: PeeringWrite) -> list[str]:
+def describe_changes(write: StepWrite) -> list[str]:
     """Return what a write changes, flag by flag: ``remote gateways: yes -> no``."""
+    if isinstance(write, NextHopWrites):
+        return describe_routes(write)
     if write.after is None:
         return ["removed"]
     before = asdict(write.before) if write.before else {}
@@ -292,8 +324,18 @@ def describe_changes(write: PeeringWrite) -> list[str]:
     return lines or ["written again to connect it"]
 
 
-def _iter_kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:
+def _iter_changes(write: StepWrite) -> Iterator[tuple[Change, str]]:
+    """Yield what a write changes, each with what is done."""
+    if isinstance(write, NextHopWrites):
+        yield from ((route.change, describe_route(route)) for route in write.routes)
+    elif write.after:
+        yield from ((write.change, change) for change in describe_changes(write))
+
+
+def _iter_kept(write: StepWrite) -> Iterator[tuple[str, str]]:
     """Yield the flags that a change leaves as they are."""
+    if isinstance(write, NextHopWrites):
+        return
     if write.before is None or write.after is None:
         return
     before, after = asdict(write.before), asdict(write.after)

@@ -33,6 +33,7 @@ class Part(StrEnum):
     PREPARE = "prepare"
     BREAK = "break"
     MAKE = "make"
+    NEXT_HOPS = "next hops"
     AFTERWARDS = "afterwards"
     RETRY = "retry"
     ROLLBACK = "take back"
@@ -48,6 +49,7 @@ PARTS = {
     StepKind.PREPARE_SPOKE: Part.PREPARE,
     StepKind.BREAK: Part.BREAK,
     StepKind.MAKE: Part.MAKE,
+    StepKind.MOVE_NEXT_HOPS: Part.NEXT_HOPS,
 }
 
 
@@ -206,7 +208,8 @@ class RunReport:
         there, back = format_path(target), format_path(str(Path(target).other))
         error = (self.result.get("failed") or {}).get(name)
         place = self.run.places.get(name)
-        if (step is not None and step.record.outcome == "done") or place == "target":
+        made = step is not None and step.record.outcome == "done"
+        if place == "target" or (made and place not in ("origin", "nowhere")):
             return f"on {there}"
         if place == "origin":
             done = broken is not None and broken.record.outcome == "done"
@@ -234,13 +237,13 @@ class RunReport:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The peerings that a switch has written, by name, in the order of its plan if known."""
+        """The peerings and routes that a switch has written, by name, in order if known."""
         value = self.result.get("changed")
         if value:
             return tuple(value)
         done = [step for step in self.steps if step.record.outcome == "done"]
         written = [step for step in done if step.label and step.part is not Part.ROLLBACK]
-        return tuple(get_last_name(step.record.resource) for step in written)
+        return tuple(_name_written(step.record.resource) for step in written)
 
     @property
     def moved(self) -> int:
@@ -364,6 +367,12 @@ def _describe_end(run: RunRecord) -> str:
 def _format_sentence(run: RunRecord) -> str:
     text = _describe_end(run)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _name_written(resource_id: str) -> str:
+    """Return the name of a peering that was written, or of a route after its table's name."""
+    table, _, route = resource_id.partition("/routes/")
+    return f"{get_last_name(table)}/{route}" if route else get_last_name(resource_id)
 
 
 def _build_step(run: RunRecord, record: StepRecord) -> Step:

@@ -38,7 +38,7 @@ def build_data(site: Site, outcome: Outcome, tallies: Iterable[OutageMeter] = ()
         "routes": [
             {"spoke": spoke, "verdict": str(condition.status), "seen": condition.message}
             for spoke, pair in outcome.conditions.items()
-            for condition in pair
+            for condition in (*pair, *filter(None, [outcome.next_hops.get(spoke)]))
         ],
         "probes": checks.build_data(outcome.probes),
         "continuous": [tally.to_data() for tally in tallies],

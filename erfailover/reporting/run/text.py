@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from erfailover.model.conditions import ConditionStatus
@@ -17,6 +18,8 @@ from erfailover.reporting.words import wrap
 
 MANY = 10
 """From how many on a list is cut short for people."""
+TABLES = 2
+"""What is checked of a spoke in the gateways' tables: of either hub. More are its interfaces."""
 NAMED, LONG = 6, 480
 """How many peerings are named, and how much of an error is shown; a page or JSON has all."""
 FEW = 3
@@ -65,8 +68,11 @@ def format_full_text(report: RunReport) -> str:
 def _format_switch(report: RunReport) -> Iterator[str]:
     changed = report.changed
     if changed:
+        routes = sum("/" in name for name in changed)
+        count = format_count(len(changed) - routes, "peering") if routes < len(changed) else ""
+        counts = [count, format_count(routes, "route") if routes else ""]
         yield _wrap_text(
-            f"{format_count(len(changed), 'peering')} written: {join_names(changed, NAMED)}"
+            f"{' and '.join(filter(None, counts))} written: {join_names(changed, NAMED)}"
         )
     elif report.run.outcome == "done":
         yield "No changes were needed."
@@ -212,7 +218,10 @@ def _format_checks(report: RunReport) -> Iterator[str]:
     if not routes and not probes:
         return
     yield ""
-    yield f"Checked in the gateways' tables{' and by probes' if probes else ''}"
+    by_spoke = Counter(route["spoke"] for route in routes)
+    effective = max(by_spoke.values(), default=0) > TABLES
+    where = "tables and effective routes" if effective else "tables"
+    yield f"Checked in the gateways' {where}{' and by probes' if probes else ''}"
     bad = [route for route in routes if route["verdict"] != ConditionStatus.HOLDS]
     result = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
     for item in result:

@@ -19,7 +19,10 @@ TOOLS = {
 def format_text(drift: IacDrift) -> str:
     """Return the warning for people."""
     names = join_names([get_last_name(name) for name in drift.differing], 4)
-    count = format_count(len(drift.differing), "peering")
+    routes = sum("/routeTables/" in name for name in drift.differing)
+    count = format_count(len(drift.differing) - routes, "peering")
+    if routes:
+        count += f" and {format_count(routes, 'route')}"
     differ = "differs" if len(drift.differing) == 1 else "differ"
     return (
         f"WARNING: {TOOLS[drift.managed_by]} would undo this: {count} {differ} from "

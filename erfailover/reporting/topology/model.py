@@ -130,6 +130,8 @@ class SpokePicture:
     pairs: tuple[PeeringPair, ...]
     """With the primary hub, then with the backup hub."""
     condition: Assessment
+    next_hops: tuple[str, ...] = ()
+    """The appliances by which it sends the remote prefixes, if the site file moves these."""
 
     def get_pair(self, role: Role) -> PeeringPair:
         """Return the peerings with one of the hubs."""

@@ -12,6 +12,7 @@ from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, check_peering_ready
 from erfailover.planning.health import SpokeHealth, is_made_by_a_switch
+from erfailover.planning.next_hops.scene import find_present_hops
 from erfailover.reporting.marks import MARK_OF_HEALTH, Assessment, Mark, find_worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
@@ -43,6 +44,7 @@ def build_spoke_picture(
         health=health,
         pairs=pairs,
         condition=condition,
+        next_hops=tuple(map(str, find_present_hops(site, observed, spoke))),
     )
 
 
@@ -65,7 +67,14 @@ def _build_likeness(spoke: SpokePicture) -> object:
         for peering in (side.peering,)
     )
     health = spoke.health
-    return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
+    return (
+        health.path,
+        health.healthy,
+        health.prestaged,
+        spoke.condition.mark,
+        sides,
+        spoke.next_hops,
+    )
 
 
 def _build_pair(

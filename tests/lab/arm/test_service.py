@@ -253,7 +253,7 @@ def test_another_subscription_is_not_found(arm: Arm) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("PUT", "loadBalancers/x"),
+        ("PUT", "applicationGateways/x"),
         ("GET", "natGateways"),
         ("POST", "virtualNetworkGateways/x/generatevpnprofile"),
         ("GET", "Microsoft.Storage/storageAccounts/x"),

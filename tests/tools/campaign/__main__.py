@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.tools.campaign import cells, forked, report, whole
+from tests.tools.campaign import cells, firewalls, forked, report, whole
 from tests.tools.campaign.cells import Cell, Direction, Stage
 from tests.tools.campaign.checks import Flags, name
 from tests.tools.campaign.mutant import Mutant
@@ -43,6 +43,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--cell", action="append", default=[], metavar="ID", help="this cell; told in full")
     add("--like", default="", metavar="TEXT", help="only cells whose id contains this")
     add("--switches-only", action="store_true", help="no provision, destroy, two controllers")
+    add("--firewalls", action="store_true", help="firewall hubs, killed at every write, alone")
     add("--mutants", action="store_true", help="wrong controllers: each must be caught")
     add("--list", action="store_true", help="list the cells, and those that cannot occur")
     add("--results", type=Path, metavar="FILE", help="keep results; go on where FILE ends")
@@ -289,7 +290,11 @@ def _try_destroy(warm: Warm, write: int, done: bool) -> Any:
 
 def main(arguments: list[str]) -> int:
     """Run the campaign; 0 only if everything held."""
-    return 0 if Runner(parse(arguments)).run() else 1
+    options = parse(arguments)
+    if options.firewalls:
+        sample = 0 if options.all else max(1, options.sample // 6)
+        return 0 if firewalls.run(sample, options.seed, options.like, options.workers) else 1
+    return 0 if Runner(options).run() else 1
 
 
 if __name__ == "__main__":

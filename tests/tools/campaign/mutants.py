@@ -48,7 +48,7 @@ def _patch_plan(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) 
 
 
 def _swap(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
-    writes = {(step.spoke, step.kind): step.write for step in steps}
+    writes = {(step.spoke, step.kind): step.peering for step in steps}
     other = {StepKind.BREAK: StepKind.MAKE, StepKind.MAKE: StepKind.BREAK}
     return [
         replace(step, write=writes[step.spoke, other.get(step.kind, step.kind)]) for step in steps
@@ -57,8 +57,8 @@ def _swap(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 def _delete(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
     return [
-        replace(step, write=replace(step.write, change=Change.DELETE, after=None))
-        if step.number == 3 and step.write.change is Change.UPDATE
+        replace(step, write=replace(step.peering, change=Change.DELETE, after=None))
+        if step.number == 3 and step.peering.change is Change.UPDATE
         else step
         for step in steps
     ]

@@ -66,9 +66,9 @@ def _journal_ends_runs() -> None:
 def _breaks_unconfirmed() -> None:
     def announce(self: crossing.Crossing, step: SwitchStep, *, confirmed: bool = False) -> None:
         title = f"{step.number}. {step.title}"
-        resource = step.write.peering_id
+        resource = step.peering.peering_id
         self.recorder.record_later(
-            "intent", task=step.id, title=title, change=str(step.write.change), resource=resource
+            "intent", task=step.id, title=title, change=str(step.peering.change), resource=resource
         )
 
     crossing.Crossing._announce_step = announce  # type: ignore[method-assign]

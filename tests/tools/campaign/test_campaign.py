@@ -28,6 +28,12 @@ def test_a_sample_of_the_campaign_holds() -> None:
     assert "0 failed, 0 stranded, 0 Internet path cut" in summary
 
 
+def test_a_sample_of_firewall_hubs_killed_at_a_write_holds() -> None:
+    code, summary, out = campaign("--firewalls", "--sample", "6", "--workers", "1")
+    assert code == 0, out
+    assert summary == "firewall hubs: 6 runs, 0 failed"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_larger_sample_holds_with_provision_destroy_and_two_controllers() -> None:

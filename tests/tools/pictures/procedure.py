@@ -33,8 +33,8 @@ def draw_switch() -> str:
     ready = make_state(Path.EXPRESSROUTE, of)
     for step in plan.writes:
         if step.phase is Phase.PREPARE:
-            assert step.write.after is not None
-            ready[step.write.name] = (step.write.after, "Connected")
+            assert step.peering.after is not None
+            ready[step.peering.name] = (step.peering.after, "Connected")
     arrived = make_snapshot(
         of,
         make_state(target, of),
@@ -73,6 +73,8 @@ def sheet(
     beside: list[Card] = []
     groups: dict[Phase, list[str]] = {phase: [] for phase in Phase}
     for rule in STEPS:
+        if rule.kind is StepKind.MOVE_NEXT_HOPS:
+            continue  # a step of sites behind a firewall alone
         if rule.gated:
             heading = "the gate: read again; must hold"
             course.append(_conditions("gate", len(course), heading, gate))
@@ -120,8 +122,8 @@ def _conditions(name: str, row: int, heading: str, conditions: Sequence[Conditio
 def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:
     if step:
         title, why = step.title, step.why
-        write = f"{WORDS[step.write.change]} {step.write.name}, {rule.side.value}"
-        flags = "; ".join(describe_changes(step.write))
+        write = f"{WORDS[step.peering.change]} {step.peering.name}, {rule.side.value}"
+        flags = "; ".join(describe_changes(step.peering))
     else:
         title, why = rule.format_words("the spoke", "the arriving hub", "the leaving hub")
         write, flags = rule.side.value, rule.goal.value

@@ -7,12 +7,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from erfailover.model.plan import Phase
-from erfailover.planning.switch.procedure import STEPS
+from erfailover.model.plan import Phase, StepKind
+from erfailover.planning.switch.procedure import STEPS as ALL_STEPS
 from tests.tools.pictures import procedure
 from tests.tools.pictures.__main__ import STORY
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
+
+STEPS = [rule for rule in ALL_STEPS if rule.kind is not StepKind.MOVE_NEXT_HOPS]
+"""Those of the sample site, which has no firewall."""
 
 
 def list_parts(svg: str) -> list[tuple[str, str, str]]:

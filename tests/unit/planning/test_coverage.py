@@ -10,13 +10,8 @@ import pytest
 from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.routing import (
-    ManagedConfiguration,
-    RouteTable,
-    RoutingEnvironment,
-    UserRoute,
-    VnetRouting,
-)
+from erfailover.model.route_tables import RouteTable, UserRoute
+from erfailover.model.routing import ManagedConfiguration, RoutingEnvironment, VnetRouting
 from erfailover.model.site import Path, Role
 from erfailover.planning.adoption.prefixes import find_remote_prefixes
 from erfailover.planning.hazards.checks import check_hazards

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import jwt
@@ -14,7 +14,7 @@ from erfailover.azure.client.raw_request import parse_claims
 from erfailover.model.conditions import ConditionStatus
 from erfailover.model.lease import LeaseRecord, LeaseStanding, LeaseState
 from erfailover.model.observed import Reading, SiteSnapshot
-from erfailover.model.site import Path, Role, Site
+from erfailover.model.site import Path, Role, Site, SpokeRouteTable
 from erfailover.planning.doctor import environment, gateways, limits, rights, skus
 from erfailover.planning.doctor.check import Check, CheckName, Group, compute_verdict
 from erfailover.planning.doctor.checks import run_checks
@@ -53,12 +53,14 @@ from tests.support.stores import ANNA
 VNET2 = SITE.build_network_id("vnet2")
 HAZARDS = {name.replace("_", "-") for name in (*NAMES, *REMARKS)}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
+OF_ROUTING = {CheckName.APPLIANCES, CheckName.RETURN_ROUTES, CheckName.ROUTE_TABLES}
+"""The lines of a site with ``routing`` alone."""
 
 
 def test_a_sound_site_passes_every_check() -> None:
     checks = run_checks(SITE, facts())
     assert {check.verdict for check in checks} == {HOLDS}
-    assert {check.name for check in checks} == set(CheckName) | HAZARDS
+    assert {check.name for check in checks} == set(CheckName) - OF_ROUTING | HAZARDS
     assert compute_verdict(checks) is HOLDS
 
 
@@ -209,6 +211,18 @@ def test_a_lock_against_deletion_matters_where_peerings_are_removed() -> None:
     lock = make_locks("CanNotDelete", list_groups(SITE)[0])
     assert lines_of(rights.check_locks, **lock)[0][0] is FAILS
     assert lines_of(rights.check_locks, prestage_site(SITE), **lock)[0][0] is HOLDS
+
+
+def test_a_lock_against_deletion_matters_where_a_failback_removes_routes() -> None:
+    here, there = IPv4Address("10.2.1.4"), IPv4Address("10.3.1.4")
+    entry = SpokeRouteTable("rt-spokes", here, there)
+    site = replace(prestage_site(SITE), routing=(entry,))
+    lock = make_locks("CanNotDelete", list_groups(SITE)[0])
+    ((verdict, message),) = lines_of(rights.check_locks, site, **lock)
+    assert verdict is FAILS
+    assert message.endswith("could not remove the routes that a switch adds to rt-spokes")
+    kept = replace(site, routing=(replace(entry, mode="replace"),))
+    assert lines_of(rights.check_locks, kept, **lock)[0][0] is HOLDS
 
 
 def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:

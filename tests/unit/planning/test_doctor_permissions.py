@@ -10,7 +10,7 @@ import pytest
 
 from erfailover.model.probes import InterfaceRoute, MachinePing, NextHop
 from erfailover.model.resource_ids import PEERING
-from erfailover.model.site import SiteFailoverTest
+from erfailover.model.site import SiteFailoverTest, SpokeRouteTable
 from erfailover.planning.doctor.permissions import (
     NEEDS,
     ActionScope,
@@ -34,6 +34,7 @@ SITE = sites.site("vnet1", "vnet9")
 WHOLE = replace(
     SITE,
     drill=DRILL,
+    routing=(SpokeRouteTable("rt1", IPv4Address("10.2.2.4"), IPv4Address("10.3.2.4")),),
     probes={
         "office": MachinePing("vm1", IPv4Address("10.5.0.4"), through="vm3"),
         "hop": NextHop("vm1", IPv4Address("10.5.0.4"), "VirtualNetworkGateway"),
@@ -86,6 +87,9 @@ def test_a_site_needs_only_what_it_has() -> None:
         ActionScope.LOCAL_GATEWAY,
         ActionScope.WATCHER,
         ActionScope.OF_MACHINE,
+        ActionScope.MOVED_TABLE,
+        ActionScope.SPOKE_INTERFACE,
+        ActionScope.APPLIANCE,
     }
     assert {need.on for need in list_needs(WHOLE)} == set(ActionScope)
     assert not any("Compute" in need.action for need in list_needs(SITE))

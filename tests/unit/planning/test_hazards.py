@@ -9,16 +9,10 @@ import pytest
 
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Reading
-from erfailover.model.routing import (
-    RouteServer,
-    RouteTable,
-    RoutingEnvironment,
-    StaticPrefix,
-    UserRoute,
-)
+from erfailover.model.route_tables import RouteTable, UserRoute
+from erfailover.model.routing import RouteServer, RoutingEnvironment, StaticPrefix
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning.hazards.checks import check_hazards
-from erfailover.planning.hazards.route_selection import split_prefix
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
@@ -31,6 +25,7 @@ from erfailover.planning.hazards.scene import (
     REMARKS,
     ROUTE_SERVER,
 )
+from erfailover.planning.route_selection import split_prefix
 from tests.support import sites
 from tests.support.hazard_scenes import SITE, around, net
 

@@ -26,8 +26,8 @@ def make_site_and_plan(count: int, *, prestaged: bool) -> tuple[Site, SwitchPlan
     plan = procedure.plan(site, sites.make_snapshot(site, state), Path.IPSEC)
     if prestaged:
         for step in plan.writes:
-            if step.phase is Phase.PREPARE and step.write.after:
-                state[step.write.name] = (step.write.after, "Connected")
+            if step.phase is Phase.PREPARE and step.peering.after:
+                state[step.peering.name] = (step.peering.after, "Connected")
         plan = procedure.plan(site, sites.make_snapshot(site, state), Path.IPSEC)
     return site, plan
 
@@ -40,7 +40,7 @@ def simulate_runs(plan: SwitchPlan) -> tuple[list[float], list[float]]:
         chains: dict[str, float] = {}
         queue = late = 0.0
         for step in plan.writes:
-            seconds = PEERING_WRITES[str(step.write.change)].compute_quantile(chance.random())
+            seconds = PEERING_WRITES[str(step.peering.change)].compute_quantile(chance.random())
             if not procedure.RULES[step.kind].writes_hub:
                 chains[step.spoke] = chains.get(step.spoke, 0.0) + seconds
             elif step.phase is Phase.CLEANUP:

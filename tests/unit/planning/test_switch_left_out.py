@@ -133,9 +133,9 @@ def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) 
         prepared = dict(state)
         for step in plan.writes:
             if step.phase is Phase.PREPARE:
-                assert step.write.after is not None
-                prepared[step.write.name] = (step.write.after, "Connected")
-        written = {step.write.name for step in plan.writes if step.phase is Phase.PREPARE}
+                assert step.peering.after is not None
+                prepared[step.peering.name] = (step.peering.after, "Connected")
+        written = {step.peering.name for step in plan.writes if step.phase is Phase.PREPARE}
         if written & {IN_B, OUT_B}:
             for name in (IN_B, OUT_B):
                 prepared[name] = (prepared[name][0], "Connected")
@@ -161,18 +161,18 @@ def test_only_the_preparation_syncs_and_only_while_the_spoke_is_on_its_path(targ
         plan = procedure.plan(SITE, snapshot, target)
         moves = any(step.takes_off for step in plan.steps)
         for step in plan.steps:
-            assert not any(write.sync for write in step.contingency)
-            if step.write.sync:
+            assert not any(write.sync for write in step.peerings_back)
+            if step.peering.sync:
                 synced += 1
                 assert moves
                 assert step.phase is Phase.PREPARE
-                assert step.write.change is Change.UPDATE
-            elif moves and step.phase is Phase.PREPARE and step.write.before is not None:
+                assert step.peering.change is Change.UPDATE
+            elif moves and step.phase is Phase.PREPARE and step.peering.before is not None:
                 (peering,) = [
                     item
                     for network in snapshot.networks.values()
                     for item in network.peerings
-                    if item.name == step.write.name
+                    if item.name == step.peering.name
                 ]
                 assert peering.state == "Disconnected", "one that is there is synced"
     assert synced

@@ -70,7 +70,7 @@ def check_invariants(state: State) -> None:
 def carried_out(state: State, plan: SwitchPlan) -> Iterator[State]:
     """The states that a plan goes through."""
     for step in plan.writes:
-        state = write(state, step.write)
+        state = write(state, step.peering)
         yield state
 
 
@@ -134,18 +134,18 @@ def test_the_contingency_puts_the_spoke_back_on_its_path() -> None:
     state = start
     for step in plan(start, Path.IPSEC).writes:
         if step.number == 4:
-            assert [peering_write.name for peering_write in step.contingency] == [OUT_B, OUT_P]
-            for back in step.contingency:
+            assert [peering_write.name for peering_write in step.peerings_back] == [OUT_B, OUT_P]
+            for back in step.peerings_back:
                 state = write(state, back)
             break
-        state = write(state, step.write)
+        state = write(state, step.peering)
     assert remote_gateways(state) == [OUT_P]
     check_invariants(state)
 
 
 def test_a_plan_to_ipsec_reads_as_the_procedure_says() -> None:
     steps = plan(sites.make_state(Path.EXPRESSROUTE, SITE), Path.IPSEC).writes
-    assert [(step.number, step.write.name, step.write.change) for step in steps] == [
+    assert [(step.number, step.peering.name, step.peering.change) for step in steps] == [
         (1, IN_B, Change.CREATE),
         (2, OUT_B, Change.CREATE),
         (3, OUT_P, Change.UPDATE),
@@ -158,7 +158,7 @@ def test_a_plan_to_ipsec_reads_as_the_procedure_says() -> None:
 def test_a_plan_back_removes_the_backup_peerings_only_if_they_are_ours() -> None:
     start = sites.make_state(Path.IPSEC, SITE)
     ours = plan(start, Path.EXPRESSROUTE).writes
-    assert [(step.number, step.write.name, step.write.change) for step in ours] == [
+    assert [(step.number, step.peering.name, step.peering.change) for step in ours] == [
         (1, IN_P, Change.UPDATE),
         (3, OUT_B, Change.UPDATE),
         (4, OUT_P, Change.UPDATE),
@@ -166,7 +166,7 @@ def test_a_plan_back_removes_the_backup_peerings_only_if_they_are_ours() -> None
         (7, IN_B, Change.DELETE),
     ]
     theirs = procedure.plan(SITE, sites.make_snapshot(SITE, start), Path.EXPRESSROUTE).writes
-    assert Change.DELETE not in {step.write.change for step in theirs}
+    assert Change.DELETE not in {step.peering.change for step in theirs}
     assert [step.number for step in theirs] == [1, 3, 4]
 
 
@@ -185,7 +185,7 @@ def test_nothing_is_planned_on_a_network_that_was_not_read() -> None:
         SITE, sites.make_state(Path.EXPRESSROUTE, SITE), vnet3="timed out"
     )
     result = procedure.plan(SITE, snapshot, Path.IPSEC)
-    assert all("virtualNetworks/vnet3/" not in step.write.peering_id for step in result.writes)
+    assert all("virtualNetworks/vnet3/" not in step.peering.peering_id for step in result.writes)
     assert ConditionStatus.UNKNOWN in {condition.status for condition in result.guards}
 
 
@@ -267,9 +267,9 @@ def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
     state = sites.make_state(Path.EXPRESSROUTE, SITE) | {OUT_P: (uses, "Connected")}
     there = procedure.plan(site, sites.make_snapshot(site, state), Path.IPSEC, OURS)
     for step in there.writes:
-        state = write(state, step.write)
+        state = write(state, step.peering)
         assert state[OUT_P][0].allow_forwarded_traffic is forwarded
-        for back in step.contingency:
+        for back in step.peerings_back:
             assert back.name != OUT_P or back.after == replace(
                 uses, allow_forwarded_traffic=forwarded if result else True
             )
@@ -277,5 +277,5 @@ def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
     for step in procedure.plan(
         site, sites.make_snapshot(site, state), Path.EXPRESSROUTE, OURS
     ).writes:
-        state = write(state, step.write)
+        state = write(state, step.peering)
     assert state[OUT_P][0].allow_forwarded_traffic is (forwarded if result else True)

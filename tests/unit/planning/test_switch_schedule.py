@@ -40,8 +40,8 @@ def list_start_order(of: tuple[Node, ...]) -> list[str]:
             work if step or node.checked else None,
             node.needs,
             node.after,
-            frozenset({get_network_id(step.write.peering_id)}) if step else frozenset(),
-            frozenset({step.write.remote_virtual_network}) if step else frozenset(),
+            frozenset({get_network_id(step.peering.peering_id)}) if step else frozenset(),
+            frozenset({step.peering.remote_virtual_network}) if step else frozenset(),
         )
 
     tasks = [task(node) for node in of]

@@ -7,7 +7,8 @@ when the operation has succeeded, and how long the first IP configuration takes.
 Firewall FAQ): the subnet's name and size, and that the firewall, its VNet and its public addresses
 are in one resource group. Codes of refusals are Azure's if a docstring states it.
 
-A firewall of the lab filters and forwards nothing.
+A firewall of the lab filters nothing: it forwards what reaches its private address, as a stateful
+appliance without rules (``lab.machines.appliances``).
 """
 
 from __future__ import annotations
@@ -163,9 +164,10 @@ AZURE_FIREWALL = Provider(
         Coverage(
             names="`Microsoft.Network/azureFirewalls`",
             modelled="AZFW_VNet, Standard and Premium: a private address from "
-            "AzureFirewallSubnet, public addresses, and their references",
-            not_modelled="filtering and forwarding of packets; rules, policies, Basic, secured "
-            "virtual hubs, forced tunnelling (501)",
+            "AzureFirewallSubnet, public addresses, and their references; forwards the packets of "
+            "flows that it sees whole, and translates what leaves for the Internet",
+            not_modelled="filtering of packets; rules, policies, Basic, secured virtual hubs, "
+            "forced tunnelling (501)",
             rests_on="recording and document; deletion's duration: assumed",
         ),
     ),

@@ -1,4 +1,10 @@
-"""Route tables and their routes: rules, and what prevents a deletion."""
+"""Route tables and their routes: rules, and what prevents a deletion.
+
+A write of a route puts its table in Updating; a second write of the same table is refused until
+then, as of every parent (observed: kubernetes/kubernetes, issue 88151), and so is that of a subnet
+that refers to it (observed: hashicorp/terraform, pull request 13791). A peering of the subnet's
+VNet refers to no table and waits for none (inferred).
+"""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def validate_ranges(
 
 
 def _present(view: View, subnet: Resource) -> Body:
-    return list_users(view.context, subnet, "ipConfigurations", "ipConfigurations.subnet")
+    return list_users(view.context, subnet, "ipConfigurations", "")
 
 
 SUBNET = Provider(

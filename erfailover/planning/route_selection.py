@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from erfailover.model.prefix_table import format_prefixes
-from erfailover.model.routing import RouteTable, UserRoute
+from erfailover.model.route_tables import RouteTable, UserRoute
 
 
 @dataclass(frozen=True, slots=True)
