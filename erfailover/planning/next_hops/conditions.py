@@ -12,7 +12,7 @@ from erfailover.model.observed import Peering, Reading, SiteSnapshot
 from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import GATEWAY_SUBNET, get_last_name
-from erfailover.model.route_tables import APPLIANCE, RouteTable
+from erfailover.model.route_tables import APPLIANCE, RouteTable, UserRoute
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke, SpokeRouteTable
 from erfailover.planning.next_hops import desired
 from erfailover.planning.next_hops.scene import (
@@ -189,6 +189,27 @@ def check_spoke_return(site: Site, observed: SiteSnapshot, role: Role, spoke: Sp
     table_id = dict(hub.subnet_tables).get(GATEWAY_SUBNET.lower())
     table = observed.get_route_table(table_id) if table_id else None
     return check_return(name, table, network.address_space, hops)
+
+
+def list_return_routes(
+    site: Site, observed: SiteSnapshot, role: Role, spoke: Spoke
+) -> tuple[tuple[str, UserRoute], ...]:
+    """Return the routes by which a hub's GatewaySubnet returns answers to a spoke, by table id.
+
+    Nothing for a spoke without a table of ``routing``.
+    """
+    hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
+    network = observed.get_network(site.build_network_id(spoke.virtual_network))
+    id_ = dict(hub.subnet_tables).get(GATEWAY_SUBNET.lower()) if hub else None
+    table = observed.get_route_table(id_).value if id_ else None
+    if table is None or network is None or not list_tables(site, observed, spoke):
+        return ()
+    pieces = (
+        piece for prefix in network.address_space for piece in split_prefix(table, (), prefix)
+    )
+    return tuple(
+        dict.fromkeys((table.id, piece.route) for piece in pieces if piece.route is not None)
+    )
 
 
 def check_return(

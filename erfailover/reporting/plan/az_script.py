@@ -28,6 +28,7 @@ from erfailover.model.plan import (
 from erfailover.model.resource_ids import get_last_name, get_network_id, parse
 from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
+from erfailover.planning.next_hops.conditions import list_return_routes
 from erfailover.planning.next_hops.groups import iter_in_order
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.plan.text import COLUMNS, PLANS, describe_changes, format_summary
@@ -68,7 +69,7 @@ def render_script(
             lines += ["", *_render_gateway_gate(site, plan, observed)]
         if step.gated:
             for name in _list_gated_with(plan, step, gates_passed):
-                lines += ["", *_render_spoke_gate(site, plan, spokes[name])]
+                lines += ["", *_render_spoke_gate(site, plan, spokes[name], observed)]
         lines += ["", *_render_step(step)]
     return "\n".join([*lines, *_render_tail(site, plan)])
 
@@ -301,7 +302,9 @@ def _format_any_of(field: str, values: Iterable[str]) -> str:
     return f" && ({message})" if message else ""
 
 
-def _render_spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
+def _render_spoke_gate(
+    site: Site, plan: SwitchPlan, spoke: Spoke, observed: SiteSnapshot
+) -> Iterator[str]:
     """Yield what must hold of a spoke before it is broken."""
     role = ROLE_OF_PATH[plan.target]
     spoke_id = site.build_network_id(spoke.virtual_network)
@@ -325,6 +328,32 @@ def _render_spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[s
         )
         not_ready = f"{get_last_name(peering_id)} is not Connected and Succeeded"
         yield _stop_unless("Connected/Succeeded", state, not_ready)
+    yield from _render_return_gate(site, plan, spoke, observed)
+
+
+def _render_return_gate(
+    site: Site, plan: SwitchPlan, spoke: Spoke, observed: SiteSnapshot
+) -> Iterator[str]:
+    """Yield what must hold of a spoke behind an appliance: answers return through it."""
+    role = ROLE_OF_PATH[plan.target]
+    routes = list_return_routes(site, observed, role, spoke)
+    if not routes:
+        return
+    name = spoke.get_outward(role).name
+    allowed = _format_query(
+        *("vnet", "peering", "show"),
+        *_build_peering_options(site.build_peering_id(spoke.virtual_network, name)),
+        query="allowForwardedTraffic && 'allowed' || 'not allowed'",
+    )
+    yield _stop_unless("allowed", allowed, f"{name} does not allow forwarded traffic")
+    for table_id, route in routes:
+        table = _build_resource_options(table_id, "--route-table-name")
+        hop = _format_query(
+            *("route-table", "route", "show", *table, "--name", route.name),
+            query="nextHopIpAddress",
+        )
+        returns = f"{route.name} of {get_last_name(table_id)} does not lead to the appliance"
+        yield _stop_unless(route.next_hop or "", hop, returns)
 
 
 def _format_state_query(kind: str, resource_id: str) -> str:
