@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from itertools import chain, groupby
 from typing import Any
 
@@ -30,7 +30,7 @@ from erfailover.reporting.words import NO_PATH, format_path, limit_lines, wrap
 
 ALIKE = 3
 """Up to this many conditions of one name that hold are shown; the others are counted."""
-ROUTE_FIELDS = tuple(field.name for field in fields(GatewayRoute))
+ROUTE_FIELDS = GatewayRoute._fields
 """What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
 MANY_WARNINGS = 2
 """Up to this many warnings are shown in brief; the others are counted."""

@@ -183,7 +183,7 @@ def make_coexisting_gateway(tunnel: str, *routes: GatewayRoute, asn: int = 65515
 def make_edge_route(source: str, origin: str = "EBgp", path: str = "12076-65020") -> GatewayRoute:
     """A route as a VPN gateway lists it that comes from the ExpressRoute gateway beside it."""
     route = sites.route("10.5.0.0/16", origin, source)
-    return replace(route, next_hop="10.17.11.69", as_path=path, weight=32769)
+    return route._replace(next_hop="10.17.11.69", as_path=path, weight=32769)
 
 
 @pytest.mark.parametrize("asn", [65515, 65010])

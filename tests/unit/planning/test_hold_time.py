@@ -229,7 +229,7 @@ def express(*prefixes: str) -> SiteSnapshot:
         for number in (4, 5)
     )
     routes = [
-        replace(sites.route(prefix, source=edge.neighbor), as_path="12076-65020")
+        sites.route(prefix, source=edge.neighbor)._replace(as_path="12076-65020")
         for prefix in prefixes
         for edge in edges
     ]

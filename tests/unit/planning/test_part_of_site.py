@@ -33,9 +33,8 @@ def make_mixed_snapshot(
     def own(name: str, address: str) -> object:
         space = snapshot.get_network(WHOLE.build_network_id(name))
         assert space is not None
-        return replace(
-            route(str(space.address_space[0]), "Network", address), local_address=address
-        )
+        own = route(str(space.address_space[0]), "Network", address)
+        return own._replace(local_address=address)
 
     gateways = []
     for role, address, spokes, up in (
