@@ -21,10 +21,6 @@ FRESH_S = 300.0
 AGAIN_S = 30.0
 """How soon a token is asked for again after the authority failed, while the old one lasts."""
 
-FAILED_S = 5.0
-"""How long the chain's failure is everybody's answer: many threads ask at once, and a chain that
-has nothing to try with takes seconds."""
-
 CLOSE_S = 0.2
 """How long the end of a command waits for a thread that asks for a token."""
 
@@ -34,7 +30,8 @@ class SharedCredential:
 
     Keeps each token until it runs out, so that az is started once and not once a client, and
     asks once if many threads need one. While the authority fails, a token that is still valid
-    goes on serving, and without one every caller gets the failure.
+    goes on serving; without one, a failure is the answer to all threads that waited for it, because
+    a chain that has nothing to try takes seconds. A thread that asks later causes a new attempt.
     """
 
     def __init__(self, make: Callable[[], TokenCredential]) -> None:
@@ -43,7 +40,8 @@ class SharedCredential:
         self._old: list[TokenCredential] = []
         self._tokens: dict[tuple[object, ...], AccessToken] = {}
         self._again_at = 0.0
-        self._failed: tuple[float, AzureError] | None = None
+        self._failures = 0
+        self._failure: AzureError | None = None
         self._lock = threading.Lock()
 
     def get_token(
@@ -55,26 +53,28 @@ class SharedCredential:
             ClientAuthenticationError: no credential of the chain gives one.
         """
         key = (scopes, tenant_id, tuple(sorted(kwargs.items())))
+        failures = self._failures
         with self._lock:
             items = self._tokens.get(key)
             left_s = items.expires_on - time.time() if items else 0.0
             if items and not claims and (left_s > FRESH_S or _is_fresh(left_s, self._again_at)):
                 return items
-            if self._failed and time.monotonic() - self._failed[0] < FAILED_S and not items:
-                raise ClientAuthenticationError(message=str(self._failed[1]))
+            if self._failure is not None and self._failures != failures and not items:
+                raise ClientAuthenticationError(message=str(self._failure))
             try:
                 token = self._get_credential().get_token(
                     *scopes, claims=claims, tenant_id=tenant_id, **kwargs
                 )
             except AzureError as error:
                 if items is None or claims or left_s <= AGAIN_S:
-                    self._failed = (time.monotonic(), error)
+                    self._failures += 1
+                    self._failure = error
                     raise
                 self._again_at = time.monotonic() + AGAIN_S
                 log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
                 return items
             self._tokens[key] = token
-            self._failed = None
+            self._failure = None
             return token
 
     def get_cached_token(self, scope: str) -> AccessToken | None:
@@ -105,7 +105,7 @@ class SharedCredential:
             log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
             with self._lock:
                 self._tokens = {**by_name, **self._tokens}
-                self._failed = None
+                self._failure = None
 
     def renew(self) -> None:
         """Forget the credential and its tokens: a 401 is not cured by the old ones."""
@@ -144,7 +144,7 @@ class SharedCredential:
         self._inner = None
         self._tokens.clear()
         self._again_at = 0.0
-        self._failed = None
+        self._failure = None
 
 
 def _is_fresh(left_s: float, again_at: float) -> bool:

@@ -60,7 +60,8 @@ def work(
     if only:
         for arguments, item in endless.items():
             if f":{'-'.join(arguments)}:" in only:
-                yield from ((p.seed, partial(run_trial, warm, p)) for p in item if p.seed == only)
+                plan = next(plan for plan in item if plan.seed == only)
+                yield plan.seed, partial(run_trial, warm, plan)
         return
     while time.monotonic() < until:
         for arguments in COMMANDS[direction]:

@@ -79,6 +79,18 @@ def test_a_chain_that_fails_is_tried_once_for_all_who_wait_and_again_when_renewe
     assert shared.get_token("scope").token == "2.2"
 
 
+def test_a_retry_after_a_failure_asks_the_authority_again() -> None:
+    issuer = Issuer()
+    issuer.down = True
+    shared = SharedCredential(issuer)
+    for _ in range(3):
+        with pytest.raises(ClientAuthenticationError):
+            shared.get_token("scope")
+    assert issuer.asked == 3
+    issuer.down = False
+    assert shared.get_token("scope").token == "1.4"
+
+
 def test_each_scope_has_a_token_of_its_own_and_a_claim_is_never_served_from_memory() -> None:
     issuer = Issuer()
     shared = SharedCredential(issuer)
