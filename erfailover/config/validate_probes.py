@@ -53,7 +53,7 @@ def _check_local(keys: Keys, probe: LocalProbe) -> Iterator[Problem]:
     match probe:
         case LocalPing() if not is_host(probe.ping):
             yield Problem((*keys, "ping"), A_HOST, repr(probe.ping))
-        case LocalConnect() if not _is_endpoint(probe.connect):
+        case LocalConnect() if not is_endpoint(probe.connect):
             form = "host:port, like 10.5.0.4:443"
             yield Problem((*keys, "connect"), form, repr(probe.connect), "for IPv6, [address]:port")
         case LocalCommand() if not probe.command or not probe.command[0]:
@@ -74,7 +74,8 @@ def is_host(text: str) -> bool:
     return True
 
 
-def _is_endpoint(text: str) -> bool:
+def is_endpoint(text: str) -> bool:
+    """Return whether a text is ``host:port``, or ``[address]:port`` for IPv6."""
     host, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
         return False

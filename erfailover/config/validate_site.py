@@ -18,6 +18,7 @@ from erfailover.config.validate_probes import NAME
 from erfailover.config.validate_probes import find_problems as probe_problems
 from erfailover.config.validate_routing import find_problems as routing_problems
 from erfailover.config.validate_topology import check_topology
+from erfailover.config.validate_watch import find_problems as watch_problems
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import GROUP, GUID, PEERING
@@ -60,6 +61,7 @@ def find_problems(site: Site) -> list[Problem]:
         ),
         *_check_peering_names(site),
         *routing_problems(site),
+        *watch_problems(site),
         *check_topology(site),
     ]
 

@@ -25,6 +25,7 @@ from erfailover.model.resource_ids import (
 )
 from erfailover.model.site_file import ApiVersion, ChosenByKeys, Prefix, Section
 from erfailover.model.topology import Topology
+from erfailover.model.watch_settings import Watch
 
 
 class Path(StrEnum):
@@ -284,6 +285,8 @@ class Site(Section):
     """How to simulate a failure of the primary path."""
     timing: Timing = field(default_factory=Timing)
     """Timeouts and waits."""
+    watch: Watch = field(default_factory=Watch)
+    """How ``erfailover watch`` watches the site, and what it may do."""
     topology: Topology | None = None
     """What ``provision`` creates and ``destroy`` deletes; an existing network needs none."""
     managed_by: Literal["terraform", "bicep", "network-manager"] | None = None

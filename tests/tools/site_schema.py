@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from erfailover.model import peering_flags, probes, site, topology
+from erfailover.model import peering_flags, probes, site, topology, watch_settings
 from erfailover.reporting import schemas
 
 FILE = Path(__file__).parents[2] / "erfailover" / "data" / "schemas" / f"{schemas.SITE}.json"
-MODULES = (site, peering_flags, probes, topology)
+MODULES = (site, peering_flags, probes, topology, watch_settings)
 OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 ADDRESS = rf"{OCTET}(\.{OCTET}){{3}}"
 PATTERNS = {
@@ -46,7 +46,7 @@ def schema() -> dict[str, Any]:
         item["description"] = classes[name][""]
         for key, value in item.get("properties", {}).items():
             value.pop("title", None)
-            assert key in classes[name], f"site.py: no text stands below {name}.{key}"
+            assert key in classes[name], f"no text stands below {name}.{key}"
             value["description"] = classes[name][key]
     _name_formats(body)
     _leave_null_out(body)
