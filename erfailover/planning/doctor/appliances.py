@@ -14,7 +14,7 @@ from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import Reading
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.model.site import PATH_OF_ROLE, ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group, explain_unread
 from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.next_hops.conditions import (
@@ -124,7 +124,7 @@ def _check_address(
     if found is None:
         return fail(
             f"{hub}: no appliance has the address {address}",
-            f"Correct on_{_get_path(role)} under routing in the site file, or create the "
+            f"Correct on_{PATH_OF_ROLE[role]} under routing in the site file, or create the "
             "appliance.",
         )
     name = f"{found.name} ({found.kind}, {address})"
@@ -136,7 +136,3 @@ def _check_address(
     if found.unknown:
         return line.report_unknown(f"{hub}: {name}: {found.unknown}", LOOK)
     return line.report_ok(f"{hub}: {name} is running and forwards; {RULES}")
-
-
-def _get_path(role: Role) -> Path:
-    return next(path for path, of_path in ROLE_OF_PATH.items() if of_path is role)
