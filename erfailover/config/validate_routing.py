@@ -6,14 +6,13 @@ Never reads Azure: which spokes use a table, and what is in it, is the plan's bu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 from erfailover.config.azure_names import describe_expected, is_name
 from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.prefix_table import ANYWHERE
 from erfailover.model.resource_ids import ROUTE_TABLE
 from erfailover.model.site import Path, Site, SitePeering, Spoke, SpokeRouteTable
 
-ANYWHERE = IPv4Network("0.0.0.0/0")
 FORWARDED = "allow_forwarded_traffic"
 
 
@@ -27,9 +26,9 @@ def find_problems(site: Site) -> Iterator[Problem]:
     if overlays and ANYWHERE in site.remote_prefixes:
         yield Problem(
             ("remote_prefixes", site.remote_prefixes.index(ANYWHERE)),
-            "a prefix narrower than 0.0.0.0/0, because mode: overlay keeps the default route at "
+            f"a prefix narrower than {ANYWHERE}, because mode: overlay keeps the default route at "
             "the primary's appliance",
-            "0.0.0.0/0",
+            str(ANYWHERE),
             "name the prefixes of the far end, or set mode: replace",
         )
     for i, spoke in enumerate(site.spokes if site.routing else ()):

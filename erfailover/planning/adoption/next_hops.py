@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
 from erfailover.model.appliances import Appliance
 from erfailover.model.counting import join_names
 from erfailover.model.observed import Reading, SiteSnapshot
+from erfailover.model.prefix_table import ANYWHERE
 from erfailover.model.route_tables import APPLIANCE, RouteTable
 from erfailover.model.routing import RoutingEnvironment
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, RoutingMode, Spoke, SpokeRouteTable
@@ -24,7 +25,6 @@ from erfailover.planning.hazards.checks import build_scene
 from erfailover.planning.hazards.scene import HazardContext
 
 Appliances = Mapping[Role, Reading[tuple[Appliance, ...]]]
-EVERYTHING = IPv4Network("0.0.0.0/0")
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ def add_next_hops(
 ) -> Adoption:
     """Return an adoption with the tables that move, and remarks on what could not be decided."""
     scene = build_scene(adoption.site, around, observed, Path.IPSEC)
-    mode: RoutingMode = "replace" if EVERYTHING in adoption.site.remote_prefixes else "overlay"
+    mode: RoutingMode = "replace" if ANYWHERE in adoption.site.remote_prefixes else "overlay"
     tables: list[AdoptedTable] = []
     remarks: list[str] = []
     for found in _find_tables(adoption, around, observed):
