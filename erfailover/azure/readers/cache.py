@@ -237,17 +237,17 @@ class ReadingCache:
             by_name |= part
         readings = readings_of(by_name)
         readings.pop(f"gateway {role}", None)
-        found = {id_: item.value for id_, item in readings.items() if item.value is not None}
+        networks = {id_: item.value for id_, item in readings.items() if item.value is not None}
         return SiteSnapshot(
             readers_network.format_utc_now(),
-            found,
+            networks,
             gateways,
             {
                 id_: str(reading.unknown)
                 for id_, reading in readings.items()
                 if reading.value is None
             },
-            route_tables=self._read_tables(found.values(), max_age_s),
+            route_tables=self._read_tables(networks.values(), max_age_s),
         )
 
     def _read_tables(

@@ -438,8 +438,8 @@ class SwitchRun:
     def _check_next_hops(self, outcome: Outcome) -> None:
         """Ask the interfaces of the spokes behind an appliance, until they show it."""
         shown = outcome.next_hops
-        seen = [name for name in shown if shown[name].status is not ConditionStatus.FAILS]
-        names = outcome.conditions.keys() - set(seen)
+        settled = [name for name in shown if shown[name].status is not ConditionStatus.FAILS]
+        names = outcome.conditions.keys() - set(settled)
         target = self.options.target
         shown |= check_effective_routes(self.readings, self.site, self.observed, target, names)
 
