@@ -36,15 +36,19 @@ def find_problems(site: Site) -> Iterator[Problem]:
 
 
 def _check_each_once(site: Site) -> Iterator[Problem]:
-    names: set[str] = set()
+    """Yield tables that are named again, be it once by name and once by id.
+
+    A name is compared with an id only if the site file names the subscription it is in.
+    """
+    ids: set[str] = set()
     for i, table in enumerate(site.routing):
-        name = table.route_table.lower()
-        if name in names:
+        name = table.route_table
+        is_valid = name.startswith("/") or is_name(ROUTE_TABLE, name)
+        id_ = (site.build_route_table_id(name) if is_valid else name).lower()
+        if id_ in ids:
             keys: Keys = ("routing", i, "route_table")
-            yield Problem(
-                keys, "each route table once", repr(table.route_table), "remove one of the two"
-            )
-        names.add(name)
+            yield Problem(keys, "each route table once", repr(name), "remove one of the two")
+        ids.add(id_)
 
 
 def _check_next_hops(keys: Keys, table: SpokeRouteTable) -> Iterator[Problem]:
