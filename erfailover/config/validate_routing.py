@@ -6,14 +6,13 @@ Never reads Azure: which spokes use a table, and what is in it, is the plan's bu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 from erfailover.config.azure_names import describe_expected, is_name
 from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.prefix_table import ANYWHERE
 from erfailover.model.resource_ids import ROUTE_TABLE
 from erfailover.model.site import Path, Site, SitePeering, Spoke, SpokeRouteTable
 
-ANYWHERE = IPv4Network("0.0.0.0/0")
 FORWARDED = "allow_forwarded_traffic"
 
 
@@ -27,9 +26,9 @@ def find_problems(site: Site) -> Iterator[Problem]:
     if overlays and ANYWHERE in site.remote_prefixes:
         yield Problem(
             ("remote_prefixes", site.remote_prefixes.index(ANYWHERE)),
-            "a prefix narrower than 0.0.0.0/0, because mode: overlay keeps the default route at "
+            f"a prefix narrower than {ANYWHERE}, because mode: overlay keeps the default route at "
             "the primary's appliance",
-            "0.0.0.0/0",
+            str(ANYWHERE),
             "name the prefixes of the far end, or set mode: replace",
         )
     for i, spoke in enumerate(site.spokes if site.routing else ()):
@@ -37,15 +36,19 @@ def find_problems(site: Site) -> Iterator[Problem]:
 
 
 def _check_each_once(site: Site) -> Iterator[Problem]:
-    names: set[str] = set()
+    """Yield tables that are named again, be it once by name and once by id.
+
+    A name is compared with an id only if the site file names the subscription it is in.
+    """
+    ids: set[str] = set()
     for i, table in enumerate(site.routing):
-        name = table.route_table.lower()
-        if name in names:
+        name = table.route_table
+        is_valid = name.startswith("/") or is_name(ROUTE_TABLE, name)
+        id_ = (site.build_route_table_id(name) if is_valid else name).lower()
+        if id_ in ids:
             keys: Keys = ("routing", i, "route_table")
-            yield Problem(
-                keys, "each route table once", repr(table.route_table), "remove one of the two"
-            )
-        names.add(name)
+            yield Problem(keys, "each route table once", repr(name), "remove one of the two")
+        ids.add(id_)
 
 
 def _check_next_hops(keys: Keys, table: SpokeRouteTable) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 Body = dict[str, Any]
@@ -76,6 +76,14 @@ def is_truth(value: Any) -> bool:
 def parse_bool(value: Any, *, default: bool = False) -> bool:
     """Return a truth value, also one that is written as text; the default for anything else."""
     return str(value).strip().lower() == "true" if is_truth(value) else default
+
+
+def parse_ipv4_address(value: Any) -> IPv4Address | None:
+    """Return an IPv4 address; None for IPv6 and anything else."""
+    try:
+        return IPv4Address(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def parse_ipv4_prefix(value: Any) -> IPv4Network | None:

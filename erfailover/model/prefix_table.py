@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 Prefix = TypeVar("Prefix", IPv4Network, IPv6Network)
 
+ANYWHERE = IPv4Network("0.0.0.0/0")
+"""The default route."""
 KEPT = 1 << 14
 """How many prefixes are kept parsed: more than ExpressRoute takes (10,000, published)."""
 LISTED = 12

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network
 
-from erfailover.model.arm_json import parse_ipv4_prefix
+from erfailover.model.arm_json import parse_ipv4_address, parse_ipv4_prefix
 from erfailover.model.resource_ids import get_last_name
 
 APPLIANCE, GATEWAY_HOP = "VirtualAppliance", "VirtualNetworkGateway"
@@ -30,11 +30,7 @@ class UserRoute:
     @property
     def address(self) -> IPv4Address | None:
         """The appliance's address; None if the next hop is none."""
-        try:
-            address = ip_address(self.next_hop or "")
-        except ValueError:
-            return None
-        return address if isinstance(address, IPv4Address) else None
+        return parse_ipv4_address(self.next_hop)
 
 
 @dataclass(frozen=True, slots=True)

@@ -416,3 +416,4 @@ class PartOfSite(Site):
 
 ROLE_OF_PATH = {Path.EXPRESSROUTE: Role.PRIMARY, Path.IPSEC: Role.BACKUP}
 """Which hub serves which path."""
+PATH_OF_ROLE = {role: path for path, role in ROLE_OF_PATH.items()}

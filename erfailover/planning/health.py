@@ -9,7 +9,7 @@ from erfailover.model.circuits import Circuits, check_circuits
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.observed import Peering, SiteSnapshot
 from erfailover.model.plan import StepKind, SwitchPlan
-from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+from erfailover.model.site import PATH_OF_ROLE, ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
 from erfailover.planning.coexistence import check_any, check_hub_learned
 from erfailover.planning.next_hops.conditions import check_next_hops
@@ -244,8 +244,7 @@ def _check_path(site: Site, observed: SiteSnapshot, spoke: Spoke, role: Role) ->
     )
     prefixes = gates.list_prefixes_in_force(site, observed, role, spoke)
     in_force = summaries.has_gateway_transit(site, observed, spoke, role)
-    path = next(path for path, serving in ROLE_OF_PATH.items() if serving is role)
-    next_hops = check_next_hops(site, observed, path, spoke)
+    next_hops = check_next_hops(site, observed, PATH_OF_ROLE[role], spoke)
     return [
         check_any(gateways, lambda gateway: conditions.check_gateway_connected(gateway, role)),
         check_hub_learned(gateways, role, site.remote_prefixes),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import Any
 
 import pytest
 
-from erfailover.lab.server.az_config import write_configuration
 from tests.support import az as az_cli
 from tests.support.az import Az
-from tests.support.clocks import ResumedClock
 from tests.support.firewall_packets import PEERINGS
 from tests.support.firewall_stage import FirewallSite, firewall, firewall_worlds
 from tests.support.firewall_world import SPOKES, TABLES
@@ -47,7 +43,7 @@ def read_state(site: FirewallSite) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["overlay", "replace"])
 @pytest.mark.parametrize("way", ["ipsec", "expressroute"])
 def test_the_script_by_the_real_az_ends_where_a_switch_does_and_cuts_nothing_else(
-    firewall: FirewallSite, az: Az, monkeypatch: pytest.MonkeyPatch, mode: str, way: str
+    firewall: FirewallSite, az: Az, mode: str, way: str
 ) -> None:
     stage = firewall.stage
     firewall.write_site(mode)
@@ -62,15 +58,7 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does_and_cuts_nothing_els
     assert read_state(firewall) != desired
 
     monitor = firewall.monitor(only_moves=mode == "replace")
-    endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
-    folder = write_configuration(stage.folder / "az", stage.lab.identity, endpoint)
-    monkeypatch.setenv("AZURE_CONFIG_DIR", str(folder))
-    monkeypatch.setenv("PATH", f"{az.program.parent}{os.pathsep}{os.environ['PATH']}")
-    stage.lab.clock = ResumedClock(20.0, stage.clock.now())
-    file = stage.folder / "switch.sh"
-    file.write_text(script)
-    done = subprocess.run(["/bin/sh", str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    az_cli.play_script(az, stage, script)
     assert read_state(firewall) == desired
     assert (monitor.early, monitor.cuts) == ([], [])
     assert [monitor.explain(spoke) for spoke in SPOKES] == ["", "", ""]

@@ -31,8 +31,7 @@ ALONE = ("--spoke", WEB.name, "--yes", "--planned")
 def move_first(crossing: RoutedCrossing) -> None:
     """Pass the gate, and move the next hops before the spoke is taken off its path."""
     RIGHT(crossing)
-    assert crossing.moves is not None
-    assert crossing._move_routes(crossing.moves, crossing.clock.now() + 60.0)
+    assert crossing._move_routes(crossing.clock.now() + 60.0)
 
 
 def switch(site: FirewallSite, target: str, mode: str) -> Monitor:

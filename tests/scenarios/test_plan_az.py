@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.server.az_config import write_configuration
 from tests.support import az as az_cli
 from tests.support.az import Az
-from tests.support.clocks import ResumedClock
 from tests.support.stage import Stage
 
 FAKE = """#!/bin/sh
@@ -182,7 +180,7 @@ def az() -> Az:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("way", ["ipsec", "expressroute"])
 def test_the_script_by_the_real_az_ends_where_a_switch_does(
-    provisioned: Stage, az: Az, monkeypatch: pytest.MonkeyPatch, way: str
+    provisioned: Stage, az: Az, way: str
 ) -> None:
     stage = provisioned
     if way == "expressroute":
@@ -198,13 +196,5 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does(
     stage.lab.restore(before)
     assert peerings(stage) != desired
 
-    endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
-    folder = write_configuration(stage.folder / "az", stage.lab.identity, endpoint)
-    monkeypatch.setenv("AZURE_CONFIG_DIR", str(folder))
-    monkeypatch.setenv("PATH", f"{az.program.parent}{os.pathsep}{os.environ['PATH']}")
-    stage.lab.clock = ResumedClock(20.0, stage.clock.now())
-    file = stage.folder / "switch.sh"
-    file.write_text(script)
-    done = subprocess.run(["/bin/sh", str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    az_cli.play_script(az, stage, script)
     assert peerings(stage) == desired

@@ -12,7 +12,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from erfailover.lab.server.az_config import write_configuration
+from tests.support.clocks import ResumedClock
+from tests.support.stage import Stage
+
 VERSION = "2.91.0"
+SPEED = 20.0
+"""How fast the lab's clock runs while az is waited for."""
 CACHE = Path(__file__).parents[2] / ".cache" / f"az-{VERSION}"
 
 
@@ -54,3 +60,24 @@ def install_az() -> Az:
             subprocess.run([*pip, f"azure-cli=={VERSION}"], check=True)
             mark.touch()
     return Az(program)
+
+
+def play_script(az: Az, stage: Stage, script: str) -> None:
+    """Have a shell run a script whose az is signed in to the lab of a stage; it must succeed."""
+    endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
+    folder = write_configuration(stage.folder / "az", stage.lab.identity, endpoint)
+    stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
+    file = stage.folder / "switch.sh"
+    file.write_text(script)
+    done = subprocess.run(
+        ["/bin/sh", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "AZURE_CONFIG_DIR": str(folder),
+            "PATH": f"{az.program.parent}{os.pathsep}{os.environ['PATH']}",
+        },
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

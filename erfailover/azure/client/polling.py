@@ -186,7 +186,7 @@ class CadencePolling(ARMPolling):
         self._asked = self._began = self.produced_after_s = clock.now()
         self._looked = self._by_location = False
         self._needed = _NEEDED.get()
-        self._group = _GROUP.get() or PollGroup(clock)
+        self._group = _GROUP.get()
         self._method = ""
         self._body: Any = None
 
@@ -228,11 +228,14 @@ class CadencePolling(ARMPolling):
         return super().resource() if self._method == "POST" else None
 
     def _poll(self) -> None:
-        self._group.join(self)
-        try:
+        if self._group is None:
             self._poll_until_ended()
-        finally:
-            self._group.leave(self)
+        else:
+            self._group.join(self)
+            try:
+                self._poll_until_ended()
+            finally:
+                self._group.leave(self)
         if str(self.status()).lower() in ("failed", "canceled", "cancelled"):
             raise OperationFailed("Operation failed or canceled")
         url = self._operation.get_final_get_url(self._pipeline_response)
@@ -267,7 +270,8 @@ class CadencePolling(ARMPolling):
         needed = self._needed
         if needed is None:
             self._clock.sleep(pause)
-            self._group.wait_for_turn(self, min(HELD_UP_S, self._deadline - self._clock.now()))
+            if self._group is not None:
+                self._group.wait_for_turn(self, min(HELD_UP_S, self._deadline - self._clock.now()))
         elif self._clock.wait_for(lambda: not needed(), pause):
             raise AzureFailure(
                 AzureErrorKind.DEADLINE, f"{self._what}: the result is no longer needed"

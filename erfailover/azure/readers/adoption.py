@@ -11,6 +11,7 @@ from functools import partial
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network import GATEWAY_TYPES, list_gateway_ids, observe, select_id
+from erfailover.azure.readers.references import get_reference
 from erfailover.errors import AzureFailure, UsageFailure
 from erfailover.model.arm_json import (
     Body,
@@ -81,7 +82,7 @@ def discover(
 def _list_remotes(hub: Body) -> list[str]:
     """Return the ids of the VNets that a hub is peered with."""
     peerings = list_objects(get_section(hub, "properties").get("virtualNetworkPeerings"))
-    return [_reference(peering, "remoteVirtualNetwork") for peering in peerings]
+    return [get_reference(peering, "remoteVirtualNetwork") for peering in peerings]
 
 
 def _read_hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | None) -> HubFacts:
@@ -146,8 +147,8 @@ def _read_locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], t
             circuit
             for connection in connections
             if connection is not None
-            and _reference(connection, "virtualNetworkGateway1").lower() == gateway_id.lower()
-            and (circuit := _reference(connection, "peer"))
+            and get_reference(connection, "virtualNetworkGateway1").lower() == gateway_id.lower()
+            and (circuit := get_reference(connection, "peer"))
         )
         places = run_all(reader.clock, [partial(_place, reader, name) for name in circuits])
     except AzureFailure as failure:
@@ -167,8 +168,3 @@ def _place(reader: Reader, circuit_id: str) -> str | None:
         return None
     provider = get_section(body, "properties", "serviceProviderProperties")
     return parse_text(provider.get("peeringLocation")) or None
-
-
-def _reference(body: Body, name: str) -> str:
-    """Return the id that a property refers to, in ARM's form; empty for none."""
-    return canonicalize(parse_text(get_section(body, "properties", name).get("id")))

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from ipaddress import IPv4Address, ip_address
-from typing import Any
+from ipaddress import IPv4Address
 
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers.network import explain_missing
+from erfailover.azure.readers.references import get_reference, read_required
 from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.appliances import Appliance, ApplianceKind
-from erfailover.model.arm_json import Body, get_section, list_objects, parse_bool, parse_text
+from erfailover.model.arm_json import (
+    Body,
+    get_section,
+    list_objects,
+    parse_bool,
+    parse_ipv4_address,
+    parse_text,
+)
 from erfailover.model.observed import Reading, attempt
 from erfailover.model.resource_ids import (
     FIREWALL,
@@ -53,9 +59,7 @@ def read_by_role(reader: Reader, site: Site) -> dict[Role, Reading[tuple[Applian
 
 @wrap_parse_errors("reading of a hub's appliances")
 def _read_hub(reader: Reader, hub_id: str) -> tuple[Appliance, ...]:
-    body = reader.get(hub_id)
-    if body is None:
-        raise AzureFailure(AzureErrorKind.NOT_FOUND, explain_missing(hub_id))
+    body = read_required(reader, hub_id)
     owners = dict.fromkeys(_iter_owners(body))
     if len(owners) > MOST_OWNERS:
         raise AzureFailure(
@@ -63,7 +67,7 @@ def _read_hub(reader: Reader, hub_id: str) -> tuple[Appliance, ...]:
             f"{get_last_name(hub_id)} has {len(owners)} interfaces; at most {MOST_OWNERS} are read",
         )
     readings = run_all(
-        reader.clock, [partial(attempt, partial(_read_owner, reader, id_)) for id_ in owners]
+        reader.clock, [partial(attempt, partial(read_required, reader, id_)) for id_ in owners]
     )
     bodies = {
         id_.lower(): reading.value
@@ -96,17 +100,10 @@ def _iter_owners(hub: Body) -> Iterator[str]:
                 yield owner
 
 
-def _read_owner(reader: Reader, resource_id: str) -> Body:
-    body = reader.get(resource_id)
-    if body is None:
-        raise AzureFailure(AzureErrorKind.NOT_FOUND, explain_missing(resource_id))
-    return body
-
-
 def _read_machines(reader: Reader, bodies: Mapping[str, Body]) -> dict[str, Reading[str]]:
     """Return the power state of each machine whose interface forwards, by its id in lower case."""
     ids = dict.fromkeys(
-        _get_reference(body, "virtualMachine").lower()
+        get_reference(body, "virtualMachine").lower()
         for body in bodies.values()
         if parse_bool(get_section(body, "properties").get("enableIPForwarding"))
     )
@@ -156,7 +153,7 @@ def _judge_interface(body: Body, machines: Mapping[str, Reading[str]]) -> tuple[
     """Return why an interface forwards nothing, and what is unknown of it."""
     if not parse_bool(get_section(body, "properties").get("enableIPForwarding")):
         return "IP forwarding is off", ""
-    machine = _get_reference(body, "virtualMachine")
+    machine = get_reference(body, "virtualMachine")
     if not machine:
         return "it is not attached to a machine", ""
     power = machines.get(machine.lower(), Reading(None, "it was not read"))
@@ -196,18 +193,8 @@ def _judge_pool(
 
 
 def _parse_addresses(properties: Body, name: str) -> tuple[IPv4Address, ...]:
-    found = []
-    for row in list_objects(properties.get(name)):
-        text = parse_text(get_section(row, "properties").get("privateIPAddress"))
-        try:
-            address = ip_address(text)
-        except ValueError:
-            continue
-        if isinstance(address, IPv4Address):
-            found.append(address)
-    return tuple(found)
-
-
-def _get_reference(body: Body, name: str) -> str:
-    value: Any = get_section(body, "properties", name).get("id")
-    return canonicalize(parse_text(value))
+    addresses = (
+        parse_ipv4_address(get_section(row, "properties").get("privateIPAddress"))
+        for row in list_objects(properties.get(name))
+    )
+    return tuple(address for address in addresses if address is not None)

@@ -21,6 +21,7 @@ from erfailover.azure.readers import gateways
 from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.outcomes import Outcome, read_outcome
 from erfailover.azure.readers.outcomes import build_readings as readings_of
+from erfailover.azure.readers.references import explain_missing
 from erfailover.azure.readers.route_tables import list_table_ids, read_table
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureErrorKind, AzureFailure
@@ -236,17 +237,17 @@ class ReadingCache:
             by_name |= part
         readings = readings_of(by_name)
         readings.pop(f"gateway {role}", None)
-        found = {id_: item.value for id_, item in readings.items() if item.value is not None}
+        networks = {id_: item.value for id_, item in readings.items() if item.value is not None}
         return SiteSnapshot(
             readers_network.format_utc_now(),
-            found,
+            networks,
             gateways,
             {
                 id_: str(reading.unknown)
                 for id_, reading in readings.items()
                 if reading.value is None
             },
-            route_tables=self._read_tables(found.values(), max_age_s),
+            route_tables=self._read_tables(networks.values(), max_age_s),
         )
 
     def _read_tables(
@@ -284,7 +285,7 @@ class ReadingCache:
             return outcome
         body: Body | None = outcome.value
         if body is None:
-            return Reading(None, readers_network.explain_missing(network_id))
+            return Reading(None, explain_missing(network_id))
         return attempt(partial(self._parse, network_id.lower(), body))
 
     def _parse(self, key: str, body: Body) -> VirtualNetwork:

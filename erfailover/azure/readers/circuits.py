@@ -14,6 +14,7 @@ from typing import Any
 
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers.references import get_reference
 from erfailover.azure.readers.tunnels import CONNECTION_STATES
 from erfailover.model.arm_json import (
     PROVISIONING_STATES,
@@ -102,8 +103,8 @@ def read_edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, .
     reading = attempt(lambda: reader.list_connections(gateway_id))
     if reading.value is None:
         return (EdgeSessions(f"of {get_last_name(gateway_id)}", None, {}, reading.unknown),)
-    peers = (parse_text(get_section(row, "properties", "peer").get("id")) for row in reading.value)
-    ids = {peer.lower(): canonicalize(peer) for peer in peers if peer}
+    peers = (get_reference(row, "peer") for row in reading.value)
+    ids = {peer.lower(): peer for peer in peers if peer}
     return tuple(
         _read_all(reader, [partial(_read_circuit_sessions, reader, id_) for id_ in ids.values()])
     )
@@ -196,7 +197,7 @@ def _read_connection(reader: Reader, row: Body) -> Connection:
     """One connection: its circuit at the same time, since the list names it already."""
     properties = get_section(row, "properties")
     connection_id = canonicalize(parse_text(row.get("id")))
-    circuit_id = canonicalize(parse_text(get_section(properties, "peer").get("id"))) or None
+    circuit_id = get_reference(row, "peer") or None
     value, circuit = _read_all(
         reader,
         [

@@ -27,6 +27,7 @@ from erfailover.azure.readers.circuits import (
     read_stand_in_address,
 )
 from erfailover.azure.readers.outcomes import CONCERNS_ALL, CONCERNS_SUBSCRIPTION
+from erfailover.azure.readers.references import get_reference, read_required
 from erfailover.errors import AzureErrorKind, AzureFailure, Failure, UnknownReading
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import (
@@ -381,13 +382,11 @@ def _iter_peerings(site: Site, group: str) -> Iterator[tuple[str, SitePeering, s
 @wrap_parse_errors("GET of a gateway")
 def _read_gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
     gateway_id = site.build_gateway_id(site.get_hub(role).gateway)
-    body = reader.get(gateway_id)
-    if body is None:
-        raise Failure(f"{get_last_name(gateway_id)} does not exist in Azure")
+    body = read_required(reader, gateway_id)
     properties = get_section(body, "properties")
     addresses = []
     for row in list_objects(properties.get("ipConfigurations")):
-        address = parse_text(get_section(row, "properties", "publicIPAddress").get("id"))
+        address = get_reference(row, "publicIPAddress")
         if address:
             document = attempt(partial(reader.get, address)).value
             addresses.append(

@@ -21,6 +21,7 @@ from erfailover.azure.client.polling import PollSchedule, poll_in_turn
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, build_readings, read_outcome
+from erfailover.azure.readers.references import explain_missing, get_reference
 from erfailover.azure.readers.route_tables import add_route_tables, list_subnet_tables
 from erfailover.azure.readers.tunnels import read_tunnels
 from erfailover.azure.session import READ_DEADLINE_S
@@ -297,11 +298,6 @@ def format_utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def explain_missing(resource_id: str) -> str:
-    """Explain why a resource is unknown that Azure answered with 404."""
-    return f"{get_last_name(resource_id)} does not exist in Azure"
-
-
 @wrap_parse_errors("GET of a VNet")
 def parse_network(body: Body, network_id: str = "") -> VirtualNetwork:
     """Return a VNet from its ARM JSON.
@@ -348,9 +344,7 @@ def parse_peering(body: Body, network_id: str) -> Peering:
         id=id_,
         name=_name(body),
         virtual_network=canonicalize(network_id),
-        remote_virtual_network=canonicalize(
-            parse_text(get_section(properties, "remoteVirtualNetwork").get("id"))
-        ),
+        remote_virtual_network=get_reference(body, "remoteVirtualNetwork"),
         state=parse_text(properties.get("peeringState"), PEERING_STATES),
         sync_level=parse_text(properties.get("peeringSyncLevel"), SYNC_LEVELS) or None,
         provisioning_state=get_provisioning_state(properties),

@@ -10,6 +10,7 @@ from typing import Any
 
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers.references import read_required
 from erfailover.errors import Failure
 from erfailover.model.arm_json import Body, get_section, list_objects, parse_text
 from erfailover.model.resource_ids import NETWORK_WATCHER, get_last_name, get_subscription
@@ -22,7 +23,7 @@ def find_for_machine(reader: Reader, machine_id: str) -> tuple[str, str | None]:
     Raises:
         Failure: there is no such machine, or Azure does not tell.
     """
-    return _find_watcher(reader, machine_id, _read_machine(reader, machine_id))
+    return _find_watcher(reader, machine_id, read_required(reader, machine_id))
 
 
 @wrap_parse_errors("next hop")
@@ -34,7 +35,7 @@ def read_next_hop(
     Raises:
         Failure: as ``find_for_machine``, there is no Network Watcher, or it does not answer.
     """
-    machine = _read_machine(reader, machine_id)
+    machine = read_required(reader, machine_id)
     region, watcher = _find_watcher(reader, machine_id, machine)
     if watcher is None:
         raise Failure(f"no Network Watcher in {region} that this identity can read")
@@ -50,13 +51,6 @@ def read_next_hop(
     }
     answer = reader.read_action(watcher, "get_next_hop", deadline_s, parameters=requested)
     return answer if isinstance(answer, dict) else {}
-
-
-def _read_machine(reader: Reader, machine_id: str) -> Body:
-    body = reader.get(machine_id)
-    if body is None:
-        raise Failure(f"{get_last_name(machine_id)} does not exist in Azure")
-    return body
 
 
 def _find_watcher(reader: Reader, machine_id: str, machine: Body) -> tuple[str, str | None]:

@@ -8,7 +8,7 @@ from functools import partial
 
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers.tunnels import read_required
+from erfailover.azure.readers.references import get_reference, read_required
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.model.arm_json import (
     Body,
@@ -66,8 +66,7 @@ def parse_route(body: Body) -> UserRoute:
 
 def get_table_id(subnet: Body) -> str:
     """Return the id, in lower case, of the route table of a subnet; empty if it has none."""
-    value = get_section(get_section(subnet, "properties"), "routeTable").get("id")
-    return canonicalize(parse_text(value)).lower()
+    return get_reference(subnet, "routeTable").lower()
 
 
 def list_subnet_tables(properties: Body) -> tuple[tuple[str, str], ...]:

@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import gateways
-from erfailover.azure.readers.network import explain_missing, select_id
+from erfailover.azure.readers.network import select_id
+from erfailover.azure.readers.references import explain_missing, read_required
 from erfailover.azure.readers.route_tables import get_table_id, read_table
-from erfailover.azure.readers.tunnels import get_local_gateway_id, read_required, read_tunnels
+from erfailover.azure.readers.tunnels import get_local_gateway_id, read_tunnels
 from erfailover.errors import AzureErrorKind, AzureFailure, Failure
 from erfailover.model.arm_json import (
     Body,

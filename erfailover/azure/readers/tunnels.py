@@ -7,7 +7,7 @@ from functools import partial
 
 from erfailover.azure.client.answers import wrap_parse_errors
 from erfailover.azure.reader import Reader
-from erfailover.errors import AzureErrorKind, AzureFailure
+from erfailover.azure.readers.references import get_reference, read_required
 from erfailover.model.arm_json import Body, get_section, parse_bool, parse_ipv4_prefixes, parse_text
 from erfailover.model.observed import Tunnel
 from erfailover.model.resource_ids import get_last_name
@@ -54,23 +54,7 @@ def read_tunnels(
 
 def get_local_gateway_id(connection: Body) -> str:
     """Return the id of a connection's local network gateway in lower case; empty without one."""
-    return parse_text(
-        get_section(connection, "properties", "localNetworkGateway2").get("id")
-    ).lower()
-
-
-def read_required(reader: Reader, resource_id: str, deadline_s: float) -> Body:
-    """Return a resource that has to exist, as ARM JSON.
-
-    Raises:
-        AzureFailure: it does not exist, or could not be read.
-    """
-    body = reader.get(resource_id, deadline_s)
-    if body is None:
-        raise AzureFailure(
-            AzureErrorKind.NOT_FOUND, f"{get_last_name(resource_id)} does not exist in Azure"
-        )
-    return body
+    return get_reference(connection, "localNetworkGateway2").lower()
 
 
 @wrap_parse_errors("GET of a connection")

@@ -91,8 +91,8 @@ def run(context: Context, options: Options) -> None:
         adoption = _add_api_versions(context.reader, discovered.observed, adoption)
         around = routing.read(context.reader, adoption.site)
         if needs_next_hops(adoption, around, discovered.observed):
-            found = appliances.read_by_role(context.reader, adoption.site)
-            adoption = add_next_hops(adoption, around, discovered.observed, found)
+            in_hubs = appliances.read_by_role(context.reader, adoption.site)
+            adoption = add_next_hops(adoption, around, discovered.observed, in_hubs)
     adoption = add_remarks(adoption, check_left_behind(adoption.site, around, discovered.observed))
     schema = init.write(
         path, adoption_report.render_site_file(discovered, adoption), force=options.force

@@ -255,12 +255,15 @@ class Crossing:
                 repeated = forward == (self._last is Direction.FORWARD)
                 self._pause_before_attempt(repeated=repeated, deadline=deadline)
                 self._last = Direction.FORWARD if forward else Direction.BACK
-                limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
-                if self._attempt(self._last, limit_s):
+                if self._attempt(self._last, self._limit_attempt(deadline)):
                     reached = self.target_id if forward else self.origin_id
                     if self._is_confirmed(reached):
                         return PathState.TARGET if forward else PathState.ORIGIN
             place = locate(self._read())
+
+    def _limit_attempt(self, deadline: float) -> float:
+        """Return how long one write may take, in seconds: at least a second."""
+        return max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
 
     def _is_break_refused(self) -> bool:
         """Return whether Azure answered the break itself with a refusal: nothing was changed."""

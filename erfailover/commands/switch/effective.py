@@ -59,19 +59,19 @@ def _check(
     network_id = site.build_network_id(spoke.virtual_network)
     body = attempt(partial(readings.get_network_body, network_id, YOUNG_S)).value
     hop = table.entry.get_next_hop(target)
-    seen = "no network interface uses the route table"
+    answer = "no network interface uses the route table"
     for interface in list_interfaces(body or {}, table.id)[:TRIES]:
         probe = InterfaceRoute(
             interface, site.remote_prefixes[0], "VirtualAppliance", hop, DEADLINE_S
         )
-        up, seen = _ask(readings.reader, interface, probe)
+        up, answer = _ask(readings.reader, interface, probe)
         if up is not None:
             status = ConditionStatus.HOLDS if up else ConditionStatus.FAILS
-            return Condition(NAME, status, f"{get_last_name(interface)}: {seen}")
+            return Condition(NAME, status, f"{get_last_name(interface)}: {answer}")
     return Condition(
         NAME,
         ConditionStatus.UNKNOWN,
-        f"{spoke.name}: effective routes to {site.remote_prefixes[0]} are unknown: {seen}",
+        f"{spoke.name}: effective routes to {site.remote_prefixes[0]} are unknown: {answer}",
         "Only a probe on a running machine can tell.",
     )
 

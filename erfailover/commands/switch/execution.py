@@ -25,7 +25,7 @@ from erfailover.commands.switch.crossing import Crossing
 from erfailover.commands.switch.effective import check_effective_routes
 from erfailover.commands.switch.gate import NETWORKS_S, Gate
 from erfailover.commands.switch.ledger import Ledger
-from erfailover.commands.switch.next_hops import RoutedCrossing, build_groups
+from erfailover.commands.switch.next_hops import Group, RoutedCrossing, build_groups
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, RouteWatch
 from erfailover.commands.switch.writers import Writers
@@ -353,7 +353,8 @@ class SwitchRun:
             network = spoke.virtual_network
             build: Callable[..., Crossing] = Crossing
             if moves is not None:
-                build = partial(RoutedCrossing, moves=moves, group=groups.get(spoke.name))
+                group = groups.get(spoke.name) or Group(self.context.clock)
+                build = partial(RoutedCrossing, moves=moves, group=group)
             crossings[spoke.name] = crossing = build(
                 spoke=spoke.name,
                 off=off,
@@ -374,7 +375,7 @@ class SwitchRun:
                 break_cadence=tasks.select_schedule(off or make, len(site.spokes)),
                 body_age_s=NETWORKS_S,
             )
-            if isinstance(crossing, RoutedCrossing) and crossing.group is not None:
+            if isinstance(crossing, RoutedCrossing):
                 crossing.group.members[spoke.name] = crossing
         return crossings
 
@@ -437,8 +438,8 @@ class SwitchRun:
     def _check_next_hops(self, outcome: Outcome) -> None:
         """Ask the interfaces of the spokes behind an appliance, until they show it."""
         shown = outcome.next_hops
-        seen = [name for name in shown if shown[name].status is not ConditionStatus.FAILS]
-        names = outcome.conditions.keys() - set(seen)
+        settled = [name for name in shown if shown[name].status is not ConditionStatus.FAILS]
+        names = outcome.conditions.keys() - set(settled)
         target = self.options.target
         shown |= check_effective_routes(self.readings, self.site, self.observed, target, names)
 

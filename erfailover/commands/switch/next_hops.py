@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from erfailover.azure import routes
-from erfailover.commands.switch.crossing import ATTEMPT_S, PAUSE_S, Crossing, to_failure
+from erfailover.commands.switch.crossing import PAUSE_S, Crossing, to_failure
 from erfailover.errors import AzureErrorKind, AzureFailure, LeaseLost
 from erfailover.model.plan import (
     Change,
@@ -173,7 +173,7 @@ def build_groups(clock: Clock, plan: SwitchPlan) -> dict[str, Group]:
     return groups
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RoutedCrossing(Crossing):
     """One spoke on its way whose next hops move after the make.
 
@@ -182,26 +182,26 @@ class RoutedCrossing(Crossing):
         group: the spokes that share its tables.
     """
 
-    moves: SwitchStep | None = None
-    group: Group | None = None
+    moves: SwitchStep
+    group: Group
     _routed: Future[str] = field(default_factory=Future)
     _touched: bool = False
 
     def take_off(self) -> str:
         """Pass the gates and take the spoke off its origin; what follows goes on by itself."""
-        self._ensure_group().begin(self)
+        self.group.begin(self)
         return self._follow(self._broken, begin=False)
 
     def put_on(self) -> str:
         """Wait until the spoke uses the gateway of its target."""
-        self._ensure_group().begin(self)
+        self.group.begin(self)
         return self._follow(self._made, begin=False)
 
     def move_next_hops(self) -> str:
         """Wait until its next hops have moved as well, and those of its group."""
-        self._ensure_group().begin(self)
+        self.group.begin(self)
         done = self._follow(self._routed, begin=False)
-        self._ensure_group().await_ends()
+        self.group.await_ends()
         return done
 
     @property
@@ -220,41 +220,34 @@ class RoutedCrossing(Crossing):
 
     def start_once(self) -> None:
         """Start to move the spoke, unless that has begun."""
-        with self._ensure_group().lock:
+        with self.group.lock:
             begun, self._begun = self._begun, True
         if not begun:
             start(self.clock, self._cross, f"move {self.spoke}")
-
-    def _ensure_group(self) -> Group:
-        if self.group is None:
-            self.group = Group(self.clock, members={self.spoke: self})
-        return self.group
 
     def _list_futures(self) -> tuple[Future[str], ...]:
         return (self._broken, self._made, self._routed)
 
     def _end(self, place: PathState) -> None:
         if place is not PathState.TARGET:
-            self._ensure_group().note_made(self.spoke, made=False)
+            self.group.note_made(self.spoke, made=False)
         super()._end(place)
 
     def _list_contingency(self) -> Iterable[PeeringWrite]:
-        more = self.moves.peerings_back if self.moves is not None else ()
-        return super()._list_contingency() or more
+        return super()._list_contingency() or self.moves.peerings_back
 
     def _finish(self, place: PathState) -> PathState:
         """Move the next hops of a spoke that was made, or take it back."""
-        group, moves = self._ensure_group(), self.moves
-        if place is not PathState.TARGET or moves is None:
-            group.note_made(self.spoke, made=place is PathState.TARGET)
+        if place is not PathState.TARGET:
+            self.group.note_made(self.spoke, made=False)
             return place
         if not self._made.done():
             self._made.set_result("written")
             self.clock.notify()
         deadline = self.clock.now() + self.deadline_s
-        if group.choose(self.spoke) is Turn.MOVE:
-            moved = self._move_routes(moves, deadline)
-            if group.have_all_moved(self.spoke, moved=moved):
+        if self.group.choose(self.spoke) is Turn.MOVE:
+            moved = self._move_routes(deadline)
+            if self.group.have_all_moved(self.spoke, moved=moved):
                 return PathState.TARGET
         else:
             self._failures.setdefault(
@@ -271,27 +264,29 @@ class RoutedCrossing(Crossing):
 
     def _goes_back(self) -> bool:
         """Whether the spoke is better off on the path it was on."""
-        works = self._ensure_group().tied or self._origin_was_healthy
+        works = self.group.tied or self._origin_was_healthy
         return works and self._find_restoring_write() is not None and self.may_roll_back()
 
-    def _move_routes(self, step: SwitchStep, deadline: float) -> bool:
+    def _move_routes(self, deadline: float) -> bool:
         """Write the next hops of the target; again until the deadline if going back is no use."""
-        if not isinstance(step.write, NextHopWrites) or step.write.change is Change.KEEP:
+        writes = self.moves.write
+        if not isinstance(writes, NextHopWrites) or writes.change is Change.KEEP:
             return True
-        while True:
-            limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
-            self._touched = True
-            if self._write_routes(step, step.write, Direction.FORWARD, limit_s):
-                return True
-            if self._goes_back() or self.clock.now() >= deadline:
-                return False
-            self._pause(PAUSE_S, "tries again")
+        self._touched = True
+        return self._write_until(deadline, writes, Direction.FORWARD)
 
-    def _write_routes(
-        self, step: SwitchStep, writes: NextHopWrites, direction: Direction, limit_s: float
-    ) -> bool:
+    def _write_until(self, deadline: float, writes: NextHopWrites, direction: Direction) -> bool:
+        """Write routes, again until the deadline or until the spoke goes back; say if all were."""
+        while not self._write_routes(writes, direction, self._limit_attempt(deadline)):
+            gives_up = direction is Direction.FORWARD and self._goes_back()
+            if gives_up or self.clock.now() >= deadline:
+                return False
+            self._pause(PAUSE_S, "waiting to retry")
+        return True
+
+    def _write_routes(self, writes: NextHopWrites, direction: Direction, limit_s: float) -> bool:
         """Write routes, each recorded before it is sent; return whether all were written."""
-        forward = direction is Direction.FORWARD
+        step, forward = self.moves, direction is Direction.FORWARD
         self._attempts += not forward
         task = step.id if forward else f"{self.spoke}/back{self._attempts}"
 
@@ -309,7 +304,7 @@ class RoutedCrossing(Crossing):
             routes.write, writer, writes.routes, limit_s, self.readings, self.cadence, record
         )
         try:
-            self._ensure_group().write(writes, send)
+            self.group.write(writes, send)
         except LeaseLost:
             raise
         except Exception as error:
@@ -327,8 +322,8 @@ class RoutedCrossing(Crossing):
         try:
             place = locate(self._read())
             while place is not PathState.ORIGIN:
-                limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
                 self._last = Direction.BACK
+                limit_s = self._limit_attempt(deadline)
                 if self._attempt(Direction.BACK, limit_s) and self._is_confirmed(self.origin_id):
                     place = PathState.ORIGIN
                     break
@@ -336,21 +331,15 @@ class RoutedCrossing(Crossing):
                 if place is not PathState.ORIGIN and self.clock.now() >= deadline:
                     return PathState.NOWHERE if place is PathState.TARGET else place
                 if place is not PathState.ORIGIN:
-                    self._pause(PAUSE_S, "tries again")
+                    self._pause(PAUSE_S, "waiting to retry")
             return place if self._restore_routes(deadline) else PathState.NOWHERE
         finally:
             self.exempt(ids, False)
 
     def _restore_routes(self, deadline: float) -> bool:
         """Put the next hops back that this run may have moved."""
-        named = self.moves.contingency if self.moves is not None else ()
+        named = self.moves.contingency
         back = next((write for write in named if isinstance(write, NextHopWrites)), None)
-        if self.moves is None or back is None or not self._touched:
+        if back is None or not self._touched:
             return True
-        while True:
-            limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
-            if self._write_routes(self.moves, back, Direction.BACK, limit_s):
-                return True
-            if self.clock.now() >= deadline:
-                return False
-            self._pause(PAUSE_S, "tries again")
+        return self._write_until(deadline, back, Direction.BACK)

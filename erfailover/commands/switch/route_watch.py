@@ -38,7 +38,7 @@ requests on average; nine requests would take 0.7 s longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PollTurn:
     """The turn of one of several overlapping readings."""
 
     place: int
@@ -91,7 +91,7 @@ class RouteWatch:
             if len(self._spokes) > FEW:
                 leads_s = leads_s[:1]
             for turn, lead_s in enumerate(leads_s):
-                follow = partial(self._follow, role, lead_s, Turn(turn, len(leads_s)))
+                follow = partial(self._follow, role, lead_s, PollTurn(turn, len(leads_s)))
                 start(self.clock, follow, f"watch the {role} hub")
 
     def note_broken(self, spoke: str) -> None:
@@ -137,7 +137,7 @@ class RouteWatch:
         first, second = self._conditions[self._arriving], self._conditions[leaving]
         return first.get(spoke, unread), second.get(spoke, unread)
 
-    def _follow(self, role: Role, lead_s: float, turn: Turn) -> None:
+    def _follow(self, role: Role, lead_s: float, turn: PollTurn) -> None:
         pending = self._pending[role]
         while not self._over:
             if not pending:

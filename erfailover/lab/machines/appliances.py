@@ -46,7 +46,9 @@ class FirewallSessions:
         """
         if not answer:
             sent = packet
-            if not any(addresses.contains(each, packet.destination) for each in addresses.PRIVATE):
+            if not any(
+                addresses.contains(space, packet.destination) for space in addresses.PRIVATE
+            ):
                 sent = replace(packet, source=firewall.address)
             self.opened.append(_make_flow(firewall.key, packet, sent))
             return sent

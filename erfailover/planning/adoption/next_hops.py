@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
 from erfailover.model.appliances import Appliance
 from erfailover.model.counting import join_names
 from erfailover.model.observed import Reading, SiteSnapshot
+from erfailover.model.prefix_table import ANYWHERE
 from erfailover.model.route_tables import APPLIANCE, RouteTable
 from erfailover.model.routing import RoutingEnvironment
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, RoutingMode, Spoke, SpokeRouteTable
@@ -24,11 +25,10 @@ from erfailover.planning.hazards.checks import build_scene
 from erfailover.planning.hazards.scene import HazardContext
 
 Appliances = Mapping[Role, Reading[tuple[Appliance, ...]]]
-EVERYTHING = IPv4Network("0.0.0.0/0")
 
 
 @dataclass(slots=True)
-class _Found:
+class _TableInUse:
     """A table that moves, the spokes that use it, and the appliances that it names."""
 
     table: RouteTable
@@ -47,13 +47,13 @@ def add_next_hops(
 ) -> Adoption:
     """Return an adoption with the tables that move, and remarks on what could not be decided."""
     scene = build_scene(adoption.site, around, observed, Path.IPSEC)
-    mode: RoutingMode = "replace" if EVERYTHING in adoption.site.remote_prefixes else "overlay"
+    mode: RoutingMode = "replace" if ANYWHERE in adoption.site.remote_prefixes else "overlay"
     tables: list[AdoptedTable] = []
     remarks: list[str] = []
-    for found in _find_tables(adoption, around, observed):
-        table, notes = _propose(scene, found, appliances, mode)
+    for used in _find_tables(adoption, around, observed):
+        table, notes = _propose(scene, used, appliances, mode)
         tables.append(table)
-        remarks += [f"route table {found.table.name}: {note}" for note in notes]
+        remarks += [f"route table {used.table.name}: {note}" for note in notes]
     if tables:
         remarks.append(
             "the rules of the appliance in the backup hub cannot be checked: make sure that they "
@@ -83,8 +83,8 @@ def add_next_hops(
 
 def _find_tables(
     adoption: Adoption, around: RoutingEnvironment, observed: SiteSnapshot
-) -> list[_Found]:
-    found: dict[str, _Found] = {}
+) -> list[_TableInUse]:
+    by_id: dict[str, _TableInUse] = {}
     paths = {adopted.spoke.name: adopted.path for adopted in adoption.spokes}
     for path in Path:
         scene = build_scene(adoption.site, around, observed, path.other)
@@ -92,11 +92,11 @@ def _find_tables(
         for spoke, _, _, table in scene.iter_tables():
             hops = [address for address in _list_hops(scene, table, hub)]
             if paths[spoke.name] is path and hops:
-                entry = found.setdefault(table.id.lower(), _Found(table, path))
+                entry = by_id.setdefault(table.id.lower(), _TableInUse(table, path))
                 entry.spokes[spoke.name] = None
                 if entry.path is path:
                     entry.hops |= dict.fromkeys(hops)
-    return list(found.values())
+    return list(by_id.values())
 
 
 def _list_hops(scene: HazardContext, table: RouteTable, hub: str) -> Iterator[IPv4Address]:
@@ -110,26 +110,26 @@ def _list_hops(scene: HazardContext, table: RouteTable, hub: str) -> Iterator[IP
 
 
 def _propose(
-    scene: HazardContext, found: _Found, appliances: Appliances, mode: RoutingMode
+    scene: HazardContext, used: _TableInUse, appliances: Appliances, mode: RoutingMode
 ) -> tuple[AdoptedTable, list[str]]:
     """Return a table with the next hops that could be decided, and what could not be."""
-    near, far = ROLE_OF_PATH[found.path], ROLE_OF_PATH[found.path.other]
-    hops: dict[Path, IPv4Address | None] = {found.path: None, found.path.other: None}
-    table = AdoptedTable(found.table.id, mode, tuple(found.spokes))
-    names = join_names(map(str, found.hops), 6)
-    if len(found.hops) > 1:
+    near, far = ROLE_OF_PATH[used.path], ROLE_OF_PATH[used.path.other]
+    hops: dict[Path, IPv4Address | None] = {used.path: None, used.path.other: None}
+    table = AdoptedTable(used.table.id, mode, tuple(used.spokes))
+    names = join_names(map(str, used.hops), 6)
+    if len(used.hops) > 1:
         return table, [
             f"it uses several appliances in {scene.get_hub_name(near)} ({names}), but routing has "
             "one per path: use one appliance for these routes, or write the section yourself"
         ]
-    here = next(iter(found.hops))
-    hops[found.path] = here
+    here = next(iter(used.hops))
+    hops[used.path] = here
     notes = []
     own = _find_appliance(appliances, near, here)
     if own is None:
         notes.append(f"it is unknown what has the address {here} in {scene.get_hub_name(near)}")
-    there, why = _choose(scene, found, far, own, appliances)
-    hops[found.path.other] = there
+    there, why = _choose(scene, used, far, own, appliances)
+    hops[used.path.other] = there
     notes += [why] if why else []
     return (
         replace(table, on_expressroute=hops[Path.EXPRESSROUTE], on_ipsec=hops[Path.IPSEC]),
@@ -138,13 +138,17 @@ def _propose(
 
 
 def _choose(
-    scene: HazardContext, found: _Found, role: Role, like: Appliance | None, appliances: Appliances
+    scene: HazardContext,
+    used: _TableInUse,
+    role: Role,
+    like: Appliance | None,
+    appliances: Appliances,
 ) -> tuple[IPv4Address | None, str]:
     """Return the next hop in the other hub, and what is to be said of it."""
     hub, hub_name = scene.get_hub_id(role), scene.get_hub_name(role)
     named = dict.fromkeys(
         route.address
-        for route in found.table.routes
+        for route in used.table.routes
         if route.next_hop_type == APPLIANCE and route.address is not None
         if scene.is_in_network(hub, route.address)
     )
@@ -163,7 +167,9 @@ def _choose(
             continue
         others = [appliance for appliance in usable if address not in appliance.addresses]
         also = f"; {hub_name} also has {_describe(others)}" if others else ""
-        doubt = next((f"; {each.unknown}" for each in candidates if each.unknown), "")
+        doubt = next(
+            (f"; {appliance.unknown}" for appliance in candidates if appliance.unknown), ""
+        )
         note = f"next hop on {_get_path_words(role)}: {_describe(candidates)}{also}{doubt}"
         return address, note
     return None, f"no next hop is proposed in {hub_name}: {_explain_none(reading.value, usable)}"
@@ -197,8 +203,8 @@ def _describe(appliances: Sequence[Appliance]) -> str:
     """Describe appliances: ``azfw-hub (Azure Firewall, 10.5.0.4)``."""
     return join_names(
         (
-            f"{each.name} ({', '.join((str(each.kind), *map(str, each.addresses)))})"
-            for each in appliances
+            f"{appliance.name} ({', '.join((str(appliance.kind), *map(str, appliance.addresses)))})"
+            for appliance in appliances
         ),
         6,
     )
@@ -207,7 +213,7 @@ def _describe(appliances: Sequence[Appliance]) -> str:
 def _find_appliance(appliances: Appliances, role: Role, address: IPv4Address) -> Appliance | None:
     reading = appliances.get(role)
     rows = reading.value or () if reading is not None else ()
-    return next((each for each in rows if address in each.addresses), None)
+    return next((appliance for appliance in rows if address in appliance.addresses), None)
 
 
 def _to_site_table(table: AdoptedTable) -> SpokeRouteTable:

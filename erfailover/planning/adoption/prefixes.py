@@ -13,12 +13,11 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading
 from erfailover.model.observed import SiteSnapshot
-from erfailover.model.prefix_table import PrefixTable, build_table, format_prefixes
+from erfailover.model.prefix_table import ANYWHERE, PrefixTable, build_table, format_prefixes
 from erfailover.model.site import Role
 from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import list_beyond_azure, list_carried_prefixes
 
-DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
 FORCED = "the default route (forced tunnelling)"
 
 
@@ -58,12 +57,12 @@ def find_remote_prefixes(
     prefixes = [_judge_prefix(prefix, table, "learned") for prefix in _list_learned(observed)]
     if any(prefix.active for prefix in prefixes):
         return tuple(prefixes)
-    if [prefix.network for prefix in prefixes] == [DEFAULT_ROUTE]:
-        return (_build_default_route(DEFAULT_ROUTE in heard),)
+    if [prefix.network for prefix in prefixes] == [ANYWHERE]:
+        return (_build_default_route(ANYWHERE in heard),)
     why = "the backup has learned none of these" if heard else "the backup has learned nothing"
     return tuple(
         prefix
-        if prefix.network == DEFAULT_ROUTE
+        if prefix.network == ANYWHERE
         else Prefix(prefix.network, True, f"learned; {why}: not ready")
         for prefix in prefixes
     )
@@ -82,7 +81,7 @@ def _build_default_route(also: bool) -> Prefix:
     """Return the default route if the primary has learned nothing else."""
     has = "has learned it too" if also else "has NOT learned it: not ready"
     return Prefix(
-        DEFAULT_ROUTE,
+        ANYWHERE,
         True,
         f"{FORCED}, and nothing else is learned; the backup {has}. "
         "Should all traffic go there on IPsec as well? If not, list the prefixes that should",
@@ -131,7 +130,7 @@ def _judge_prefix(
 ) -> Prefix:
     """Return a prefix, with whether the backup has learned it."""
     route = next(heard.iter_covering(prefix), None)
-    if prefix == DEFAULT_ROUTE:
+    if prefix == ANYWHERE:
         also = "has learned it too" if route else "has NOT learned it"
         return Prefix(
             prefix,
@@ -143,6 +142,6 @@ def _judge_prefix(
         return Prefix(prefix, False, "NOT learned by the backup: it would be unreachable on IPsec")
     if route == prefix:
         return Prefix(prefix, True, f"{how}; the backup has learned it too")
-    if route == DEFAULT_ROUTE:
+    if route == ANYWHERE:
         return Prefix(prefix, True, f"{how}; the backup has only a default route to it")
     return Prefix(prefix, True, f"{how}; the backup has learned {route}, which covers it")

@@ -14,7 +14,7 @@ from erfailover.model.conditions import ConditionStatus
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import Reading
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.model.site import PATH_OF_ROLE, ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.doctor.check import Check, CheckBuilder, CheckName, Group, explain_unread
 from erfailover.planning.doctor.facts import DoctorFacts
 from erfailover.planning.next_hops.conditions import (
@@ -56,7 +56,7 @@ def check_return_routes(site: Site, facts: DoctorFacts) -> Iterator[Check]:
             for spoke in site.spokes
             if list_tables(site, facts.observed, spoke)
         ]
-        bad = [each for each in checks if each.status is not ConditionStatus.HOLDS]
+        bad = [check for check in checks if check.status is not ConditionStatus.HOLDS]
         for condition in dict.fromkeys(bad):
             is_warning = role is Role.PRIMARY and condition.status is ConditionStatus.FAILS
             make = line.report_warning if is_warning else line.report_failure
@@ -94,7 +94,7 @@ def check_route_tables(site: Site, facts: DoctorFacts) -> Iterator[Check]:
         for condition in check_tables(site, facts.observed, Path.IPSEC, spoke)
         if condition.name != RETURN
     )
-    bad = [each for each in conditions if each.status is not ConditionStatus.HOLDS]
+    bad = [check for check in conditions if check.status is not ConditionStatus.HOLDS]
     yield from (line.report_condition(condition, condition.remedy) for condition in bad)
     if used and not bad:
         tables = format_count(len(used), "route table")
@@ -111,32 +111,32 @@ def _check_address(
     hub = get_last_name(site.get_hub(role).virtual_network)
     if reading is None or reading.value is None:
         return line.report_unknown(f"{hub}: {address}: {explain_unread(reading)}", LOOK)
-    found = next((each for each in reading.value if address in each.addresses), None)
-    unread = [each for each in reading.value if each.unknown and not each.addresses]
+    appliance = next(
+        (candidate for candidate in reading.value if address in candidate.addresses), None
+    )
+    unread = [
+        candidate for candidate in reading.value if candidate.unknown and not candidate.addresses
+    ]
     fail = line.report_failure if role is Role.BACKUP else line.report_warning
-    if found is None and unread:
-        names = join_names((each.name for each in unread), 4)
+    if appliance is None and unread:
+        names = join_names((candidate.name for candidate in unread), 4)
         return line.report_unknown(
             f"{hub}: it is unknown what has the address {address}: {names} could not be read "
             f"({unread[0].unknown})",
             LOOK,
         )
-    if found is None:
+    if appliance is None:
         return fail(
             f"{hub}: no appliance has the address {address}",
-            f"Correct on_{_get_path(role)} under routing in the site file, or create the "
+            f"Correct on_{PATH_OF_ROLE[role]} under routing in the site file, or create the "
             "appliance.",
         )
-    name = f"{found.name} ({found.kind}, {address})"
-    if found.fault:
+    name = f"{appliance.name} ({appliance.kind}, {address})"
+    if appliance.fault:
         return fail(
-            f"{hub}: {name} does not forward: {found.fault}",
+            f"{hub}: {name} does not forward: {appliance.fault}",
             "Start it, or switch IP forwarding on; then run doctor again.",
         )
-    if found.unknown:
-        return line.report_unknown(f"{hub}: {name}: {found.unknown}", LOOK)
+    if appliance.unknown:
+        return line.report_unknown(f"{hub}: {name}: {appliance.unknown}", LOOK)
     return line.report_ok(f"{hub}: {name} is running and forwards; {RULES}")
-
-
-def _get_path(role: Role) -> Path:
-    return next(path for path, of_path in ROLE_OF_PATH.items() if of_path is role)

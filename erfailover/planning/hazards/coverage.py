@@ -7,13 +7,13 @@ note. ``init --from-azure``, ``doctor`` and the plan show the same ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
-from erfailover.model.arm_json import parse_ipv6_prefix
+from erfailover.model.arm_json import parse_ipv4_address, parse_ipv6_prefix
 from erfailover.model.conditions import Condition, ConditionStatus, Weight
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.observed import VPN, Gateway
-from erfailover.model.prefix_table import build_table, format_prefixes
+from erfailover.model.prefix_table import ANYWHERE, build_table, format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.route_tables import RouteTable
 from erfailover.model.routing import Subnet, VnetRouting
@@ -40,7 +40,6 @@ from erfailover.planning.hazards.scene import (
 )
 from erfailover.planning.route_selection import format_merged
 
-ANYWHERE = IPv4Network("0.0.0.0/0")
 AZURE_DNS = IPv4Address("168.63.129.16")
 """Azure's own resolver, the same in every VNet (published: what is 168.63.129.16)."""
 
@@ -190,11 +189,8 @@ def check_dns_servers(scene: HazardContext) -> Iterator[Condition]:
 def _check_dns_server(
     scene: HazardContext, spoke: Spoke, network: VnetRouting, text: str
 ) -> Iterator[Condition]:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return
-    if not isinstance(address, IPv4Address) or address == AZURE_DNS or address.is_global:
+    address = parse_ipv4_address(text)
+    if address is None or address == AZURE_DNS or address.is_global:
         return
     arriving, leaving = scene.get_hub_id(scene.arriving), scene.get_hub_id(scene.leaving)
     if scene.is_in_network(network.id, address) or scene.is_in_network(arriving, address):
@@ -293,11 +289,8 @@ def check_tunnels(scene: HazardContext) -> Iterator[Condition]:
 def _explain_dependence(private: bool, text: str, behind: Iterable[IPv4Network]) -> str:
     if private:
         return "has useLocalAzureIpAddress"
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return ""
-    if not isinstance(address, IPv4Address):
+    address = parse_ipv4_address(text)
+    if address is None:
         return ""
     prefix = next((item for item in behind if item.prefixlen and address in item), None)
     if prefix is not None:

@@ -12,7 +12,7 @@ from erfailover.model.prefix_table import PrefixTable
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.route_tables import RouteTable
 from erfailover.model.routing import RoutingEnvironment, Subnet, VnetRouting
-from erfailover.model.site import Path, Role, Site, Spoke
+from erfailover.model.site import PATH_OF_ROLE, Path, Role, Site, Spoke
 from erfailover.planning.conditions import select_learned_routes
 from erfailover.planning.other_spokes import list_other_spaces
 from erfailover.planning.route_selection import RoutedRange, split_prefix
@@ -53,7 +53,7 @@ class HazardContext:
     @property
     def target(self) -> Path:
         """The path that is switched to."""
-        return Path.IPSEC if self.arriving is Role.BACKUP else Path.EXPRESSROUTE
+        return PATH_OF_ROLE[self.arriving]
 
     def get_gateway(self, role: Role) -> Gateway | None:
         """Return a hub's gateway, from the reading that has it."""

@@ -8,12 +8,20 @@ from ipaddress import IPv4Address, IPv4Network
 from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
-from erfailover.model.observed import Peering, Reading, SiteSnapshot
+from erfailover.model.observed import Peering, Reading, SiteSnapshot, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import format_prefixes
 from erfailover.model.resource_ids import GATEWAY_SUBNET, get_last_name
 from erfailover.model.route_tables import APPLIANCE, RouteTable, UserRoute
-from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke, SpokeRouteTable
+from erfailover.model.site import (
+    PATH_OF_ROLE,
+    ROLE_OF_PATH,
+    Path,
+    Role,
+    Site,
+    Spoke,
+    SpokeRouteTable,
+)
 from erfailover.planning.next_hops import desired
 from erfailover.planning.next_hops.scene import (
     UsedTable,
@@ -181,14 +189,18 @@ def check_spoke_return(site: Site, observed: SiteSnapshot, role: Role, spoke: Sp
     hub_id = site.build_network_id(site.get_hub(role).virtual_network)
     hub = observed.get_network(hub_id)
     network = observed.get_network(site.build_network_id(spoke.virtual_network))
-    path = next(path for path, of_path in ROLE_OF_PATH.items() if of_path is role)
-    hops = list_next_hops(site, observed, spoke, path)
+    hops = list_next_hops(site, observed, spoke, PATH_OF_ROLE[role])
     name = get_last_name(hub_id)
     if hub is None or network is None:
         return Condition(RETURN, ConditionStatus.UNKNOWN, f"{name} could not be read")
-    table_id = dict(hub.subnet_tables).get(GATEWAY_SUBNET.lower())
-    table = observed.get_route_table(table_id) if table_id else None
+    table = _get_return_table(observed, hub)
     return check_return(name, table, network.address_space, hops)
+
+
+def _get_return_table(observed: SiteSnapshot, hub: VirtualNetwork) -> Reading[RouteTable] | None:
+    """Return the route table of a hub's GatewaySubnet; None if that has none."""
+    table_id = dict(hub.subnet_tables).get(GATEWAY_SUBNET.lower())
+    return observed.get_route_table(table_id) if table_id else None
 
 
 def list_return_routes(
@@ -200,8 +212,8 @@ def list_return_routes(
     """
     hub = observed.get_network(site.build_network_id(site.get_hub(role).virtual_network))
     network = observed.get_network(site.build_network_id(spoke.virtual_network))
-    id_ = dict(hub.subnet_tables).get(GATEWAY_SUBNET.lower()) if hub else None
-    table = observed.get_route_table(id_).value if id_ else None
+    reading = _get_return_table(observed, hub) if hub else None
+    table = reading.value if reading else None
     if table is None or network is None or not list_tables(site, observed, spoke):
         return ()
     pieces = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
+from erfailover.model.arm_json import parse_ipv4_address
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.probes import (
     InterfaceRoute,
@@ -69,7 +70,5 @@ def _get_destination(probe: Probe) -> IPv4Network | None:
         return IPv4Network(probe.address)
     text = probe.ping if isinstance(probe, LocalPing) else ""
     text = probe.address[0] if isinstance(probe, LocalConnect) else text
-    try:
-        return IPv4Network(IPv4Address(text))
-    except ValueError:
-        return None
+    address = parse_ipv4_address(text)
+    return IPv4Network(address) if address is not None else None

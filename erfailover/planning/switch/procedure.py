@@ -71,6 +71,7 @@ from erfailover.model.plan import (
     PeeringWrite,
     Phase,
     StepKind,
+    StepWrite,
     SwitchPlan,
     SwitchStep,
 )
@@ -331,11 +332,9 @@ class _Spoke:
         self._is_routed = bool(list_tables(site, observed, spoke))
 
     def iter_steps(self) -> Iterator[SwitchStep]:
-        roles = self.arriving, self.leaving
-        hubs = [get_last_name(self.site.get_hub(role).virtual_network) for role in roles]
         for rule in self._list_rules():
             if rule.kind is StepKind.MOVE_NEXT_HOPS:
-                yield from self._iter_next_hops(rule, *hubs)
+                yield from self._iter_next_hops(rule)
                 continue
             write = self._write(rule)
             is_kept = write.change is Change.KEEP
@@ -343,35 +342,35 @@ class _Spoke:
                 rule.goal is Goal.REMOVED or rule.kind is StepKind.RESTORE_SPOKE_PEERING
             ):
                 continue
-            yield SwitchStep(
-                rule.kind,
-                rule.phase,
-                rule.number,
-                self.spoke.name,
-                *rule.format_words(self.spoke.name, *hubs),
-                write,
-                rule.gated,
-                self._build_rollback(rule, write) if rule.contingency and not is_kept else (),
-            )
+            back = self._build_rollback(rule, write) if rule.contingency and not is_kept else ()
+            yield self._build_step(rule, write, back)
             if not is_kept:
                 self.seen[write.peering_id.lower()] = write.to_peering()
 
-    def _iter_next_hops(self, rule: Rule, arriving: str, leaving: str) -> Iterator[SwitchStep]:
-        """Yield the step that moves the next hops of a spoke with a table of ``routing``."""
-        write = plan_next_hops(self.site, self.observed, self.target, self.spoke)
-        if write is None:
-            return
-        back = self._build_return() if write.routes else ()
-        words = rule.format_words(self.spoke.name, arriving, leaving)
-        yield SwitchStep(
+    def _build_step(
+        self, rule: Rule, write: StepWrite, contingency: tuple[StepWrite, ...]
+    ) -> SwitchStep:
+        roles = self.arriving, self.leaving
+        hubs = [get_last_name(self.site.get_hub(role).virtual_network) for role in roles]
+        words = rule.format_words(self.spoke.name, *hubs)
+        return SwitchStep(
             rule.kind,
             rule.phase,
             rule.number,
             self.spoke.name,
             *words,
             write,
-            contingency=(*back, write.reverse()) if back else (),
+            rule.gated,
+            contingency,
         )
+
+    def _iter_next_hops(self, rule: Rule) -> Iterator[SwitchStep]:
+        """Yield the step that moves the next hops of a spoke with a table of ``routing``."""
+        write = plan_next_hops(self.site, self.observed, self.target, self.spoke)
+        if write is None:
+            return
+        back = self._build_return() if write.routes else ()
+        yield self._build_step(rule, write, (*back, write.reverse()) if back else ())
 
     def _build_return(self) -> tuple[PeeringWrite, ...]:
         """Return the writes that take a spoke back whose make is done."""

@@ -17,10 +17,9 @@ from erfailover.model.plan import (
     StepKind,
     SwitchPlan,
 )
-from erfailover.model.prefix_table import format_prefixes
+from erfailover.model.prefix_table import ANYWHERE, format_prefixes
 from erfailover.model.resource_ids import get_last_name
 from erfailover.model.site import ROLE_OF_PATH, Site
-from erfailover.planning.hazards.coverage import ANYWHERE
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE
 from erfailover.planning.switch.estimate import SwitchEstimate
 from erfailover.planning.switch.procedure import RULES, format_steps

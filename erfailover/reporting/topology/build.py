@@ -15,7 +15,7 @@ from erfailover.model.circuits import Circuits, Connection, check_circuits
 from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import BgpPeer, Gateway, Reading, SiteSnapshot
 from erfailover.model.resource_ids import get_last_name
-from erfailover.model.site import ROLE_OF_PATH, Role, Site
+from erfailover.model.site import PATH_OF_ROLE, Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.drill.state import DrillState
 from erfailover.planning.health import Health
@@ -31,8 +31,6 @@ from erfailover.reporting.topology.model import (
     SessionPicture,
 )
 from erfailover.reporting.topology.spokes import build_spoke_picture, group_spokes
-
-PATH_OF_ROLE = {role: path for path, role in ROLE_OF_PATH.items()}
 
 
 def build_picture(

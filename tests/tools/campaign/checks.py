@@ -327,6 +327,35 @@ def _check_printed_text(record: Record) -> Iterator[str]:
             yield f"secret in the {where}: it is not shown here"
 
 
+def find_killed_problems(
+    runs: Sequence[Ran | None], sightings: Sequence[Seen], *, killed: bool = True
+) -> Iterator[str]:
+    """What is wrong with a command that was killed at a write, and then run twice.
+
+    Args:
+        runs: all three; None for one whose process was killed.
+        sightings: every request of theirs.
+        killed: whether the first was to be killed.
+    """
+    if killed and runs[0] is not None:
+        yield f"fault fired: the process was not killed: exit {runs[0].code}"
+    for number, ran in enumerate(runs, 1):
+        if ran is None or (killed and number == 1):
+            continue
+        if ran.code:
+            yield f"repeat converges: run {number} exits {ran.code}: {ran.err[-400:]}"
+        if "Traceback" in ran.err:
+            yield "traceback: in what was printed"
+    wrote = [f"{change.method} {change.path}" for change in changes(sightings, 3)]
+    if wrote:
+        yield f"third run writes nothing: {', '.join(wrote)}"
+    for item in changes(sightings):
+        if not item.leased:
+            yield f"write without the lease: {item.method} {item.path} in run {item.run}"
+        if not item.announced:
+            yield f"journal before the act: {item.method} {item.path} in run {item.run}"
+
+
 def changes(sightings: Iterable[Seen], run: int | None = None) -> list[Seen]:
     """The requests that would change Azure, of one run or all."""
     return [

@@ -224,23 +224,10 @@ def _try(warm: FirewallWarm, trial: Trial, desired: Routes | None) -> dict[str, 
 
 
 def _find_problems(
-    runs: Sequence[Ran | None], seen: Sequence[Seen], monitor: Monitor, *, killed: bool
+    runs: Sequence[Ran | None], sightings: Sequence[Seen], monitor: Monitor, *, killed: bool
 ) -> Iterator[str]:
-    if killed and runs[0] is not None:
-        yield f"fault fired: the process was not killed: exit {runs[0].code}"
-    for number, ran in enumerate(runs, 1):
-        if ran is not None and ran.code:
-            yield f"repeat converges: run {number} exits {ran.code}: {ran.err[-400:]}"
-        if ran is not None and "Traceback" in ran.err:
-            yield "traceback: in what was printed"
-    wrote = [f"{change.method} {change.path}" for change in checks.changes(seen, 3)]
-    if wrote:
-        yield f"third run writes nothing: {', '.join(wrote)}"
-    for item in checks.changes(seen):
-        if not item.leased:
-            yield f"write without the lease: {item.method} {item.path} in run {item.run}"
-        if not item.announced:
-            yield f"journal before the act: {item.method} {item.path} in run {item.run}"
+    yield from checks.find_killed_problems(runs, sightings, killed=killed)
+    for item in checks.changes(sightings):
         if item.second:
             yield f"two remote gateways: {item.path} in run {item.run}"
     yield from (f"cut: {cut}" for cut in monitor.cuts[:3])

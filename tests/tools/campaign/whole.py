@@ -7,7 +7,6 @@ Each trial has a lab of its own, and a process of its own that is killed at a wr
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
@@ -35,7 +34,7 @@ def names(warm: Warm) -> dict[str, str]:
 def try_provision(warm: Warm, desired: dict[str, str], write: int, *, done: bool) -> Result:
     """Provision an empty lab, killed at a write, before or after it was done; then again."""
     runs, sightings = _run_with_kill(warm, "provision", write, done=done)
-    lines = list(_problems(runs, sightings))
+    lines = list(checks.find_killed_problems(runs, sightings))
     there = names(warm)
     if there != desired:
         lines.append(f"provision converges: {_difference(there, desired)}")
@@ -46,7 +45,7 @@ def try_destroy(warm: Warm, write: int, *, done: bool) -> Result:
     """Destroy a provisioned lab that holds something foreign, killed at a deletion; then again."""
     foreign = add_foreign(warm)
     runs, sightings = _run_with_kill(warm, "destroy", write, done=done)
-    lines = list(_problems(runs, sightings))
+    lines = list(checks.find_killed_problems(runs, sightings))
     there = names(warm)
     if foreign not in there:
         lines.append("nothing foreign is deleted: the foreign resource is gone")
@@ -91,25 +90,6 @@ def _run_with_kill(
             watch.begin(number)
             runs.append(warm.run(*arguments))
     return runs, watch.seen
-
-
-def _problems(runs: list[Ran | None], sightings: list[Seen]) -> Iterator[str]:
-    if runs[0] is not None:
-        yield f"fault fired: the process was not killed: exit {runs[0].code}"
-    for number, ran in enumerate(runs[1:], 2):
-        assert ran is not None
-        if ran.code:
-            yield f"repeat converges: run {number} exits {ran.code}: {ran.err[-400:]}"
-        if "Traceback" in ran.err:
-            yield "traceback: in what was printed"
-    wrote = [f"{change.method} {change.path}" for change in checks.changes(sightings, 3)]
-    if wrote:
-        yield f"third run writes nothing: {', '.join(wrote)}"
-    for item in checks.changes(sightings):
-        if not item.leased:
-            yield f"write without the lease: {item.method} {item.path} in run {item.run}"
-        if not item.announced:
-            yield f"journal before the act: {item.method} {item.path} in run {item.run}"
 
 
 def _difference(by_name: dict[str, str], desired: dict[str, str]) -> str:

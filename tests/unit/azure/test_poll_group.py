@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from erfailover.azure.client.polling import PollGroup
-from erfailover.commands.switch.route_watch import FIRST_POLL_S, POLLS_S, Turn
+from erfailover.commands.switch.route_watch import FIRST_POLL_S, POLLS_S, PollTurn
 from erfailover.runtime.clock import SystemClock, start
 
 
@@ -49,7 +49,7 @@ def test_one_that_is_given_up_in_the_middle_leaves_the_order_of_the_others() -> 
 
 @pytest.mark.parametrize("due_s", [0.0, 3.0, 10.0])
 def test_overlapping_readings_are_polled_one_at_a_time(due_s: float) -> None:
-    turns = [Turn(number, 5) for number in range(5)]
+    turns = [PollTurn(number, 5) for number in range(5)]
     polls = []
     for turn in turns:
         schedule, at_s = turn.schedule_polls(due_s), 0.0

@@ -63,6 +63,32 @@ def test_replace_names_routes_and_needs_no_forwarded_traffic_by_the_hub_that_was
     assert site.routing[0].routes == ("to-premises", "default")
 
 
+SUBSCRIPTION = "00000000-0000-0000-0000-0000000000ab"
+IN_ITS_GROUP = (
+    f"/subscriptions/{SUBSCRIPTION.upper()}/resourceGroups/RG-we/providers/Microsoft.Network/"
+    "routeTables/RT-Spokes"
+)
+
+
+@pytest.mark.parametrize("order", [("rt-spokes", IN_ITS_GROUP), (IN_ITS_GROUP, "rt-spokes")])
+def test_one_table_by_its_name_and_by_its_id_is_named_twice(
+    tmp_path: FilePath, order: tuple[str, str]
+) -> None:
+    first, second = (TABLE.replace("rt-spokes", name) for name in order)
+    rest = second.removeprefix("routing:\n")
+    routing = f"subscription: {SUBSCRIPTION}\n{first}{rest}"
+    (complaint,) = complaints(write(tmp_path, routing, *FORWARDING))
+    expected = f"routing[1].route_table: expected each route table once, found {order[1]!r}"
+    assert expected in complaint
+
+
+def test_a_table_of_the_same_name_in_another_group_is_another_one(tmp_path: FilePath) -> None:
+    other = IN_ITS_GROUP.replace("RG-we", "rg-other")
+    routing = TABLE + TABLE.removeprefix("routing:\n").replace("rt-spokes", other)
+    named = f"subscription: {SUBSCRIPTION}\n{routing}"
+    assert len(load(write(tmp_path, named, *FORWARDING), {}).routing) == 2
+
+
 def test_a_site_without_the_section_has_no_tables(tmp_path: FilePath) -> None:
     assert load(write(tmp_path, ""), {}).routing == ()
 
@@ -106,6 +132,11 @@ def test_a_site_without_the_section_has_no_tables(tmp_path: FilePath) -> None:
             TABLE + "    mode: replace\n    routes: [a/b]\n",
             (),
             "routing[0].routes[0]: expected a name that Azure allows",
+        ),
+        (
+            TABLE.replace("rt-spokes", "rt-spokes/to-premises"),
+            FORWARDING,
+            "routing[0].route_table: expected a name that Azure allows",
         ),
         (
             TABLE + "    mode: other\n",

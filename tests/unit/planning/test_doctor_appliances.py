@@ -30,8 +30,8 @@ def lines(
     backup: Reading[tuple[Appliance, ...]], *primary: Appliance
 ) -> list[tuple[object, bool, str]]:
     """Verdict, whether it is a warning, and text of each line."""
-    found = {Role.PRIMARY: Reading(primary or (OWN,)), Role.BACKUP: backup}
-    checks = check_appliances(ROUTED, facts(appliances=found))
+    by_role = {Role.PRIMARY: Reading(primary or (OWN,)), Role.BACKUP: backup}
+    checks = check_appliances(ROUTED, facts(appliances=by_role))
     return [(check.verdict, check.warning, check.message) for check in checks]
 
 

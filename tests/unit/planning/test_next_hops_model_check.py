@@ -214,15 +214,15 @@ def reach(mode: str) -> dict[State, State | None]:
         for row in STATES
         for routes in BEGIN[mode]
     ]
-    seen: dict[State, State | None] = dict.fromkeys(first)
+    reached: dict[State, State | None] = dict.fromkeys(first)
     waiting = deque(first)
     while waiting:
         state = waiting.popleft()
         for following in moves(SITES[mode], state):
-            if following not in seen:
-                seen[following] = state
+            if following not in reached:
+                reached[following] = state
                 waiting.append(following)
-    return seen
+    return reached
 
 
 @pytest.fixture(scope="module", params=SITES)
