@@ -191,18 +191,28 @@ def _plan_again(
 
 
 def run_saved(context: Context, options: Options, file: FilePath) -> None:
+    """Apply a plan that was saved to a file: see ``apply_saved``."""
+    apply_saved(context, options, plans.load(file), str(file))
+
+
+def apply_saved(context: Context, options: Options, saved: Mapping[str, Any], name: str) -> None:
     """Apply a saved plan: plan again, and refuse if the new plan differs.
 
+    Args:
+        context: the invocation.
+        options: how to switch; the target is the plan's.
+        saved: the plan.
+        name: what to call it in messages.
+
     Raises:
-        UsageFailure: the file is not a plan, or is for another site.
+        UsageFailure: it is not a plan, or is for another site.
         Refused: Azure has changed since the plan was made.
     """
-    saved = plans.load(file)
-    target = plan_document.read_target(saved, str(file))
-    plan_document.insist_on_site(saved, context.site, __version__, str(file))
+    target = plan_document.read_target(saved, name)
+    plan_document.insist_on_site(saved, context.site, __version__, name)
     names = plan_document.get_chosen_spokes(saved)
-    context.choose_spokes(resolve_spokes(context.whole_site, names, f"{file}:"))
-    run(context, replace(options, target=target, saved=(str(file), saved)))
+    context.choose_spokes(resolve_spokes(context.whole_site, names, f"{name}:"))
+    run(context, replace(options, target=target, saved=(name, saved)))
 
 
 def undo(context: Context, options: Options) -> None:
