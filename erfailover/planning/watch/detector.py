@@ -325,7 +325,7 @@ def find_shown_state(memory: Memory, now: float, pause: Pause | None) -> WatchSt
 
 
 def _forget_sequences(memory: Memory, at: float) -> Memory:
-    """Return the same without what only successive readings show. Nothing not yet reported began later."""
+    """Return the same without what only successive readings show; the rest began by ``at``."""
     unread, backup = memory.unread_since, memory.backup_since
     return replace(
         memory,
