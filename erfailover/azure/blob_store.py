@@ -14,18 +14,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from azure.core import MatchConditions
-from azure.core.credentials import TokenCredential
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobLeaseClient
 
-from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
-from erfailover.errors import AzureErrorKind, AzureFailure, LeaseLost, Refused, StateFailure
+from erfailover.azure.blob_access import CALL_S, BlobAccess, download
+from erfailover.azure.client.retries import READ, WRITE
+from erfailover.errors import AzureFailure, LeaseLost, Refused, StateFailure
 from erfailover.model import plain_json
 from erfailover.model.lease import (
     AcquiredLease,
@@ -37,11 +34,7 @@ from erfailover.model.lease import (
     decide,
     explain_refusal,
 )
-from erfailover.model.state_location import BlobLocation
-from erfailover.runtime.clock import Clock, SystemClock
 from erfailover.runtime.state.process import is_alive
-
-T = TypeVar("T")
 
 LEASE_S = 15
 """The shortest Azure grants: what a run that died leaves behind is waited out in this time."""
@@ -49,11 +42,8 @@ LEASE_S = 15
 RELIED_ON_S = 10.0
 """Less than the lease lasts, by what a write takes to reach Azure."""
 
-CONNECT_S, ANSWER_S = 5.0, 10.0
-"""How long a connection and an answer may take, in wall seconds."""
-
-CALL_S, RENEW_S = 20.0, 0.0
-"""How long a call is tried; a renewal once, since the next one comes soon."""
+RENEW_S = 0.0
+"""How long a renewal is tried: once, since the next one comes soon."""
 
 BLOCK = 4 * 1024 * 1024
 HOLDER = "holder"
@@ -61,49 +51,29 @@ HOLDER = "holder"
 
 
 @dataclass(eq=False)
-class BlobStore:
+class BlobStore(BlobAccess):
     """The state of one site in a folder of a container.
 
     Attributes:
-        location: account, container and folder.
-        endpoint: of another cloud or an emulator, the account included; None for the public one.
-        clock: storage runs on wall time, whatever speed a lab has.
         wall: wall time, in seconds since 1970.
         lives: whether a holder's process lives; None if that cannot be known.
         say: tells the operator what is waited for.
-        make_credential: called again after a 401, and ``renew_credential`` before it.
-        transport: makes what the requests are sent by; the SDK's own if None.
-        agent: what the requests say that they are from, before the SDK's own name.
     """
 
-    location: BlobLocation
-    endpoint: str | None = None
-    clock: Clock = field(default_factory=SystemClock)
     wall: Callable[[], float] = time.time
     lives: Callable[[Holder], bool | None] = is_alive
     say: Callable[[str], None] = lambda text: None
-    make_credential: Callable[[], TokenCredential] = DefaultAzureCredential
-    renew_credential: Callable[[], None] = lambda: None
-    transport: Callable[[str, float, float], Any] | None = None
-    agent: str | None = None
     renew_every_s: float = LEASE_S / 3
     relied_on_s: float = RELIED_ON_S
     is_cheap: bool = False
     _token: str | None = field(default=None, repr=False)
     _size: int = 0
     _appending: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _contact: Contact = field(default_factory=Contact)
-    _old: list[BlobClient] = field(default_factory=list, repr=False)
-
-    @property
-    def name(self) -> str:
-        """The location, as the site file has it."""
-        return str(self.location)
 
     def read(self) -> bytes:
         """Return the whole journal; empty if there is none."""
         try:
-            return self._call("reading the journal", lambda: _download_content(self._blob), READ)
+            return self._call("reading the journal", lambda: download(self._blob), READ).data
         except AzureFailure as failure:
             if failure.code == "BlobNotFound":
                 return b""
@@ -182,12 +152,6 @@ class BlobStore:
         except AzureFailure as failure:
             if not _is_about_lease(failure):
                 raise self._build_state_failure(failure) from failure
-
-    def close(self) -> None:
-        """Close every connection that was opened."""
-        self._forget_client()
-        while self._old:
-            self._old.pop().close()
 
     def _acquire(self, holder: Holder, *, take_over: bool) -> AcquiredLease:
         token = str(uuid4())
@@ -323,48 +287,9 @@ class BlobStore:
     def _build_lease_client(self, token: str) -> BlobLeaseClient:
         return BlobLeaseClient(self._blob, lease_id=token)
 
-    @cached_property
+    @property
     def _blob(self) -> BlobClient:
-        return BlobClient(
-            self._endpoint,
-            self.location.container,
-            f"{self.location.folder}/journal.jsonl",
-            credential=self.make_credential(),
-            retry_total=0,
-            user_agent=self.agent,
-            **self._connection,
-        )
-
-    @property
-    def _endpoint(self) -> str:
-        return self.endpoint or self.location.endpoint
-
-    @property
-    def _connection(self) -> dict[str, Any]:
-        if self.transport is not None:
-            return {"transport": self.transport(self._endpoint, CONNECT_S, ANSWER_S)}
-        return {"connection_timeout": CONNECT_S, "read_timeout": ANSWER_S}
-
-    def _renew_credential(self) -> None:
-        """Forget credential and client: the next call makes fresh ones."""
-        self.renew_credential()
-        self._forget_client()
-
-    def _forget_client(self) -> None:
-        if "_blob" in self.__dict__:
-            self._old.append(self.__dict__.pop("_blob"))
-
-    def _call(
-        self,
-        what: str,
-        work: Callable[[], T],
-        on: frozenset[AzureErrorKind],
-        at_most_s: float = CALL_S,
-    ) -> T:
-        retries = Retries(self.clock, self._renew_credential, self._contact)
-        return retries.call(
-            f"{what} in {self.name}", work, on=on, deadline=self.clock.now() + at_most_s
-        )
+        return self._get_client("journal.jsonl")
 
     def _translate_lease_failure(self, failure: AzureFailure) -> LeaseLost | StateFailure:
         if not _is_about_lease(failure):
@@ -378,30 +303,6 @@ class BlobStore:
             f"the lease of the site is lost: {who}; no further changes are made",
             "See erfailover status and erfailover history before you run the command again.",
         )
-
-    def _build_state_failure(self, failure: AzureFailure) -> StateFailure:
-        return StateFailure(
-            f"the state of the site cannot be reached: {failure.message}",
-            self._suggest_remedy(failure) or failure.hint,
-        )
-
-    def _suggest_remedy(self, failure: AzureFailure) -> str | None:
-        where = self.location
-        if failure.code == "ContainerNotFound":
-            return (
-                f"Create it: az storage container create --auth-mode login --account-name "
-                f"{where.account} --name {where.container}"
-            )
-        if failure.status == HTTPStatus.FORBIDDEN:
-            return f"Assign the role Storage Blob Data Contributor on {where.account}."
-        if failure.code == "BlockCountExceedsLimit":
-            return "The journal blob is full. Set a new folder under state: in the site file."
-        return None
-
-
-def _download_content(blob: BlobClient) -> bytes:
-    content: bytes = blob.download_blob().readall()
-    return content
 
 
 def _is_about_lease(failure: AzureFailure) -> bool:

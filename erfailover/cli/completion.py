@@ -63,7 +63,7 @@ def find_items(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
     """Return the completions of a value; none if anything is wrong.
 
     Args:
-        what: ``spokes``, ``expectations``, ``runs``, ``schemas`` or ``commands``.
+        what: ``spokes``, ``expectations``, ``runs``, ``approvals``, ``schemas`` or ``commands``.
         ctx: what was typed before.
         incomplete: what was typed of the value.
     """
@@ -71,6 +71,7 @@ def find_items(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
         "spokes": _iter_spokes,
         "expectations": _iter_expectations,
         "runs": _iter_runs,
+        "approvals": _iter_approvals,
         "schemas": _iter_schemas,
         "commands": _iter_commands,
     }
@@ -112,15 +113,24 @@ def _iter_commands(ctx: click.Context, _: str) -> Iterator[Item]:
 
 def _iter_runs(ctx: click.Context, _: str) -> Iterator[Item]:
     """Yield the runs in this machine's journals of the site, the newest first."""
-    begun = [run for folder in _iter_journals(ctx) for run in _iter_begun(folder)]
+    begun = [run for folder in _iter_folders(ctx) for run in _iter_begun(folder)]
     begun.sort(key=lambda run: str(run.get("at")), reverse=True)
     for run in islice(begun, RUNS):
         command = " ".join(filter(None, (run.get("command"), run.get("to"))))
         yield CompletionItem(str(run["run"]), help=f"{command}, {str(run.get('at'))[:16]}")
 
 
-def _iter_journals(ctx: click.Context) -> Iterator[Path]:
-    """Yield a site's journals: of whatever subscription it may be in, the lab's included."""
+def _iter_approvals(ctx: click.Context, _: str) -> Iterator[Item]:
+    """Yield the approvals that were requested on this machine and not given."""
+    for folder in _iter_folders(ctx):
+        with suppress(OSError, ValueError, KeyError):
+            approval = json.loads((folder / "watch/documents/approval.json").read_bytes())
+            if approval["approved_by"] is None:
+                yield CompletionItem(str(approval["id"]), help=f"switch to {approval['target']}")
+
+
+def _iter_folders(ctx: click.Context) -> Iterator[Path]:
+    """Yield a site's state: of whatever subscription it may be in, the lab's included."""
     import platformdirs
 
     base = os.environ.get("ERFAILOVER_STATE_DIR")
@@ -128,11 +138,11 @@ def _iter_journals(ctx: click.Context) -> Iterator[Path]:
     name = str(_load_site(ctx)["site"])
     for folder in (root / "sites").iterdir():
         if folder.name.startswith(f"{name}-"):
-            yield folder / "journal.jsonl"
+            yield folder
 
 
-def _iter_begun(journal: Path) -> Iterator[Mapping[str, Any]]:
-    with journal.open(encoding="utf-8") as lines:
+def _iter_begun(folder: Path) -> Iterator[Mapping[str, Any]]:
+    with (folder / "journal.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             if '"begun"' not in line:
                 continue

@@ -140,6 +140,21 @@ EXAMPLES: dict[str, Examples] = {
         ),
     ),
     "drill stop": (("Stop the running drill", "erfailover drill stop"),),
+    "pause": (
+        (
+            "Keep the watch from switching for two hours",
+            'erfailover pause --for 2h --reason "Carrier maintenance"',
+        ),
+        (
+            "The same until erfailover resume",
+            'erfailover pause --reason "Firewall upgrade, CHG0012345"',
+        ),
+    ),
+    "resume": (("End a pause, or a lock-out after a failed switch", "erfailover resume"),),
+    "approve": (
+        ("Show the plan that waits for approval, and approve it", "erfailover approve 7c2e91"),
+        ("The same without a prompt", "erfailover approve 7c2e91 --yes"),
+    ),
     "verify": (
         ("Run every probe; all are expected up", "erfailover verify"),
         (

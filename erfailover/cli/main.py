@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from erfailover import __version__
-from erfailover.cli import meta, observe, signals, site, switch
+from erfailover.cli import meta, observe, signals, site, switch, watch
 from erfailover.cli.help import Commands
 from erfailover.cli.options import CONTEXT, add_log_options, add_output_options, pop_output
 from erfailover.errors import Failure, StateFailure, UsageFailure, escape_controls
@@ -83,7 +83,7 @@ def lab(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "erfailover.lab", *arguments])
 
 
-for command in (*site.ALL, *observe.ALL, *switch.ALL, *meta.ALL):
+for command in (*site.ALL, *observe.ALL, *switch.ALL, *watch.ALL, *meta.ALL):
     cli.add_command(command)
 
 

@@ -241,18 +241,19 @@ def add_write_options(command: F) -> F:
         click.option(
             "--reason",
             metavar="TEXT",
-            callback=_parse_reason,
+            callback=parse_reason,
             help="Reason for the run; recorded in the journal, the report and the history. One "
             f"line of at most {LONGEST_REASON} characters.",
         ),
         REPORT,
         QUIET,
-        click.option("-y", "--yes", is_flag=True, help="Answer yes to all prompts."),
+        YES,
     ):
         command = option(command)
     return command
 
 
+YES = click.option("-y", "--yes", is_flag=True, help="Answer yes to all prompts.")
 QUIET = click.option(
     "-q",
     "--quiet",
@@ -271,7 +272,7 @@ def _parse_ticket(ctx: click.Context, param: click.Parameter, text: str | None) 
     return text
 
 
-def _parse_reason(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+def parse_reason(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     """Return a reason as one line of text that every terminal and page shows as it is."""
     if text is None:
         return None

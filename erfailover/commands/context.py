@@ -21,7 +21,7 @@ from erfailover.commands.chosen_spokes import resolve_spokes
 from erfailover.commands.hints import SUGGEST_PROVISION
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
-from erfailover.commands.state_store import get_state_folder, open_store
+from erfailover.commands.state_store import get_state_folder, open_store, open_watch_store
 from erfailover.config.subscription import AZ_CLOUDS, AzNames, read_az_names
 from erfailover.errors import AzureErrorKind, AzureFailure, Failure, UsageFailure
 from erfailover.model.azure_context import AzureContext, find_identity, to_one_line
@@ -36,6 +36,7 @@ from erfailover.reporting.screen import Screen
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
 from erfailover.runtime.journal import Journal
+from erfailover.runtime.state.documents import Documents
 from erfailover.runtime.state.store import Store
 
 if TYPE_CHECKING:
@@ -308,6 +309,11 @@ class Context:
         )
 
     @cached_property
+    def watch_store(self) -> Documents:
+        """The documents that the replicas of the site's watch and its operators share."""
+        return open_watch_store(self.site_file, lambda: self.access)
+
+    @cached_property
     def journal(self) -> Journal:
         """The site's journal, with the id of this run."""
         return Journal.open(self.store)
@@ -336,7 +342,7 @@ class Context:
         if self.report is not None and not self.reported:
             self.output.warn(f"No report was written to {self.report}: the run did not start.")
             self.reported = True
-        for name in ("session", "store", "access"):
+        for name in ("session", "store", "watch_store", "access"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

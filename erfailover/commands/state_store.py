@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from erfailover.commands.site_file import SiteFile
 from erfailover.errors import UsageFailure
-from erfailover.model.state_location import parse
+from erfailover.model.state_location import BlobLocation, parse
+from erfailover.runtime.state.documents import Documents, LocalDocuments
 from erfailover.runtime.state.local import LocalStore
 from erfailover.runtime.state.shared import SharedStore
 from erfailover.runtime.state.store import Store
 
 if TYPE_CHECKING:
     from erfailover.azure.client.access import Access
+
+
+WATCH = "watch"
+"""The folder, in that of the site's state, of what the replicas of a watch share."""
+
+WATCH_LEASE_S = 15.0
+"""How long the leadership lasts unless renewed, in wall seconds; as long as that of a blob."""
 
 
 def get_state_folder(site_file: SiteFile) -> Path:
@@ -45,11 +54,57 @@ def open_store(
         UsageFailure: the package for a remote store is not installed, or its endpoint is unknown.
     """
     local = LocalStore(get_state_folder(site_file))
-    state = site_file.site.state
-    if state is None:
+    if site_file.site.state is None:
         return local
+    location, options = _prepare_blobs(site_file, access)
+    from erfailover.azure.blob_store import BlobStore
+
+    return SharedStore(BlobStore(location, say=say, **options), local, break_glass, say)
+
+
+def open_leadership_store(
+    site_file: SiteFile, access: Callable[[], Access], say: Callable[[str], None]
+) -> Store:
+    """Return the store of the lease that decides which replica of a site's watch leads.
+
+    A site with a shared store has only that one: replicas on one machine compete in it too.
+
+    Raises:
+        UsageFailure: as ``open_store``.
+    """
+    if site_file.site.state is None:
+        return LocalStore(get_state_folder(site_file) / WATCH, lease_s=WATCH_LEASE_S)
+    location, options = _prepare_blobs(site_file, access)
+    from erfailover.azure.blob_store import BlobStore
+
+    return BlobStore(_get_watch_location(location), say=say, **options)
+
+
+def open_watch_store(site_file: SiteFile, access: Callable[[], Access]) -> Documents:
+    """Return the documents that the replicas of a site's watch and its operators share.
+
+    Raises:
+        UsageFailure: as ``open_store``.
+    """
+    if site_file.site.state is None:
+        return LocalDocuments(get_state_folder(site_file) / WATCH / "documents")
+    location, options = _prepare_blobs(site_file, access)
+    from erfailover.azure.blob_documents import BlobDocuments
+
+    return BlobDocuments(_get_watch_location(location), **options)
+
+
+def _get_watch_location(location: BlobLocation) -> BlobLocation:
+    return replace(location, folder=f"{location.folder}/{WATCH}")
+
+
+def _prepare_blobs(
+    site_file: SiteFile, access: Callable[[], Access]
+) -> tuple[BlobLocation, dict[str, Any]]:
+    """Return the folder of a site's shared state, and how it is reached."""
+    state = str(site_file.site.state)
     try:
-        from erfailover.azure.blob_store import BlobStore
+        import erfailover.azure.blob_access  # noqa: F401
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("azure.storage"):
             raise
@@ -68,16 +123,13 @@ def open_store(
             f"the cloud {result.cloud.name} is unknown",
             "Set ERFAILOVER_BLOB_ENDPOINT to the account's blob endpoint.",
         )
-    remote = BlobStore(
-        location,
-        endpoint,
-        say=say,
-        make_credential=lambda: result.credential,
-        renew_credential=result.credential.renew,
-        transport=result.build_transport,
-        agent=result.agent,
-    )
-    return SharedStore(remote, local, break_glass, say)
+    return location, {
+        "endpoint": endpoint,
+        "make_credential": lambda: result.credential,
+        "renew_credential": result.credential.renew,
+        "transport": result.build_transport,
+        "agent": result.agent,
+    }
 
 
 def _read_blob_endpoint(environment: Mapping[str, str]) -> str | None:

@@ -7,12 +7,12 @@ Pure: values in, decision out. Keeping the record, and making its change atomic,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from erfailover.errors import escape_controls
 from erfailover.model.durations import format_duration
+from erfailover.model.moments import format_moment
 
 TAKE_OVER = "--take-over"
 MOST_CHARACTERS = 4096
@@ -69,7 +69,7 @@ class LeaseRecord:
     @property
     def since_text(self) -> str:
         """When it was taken: ``2026-11-20 03:14:07 UTC``."""
-        return datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return format_moment(self.since)
 
     def to_data(self) -> dict[str, Any]:
         """Return the record as plain JSON data."""

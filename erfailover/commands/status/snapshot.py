@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from erfailover.model.circuits import Circuits
 from erfailover.model.history import RunRecord, collect_runs, find_unfinished
 from erfailover.model.observed import Reading, SiteSnapshot
 from erfailover.model.site import Path, Role, Site
+from erfailover.model.watch import Pause
 from erfailover.planning.doctor.environment import JOURNAL_REMEDY
 from erfailover.planning.drill.state import DrillState, build_drill_state
 from erfailover.planning.health import Health, judge
@@ -25,6 +27,7 @@ from erfailover.reporting.run import history
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import drift, part_of_site
 from erfailover.reporting.status import drill as drills
+from erfailover.reporting.status import pause as pauses
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.status.brief import format_brief
 from erfailover.reporting.topology.build import build_picture
@@ -33,6 +36,7 @@ from erfailover.reporting.way_back import explain_refusals
 from erfailover.reporting.words import limit_lines
 from erfailover.runtime.clock import run_all
 from erfailover.runtime.state.process import is_alive
+from erfailover.runtime.state.watch_records import read_pause_record
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,15 @@ class StatusReading:
     """That only some spokes were read, and how the rest of a mixed site can follow."""
     way_back_refused: str | None = None
     """Why a switch back from the unfinished run would be refused now; None if it would not be."""
+    pause: Pause | None = None
+    """The pause of the site's watch; None if it is not paused, or that is not known."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What comes first: a drill, an unfinished run, what infrastructure code would undo."""
         parts = [
             drills.format_text(self.drill),
+            None if self.pause is None else pauses.format_text(self.pause),
             *self.state_problems,
             None
             if self.open_run is None
@@ -82,7 +89,7 @@ def read(context: Context) -> StatusReading:
     site = context.use_names_of(observed)
     health = judge(site, observed, connected)
     drill = build_drill_state(site, connected.get(Role.PRIMARY), stand_in)
-    open_run, problems = _read_state(context)
+    open_run, pause, problems = _read_state(context)
     return StatusReading(
         observed=observed,
         circuits=connected,
@@ -95,6 +102,7 @@ def read(context: Context) -> StatusReading:
         state_problems=problems,
         of_part=part_of_site.list_notes(site, observed, health),
         way_back_refused=_explain_way_back_refusal(site, observed, open_run),
+        pause=pause,
     )
 
 
@@ -108,14 +116,18 @@ def _explain_way_back_refusal(
     return explain_refusals(back, gates.list_refusals(site, observed, back)) or None
 
 
-def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
-    """Return the last run, if it is unfinished, and what is wrong with the journal and lease."""
-    open_run, problems = None, []
+def _read_state(context: Context) -> tuple[RunRecord | None, Pause | None, tuple[str, ...]]:
+    """Return the last run, if it is unfinished, the pause, and what is wrong with the state."""
+    open_run, pause, problems = None, None, []
     try:
         lines = context.journal.read()
     except StateFailure as failure:
         problems.append(f"Whether a run is unfinished is unknown: {failure.message}")
     else:
+        try:
+            pause = read_pause_record(context.watch_store).find_pause(time.time())
+        except StateFailure as failure:
+            problems.append(" ".join(filter(None, (f"{failure.message}.", failure.hint))))
         open_run = find_unfinished(collect_runs(lines.records))
         if lines.damage:
             text = lines.describe_damage(context.store.name)
@@ -124,7 +136,7 @@ def _read_state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
         context.store.look()
     except Failure as failure:
         problems.append(" ".join(filter(None, (f"{failure.message}.", failure.hint))))
-    return open_run, tuple(dict.fromkeys(problems))
+    return open_run, pause, tuple(dict.fromkeys(problems))
 
 
 def read_visibly(context: Context) -> StatusReading:
@@ -140,6 +152,7 @@ def build_data(context: Context, reading: StatusReading) -> dict[str, Any]:
         **status_text.build_data(context.site, reading.observed, reading.health),
         "connections": drills.build_circuits_data(reading.circuits),
         "drill": drills.build_data(reading.drill),
+        "pause": pauses.build_data(reading.pause),
         "as_code": None if reading.as_code is None else drift.build_data(reading.as_code),
         "remarks": list(reading.remarks),
         "unfinished": history.build_open_data(reading.open_run, is_alive, reading.way_back_refused),

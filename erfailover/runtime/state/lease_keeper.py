@@ -38,15 +38,21 @@ class LeaseKeeper:
         store: the store that keeps it.
         step_deadline_s: for how long the path of a spoke is restored, in wall seconds.
         now: the clock that the rules are applied by, in seconds.
+        confirmed_s: when the last renewal that the store confirmed was sent, by that clock; None if
+            the lease has only just been acquired.
     """
 
     def __init__(
-        self, store: Store, step_deadline_s: float = 600.0, now: Callable[[], float] = read_uptime_s
+        self,
+        store: Store,
+        step_deadline_s: float = 600.0,
+        now: Callable[[], float] = read_uptime_s,
+        confirmed_s: float | None = None,
     ) -> None:
         self._store = store
         self._step_deadline_s = step_deadline_s
         self._now = now
-        self._confirmed_s = now()
+        self._confirmed_s = now() if confirmed_s is None else confirmed_s
         self._recorded = False
         self._lost: LeaseLost | None = None
         self._silence: StateFailure | None = None
@@ -54,7 +60,6 @@ class LeaseKeeper:
         self._ended = threading.Event()
 
     def __enter__(self) -> LeaseKeeper:
-        self._confirmed_s = self._now()
         threading.Thread(target=self._keep, name="lease", daemon=True).start()
         return self
 
@@ -79,6 +84,16 @@ class LeaseKeeper:
         """Return whether a write may be sent now, by what is known; sends no request."""
         grant = Grant(self._confirmed_s, self._recorded, self._lost is not None)
         return may_send(write, grant, self._now(), self._store.relied_on_s, self._step_deadline_s)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another run holds the lease, or it was released."""
+        return self._lost is not None
+
+    @property
+    def silence(self) -> StateFailure | None:
+        """Why the last renewal has failed; None if the store has confirmed it."""
+        return self._silence
 
     def check(self, write: Write = Write.OTHER) -> None:
         """Return if a write may be sent now.
@@ -119,7 +134,7 @@ class LeaseKeeper:
             except StateFailure as failure:
                 self._silence = failure
             else:
-                self._confirmed_s = requested
+                self._confirmed_s, self._silence = requested, None
         finally:
             self._renewing.release()
 

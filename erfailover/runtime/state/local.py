@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import lock_descriptor
-
 from erfailover.errors import LeaseLost, Refused, StateFailure
 from erfailover.model import journal_lines, plain_json
 from erfailover.model.lease import (
@@ -33,14 +31,13 @@ from erfailover.model.lease import (
     explain_refusal,
 )
 from erfailover.runtime import files, input_file
+from erfailover.runtime.state.folder import hold_lock, translate_errors
 from erfailover.runtime.state.process import is_alive, is_running
 
 LEASE_S = 60.0
 RELIED_ON_S = 10.0
 """How long a renewal is relied on if the file can no longer be read or written, in wall seconds."""
 MOST_JOURNAL_BYTES, MOST_LEASE_BYTES = 1 << 30, 1 << 16
-LOCK_TRIES, LOCK_PAUSE_S = 200, 0.05
-"""The lock is held for milliseconds; whoever keeps it for 10 s has been stopped."""
 
 
 @dataclass(eq=False)
@@ -53,6 +50,7 @@ class LocalStore:
         lives: whether a holder's process lives; None if that cannot be known.
         runs: whether a holder's process is known to live and not to be stopped.
         sleep: waits, in wall seconds.
+        lease_s: how long a lease lasts unless renewed, in wall seconds.
     """
 
     folder: Path
@@ -60,7 +58,7 @@ class LocalStore:
     lives: Callable[[Holder], bool | None] = is_alive
     runs: Callable[[Holder], bool] = is_running
     sleep: Callable[[float], None] = time.sleep
-    renew_every_s: float = LEASE_S / 3
+    lease_s: float = LEASE_S
     relied_on_s: float = RELIED_ON_S
     is_cheap: bool = True
     _token: str | None = field(default=None, repr=False)
@@ -70,6 +68,11 @@ class LocalStore:
     def name(self) -> str:
         """The folder."""
         return str(self.folder)
+
+    @property
+    def renew_every_s(self) -> float:
+        """A third of the lease."""
+        return self.lease_s / 3
 
     @property
     def journal_file(self) -> Path:
@@ -83,7 +86,7 @@ class LocalStore:
 
     def read(self) -> bytes:
         """Return the whole journal; empty if there is none."""
-        with self._translate_errors():
+        with translate_errors(self.folder):
             try:
                 return input_file.read(self.journal_file, MOST_JOURNAL_BYTES)
             except FileNotFoundError:
@@ -95,7 +98,7 @@ class LocalStore:
         A last line without an end, whose writer died, is ended first. If that fails, nothing is
         added.
         """
-        with self._translate_errors():
+        with translate_errors(self.folder):
             files.make_private_folder(self.folder)
             with files.open_private(self.journal_file) as stream:
                 if stream.seek(0, os.SEEK_END):
@@ -112,7 +115,7 @@ class LocalStore:
             return ()
         at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.wall()))
         path = self.folder / f"journal.damaged-{at}-{secrets.token_hex(2)}.jsonl"
-        with self._translate_errors():
+        with translate_errors(self.folder):
             files.write(path, content)
             files.write(self.journal_file, mended)
         return (str(path),)
@@ -134,7 +137,7 @@ class LocalStore:
             decision = self._decide(lease_record, now, take_over=take_over)
             if not decision.take:
                 raise Refused(*explain_refusal(self.name, lease_record, now))
-            record = LeaseRecord(holder, now, now + LEASE_S)
+            record = LeaseRecord(holder, now, now + self.lease_s)
             token = str(uuid4())
             self._write_lease(record, token)
             self._token, self._record = token, record
@@ -144,7 +147,7 @@ class LocalStore:
 
     def look(self) -> LeaseState:
         """Return the state of the lease; nothing is acquired or written."""
-        with self._translate_errors():
+        with translate_errors(self.folder):
             record, _ = self._read_lease()
         return LeaseState(self._decide(record, self.wall(), take_over=False).standing, record)
 
@@ -172,8 +175,8 @@ class LocalStore:
             if self._token is None or self._record is None or token not in (None, self._token):
                 raise _build_lease_lost(record, now)
             expires = record.expires if record else None
-            if expires is None or expires - now < LEASE_S - self.renew_every_s:
-                renewed = LeaseRecord(self._record.holder, self._record.since, now + LEASE_S)
+            if expires is None or expires - now < self.lease_s - self.renew_every_s:
+                renewed = LeaseRecord(self._record.holder, self._record.since, now + self.lease_s)
                 try:
                     self._write_lease(renewed, self._token)
                 except OSError:  # the disk is full: what is written there still holds for a while
@@ -193,7 +196,7 @@ class LocalStore:
 
     def retire_journal(self) -> None:
         """Set the journal aside: all of it is kept elsewhere by now."""
-        with self._translate_errors(), suppress(FileNotFoundError):
+        with translate_errors(self.folder), suppress(FileNotFoundError):
             self.journal_file.replace(self.folder / "journal.merged.jsonl")
 
     def _read_lease(
@@ -218,33 +221,8 @@ class LocalStore:
 
     @contextmanager
     def _hold_lock(self) -> Iterator[None]:
-        with self._translate_errors():
-            files.make_private_folder(self.folder)
-            with files.open_private(self.folder / "lease.lock") as lock:
-                self._lock(lock.fileno())
-                yield
-
-    def _lock(self, descriptor: int) -> None:
-        """Take the operating system's lock of a file until it is closed; never a soft lock."""
-        for _ in range(LOCK_TRIES):
-            if lock_descriptor(descriptor, blocking=False):
-                return
-            self.sleep(LOCK_PAUSE_S)
-        raise StateFailure(
-            f"{self.folder / 'lease.lock'} is locked by another process",
-            "Look for an erfailover process that was stopped (Ctrl-Z). Resume or end it.",
-        )
-
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        try:
+        with translate_errors(self.folder), hold_lock(self.folder / "lease.lock", self.sleep):
             yield
-        except OSError as error:
-            what = error.strerror or type(error).__name__
-            raise StateFailure(
-                f"cannot read or write the state of the site in {self.folder}: {what}",
-                "Make the folder writable, or set ERFAILOVER_STATE_DIR to another.",
-            ) from error
 
 
 def _build_lease_lost(record: LeaseRecord | None, now: float) -> LeaseLost:

@@ -29,6 +29,11 @@ def build_holder(command: str) -> Holder:
     return Holder(_get_user(), socket.gethostname(), os.getpid(), command, _read_machine(), started)
 
 
+def describe_user() -> str:
+    """Return who runs this process, and where: ``anna@ops1``."""
+    return f"{_get_user()}@{socket.gethostname()}"
+
+
 def is_alive(holder: Holder) -> bool | None:
     """Return whether a holder's process lives; None if that cannot be known from here.
 

@@ -286,7 +286,7 @@ def test_where_the_system_cannot_lock_a_file_nothing_is_taken(
     def unavailable(descriptor: int, *, blocking: bool) -> bool:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    monkeypatch.setattr("erfailover.runtime.state.local.lock_descriptor", unavailable)
+    monkeypatch.setattr("erfailover.runtime.state.folder.lock_descriptor", unavailable)
     with pytest.raises(StateFailure, match="Function not implemented"):
         store(tmp_path).acquire(ANNA, take_over=False)
     assert not (tmp_path / "lease.json").exists()
