@@ -1,4 +1,4 @@
-"""The tunnels' shared key, read from Azure Key Vault by the run's one credential.
+"""Secrets read from Azure Key Vault by the run's one credential: shared keys, URLs of targets.
 
 Reads one secret and writes nothing. The value goes to the caller and nowhere else: it is in no
 log, no message and no exception.
@@ -32,13 +32,21 @@ FIREWALL = ("Client address is not authorized", "Public network access is disabl
 """What a vault says whose network rules keep the caller out (observed: ForbiddenByFirewall)."""
 
 
-def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
-    """Read the secret that is the tunnels' shared key.
+def read(
+    named: TopologySharedKeys,
+    access: Access,
+    clock: Clock,
+    subject: str = "the tunnels' shared key",
+    setting: str = "topology.shared_keys",
+) -> VaultKey:
+    """Read a secret.
 
     Args:
         named: the vault, the secret and, if one is named, its version.
         access: the run's credential, connections and trusted authorities.
         clock: in whose seconds retries wait.
+        subject: what the secret is, for messages.
+        setting: the key of the site file that names it, for messages.
 
     Raises:
         AzureFailure: the vault refused, has no such secret, or did not answer.
@@ -72,8 +80,8 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
     except AzureFailure as failure:
         raise AzureFailure(
             failure.kind,
-            f"the tunnels' shared key cannot be read: {failure.message}",
-            _suggest_remedy(failure, named),
+            f"{subject} cannot be read: {failure.message}",
+            _suggest_remedy(failure, named, setting),
             code=failure.code,
             status=failure.status,
             correlation_id=failure.correlation_id,
@@ -125,7 +133,7 @@ class _VaultCredential:
         return self.inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
 
 
-def _suggest_remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | None:
+def _suggest_remedy(failure: AzureFailure, named: TopologySharedKeys, setting: str) -> str | None:
     """Return what to do, by what the vault said (its texts are observed, its codes published)."""
     vault = named.key_vault
     if failure.status == HTTPStatus.FORBIDDEN:
@@ -142,7 +150,7 @@ def _suggest_remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | N
         )
     if failure.kind is AzureErrorKind.NOT_FOUND:
         return (
-            f"Correct topology.shared_keys in the site file, or create the secret {named.secret}. "
+            f"Correct {setting} in the site file, or create the secret {named.secret}. "
             "To restore a deleted one: az keyvault secret recover"
         )
     if failure.kind is AzureErrorKind.CONNECTION and failure.hint not in (TLS_ADVICE, PROXY_ADVICE):

@@ -164,6 +164,7 @@ class EventType(StrEnum):
     LEADER_CHANGED = "leader_changed"
     STORE_LOST = "store_lost"
     STORE_BACK = "store_back"
+    NOTIFICATION_TEST = "notification_test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,22 @@ class Event:
     incident: str
     resolves: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An event as it is sent.
+
+    Attributes:
+        title: for people, in one line.
+        body: for people, as plain text.
+        cloud_event: for programs: the event as a CloudEvents 1.0 message in JSON.
+    """
+
+    event: Event
+    title: str
+    body: str
+    cloud_event: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

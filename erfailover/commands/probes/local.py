@@ -1,29 +1,22 @@
 """Asks the probes that run where erfailover runs: ping, TCP, a program.
 
-The only place that starts the operator's programs. None gets our secrets, each has its
-own session and time-out, and only the end of its output is kept. What it has started
-ends with it, in other sessions too (``descendants``). Times are the machine's own: a ping knows
-nothing of a lab's clock.
+Programs run as ``runtime.programs`` runs them. Times are the machine's own: a ping knows nothing of
+a lab's clock.
 """
 
 from __future__ import annotations
 
-import os
-import selectors
 import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from erfailover.commands.probes.descendants import MARK, Family
 from erfailover.model.probes import LocalCommand, LocalConnect, LocalPing, LocalProbe, LocalShell
 from erfailover.planning.probes import answers
-from erfailover.planning.probes.answers import KEPT, Answer
+from erfailover.planning.probes.answers import Answer
+from erfailover.runtime.programs import Programs
 
 Ask = Callable[[LocalProbe], Answer]
 SHELL = "/bin/sh"
@@ -40,9 +33,10 @@ class LocalMachine:
 
     folder: Path
     environment: Mapping[str, str]
-    _running: set[Family] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _over: bool = False
+    _programs: Programs = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._programs = Programs(self.folder)
 
     def ask(self, probe: LocalProbe) -> Answer:
         """Ask once. What cannot be asked is not known, with its reason; nothing is raised."""
@@ -74,67 +68,15 @@ class LocalMachine:
 
     def stop(self) -> None:
         """End what still runs, and start nothing more."""
-        with self._lock:
-            self._over = True
-            for family in self._running:
-                family.end()
+        self._programs.stop()
 
     def _run(
         self, words: Sequence[str], timeout_s: float, locale: str | None = None
     ) -> tuple[int | None, str]:
         """Run a program; its exit code, None if it did not end in time, and its output's end."""
-        if os.name != "posix":
-            raise OSError("probes that run a program need Linux or macOS")
-        family = Family()
-        environment = {**answers.remove_secrets(self.environment), MARK: family.mark}
-        if locale is not None:
-            environment["LC_ALL"] = locale
-        with self._lock:
-            if self._over:
-                return None, ""
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env=environment,
-                start_new_session=True,
-            )
-            family.pid = process.pid
-            self._running.add(family)
-        try:
-            output = _read_tail(process, time.monotonic() + timeout_s)
-            code = process.poll()
-        finally:
-            with self._lock:
-                self._running.discard(family)
-            family.end()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
-        text = output.decode("utf-8", "replace")
-        return code, answers.shorten_output(text, self.environment)
-
-
-def _read_tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """Return the end of what a program prints until it ends, or the deadline."""
-    assert process.stdout is not None
-    content = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while (left := deadline - time.monotonic()) > 0:
-            if not selector.select(min(left, 0.2)):
-                if process.poll() is not None:
-                    break  # what it left behind in the background holds the pipe
-                continue
-            read = os.read(process.stdout.fileno(), 65536)
-            if not read:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(max(deadline - time.monotonic(), 0.0))
-                break
-            content = (content + read)[-4 * KEPT :]
-    return content
+        variables = {"LC_ALL": locale} if locale is not None else {}
+        code, output = self._programs.run(words, timeout_s, {**self.environment, **variables})
+        return code, answers.shorten_output(output, self.environment)
 
 
 def _connect(probe: LocalConnect) -> Answer:

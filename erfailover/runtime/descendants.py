@@ -17,8 +17,8 @@ from uuid import uuid4
 
 import psutil
 
-MARK = "ERFAILOVER_PROBE"
-"""The variable that marks what belongs to one question of a probe."""
+MARK = "ERFAILOVER_RUN"
+"""The variable that marks what belongs to one run of a program."""
 ROUNDS = 6
 """How often to look at most: those that were ended may have started others meanwhile."""
 PAUSE_S = 0.02
