@@ -1,0 +1,1 @@
+"""What ``erfailover watch`` shows and sends: its page, its health, its notifications. Pure."""
