@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from erfailover.model.site import Path
+from erfailover.model.site import Path, Role
 from erfailover.model.watch import (
     Approval,
     Event,
@@ -21,6 +21,12 @@ from erfailover.model.watch import (
     WatchReading,
     WatchState,
 )
+from erfailover.planning.health import judge
+from erfailover.reporting.diagram import drawing
+from erfailover.reporting.diagram.site import build_sheet
+from erfailover.reporting.status.headline import format_headline
+from erfailover.reporting.topology.build import build_picture
+from tests.support.sites import gateway, make_snapshot, make_state, route, site
 
 NOW = 1_796_008_327.0
 """2026-11-30 03:12:07 UTC."""
@@ -183,3 +189,25 @@ def make_standby_view(**changes: Any) -> SiteView:
         site="poc", mode="automatic", leader="watch@hub-b, process 7", heartbeat_at=NOW - 1.0
     )
     return replace(view, **changes)
+
+
+def draw_site(spokes: Sequence[SpokeState], prefix: str) -> str:
+    """The diagram of a site whose spokes are on these paths, as the watch draws it."""
+    of = site(*(spoke.name for spoke in spokes))
+    main = Path.IPSEC if any(spoke.path == "ipsec" for spoke in spokes) else Path.EXPRESSROUTE
+    plain = make_snapshot(of, {})
+    own = "10.2.0.254" if main is Path.EXPRESSROUTE else "10.3.0.254"
+    routes = [
+        route(str(network), "Network", own)
+        for item in plain.networks.values()
+        for network in item.address_space
+    ]
+    learned = route("10.5.0.0/16")
+    gateways = (
+        gateway(Role.PRIMARY, learned, *(routes if main is Path.EXPRESSROUTE else ())),
+        gateway(Role.BACKUP, learned, *(routes if main is Path.IPSEC else ())),
+    )
+    snapshot = make_snapshot(of, make_state(main, of), gateways)
+    health = judge(of, snapshot, {})
+    sheet = build_sheet(build_picture(of, snapshot, health, {}), format_headline(health))
+    return drawing.render_inline(sheet, prefix)

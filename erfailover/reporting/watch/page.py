@@ -58,29 +58,29 @@ class StateWords:
 STATES: Mapping[WatchState, StateWords] = MappingProxyType(
     {
         WatchState.FAILED: StateWords(
-            "Failed", BAD, "The primary path is down: two signals, two readings."
+            "Failed", BAD, "ExpressRoute is down: two signals agree, in two readings."
         ),
         WatchState.LOCKED_OUT: StateWords(
             "Locked out", BAD, "Nothing is switched until an operator runs erfailover resume."
         ),
         WatchState.SUSPECT: StateWords(
-            "Suspect", WARN, "A signal is down; the next reading confirms it or not."
+            "Suspect", WARN, "A signal of ExpressRoute is down; the next reading decides."
         ),
         WatchState.UNKNOWN: StateWords(
-            "Unknown", WARN, "The primary path cannot be judged. Nothing is switched on a guess."
+            "Unknown", WARN, "ExpressRoute cannot be judged. Nothing is switched on a guess."
         ),
         WatchState.ON_BACKUP: StateWords(
-            "On backup", WARN, "The spokes are on the backup path; the primary is not healthy."
+            "On backup", WARN, "The spokes are on IPsec; ExpressRoute is not healthy."
         ),
         WatchState.DEGRADED: StateWords(
             "Degraded", WARN, "Traffic passes, but not everything is in order."
         ),
         WatchState.RECOVERING: StateWords(
-            "Recovering", WARN, "The spokes are on the backup path; the primary is healthy again."
+            "Recovering", WARN, "The spokes are on IPsec; ExpressRoute is healthy again."
         ),
         WatchState.PAUSED: StateWords("Paused", WARN, "Readings continue; nothing is switched."),
         WatchState.HEALTHY: StateWords(
-            "Healthy", GOOD, "The spokes are on the primary path, and the backup is ready."
+            "Healthy", GOOD, "The spokes are on ExpressRoute. IPsec is ready to take over."
         ),
     }
 )
@@ -94,7 +94,7 @@ MODES: Mapping[str, str] = MappingProxyType(
 )
 SIGNALS: Mapping[Signal, str] = MappingProxyType(
     {
-        Signal.GATEWAY: "Primary gateway",
+        Signal.GATEWAY: "Gateway",
         Signal.EDGE: "Circuit edge",
         Signal.PROBES: "Probes",
     }
@@ -120,6 +120,8 @@ EVENTS = 15
 """So many events are listed at once; the others are folded away."""
 NAMED = 6
 """So many spokes without a path are named in the verdict."""
+WARNINGS = 3
+"""So many warnings are part of the verdict; all are listed below it."""
 _ROOT_STYLE = re.compile(r'^(<svg\b[^>]*?) style="[^"]*"')
 
 
@@ -177,7 +179,12 @@ def order_views(views: Sequence[SiteView]) -> list[SiteView]:
     states = [*STATES]
     return sorted(
         views,
-        key=lambda view: (not _is_stranded(view), states.index(view.state), view.site),
+        key=lambda view: (
+            not _is_stranded(view),
+            choose_words(view).tone == IDLE,
+            states.index(view.state),
+            view.site,
+        ),
     )
 
 
@@ -187,7 +194,19 @@ def format_title(views: Sequence[SiteView]) -> str:
         return "erfailover watch"
     worst = order_views(views)[0]
     more = f" (+{len(views) - 1})" if len(views) > 1 else ""
-    return f"{STATES[worst.state].word}: {worst.site}{more}"
+    return f"{choose_words(worst).word}: {worst.site}{more}"
+
+
+def choose_words(view: SiteView) -> StateWords:
+    """Return the words for a site's state, or why there is none yet."""
+    if view.reading is not None or view.state is not WatchState.UNKNOWN:
+        return STATES[view.state]
+    if view.is_leader:
+        return StateWords("Starting", IDLE, "The first reading has not ended yet.")
+    if view.leader:
+        text = f"{view.leader} leads this site; this replica takes over if that one fails."
+        return StateWords("Standby", IDLE, text)
+    return StateWords("No leader", WARN, "No replica leads this site yet; nothing is switched.")
 
 
 def format_utc(at: float) -> str:
@@ -231,7 +250,7 @@ def _is_stranded(view: SiteView) -> bool:
 
 def _describe_site(view: SiteView) -> dict[str, Any]:
     """Return what the template shows of a site."""
-    words = STATES[view.state]
+    words = choose_words(view)
     reading = view.reading
     spokes = reading.spokes if reading else ()
     exceptions, others = sort_spokes(spokes)
@@ -263,6 +282,11 @@ def _list_notes(view: SiteView) -> Iterator[Note]:
         names = join_names(reading.without_path, NAMED)
         verb = "has" if len(reading.without_path) == 1 else "have"
         yield Note(BAD, f"{names} {verb} NO path.")
+    for row in _list_signals(reading) if reading else ():
+        if row.tone == BAD:
+            yield Note(BAD, f"{row.name} {row.status}" + (f": {row.reason}" if row.reason else "."))
+    for warning in reading.warnings[:WARNINGS] if reading else ():
+        yield Note(WARN, warning)
     if view.store_problem:
         yield Note(
             BAD, f"The shared store cannot be used, so nothing new is begun: {view.store_problem}"
@@ -280,7 +304,7 @@ def _list_notes(view: SiteView) -> Iterator[Note]:
 def _list_signals(reading: WatchReading) -> Iterator[Row]:
     for signal, observation in reading.signals.items():
         yield _build_row(SIGNALS[signal], observation, STATUSES)
-    yield _build_row("Backup path", reading.backup, BACKUP_STATUSES)
+    yield _build_row("IPsec", reading.backup, BACKUP_STATUSES)
     if reading.witness.status is not SignalStatus.UP or reading.witness.reason:
         yield _build_row("Witness", reading.witness, STATUSES)
     for warning in reading.warnings:
@@ -298,7 +322,7 @@ def _describe_spoke(spoke: SpokeState) -> Row:
     if spoke.path == "none" or spoke.healthy is False:
         return Row(spoke.name, BAD, path, "" if spoke.path == "none" else "not carried")
     if spoke.path == "unknown" or spoke.healthy is None:
-        return Row(spoke.name, WARN, path, "not known to be carried")
+        return Row(spoke.name, WARN, path, "unknown")
     return Row(spoke.name, GOOD, path, "carried")
 
 
