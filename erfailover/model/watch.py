@@ -245,6 +245,8 @@ class SiteView:
         counters: totals since the start: ``readings``, ``failed_readings``, ``switches``,
             ``failed_switches``, ``notifications``, ``failed_notifications``, ``writes``.
         reading_s: how long the last reading took.
+        interval_s: the time from the start of one reading to the next.
+        heartbeat_at: when the loop of the site last did anything; None before it has begun.
     """
 
     site: str
@@ -265,3 +267,5 @@ class SiteView:
     reading_s: float | None = None
     run: str | None = None
     """The run that is under way, in words; None if none is."""
+    interval_s: float = 30.0
+    heartbeat_at: float | None = None

@@ -1,0 +1,1 @@
+"""The web server of ``erfailover watch``: page, live events, metrics, health. Read-only."""
