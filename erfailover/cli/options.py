@@ -354,3 +354,16 @@ def build_context(options: dict[str, Any]) -> Context:
     if chosen := options.pop("spokes", ()):
         context.choose_spokes(chosen)
     return context
+
+
+def build_site_context(file: Path, output: Output, *, lab: bool) -> Context:
+    """Return the context of one of the sites of a command that takes several."""
+    from erfailover.commands.context import Context
+    from erfailover.commands.site_file import SiteFile
+
+    context = Context(SiteFile(file, os.environ, lab), output)
+    current = click.get_current_context()
+    current.call_on_close(context.close)
+    if current.obj is not None:
+        context.clock = current.obj
+    return context

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from erfailover.cli.help import CommandWithExamples
 from erfailover.cli.options import (
+    LAB,
     LONGEST_REASON,
     QUIET,
     YES,
     add_common_options,
+    add_log_options,
+    add_output_options,
     build_context,
+    build_output,
+    build_site_context,
     complete_with,
     parse_reason,
 )
 from erfailover.errors import escape_controls
 from erfailover.model.moments import parse_period
+
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class Period(click.ParamType[float]):
@@ -94,4 +102,68 @@ def approve(approval_id: str, **options: Any) -> None:
     command.approve(build_context(options), approval_id)
 
 
-ALL = (pause, resume, approve)
+@click.command(cls=CommandWithExamples)
+@click.option(
+    "--site",
+    "site_files",
+    envvar="ERFAILOVER_SITE",
+    default=("erfailover.yaml",),
+    show_default=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Site file (or set ERFAILOVER_SITE); repeatable.",
+)
+@LAB
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:9817",
+    show_default=True,
+    help="Serve the page, /metrics, /livez and /readyz here; `none` for no server. An address "
+    "that other machines can reach needs --tls-cert, --tls-key and --token-file.",
+)
+@click.option("--tls-cert", metavar="FILE", type=FILE, help="Certificate chain, PEM.")
+@click.option("--tls-key", metavar="FILE", type=FILE, help="Private key of the certificate, PEM.")
+@click.option("--token-file", metavar="FILE", type=FILE, help="File with the token of clients.")
+@click.option(
+    "--test-notifications", is_flag=True, help="Send a test to every target, report, and stop."
+)
+@click.option("--print-alerts", is_flag=True, help="Print Prometheus alert rules and stop.")
+@click.option("--print-dashboard", is_flag=True, help="Print a Grafana dashboard and stop.")
+@add_output_options
+@add_log_options
+def watch(
+    site_files: tuple[Path, ...],
+    lab: bool,
+    listen: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    token_file: Path | None,
+    test_notifications: bool,
+    print_alerts: bool,
+    print_dashboard: bool,
+    **options: Any,
+) -> None:
+    """Watch both paths of one or more sites until Ctrl-C.
+
+    Notifies when something changes. With watch.mode `approve` or `automatic` in the site file it
+    also fails over: after one person's approval, or by itself. Several replicas can watch a site
+    whose state is in Azure Blob storage; one of them leads.
+    """
+    if print_alerts or print_dashboard:
+        from erfailover.reporting.watch.assets import read_asset
+
+        click.echo(read_asset("alerts.yml" if print_alerts else "dashboard.json"), nl=False)
+        return
+    from erfailover.commands.watch import command
+    from erfailover.commands.watch.web.settings import read_settings
+
+    output = build_output(options, lab=lab)
+    contexts = [build_site_context(file, output, lab=lab) for file in site_files]
+    if test_notifications:
+        command.test_notifications(contexts)
+        return
+    command.run(contexts, read_settings(listen, tls_cert, tls_key, token_file))
+
+
+ALL = (watch, pause, resume, approve)

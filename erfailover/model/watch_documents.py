@@ -1,15 +1,18 @@
-"""Pause and approval as the documents of ``runtime.state.documents`` hold them: JSON. Pure.
+"""What the documents of ``runtime.state.documents`` hold, as JSON: pause, approval, memory. Pure.
 
 Loads pydantic only when a document is read or written.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from erfailover.model import plain_json
 from erfailover.model.lease import LAST_TIME
-from erfailover.model.watch import Approval, Pause
+from erfailover.model.watch import Approval, Event, Pause
 
 T = TypeVar("T")
 
@@ -33,6 +36,40 @@ class PauseRecord:
     def find_pause(self, now: float) -> Pause | None:
         """Return the pause that applies at a moment; None if none does."""
         return None if self.pause is None or self.pause.is_over(now) else self.pause
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderRecord:
+    """What a leader leaves to its successor.
+
+    Attributes:
+        memory: the detector's, as plain data.
+        events: the last events, newest first.
+    """
+
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+
+def format_leader_record(record: LeaderRecord) -> bytes:
+    """Return a leader's record as JSON."""
+    return _format(LeaderRecord, record)
+
+
+def parse_leader_record(data: bytes | None) -> LeaderRecord:
+    """Return the leader's record in a JSON text; what of it is missing or damaged is empty."""
+    try:
+        content = plain_json.parse_json(data or b"{}")
+    except ValueError:
+        return LeaderRecord()
+    if not isinstance(content, dict):
+        return LeaderRecord()
+    kept = content.get("memory")
+    try:
+        events = _parse(LeaderRecord, json.dumps({"events": content.get("events", [])}).encode())
+    except ValueError:
+        events = LeaderRecord()
+    return LeaderRecord(kept if isinstance(kept, dict) else {}, events.events)
 
 
 def format_pause_record(record: PauseRecord) -> bytes:

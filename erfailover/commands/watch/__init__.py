@@ -1,4 +1,5 @@
-"""``erfailover watch``: reads both paths, notifies, and switches if it may.
+"""``erfailover watch``: reads both paths all the time, notifies, and switches if it may.
 
-Never decides: the state machine and the policy are ``planning.watch``.
+Decides nothing, and never writes to Azure but through ``commands.switch``: the state machine and
+the policy are ``planning.watch``.
 """

@@ -168,9 +168,9 @@ class SiteReader:
         reading = WatchReading(
             at=self._wall(),
             signals={Signal.GATEWAY: gateway, **self._judge_others(site, results)},
-            backup=signals.judge_backup(site, observed),
+            backup=signals.judge_backup(site, observed, health),
             spokes=signals.list_spoke_states(health),
-            warnings=signals.list_warnings(site, observed, health, self._edges),
+            warnings=signals.list_warnings(health, self._edges, results),
             witness=witness or Observation(SignalStatus.UP, "Azure answers"),
         )
         return SiteReading(reading, build_picture(site, observed, health, {}), health)

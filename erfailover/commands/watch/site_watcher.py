@@ -1,6 +1,6 @@
-"""One watched site: stand by or lead, read, decide, notify, switch.
+"""One watched site: stand by or lead, read, assess, notify, switch.
 
-What the readings mean, and whether a switch may be made, is decided by ``planning.watch``. A switch
+What a reading means, and whether a switch may be made, is decided by ``planning.watch``. A switch
 is ``erfailover switch`` itself (``runs``), under the site's own lease. Moments are wall time; on a
 lab whose clock runs faster, the durations of the site file are shortened instead.
 """
@@ -11,18 +11,17 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from erfailover.commands.context import Context
 from erfailover.commands.watch import runs
-from erfailover.commands.watch.approval import clear_approval, read_approval, write_approval
-from erfailover.commands.watch.leadership import Leadership
-from erfailover.commands.watch.memory_file import MemoryFile
-from erfailover.commands.watch.pause import read_pause
+from erfailover.commands.watch.leadership import TRY_EVERY_S, Leadership
+from erfailover.commands.watch.notifier import Notifier
 from erfailover.commands.watch.reading import SiteReader, SiteReading
+from erfailover.commands.watch.shared_document import SharedDocument
 from erfailover.errors import Failure, StateFailure
-from erfailover.model.history import RunRecord, collect_runs, find_unfinished
+from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished
 from erfailover.model.lease import LeaseStanding
 from erfailover.model.site import Path
 from erfailover.model.watch import (
@@ -35,289 +34,373 @@ from erfailover.model.watch import (
     WatchReading,
     WatchState,
 )
+from erfailover.model.watch_documents import (
+    LeaderRecord,
+    format_leader_record,
+    parse_leader_record,
+)
 from erfailover.model.watch_settings import Watch
-from erfailover.planning.watch import detector, events, policy
-from erfailover.planning.watch.detector import Memory, Step
-from erfailover.planning.watch.policy import Action, Decision, SwitchHistory
+from erfailover.planning.watch import events, memory
+from erfailover.planning.watch.assessment import Assessment, assess
+from erfailover.planning.watch.history import (
+    APPROVED_REASON,
+    AUTOMATIC_REASON,
+    build_history,
+    is_by_watch,
+)
+from erfailover.planning.watch.memory import Memory
+from erfailover.planning.watch.policy import Action
+from erfailover.reporting.run.report import RunReport
 from erfailover.runtime.state.documents import Documents
+from erfailover.runtime.state.watch_records import (
+    clear_approval,
+    read_approval,
+    read_pause,
+    write_approval,
+)
 
 log = logging.getLogger("erfailover.progress.watch")
 
-STANDBY_S = 5.0
-"""How often a standby asks for the leadership, in seconds."""
 STORE_S = 5.0
-"""How long after a failure of the store it is asked again, in seconds."""
-RESUME_S = 15.0
-"""How long after a run that was not completed it is resumed again, in seconds."""
+"""How soon the store is asked again after it failed, in wall seconds."""
 SHOWN_EVENTS = 100
 """How many events the page shows."""
+MEMORY, OUTBOX = "memory", "outbox"
+"""The keys of the leader's documents."""
 
 
-class SiteWatcher:
-    """Watches one site.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a watcher works with beside the site.
 
-    Args:
-        context: the site.
+    Attributes:
         leadership: whether this process leads the watch of the site.
-        documents: what all replicas share: the pause, the approval, the detector's memory.
-        notify: sends events; returns at once.
+        documents: what all replicas share.
+        open_notifier: opens what sends events, with functions that load and store its outbox.
         changed: called when the view has changed.
         draw: returns a reading as an SVG; empty if no page is served.
         wall: wall time, in seconds since 1970.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        leadership: Leadership,
-        documents: Documents,
-        notify: Callable[[Iterable[Event]], None],
-        changed: Callable[[], None] = lambda: None,
-        draw: Callable[[Context, SiteReading], str] = lambda context, reading: "",
-        wall: Callable[[], float] = time.time,
-    ) -> None:
+    leadership: Leadership
+    documents: Documents
+    open_notifier: Callable[[Callable[[], bytes | None], Callable[[bytes], None]], Notifier]
+    changed: Callable[[], None] = lambda: None
+    draw: Callable[[Context, SiteReading], str] = lambda context, reading: ""
+    wall: Callable[[], float] = time.time
+
+
+class SiteWatcher:
+    """Watches one site. ``take_turn`` is called from one thread; ``view`` is read from any.
+
+    Args:
+        context: the site.
+        around: what it works with.
+    """
+
+    def __init__(self, context: Context, around: Surroundings) -> None:
         site = context.site_file.site
-        self._context, self._leadership, self._documents = context, leadership, documents
-        self._notify, self._changed, self._draw, self._wall = notify, changed, draw, wall
-        self._speed = getattr(context.clock, "speed", 1.0) if wall is time.time else 1.0
-        self.rules = scale_rules(site.watch, self._speed)
-        self._hold_s = site.timing.failback_hold_time_s / self._speed
-        self._reader = SiteReader(context, wall)
-        self._memory_file = MemoryFile(documents)
+        self._context, self._around, self._wall = context, around, around.wall
+        self._leadership, self._documents = around.leadership, around.documents
+        speed = getattr(context.clock, "speed", 1.0)
+        self._rules = scale_rules(site.watch, speed)
+        self._hold_s = site.timing.failback_hold_time_s / speed
+        self._reader = SiteReader(context, around.wall)
+        self._memory_file = SharedDocument(around.documents, MEMORY)
         self._memory = Memory()
+        self._notifier = self._open_standby_notifier()
         self._leads = False
-        self._history = SwitchHistory()
+        self._thorough = True
         self._runs: tuple[RunRecord, ...] = ()
         self._pause: Pause | None = None
-        self._approval: Approval | None = None
-        self._thorough = True
+        self._sent_incidents: set[str] = set()
         self._counters: Counter[str] = Counter()
-        self.view = SiteView(site.name, site.watch.mode)
+        self.view = SiteView(site.name, site.watch.mode, interval_s=self._rules.interval_s)
 
     def take_turn(self) -> float:
-        """Do what is due; return in how many seconds to do it again."""
+        """Do what is due; return after how many wall seconds to do it again."""
+        self._update(heartbeat_at=self._wall())
         try:
-            return self._take_turn()
+            if not self._lead():
+                return TRY_EVERY_S
+            return self._read_and_act()
         except StateFailure as failure:
             self._note_store(failure.message)
-            return STORE_S / self._speed
+            return STORE_S
 
-    def _take_turn(self) -> float:
-        if not self._lead():
-            return STANDBY_S / self._speed
-        self._read_shared()
-        began = self._wall()
-        site_reading = self._reader.read(thorough=self._thorough)
-        reading = self._add_operator_run(site_reading.reading)
-        self._note_store(None)
-        if not self._leadership.is_leader():
-            return 0.0
-        before = self._memory
-        step = detector.advance(before, reading, self.rules, self._hold_s, self._pause)
-        self._memory = step.memory
-        self._thorough = step.state in (WatchState.SUSPECT, WatchState.FAILED)
-        new = events.list_events(self.view.site, before, step, reading, self.rules)
-        self._show(site_reading, reading, step, self._wall() - began)
-        self._tell(new)
-        self._act(step, reading)
-        self._memory_file.save(self._memory, self.view.events)
-        due = began + step.next_reading_in_s
-        self._update(next_reading_at=due)
-        return max(0.0, due - self._wall())
+    def close(self, timeout_s: float) -> None:
+        """Give the leadership up, after the last notifications.
 
-    def close(self) -> None:
-        """Give the leadership up."""
-        self._leadership.resign()
+        Args:
+            timeout_s: how long these may take, in seconds of Azure's time.
+        """
+        self._notifier.close(timeout_s)
+        self._leadership.close()
 
     # Leadership
 
     def _lead(self) -> bool:
-        """Return whether this process leads; if it has just begun to, know what is known."""
-        if self._leadership.is_leader():
+        """Return whether this process leads; if it has just begun to, learn what is known."""
+        if self._leads and self._leadership.is_leader():
             return True
         if self._leads:
-            self._leads = False
-            log.warning("%s: no longer the leader", self.view.site)
+            self._stop_leading()
         if not self._leadership.try_lead():
             self._note_store(self._leadership.problem)
-            self._update(is_leader=False, leader=self._leadership.leader, run=None)
+            self._update(is_leader=False, leader=self._leadership.leader)
             return False
-        self._leads, self._thorough = True, True
-        self._memory, shown = self._memory_file.load()
-        self._update(is_leader=True, leader=self._leadership.leader, events=shown)
-        self._read_runs()
-        self._tell([self._build_event(EventType.LEADER_CHANGED, "leads the watch of the site")])
+        self._begin_to_lead()
         return True
 
+    def _begin_to_lead(self) -> None:
+        record = parse_leader_record(self._memory_file.load())
+        self._memory = memory.from_data(record.memory)
+        self._read_runs()
+        outbox = SharedDocument(self._documents, OUTBOX)
+        self._notifier.close(0.0)
+        self._notifier = self._around.open_notifier(outbox.load, outbox.store)
+        self._leads, self._thorough = True, True
+        self._update(is_leader=True, leader=self._leadership.leader, events=record.events)
+        self._note_store(None)
+        self._tell([self._build_event(EventType.LEADER_CHANGED, f"{self.view.leader} leads")])
+
+    def _stop_leading(self) -> None:
+        """Forget what only a leader knows; its successor keeps the outbox."""
+        self._leads = False
+        self._notifier.close(0.0)
+        self._notifier = self._open_standby_notifier()
+        self._update(is_leader=False, approval=None, withheld=None)
+        log.warning("%s: this process no longer leads", self.view.site)
+
+    def _open_standby_notifier(self) -> Notifier:
+        return self._around.open_notifier(lambda: None, lambda data: None)
+
     def _note_store(self, problem: str | None) -> None:
-        """Notify that the store was lost, or is back."""
+        """Send that the store was lost, or is back."""
         before = self.view.store_problem
         self._update(store_problem=problem)
         if problem is not None and before is None:
-            text = f"the shared store cannot be used: {problem}. Nothing new is begun."
+            text = f"the shared store cannot be used, so nothing new is begun: {problem}"
             self._tell([self._build_event(EventType.STORE_LOST, text, Severity.CRITICAL)])
         elif problem is None and before is not None:
             text = "the shared store can be used again"
             self._tell([self._build_event(EventType.STORE_BACK, text, resolves=True)])
 
-    # What all replicas and operators share
+    # One reading
 
-    def _read_shared(self) -> None:
-        """Read the pause and the approval that operators have written."""
-        before = self._pause
-        self._pause, resumed_at = read_pause(self._documents)
-        if self._pause is not None and self._pause.is_over(self._wall()):
-            self._pause = None
-        self._memory = detector.resume(self._memory, resumed_at)
-        if self._approval is not None:
-            self._approval = read_approval(self._documents)
-        if before != self._pause:
-            self._update(pause=self._pause)
+    def _read_and_act(self) -> float:
+        began = self._wall()
+        self._read_pause()
+        site_reading = self._reader.read(thorough=self._thorough)
+        reading = self._add_runs(site_reading.reading)
+        self._note_store(None)
+        assessment = self._assess(reading)
+        if assessment.decision.action is not Action.NOTHING:
+            self._read_runs()
+            reading = self._add_runs(site_reading.reading)
+            assessment = self._assess(reading)
+        if not self._leadership.is_leader():
+            return 0.0
+        self._memory = assessment.step.memory
+        self._thorough = self._memory.state in (WatchState.SUSPECT, WatchState.FAILED)
+        self._show(site_reading, reading, assessment, self._wall() - began)
+        self._tell(assessment.events)
+        if not self._resume(reading):
+            self._act(assessment)
+        self._store_memory()
+        due = assessment.step.next_reading_in_s
+        if self._memory.state is not WatchState.SUSPECT:
+            due -= self._wall() - began
+        self._update(next_reading_at=self._wall() + max(due, 0.0))
+        return max(due, 0.0)
+
+    def _read_pause(self) -> None:
+        """Read what operators have asked for."""
+        pause, resumed_at = read_pause(self._documents)
+        over = pause is not None and pause.is_over(self._wall())
+        self._pause = None if over else pause
+        if resumed_at is not None and resumed_at > self._memory.counted_from:
+            self._memory = self._memory.unlock(resumed_at)
+        self._update(pause=self._pause)
 
     def _read_runs(self) -> None:
         self._runs = tuple(collect_runs(self._context.journal.read().records))
-        self._history = policy.summarize(self._runs, self._wall())
 
-    def _add_operator_run(self, reading: WatchReading) -> WatchReading:
+    def _add_runs(self, reading: WatchReading) -> WatchReading:
         """Return the reading with the run that holds the site's lease, and one to be resumed."""
         state = self._context.store.look()
         holder = None
         if state.standing is LeaseStanding.LIVE:
             holder = state.record.holder.name if state.record else "an unknown holder"
+        if holder is None and self.view.reading and self.view.reading.operator_run:
+            self._read_runs()
+        return replace(reading, operator_run=holder, unfinished_run=self._find_run_to_resume())
+
+    def _find_run_to_resume(self) -> str | None:
+        """Return the last run of a watch if it died, or left a spoke that may have no path."""
         last = find_unfinished(self._runs)
-        is_ours = last is not None and policy.is_by_watch(last)
-        return replace(
-            reading, operator_run=holder, unfinished_run=last.id if last and is_ours else None
+        if last is None or not is_by_watch(last):
+            return None
+        owed = find_owed(self._runs)
+        return last.id if last.outcome == "open" or owed is not None else None
+
+    def _assess(self, reading: WatchReading) -> Assessment:
+        return assess(
+            self.view.site,
+            self._memory,
+            reading,
+            self._rules,
+            self._hold_s,
+            build_history(self._runs),
+            self._wall(),
+            self._pause,
         )
 
     # Switches
 
-    def _act(self, step: Step, reading: WatchReading) -> None:
-        """Resume a run, make a switch, or ask for an approval, if one of them is called for."""
-        if reading.unfinished_run is not None and reading.operator_run is None:
-            self._resume()
-            return
-        decision = self._decide(step, reading)
-        if decision.target is None:
-            self._withdraw_approval("the path works again")
-            self._update(withheld=None)
-            return
-        self._read_runs()
-        decision = self._decide(step, reading)
-        self._memory = decision.memory
-        self._tell(events.list_withheld(self.view.site, self.view.withheld, decision, reading.at))
-        self._update(withheld=decision.withheld)
+    def _resume(self, reading: WatchReading) -> bool:
+        """Resume an unfinished run of a watch; return whether there was one.
+
+        A pause does not hold it up: a spoke may have no path.
+        """
+        last = find_unfinished(self._runs)
+        if reading.unfinished_run is None or reading.operator_run or last is None:
+            return False
+        reason = f"{AUTOMATIC_REASON}resuming run {last.id}"
+        self._switch(Path(str(last.target)), reason)
+        return True
+
+    def _act(self, assessment: Assessment) -> None:
+        """Make a switch, or ask for an approval, if one of them is called for."""
+        decision, why = assessment.decision, assessment.step.reason
         if decision.target is None or decision.action is Action.NOTHING:
+            if self.view.approval is not None:
+                self._withdraw(decision.withheld or f"the state is {assessment.step.state}")
             return
         if decision.action is Action.SWITCH:
-            self._switch(decision.target, step.reason)
+            self._switch(decision.target, f"{AUTOMATIC_REASON}{why}")
         else:
-            self._ask(decision.target, step.reason)
+            self._ask(decision.target, why)
 
-    def _decide(self, step: Step, reading: WatchReading) -> Decision:
-        return policy.decide(
-            step, reading, self.rules, self._history, self._wall(), self._pause
-        )
-
-    def _resume(self) -> None:
-        last = find_unfinished(self._runs)
-        if last is None or last.target is None:
-            return
-        self._make(Path(last.target), f"{policy.REASON}resuming run {last.id}")
-
-    def _switch(self, target: Path, reason: str) -> None:
-        self._make(target, f"{policy.REASON}{reason}")
-
-    def _make(self, target: Path, reason: str, approved: Approval | None = None) -> None:
-        """Make a switch, and tell how it began and ended."""
-        if not self._leadership.is_leader():
-            return
+    def _switch(self, target: Path, reason: str, approved: Approval | None = None) -> None:
+        """Make a switch, and report how it began and ended."""
         what = f"switch --to {target}"
         self._update(run=what)
         self._tell([self._build_event(EventType.RUN_STARTED, f"{what}: {reason}")])
         try:
-            if approved is not None:
-                end = runs.switch_by_plan(self._context, target, approved.plan, reason)
-            else:
+            if approved is None:
                 end = runs.switch(self._context, target, reason)
+            else:
+                end = runs.switch_by_plan(self._context, target, approved.plan, reason)
         finally:
             self._update(run=None)
         self._counters["switches"] += end.has_begun
-        self._counters["failed_switches"] += end.has_begun and end.exit_code != 0
-        self._memory = detector.note_run(self._memory, end.exit_code, end.message, self._wall())
-        self._tell([events.build_run_ended(self.view.site, what, end, self._wall())])
         self._thorough = True
+        self._tell([self._build_run_ended(what, end)])
+        if end.has_begun and end.exit_code:
+            self._counters["failed_switches"] += 1
+            self._memory = self._memory.lock_out(f"{what} did not end well: {end.message}")
         self._read_runs()
 
-    def _ask(self, target: Path, reason: str) -> None:
-        """Ask for an approval, or act on the one that was given."""
-        waiting = read_approval(self._documents)
-        now = self._wall()
-        if waiting is not None and waiting.target is target and waiting.expires > now:
-            self._approval = waiting
+    def _build_run_ended(self, what: str, end: runs.RunEnd) -> Event:
+        text = f"{what}: " + (end.message if end.exit_code else "done and verified")
+        severity = Severity.CRITICAL if end.exit_code else Severity.INFO
+        outages = [outage.description for outage in RunReport(end.run).outages] if end.run else []
+        text = " ".join([text, *outages])
+        event = self._build_event(EventType.RUN_ENDED, text, severity)
+        run = end.run.id if end.run else None
+        return replace(event, data={"exit_code": end.exit_code, "run": run, "outages": outages})
+
+    def _ask(self, target: Path, why: str) -> None:
+        """Ask for an approval, or apply the one that was given."""
+        now, waiting = self._wall(), read_approval(self._documents)
+        if waiting is not None and (waiting.target is not target or waiting.expires <= now):
             self._update(approval=waiting)
-            if waiting.approved_by is not None:
-                self._withdraw_approval("")
-                self._make(
-                    target, f"{policy.REASON}approved by {waiting.approved_by}: {reason}", waiting
-                )
+            self._withdraw("it has expired" if waiting.target is target else f"now to {target}")
+            waiting = None
+        if waiting is None:
+            self._request(target, why, now)
+        elif waiting.approved_by is None:
+            self._update(approval=waiting)
+        else:
+            clear_approval(self._documents, waiting.id)
+            self._update(approval=None)
+            self._switch(target, f"{APPROVED_REASON}{waiting.approved_by}: {why}", waiting)
+
+    def _request(self, target: Path, why: str, now: float) -> None:
+        try:
+            text, document = runs.plan(self._context, target)
+        except Failure as failure:
+            log.warning("%s: no plan for %s: %s", self.view.site, target, failure.message)
             return
-        text, document = runs.plan(self._context, target)
-        approval = Approval(
-            uuid4().hex[:8], target, now, now + self.rules.approval_expires_s, text, document
-        )
+        expires = now + self._rules.approval_expires_s
+        approval = Approval(uuid4().hex[:8], target, now, expires, text, document)
         write_approval(self._documents, approval)
-        self._approval = approval
         self._update(approval=approval)
-        message = (
-            f"switch --to {target} needs an approval: {reason}. Run: erfailover approve "
-            f"{approval.id}"
+        command = f"erfailover approve {approval.id}"
+        message = f"switch --to {target} waits for approval: {why}. To approve it: {command}"
+        event = self._build_event(
+            EventType.APPROVAL_REQUESTED, message, Severity.CRITICAL, incident=approval.id
         )
-        event = self._build_event(EventType.APPROVAL_REQUESTED, message, Severity.CRITICAL)
         self._tell([replace(event, data={"approval": approval.id, "target": str(target)})])
 
-    def _withdraw_approval(self, why: str) -> None:
-        if self._approval is None:
+    def _withdraw(self, why: str) -> None:
+        """Withdraw the approval that was asked for."""
+        approval = self.view.approval
+        if approval is None:
             return
-        clear_approval(self._documents)
-        self._approval = None
+        clear_approval(self._documents, approval.id)
         self._update(approval=None)
-        if why:
-            event = self._build_event(EventType.APPROVAL_ENDED, f"approval withdrawn: {why}")
-            self._tell([replace(event, resolves=True)])
+        text = f"the approval {approval.id} is withdrawn: {why}"
+        self._tell(
+            [self._build_event(EventType.APPROVAL_ENDED, text, incident=approval.id, resolves=True)]
+        )
 
-    # What others see
+    # What others learn
+
+    def _store_memory(self) -> None:
+        record = LeaderRecord(self._memory.to_data(), self.view.events)
+        self._memory_file.store(format_leader_record(record))
 
     def _show(
-        self, site_reading: SiteReading, reading: WatchReading, step: Step, took_s: float
+        self,
+        site_reading: SiteReading,
+        reading: WatchReading,
+        assessment: Assessment,
+        took_s: float,
     ) -> None:
         self._counters["readings"] += 1
         self._counters["failed_readings"] += site_reading.picture is None
+        sent = self._notifier.counts
         self._update(
-            state=step.state,
-            since=step.memory.since,
+            state=assessment.step.state,
+            since=assessment.step.memory.since,
             reading=reading,
             reading_s=took_s,
-            pause=self._pause,
-            svg=self._draw(self._context, site_reading),
-            counters=dict(self._counters),
+            withheld=assessment.decision.withheld,
+            svg=self._around.draw(self._context, site_reading),
+            counters={
+                **self._counters,
+                "notifications": sent.delivered,
+                "failed_notifications": sent.failed,
+            },
         )
 
     def _update(self, **values: object) -> None:
         view = replace(self.view, **values)  # type: ignore[arg-type]
         if view != self.view:
             self.view = view
-            self._changed()
+            self._around.changed()
 
     def _tell(self, new: Iterable[Event]) -> None:
-        """Log events, show them, and send them."""
+        """Log events, show them, and have those that matter sent."""
         lines = list(new)
-        if not lines:
-            return
         for event in lines:
             log.info("%s: %s", event.site, event.text)
         self._update(events=(*reversed(lines), *self.view.events)[:SHOWN_EVENTS])
-        self._notify(lines)
+        due = [event for event in lines if events.is_sent(event, self._sent_incidents)]
+        self._sent_incidents.update(event.incident for event in due)
+        self._notifier.submit(due, self.view.mode, self._pause)
 
     def _build_event(
         self,
@@ -325,18 +408,22 @@ class SiteWatcher:
         text: str,
         severity: Severity = Severity.INFO,
         *,
+        incident: str | None = None,
         resolves: bool = False,
     ) -> Event:
-        return events.build(self.view.site, type_, self._wall(), severity, text, resolves=resolves)
+        return events.build_event(
+            self.view.site,
+            type_,
+            self._wall(),
+            severity,
+            text,
+            incident=incident or str(type_).partition("_")[0],
+            resolves=resolves,
+        )
 
 
 def scale_rules(rules: Watch, speed: float) -> Watch:
     """Return the rules with durations in wall seconds, if the clock runs faster than the wall."""
-    return replace(
-        rules,
-        interval_s=rules.interval_s / speed,
-        confirm_after_s=rules.confirm_after_s / speed,
-        cooldown_s=rules.cooldown_s / speed,
-        approval_expires_s=rules.approval_expires_s / speed,
-        backup_not_ready_s=rules.backup_not_ready_s / speed,
-    )
+    names = ("interval_s", "confirm_after_s", "cooldown_s", "approval_expires_s")
+    scaled = {name: getattr(rules, name) / speed for name in (*names, "backup_not_ready_s")}
+    return replace(rules, **scaled)

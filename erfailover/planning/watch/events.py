@@ -13,7 +13,7 @@ An event's id is made of the site, the moment and what happened, so a repetition
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +63,47 @@ def list_events(
         pause: the pause in force; None if there is none.
     """
     return tuple(_Changes(site, before, step, reading, decision, pause).iter_events())
+
+
+def build_event(
+    site: str,
+    type_: EventType,
+    at: float,
+    severity: Severity,
+    text: str,
+    *,
+    incident: str,
+    resolves: bool = False,
+) -> Event:
+    """Return an event that does not follow from a reading.
+
+    Args:
+        site: the site's name.
+        type_: what happened.
+        at: wall seconds since 1970.
+        severity: how urgent it is.
+        text: the event in words.
+        incident: the incident's name within the site.
+        resolves: whether the incident ends with it.
+    """
+    id_ = f"{site}/{at:.3f}/{type_}"
+    return Event(id_, type_, site, at, severity, text, f"{site}/{incident}", resolves)
+
+
+def is_sent(event: Event, sent_incidents: Collection[str]) -> bool:
+    """Return whether an event is worth a notification.
+
+    A suspicion that the next reading does not confirm is recorded and shown, and is not sent.
+
+    Args:
+        event: the event.
+        sent_incidents: the incidents of which something was sent before.
+    """
+    if event.type is EventType.LEADER_CHANGED:
+        return False
+    if event.resolves:
+        return event.incident in sent_incidents
+    return event.severity is not Severity.INFO or event.type is not EventType.STATE_CHANGED
 
 
 class _Changes:

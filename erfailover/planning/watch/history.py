@@ -14,6 +14,11 @@ APPROVED_REASON = "erfailover watch, approved by "
 """How the reason of an approved switch begins: ``erfailover watch, approved by anna: ...``."""
 
 
+def is_by_watch(run: RunRecord) -> bool:
+    """Return whether a watch has made a run, by itself or after an approval."""
+    return (run.reason or "").startswith((AUTOMATIC_REASON, APPROVED_REASON))
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchHistory:
     """The runs that count for the policy. All moments are wall seconds since 1970.

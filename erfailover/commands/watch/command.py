@@ -1,0 +1,212 @@
+"""``erfailover watch``: a thread for each site, and a web server, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from erfailover.commands.context import Context
+from erfailover.commands.watch.leadership import Leadership
+from erfailover.commands.watch.notifier import Notifier, send_test
+from erfailover.commands.watch.reading import SiteReading
+from erfailover.commands.watch.site_watcher import SiteWatcher, Surroundings
+from erfailover.commands.watch.targets import open_targets
+from erfailover.commands.watch.web.server import WatchServer
+from erfailover.commands.watch.web.settings import WebSettings
+from erfailover.errors import AzureFailure, Failure, StateFailure, UsageFailure
+from erfailover.model.counting import join_names
+from erfailover.model.watch import SiteView
+from erfailover.reporting.diagram import drawing, layout
+from erfailover.reporting.diagram.site import build_sheet
+from erfailover.reporting.status.headline import format_headline
+from erfailover.runtime.clock import Clock, start
+
+log = logging.getLogger("erfailover.progress.watch")
+
+CLOSE_S = 5.0
+"""How long the last notifications may take, in seconds of Azure's time."""
+FINISH_S = 60.0
+"""How long a run that is under way may take at the end, beyond ``timing.step_deadline_s``."""
+AFTER_BUG_S = 30.0
+"""How soon a site is read again after an unexpected error, in seconds."""
+
+
+@dataclass
+class Stop:
+    """Whether the watch is to end.
+
+    Attributes:
+        clock: wakes those who wait.
+    """
+
+    clock: Clock
+    is_set: bool = field(default=False, init=False)
+
+    def set(self) -> None:
+        """Have every loop end after its turn."""
+        self.is_set = True
+        self.clock.notify()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for some wall seconds, or until the watch is to end; return whether it is."""
+        speed = getattr(self.clock, "speed", 1.0)
+        return self.clock.wait_for(lambda: self.is_set, seconds * speed)
+
+
+def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
+    """Watch sites until Ctrl-C or SIGTERM; a run that is under way is completed first.
+
+    Args:
+        contexts: the sites, each with its own connections.
+        settings: how the page is served; None for no web server.
+
+    Raises:
+        UsageFailure: a site file cannot be used, a package is missing, or the address is in use.
+    """
+    insist_on_different_sites(contexts)
+    clock = contexts[0].clock
+    stop = Stop(clock)
+    watchers: list[SiteWatcher] = []
+    server = None
+    if settings is not None:
+        server = WatchServer(partial(_list_views, watchers), settings, time.time)
+    for context in contexts:
+        changed = server.notify if server is not None else _do_nothing
+        draw = _draw if server is not None and _can_draw() else _draw_nothing
+        watchers.append(open_watcher(context, changed, draw))
+    if server is not None:
+        server.start()
+        log.info("page, metrics and health: %s", server.url)
+    loops = [start(clock, partial(_loop, watcher, stop), "watch") for watcher in watchers]
+    try:
+        clock.wait_for(lambda: all(loop.done() for loop in loops), float("inf"))
+    except KeyboardInterrupt:
+        log.info("stopping; a run that is under way is completed first")
+        stop.set()
+        longest_s = max(context.site_file.site.timing.step_deadline_s for context in contexts)
+        clock.wait_for(lambda: all(loop.done() for loop in loops), longest_s + FINISH_S)
+    finally:
+        stop.set()
+        for watcher in watchers:
+            watcher.close(CLOSE_S)
+        if server is not None:
+            server.close()
+
+
+def open_watcher(
+    context: Context,
+    changed: Callable[[], None],
+    draw: Callable[[Context, SiteReading], str],
+    wall: Callable[[], float] = time.time,
+) -> SiteWatcher:
+    """Return the watcher of a site.
+
+    Args:
+        context: the site.
+        changed: called when the view has changed.
+        draw: returns a reading as an SVG.
+        wall: wall time, in seconds since 1970.
+
+    Raises:
+        UsageFailure: a target of notifications, or the store, cannot be used as configured.
+    """
+    targets = open_targets(context, log.warning)
+
+    def open_notifier(load: Callable[[], bytes | None], store: Callable[[bytes], None]) -> Notifier:
+        return Notifier(targets, context.clock, load, store, log.warning, wall)
+
+    leadership = Leadership.open(context)
+    around = Surroundings(leadership, context.watch_store, open_notifier, changed, draw, wall)
+    return SiteWatcher(context, around)
+
+
+def test_notifications(contexts: Sequence[Context]) -> None:
+    """Send a test to every target of every site, and report which have accepted it.
+
+    Raises:
+        UsageFailure: a site has no targets, or a target cannot be used as configured.
+        StateFailure: a target has not accepted it.
+    """
+    problems = []
+    for context in contexts:
+        site = context.site
+        targets = open_targets(context, context.output.warn)
+        if not targets:
+            raise UsageFailure(
+                f"{context.site_file} has no targets for notifications",
+                "Add watch.notifications: see docs/reference.md.",
+            )
+        for place, problem in send_test(targets, site.name, time.time(), site.watch.mode, None):
+            context.output.print_info(f"{site.name}: {place}: {problem or 'accepted'}")
+            problems += [place] if problem else []
+    if problems:
+        raise StateFailure(f"not accepted: {join_names(problems, len(problems))}")
+
+
+def insist_on_different_sites(contexts: Sequence[Context]) -> None:
+    """Refuse two site files of one site: their watchers would compete for it.
+
+    Raises:
+        UsageFailure: two are of the same site.
+    """
+    files: dict[tuple[str, str | None], Context] = {}
+    for context in contexts:
+        site = context.site_file.site
+        key = site.name, site.subscription
+        if key in files:
+            raise UsageFailure(
+                f"{files[key].site_file} and {context.site_file} are both of the site {site.name}",
+                "Give each site file once.",
+            )
+        files[key] = context
+
+
+def _loop(watcher: SiteWatcher, stop: Stop) -> None:
+    """Watch one site until the end; an unexpected error is logged, and the site is read again."""
+    while not stop.is_set:
+        try:
+            pause_s = watcher.take_turn()
+        except AzureFailure as failure:
+            log.warning("%s: %s", watcher.view.site, failure.message)
+            pause_s = watcher.view.interval_s
+        except UsageFailure:
+            raise
+        except Failure as failure:
+            log.warning("%s: %s", watcher.view.site, failure.message)
+            pause_s = watcher.view.interval_s
+        except Exception:
+            log.exception("%s: a bug in erfailover", watcher.view.site)
+            pause_s = AFTER_BUG_S
+        stop.wait(pause_s)
+
+
+def _list_views(watchers: Sequence[SiteWatcher]) -> list[SiteView]:
+    return [watcher.view for watcher in watchers]
+
+
+def _do_nothing() -> None:
+    """Nobody looks at the page."""
+
+
+def _can_draw() -> bool:
+    """Return whether the library that lays out the diagram is installed."""
+    try:
+        layout.load_library()
+    except UsageFailure as failure:
+        log.info("the page has no diagram: %s", failure.message)
+        return False
+    return True
+
+
+def _draw(context: Context, site_reading: SiteReading) -> str:
+    if site_reading.picture is None or site_reading.health is None:
+        return ""
+    verdict = format_headline(site_reading.health)
+    return drawing.draw(build_sheet(site_reading.picture, verdict))
+
+
+def _draw_nothing(context: Context, site_reading: SiteReading) -> str:
+    return ""
