@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -30,6 +31,8 @@ CLOSE_S = 5.0
 """How long the last notifications may take, in seconds of Azure's time."""
 FINISH_S = 60.0
 """How long a run that is under way may take at the end, beyond ``timing.step_deadline_s``."""
+IDLE_S = 3600.0
+"""How long the main thread waits at once, in seconds."""
 AFTER_BUG_S = 30.0
 """How soon a site is read again after an unexpected error, in seconds."""
 
@@ -82,7 +85,9 @@ def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
         log.info("page, metrics and health: %s", server.url)
     loops = [start(clock, partial(_loop, watcher, stop), "watch") for watcher in watchers]
     try:
-        clock.wait_for(lambda: all(loop.done() for loop in loops), float("inf"))
+        while not all(loop.done() for loop in loops):
+            clock.wait_for(lambda: any(loop.done() for loop in loops), IDLE_S)
+            _raise_failures(loops)
     except KeyboardInterrupt:
         log.info("stopping; a run that is under way is completed first")
         stop.set()
@@ -181,6 +186,13 @@ def _loop(watcher: SiteWatcher, stop: Stop) -> None:
             log.exception("%s: a bug in erfailover", watcher.view.site)
             pause_s = AFTER_BUG_S
         stop.wait(pause_s)
+
+
+def _raise_failures(loops: Sequence[Future[None]]) -> None:
+    """Raise what has ended a loop."""
+    for loop in loops:
+        if loop.done():
+            loop.result()
 
 
 def _list_views(watchers: Sequence[SiteWatcher]) -> list[SiteView]:

@@ -303,7 +303,7 @@ class SiteWatcher:
         self._read_runs()
 
     def _build_run_ended(self, what: str, end: runs.RunEnd) -> Event:
-        text = f"{what}: " + (end.message if end.exit_code else "done and verified")
+        text = f"{what}: {end.message if end.exit_code else 'done and verified.'}"
         severity = Severity.CRITICAL if end.exit_code else Severity.INFO
         outages = [outage.description for outage in RunReport(end.run).outages] if end.run else []
         text = " ".join([text, *outages])

@@ -1,0 +1,141 @@
+"""``erfailover watch`` on the sample site: who switches when, and who does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from erfailover.model.watch import WatchState
+from tests.support.stage import Stage
+from tests.support.watched import watching
+
+PROBES = "[office]"
+
+
+def test_automatic_fails_over_and_back(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with watching(
+        provisioned, monkeypatch, mode="automatic", failback="automatic", probes=PROBES
+    ) as watched:
+        watched.run_for(90.0)
+        assert watched.states == [WatchState.HEALTHY]
+        watched.set_primary(up=False)
+        watched.run_until(lambda: WatchState.ON_BACKUP in watched.states, 600.0)
+        assert watched.states == ["HEALTHY", "SUSPECT", "FAILED", "ON_BACKUP"]
+        watched.set_primary(up=True)
+        watched.run_until(lambda: watched.states[-1] is WatchState.HEALTHY, 3600.0)
+        runs = watched.list_switches()
+        assert [(run["target"], run["outcome"]) for run in runs] == [
+            ("ipsec", "done"),
+            ("expressroute", "done"),
+        ]
+        ended = watched.list_events("run_ended")
+        assert ["done and verified" in text and "utage" in text for text in ended] == [True, True]
+
+
+def test_observe_writes_nothing(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with watching(provisioned, monkeypatch, probes=PROBES) as watched:
+        watched.set_primary(up=False)
+        before = provisioned.writes()
+        watched.run_until(lambda: watched.states[-1:] == [WatchState.FAILED], 600.0)
+        watched.run_for(300.0)
+        reads = ("getLearnedRoutes", "getBgpPeerStatus", "runCommand")
+        after = provisioned.writes()[len(before) :]
+        assert [write for write in after if not write.endswith(reads)] == []
+        assert watched.list_switches() == []
+        (withheld,) = {watched.watcher.view.withheld}
+        assert withheld == "the mode is observe; to switch: erfailover switch --to ipsec"
+
+
+def test_one_signal_alone_never_switches(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    text = (stage.folder / "erfailover.yaml").read_text("utf-8")
+    probe = 'probes:\n  elsewhere: {command: ["false"]}\n'
+    (stage.folder / "erfailover.yaml").write_text(text.replace("probes:\n", probe), "utf-8")
+    with watching(stage, monkeypatch, mode="automatic", probes="[elsewhere]") as watched:
+        watched.run_for(1800.0)
+        assert watched.states == ["SUSPECT", "DEGRADED"]
+        assert watched.list_switches() == []
+
+
+def test_a_switch_waits_for_an_approval_and_applies_that_plan(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    with watching(stage, monkeypatch, mode="approve", probes=PROBES) as watched:
+        watched.set_primary(up=False)
+        watched.run_until(lambda: watched.watcher.view.approval is not None, 600.0)
+        watched.run_for(120.0)
+        assert watched.list_switches() == []
+        approval = watched.watcher.view.approval
+        assert approval is not None
+        assert stage.run("approve", "nonsense", "--yes") == 3
+        watched.approve(approval.id)
+        watched.run_until(lambda: watched.states[-1] is WatchState.ON_BACKUP, 300.0)
+        (run,) = watched.list_switches()
+        assert run["outcome"] == "done"
+        assert watched.watcher.view.approval is None
+
+
+def test_an_approval_is_withdrawn_if_the_path_works_again(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watching(provisioned, monkeypatch, mode="approve", probes=PROBES) as watched:
+        watched.set_primary(up=False)
+        watched.run_until(lambda: watched.watcher.view.approval is not None, 600.0)
+        watched.set_primary(up=True)
+        watched.run_until(lambda: watched.watcher.view.approval is None, 900.0)
+        assert "is withdrawn" in watched.list_events("approval_ended")[0]
+        assert watched.list_switches() == []
+
+
+def test_a_pause_is_obeyed_until_it_ends(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    with watching(stage, monkeypatch, mode="automatic", probes=PROBES) as watched:
+        watched.pause("work on the circuit")
+        watched.set_primary(up=False)
+        watched.run_for(600.0)
+        assert watched.states == [WatchState.PAUSED]
+        assert watched.list_switches() == []
+        watched.resume()
+        watched.run_until(lambda: watched.states[-1] is WatchState.ON_BACKUP, 300.0)
+
+
+def test_after_an_operators_run_nothing_is_switched_for_the_cooldown(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    with watching(stage, monkeypatch, mode="automatic", probes=PROBES) as watched:
+        watched.run_for(60.0)
+        stage.do("switch", "--to", "ipsec", "--yes", "--planned")
+        stage.do("switch", "--undo", "--yes")
+        watched.set_primary(up=False)
+        ended = stage.clock.now()
+        watched.run_until(lambda: len(watched.list_switches()) == 3, 7200.0)
+        assert stage.clock.now() - ended > 1600.0
+
+
+def test_more_than_the_allowed_switches_lock_out_until_resume(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    with watching(
+        stage,
+        monkeypatch,
+        mode="automatic",
+        failback="automatic",
+        probes=PROBES,
+        max_switches_per_day=1,
+        cooldown_s=60,
+    ) as watched:
+        watched.set_primary(up=False)
+        watched.run_until(lambda: watched.states[-1:] == [WatchState.ON_BACKUP], 600.0)
+        watched.set_primary(up=True)
+        watched.run_until(lambda: watched.states[-1] is WatchState.LOCKED_OUT, 1800.0)
+        watched.run_for(600.0)
+        assert len(watched.list_switches()) == 1
+        watched.resume()
+        watched.run_until(lambda: watched.states[-1] is WatchState.HEALTHY, 900.0)
+        assert len(watched.list_switches()) == 2
