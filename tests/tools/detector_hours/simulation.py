@@ -240,7 +240,7 @@ class Simulation:
                 self.outcome.missed.append(f"{free[0]:.1f}: {free_s:.0f} s of {lasted_s:.0f} s")
 
 
-def iter_outcomes(seed: int, hours: float, hours_a_world: float = 50.0) -> Iterator[Outcome]:
+def iter_outcomes(seed: int, hours: float, hours_a_world: float = 25.0) -> Iterator[Outcome]:
     """Watch world after world, for so many hours in all."""
     number = 0
     while hours > 0:
