@@ -43,7 +43,15 @@ def test_a_memory_survives_json(memory: Memory) -> None:
     assert from_data(json.loads(json.dumps(memory.to_data()))) == memory
 
 
-JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
+JUNK = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text()
+    | st.lists(st.none())
+)
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in fields(Memory)]), JUNK))
