@@ -163,8 +163,8 @@ def build_world(random: Random, hours: float) -> World:
         cut_off=Spans(scatter(4, medium)),
         unready=Spans(scatter(12, long)),
         backup_unknown=Spans(scatter(3, medium)),
-        pauses=Spans(scatter(24, long)),
-        operators=Spans(scatter(24, medium)),
+        pauses=Spans(scatter(6, long)),
+        operators=Spans(scatter(12, medium)),
     )
 
 

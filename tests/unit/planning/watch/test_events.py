@@ -22,7 +22,8 @@ def play(
     history: SwitchHistory | None = None,
 ) -> list[Event]:
     """The events of all readings; ``pauses`` by the moment of the reading."""
-    memory, events = memory or Memory(), []
+    memory = memory or Memory()
+    events: list[Event] = []
     for reading in readings:
         pause = (pauses or {}).get(reading.at - NIGHT)
         result = assess(
