@@ -42,6 +42,8 @@ SEVERITIES = {
     WatchState.RECOVERING: Severity.INFO,
 }
 """How urgent it is that a site has entered a state. UNKNOWN becomes a warning if it lasts."""
+REPORTED_APART = ("paused", "locked out")
+"""The rules of the policy whose beginning is an event already."""
 
 
 def list_events(
@@ -140,7 +142,7 @@ class _Changes:
             lasts = format_duration(self._reading.at - after.since)
             text = f"{state} for {lasts}: {self._step.reason}{self._add_notes()}"
             yield self._build(EventType.STATE_CHANGED, Severity.WARNING, text, suffix="lasting")
-        elif after.withheld is not None and after.withheld != before.withheld:
+        elif after.withheld not in (before.withheld, None, *REPORTED_APART):
             failover = self._decision.target is Path.IPSEC
             severity = Severity.WARNING if failover else Severity.INFO
             text = f"{state}: no switch to {self._decision.target}: {self._decision.withheld}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from math import isfinite
 from typing import Any
 
+from erfailover.model.lease import LAST_TIME
 from erfailover.model.watch import WatchState
 
 
@@ -98,6 +98,6 @@ def _parse(name: str, value: object) -> Any:
         return value if isinstance(value, bool) else default
     if "str" in kind:
         return value if isinstance(value, str) else default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LAST_TIME:
         return default
     return max(0, int(value)) if kind == "int" else float(value)

@@ -21,6 +21,7 @@ def format_summary(seed: int, outcome: Outcome) -> str:
         f"failures of the primary: {outcome.failures}, "
         f"{outcome.long_failures} of them longer than 3 min",
         f"switches: {outcome.switches}, back: {outcome.failbacks}, lockouts: {outcome.lockouts}",
+        f"longest wait for a switch that was possible: {outcome.longest_wait_s:.0f} s",
         f"wrong switches: {len(outcome.wrong)}",
         f"forbidden switches: {len(outcome.forbidden)}",
         f"missed failures: {len(outcome.missed)}",

@@ -43,6 +43,8 @@ class Outcome:
     switches: int = 0
     failbacks: int = 0
     lockouts: int = 0
+    longest_wait_s: float = 0.0
+    """The longest part of a failure that could be seen and acted on, before the switch."""
     wrong: list[str] = field(default_factory=list)
     forbidden: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
@@ -50,7 +52,8 @@ class Outcome:
     def add(self, other: Outcome) -> None:
         """Add what happened in other hours."""
         for name, value in vars(other).items():
-            setattr(self, name, getattr(self, name) + value)
+            before = getattr(self, name)
+            setattr(self, name, max(before, value) if name.endswith("_s") else before + value)
 
     @property
     def is_clean(self) -> bool:
@@ -236,11 +239,12 @@ class Simulation:
             self.outcome.long_failures += lasted_s > MISSED_S
             free = find_longest_free(failure, obstacles)
             free_s = free[1] - free[0]
+            self.outcome.longest_wait_s = max(self.outcome.longest_wait_s, free_s)
             if free_s > MISSED_S:
                 self.outcome.missed.append(f"{free[0]:.1f}: {free_s:.0f} s of {lasted_s:.0f} s")
 
 
-def iter_outcomes(seed: int, hours: float, hours_a_world: float = 50.0) -> Iterator[Outcome]:
+def iter_outcomes(seed: int, hours: float, hours_a_world: float = 25.0) -> Iterator[Outcome]:
     """Watch world after world, for so many hours in all."""
     number = 0
     while hours > 0:

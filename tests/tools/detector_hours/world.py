@@ -113,7 +113,7 @@ def build_world(random: Random, hours: float) -> World:
         maintenance=random.choice(
             [
                 (),
-                (MaintenanceWindow("23:40", "00:20"),),
+                (MaintenanceWindow("20:00", "06:00"),),
                 (MaintenanceWindow("12:00", "12:30", ("mon", "sat")),),
             ]
         ),
@@ -135,7 +135,7 @@ def build_world(random: Random, hours: float) -> World:
         at, quick = span[0], random.uniform(2, 60)
         while at < span[1]:
             lasts = random.expovariate(1 / quick)
-            yield at, at + lasts
+            yield at, min(at + lasts, span[1])
             at += lasts + random.expovariate(1 / quick)
 
     def short() -> float:
@@ -163,8 +163,8 @@ def build_world(random: Random, hours: float) -> World:
         cut_off=Spans(scatter(4, medium)),
         unready=Spans(scatter(12, long)),
         backup_unknown=Spans(scatter(3, medium)),
-        pauses=Spans(scatter(24, long)),
-        operators=Spans(scatter(24, medium)),
+        pauses=Spans(scatter(6, long)),
+        operators=Spans(scatter(12, medium)),
     )
 
 
