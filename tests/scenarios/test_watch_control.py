@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from erfailover.commands.context import Context
+from erfailover.commands.site_file import SiteFile
+from erfailover.commands.watch.leadership import Leadership
 from erfailover.errors import StateFailure
 from erfailover.model.site import Path as SitePath
 from erfailover.model.watch import Approval
@@ -256,6 +261,23 @@ def test_status_goes_on_if_the_pause_cannot_be_read(
     (problem,) = data["state_problems"]
     assert "is damaged" in problem if broken == "damaged" else "cannot be reached" in problem
     assert data["path"] == "expressroute"
+
+
+def test_the_leadership_is_kept_beside_the_site_s_lease(stage: Stage) -> None:
+    stage.do("init")
+    context = Context(SiteFile(Path("erfailover.yaml"), os.environ, False))
+    leadership = Leadership.open(context)
+    assert leadership.try_lead()
+    (file,) = stage.folder.rglob("lease.json")
+    assert file == context.state_folder / "watch" / "lease.json"
+    assert json.loads(file.read_text())["command"] == "watch"
+    other = Leadership.open(context)
+    assert not other.try_lead()
+    assert other.leader == leadership.leader
+    stage.do("pause", "--reason", "x")
+    leadership.close()
+    assert other.try_lead()
+    other.close()
 
 
 def test_help_says_what_a_pause_does_not_stop(stage: Stage) -> None:

@@ -92,11 +92,12 @@ def test_a_document_that_has_changed_is_not_overwritten(
     assert read(one) == second
 
 
-def test_the_same_data_is_no_conflict(open_documents: Callable[[], Documents]) -> None:
-    one = open_documents()
-    first = one.write("pause", b"first", None)
-    assert open_documents().write("pause", b"first", None).data == b"first"
-    assert read(one).data == first.data
+def test_the_same_data_is_a_conflict_too(open_documents: Callable[[], Documents]) -> None:
+    first = open_documents().write("pause", b"first", None)
+    for version in (None, "another version"):
+        with pytest.raises(Conflict):
+            open_documents().write("pause", b"first", version)
+    assert read(open_documents()) == first
 
 
 def test_a_deleted_document_is_gone(open_documents: Callable[[], Documents]) -> None:
@@ -130,12 +131,13 @@ def test_of_concurrent_changes_none_is_lost(open_documents: Callable[[], Documen
 
 
 def insist_on_failures(documents: Documents, match: str) -> None:
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: documents.read("pause"),
         lambda: documents.write("pause", b"", None),
         lambda: documents.write("pause", b"", "version"),
         lambda: documents.delete("pause", "version"),
-    ):
+    )
+    for act in acts:
         with pytest.raises(StateFailure, match=match) as failure:
             act()
         assert failure.value.hint
