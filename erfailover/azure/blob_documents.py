@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from azure.core import MatchConditions
-from azure.storage.blob import ContentSettings
+from azure.storage.blob import BlobClient, ContentSettings
 
 from erfailover.azure.blob_access import BlobAccess, download
 from erfailover.azure.client.retries import READ
 from erfailover.errors import AzureFailure
 from erfailover.runtime.state.documents import Document, build_conflict
 
+WRITE = "write"
+"""The name of a blob's metadata that says which write it is of."""
 GONE = "BlobNotFound"
 CHANGED = frozenset({"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", GONE})
 """Codes that say that a blob is not in the state that the condition of a write names."""
@@ -40,14 +43,16 @@ class BlobDocuments(BlobAccess):
     def write(self, key: str, data: bytes, version: str | None) -> Document:
         """Write a document; raises ``Conflict`` if it has changed since it had the version.
 
-        A write whose answer was lost is sent again: the condition then fails, and the document has
-        the data.
+        A write whose answer was lost is sent again. Its condition then fails, and the blob's
+        metadata says that it is this write that was done.
         """
+        write = uuid4().hex
 
         def upload() -> Any:
             return self._get_document(key).upload_blob(
                 data,
                 overwrite=True,
+                metadata={WRITE: write},
                 content_settings=ContentSettings(content_type="application/json"),
                 **_build_condition(version),
             )
@@ -57,10 +62,10 @@ class BlobDocuments(BlobAccess):
         except AzureFailure as failure:
             if failure.code not in CHANGED:
                 raise self._build_state_failure(failure) from failure
-        current = self.read(key)
-        if current is None or current.data != data:
+        properties = self._read_properties(key)
+        if properties is None or properties.metadata.get(WRITE) != write:
             raise build_conflict(key, self.name)
-        return current
+        return Document(data, str(properties.etag))
 
     def delete(self, key: str, version: str) -> None:
         """Delete a document; raises ``Conflict`` if it has changed since it had the version."""
@@ -71,13 +76,25 @@ class BlobDocuments(BlobAccess):
         try:
             self._call(f"deleting {key}", delete, READ)
         except AzureFailure as failure:
+            if failure.code not in CHANGED:
+                raise self._build_state_failure(failure) from failure
+        else:
+            return
+        if self._read_properties(key) is not None:
+            raise build_conflict(key, self.name)
+
+    def _read_properties(self, key: str) -> Any:
+        """Return the properties of a blob; None if it does not exist."""
+        try:
+            return self._call(
+                f"reading {key}", lambda: self._get_document(key).get_blob_properties(), READ
+            )
+        except AzureFailure as failure:
             if failure.code == GONE:
-                return
-            if failure.code in CHANGED:
-                raise build_conflict(key, self.name) from failure
+                return None
             raise self._build_state_failure(failure) from failure
 
-    def _get_document(self, key: str) -> Any:
+    def _get_document(self, key: str) -> BlobClient:
         return self._get_client(f"{key}.json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,9 @@ import pytest
 from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
 
 from erfailover.azure.blob_store import BlobStore
+from erfailover.commands.context import Context
+from erfailover.commands.site_file import SiteFile
+from erfailover.commands.watch.leadership import Leadership
 from erfailover.model.state_location import parse
 from erfailover.runtime.state.process import build_holder
 from tests.support.flags import ON_IPSEC, flags
@@ -107,6 +111,26 @@ def test_a_killed_run_on_this_machine_is_waited_out_and_taken_over(
     assert f"Waiting for the lease of {dead.name} to expire" in stage.err
     assert "Took over the orphaned lease" in stage.err
     assert str(stage.json("history")[-1]["took_over"]).startswith("the orphaned lease of")
+
+
+def test_a_pause_and_the_leadership_are_shared_by_both_machines(machines: Machines) -> None:
+    stage = machines.use("state")
+    stage.do("pause", "--for", "2h", "--reason", "Carrier maintenance")
+    assert "no state:" not in stage.err
+    first = Leadership.open(Context(SiteFile(Path("erfailover.yaml"), os.environ, False)))
+    assert first.try_lead()
+    stage = machines.use("another")
+    assert stage.json("status")["pause"]["reason"] == "Carrier maintenance"
+    second = Leadership.open(Context(SiteFile(Path("erfailover.yaml"), os.environ, False)))
+    assert not second.try_lead()
+    assert second.leader == first.leader
+    stage.do(*SWITCH)
+    assert stage.json("resume")["ended"]["reason"] == "Carrier maintenance"
+    assert machines.use("state").json("status")["pause"] is None
+    first.close()
+    assert second.try_lead()
+    second.close()
+    assert not list(stage.folder.glob("**/watch"))
 
 
 @pytest.mark.parametrize("write", [1, 3])

@@ -57,7 +57,7 @@ class Documents(Protocol):
             version: the version that it replaces; None if it must not exist yet.
 
         Raises:
-            Conflict: it has another version and other data, or does not exist.
+            Conflict: it has another version, or does not exist.
         """
 
     def delete(self, key: str, version: str) -> None:
@@ -104,8 +104,6 @@ class LocalDocuments:
         """Write a document; raises ``Conflict`` if it has changed since it had the version."""
         with self._hold_lock():
             current = self._read(key)
-            if current is not None and current.data == data:
-                return current
             if (current and current.version) != version:
                 raise build_conflict(key, self.name)
             files.write(self._get_file(key), data)

@@ -198,7 +198,10 @@ def test_help_of_what_has_no_commands_says_so(capsys: pytest.CaptureFixture[str]
     assert "'now'" in capsys.readouterr().err
 
 
-ASKS = {"switch", "prestage", "unprestage", "drill start", "drill stop", "provision", "destroy"}
+ASKS = {
+    *("switch", "prestage", "unprestage", "drill start", "drill stop", "provision", "destroy"),
+    "approve",
+}
 
 
 def options_of(command: click.Command) -> set[str]:
