@@ -90,9 +90,10 @@ def test_a_vault_s_secret_is_the_url(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert SECRET not in repr(caught.value)
 
 
-def test_a_program_gets_no_variable_that_holds_another_target_s_secret(tmp_path: Path) -> None:
+def test_a_program_gets_no_variable_that_holds_a_secret(tmp_path: Path) -> None:
     script = "import os, json; json.dump(dict(os.environ), open('result.json', 'w'))"
-    secrets = SecretReader(tmp_path, {"HOOK": SECRET, "OTHER": "kept"}, lambda url: "")
+    environment = {"HOOK": SECRET, "AZURE_CLIENT_SECRET": SECRET, "OTHER": "kept"}
+    secrets = SecretReader(tmp_path, environment, lambda url: "")
     [program, _] = build_targets(
         [CommandTarget((sys.executable, "-c", script)), WebhookTarget("env:HOOK")], secrets
     )
