@@ -37,6 +37,7 @@ EXTRAS = {
     "keyvault": ("azure-keyvault-secrets",),
     "diagram": ("pygraphviz",),
     "png": ("cairosvg",),
+    "watch": ("aiohttp", "apprise", "prometheus-client"),
 }
 
 

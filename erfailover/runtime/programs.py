@@ -1,7 +1,7 @@
 """Runs the operator's programs: probes, and the commands that notifications are given to.
 
-The only place that starts them. No shell, no terminal, none of our secrets; each has a separate
-session and a time-out, and only the end of its output is kept. What a program has started ends
+The only place that starts them. No shell, no terminal; each has a separate session and a time-out,
+and only the end of its output is kept. What a program has started ends
 with it, in other sessions too (``descendants``). Times are the machine's: a program knows nothing
 of a lab's clock.
 """
@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from erfailover.planning.probes.answers import KEPT, remove_secrets
 from erfailover.runtime.descendants import MARK, Family
 
-MOST_OUTPUT = 4 * KEPT
-"""How many bytes of a program's output are kept: its end, of characters of up to 4 bytes."""
+MOST_OUTPUT = 16_000
+"""How many bytes of a program's output are kept: its end."""
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Programs:
         Args:
             words: the program and its arguments.
             timeout_s: how long it may run, in the machine's seconds.
-            environment: its variables, from which erfailover's and Azure's secrets are removed.
+            environment: its variables, without secrets.
             content: its standard input.
 
         Returns:
@@ -75,7 +74,7 @@ class Programs:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**remove_secrets(environment), MARK: family.mark},
+                env={**environment, MARK: family.mark},
                 start_new_session=True,
             )
             family.pid = process.pid

@@ -75,7 +75,8 @@ class LocalMachine:
     ) -> tuple[int | None, str]:
         """Run a program; its exit code, None if it did not end in time, and its output's end."""
         variables = {"LC_ALL": locale} if locale is not None else {}
-        code, output = self._programs.run(words, timeout_s, {**self.environment, **variables})
+        environment = {**answers.remove_secrets(self.environment), **variables}
+        code, output = self._programs.run(words, timeout_s, environment)
         return code, answers.shorten_output(output, self.environment)
 
 

@@ -180,18 +180,19 @@ class Notifier:
                     event = sender.lane.choose(only_untried=self._is_closing)
                 if event is not None:
                     sender.lane.note_try(event)
-                pause_s = max(sender.due - now, 0.0) if sender.lane.pending else IDLE_S
+                due = sender.due
+                pause_s = max(due - now, 0.0) if sender.lane.pending else IDLE_S
             if event is not None:
                 self._try(sender, event)
             elif self._is_closing:
                 return
             else:
-                self.clock.wait_for(lambda: self._has_work(sender), pause_s)
+                self.clock.wait_for(partial(self._has_work, sender, due), pause_s)
 
-    def _has_work(self, sender: _Sender) -> bool:
-        """Whether a sender that waits must look again; asked without the lock."""
+    def _has_work(self, sender: _Sender, due: float) -> bool:
+        """Whether a sender that waits, at most until it is due, must look again. Takes no lock."""
         is_due = bool(sender.lane.pending) and self.clock.now() >= sender.due
-        return is_due or self._is_closing or self._is_over
+        return is_due or sender.due < due or self._is_closing or self._is_over
 
     def _try(self, sender: _Sender, event: Event) -> None:
         problem, asked_s = "", 0.0

@@ -1,7 +1,7 @@
 """The events that have not reached every target yet, in order, as values and as bytes.
 
 Knows neither threads nor targets: ``notifier`` guards it with a lock and does the sending. The
-bytes are plain JSON: the events, which of the targets each still waits for, and the ids of events
+bytes are plain JSON: the events, which of them each target still waits for, and the ids of events
 that were dealt with. They hold no secret: a target is named by its place.
 """
 
@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from erfailover.model import plain_json
 from erfailover.model.durations import DAY_S, format_duration
@@ -27,6 +27,8 @@ VERSION = 1
 MOST_DEPTH = 20
 """How deep the facts of an event may be nested; deeper ones become text."""
 RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -118,14 +120,15 @@ class Outbox:
 
     def dump(self) -> bytes:
         """Return it as JSON."""
-        waiting: dict[str, tuple[Event, list[str]]] = {}
-        for lane in self.lanes.values():
-            for event in lane.pending:
-                waiting.setdefault(event.id, (event, []))[1].append(lane.place)
-        pending = [
-            {"event": _to_row(event), "targets": places} for event, places in waiting.values()
-        ]
-        content = {"version": VERSION, "pending": pending, "known": list(self.known)}
+        events = {event.id: event for lane in self.lanes.values() for event in lane.pending}
+        content = {
+            "version": VERSION,
+            "events": [_to_row(event) for event in events.values()],
+            "waiting": {
+                place: [event.id for event in lane.pending] for place, lane in self.lanes.items()
+            },
+            "known": list(self.known),
+        }
         return json.dumps(content).encode()
 
     def merge(self, data: bytes) -> None:
@@ -140,17 +143,17 @@ class Outbox:
         if not isinstance(kept, dict) or kept.get("version") != VERSION:
             raise ValueError("it is of another version")
         known = _parse(list[str], kept.get("known"))
-        rows = [
-            (_parse(Event, row.get("event")), _parse(list[str], row.get("targets")))
-            for row in _parse(list[dict[str, Any]], kept.get("pending"))
-        ]
-        for lane in self.lanes.values():
-            earlier = {event.id: event for event, places in rows if lane.place in places}
-            later = [event for event in lane.pending if event.id not in {*known, *earlier}]
-            lane.pending = [*earlier.values(), *later]
+        events = {event.id: event for event in _parse(list[Event], kept.get("events"))}
+        waiting = _parse(dict[str, list[str]], kept.get("waiting"))
+        if not events.keys() >= {name for names in waiting.values() for name in names}:
+            raise ValueError("an event is missing")
+        for place, lane in self.lanes.items():
+            earlier = [events[name] for name in waiting.get(place, [])]
+            later = [event for event in lane.pending if event.id not in {*known, *events}]
+            lane.pending = [*earlier, *later]
         added = list(self.known)
         self.known = {}
-        self._remember([*known, *(event.id for event, _ in rows), *added])
+        self._remember([*known, *events, *added])
 
     def _remember(self, ids: Iterable[str]) -> None:
         for name in ids:
@@ -179,7 +182,7 @@ def make_plain(value: Any, depth: int = MOST_DEPTH) -> Any:
     return str(value)
 
 
-def _parse(kind: Any, value: Any) -> Any:
+def _parse(kind: type[T], value: object) -> T:
     from pydantic import TypeAdapter  # takes a tenth of a second
 
     return TypeAdapter(kind).validate_python(value)

@@ -23,6 +23,7 @@ from erfailover.model.watch_settings import (
     NotificationTarget,
     WebhookTarget,
 )
+from erfailover.planning.probes.answers import remove_secrets
 from erfailover.runtime.notifications import secret_value
 from erfailover.runtime.notifications.apprise_target import AppriseTarget
 from erfailover.runtime.notifications.program import Program
@@ -87,14 +88,15 @@ def build_targets(
 ) -> tuple[Target, ...]:
     """Return the targets that the site file names, none of them used yet.
 
-    A program gets no variable that holds another target's secret.
+    A program gets no variable that holds a secret of erfailover, of Azure or of another target.
     """
     hidden = {
         place.removeprefix(secret_value.VARIABLE)
         for setting in settings
         if (place := _get_place(setting)).startswith(secret_value.VARIABLE)
     }
-    variables = {name: text for name, text in secrets.environment.items() if name not in hidden}
+    ours = remove_secrets(secrets.environment)
+    variables = {name: text for name, text in ours.items() if name not in hidden}
     targets: list[Target] = []
     commands: Counter[str] = Counter()
     places = set()

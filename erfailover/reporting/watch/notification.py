@@ -80,8 +80,8 @@ def add_circumstances(event: Event, mode: str, pause: Pause | None) -> Event:
 def build_title(event: Event) -> str:
     """Return the title: how urgent, which site, and what happened, in one line."""
     word = "RESOLVED" if event.resolves else event.severity.value.upper()
-    lines = event.text.split("\n", 1)
-    return _shorten(f"{word}: {event.site}: {_clean(lines[0])}", TITLE_LENGTH)
+    first, *_ = event.text.split("\n", 1)
+    return _shorten(_clean(f"{word}: {event.site}: {first.strip()}"), TITLE_LENGTH)
 
 
 def build_body(event: Event) -> str:

@@ -28,7 +28,7 @@ class Program:
         command: the program and its arguments.
         timeout_s: how long it may run, in the machine's seconds.
         programs: what runs it, in the folder of the site file.
-        environment: its variables; the secrets of other targets left out.
+        environment: its variables, without secrets.
         place: what identifies it: ``command /usr/local/bin/page``.
     """
 

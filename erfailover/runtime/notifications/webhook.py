@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import math
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -168,7 +167,7 @@ def read_retry_after(headers: dict[str, str]) -> float | None:
         )
     except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
 
 
 def _count_until(text: str, by_name: dict[str, str]) -> float:
