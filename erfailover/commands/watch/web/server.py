@@ -1,4 +1,4 @@
-"""The web server of ``erfailover watch``, in a thread of its own: it never holds up a switch."""
+"""The web server of ``erfailover watch``, in a separate thread: it never holds up a switch."""
 
 from __future__ import annotations
 
