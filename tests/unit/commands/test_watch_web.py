@@ -365,6 +365,12 @@ class TestStart:
         assert f"--listen 127.0.0.1:{port} cannot be used" in failure.value.message
         assert "needs its own port" in (failure.value.hint or "")
 
+    def test_it_can_be_closed_at_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        for _ in range(20):
+            with serving():
+                pass
+        assert caplog.text == ""
+
     def test_an_address_of_another_machine_cannot_be_used(self) -> None:
         other = WatchServer(list, WebSettings(Address("192.0.2.1", 0)), lambda: NOW)
         with pytest.raises(UsageFailure, match="cannot be used"):
