@@ -18,6 +18,8 @@ from tests.support.watch_server import LOOPBACK, TOKEN, Watched, serving, write_
 from tests.support.watch_views import (
     NOW,
     draw_site,
+    make_approval,
+    make_event,
     make_failed_view,
     make_mixed_view,
     make_reading,
@@ -38,6 +40,19 @@ SITES: dict[str, Callable[[], Sequence[SiteView]]] = {
     "1 spoke": lambda: [draw(make_view(reading=make_reading(spokes=make_spokes(1))))],
     "12 spokes": lambda: [draw(make_failed_view())],
     "300 spokes": lambda: [draw(make_mixed_view())],
+    "long names": lambda: [
+        make_failed_view(
+            site="s" * 64,
+            leader="l" * 80,
+            reading=make_reading(
+                spokes=[replace(spoke, name="v" * 64) for spoke in make_spokes(2)],
+                warnings=("w" * 300,),
+            ),
+            approval=make_approval(id="a" * 64),
+            withheld="r" * 300,
+            events=(make_event(0, "e" * 300),),
+        )
+    ],
     "4 sites": lambda: [
         draw(make_view()),
         draw(make_failed_view(site="plant-antwerp")),
