@@ -125,6 +125,7 @@ function receive(event) {
     document.title = message.title;
     update(message.html);
   }
+  updateAges(document);
   showLink();
 }
 

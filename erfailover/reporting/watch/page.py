@@ -217,7 +217,7 @@ def format_utc(at: float) -> str:
 def count_spokes(spokes: Sequence[SpokeState]) -> list[tuple[str, int, str]]:
     """Return how many spokes are on each path, as tone, count and words; the worst first."""
     paths = Counter(spoke.path for spoke in spokes)
-    unhealthy = sum(spoke.healthy is False for spoke in spokes)
+    unhealthy = sum(spoke.healthy is False and spoke.path != "none" for spoke in spokes)
     counts = [
         (BAD, paths.pop("none", 0), NO_PATH["none"]),
         (BAD, unhealthy, "not carried by their path"),

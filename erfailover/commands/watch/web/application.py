@@ -13,7 +13,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -81,6 +81,14 @@ class WebState:
     is_closing: bool = False
     changed: set[asyncio.Event] = field(default_factory=set)
     """One for each browser that is connected."""
+    _rendered: tuple[list[SiteView], str] = ([], "")
+
+    def render(self) -> tuple[Sequence[SiteView], str]:
+        """Return the sites, and the changing part of the page: many browsers share one text."""
+        views = [replace(view, heartbeat_at=None) for view in self.get_views()]
+        if not self._rendered[1] or views != self._rendered[0]:
+            self._rendered = views, page.render_sites(views)
+        return self._rendered
 
     def wake(self) -> None:
         """Have every browser sent what has changed."""
@@ -254,8 +262,7 @@ async def _handle_events(request: web.Request) -> web.StreamResponse:
         sent = ""
         while not state.is_closing and _is_allowed(request, state):
             event.clear()
-            views = state.get_views()
-            html = page.render_sites(views)
+            views, html = state.render()
             message: dict[str, object] = {"now": state.now(), "version": PAGE_VERSION}
             if html != sent:
                 message |= {"html": html, "title": page.format_title(views)}

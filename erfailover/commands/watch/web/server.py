@@ -1,4 +1,4 @@
-"""The web server of ``erfailover watch``, in a thread of its own: it never holds up a switch."""
+"""The web server of ``erfailover watch``, in a separate thread: it never holds up a switch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ log = logging.getLogger("erfailover.watch.web")
 
 CERTIFICATE_CHECK_S = 60.0
 """How often the certificate's files are looked at: a renewed one is used without a restart."""
-STOP_S = 10.0
+START_S = STOP_S = 10.0
+"""How long its thread may take to begin and to end, in seconds."""
 
 
 class WatchServer:
@@ -78,10 +79,12 @@ class WatchServer:
             started=self._now(),
         )
         app = application.make_application(self._state)
+        serving = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(app, listener, context), name="watch-web", daemon=True
+            target=self._run, args=(app, listener, context, serving), name="watch-web", daemon=True
         )
         self._thread.start()
+        serving.wait(START_S)
 
     def notify(self) -> None:
         """Have the open pages show a change now; callable from any thread, never waits."""
@@ -100,7 +103,11 @@ class WatchServer:
             self._loop.close()
 
     def _run(
-        self, app: web.Application, listener: socket.socket, context: ssl.SSLContext | None
+        self,
+        app: web.Application,
+        listener: socket.socket,
+        context: ssl.SSLContext | None,
+        serving: threading.Event,
     ) -> None:
         asyncio.set_event_loop(self._loop)
         tasks: list[asyncio.Task[None]] = []
@@ -109,6 +116,7 @@ class WatchServer:
             certificate = self._settings.certificate
             if context is not None and certificate is not None:
                 tasks.append(self._loop.create_task(_renew(certificate, context)))
+            self._loop.call_soon(serving.set)
             self._loop.run_forever()
             for task in tasks:
                 task.cancel()
@@ -120,6 +128,7 @@ class WatchServer:
         except Exception:
             log.exception("the web server failed; the watch goes on without it")
         finally:
+            serving.set()
             listener.close()
             self._loop.close()
 

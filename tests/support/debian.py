@@ -1,0 +1,37 @@
+"""Programs of Debian's packages that slow tests need: Chromium, Prometheus."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+
+def require_program(name: str, package: str) -> str:
+    """Return the path of a program; install its package first if this machine lacks it.
+
+    Without the right to install it, or without the package, the test is skipped with the reason.
+    """
+    if path := shutil.which(name):
+        return path
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        pytest.skip(f"NOT TESTED: needs {name}: sudo apt-get install {package}")
+    with FileLock(Path(tempfile.gettempdir()) / "erfailover-tests-apt.lock"):
+        return shutil.which(name) or _install(name, package)
+
+
+def _install(name: str, package: str) -> str:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
+    output = ""
+    for words in (install, ["apt-get", "update", "-q"], install):
+        ended = subprocess.run(words, env=environment, capture_output=True, text=True)
+        output = ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else ""
+        if path := shutil.which(name):
+            return path
+    pytest.skip(f"NOT TESTED: {package} cannot be installed: {output}")
