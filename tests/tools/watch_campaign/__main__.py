@@ -86,16 +86,16 @@ def _set_up(variant: str) -> Iterator[Setting]:
         world = worlds.get(SPOKES, prestaged=True, dark=False, machines=True)
     finally:
         worlds.close()
-    with tempfile.TemporaryDirectory(prefix="erfailover-azurite-") as folder:
-        with running(Path(folder)) as azurite:
-            with ContainerClient(
-                azurite.endpoint,
-                CONTAINER,
-                credential=Credential(),
-                connection_verify=str(azurite.ca_file),
-            ) as container:
-                container.create_container()
-            yield Setting(world, azurite, variant)
+    with (
+        tempfile.TemporaryDirectory(prefix="erfailover-azurite-") as folder,
+        running(Path(folder)) as azurite,
+    ):
+        trust = str(azurite.ca_file)
+        with ContainerClient(
+            azurite.endpoint, CONTAINER, credential=Credential(), connection_verify=trust
+        ) as container:
+            container.create_container()
+        yield Setting(world, azurite, variant)
 
 
 def _run_all(

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-
-LEASE_S, TAKEOVER_S = 15.0, 30.0
-"""How long a lease lasts, and how soon after a leader's end another one must lead."""
+TAKEOVER_S = 30.0
+"""How soon after a leader's end another one must lead: the lease (15 s) and 15 s."""
 RELIED_ON_S = 10.0
 """For how long after a confirmed renewal writes that need the lease may be sent."""
 ON_THE_WAY_S = 2.0

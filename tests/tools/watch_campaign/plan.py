@@ -104,7 +104,7 @@ def draw(seed: int, index: int) -> Plan:
         kind=kind,
         moment=moment,
         write=random_.randint(1, WRITES) if is_write else 0,
-        is_done=random_.random() < 0.5,  # noqa: PLR2004 - one of two
+        is_done=random_.random() < 0.5,
         delay_s=0.0 if is_write else random_.uniform(*DELAYS[moment]),
         lasts_s=random_.uniform(*LASTS[kind]) if kind in LASTS else 0.0,
     )

@@ -64,8 +64,8 @@ def format_table(results: Sequence[Result]) -> str:
 
 def _format_row(words: str, results: Sequence[Result]) -> str:
     takeovers = [took for result in results for took in result.takeovers]
-    median = f"{statistics.median(takeovers):.1f}" if takeovers else "–"
-    longest = f"{max(takeovers):.1f}" if takeovers else "–"
+    median = f"{statistics.median(takeovers):.1f}" if takeovers else "none"
+    longest = f"{max(takeovers):.1f}" if takeovers else "none"
     failed = sum(bool(result.problems) for result in results)
     cells = (words, len(results), failed, len(takeovers), median, longest)
     return f"| {' | '.join(map(str, cells))} |"

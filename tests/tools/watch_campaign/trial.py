@@ -167,9 +167,7 @@ class _Course:
             self._bring_about()
             self._end()
         finally:
-            trial.logs = {
-                item.number: [line for _, line in item.lines] for item in self._replicas
-            }
+            trial.logs = {item.number: [line for _, line in item.lines] for item in self._replicas}
             trial.records = self._stage.read_journal()
             trial.spokes = self._watch.read_spokes(worlds.spoke_names(SPOKES))
 
