@@ -107,10 +107,14 @@ def test_a_replica_may_begin_again_after_its_successor() -> None:
     assert judge(trial) == []
 
 
-def test_runs_that_overlap_in_the_journal_are_found() -> None:
+def test_runs_of_different_replicas_that_overlap_in_the_journal_are_found() -> None:
     trial = taken_over()
     trial.records = [*trial.records, record(26, "a", "ended")]
     assert rules(trial) == {"overlapping runs"}
+    completed = [record(18.1, "c", "begun", 1), record(18.2, "c", "ended")]
+    trial = taken_over()
+    trial.records = [*trial.records[:3], *completed, *trial.records[3:]]
+    assert judge(trial) == []
 
 
 @pytest.mark.parametrize(
