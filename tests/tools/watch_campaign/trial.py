@@ -246,10 +246,12 @@ class _Course:
         if kind is Kind.STOP_LONG:
             threading.Thread(target=self._continue_later, daemon=True).start()
         if kind is Kind.END:
-            leader.process.wait(STEP_DEADLINE_S)
+            self._trial.exit_codes.append(leader.process.wait(STEP_DEADLINE_S))
             leader.is_leader = False
-            self._came_at = time.time()
-        self._time_takeover(leader, self._came_at)
+            ended_at = time.time()
+            self._time_takeover(leader, ended_at, self._came_at)
+        else:
+            self._time_takeover(leader, self._came_at)
         if kind is Kind.KILL_TWO:
             time.sleep(drawn.lasts_s)
             successor = self._find_leader()
@@ -269,22 +271,26 @@ class _Course:
         self._sleep_until(self._came_at + self._plan.lasts_s)
         self._leader.continue_()
 
-    def _time_takeover(self, lost: Replica, since: float) -> None:
+    def _time_takeover(self, lost: Replica, since: float, after: float | None = None) -> None:
         """Wait until another replica leads; note how long that took.
 
-        A leader that was only stopped may lead on if none has taken its place.
+        Args:
+            lost: the one that led.
+            since: when it was lost.
+            after: when another one can have begun to lead at the earliest, if that is before.
         """
+        earliest = since if after is None else after
 
         def find() -> Replica | None:
             others = [item for item in self._replicas if item is not lost]
-            new = [item for item in others if item.is_leader and (item.led_at or 0.0) > since]
+            new = [item for item in others if item.is_leader and (item.led_at or 0.0) > earliest]
             return new[0] if new else None
 
         deadline = time.time() + LEAD_S
         while (successor := find()) is None and time.time() < deadline:
             time.sleep(LOOK_S)
         led_at = successor.led_at if successor is not None else None
-        self._trial.takeovers.append(None if led_at is None else led_at - since)
+        self._trial.takeovers.append(None if led_at is None else max(0.0, led_at - since))
 
     def _end(self) -> None:
         """See that nothing comes after, and end the replicas."""
