@@ -16,6 +16,7 @@ class Kind(StrEnum):
     KILL = "leader killed (SIGKILL)"
     STOP_BRIEFLY = "leader stopped (SIGSTOP) for less than its lease, then continued"
     STOP_LONG = "leader stopped for longer than its lease, then continued"
+    STOP_INTO_SWITCH = "leader stopped until its successor writes, then continued"
     STOP_PAST_SWITCH = "leader stopped until its successor has switched, then continued"
     CUT = "leader's connection to the store cut"
     SILENCE = "leader's connection to the store silent"
@@ -26,7 +27,7 @@ class Kind(StrEnum):
 
 
 KILLS = frozenset({Kind.KILL, Kind.KILL_TWO})
-STOPS = frozenset({Kind.STOP_BRIEFLY, Kind.STOP_LONG, Kind.STOP_PAST_SWITCH})
+STOPS = frozenset({Kind.STOP_BRIEFLY, Kind.STOP_LONG, Kind.STOP_INTO_SWITCH, Kind.STOP_PAST_SWITCH})
 STORE_OF_ONE = frozenset({Kind.CUT, Kind.SILENCE})
 STORE_OF_ALL = frozenset({Kind.CUT_ALL, Kind.SILENCE_ALL})
 
@@ -48,8 +49,8 @@ class Plan:
         write: the write of the switch at which it happens, from 1; 0 at any other moment.
         is_done: whether that write is done in Azure first.
         delay_s: how long after the moment it happens, in wall seconds.
-        lasts_s: how long it lasts, if it ends by itself; of ``KILL_TWO`` how long the successor
-            leads before it is killed.
+        lasts_s: how long it lasts; of the stops that wait for the successor, how long after that;
+            of ``KILL_TWO``, how long the successor leads before it is killed.
     """
 
     seed: int
@@ -72,6 +73,7 @@ class Plan:
 LASTS = {
     Kind.STOP_BRIEFLY: (2.0, 9.0),
     Kind.STOP_LONG: (16.0, 28.0),
+    Kind.STOP_INTO_SWITCH: (0.0, 2.0),
     Kind.STOP_PAST_SWITCH: (0.0, 4.0),
     Kind.CUT: (20.0, 45.0),
     Kind.SILENCE: (20.0, 45.0),

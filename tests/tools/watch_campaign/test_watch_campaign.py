@@ -21,10 +21,13 @@ from tests.tools.watch_campaign import report
 from tests.tools.watch_campaign.gate import Gate, GateState, gate
 from tests.tools.watch_campaign.judge import PeeringWrite, Span, Spoke, Trial, judge
 from tests.tools.watch_campaign.plan import WRITES, Kind, Moment, draw
+from tests.tools.watch_campaign.replica import KEEPS_EVERY_LEASE
 from tests.tools.watch_campaign.report import Result
 
 T = 1_800_000_000.0
 PIDS = (101, 102, 103)
+EARLY, SOON_S = 2, 0.3
+"""A leader stopped when a spoke had lost its path, and continued when its successor restores it."""
 
 
 def record(at: float, run: str, event: str, replica: int = 0) -> dict[str, Any]:
@@ -284,8 +287,12 @@ def test_twenty_drawn_faults_leave_one_writer_and_no_spoke_without_its_path() ->
 @needs_npm
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_replicas_that_all_have_the_lease_are_caught() -> None:
-    arguments = ("--trials", "1", "--seed", "7", "--variant", "everybody-has-the-lease")
-    code, out = campaign(*arguments)
+def test_a_replica_that_never_notices_the_loss_of_its_lease_is_caught() -> None:
+    index = list(Kind).index(Kind.STOP_INTO_SWITCH)
+    plans = (draw(seed, index) for seed in range(index, 10_000))
+    early = (plan for plan in plans if plan.write == EARLY and plan.is_done)
+    plan = next(plan for plan in early if plan.lasts_s < SOON_S)
+    drawn = ("--seed", str(plan.seed - index), "--first", str(index), "--trials", "1")
+    code, out = campaign(*drawn, "--variant", KEEPS_EVERY_LEASE)
     assert code == 1, out
     assert "1 trials, 1 failed, 1 with two writers" in out

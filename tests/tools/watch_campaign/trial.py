@@ -258,6 +258,10 @@ class _Course:
             if successor is not None:
                 successor.kill()
                 self._time_takeover(successor, time.time())
+        elif kind is Kind.STOP_INTO_SWITCH:
+            self._wait("a write of the successor", self._has_successor_written, MOVED_S)
+            time.sleep(drawn.lasts_s)
+            leader.continue_()
         elif kind is Kind.STOP_PAST_SWITCH:
             self._wait_until_moved()
             time.sleep(drawn.lasts_s)
@@ -313,6 +317,12 @@ class _Course:
 
     def _has_logged(self, text: str) -> bool:
         return any(text in line for item in self._replicas for _, line in list(item.lines))
+
+    def _has_successor_written(self) -> bool:
+        """Return whether the leader that was lost was followed by another one's write, or done."""
+        assert self._leader is not None
+        after = [write for write in self._watch.writes if write.at > self._came_at]
+        return self._is_moved() or any(write.replica != self._leader.number for write in after)
 
     def _is_moved(self) -> bool:
         users = [
