@@ -6,6 +6,7 @@ import argparse
 import json
 import multiprocessing
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ LAST_SEED = 999_999
 
 def main(arguments: Sequence[str]) -> int:
     """Run the trials, print what they came to; 0 if all of them held."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = _parse(arguments)
     seed = options.seed if options.seed is not None else random.randint(1, LAST_SEED)
     print(f"--seed {seed} repeats these trials", flush=True)
@@ -107,8 +109,11 @@ def _run_all(
         futures = [
             pool.submit(trial.run, setting, draw(seed, index), index) for seed, index in wanted
         ]
-        for future in as_completed(futures):
-            yield future.result()
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:  # on Ctrl-C or SIGTERM, the trials that run are completed
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _print(result: Result, details: Path | None) -> None:
