@@ -20,8 +20,8 @@ class Kind(StrEnum):
     STOP_PAST_SWITCH = "leader stopped until its successor has switched, then continued"
     CUT = "leader's connection to the store cut"
     SILENCE = "leader's connection to the store silent"
-    CUT_ALL = "everybody's connection to the store cut"
-    SILENCE_ALL = "everybody's connection to the store silent"
+    CUT_ALL = "connections of all replicas to the store cut"
+    SILENCE_ALL = "connections of all replicas to the store silent"
     KILL_TWO = "leader killed, then its successor"
     END = "leader ended (SIGTERM)"
 

@@ -11,13 +11,29 @@ from tests.tools.watch_campaign.plan import Kind
 BEGIN, END = "<!-- watch campaign -->", "<!-- end of watch campaign -->"
 HEADING = "# Watching\n"
 SECTION = f"""
-## Faults of the replicas and of the store
+## Faults of replicas and of the store
 
-Three replicas run as three processes, each with its own state folder and its own connection to the
-lab and to the store (Azurite). The primary path fails, and in every trial something else goes wrong
-before that, until the switch begins, at a drawn write of the switch, or after it. A takeover is
-timed in wall seconds from the leader's end, or the loss of its store, to the moment at which
-another replica leads; at most 30 s are allowed. `scripts/watch-campaign` repeats this.
+Each trial runs three replicas as three processes with separate state folders, a lab with the sample
+topology and three prestaged spokes, and Azurite as the store. Each replica reaches the lab and the
+store through separate ports, so that every write is attributed to its sender. The primary path
+fails. In addition, one of the faults below is injected: before the failure, between the failure and
+the switch, at a write of the switch (4 of 8 trials), or after it.
+
+A trial fails if one of these is found:
+
+- **Two writers**: a replica writes a peering after another one's run has begun. Allowed are a write
+  that was sent before its sender was stopped or killed, and a write that restores the path of a
+  spoke that has none, until `step_deadline_s` is over.
+- **Overlapping runs**: records of two replicas' runs are mixed in the journal.
+- **A stranded spoke**: at the end, a spoke does not have exactly one peering with remote gateways,
+  is not on IPsec, or does not reach the office.
+- **A late takeover**: another replica leads later than 30 s after the leader ended or lost the
+  store. The lease lasts 15 s.
+- **A write or a run that begins without the store**: while no replica reaches it, later than 10 s
+  after the loss.
+- A traceback, or an exit code other than 0 after SIGTERM.
+
+Takeovers are in wall seconds. The table is from `scripts/watch-campaign --trials 300 --write-docs`.
 
 {BEGIN}
 {END}
