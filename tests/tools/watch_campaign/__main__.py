@@ -27,6 +27,7 @@ from tests.tools.watch_campaign.trial import CONTAINER, SPOKES, Setting
 
 PAGE = Path(__file__).parents[3] / "docs" / "watch.md"
 LAST_SEED = 999_999
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -139,4 +140,7 @@ def _print(result: Result, details: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
