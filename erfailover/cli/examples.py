@@ -140,6 +140,14 @@ EXAMPLES: dict[str, Examples] = {
         ),
     ),
     "drill stop": (("Stop the running drill", "erfailover drill stop"),),
+    "watch": (
+        ("Watch the site and serve its page on this machine", "erfailover watch"),
+        (
+            "Watch two sites in one process",
+            "erfailover watch --site west.yaml --site north.yaml",
+        ),
+        ("Send a test to every notification target", "erfailover watch --test-notifications"),
+    ),
     "pause": (
         (
             "Keep the watch from switching for two hours",
