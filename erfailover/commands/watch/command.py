@@ -217,7 +217,8 @@ def _draw(context: Context, site_reading: SiteReading) -> str:
     if site_reading.picture is None or site_reading.health is None:
         return ""
     verdict = format_headline(site_reading.health)
-    return drawing.draw(build_sheet(site_reading.picture, verdict))
+    name = context.site_file.site.name
+    return drawing.render_inline(build_sheet(site_reading.picture, verdict), f"{name}/")
 
 
 def _draw_nothing(context: Context, site_reading: SiteReading) -> str:
