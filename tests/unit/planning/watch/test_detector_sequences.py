@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from erfailover.model.watch import WatchReading, WatchState
-from erfailover.planning.watch.detector import QUICK_READINGS, Step, advance
+from erfailover.planning.watch.detector import Step, advance
 from erfailover.planning.watch.memory import Memory
+from erfailover.planning.watch.table import QUICK_READINGS
 from tests.unit.planning.watch.scenes import HOLD_S, NIGHT, RULES, read
 
 FAILED, SUSPECT, HEALTHY = WatchState.FAILED, WatchState.SUSPECT, WatchState.HEALTHY
