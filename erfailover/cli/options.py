@@ -217,6 +217,7 @@ def pop_output(options: dict[str, Any]) -> tuple[str, Query | None]:
 
 def add_write_options(command: F) -> F:
     """Return the options of every command that writes to the site."""
+    command = add_run_options(command)
     for option in (
         click.option(
             "--take-over",
@@ -230,6 +231,14 @@ def add_write_options(command: F) -> F:
             help="If the shared state cannot be reached, continue with this machine's own. "
             "Other machines can then change the site at the same time.",
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def add_run_options(command: F) -> F:
+    """Return the options of every command whose run is recorded."""
+    for option in (
         click.option(
             "--ticket",
             metavar="ID",

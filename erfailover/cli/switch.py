@@ -13,6 +13,7 @@ from erfailover.cli.options import (
     WordChoice,
     add_common_options,
     add_plan_options,
+    add_run_options,
     add_spoke_option,
     add_write_options,
     build_context,
@@ -214,6 +215,38 @@ def drill_stop(**options: Any) -> None:
     from erfailover.commands.drill import command
 
     command.run(build_context(options), start=False)
+
+
+@drill.command("run")
+@click.option(
+    "--canary",
+    "canaries",
+    metavar="SPOKE",
+    multiple=True,
+    required=True,
+    shell_complete=complete_with("spokes"),
+    help="The spoke to switch; repeatable, for spokes that share a route table.",
+)
+@click.option(
+    "--probe",
+    "probes",
+    metavar="NAME",
+    multiple=True,
+    help="Run this probe of the site file throughout, and report the outage; repeatable. "
+    "Probes with `continuous: true` always run.",
+)
+@add_run_options
+@add_common_options
+def drill_run(canaries: tuple[str, ...], probes: tuple[str, ...], **options: Any) -> None:
+    """Prove the backup path: switch one spoke to it and back.
+
+    Switches the spoke to IPsec, verifies that, switches it back to ExpressRoute, and reports.
+    Refused unless everything is healthy. Goes back whatever happens, also after Ctrl-C. Exit code
+    0: done and verified both ways; 6: IPsec did not carry the spoke.
+    """
+    from erfailover.commands.drill import run as command
+
+    command.run(build_context(options), canaries, probes)
 
 
 ALL = (switch, prestage, unprestage, drill)

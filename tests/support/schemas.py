@@ -27,6 +27,7 @@ OUTCOMES = {
     "destroy": "destroy-report",
     "drill start": "drill",
     "drill stop": "drill",
+    "drill run": "drill-run",
 }
 
 

@@ -125,12 +125,13 @@ def format_run(
     """
     lines = [
         *format_heading_lines(run, screen),
-        f"{run.to_continue}: {describe_outcome(run, alive)}",
+        f"erfailover {run.typed}: {describe_outcome(run, alive)}",
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]
     lines += [f"ticket {run.ticket}"] if run.ticket else []
     lines += [f"reason: {run.reason}"] if run.reason else []
+    lines += [f"part of drill {run.drill}"] if run.drill else []
     lines += [f"erfailover {run.context.version}"] if run.context else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
