@@ -28,6 +28,8 @@ OUTCOMES = {
     "drill start": "drill",
     "drill stop": "drill",
     "drill run": "drill-run",
+    "drill show-circuit-test": "circuit-test",
+    "drill --show-circuit-test": "circuit-test",
 }
 
 

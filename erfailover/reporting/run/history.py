@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from erfailover.model.history import RunRecord, StepRecord
+from erfailover.model.history import DRILL_RUN, RunRecord, StepRecord
 from erfailover.model.lease import Holder
 from erfailover.reporting.azure_context import format_heading
 from erfailover.reporting.screen import NARROW, PLAIN, Screen
@@ -132,6 +132,7 @@ def format_run(
     lines += [f"ticket {run.ticket}"] if run.ticket else []
     lines += [f"reason: {run.reason}"] if run.reason else []
     lines += [f"part of drill {run.drill}"] if run.drill else []
+    lines += list(_list_switches(run))
     lines += [f"erfailover {run.context.version}"] if run.context else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
@@ -153,6 +154,16 @@ def format_run(
     if folded:
         lines += ["", f"To see every step: erfailover history {run.id} --details"]
     return "\n".join(lines)
+
+
+def _list_switches(run: RunRecord) -> Iterator[str]:
+    """Yield the switches of a drill, and whether they proved the backup path."""
+    if run.command != DRILL_RUN:
+        return
+    for which in ("there", "back"):
+        if id_ := run.result.get(which):
+            yield f"switch {which}: run {id_}"
+    yield "verified both ways" if run.result.get("verified") else "NOT verified"
 
 
 def _group_alike(steps: Iterable[StepRecord]) -> Iterable[list[StepRecord]]:
