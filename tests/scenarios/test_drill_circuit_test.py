@@ -19,10 +19,13 @@ def test_the_commands_of_every_circuit_are_printed_and_nothing_is_written(stage:
     first = value["circuits"][0]
     assert first["peering_state"] == "Enabled"
     subscription = stage.lab.identity.subscription
-    assert shlex.split(first["disable_az"]) == (
-        f"az network express-route peering update --subscription {subscription} "
-        "--resource-group rg --circuit-name c1 --name AzurePrivatePeering --set state=Disabled"
-    ).split()
+    assert (
+        shlex.split(first["disable_az"])
+        == (
+            f"az network express-route peering update --subscription {subscription} "
+            "--resource-group rg --circuit-name c1 --name AzurePrivatePeering --set state=Disabled"
+        ).split()
+    )
     assert first["enable_az"].endswith("state=Enabled")
     text = stage.do(*SHOW)
     assert "erfailover does not run these commands" in text

@@ -282,7 +282,9 @@ class _Drill:
                 f"; before: {reason}" if there else ""
             )
         if set(self.places.values()) == {str(Path.EXPRESSROUTE)}:
-            return _to_other(back, f"{where}, NOT verified; {reason}", LOOK)
+            where += ", NOT verified"
+            if isinstance(back, VerificationFailed):
+                return back.reword(f"{where}; {reason}", LOOK)
         after = "After the run that has the lease, run" if isinstance(back, LeaseLost) else "Run"
         hint = f"{after} this next: {switch_to(Path.EXPRESSROUTE, self.names)}"
         return _to_other(back, f"{where}; {reason}", hint)

@@ -7,6 +7,7 @@ backup path for these spokes, and the way back.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.conditions import Condition, ConditionStatus
@@ -14,7 +15,7 @@ from erfailover.model.counting import join_names
 from erfailover.model.durations import format_duration
 from erfailover.model.history import RunRecord
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.site import Path, Site
+from erfailover.model.site import Path
 from erfailover.model.watch import Pause
 from erfailover.planning.drill.state import STOP, DrillState
 from erfailover.planning.health import HEALTHY, Health
@@ -87,18 +88,14 @@ def check_plan(
         hazards: what a switch would be refused for beside the guards.
     """
     checks = [*plan.guards, *plan.left_out.values(), *plan.way_back, *hazards]
-    yield from (check for check in checks if check.status is not ConditionStatus.HOLDS)
+    for check in checks:
+        if check.status is not ConditionStatus.HOLDS:
+            yield replace(check, remedy=check.remedy.replace("--spoke", "--canary"))
     left = plan.left_out.keys()
     unmoved = [name for name in canaries if name not in plan.leaves_healthy and name not in left]
     if unmoved:
         message = f"{join_names(unmoved)} would not be taken off a healthy ExpressRoute path"
         yield _fail("canary_is_on_a_healthy_path", message, "See erfailover status.")
-
-
-def find_sharing(site: Site, plan: SwitchPlan) -> tuple[str, ...]:
-    """Return the spokes that are not moved although a route table of a moved one moves them too."""
-    names = {spoke.name for spoke in site.others}
-    return tuple(dict.fromkeys(name for group in plan.sharing for name in group if name in names))
 
 
 def insist(conditions: Sequence[Condition], what: str) -> None:
