@@ -132,6 +132,10 @@ EXAMPLES: dict[str, Examples] = {
         ),
         ("Fail the primary path on purpose", "erfailover drill start"),
         ("Repair it", "erfailover drill stop"),
+        (
+            "Print how to disable a circuit's private peering, without doing it",
+            "erfailover drill --show-circuit-test",
+        ),
     ),
     "drill run": (
         (
@@ -150,7 +154,7 @@ EXAMPLES: dict[str, Examples] = {
     "drill show-circuit-test": (
         (
             "Print the commands for the circuits of the primary gateway",
-            "erfailover drill --show-circuit-test",
+            "erfailover drill show-circuit-test",
         ),
     ),
     "drill start": (

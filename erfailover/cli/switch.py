@@ -205,7 +205,7 @@ class DrillCommands(Commands):
     "circuits, and what that cuts. Runs none of them.",
 )
 def drill() -> None:
-    """Prove the backup path, or simulate an ExpressRoute failure and repair it."""
+    """Prove the backup path, or simulate a failure."""
 
 
 @drill.command("start")

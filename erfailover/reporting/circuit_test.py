@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from erfailover.model.circuits import Circuits
-from erfailover.model.resource_ids import get_last_name, parse
+from erfailover.model.resource_ids import get_last_name, is_resource_id, parse
 from erfailover.model.site import Site
 
 SOURCE = "https://learn.microsoft.com/azure/expressroute/expressroute-howto-reset-peering"
@@ -82,7 +82,7 @@ def list_tests(circuits: Circuits) -> tuple[CircuitTest, ...]:
     """Return the test of each circuit that a gateway is connected to."""
     tests = []
     for connection in circuits.connections.value or ():
-        if connection.circuit_id is None:
+        if connection.circuit_id is None or not is_resource_id(connection.circuit_id):
             continue
         circuit = connection.known_circuit
         if circuit is None:

@@ -219,8 +219,15 @@ def test_a_primary_that_fails_meanwhile_keeps_the_spoke_on_ipsec(provisioned: St
     assert (flags(status), status["unfinished"]) == (ON_EXPRESSROUTE, None)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-@pytest.mark.parametrize("write", [1, 3, 5])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=SLOW)],
+    ids=["ctrl-c", "sigterm"],
+)
+@pytest.mark.parametrize("write", [pytest.param(1, marks=SLOW), 3, pytest.param(5, marks=SLOW)])
 def test_after_ctrl_c_on_the_way_there_the_spoke_goes_back(
     provisioned: Stage, sent: signal.Signals, write: int
 ) -> None:
@@ -237,6 +244,7 @@ def test_after_ctrl_c_on_the_way_there_the_spoke_goes_back(
     assert stage.cuts == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [6, 7, 8])
 def test_after_ctrl_c_on_the_way_back_it_is_completed(provisioned: Stage, write: int) -> None:
     stage = provisioned
@@ -261,6 +269,7 @@ def interrupt(stage: Stage, write: int, sent: signal.Signals) -> tuple[int, str]
     return process.returncode, err
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once_and_says_what_next(provisioned: Stage) -> None:
     stage = provisioned
     stage.lab.clock = ResumedClock(2.0, stage.clock.now())
@@ -278,7 +287,9 @@ def test_a_second_ctrl_c_stops_at_once_and_says_what_next(provisioned: Stage) ->
     assert again.returncode == 0
 
 
-@pytest.mark.parametrize("write", [1, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize(
+    "write", [3, *(pytest.param(write, marks=SLOW) for write in (1, 4, 5, 6, 7, 8))]
+)
 def test_a_killed_drill_is_reported_and_one_command_brings_the_spoke_back(
     provisioned: Stage, write: int
 ) -> None:
