@@ -217,7 +217,6 @@ def pop_output(options: dict[str, Any]) -> tuple[str, Query | None]:
 
 def add_write_options(command: F) -> F:
     """Return the options of every command that writes to the site."""
-    command = add_run_options(command)
     for option in (
         click.option(
             "--take-over",
@@ -233,7 +232,7 @@ def add_write_options(command: F) -> F:
         ),
     ):
         command = option(command)
-    return command
+    return add_run_options(command)
 
 
 def add_run_options(command: F) -> F:
