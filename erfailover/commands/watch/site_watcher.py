@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -42,6 +42,7 @@ from erfailover.model.watch_documents import (
 from erfailover.model.watch_settings import Watch
 from erfailover.planning.watch import events, memory
 from erfailover.planning.watch.assessment import Assessment, assess
+from erfailover.planning.watch.drills import iter_drill_events
 from erfailover.planning.watch.history import (
     APPROVED_REASON,
     AUTOMATIC_REASON,
@@ -204,7 +205,7 @@ class SiteWatcher:
         self._memory = assessment.step.memory
         self._thorough = self._memory.state in (WatchState.SUSPECT, WatchState.FAILED)
         self._show(site_reading, reading, assessment, self._wall() - began)
-        self._tell(assessment.events)
+        self._tell([*assessment.events, *self._iter_drill_events()])
         if not self._resume(reading):
             self._act(assessment)
         self._store_memory()
@@ -255,6 +256,11 @@ class SiteWatcher:
             self._wall(),
             self._pause,
         )
+
+    def _iter_drill_events(self) -> Iterator[Event]:
+        known = {event.id for event in self.view.events}
+        days = self._rules.drill_due_days
+        return iter_drill_events(self.view.site, self._runs, self._wall(), days, known)
 
     # Switches
 
@@ -334,7 +340,7 @@ class SiteWatcher:
             log.warning("%s: no plan for %s: %s", self.view.site, target, failure.message)
             return
         expires = now + self._rules.approval_expires_s
-        approval = Approval(uuid4().hex[:8], target, now, expires, text, document)
+        approval = Approval(uuid4().hex[:12], target, now, expires, text, document)
         write_approval(self._documents, approval)
         self._update(approval=approval)
         command = f"erfailover approve {approval.id}"
