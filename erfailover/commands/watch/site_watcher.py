@@ -272,8 +272,7 @@ class SiteWatcher:
         last = find_unfinished(self._runs)
         if reading.unfinished_run is None or reading.operator_run or last is None:
             return False
-        reason = f"{AUTOMATIC_REASON}resuming run {last.id}"
-        self._switch(Path(str(last.target)), reason)
+        self._switch(Path(str(last.target)), AUTOMATIC_REASON, f"resuming run {last.id}")
         return True
 
     def _act(self, assessment: Assessment) -> None:
@@ -284,15 +283,15 @@ class SiteWatcher:
                 self._withdraw(decision.withheld or f"the state is {assessment.step.state}")
             return
         if decision.action is Action.SWITCH:
-            self._switch(decision.target, f"{AUTOMATIC_REASON}{why}")
+            self._switch(decision.target, AUTOMATIC_REASON, why)
         else:
             self._ask(decision.target, why)
 
-    def _switch(self, target: Path, reason: str, approved: Approval | None = None) -> None:
+    def _switch(self, target: Path, kind: str, why: str, approved: Approval | None = None) -> None:
         """Make a switch, and report how it began and ended."""
-        what = f"switch --to {target}"
+        what, reason = f"switch --to {target}", f"{kind}{why}"
         self._update(run=what)
-        self._tell([self._build_event(EventType.RUN_STARTED, f"{what}: {reason}")])
+        self._tell([self._build_event(EventType.RUN_STARTED, f"{what} has started: {why}")])
         try:
             if approved is None:
                 end = runs.switch(self._context, target, reason)
@@ -331,7 +330,7 @@ class SiteWatcher:
         else:
             clear_approval(self._documents, waiting.id)
             self._update(approval=None)
-            self._switch(target, f"{APPROVED_REASON}{waiting.approved_by}: {why}", waiting)
+            self._switch(target, f"{APPROVED_REASON}{waiting.approved_by}: ", why, waiting)
 
     def _request(self, target: Path, why: str, now: float) -> None:
         try:
