@@ -1,1 +1,4 @@
-"""``erfailover watch``: reads both paths all the time, reports, and switches if it may."""
+"""``erfailover watch``: reads its sites, follows their states, switches and notifies.
+
+Never decides whether to switch: that is ``planning.watch``.
+"""
