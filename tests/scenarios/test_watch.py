@@ -13,7 +13,12 @@ PROBES = "[office]"
 
 def test_automatic_fails_over_and_back(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with watching(
-        provisioned, monkeypatch, mode="automatic", failback="automatic", probes=PROBES
+        provisioned,
+        monkeypatch,
+        mode="automatic",
+        failback="automatic",
+        probes=PROBES,
+        notifications='[{command: [/bin/sh, -c, "cat >> events.jsonl"]}]',
     ) as watched:
         watched.run_for(90.0)
         assert watched.states == [WatchState.HEALTHY]
