@@ -202,7 +202,7 @@ def _list_views(watchers: Sequence[SiteWatcher]) -> list[SiteView]:
 
 
 def _do_nothing() -> None:
-    """Nobody looks at the page."""
+    """Do nothing: no page is served."""
 
 
 def _can_draw() -> bool:

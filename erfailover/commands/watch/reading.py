@@ -41,7 +41,7 @@ class SiteReading:
 
     Attributes:
         picture: the site; None if nothing of it could be read.
-        health: the verdict on it; None likewise.
+        health: the verdict on it; None if there is no picture.
     """
 
     reading: WatchReading

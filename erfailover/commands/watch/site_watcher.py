@@ -1,4 +1,4 @@
-"""One watched site: stand by or lead, read, assess, notify, switch.
+"""One watched site: lead if no other replica does, read, assess, notify, switch.
 
 What a reading means, and whether a switch may be made, is decided by ``planning.watch``. A switch
 is ``erfailover switch`` itself (``runs``), under the site's own lease. Moments are wall time; on a
