@@ -1,7 +1,7 @@
 """The switches that a watch makes: ``erfailover switch`` as it is, without a terminal.
 
-Each has a separate context, and so its own plan, gate, lease, journal and report. None leaves a path
-that has become healthy meanwhile: that would need ``--planned``.
+Each has a separate context, and so its own plan, gate, lease, journal and report. None leaves a
+path that has become healthy meanwhile: that would need ``--planned``.
 """
 
 from __future__ import annotations
