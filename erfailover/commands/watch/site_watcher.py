@@ -20,6 +20,7 @@ from erfailover.commands.watch.leadership import TRY_EVERY_S, Leadership
 from erfailover.commands.watch.notifier import Notifier
 from erfailover.commands.watch.reading import SiteReader, SiteReading
 from erfailover.commands.watch.shared_document import SharedDocument
+from erfailover.commands.watch.stop import Gate
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished
 from erfailover.model.lease import LeaseStanding
@@ -105,6 +106,8 @@ class SiteWatcher:
         self._leadership, self._documents = around.leadership, around.documents
         speed = getattr(context.clock, "speed", 1.0)
         self._rules = scale_rules(site.watch, speed)
+        self.gate = Gate()
+        self.longest_step_s = site.timing.step_deadline_s
         self._hold_s = site.timing.failback_hold_time_s / speed
         self._reader = SiteReader(context, around.wall)
         self._memory_file = SharedDocument(around.documents, MEMORY)
@@ -148,7 +151,10 @@ class SiteWatcher:
             self._stop_leading()
         if not self._leadership.try_lead():
             self._note_store(self._leadership.problem)
-            self._update(is_leader=False, leader=self._leadership.leader)
+            leader = self._leadership.leader
+            if leader not in (None, self.view.leader):
+                log.info("%s: standing by; %s leads", self.view.site, leader)
+            self._update(is_leader=False, leader=leader)
             return False
         self._begin_to_lead()
         return True
@@ -206,9 +212,10 @@ class SiteWatcher:
         self._thorough = self._memory.state in (WatchState.SUSPECT, WatchState.FAILED)
         self._show(site_reading, reading, assessment, self._wall() - began)
         self._tell([*assessment.events, *self._iter_drill_events()])
-        if not self._resume(reading):
-            self._act(assessment)
-        self._store_memory()
+        with self.gate.enter() as may_act:
+            if may_act and not self._resume(reading):
+                self._act(assessment)
+            self._store_memory()
         due = assessment.step.next_reading_in_s
         if self._memory.state is not WatchState.SUSPECT:
             due -= self._wall() - began
