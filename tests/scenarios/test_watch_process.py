@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import time
 
 import pytest
 
+from erfailover.lab.auth.rbac import Access, read_roles
 from tests.support.clocks import ResumedClock
 from tests.support.processes import SPEED, puts
 from tests.support.stage import Stage
@@ -150,4 +152,13 @@ def test_a_lab_that_does_not_run_is_said_and_waited_for(served: Stage) -> None:
         endpoint = f"https://127.0.0.1:{unused.getsockname()[1]}"
     with run_watch(served.folder, *NO_PAGE, variables={"ERFAILOVER_ENDPOINT": endpoint}) as watch:
         watch.wait_for("UNKNOWN.*does not answer")
+        assert watch.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_missing_right_is_said(served: Stage) -> None:
+    role = json.loads(served.do("permissions", "--role-definition", "read"))
+    served.lab.access = Access(read_roles({**role, "Actions": ["Microsoft.Compute/disks/read"]}))
+    with run_watch(served.folder, *NO_PAGE) as watch:
+        watch.wait_for("UNKNOWN .*the site could not be read: .*vng1.*AuthorizationFailed")
         assert watch.stop() == 0
