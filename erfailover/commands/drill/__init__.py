@@ -1,4 +1,4 @@
 """``erfailover drill``: a spoke moved to the backup path and back, or a simulated failure.
 
-Moves a spoke only by ``commands.switch``.
+Never moves a spoke but by ``commands.switch``.
 """
