@@ -13,7 +13,12 @@ PROBES = "[office]"
 
 def test_automatic_fails_over_and_back(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with watching(
-        provisioned, monkeypatch, mode="automatic", failback="automatic", probes=PROBES
+        provisioned,
+        monkeypatch,
+        mode="automatic",
+        failback="automatic",
+        probes=PROBES,
+        notifications='[{command: [/bin/sh, -c, "cat >> events.jsonl"]}]',
     ) as watched:
         watched.run_for(90.0)
         assert watched.states == [WatchState.HEALTHY]
@@ -29,6 +34,8 @@ def test_automatic_fails_over_and_back(provisioned: Stage, monkeypatch: pytest.M
         ]
         ended = watched.list_events("run_ended")
         assert ["done and verified" in text and "utage" in text for text in ended] == [True, True]
+    sent = (provisioned.folder / "events.jsonl").read_text("utf-8")
+    assert sent.count('"io.erfailover.watch.run_ended"') == 2
 
 
 def test_observe_writes_nothing(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from erfailover.commands.watch.leadership import Leadership
 from erfailover.commands.watch.notifier import Notifier, send_test
 from erfailover.commands.watch.reading import SiteReading
 from erfailover.commands.watch.site_watcher import SiteWatcher, Surroundings
-from erfailover.commands.watch.targets import open_targets
+from erfailover.commands.watch.targets import make_targets, open_targets
 from erfailover.commands.watch.web.server import WatchServer
 from erfailover.commands.watch.web.settings import WebSettings
 from erfailover.errors import AzureFailure, Failure, StateFailure, UsageFailure
@@ -118,9 +118,11 @@ def open_watcher(
     Raises:
         UsageFailure: a target of notifications, or the store, cannot be used as configured.
     """
-    targets = open_targets(context, log.warning)
+    for target in open_targets(context, log.warning):
+        target.close()
 
     def open_notifier(load: Callable[[], bytes | None], store: Callable[[bytes], None]) -> Notifier:
+        targets = make_targets(context)  # a notifier closes its own
         return Notifier(targets, context.clock, load, store, log.warning, wall)
 
     leadership = Leadership.open(context)

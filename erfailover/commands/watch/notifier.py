@@ -244,7 +244,7 @@ class Notifier:
 
     def _keep(self) -> None:
         """Load the outbox, then store it after every change, until the end."""
-        if not self._repeat(self._load_once, "read"):
+        if not self.targets or not self._repeat(self._load_once, "read"):
             return
         while True:
             self.clock.wait_for(lambda: self._is_changed or self._is_over, IDLE_S)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -42,6 +42,7 @@ from erfailover.model.watch_documents import (
 from erfailover.model.watch_settings import Watch
 from erfailover.planning.watch import events, memory
 from erfailover.planning.watch.assessment import Assessment, assess
+from erfailover.planning.watch.drills import iter_drill_events
 from erfailover.planning.watch.history import (
     APPROVED_REASON,
     AUTOMATIC_REASON,
@@ -204,7 +205,7 @@ class SiteWatcher:
         self._memory = assessment.step.memory
         self._thorough = self._memory.state in (WatchState.SUSPECT, WatchState.FAILED)
         self._show(site_reading, reading, assessment, self._wall() - began)
-        self._tell(assessment.events)
+        self._tell([*assessment.events, *self._iter_drill_events()])
         if not self._resume(reading):
             self._act(assessment)
         self._store_memory()
@@ -256,6 +257,11 @@ class SiteWatcher:
             self._pause,
         )
 
+    def _iter_drill_events(self) -> Iterator[Event]:
+        known = {event.id for event in self.view.events}
+        days = self._rules.drill_due_days
+        return iter_drill_events(self.view.site, self._runs, self._wall(), days, known)
+
     # Switches
 
     def _resume(self, reading: WatchReading) -> bool:
@@ -266,8 +272,7 @@ class SiteWatcher:
         last = find_unfinished(self._runs)
         if reading.unfinished_run is None or reading.operator_run or last is None:
             return False
-        reason = f"{AUTOMATIC_REASON}resuming run {last.id}"
-        self._switch(Path(str(last.target)), reason)
+        self._switch(Path(str(last.target)), AUTOMATIC_REASON, f"resuming run {last.id}")
         return True
 
     def _act(self, assessment: Assessment) -> None:
@@ -278,15 +283,15 @@ class SiteWatcher:
                 self._withdraw(decision.withheld or f"the state is {assessment.step.state}")
             return
         if decision.action is Action.SWITCH:
-            self._switch(decision.target, f"{AUTOMATIC_REASON}{why}")
+            self._switch(decision.target, AUTOMATIC_REASON, why)
         else:
             self._ask(decision.target, why)
 
-    def _switch(self, target: Path, reason: str, approved: Approval | None = None) -> None:
+    def _switch(self, target: Path, kind: str, why: str, approved: Approval | None = None) -> None:
         """Make a switch, and report how it began and ended."""
-        what = f"switch --to {target}"
+        what, reason = f"switch --to {target}", f"{kind}{why}"
         self._update(run=what)
-        self._tell([self._build_event(EventType.RUN_STARTED, f"{what}: {reason}")])
+        self._tell([self._build_event(EventType.RUN_STARTED, f"{what} has started: {why}")])
         try:
             if approved is None:
                 end = runs.switch(self._context, target, reason)
@@ -325,7 +330,7 @@ class SiteWatcher:
         else:
             clear_approval(self._documents, waiting.id)
             self._update(approval=None)
-            self._switch(target, f"{APPROVED_REASON}{waiting.approved_by}: {why}", waiting)
+            self._switch(target, f"{APPROVED_REASON}{waiting.approved_by}: ", why, waiting)
 
     def _request(self, target: Path, why: str, now: float) -> None:
         try:
@@ -334,7 +339,7 @@ class SiteWatcher:
             log.warning("%s: no plan for %s: %s", self.view.site, target, failure.message)
             return
         expires = now + self._rules.approval_expires_s
-        approval = Approval(uuid4().hex[:8], target, now, expires, text, document)
+        approval = Approval(uuid4().hex[:12], target, now, expires, text, document)
         write_approval(self._documents, approval)
         self._update(approval=approval)
         command = f"erfailover approve {approval.id}"

@@ -282,6 +282,13 @@ def test_what_was_not_delivered_is_sent_after_a_start_and_what_was_is_not() -> N
         wait_until(lambda: one.accepted == ["c"])
 
 
+def test_a_site_without_targets_stores_nothing() -> None:
+    store = FakeStore()
+    with notifying(store=store) as notifier:
+        submit(notifier, build_event("a"))
+    assert store.stored == 0
+
+
 def test_a_store_that_fails_delays_nothing_and_is_written_later() -> None:
     store, target = FakeStore(), FakeTarget("one")
     store.problems = [StateFailure("the store did not answer"), OSError("disk full")]
