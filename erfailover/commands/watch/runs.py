@@ -23,7 +23,8 @@ from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.planner import Planner
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.history import RunRecord, collect_runs
-from erfailover.model.site import Path
+from erfailover.model.observed import Gateway
+from erfailover.model.site import Path, Role
 from erfailover.reporting import formats
 from erfailover.reporting.plan import text as plan_text
 
@@ -50,16 +51,20 @@ class RunEnd:
         return self.run is not None
 
 
-def switch(watched: Context, target: Path, reason: str) -> RunEnd:
+def switch(watched: Context, target: Path, reason: str, gateways: Mapping[Role, Gateway]) -> RunEnd:
     """Switch a site to a path.
 
     Args:
         watched: the context of the watch.
         target: the path.
         reason: why, for the journal.
+        gateways: what the reading that led to it shows of the hubs' gateways: the plan does not
+            read them again if they are a few seconds old, and the gate only if they are older than
+            it allows.
     """
     with _open_context(watched, reason) as context:
-        return _carry_out(context, partial(command.run, context, Options(target)))
+        options = Options(target, gateways=gateways)
+        return _carry_out(context, partial(command.run, context, options))
 
 
 def plan(watched: Context, target: Path) -> tuple[str, Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -23,7 +23,8 @@ from erfailover.commands.watch.shared_document import SharedDocument
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished
 from erfailover.model.lease import LeaseStanding
-from erfailover.model.site import Path
+from erfailover.model.observed import Gateway
+from erfailover.model.site import Path, Role
 from erfailover.model.watch import (
     Approval,
     Event,
@@ -113,6 +114,7 @@ class SiteWatcher:
         self._leads = False
         self._thorough = True
         self._runs: tuple[RunRecord, ...] = ()
+        self._gateways: Mapping[Role, Gateway] = {}
         self._pause: Pause | None = None
         self._sent_incidents: set[str] = set()
         self._counters: Counter[str] = Counter()
@@ -193,6 +195,7 @@ class SiteWatcher:
         began = self._wall()
         self._read_pause()
         site_reading = self._reader.read(thorough=self._thorough)
+        self._gateways = site_reading.gateways
         reading = self._add_runs(site_reading.reading)
         self._note_store(None)
         assessment = self._assess(reading)
@@ -294,7 +297,8 @@ class SiteWatcher:
         self._tell([self._build_event(EventType.RUN_STARTED, f"{what} has started: {why}")])
         try:
             if approved is None:
-                end = runs.switch(self._context, target, reason)
+                read = self._gateways if target is Path.IPSEC else {}
+                end = runs.switch(self._context, target, reason, read)
             else:
                 end = runs.switch_by_plan(self._context, target, approved.plan, reason)
         finally:
