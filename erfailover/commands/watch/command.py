@@ -59,12 +59,17 @@ class Stop:
         return self.clock.wait_for(lambda: self.is_set, seconds * speed)
 
 
-def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
+def run(
+    contexts: Sequence[Context],
+    settings: WebSettings | None,
+    wall: Callable[[], float] = time.time,
+) -> None:
     """Watch sites until Ctrl-C or SIGTERM; a run that is under way is completed first.
 
     Args:
         contexts: the sites, each with its own connections.
         settings: how the page is served; None for no web server.
+        wall: wall time, in seconds since 1970.
 
     Raises:
         UsageFailure: a site file cannot be used, a package is missing, or the address is in use.
@@ -75,11 +80,11 @@ def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
     watchers: list[SiteWatcher] = []
     server = None
     if settings is not None:
-        server = WatchServer(partial(_list_views, watchers), settings, time.time)
+        server = WatchServer(partial(_list_views, watchers), settings, wall)
     for context in contexts:
         changed = server.notify if server is not None else _do_nothing
         draw = _draw if server is not None and _can_draw() else _draw_nothing
-        watchers.append(open_watcher(context, changed, draw))
+        watchers.append(open_watcher(context, changed, draw, wall))
     if server is not None:
         server.start()
         log.info("page, metrics and health: %s", server.url)

@@ -39,11 +39,13 @@ class RunEnd:
         exit_code: the code that ``erfailover switch`` would have returned.
         message: what went wrong, and what to do; empty if it is done and verified.
         run: its record; None if it did not begin, or the journal cannot be read.
+        writes: how many requests other than GET it has sent to Azure.
     """
 
     exit_code: int
     message: str
     run: RunRecord | None
+    writes: int = 0
 
     @property
     def has_begun(self) -> bool:
@@ -107,7 +109,12 @@ def _carry_out(context: Context, work: Callable[[], None]) -> RunEnd:
         code = failure.exit_code
         message = " ".join(filter(None, (f"{failure.message}.", failure.hint)))
         log.warning("%s: %s", context.site.name, message)
-    return RunEnd(code, message, _find_run(context))
+    return RunEnd(code, message, _find_run(context), count_writes(context))
+
+
+def count_writes(context: Context) -> int:
+    """Return how many requests other than GET a context has sent to Azure."""
+    return context.session.budget.writes if "session" in context.__dict__ else 0
 
 
 def _find_run(context: Context) -> RunRecord | None:

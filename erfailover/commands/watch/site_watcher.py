@@ -304,6 +304,7 @@ class SiteWatcher:
         finally:
             self._update(run=None)
         self._counters["switches"] += end.has_begun
+        self._counters["writes"] += end.writes
         self._thorough = True
         self._tell([self._build_run_ended(what, end)])
         if end.has_begun and end.exit_code:
@@ -390,6 +391,7 @@ class SiteWatcher:
             svg=self._around.draw(self._context, site_reading),
             counters={
                 **self._counters,
+                "writes": self._counters["writes"] + runs.count_writes(self._context),
                 "notifications": sent.delivered,
                 "failed_notifications": sent.failed,
             },
