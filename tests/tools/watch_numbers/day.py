@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -287,24 +288,17 @@ class _Run:
             yield failure.repaired, lambda: self.sample.set_primary(up=True)
         for trouble in self.troubles:
             faults = build_faults(trouble.name)
-            yield trouble.began, lambda faults=faults: lab.add_faults(*faults)
+            yield trouble.began, partial(lab.add_faults, *faults)
             yield trouble.ended, lab.clear_faults
         for number in range(1, int(self.hours) + 1):
-            yield number * HOUR_S, lambda number=number: self._note_hour(number)
+            yield number * HOUR_S, partial(self._note_hour, number)
         for number in range(1, int(self.hours * HOUR_S / RESUME_S)):
             yield number * RESUME_S, lambda: self._resume_if_locked(context, read_wall)
 
     def _note_hour(self, hour: int) -> None:
         """Look at the page and the metrics, as people and Prometheus do, and at the memory."""
         self._fetch("/")
-        lines = [line.split() for line in self._fetch("/metrics").splitlines()]
-        self.metrics = Counter(
-            {
-                line[0].partition("{")[0]: int(float(line[-1]))
-                for line in lines
-                if "_total" in line[0]
-            }
-        )
+        self.metrics = parse_totals(self._fetch("/metrics"))
         gc.collect()
         self.memory.append(read_memory_mb())
         self.say(f"hour {hour}: {self.memory[-1]:.1f} MB, {dict(self.metrics)}")
@@ -325,6 +319,16 @@ class _Run:
                 self.resumed += 1
         finally:
             own.close()
+
+
+def parse_totals(text: str) -> Counter[str]:
+    """Return the counters of Prometheus' text format, by their name without labels."""
+    totals: Counter[str] = Counter()
+    for line in text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.partition("{")[0].endswith("_total"):
+            totals[name.partition("{")[0]] += int(float(value))
+    return totals
 
 
 def read_memory_mb() -> float:

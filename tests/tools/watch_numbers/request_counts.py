@@ -47,7 +47,7 @@ class Requests:
 
     @property
     def sites_carried(self) -> int:
-        """How many such sites use up half of the writes that are allowed; switches need the rest."""
+        """How many such sites use up half of the writes that are allowed: switches need some."""
         return WRITES_ALLOWED // 2 // max(self.writes, 1)
 
 
