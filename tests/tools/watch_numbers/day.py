@@ -325,9 +325,10 @@ def parse_totals(text: str) -> Counter[str]:
     """Return the counters of Prometheus' text format, by their name without labels."""
     totals: Counter[str] = Counter()
     for line in text.splitlines():
-        name, _, value = line.rpartition(" ")
-        if name.partition("{")[0].endswith("_total"):
-            totals[name.partition("{")[0]] += int(float(value))
+        sample, _, value = line.rpartition(" ")
+        name = sample.partition("{")[0]
+        if name.endswith("_total") and not line.startswith("#"):
+            totals[name] += int(float(value))
     return totals
 
 
