@@ -101,6 +101,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     takeover.complete(context, lease, options)
     takeover.insist_on_paths(context)
     readings = ReadingCache(context.reader, context.site)
+    readings.adopt_gateways(options.gateways)
     planner, hold_time = Planner(context, options, readings), HoldTime(context)
     observed, plan = _plan_switch(planner, options, hold_time)
     site = context.site

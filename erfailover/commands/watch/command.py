@@ -39,7 +39,11 @@ AFTER_BUG_S = 30.0
 """How soon a site is read again after an unexpected error, in seconds."""
 
 
-def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
+def run(
+    contexts: Sequence[Context],
+    settings: WebSettings | None,
+    wall: Callable[[], float] = time.time,
+) -> None:
     """Watch sites until Ctrl-C or SIGTERM; a run that is under way is completed first.
 
     A second signal ends it at once, with ``KeyboardInterrupt``.
@@ -47,6 +51,7 @@ def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
     Args:
         contexts: the sites, each with its own connections.
         settings: how the page is served; None for no web server.
+        wall: wall time, in seconds since 1970.
 
     Raises:
         UsageFailure: a site file cannot be used, a package is missing, or the address is in use.
@@ -59,12 +64,12 @@ def run(contexts: Sequence[Context], settings: WebSettings | None) -> None:
     close_s = CLOSE_S
     server = None
     if settings is not None:
-        server = WatchServer(partial(_list_views, watchers), settings, time.time)
+        server = WatchServer(partial(_list_views, watchers), settings, wall)
     try:
         for context in contexts:
             changed = server.notify if server is not None else _do_nothing
             draw = _draw if server is not None and _can_draw() else _draw_nothing
-            watchers.append(open_watcher(context, changed, draw))
+            watchers.append(open_watcher(context, changed, draw, wall))
         if server is not None:
             server.start()
             log.info("page, metrics and health: %s", server.url)

@@ -8,8 +8,8 @@ and the circuit's edge in turn; everything is read if a signal is down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -42,11 +42,13 @@ class SiteReading:
     Attributes:
         picture: the site; None if nothing of it could be read.
         health: the verdict on it; None if there is no picture.
+        gateways: the gateways of the hubs, tables included, that were read this time.
     """
 
     reading: WatchReading
     picture: Picture | None = None
     health: Health | None = None
+    gateways: Mapping[Role, Gateway] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ class SiteReader:
         gateway = signals.judge_gateway(self._context.site, networks.observed)
         if watch.edge_sessions and not of_edges and gateway.status is not SignalStatus.UP:
             self._edges = self._read_edges()
-        return self._build_reading(networks.observed, gateway, results, witness)
+        reading = self._build_reading(networks.observed, gateway, results, witness)
+        gateways = networks.observed.gateways
+        return replace(
+            reading, gateways={role: gateways[role] for role in roles if role in gateways}
+        )
 
     def _read_networks(self, roles: Sequence[Role]) -> _Networks:
         context = self._context

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -24,7 +24,8 @@ from erfailover.commands.watch.stop import Gate
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished
 from erfailover.model.lease import LeaseStanding
-from erfailover.model.site import Path
+from erfailover.model.observed import Gateway
+from erfailover.model.site import Path, Role
 from erfailover.model.watch import (
     Approval,
     Event,
@@ -116,6 +117,7 @@ class SiteWatcher:
         self._leads = False
         self._thorough = True
         self._runs: tuple[RunRecord, ...] = ()
+        self._gateways: Mapping[Role, Gateway] = {}
         self._pause: Pause | None = None
         self._sent_incidents: set[str] = set()
         self._counters: Counter[str] = Counter()
@@ -199,6 +201,7 @@ class SiteWatcher:
         began = self._wall()
         self._read_pause()
         site_reading = self._reader.read(thorough=self._thorough)
+        self._gateways = site_reading.gateways
         reading = self._add_runs(site_reading.reading)
         self._note_store(None)
         assessment = self._assess(reading)
@@ -301,12 +304,14 @@ class SiteWatcher:
         self._tell([self._build_event(EventType.RUN_STARTED, f"{what} has started: {why}")])
         try:
             if approved is None:
-                end = runs.switch(self._context, target, reason)
+                read = self._gateways if target is Path.IPSEC else {}
+                end = runs.switch(self._context, target, reason, read)
             else:
                 end = runs.switch_by_plan(self._context, target, approved.plan, reason)
         finally:
             self._update(run=None)
         self._counters["switches"] += end.has_begun
+        self._counters["writes"] += end.writes
         self._thorough = True
         self._tell([self._build_run_ended(what, end)])
         if end.has_begun and end.exit_code:
@@ -393,6 +398,7 @@ class SiteWatcher:
             svg=self._around.draw(self._context, site_reading),
             counters={
                 **self._counters,
+                "writes": self._counters["writes"] + runs.count_writes(self._context),
                 "notifications": sent.delivered,
                 "failed_notifications": sent.failed,
             },
