@@ -126,8 +126,36 @@ EXAMPLES: dict[str, Examples] = {
         ),
     ),
     "drill": (
+        (
+            "Prove the backup path: move one spoke to it and back",
+            "erfailover drill run --canary vnet1",
+        ),
         ("Fail the primary path on purpose", "erfailover drill start"),
         ("Repair it", "erfailover drill stop"),
+        (
+            "Print how to disable a circuit's private peering, without doing it",
+            "erfailover drill --show-circuit-test",
+        ),
+    ),
+    "drill run": (
+        (
+            "Move one spoke to IPsec, verify, and move it back",
+            "erfailover drill run --canary vnet1",
+        ),
+        (
+            "From cron or a systemd timer: one line and an exit code",
+            "erfailover drill run --canary vnet1 --yes --quiet --report drill.html",
+        ),
+        (
+            "Print only whether both ways were verified",
+            "erfailover drill run --canary vnet1 --yes --query verified -o tsv",
+        ),
+    ),
+    "drill show-circuit-test": (
+        (
+            "Print the commands for the circuits of the primary gateway",
+            "erfailover drill show-circuit-test",
+        ),
     ),
     "drill start": (
         (
@@ -140,6 +168,14 @@ EXAMPLES: dict[str, Examples] = {
         ),
     ),
     "drill stop": (("Stop the running drill", "erfailover drill stop"),),
+    "watch": (
+        ("Watch the site and serve its page on this machine", "erfailover watch"),
+        (
+            "Watch two sites in one process",
+            "erfailover watch --site west.yaml --site north.yaml",
+        ),
+        ("Send a test to every notification target", "erfailover watch --test-notifications"),
+    ),
     "pause": (
         (
             "Keep the watch from switching for two hours",

@@ -230,6 +230,14 @@ def add_write_options(command: F) -> F:
             help="If the shared state cannot be reached, continue with this machine's own. "
             "Other machines can then change the site at the same time.",
         ),
+    ):
+        command = option(command)
+    return add_run_options(command)
+
+
+def add_run_options(command: F) -> F:
+    """Return the options of every command whose run is recorded."""
+    for option in (
         click.option(
             "--ticket",
             metavar="ID",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from erfailover.cli.options import (
     WordChoice,
     add_common_options,
     add_plan_options,
+    add_run_options,
     add_spoke_option,
     add_write_options,
     build_context,
@@ -181,9 +183,30 @@ def unprestage(dry_run: bool, **options: Any) -> None:
     command.run(build_context(options), Purpose.UNPRESTAGE, dry_run=dry_run)
 
 
-@click.group(cls=Commands)
+CIRCUIT_TEST = "show-circuit-test"
+
+
+class DrillCommands(Commands):
+    """The group of the drills, one of which is typed as an option: it changes nothing."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take ``--show-circuit-test`` for the command of that name."""
+        option = f"--{CIRCUIT_TEST}"
+        if option in args:
+            args = [CIRCUIT_TEST, *(word for word in args if word != option)]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=DrillCommands)
+@click.option(
+    f"--{CIRCUIT_TEST}",
+    is_flag=True,
+    expose_value=False,
+    help="Print Microsoft's commands for disabling the private peering of the primary gateway's "
+    "circuits, and what that cuts. Runs none of them.",
+)
 def drill() -> None:
-    """Simulate an ExpressRoute failure, and repair it."""
+    """Prove the backup path, or simulate a failure."""
 
 
 @drill.command("start")
@@ -214,6 +237,53 @@ def drill_stop(**options: Any) -> None:
     from erfailover.commands.drill import command
 
     command.run(build_context(options), start=False)
+
+
+@drill.command("run")
+@click.option(
+    "--canary",
+    "canaries",
+    metavar="SPOKE",
+    multiple=True,
+    required=True,
+    shell_complete=complete_with("spokes"),
+    help="The spoke to switch; repeatable, for spokes that share a route table.",
+)
+@click.option(
+    "--probe",
+    "probes",
+    metavar="NAME",
+    multiple=True,
+    help="Run this probe of the site file throughout, and report the outage; repeatable. "
+    "Probes with `continuous: true` always run.",
+)
+@add_run_options
+@add_common_options
+def drill_run(canaries: tuple[str, ...], probes: tuple[str, ...], **options: Any) -> None:
+    """Prove the backup path: switch one spoke to it and back.
+
+    Switches the spoke to IPsec, verifies that, switches it back to ExpressRoute, and reports.
+    Refused unless everything is healthy. Goes back whatever happens, also after Ctrl-C. Exit code
+    0: done and verified both ways; 6: IPsec did not carry the spoke.
+    """
+    from erfailover.commands.drill import run as command
+    from erfailover.runtime.state.watch_records import read_pause_record
+
+    context = build_context(options)
+    pause = read_pause_record(context.watch_store).find_pause(time.time())
+    command.run(context, canaries, probes, pause)
+
+
+@drill.command(CIRCUIT_TEST, hidden=True)
+@add_common_options
+def drill_show_circuit_test(**options: Any) -> None:
+    """Print Microsoft's commands for disabling a circuit's private peering.
+
+    Runs none of them. They cut every gateway, site and subscription that uses the circuit.
+    """
+    from erfailover.commands.drill import circuit_test
+
+    circuit_test.show(build_context(options))
 
 
 ALL = (switch, prestage, unprestage, drill)

@@ -67,6 +67,8 @@ class Context:
         told_of_damage: whether the damage to the journal was reported.
         other_names: the peerings that the last observation found under other names.
         spokes: the names of the spokes to act on; empty for the whole site.
+        lease: the site's write lease while this command holds it: a ``commands.lease.Lease``.
+        drill: the id of the run of the drill that the next runs belong to; None if they do not.
         clock: measures every wait; the system's, unless a test brings another.
     """
 
@@ -81,6 +83,8 @@ class Context:
     told_of_damage: bool = False
     other_names: tuple[RenamedPeering, ...] = ()
     spokes: tuple[str, ...] = ()
+    lease: Any = None
+    drill: str | None = None
     clock: Clock = field(default_factory=lambda: SystemClock(read_clock_speed(os.environ)))
     _observed_site: Site | None = None
     _chosen_site: Site | None = None

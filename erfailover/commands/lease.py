@@ -43,7 +43,7 @@ class Lease:
 
 @contextmanager
 def hold_lease(context: Context, command: str, *, completes: bool = False) -> Iterator[Lease]:
-    """Hold the site's write lease.
+    """Hold the site's write lease; the one that this command already holds, if it does.
 
     Args:
         context: the invocation.
@@ -56,6 +56,9 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         Refused: another run holds the lease, or has taken it over meanwhile.
         StateFailure: the store of the lease cannot be reached.
     """
+    if context.lease is not None:
+        yield context.lease
+        return
     session = context.session
     me = build_holder(command + format_spoke_options(context.site.chosen))
     with context.show_activity("Acquiring the site's lease"):
@@ -67,7 +70,11 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         _mend_journal(context)
         if not completes:
             _refuse_if_unsettled(context, lease)
-        yield Lease(session, held, lease)
+        context.lease = Lease(session, held, lease)
+        try:
+            yield context.lease
+        finally:
+            context.lease = None
 
 
 def find_unsettled(context: Context, lease: AcquiredLease) -> OwedSpokes | None:

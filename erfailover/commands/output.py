@@ -45,6 +45,7 @@ class Output:
         heading: returns where the command works and as whom, as lines for a screen; None if it
             concerns no site.
         heads_data: whether the heading precedes plain data too, on standard error.
+        last_plan: the plan that was shown last, as text.
     """
 
     format: str = formats.TABLE
@@ -55,6 +56,7 @@ class Output:
     quiet: bool = False
     heading: Callable[[Screen], str] | None = None
     heads_data: bool = False
+    last_plan: str = ""
     _is_headed: bool = field(default=False, init=False)
     _unshown: list[RenderableType] = field(default_factory=list)
 

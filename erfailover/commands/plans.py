@@ -63,9 +63,13 @@ def show(
 
 
 def tell(output: Output, text: str) -> None:
-    """Show a plan on standard error, before the question; not with ``-o none --yes``."""
-    if output.format == formats.NONE and output.yes:
+    """Show a plan on standard error, before the question; not with ``-o none --yes``.
+
+    A plan that was shown last is not shown again.
+    """
+    if text == output.last_plan or (output.format == formats.NONE and output.yes):
         return
+    output.last_plan = text
     output.present(apply_style(fit_text(text)))
 
 

@@ -62,12 +62,12 @@ def open_store(
     return SharedStore(BlobStore(location, say=say, **options), local, break_glass, say)
 
 
-def open_leadership_store(
-    site_file: SiteFile, access: Callable[[], Access], say: Callable[[str], None]
-) -> Store:
+def open_leadership_store(site_file: SiteFile, access: Callable[[], Access]) -> Store:
     """Return the store of the lease that decides which replica of a site's watch leads.
 
-    A site with a shared store has only that one: replicas on one machine compete in it too.
+    A site with a shared store has only that one: replicas on one machine compete in it too. It does
+    not ask whether the holder's process lives, so that it refuses a lease at once that has not
+    expired, instead of waiting for that.
 
     Raises:
         UsageFailure: as ``open_store``.
@@ -77,7 +77,7 @@ def open_leadership_store(
     location, options = _prepare_blobs(site_file, access)
     from erfailover.azure.blob_store import BlobStore
 
-    return BlobStore(_get_watch_location(location), say=say, **options)
+    return BlobStore(_get_watch_location(location), lives=lambda holder: None, **options)
 
 
 def open_watch_store(site_file: SiteFile, access: Callable[[], Access]) -> Documents:

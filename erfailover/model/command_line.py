@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterable
 
 
-def format_spoke_options(spokes: Iterable[str]) -> str:
+def format_spoke_options(spokes: Iterable[str], option: str = "--spoke") -> str:
     """Return the options that choose some spokes: `` --spoke vnet1 --spoke vnet2``."""
-    return "".join(f" --spoke {shlex.quote(name)}" for name in spokes)
+    return "".join(f" {option} {shlex.quote(name)}" for name in spokes)
 
 
 def switch_to(path: str, spokes: Iterable[str] = ()) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 
 from erfailover.errors import escape_controls
 from erfailover.model.azure_context import AzureContext, from_data
-from erfailover.model.command_line import format_spoke_options
+from erfailover.model.command_line import format_spoke_options, switch_to
 from erfailover.model.journal_lines import DAMAGED
+from erfailover.model.site import Path
 
 OPEN = "in flight"
+DRILL_RUN = "drill run"
+"""The command of the run of a drill, whose two switches are runs with its id."""
 NAMED = 2
 """So many chosen spokes are named in a list; of more, one and how many more."""
 
@@ -63,6 +66,7 @@ class RunRecord:
         way_back_refused: why a switch back would have been refused when it began; None if it
             would not have been, or that is not recorded.
         completes: the run whose spokes it put on their path after that had lost its lease.
+        drill: the id of the run of the drill that this switch belongs to; None for any other.
         context: where it worked and as whom; None in records that lack it.
     """
 
@@ -89,6 +93,7 @@ class RunRecord:
     spokes: tuple[str, ...] = ()
     way_back_refused: str | None = None
     completes: str | None = None
+    drill: str | None = None
     reason: str | None = None
     ticket: str | None = None
     before: Mapping[str, Any] | None = None
@@ -104,6 +109,8 @@ class RunRecord:
     def typed(self) -> str:
         """The command with the path it leads to: ``switch --to ipsec``."""
         path = f" --to {self.target}" if self.target else ""
+        if self.command == DRILL_RUN:
+            return self.command + format_spoke_options(self.spokes, "--canary")
         return f"{self.command}{path}{format_spoke_options(self.spokes)}"
 
     @property
@@ -115,13 +122,22 @@ class RunRecord:
         return f"{one.typed} and {len(self.spokes) - 1} more"
 
     @property
+    def is_of_drill(self) -> bool:
+        """Whether it is the run of a drill, or one of its two switches."""
+        return self.command == DRILL_RUN or self.drill is not None
+
+    @property
     def to_continue(self) -> str:
-        """The command that resumes this run."""
+        """The command that resumes this run; for a drill, the one that ends it."""
+        if self.is_of_drill:
+            return switch_to(Path.EXPRESSROUTE, self.spokes)
         return f"erfailover {self.typed}"
 
     @property
     def to_go_back(self) -> str | None:
         """The command that goes back; None if there is none."""
+        if self.is_of_drill:
+            return None
         if self.command == "switch" and self.target:
             return "erfailover switch --undo"
         opposite = {"drill start": "drill stop", "drill stop": "drill start"}
@@ -165,6 +181,7 @@ def _build_run(record: Mapping[str, Any]) -> RunRecord:
         spokes=tuple(escape_controls(str(name)) for name in record.get("spokes") or ()),
         way_back_refused=_read_text(record, "way_back_refused") or None,
         completes=_read_text(record, "completes") or None,
+        drill=_read_text(record, "drill") or None,
         reason=_read_text(record, "reason") or None,
         ticket=_read_text(record, "ticket") or None,
         context=from_data(record.get("context")),
@@ -233,11 +250,20 @@ def _parse_mapping(value: Any) -> Mapping[str, Any] | None:
 
 
 def find_unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
-    """Return the last run if it is incomplete and nothing has finished since."""
-    last = None
-    for run in all_runs:
-        last = run
-    return last if last is not None and last.outcome in ("open", "interrupted", "failed") else None
+    """Return the last run if it is incomplete and nothing has finished since.
+
+    A drill is incomplete until its switch back has ended. A drill that failed without one has
+    changed nothing.
+    """
+    runs = {run.id: run for run in all_runs}
+    last = next(reversed(runs.values()), None)
+    if last is None:
+        return None
+    if last.command == DRILL_RUN:
+        return last if last.outcome == "open" else None
+    if last.drill and last.outcome == "done" and last.target == Path.IPSEC:
+        return runs.get(last.drill, last)
+    return last if last.outcome in ("open", "interrupted", "failed") else None
 
 
 def find_last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:

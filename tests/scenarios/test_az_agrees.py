@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from erfailover.lab.server.az_config import write_configuration
 from tests.support import az as az_cli
 from tests.support.az import Az
 from tests.support.clocks import ResumedClock
+from tests.support.express_site import make
 from tests.support.stage import Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -83,3 +85,18 @@ def test_az_prints_the_same_as_status(
         desired = [item for item in status["peerings"] if item["virtual_network"] == network]
         assert theirs(value, PEERING) == ours(desired, PEERING)
         assert value
+
+
+def test_az_takes_the_commands_that_disable_and_enable_a_private_peering(
+    stage: Stage, az: Az, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(stage, "Amsterdam")
+    (test,) = stage.json("drill", "--show-circuit-test")["circuits"]
+    endpoint = stage.environment["ERFAILOVER_ENDPOINT"]
+    folder = write_configuration(stage.folder / "az", stage.lab.identity, endpoint)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(folder))
+    stage.lab.clock = ResumedClock(50.0, stage.clock.now())
+    for key, state in (("disable_az", "Disabled"), ("enable_az", "Enabled")):
+        assert az(*shlex.split(test[key])[1:])["state"] == state
+        (now,) = stage.json("drill", "--show-circuit-test")["circuits"]
+        assert now["peering_state"] == state

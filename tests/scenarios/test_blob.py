@@ -185,3 +185,14 @@ def test_while_the_store_is_away_break_glass_goes_on_and_is_merged_afterwards(
         stage = there.use("another")
         commands = ["provision", "drill start", "switch", "drill stop"]
         assert outcomes(stage) == [(command, "done") for command in commands]
+
+
+def test_a_drill_holds_one_lease_from_its_first_reading_to_its_end(machines: Machines) -> None:
+    stage = machines.use("another")
+    stage.do("drill", "run", "--canary", "vnet1", "--yes")
+    assert outcomes(stage)[-3:] == [
+        ("drill run", "done"),
+        ("switch", "done"),
+        ("switch", "done"),
+    ]
+    assert stage.json("status")["path"] == "expressroute"

@@ -31,6 +31,8 @@ COMMANDS = {
     ],
     "prestage": ["--dry-run", "--yes", ""],
     "unprestage": ["--dry-run", "--yes"],
+    "drill run": ["--canary vnet1 --yes", "--canary vnet1"],
+    "drill show-circuit-test": [""],
     "drill start": ["--yes", ""],
     "drill stop": ["--yes"],
     "init": [f"--from-azure --force --primary-hub {NETWORK}vnet2 --backup-hub {NETWORK}vnet3"],

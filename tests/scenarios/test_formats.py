@@ -29,6 +29,8 @@ COMMANDS = [
     ["prestage", "--yes"],
     ["unprestage", "--dry-run"],
     ["unprestage", "--yes"],
+    ["drill", "run", "--canary", "vnet1", "--yes"],
+    ["drill", "show-circuit-test"],
     ["drill", "start", "--yes"],
     ["switch", "--to", "ipsec", "--dry-run"],
     ["switch", "--to", "ipsec", "--yes", "--planned"],

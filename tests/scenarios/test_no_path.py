@@ -10,6 +10,7 @@ import pytest
 from erfailover.commands.switch.crossing import Crossing
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.runtime.state import local
+from erfailover.runtime.state.folder import translate_errors
 from tests.support.flags import ON_IPSEC, flags
 from tests.support.processes import SWITCH
 from tests.support.stage import Stage
@@ -121,7 +122,7 @@ class FullDisk:
 
         def append(store: local.LocalStore, lines: bytes) -> None:
             if self.full:
-                with store._translate_errors():
+                with translate_errors(store.folder):
                     raise OSError(errno.ENOSPC, "No space left on device")
             right(store, lines)
 
@@ -208,7 +209,7 @@ def test_a_break_whose_record_is_not_confirmed_is_not_sent(
 
     def append(store: local.LocalStore, lines: bytes) -> None:
         if b"vnet1-to-vnet2" in lines and b'"intent"' in lines:
-            with store._translate_errors():
+            with translate_errors(store.folder):
                 raise OSError(errno.ENOSPC, "No space left on device")
         right(store, lines)
 

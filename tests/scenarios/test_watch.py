@@ -9,11 +9,17 @@ from tests.support.stage import Stage
 from tests.support.watched import watching
 
 PROBES = "[office]"
+TABLES = "getBgpPeerStatus", "getLearnedRoutes"
 
 
 def test_automatic_fails_over_and_back(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with watching(
-        provisioned, monkeypatch, mode="automatic", failback="automatic", probes=PROBES
+        provisioned,
+        monkeypatch,
+        mode="automatic",
+        failback="automatic",
+        probes=PROBES,
+        notifications='[{command: [/bin/sh, -c, "cat >> events.jsonl"]}]',
     ) as watched:
         watched.run_for(90.0)
         assert watched.states == [WatchState.HEALTHY]
@@ -29,6 +35,28 @@ def test_automatic_fails_over_and_back(provisioned: Stage, monkeypatch: pytest.M
         ]
         ended = watched.list_events("run_ended")
         assert ["done and verified" in text and "utage" in text for text in ended] == [True, True]
+    sent = (provisioned.folder / "events.jsonl").read_text("utf-8")
+    assert sent.count('"io.erfailover.watch.run_ended"') == 2
+
+
+def test_a_switch_does_not_read_again_what_the_watch_has_just_read(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    text = (stage.folder / "erfailover.yaml").read_text("utf-8")
+    probe = 'probes:\n  elsewhere: {command: ["false"]}\n'
+    (stage.folder / "erfailover.yaml").write_text(text.replace("probes:\n", probe), "utf-8")
+    stage.do("prestage", "--yes")
+    with watching(stage, monkeypatch, mode="automatic", probes="[elsewhere]") as watched:
+        watched.run_for(90.0)
+        watched.set_primary(up=False)
+        stage.lab.trace.clear()
+        watched.run_until(lambda: WatchState.FAILED in watched.states, 600.0)
+        requests = [(entry.method, entry.path.rsplit("/", 1)[-1]) for entry in stage.lab.trace]
+        before = requests[: requests.index(("PUT", "vnet1-to-vnet2"))]
+        peers, routes = (before.count(("POST", name)) for name in TABLES)
+        # The plan of a switch by an operator reads the routes, and not the peers, that it leaves.
+        assert routes == peers > 0
 
 
 def test_observe_writes_nothing(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

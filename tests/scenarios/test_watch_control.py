@@ -112,6 +112,14 @@ def test_of_two_pauses_at_once_the_longer_one_applies(
     assert shorter["pause"]["reason"] in ("longer", "shorter")
 
 
+def test_a_pause_is_counted_by_the_clock_of_the_lab(documents: LocalDocuments) -> None:
+    process = command("pause", "--for", "1h", "--reason", "x", speed=60.0)
+    process.communicate(timeout=60)
+    pause, _ = read_pause(documents)
+    assert pause is not None
+    assert pause.until == pytest.approx(pause.since + 60.0)
+
+
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [

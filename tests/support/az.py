@@ -8,13 +8,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from erfailover.lab.server.az_config import write_configuration
 from tests.support.clocks import ResumedClock
-from tests.support.stage import Stage
+
+if TYPE_CHECKING:
+    from tests.support.stage import Stage
 
 VERSION = "2.91.0"
 SPEED = 20.0

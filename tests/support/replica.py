@@ -67,7 +67,7 @@ def _open(where: Sequence[str]) -> Store:
         return LocalStore(Path(where[0]), lease_s=WATCH_LEASE_S)
     endpoint, container = where
     location = BlobLocation(ACCOUNT, container, "sites/poc/watch")
-    return BlobStore(location, endpoint, make_credential=Credential)
+    return BlobStore(location, endpoint, lives=lambda holder: None, make_credential=Credential)
 
 
 def main() -> None:

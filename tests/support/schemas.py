@@ -27,6 +27,9 @@ OUTCOMES = {
     "destroy": "destroy-report",
     "drill start": "drill",
     "drill stop": "drill",
+    "drill run": "drill-run",
+    "drill show-circuit-test": "circuit-test",
+    "drill --show-circuit-test": "circuit-test",
 }
 
 

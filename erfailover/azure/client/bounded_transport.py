@@ -163,7 +163,7 @@ def _read(received: requests.Response) -> None:
     if packed and body and not inflater.eof:
         raise HttpResponseError(f"the response is incomplete {encoding}")
     received._content = bytes(body)
-    received._content_consumed = True
+    received._content_consumed = True  # type: ignore[attr-defined]
 
 
 class _WholeAnswer(io.RawIOBase):

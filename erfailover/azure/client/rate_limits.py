@@ -66,9 +66,14 @@ class _Bucket:
 
 @dataclass
 class RateLimiter:
-    """What a run may still ask of Azure."""
+    """What a run may still ask of Azure.
+
+    Attributes:
+        writes: how many requests other than GET it has sent to a subscription.
+    """
 
     clock: Clock
+    writes: int = 0
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _windows: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
     _prepaid: set[str] = field(default_factory=set)
@@ -192,6 +197,7 @@ class RateLimiter:
 
     def _consume(self, method: str, subscription: str, network: bool, count: int) -> None:
         now, kind = self.clock.now(), KINDS.get(method, WRITES)
+        self.writes += count if kind != READS else 0
         self._get_bucket(kind, subscription, now).tokens -= count
         if network:
             self._get_window(kind, subscription, now).extend([now] * count)

@@ -156,6 +156,17 @@ class ReadingCache:
             self._gateways[role] = gateway
         return gateway
 
+    def adopt_gateways(self, gateways: Mapping[Role, Gateway]) -> None:
+        """Use gateways, tables included, that the caller has just read; their answers date them."""
+        with self._lock:
+            for role, gateway in gateways.items():
+                self._gateways[role] = gateway
+                for key in (f"gateway {role}", f"leaving gateway {role}"):
+                    entry = _Entry(gateway.answered_s, next(self._numbers), Future())
+                    entry.answered = gateway.answered_s
+                    entry.future.set_result(gateway)
+                    self._entries[key] = entry
+
     def _read_gateway(self, role: Role) -> Gateway | None:
         observed = readers_network.observe(self.reader, self.site, [role], [])
         gateway = observed.gateways.get(role)

@@ -75,7 +75,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
         ) from error
     report_file.save(content, file)
     context.reported = True
-    context.output.print_info(f"Report of run {run.id} ({run.to_continue}) written: {file}")
+    context.output.print_info(f"Report of run {run.id} (erfailover {run.typed}) written: {file}")
 
 
 def _find_run(context: Context, runs: list[RunRecord], run_id: str | None) -> RunRecord:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -127,6 +127,7 @@ def record_run(
     way_back_refused: str | None = None,
     completes: str | None = None,
     observed: SiteSnapshot | None = None,
+    spokes: Sequence[str] = (),
 ) -> Iterator[Recorder]:
     """Record a run from its beginning to its end, however it ends, and report it.
 
@@ -141,6 +142,7 @@ def record_run(
         completes: the run that lost its lease and whose spokes this one puts on their path.
         observed: what was read of the site for the plan, gateways included; the state before the
             run is read for its report if not given.
+        spokes: the spokes that it is for, if they are not those that were chosen.
     """
     journal, clock = journal or context.journal, context.clock
     states = SiteStates(context, observed) if journal is context.journal else None
@@ -150,9 +152,10 @@ def record_run(
         "begun",
         command=command,
         to=target,
-        spokes=list(context.site.chosen) or None,
+        spokes=list(spokes or context.site.chosen) or None,
         way_back_refused=way_back_refused,
         completes=completes,
+        drill=context.drill,
         site=context.site.name,
         context=context.azure_context.to_data(),
         digest=compute_digest(plan),

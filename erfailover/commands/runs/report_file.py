@@ -92,6 +92,9 @@ def print_at_end(context: Context) -> Iterator[None]:
         if run is not None:
             report = RunReport(run)
             whole = run_text.format_text(report, detect_screen(context.environment))
-            text = report.headline if context.output.quiet else whole
-            context.output.print_result(text, data.build_data(report), heads=False)
+            if context.drill is not None:  # the drill reports both of its switches at its end
+                context.output.print_info(whole)
+            else:
+                text = report.headline if context.output.quiet else whole
+                context.output.print_result(text, data.build_data(report), heads=False)
             sys.stdout.flush()

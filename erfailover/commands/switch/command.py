@@ -101,6 +101,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     takeover.complete(context, lease, options)
     takeover.insist_on_paths(context)
     readings = ReadingCache(context.reader, context.site)
+    readings.adopt_gateways(options.gateways)
     planner, hold_time = Planner(context, options, readings), HoldTime(context)
     observed, plan = _plan_switch(planner, options, hold_time)
     site = context.site
@@ -234,6 +235,12 @@ def undo(context: Context, options: Options) -> None:
         raise Refused(
             f"the journal has no switch of {context.site.name}",
             "Specify the path instead: erfailover switch --to ipsec|expressroute",
+        )
+    if last.drill is not None:
+        raise Refused(
+            f"the last switch (run {last.id}, {last.brief}) is part of a drill, which ends on "
+            "ExpressRoute",
+            f"To end the drill: {last.to_continue}",
         )
     names = find_spokes_to_undo(
         collect_runs(records), [spoke.name for spoke in context.whole_site.spokes]

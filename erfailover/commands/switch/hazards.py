@@ -41,14 +41,16 @@ class HazardLookup:
         context, leaving = self.context, ROLE_OF_PATH[self.target.other]
         if self._environment is not None:
             return self._observe_site()
+        # As old as the gate accepts: only a caller that has just read them has given any.
+        tables_age_s = context.site.timing.gate_reading_age_s / 2
         body = partial(self.readings.get_network_body, max_age_s=YOUNG_S)
-        gateway = partial(self.readings.read_leaving_gateway, max_age_s=0.0)
+        gateway = partial(self.readings.read_leaving_gateway, max_age_s=tables_age_s)
         read = partial(
             routing.read, context.reader, context.site, (leaving,), body, leaving, gateway
         )
         with poll_in_turn(context.clock):
             reading = start(context.clock, read, "surroundings")
-            observed = self._observe_site()
+            observed = self._observe_site(tables_age_s)
         while not context.clock.wait_for(reading.done, 3600.0):
             continue
         self._environment = reading.result()
@@ -82,9 +84,9 @@ class HazardLookup:
             return observed
         return replace(observed, gateways={**observed.gateways, gateway.role: gateway})
 
-    def _observe_site(self) -> SiteSnapshot:
+    def _observe_site(self, gateway_age_s: float = 0.0) -> SiteSnapshot:
         names, role = self.context.site.list_network_names(), ROLE_OF_PATH[self.target]
-        return self.readings.observe(names, role)
+        return self.readings.observe(names, role, gateway_age_s=gateway_age_s)
 
     def add_hazards(self, plan: SwitchPlan, observed: SiteSnapshot, *, pass_by: bool) -> SwitchPlan:
         """Return a plan with its hazards, without the spokes that these alone concern."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,7 +11,8 @@ from erfailover.commands.output import Output
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.conditions import Condition, ConditionStatus
 from erfailover.model.counting import join_names
-from erfailover.model.site import Path
+from erfailover.model.observed import Gateway
+from erfailover.model.site import Path, Role
 from erfailover.planning.hazards.scene import NAMES as HAZARDS
 from erfailover.planning.switch.gates import READINESS
 
@@ -39,6 +40,8 @@ class Options:
         out: where the plan of a dry run is kept as well.
         saved: the saved plan to apply if Azure has not changed since, and its name.
         probes: the names of further probes to ask continuously meanwhile.
+        gateways: what the caller has just read of the hubs' gateways, their tables included; the
+            plan then does not read them again.
     """
 
     target: Path
@@ -52,6 +55,7 @@ class Options:
     out: FilePath | None = None
     saved: tuple[str, Mapping[str, Any]] | None = None
     probes: tuple[str, ...] = ()
+    gateways: Mapping[Role, Gateway] = field(default_factory=dict)
 
     @property
     def undo(self) -> bool:

@@ -1,5 +1,4 @@
-"""``erfailover watch``: reads both paths all the time, notifies, and switches if it may.
+"""``erfailover watch``: reads its sites, follows their states, switches and notifies.
 
-Decides nothing, and never writes to Azure but through ``commands.switch``: the state machine and
-the policy are ``planning.watch``.
+Never decides whether to switch: that is ``planning.watch``.
 """

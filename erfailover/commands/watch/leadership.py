@@ -6,7 +6,6 @@ It knows that it no longer leads before that, by its own clock, without being co
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
@@ -18,8 +17,6 @@ from erfailover.model.lease import Holder, LeaseStanding
 from erfailover.runtime.state.lease_keeper import LeaseKeeper, read_uptime_s
 from erfailover.runtime.state.process import build_holder
 from erfailover.runtime.state.store import Store
-
-log = logging.getLogger("erfailover.watch.leadership")
 
 TRY_EVERY_S = 5.0
 """How often a standby tries to lead, in wall seconds. The lease lasts 15 s, so that a standby leads
@@ -56,7 +53,7 @@ class Leadership:
             UsageFailure: the package for a shared store is not installed, or its endpoint is
                 unknown.
         """
-        store = open_leadership_store(context.site_file, lambda: context.access, log.info)
+        store = open_leadership_store(context.site_file, lambda: context.access)
         return cls(store, build_holder("watch"))
 
     def is_leader(self) -> bool:
@@ -90,8 +87,8 @@ class Leadership:
     def try_lead(self) -> bool:
         """Become the leader unless another process leads; return whether this process leads.
 
-        Never takes over a live lease. One whose holder is known to be gone, or has let it expire,
-        is waited for, which takes up to 15 s; a store that does not answer, up to 40 s.
+        Never takes over a live lease, and waits for none: call it every ``TRY_EVERY_S``. A store
+        that does not answer is waited for, for up to 20 s a request.
         """
         if self._keeper is not None and not self._keeper.is_lost:
             return self.is_leader()

@@ -150,7 +150,7 @@ class Notifier:
         self.clock.notify()
 
     def close(self, timeout_s: float) -> None:
-        """Try every new event once more, keep the outbox, and stop.
+        """Send what waits for targets that accept it, keep the outbox, and stop.
 
         Args:
             timeout_s: how long that may take, in Azure's seconds. What has not been sent by then
@@ -177,7 +177,7 @@ class Notifier:
             with self._lock:
                 event = None
                 if not (self._is_closing and sender.failures) and now >= sender.due:
-                    event = sender.lane.choose(only_untried=self._is_closing)
+                    event = sender.lane.choose()
                 if event is not None:
                     sender.lane.note_try(event)
                 due = sender.due
@@ -244,7 +244,7 @@ class Notifier:
 
     def _keep(self) -> None:
         """Load the outbox, then store it after every change, until the end."""
-        if not self._repeat(self._load_once, "read"):
+        if not self.targets or not self._repeat(self._load_once, "read"):
             return
         while True:
             self.clock.wait_for(lambda: self._is_changed or self._is_over, IDLE_S)
@@ -297,11 +297,7 @@ class Notifier:
     def _store_once(self) -> None:
         with self._lock:
             data, self._is_changed = self._outbox.dump(), False
-        try:
-            self.store(data)
-        except BaseException:
-            self._is_changed = True
-            raise
+        self.store(data)
 
 
 def compute_pause(failures: int) -> float:

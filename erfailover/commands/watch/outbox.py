@@ -44,7 +44,7 @@ class Lane:
     tries: dict[str, int] = field(default_factory=dict)
     _count: int = 0
 
-    def choose(self, *, only_untried: bool = False) -> Event | None:
+    def choose(self) -> Event | None:
         """Return the event to try next; None if none waits.
 
         The events of one incident keep their order. Of several incidents the one whose turn was
@@ -53,10 +53,7 @@ class Lane:
         firsts: dict[str, Event] = {}
         for event in self.pending:
             firsts.setdefault(event.incident, event)
-        candidates = [
-            event for event in firsts.values() if not only_untried or event.id not in self.tries
-        ]
-        return min(candidates, key=lambda event: self.tries.get(event.id, 0), default=None)
+        return min(firsts.values(), key=lambda event: self.tries.get(event.id, 0), default=None)
 
     def note_try(self, event: Event) -> None:
         """Take down that an event is tried now."""

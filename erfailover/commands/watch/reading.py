@@ -8,8 +8,8 @@ and the circuit's edge in turn; everything is read if a signal is down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -41,12 +41,14 @@ class SiteReading:
 
     Attributes:
         picture: the site; None if nothing of it could be read.
-        health: the verdict on it; None likewise.
+        health: the verdict on it; None if there is no picture.
+        gateways: the gateways of the hubs, tables included, that were read this time.
     """
 
     reading: WatchReading
     picture: Picture | None = None
     health: Health | None = None
+    gateways: Mapping[Role, Gateway] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,16 +97,21 @@ class SiteReader:
         gateway = signals.judge_gateway(self._context.site, networks.observed)
         if watch.edge_sessions and not of_edges and gateway.status is not SignalStatus.UP:
             self._edges = self._read_edges()
-        return self._build_reading(networks.observed, gateway, results, witness)
+        reading = self._build_reading(networks.observed, gateway, results, witness)
+        gateways = networks.observed.gateways
+        return replace(
+            reading, gateways={role: gateways[role] for role in roles if role in gateways}
+        )
 
     def _read_networks(self, roles: Sequence[Role]) -> _Networks:
         context = self._context
-        site, reader = context.site_file.site, context.reader
-        reads: list[Callable[[], SiteSnapshot]] = [
-            partial(ReadingCache(reader, site).observe, site.list_network_names()),
-            partial(observe, reader, site, roles, networks=()),
-        ]
+        site = context.site_file.site
         try:
+            reader = context.reader
+            reads: list[Callable[[], SiteSnapshot]] = [
+                partial(ReadingCache(reader, site).observe, site.list_network_names()),
+                partial(observe, reader, site, roles, networks=()),
+            ]
             spokes, gateways = run_all(context.clock, reads)
             observed = SiteSnapshot(
                 gateways.taken_at,
@@ -143,7 +150,11 @@ class SiteReader:
 
     def _read_edges(self) -> tuple[EdgeSessions, ...]:
         site = self._context.site_file.site
-        return read_edge_sessions(self._context.reader, site.build_gateway_id(site.primary.gateway))
+        gateway_id = site.build_gateway_id(site.primary.gateway)
+        try:
+            return read_edge_sessions(self._context.reader, gateway_id)
+        except AzureFailure:
+            return ()
 
     def _judge_others(
         self, site: Site, results: Sequence[ProbeResult]

@@ -1,7 +1,7 @@
 """The switches that a watch makes: ``erfailover switch`` as it is, without a terminal.
 
-Each has its own context, and so its own plan, gate, lease, journal and report. None leaves a path
-that has become healthy meanwhile: that would need ``--planned``.
+Each has a separate context, and so its own plan, gate, lease, journal and report. None leaves a
+path that has become healthy meanwhile: that would need ``--planned``.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.planner import Planner
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.history import RunRecord, collect_runs
-from erfailover.model.site import Path
+from erfailover.model.observed import Gateway
+from erfailover.model.site import Path, Role
 from erfailover.reporting import formats
 from erfailover.reporting.plan import text as plan_text
 
-log = logging.getLogger("erfailover.watch")
+log = logging.getLogger("erfailover.progress.watch")
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,13 @@ class RunEnd:
         exit_code: the code that ``erfailover switch`` would have returned.
         message: what went wrong, and what to do; empty if it is done and verified.
         run: its record; None if it did not begin, or the journal cannot be read.
+        writes: how many requests other than GET it has sent to Azure.
     """
 
     exit_code: int
     message: str
     run: RunRecord | None
+    writes: int = 0
 
     @property
     def has_begun(self) -> bool:
@@ -50,16 +53,20 @@ class RunEnd:
         return self.run is not None
 
 
-def switch(watched: Context, target: Path, reason: str) -> RunEnd:
+def switch(watched: Context, target: Path, reason: str, gateways: Mapping[Role, Gateway]) -> RunEnd:
     """Switch a site to a path.
 
     Args:
         watched: the context of the watch.
         target: the path.
         reason: why, for the journal.
+        gateways: what the reading that led to it shows of the hubs' gateways: the plan does not
+            read them again if they are a few seconds old, and the gate only if they are older than
+            it allows.
     """
     with _open_context(watched, reason) as context:
-        return _carry_out(context, partial(command.run, context, Options(target)))
+        options = Options(target, gateways=gateways)
+        return _carry_out(context, partial(command.run, context, options))
 
 
 def plan(watched: Context, target: Path) -> tuple[str, Mapping[str, Any]]:
@@ -102,7 +109,12 @@ def _carry_out(context: Context, work: Callable[[], None]) -> RunEnd:
         code = failure.exit_code
         message = " ".join(filter(None, (f"{failure.message}.", failure.hint)))
         log.warning("%s: %s", context.site.name, message)
-    return RunEnd(code, message, _find_run(context))
+    return RunEnd(code, message, _find_run(context), count_writes(context))
+
+
+def count_writes(context: Context) -> int:
+    """Return how many requests other than GET a context has sent to Azure."""
+    return context.session.budget.writes if "session" in context.__dict__ else 0
 
 
 def _find_run(context: Context) -> RunRecord | None:
@@ -115,7 +127,7 @@ def _find_run(context: Context) -> RunRecord | None:
 
 @contextmanager
 def _open_context(watched: Context, reason: str) -> Iterator[Context]:
-    """Provide a context of its own for one run, which asks nothing and logs what it prints."""
+    """Provide the context of one run, which asks nothing and logs what it prints."""
     site_file = watched.site_file
     output = Output(format=formats.NONE, yes=True, json_log=True)
     own = SiteFile(site_file.path, site_file.environment, site_file.lab)

@@ -43,10 +43,7 @@ def open_targets(context: Context, say: Callable[[str], None]) -> tuple[Target, 
     Raises:
         UsageFailure: a secret is missing or is no URL, or a package is not installed.
     """
-    settings = context.site.watch.notifications
-    folder = context.site_file.path.absolute().parent
-    secrets = SecretReader(folder, context.environment, partial(read_vault_secret, context))
-    targets = build_targets(settings, secrets)
+    targets = make_targets(context)
     for target in targets:
         try:
             target.prepare()
@@ -55,6 +52,13 @@ def open_targets(context: Context, say: Callable[[str], None]) -> tuple[Target, 
         except Failure as failure:
             say(f"{target.place}: {failure.message}. It is read again for the first notification.")
     return targets
+
+
+def make_targets(context: Context) -> tuple[Target, ...]:
+    """Return the targets of a site; each reads its secret when it is first used."""
+    folder = context.site_file.path.absolute().parent
+    secrets = SecretReader(folder, context.environment, partial(read_vault_secret, context))
+    return build_targets(context.site.watch.notifications, secrets)
 
 
 @dataclass(frozen=True, slots=True)

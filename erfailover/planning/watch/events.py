@@ -103,7 +103,7 @@ def is_sent(event: Event, sent_incidents: Collection[str]) -> bool:
     """
     if event.type is EventType.LEADER_CHANGED:
         return False
-    if event.resolves:
+    if event.resolves and event.type is not EventType.DRILL_ENDED:
         return event.incident in sent_incidents
     return event.severity is not Severity.INFO or event.type is not EventType.STATE_CHANGED
 

@@ -1,4 +1,4 @@
-"""What the journal tells ``erfailover watch``: when the last runs ended, and which were its own."""
+"""What the journal tells the watch: when the last runs ended, which it made by itself. Pure."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from erfailover.model.history import RunRecord, StepRecord
+from erfailover.model.history import DRILL_RUN, RunRecord, StepRecord
 from erfailover.model.lease import Holder
 from erfailover.reporting.azure_context import format_heading
 from erfailover.reporting.screen import NARROW, PLAIN, Screen
@@ -125,12 +125,14 @@ def format_run(
     """
     lines = [
         *format_heading_lines(run, screen),
-        f"{run.to_continue}: {describe_outcome(run, alive)}",
+        f"erfailover {run.typed}: {describe_outcome(run, alive)}",
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]
     lines += [f"ticket {run.ticket}"] if run.ticket else []
     lines += [f"reason: {run.reason}"] if run.reason else []
+    lines += [f"part of drill {run.drill}"] if run.drill else []
+    lines += list(_list_switches(run))
     lines += [f"erfailover {run.context.version}"] if run.context else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
@@ -152,6 +154,16 @@ def format_run(
     if folded:
         lines += ["", f"To see every step: erfailover history {run.id} --details"]
     return "\n".join(lines)
+
+
+def _list_switches(run: RunRecord) -> Iterator[str]:
+    """Yield the switches of a drill, and whether they proved the backup path."""
+    if run.command != DRILL_RUN:
+        return
+    for which in ("there", "back"):
+        if id_ := run.result.get(which):
+            yield f"switch {which}: run {id_}"
+    yield "verified both ways" if run.result.get("verified") else "NOT verified"
 
 
 def _group_alike(steps: Iterable[StepRecord]) -> Iterable[list[StepRecord]]:

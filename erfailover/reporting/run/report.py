@@ -342,6 +342,8 @@ class RunReport:
     @property
     def to_go_back(self) -> str | None:
         """The command that goes back; None if there is none, or nothing was done."""
+        if self.run.drill:
+            return None
         if not self.steps and self.run.outcome != "done":
             return None
         if self.is_switch and self.run.outcome == "done":
@@ -355,8 +357,8 @@ class RunReport:
 
     @property
     def to_continue(self) -> str | None:
-        """The command that resumes it; None if it is complete."""
-        return None if self.run.outcome == "done" else self.run.to_continue
+        """The command that resumes it; None if it is complete, or its drill says what next."""
+        return None if self.run.outcome == "done" or self.run.drill else self.run.to_continue
 
 
 def _describe_end(run: RunRecord) -> str:

@@ -43,7 +43,7 @@ def format_full_text(report: RunReport) -> str:
     """Return the same, with who ran what, and every step with its correlation ids: for a file."""
     run = report.run
     lines = [format_text(report), "", f"Run {run.id}, plan {run.digest}"]
-    lines += [f"  {run.to_continue}"]
+    lines += [f"  erfailover {run.typed}"]
     lines += [f"  by {run.who} on {run.host} (process {run.pid})"]
     lines += [f"  began {run.began}, ended {run.ended or '-'}"]
     lines += [f"  took over {run.took_over}"] if run.took_over else []

@@ -1,1 +1,4 @@
-"""What ``erfailover watch`` shows and sends. Pure."""
+"""What ``erfailover watch`` shows and sends: its page, its health, its notifications. Pure.
+
+Never decides anything.
+"""

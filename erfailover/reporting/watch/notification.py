@@ -61,12 +61,20 @@ STATE_STEPS: Mapping[str, str] = MappingProxyType(
 )
 """The same for a change of state, by the new state."""
 
+SWITCH_STEPS: Mapping[str, str] = MappingProxyType(
+    {
+        "automatic": "Nothing: erfailover now switches to {target} by itself.",
+        "approve": "Wait for the plan, which erfailover now makes: it needs one approval.",
+    }
+)
+"""The same if the state calls for a switch that nothing withholds, by the mode."""
+
 
 def build_notification(event: Event) -> Notification:
     """Return an event as it is sent.
 
-    The facts ``mode``, ``paused``, ``state``, ``reason``, ``next`` and ``approval`` of its data
-    are used if they are there.
+    The facts ``mode``, ``paused``, ``state``, ``reason``, ``next``, ``approval``, ``target`` and
+    ``withheld`` of its data are used if they are there.
     """
     return Notification(event, build_title(event), build_body(event), build_cloud_event(event))
 
@@ -145,6 +153,9 @@ def _find_next_step(event: Event) -> str:
     if event.resolves:
         return ""
     if event.type is EventType.STATE_CHANGED:
+        target, mode = event.data.get("target"), str(event.data.get("mode", ""))
+        if target and not event.data.get("withheld") and mode in SWITCH_STEPS:
+            return SWITCH_STEPS[mode].replace("{target}", str(target))
         return STATE_STEPS.get(str(event.data.get("state", "")), "")
     if event.type in (EventType.RUN_ENDED, EventType.DRILL_ENDED) and (
         event.severity is Severity.INFO

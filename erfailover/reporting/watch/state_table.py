@@ -1,8 +1,8 @@
-"""The states of ``erfailover watch`` as a table in Markdown, drawn from the detector. Pure."""
+"""The states of ``erfailover watch`` as a table in Markdown, drawn from the code. Pure."""
 
 from __future__ import annotations
 
-from erfailover.planning.watch.detector import ROWS
+from erfailover.planning.watch.table import ROWS
 
 HEADINGS = ("#", "if", "then the state is", "because")
 

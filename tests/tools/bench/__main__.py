@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from erfailover.model.counting import format_count
 from tests.tools.bench import az, document, machine, ours, outages, prefixes, sdk, targets
@@ -46,15 +50,62 @@ MEASURED_TO = 10
 """az and the SDK are measured up to so many spokes; beyond, arithmetic."""
 
 
+@dataclass(frozen=True)
+class Task:
+    """One measurement on the stepped clock; any process can take it."""
+
+    what: str
+    spokes: int
+    seed: int
+    measure: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+class Workers:
+    """Where measurements on the stepped clock are taken: here, or in forked processes at once.
+
+    Modelled seconds do not depend on how many processes there are.
+    """
+
+    worlds: Worlds
+
+    def __init__(self, worlds: Worlds, workers: int) -> None:
+        Workers.worlds = worlds
+        self._held = ExitStack()
+        self._executor: Executor | None = None
+        if workers > 1:
+            fork = multiprocessing.get_context("fork")
+            executor = ProcessPoolExecutor(workers, fork, worlds.renew_authority)
+            self._executor = self._held.enter_context(executor)
+            list(self._executor.map(abs, range(workers)))
+
+    def close(self) -> None:
+        """End the processes."""
+        self._held.close()
+
+    def measure(self, tasks: Sequence[Task]) -> list[Any]:
+        """Return what each task came to, in their order."""
+        if self._executor is None:
+            return [_measure_task(task) for task in tasks]
+        return list(self._executor.map(_measure_task, tasks))
+
+
+def _measure_task(task: Task) -> Any:
+    work = partial(task.measure, Workers.worlds, *task.arguments)
+    return _run_and_report(task.what, task.spokes, task.seed, work)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure, judge, print; 0 where every target holds, 1 where one is missed."""
     options = _options(arguments)
     began = time.monotonic()
     print(f"seeds: {','.join(map(str, options.seeds))}; --seeds repeats them")
     worlds = Worlds()
+    workers = Workers(worlds, options.workers)
     try:
-        measured = _measure(worlds, options)
+        measured = _measure(worlds, workers, options)
     finally:
+        workers.close()
         worlds.close()
     rows = targets.judge_targets(measured)
     print(document.tables(measured))
@@ -108,6 +159,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--az-spokes", type=int, default=1, metavar="N", help="az is measured up to so many spokes"
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes for what is measured in modelled seconds",
+    )
     parser.add_argument("--results", type=Path, metavar="FILE", help="write everything as JSON")
     parser.add_argument("--write-docs", action="store_true", help="tables and pictures into docs/")
     options = parser.parse_args(arguments)
@@ -141,7 +199,7 @@ def _spokes(text: str) -> tuple[int, ...]:
     return numbers
 
 
-def _measure(worlds: Worlds, options: argparse.Namespace) -> Measured:
+def _measure(worlds: Worlds, workers: Workers, options: argparse.Namespace) -> Measured:
     rows, seeds = options.rows, options.seeds
     status, provision, processes = [], [], []
     if "status" in rows:
@@ -159,8 +217,9 @@ def _measure(worlds: Worlds, options: argparse.Namespace) -> Measured:
         work = partial(ours.processes, worlds, way, size, 1 if options.quick else TRIES)
         processes = _run_and_report(f"processes of their own, {way}", size, 1, work)
     tables, large = _prefixes(worlds, options) if "prefixes" in rows else ([], [])
-    switches = [switch for size in options.spokes for switch in _switches(worlds, options, size)]
-    cut = list(_outages(worlds, options)) if "outages" in rows else []
+    tasks = [task for size in options.spokes for task in _list_switches(options, size)]
+    switches: list[Switch] = workers.measure(tasks)
+    cut: list[Outage] = workers.measure(list(_list_outages(options))) if "outages" in rows else []
     by_az = []
     if "az" in rows:
         switches += _az(worlds, options)
@@ -197,21 +256,20 @@ def _kind(planned: bool) -> str:
     return "planned" if planned else "unplanned"
 
 
-def _outages(worlds: Worlds, options: argparse.Namespace) -> Iterator[Outage]:
-    """The outage of every spoke, by each way that is measured on the stepped clock."""
+def _list_outages(options: argparse.Namespace) -> Iterator[Task]:
+    """Yield the outage of every spoke, by each way that is measured on the stepped clock."""
     for size in options.spokes:
         for planned in (True, False) if size <= MEASURED_TO else ():
             for seed in options.seeds[: 1 if options.quick else None]:
                 what = f"outage, {_kind(planned)}"
                 if "sdk" in options.rows:
-                    work = partial(outages.measure_sdk, worlds, size, seed, planned)
-                    yield _run_and_report(f"{what}, sdk", size, seed, work)
+                    arguments = size, seed, planned
+                    yield Task(f"{what}, sdk", size, seed, outages.measure_sdk, arguments)
                 for way in (Way.COLD, Way.PRESTAGED):
                     if way in options.rows:
-                        ours_ = partial(
-                            outages.measure_erfailover, worlds, way, size, seed, planned
-                        )
-                        yield _run_and_report(f"{what}, {way}", size, seed, ours_)
+                        own = way, size, seed, planned
+                        measure = outages.measure_erfailover
+                        yield Task(f"{what}, {way}", size, seed, measure, own)
 
 
 def _prefixes(worlds: Worlds, options: argparse.Namespace) -> tuple[list[Tables], list[Process]]:
@@ -237,19 +295,17 @@ def _prefixes(worlds: Worlds, options: argparse.Namespace) -> tuple[list[Tables]
     return tables, large
 
 
-def _switches(worlds: Worlds, options: argparse.Namespace, size: int) -> Iterator[Switch]:
-    """One size on the stepped clock, with every seed."""
+def _list_switches(options: argparse.Namespace, size: int) -> Iterator[Task]:
+    """Yield the switches of one size on the stepped clock, with every seed."""
     seeds = options.seeds if size <= 100 else options.seeds[: options.large_seeds]
     for way in (Way.SDK, Way.COLD, Way.PRESTAGED):
         if way not in options.rows or (way is Way.SDK and size > MEASURED_TO):
             continue
         for seed in seeds:
             if way is Way.SDK:
-                yield _run_and_report(way, size, seed, partial(sdk.switch, worlds, size, seed))
+                yield Task(way, size, seed, sdk.switch, (size, seed))
             else:
-                yield _run_and_report(
-                    way, size, seed, partial(ours.switch, worlds, way, size, seed)
-                )
+                yield Task(way, size, seed, ours.switch, (way, size, seed))
 
 
 def _az(worlds: Worlds, options: argparse.Namespace) -> Iterator[Switch]:

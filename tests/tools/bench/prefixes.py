@@ -18,7 +18,6 @@ import yaml
 
 from erfailover.azure.client import answers
 from erfailover.azure.readers import gateway_tables, network
-from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import Reading
@@ -26,7 +25,7 @@ from erfailover.model.prefix_table import parse_route_prefix
 from erfailover.model.site import Role
 from tests.support.route_rows import INSTANCES, PEERS, judge, make_learned_routes
 from tests.tools.bench import machine, worlds
-from tests.tools.bench.ours import SPEED, run_in_subprocess
+from tests.tools.bench.ours import SPEED, run_in_subprocess, serve_scaled
 from tests.tools.bench.rows import Process, Tables
 from tests.tools.bench.worlds import Served, Worlds
 
@@ -52,7 +51,7 @@ def switch(result: Worlds, spokes: int, prefixes: int) -> Process:
     """A prestaged switch in a separate process: its processor time and its memory."""
     world = result.get(spokes, True, prefixes)
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
-    with result.serve(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+    with serve_scaled(result, world) as served:
         name = f"erfailover switch, prestaged, {prefixes:,} prefixes"
         return run_in_subprocess(served, command, name, spokes, SPEED)
 

@@ -116,6 +116,11 @@ class Worlds:
         self._made: dict[tuple[int, bool, int, bool, bool], World] = {}
         self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
 
+    def renew_authority(self) -> None:
+        """Use a certificate authority of this process' own from now on, after a fork."""
+        self._inherited = self._authority  # the other process removes it
+        self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
+
     def close(self) -> None:
         """Remove what was written."""
         self._authority.cleanup()

@@ -6,8 +6,8 @@ from random import Random, SystemRandom
 
 import pytest
 
-from erfailover.planning.watch import detector, policy
-from erfailover.planning.watch.detector import Facts
+from erfailover.planning.watch import detector, policy, table
+from erfailover.planning.watch.table import Facts
 from tests.tools.detector_hours.__main__ import format_summary, main
 from tests.tools.detector_hours.simulation import run_hours
 from tests.tools.detector_hours.spans import Spans, find_longest_free
@@ -42,22 +42,22 @@ def test_a_known_seed_has_switches_both_ways_and_failures_of_all_kinds() -> None
 
 
 def test_one_signal_that_suffices_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector, "SIGNALS_TO_FAIL", 1)
+    monkeypatch.setattr(table, "SIGNALS_TO_FAIL", 1)
     assert run_hours(SEED, HOURS).wrong
 
 
 def test_a_watcher_without_a_witness_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector, "ROWS", detector.ROWS[1:])
+    monkeypatch.setattr(table, "ROWS", table.ROWS[1:])
     monkeypatch.setattr(Facts, "is_usable", property(lambda facts: facts.is_read))
     assert run_hours(SEED, HOURS).wrong
 
 
 def test_an_unknown_signal_that_counts_as_down_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        detector,
+        table,
         "ROWS",
         tuple(
-            row if row.name != "failure confirmed" else _count_unknown(row) for row in detector.ROWS
+            row if row.name != "failure confirmed" else _count_unknown(row) for row in table.ROWS
         ),
     )
     monkeypatch.setattr(
@@ -66,8 +66,8 @@ def test_an_unknown_signal_that_counts_as_down_is_noticed(monkeypatch: pytest.Mo
     assert run_hours(SEED, HOURS).wrong
 
 
-def _count_unknown(row: detector.Row) -> detector.Row:
-    return detector.Row(
+def _count_unknown(row: table.Row) -> table.Row:
+    return table.Row(
         row.name,
         row.when,
         lambda facts: facts.down + facts.unknown >= 2 and facts.is_confirmed,

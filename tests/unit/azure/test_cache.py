@@ -104,6 +104,18 @@ def test_who_takes_no_older_reading_gets_one_that_begins_now(slow: Slow) -> None
     assert slow.read == 2
 
 
+def test_adopted_gateways_are_as_old_as_their_answers(slow: Slow) -> None:
+    readings = ReadingCache(cast(Reader, slow), SITE)
+    slow.clock.sleep(100.0)
+    gateway = replace(sites.gateway(Role.BACKUP), answered_s=90.0)
+    readings.adopt_gateways({Role.BACKUP: gateway})
+    assert readings.get_gateway(Role.BACKUP, 15.0) is gateway
+    assert readings.read_leaving_gateway(Role.BACKUP, 15.0) is gateway
+    assert slow.read == 0
+    assert readings.get_gateway(Role.BACKUP, 5.0) is not gateway
+    assert slow.read == 1
+
+
 def test_a_gateway_is_judged_by_who_reads_it(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     readings = ReadingCache(cast(Reader, slow), SITE)
     gateway = readings.get_gateway(Role.BACKUP, 20.0)

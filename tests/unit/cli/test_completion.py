@@ -78,7 +78,7 @@ def complete_line(line: str, environment: Mapping[str, str], shell: str = "bash"
 
 OFFERED = [
     ("erfailover sw", ["switch"]),
-    ("erfailover drill ", ["start", "stop"]),
+    ("erfailover drill ", ["run", "start", "stop"]),
     ("erfailover switch --to ", ["ipsec", "expressroute"]),
     ("erfailover switch --canary ", ["vnet1"]),
     ("erfailover switch --to ipsec --spoke ", ["vnet1"]),
@@ -88,7 +88,7 @@ OFFERED = [
     ("erfailover verify --expect o", ["office=up", "office=down"]),
     ("erfailover history ", [RUNS[1], RUNS[0]]),
     ("erfailover history 4f", [RUNS[0]]),
-    ("erfailover schema dr", ["drill"]),
+    ("erfailover schema dr", ["drill", "drill-run"]),
     ("erfailover help drill sta", ["start"]),
     ("erfailover completion z", ["zsh"]),
     ("erfailover lab st", ["status"]),

@@ -13,6 +13,7 @@ from erfailover.model.history import (
     find_last_switch,
     find_owed,
     find_spokes_to_undo,
+    find_unfinished,
 )
 
 SITE = ("vnet1", "vnet7", "vnet8")
@@ -118,3 +119,60 @@ def test_what_is_owed_names_the_command_that_completes_it() -> None:
     owed = find_owed(collect_runs(lost))
     assert owed is not None
     assert owed.to_continue == "erfailover switch --to ipsec --spoke vnet1"
+
+
+def drill(*switches: list[dict[str, Any]], ended: str | None = None) -> list[RunRecord]:
+    """The runs of a drill of vnet1 with these switches."""
+    begun = {"run": "d", "event": "begun", "command": "drill run", "spokes": ["vnet1"]}
+    rows: list[dict[str, Any]] = [begun]
+    for records in switches:
+        rows += [{**record, "drill": "d"} for record in records]
+    if ended:
+        rows.append({"run": "d", "event": "ended", "outcome": ended})
+    return collect_runs(rows)
+
+
+THERE, BACK = switch("a", "ipsec", "vnet1"), switch("b", "expressroute", "vnet1")
+NO_BACK = switch("b", "expressroute", "vnet1", ended="failed")
+HALF = switch("a", "ipsec", "vnet1", ended=None, places={"vnet1": "moving"})
+STOPPED = switch("a", "ipsec", "vnet1", ended="interrupted")
+
+
+@pytest.mark.parametrize(
+    ("runs", "unfinished"),
+    [
+        (drill(), "d"),
+        (drill(ended="failed"), None),
+        (drill(HALF), "a"),
+        (drill(THERE), "d"),
+        (drill(THERE, ended="failed"), "d"),
+        (drill(STOPPED, ended="interrupted"), "a"),
+        (drill(THERE, NO_BACK, ended="failed"), "b"),
+        (drill(THERE, BACK), None),
+        (drill(STOPPED, BACK, ended="interrupted"), None),
+        (drill(THERE, BACK, ended="done"), None),
+    ],
+)
+def test_a_drill_is_unfinished_until_its_way_back_has_ended(
+    runs: list[RunRecord], unfinished: str | None
+) -> None:
+    last = find_unfinished(runs)
+    assert (last.id if last else None) == unfinished
+    if last:
+        assert last.to_continue == "erfailover switch --to expressroute --spoke vnet1"
+        assert last.to_go_back is None
+
+
+def test_a_run_after_a_drill_that_was_left_halfway_counts_instead() -> None:
+    after = collect_runs(switch("c", "expressroute", "vnet1"))
+    assert find_unfinished([*drill(THERE), *after]) is None
+
+
+def test_a_drill_is_written_as_it_is_typed() -> None:
+    run = drill()[0]
+    assert run.typed == run.brief == "drill run --canary vnet1"
+    assert not switch_run().is_of_drill
+
+
+def switch_run() -> RunRecord:
+    return collect_runs(THERE)[0]

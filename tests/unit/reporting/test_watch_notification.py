@@ -53,6 +53,22 @@ def test_an_approval_names_its_command() -> None:
     assert "Next: To approve: erfailover approve k7\n" in build_body(event)
 
 
+@pytest.mark.parametrize(
+    ("mode", "withheld", "step"),
+    [
+        ("automatic", None, "Next: Nothing: erfailover now switches to ipsec by itself."),
+        ("automatic", "a maintenance window", "To switch by hand: erfailover switch --to ipsec"),
+        ("approve", None, "Next: Wait for the plan"),
+        ("observe", None, "To switch by hand: erfailover switch --to ipsec"),
+    ],
+)
+def test_the_next_step_is_nothing_if_the_watch_itself_takes_it(
+    mode: str, withheld: str | None, step: str
+) -> None:
+    event = build_event(data={"state": "FAILED", "target": "ipsec", "withheld": withheld})
+    assert step in build_body(add_circumstances(event, mode, None))
+
+
 @pytest.mark.parametrize("state", [state for state in WatchState if state != WatchState.HEALTHY])
 def test_every_state_but_healthy_and_paused_has_a_next_step(state: WatchState) -> None:
     body = build_body(build_event(data={"state": state.value}))

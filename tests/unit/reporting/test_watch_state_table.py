@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erfailover.planning.watch.detector import ROWS
+from erfailover.planning.watch.table import ROWS
 from erfailover.reporting.watch.state_table import format_state_table
 
 

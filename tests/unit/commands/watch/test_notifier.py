@@ -90,8 +90,10 @@ class FakeStore:
     load_problems: list[Exception] = field(default_factory=list)
     stored: int = 0
     lines: list[str] = field(default_factory=list)
+    delay_s: float = 0.0
 
     def load(self) -> bytes | None:
+        time.sleep(self.delay_s)
         if self.load_problems:
             raise self.load_problems.pop(0)
         return self.data
@@ -215,6 +217,27 @@ def test_a_new_event_does_not_wait_for_a_pause_but_for_what_the_target_asked() -
     assert busy.tried[1][1] - busy.tried[0][1] >= 1.0
 
 
+def test_a_target_is_left_alone_for_as_long_as_it_asked() -> None:
+    clock = SystemClock(FAST)
+    target = FakeTarget("busy", [DeliveryFailed("busy", retry_after_s=60.0)], clock=clock)
+    with notifying(target, clock=clock) as notifier:
+        submit(notifier, build_event("a"))
+        wait_until(lambda: target.accepted == ["a"])
+    assert target.tried[1][1] - target.tried[0][1] >= 60.0
+
+
+def test_an_event_that_comes_again_waits_for_the_outbox_to_be_known() -> None:
+    store, target = FakeStore(), FakeTarget("one")
+    with notifying(target, store=store) as notifier:
+        submit(notifier, build_event("a"))
+    assert target.accepted == ["a"]
+    store.delay_s = 0.2
+    with notifying(target, store=store, clock=SystemClock()) as notifier:
+        submit(notifier, build_event("a"), build_event("b"))
+        wait_until(lambda: len(target.accepted) > 1)
+    assert target.accepted == ["a", "b"]
+
+
 def test_the_end_of_an_incident_follows_its_beginning() -> None:
     target = FakeTarget("one")
     target.answers = [DeliveryFailed("one: HTTP 500")] * 3
@@ -257,6 +280,13 @@ def test_what_was_not_delivered_is_sent_after_a_start_and_what_was_is_not() -> N
         submit(notifier, build_event("b"), build_event("c"))
         wait_until(lambda: two.accepted == ["a", "b", "c"])
         wait_until(lambda: one.accepted == ["c"])
+
+
+def test_a_site_without_targets_stores_nothing() -> None:
+    store = FakeStore()
+    with notifying(store=store) as notifier:
+        submit(notifier, build_event("a"))
+    assert store.stored == 0
 
 
 def test_a_store_that_fails_delays_nothing_and_is_written_later() -> None:

@@ -6,12 +6,15 @@ import json
 from types import MappingProxyType
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from erfailover.commands.watch.outbox import LONGEST_S, MOST_KNOWN, MOST_PENDING, Outbox
-from erfailover.model.watch import Severity
+from erfailover.model.watch import Event, Severity
 from tests.support.notifications import AT, build_event
 
 ONE, TWO = "webhook env:ONE", "apprise env:TWO"
+STEPS = ("submit", "deliver", "fail", "store", "restart")
 
 
 def ids(outbox: Outbox, place: str = ONE) -> list[str]:
@@ -93,7 +96,6 @@ def test_an_incident_keeps_its_order_and_does_not_hold_up_the_others() -> None:
         if event.incident == "i2":
             lane.remove(event)
     assert tried == ["open1", "open2", "close2", *["open1"] * 6]
-    assert lane.choose(only_untried=True) is None
 
 
 def test_too_many_cost_the_oldest_of_the_least_urgent() -> None:
@@ -122,3 +124,38 @@ def test_what_is_remembered_has_an_end() -> None:
     outbox.add([build_event(str(i)) for i in range(MOST_KNOWN + 5)])
     kept = json.loads(outbox.dump())["known"]
     assert kept == [str(i) for i in range(5, MOST_KNOWN + 5)]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 4))))
+def test_whatever_happens_every_event_arrives_after_those_of_its_incident_before_it(
+    steps: list[tuple[str, int]],
+) -> None:
+    outbox, stored, count = Outbox.open([ONE]), Outbox.open([ONE]).dump(), 0
+    submitted: list[Event] = []
+    delivered: list[Event] = []
+    for step, number in [*steps, *[("deliver", 0)] * (len(steps) + 1)]:
+        chosen = outbox.lanes[ONE].choose()
+        if step == "submit":
+            submitted.append(build_event(str(count), f"i{number}"))
+            count += 1
+            outbox.add(submitted)
+            stored = outbox.dump()
+        elif step == "store":
+            stored = outbox.dump()
+        elif step == "restart":
+            outbox = Outbox.open([ONE])
+            outbox.merge(stored)
+            outbox.add(submitted)
+        elif chosen is not None:
+            outbox.lanes[ONE].note_try(chosen)
+            if step == "deliver":
+                delivered.append(chosen)
+                outbox.lanes[ONE].remove(chosen)
+    firsts = list(dict.fromkeys(event.id for event in delivered))
+    assert set(firsts) == {event.id for event in submitted}
+    for incident in {event.incident for event in submitted}:
+        order = [event.id for event in submitted if event.incident == incident]
+        assert [name for name in firsts if name in order] == order
+    if "restart" not in {step for step, _ in steps}:
+        assert len(delivered) == len(firsts)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from erfailover.model.watch import WatchReading, WatchState
-from erfailover.planning.watch.detector import QUICK_READINGS, Step, advance
+from erfailover.planning.watch.detector import Step, advance
 from erfailover.planning.watch.memory import Memory
+from erfailover.planning.watch.table import QUICK_READINGS
 from tests.unit.planning.watch.scenes import HOLD_S, NIGHT, RULES, read
 
 FAILED, SUSPECT, HEALTHY = WatchState.FAILED, WatchState.SUSPECT, WatchState.HEALTHY
@@ -133,3 +134,20 @@ def test_a_state_keeps_its_beginning() -> None:
     step = play(at("UUU", 0), at("UUU", 30), at("UUU", 60))
     assert step.memory.since == NIGHT
     assert play(at("UUU", 0), at("UUU", -50)).memory.since == NIGHT - 50
+
+
+def test_two_signals_use_up_no_quick_reading_of_one() -> None:
+    two = [at("DDU", seconds) for seconds in (0, 1, 2, 3)]
+    one = [at("UDU", 10 + 6 * number) for number in range(QUICK_READINGS)]
+    assert play(*two, *one).state is SUSPECT
+
+
+def test_what_is_unknown_begins_with_a_watcher_that_was_cut_off() -> None:
+    cut_off = [at("UUU", 30 * number, witness="D") for number in range(6)]
+    assert play(*cut_off, at("UU?", 180)).state is WatchState.DEGRADED
+    assert play(*cut_off, at("UUU", 180)).state is HEALTHY
+
+
+def test_a_clock_that_was_set_back_does_not_hide_what_stays_unknown() -> None:
+    readings = [at("UU?", 5000), at("UU?", 0), at("UU?", 121)]
+    assert play(*readings).state is WatchState.DEGRADED

@@ -7,13 +7,9 @@ from itertools import product
 import pytest
 
 from erfailover.model.watch import Pause, WatchState
-from erfailover.planning.watch.detector import (
-    QUICK_READINGS,
-    ROWS,
-    advance,
-    compute_longest_gap_s,
-)
+from erfailover.planning.watch.detector import advance, compute_longest_gap_s
 from erfailover.planning.watch.memory import Memory
+from erfailover.planning.watch.table import QUICK_READINGS, ROWS
 from tests.unit.planning.watch.scenes import HOLD_S, NIGHT, PLACES, RULES, read
 
 MEMORIES = {

@@ -205,3 +205,23 @@ def test_a_lockout_by_a_failed_switch_is_reported_with_the_next_reading() -> Non
     events = play(at("DDD", 5), memory=Memory().lock_out("a switch failed"))
     assert [e.data["state"] for e in events] == ["LOCKED_OUT"] * 2
     assert "Locked out: a switch failed" in events[0].text
+
+
+def test_a_cut_off_is_no_part_of_the_time_that_a_backup_is_not_ready() -> None:
+    cut_off = [read("???", NIGHT + 30 * n, backup="?", witness="D") for n in range(100)]
+    after = play(at("UUU", -30), *cut_off, at("UUU", 3000, backup="D"), at("UUU", 3030))
+    assert {e.type for e in after} == {EventType.STATE_CHANGED}
+    during = play(at("UUU", -30, backup="D"), *cut_off)
+    assert {e.type for e in during} == {EventType.STATE_CHANGED}
+
+
+def test_an_incident_of_the_backup_keeps_its_key_if_a_clock_is_set_back() -> None:
+    readings = [at("UUU", seconds, backup="D") for seconds in (0, 900, -50)]
+    events = [e for e in play(*readings, at("UUU", 0)) if e.type is not EventType.STATE_CHANGED]
+    assert [e.type for e in events] == [EventType.BACKUP_NOT_READY, EventType.BACKUP_READY]
+    assert len({e.incident for e in events}) == 1
+
+
+def test_a_backup_not_yet_reported_counts_anew_if_a_clock_is_set_back() -> None:
+    readings = [at("UUU", seconds, backup="D") for seconds in (5000, 0, 900)]
+    assert [e.at - NIGHT for e in play(*readings) if e.type is EventType.BACKUP_NOT_READY] == [900]

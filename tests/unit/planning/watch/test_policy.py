@@ -249,6 +249,7 @@ def test_the_history_of_a_journal() -> None:
     history = build_history(runs)
     assert history == SwitchHistory(NIGHT + 330, "switch --to ipsec by anna", (NIGHT,))
     assert (history.count_automatic(NIGHT - 1), history.count_automatic(NIGHT)) == (1, 0)
+    assert build_history(reversed(runs)) == history
     assert build_history([]) == NONE
     doubled = build_history(runs[:1], lambda at: NIGHT + 100 * (at - NIGHT))
     assert (doubled.last_end, doubled.automatic) == (NIGHT + 2000, (NIGHT,))

@@ -17,7 +17,7 @@ from erfailover.runtime.notifications.secret_value import SecretValue
 from erfailover.runtime.notifications.target import DeliveryFailed
 from tests.support import receiver as receivers
 from tests.support.notifications import SECRET, build_event, notify
-from tests.support.receiver import CLOSE, Receiver
+from tests.support.receiver import CLOSE, HANG, Receiver
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def build(url: str) -> AppriseTarget:
 
 
 def build_url(receiver: Receiver) -> str:
-    return f"json://user:{SECRET}@127.0.0.1:{receiver.port}/{SECRET}?+X-Token={SECRET}"
+    return f"json://user:{SECRET}@127.0.0.1:{receiver.port}/{SECRET}?+X-Token={SECRET}&rto=0.5"
 
 
 def test_the_text_arrives_as_it_is(receiver: Receiver) -> None:
@@ -69,6 +69,7 @@ def test_severity_is_apprise_s_kind(
         (401, "the response was HTTP 401 (Unauthorized)"),
         (302, "the response was HTTP 302 (Found)"),
         (CLOSE, "Apprise reported a failure"),
+        (HANG, "Apprise reported a failure"),
     ],
 )
 def test_a_failure_and_every_log_level_keep_the_url_secret(

@@ -1,0 +1,1 @@
+"""Measures ``erfailover watch`` in the lab: outages, requests, a day, and single signals."""
