@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from erfailover.commands.watch import runs
+from erfailover.commands.watch.leadership import Leadership
+from erfailover.commands.watch.site_watcher import MEMORY
 from erfailover.model.watch import WatchState
 from tests.support.stage import Stage
 from tests.support.watched import watching
@@ -167,3 +172,44 @@ def test_more_than_the_allowed_switches_lock_out_until_resume(
         watched.resume()
         watched.run_until(lambda: watched.states[-1] is WatchState.HEALTHY, 900.0)
         assert len(watched.list_switches()) == 2
+
+
+def test_a_document_of_another_leader_is_not_a_lost_store(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watching(provisioned, monkeypatch, probes=PROBES) as watched:
+        watched.run_for(60.0)
+        documents = watched.context.watch_store
+        document = documents.read(MEMORY)
+        assert document is not None
+        documents.write(MEMORY, document.data + b"\n", document.version)
+        watched.turn()
+        assert not watched.watcher.view.is_leader
+        watched.run_for(60.0)
+        assert watched.watcher.view.is_leader
+        assert watched.list_events("store_lost") == []
+
+
+def test_a_leader_deposed_during_its_run_leaves_the_memory_to_its_successor(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memories: list[bytes | None] = []
+    with watching(provisioned, monkeypatch, mode="automatic", probes=PROBES) as watched:
+        documents, switch = watched.context.watch_store, runs.switch
+
+        def read_memory() -> bytes | None:
+            document = documents.read(MEMORY)
+            return document.data if document else None
+
+        def switch_and_be_deposed(*arguments: Any) -> runs.RunEnd:
+            end = switch(*arguments)
+            memories.append(read_memory())
+            monkeypatch.setattr(Leadership, "is_leader", lambda self: False)
+            return end
+
+        monkeypatch.setattr(runs, "switch", switch_and_be_deposed)
+        watched.set_primary(up=False)
+        watched.run_until(lambda: bool(memories), 600.0)
+        watched.run_for(60.0)
+        assert not watched.watcher.view.is_leader
+        assert [read_memory()] == memories

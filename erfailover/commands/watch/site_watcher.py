@@ -54,7 +54,7 @@ from erfailover.planning.watch.history import (
 from erfailover.planning.watch.memory import Memory
 from erfailover.planning.watch.policy import Action
 from erfailover.reporting.run.report import RunReport
-from erfailover.runtime.state.documents import Documents
+from erfailover.runtime.state.documents import Conflict, Documents
 from erfailover.runtime.state.watch_records import (
     clear_approval,
     read_approval,
@@ -134,6 +134,10 @@ class SiteWatcher:
             if not self._lead():
                 return TRY_EVERY_S
             return self._read_and_act()
+        except Conflict as conflict:
+            log.info("%s: %s", self.view.site, conflict.message)
+            self._stop_leading()
+            return STORE_S
         except StateFailure as failure:
             self._reporter.note_store(failure.message)
             return STORE_S
@@ -154,8 +158,7 @@ class SiteWatcher:
         if self._leads and self._leadership.is_leader():
             return True
         if self._leads:
-            self._leads = False
-            self._reporter.stop_leading()
+            self._stop_leading()
         if not self._leadership.try_lead():
             self._reporter.note_store(self._leadership.problem)
             leader = self._leadership.leader
@@ -165,6 +168,11 @@ class SiteWatcher:
             return False
         self._begin_to_lead()
         return True
+
+    def _stop_leading(self) -> None:
+        """Forget what only a leader knows; if this process still leads, it learns it again."""
+        self._leads = False
+        self._reporter.stop_leading()
 
     def _begin_to_lead(self) -> None:
         record = parse_leader_record(self._memory_file.load())
@@ -196,6 +204,8 @@ class SiteWatcher:
         with self.gate.enter() as may_act:
             if may_act and not self._resume(reading):
                 self._act(assessment)
+            if not self._leadership.is_leader():  # a run may outlast the leadership
+                return 0.0
             self._store_memory()
         due = assessment.step.next_reading_in_s
         if self._memory.state is not WatchState.SUSPECT:
