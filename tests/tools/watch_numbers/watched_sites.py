@@ -24,6 +24,7 @@ from erfailover.commands.watch.command import open_watcher
 from erfailover.commands.watch.site_watcher import SiteWatcher
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.core.operations import Operation
+from erfailover.lab.engine.faults import Faults
 from erfailover.lab.engine.lab import Lab
 from erfailover.model.history import RunRecord, collect_runs
 from erfailover.model.watch import WatchState
@@ -163,6 +164,8 @@ class Sample:
     """Where a probe can ask whether a packet passes."""
     began: float
     """The modelled second of the lab at which the packets begin."""
+    address: str = ""
+    """The primary gateway's, as the far end knows it."""
     shown_at: list[tuple[float, bool]] = field(default_factory=list)
     """When Azure's table of the primary gateway began to show a failure, or a repair."""
 
@@ -177,19 +180,17 @@ class Sample:
         The far end stops at once; the primary gateway notices when its hold time has passed.
         """
         lab, arm = self.served.lab, _Arm(self.served)
-        body: Any = arm.ask("GET", f"localNetworkGateways/{FAR_LOCAL_GATEWAY}").body
-        properties = body["properties"]
-        settings = dict(properties["bgpSettings"])
-        known = self.served.environment.setdefault("PRIMARY", settings["bgpPeeringAddress"])
-        settings["bgpPeeringAddress"] = known if up else UNUSED_ADDRESS
-        answer = arm.write(
-            f"localNetworkGateways/{FAR_LOCAL_GATEWAY}", {**properties, "bgpSettings": settings}
-        )
+        path = f"localNetworkGateways/{FAR_LOCAL_GATEWAY}"
+        with lab.lock:
+            faults, lab.faults = lab.faults, Faults(0)  # what happens there meets none of them
+            body: Any = arm.ask("GET", path).body
+            settings = dict(body["properties"]["bgpSettings"])
+            self.address = self.address or settings["bgpPeeringAddress"]
+            settings["bgpPeeringAddress"] = self.address if up else UNUSED_ADDRESS
+            answer = arm.write(path, {**body["properties"], "bgpSettings": settings})
+            lab.faults = faults
         if answer.status not in (200, 201):
             raise RuntimeError(f"{FAR_LOCAL_GATEWAY}: {answer}")
-        self.served.clock.sleep(0.0)
-        with lab.lock:
-            lab.catch_up()
 
     def fail_after(self, seconds: float) -> None:
         """Let the primary path fail in some seconds, beside the watch."""
