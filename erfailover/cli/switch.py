@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -266,8 +267,11 @@ def drill_run(canaries: tuple[str, ...], probes: tuple[str, ...], **options: Any
     0: done and verified both ways; 6: IPsec did not carry the spoke.
     """
     from erfailover.commands.drill import run as command
+    from erfailover.runtime.state.watch_records import read_pause_record
 
-    command.run(build_context(options), canaries, probes)
+    context = build_context(options)
+    pause = read_pause_record(context.watch_store).find_pause(time.time())
+    command.run(context, canaries, probes, pause)
 
 
 @drill.command(CIRCUIT_TEST, hidden=True)

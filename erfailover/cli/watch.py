@@ -148,7 +148,8 @@ def watch(
 
     Notifies when something changes. With watch.mode `approve` or `automatic` in the site file it
     also fails over: after one person's approval, or by itself. Several replicas can watch a site
-    whose state is in Azure Blob storage; one of them leads.
+    whose state is in Azure Blob storage; one of them leads. A switch that is under way at Ctrl-C is
+    completed first; a second Ctrl-C ends it at once.
     """
     if print_alerts or print_dashboard:
         from erfailover.reporting.watch.assets import read_asset

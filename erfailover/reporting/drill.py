@@ -22,7 +22,6 @@ from erfailover.reporting.words import CHOSEN, format_path
 
 FORMAT = "erfailover-drill/1"
 """Counted up if a key changes its meaning or goes; further keys may come without."""
-MIXED = "mixed"
 
 
 @dataclass(frozen=True)

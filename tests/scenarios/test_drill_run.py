@@ -25,7 +25,7 @@ from tests.support.firewall_world import SPOKES
 from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
 from tests.support.pages import check_page
 from tests.support.probes import add_probes
-from tests.support.processes import SPEED, command, wait_for_puts
+from tests.support.processes import SPEED, command, puts, wait_for_puts
 from tests.support.schemas import hold
 from tests.support.stage import Stage
 
@@ -276,21 +276,30 @@ def interrupt(stage: Stage, write: int, sent: signal.Signals) -> tuple[int, str]
 
 
 @SLOW
-def test_a_second_ctrl_c_stops_at_once_and_says_what_next(provisioned: Stage) -> None:
+@pytest.mark.parametrize(
+    ("path", "nth", "write"), [("*/vnet3-to-vnet1", 1, 1), ("*/vnet2-to-vnet1", 2, 6)]
+)
+def test_a_second_ctrl_c_stops_at_once_and_says_what_next(
+    provisioned: Stage, path: str, nth: int, write: int
+) -> None:
+    """While Azure is processing the first write there, or back."""
     stage = provisioned
-    stage.lab.clock = ResumedClock(2.0, stage.clock.now())
-    process = command(*RUN, speed=2.0)
-    wait_for_puts(stage, process, 1)
+    stage.lab.add_faults(Fault(FaultKind.STUCK, "PUT", path, nth=nth, seconds=250.0))
+    stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
+    process = command(*RUN)
+    wait_for_puts(stage, process, write)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
+    assert "Azure is still processing" in err
+    assert err.count("Switching back to ExpressRoute.") == (0 if write == 1 else 1)
     assert f"Run this next: {BACK}" in err
-    stage.lab.clock = ResumedClock(SPEED, stage.lab.clock.now())
     again = command(*BACK.split()[1:], "--yes")
     assert again.communicate(timeout=120)
     assert again.returncode == 0
+    assert flags(stage.json("status")) == ON_EXPRESSROUTE
 
 
 @SLOW
@@ -435,3 +444,25 @@ def test_spokes_that_share_a_route_table_are_drilled_together(firewall: Firewall
     assert len(monitor.changes[WEB.name]) == 1
     assert firewall.list_routes("udr-dg") == routes
     assert monitor.cuts == []
+
+
+@pytest.mark.parametrize("write", [2, 6])
+def test_a_run_that_takes_the_lease_over_decides_where_the_spoke_goes(
+    provisioned: Stage, other: Holder, write: int
+) -> None:
+    stage = provisioned
+    folder = next(stage.folder.joinpath("state").rglob("journal.jsonl")).parent
+    store, before, stolen = LocalStore(folder), puts(stage), list[int]()
+
+    def steal() -> None:
+        if not stolen and puts(stage) == before + write:
+            stolen.append(1)
+            store.acquire(other, take_over=True)
+
+    stage.lab.listen(steal)
+    assert stage.run(*RUN) == 3
+    assert stolen
+    last = stage.err.split("erfailover: ")[-1]
+    assert last.startswith("vnet1 is on ")
+    assert "After the run that has the lease, run this next" in last
+    assert puts(stage) <= before + write + 1

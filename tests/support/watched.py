@@ -103,13 +103,16 @@ class Watched:
 
     def set_primary(self, *, up: bool) -> None:
         """Let the far end of the primary path fail, or have it repaired."""
-        arm = _Arm(self.stage)
-        body = dict(
-            self.stage.resource("Microsoft.Network/localNetworkGateways", "lng1").properties
-        )
-        settings = {**body["bgpSettings"], "bgpPeeringAddress": PEER if up else UNUSED}
-        arm.put("localNetworkGateways/lng1", {**body, "bgpSettings": settings})
-        arm.wait(20.0)
+        set_primary(self.stage, up=up)
+
+
+def set_primary(stage: Stage, *, up: bool) -> None:
+    """Let the far end of the primary path fail, or have it repaired; no operator does it."""
+    arm = _Arm(stage)
+    body = dict(stage.resource("Microsoft.Network/localNetworkGateways", "lng1").properties)
+    settings = {**body["bgpSettings"], "bgpPeeringAddress": PEER if up else UNUSED}
+    arm.put("localNetworkGateways/lng1", {**body, "bgpSettings": settings})
+    arm.wait(20.0)
 
 
 def set_watch(folder: Path, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""``erfailover drill``: Azure's failover test, or a VPN that stands in for ExpressRoute.
+"""``erfailover drill``: a spoke moved to the backup path and back, or a simulated failure.
 
-Never moves a spoke.
+Never moves a spoke but by ``commands.switch``.
 """

@@ -199,7 +199,7 @@ class _Drill:
         if Path.IPSEC not in self.runs:  # it did not begin
             self.places = self._find_places(is_back=True)
             return there
-        if isinstance(there, LeaseLost) or self._is_abandoned(Path.IPSEC):
+        if isinstance(there, LeaseLost) or (self._interrupted and self._is_abandoned(Path.IPSEC)):
             back = there  # the run that has the lease decides, or the operator
         else:
             back = self._go_back(there)
@@ -253,9 +253,12 @@ class _Drill:
         return None
 
     def _is_abandoned(self, path: Path) -> bool:
-        """Return whether a second Ctrl-C ended a switch while Azure was processing a step."""
+        """Return whether a second Ctrl-C ended a switch while Azure was processing a step.
+
+        Its threads may still write until the lease is released, so no other switch may begin.
+        """
         record = self.runs.get(path)
-        return self._interrupted and record is not None and bool(record.in_flight)
+        return record is not None and bool(record.in_flight)
 
     def _find_places(self, *, is_back: bool) -> dict[str, str]:
         """Return the path of each spoke: read from Azure unless it is known."""

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 
 from erfailover.commands.context import Context
@@ -14,6 +13,7 @@ from erfailover.commands.watch.leadership import Leadership
 from erfailover.commands.watch.notifier import Notifier, send_test
 from erfailover.commands.watch.reading import SiteReading
 from erfailover.commands.watch.site_watcher import SiteWatcher, Surroundings
+from erfailover.commands.watch.stop import Stop
 from erfailover.commands.watch.targets import make_targets, open_targets
 from erfailover.commands.watch.web.server import WatchServer
 from erfailover.commands.watch.web.settings import WebSettings
@@ -23,12 +23,14 @@ from erfailover.model.watch import SiteView
 from erfailover.reporting.diagram import drawing, layout
 from erfailover.reporting.diagram.site import build_sheet
 from erfailover.reporting.status.headline import format_headline
-from erfailover.runtime.clock import Clock, start
+from erfailover.runtime.clock import start
 
 log = logging.getLogger("erfailover.progress.watch")
 
 CLOSE_S = 5.0
 """How long the last notifications may take, in seconds of Azure's time."""
+READING_S = 0.5
+"""How long a reading that is under way may take at the end, in wall seconds."""
 FINISH_S = 60.0
 """How long a run that is under way may take at the end, beyond ``timing.step_deadline_s``."""
 IDLE_S = 3600.0
@@ -37,34 +39,14 @@ AFTER_BUG_S = 30.0
 """How soon a site is read again after an unexpected error, in seconds."""
 
 
-@dataclass
-class Stop:
-    """Whether the watch is to end.
-
-    Attributes:
-        clock: wakes those who wait.
-    """
-
-    clock: Clock
-    is_set: bool = field(default=False, init=False)
-
-    def set(self) -> None:
-        """Have every loop end after its turn."""
-        self.is_set = True
-        self.clock.notify()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for some wall seconds, or until the watch is to end; return whether it is."""
-        speed = getattr(self.clock, "speed", 1.0)
-        return self.clock.wait_for(lambda: self.is_set, seconds * speed)
-
-
 def run(
     contexts: Sequence[Context],
     settings: WebSettings | None,
     wall: Callable[[], float] = time.time,
 ) -> None:
     """Watch sites until Ctrl-C or SIGTERM; a run that is under way is completed first.
+
+    A second signal ends it at once, with ``KeyboardInterrupt``.
 
     Args:
         contexts: the sites, each with its own connections.
@@ -78,32 +60,52 @@ def run(
     clock = contexts[0].clock
     stop = Stop(clock)
     watchers: list[SiteWatcher] = []
+    loops: list[Future[None]] = []
+    close_s = CLOSE_S
     server = None
     if settings is not None:
         server = WatchServer(partial(_list_views, watchers), settings, wall)
-    for context in contexts:
-        changed = server.notify if server is not None else _do_nothing
-        draw = _draw if server is not None and _can_draw() else _draw_nothing
-        watchers.append(open_watcher(context, changed, draw, wall))
-    if server is not None:
-        server.start()
-        log.info("page, metrics and health: %s", server.url)
-    loops = [start(clock, partial(_loop, watcher, stop), "watch") for watcher in watchers]
     try:
+        for context in contexts:
+            changed = server.notify if server is not None else _do_nothing
+            draw = _draw if server is not None and _can_draw() else _draw_nothing
+            watchers.append(open_watcher(context, changed, draw, wall))
+        if server is not None:
+            server.start()
+            log.info("page, metrics and health: %s", server.url)
+        loops += [start(clock, partial(_loop, watcher, stop), "watch") for watcher in watchers]
         while not all(loop.done() for loop in loops):
             clock.wait_for(lambda: any(loop.done() for loop in loops), IDLE_S)
             _raise_failures(loops)
     except KeyboardInterrupt:
-        log.info("stopping; a run that is under way is completed first")
-        stop.set()
-        longest_s = max(context.site_file.site.timing.step_deadline_s for context in contexts)
-        clock.wait_for(lambda: all(loop.done() for loop in loops), longest_s + FINISH_S)
+        close_s = 0.0
+        _complete(watchers, loops, stop)
+        close_s = CLOSE_S
     finally:
         stop.set()
         for watcher in watchers:
-            watcher.close(CLOSE_S)
+            watcher.close(close_s)
         if server is not None:
             server.close()
+
+
+def _complete(watchers: Sequence[SiteWatcher], loops: Sequence[Future[None]], stop: Stop) -> None:
+    """Begin nothing else, and wait for the runs that are under way; a reading is given up.
+
+    Raises:
+        KeyboardInterrupt: a run takes too long.
+    """
+    runs = [loop for watcher, loop in zip(watchers, loops, strict=False) if watcher.gate.close()]
+    stop.set()
+    names = [watcher.view.site for watcher in watchers if watcher.view.run is not None]
+    if names:
+        what = join_names(names, len(names))
+        log.warning("%s: the switch is completed first; a second signal stops it at once", what)
+    longest_s = max(watcher.longest_step_s for watcher in watchers) if runs else 0.0
+    if not stop.clock.wait_for(lambda: all(run.done() for run in runs), longest_s + FINISH_S):
+        raise KeyboardInterrupt
+    speed = getattr(stop.clock, "speed", 1.0)
+    stop.clock.wait_for(lambda: all(loop.done() for loop in loops), READING_S * speed)
 
 
 def open_watcher(
@@ -190,6 +192,8 @@ def _loop(watcher: SiteWatcher, stop: Stop) -> None:
             log.warning("%s: %s", watcher.view.site, failure.message)
             pause_s = watcher.view.interval_s
         except Exception:
+            if stop.is_set:  # its connections are closed
+                return
             log.exception("%s: a bug in erfailover", watcher.view.site)
             pause_s = AFTER_BUG_S
         stop.wait(pause_s)
@@ -207,7 +211,7 @@ def _list_views(watchers: Sequence[SiteWatcher]) -> list[SiteView]:
 
 
 def _do_nothing() -> None:
-    """Nobody looks at the page."""
+    """Do nothing: no page is served."""
 
 
 def _can_draw() -> bool:

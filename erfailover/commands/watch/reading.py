@@ -43,7 +43,7 @@ class SiteReading:
 
     Attributes:
         picture: the site; None if nothing of it could be read.
-        health: the verdict on it; None likewise.
+        health: the verdict on it; None if there is no picture.
         gateways: the gateways of the hubs, tables included, that were read this time.
     """
 
@@ -123,12 +123,13 @@ class SiteReader:
 
     def _read_networks(self, roles: Sequence[Role]) -> _Networks:
         context = self._context
-        site, reader = context.site_file.site, context.reader
-        reads: list[Callable[[], SiteSnapshot]] = [
-            partial(ReadingCache(reader, site).observe, site.list_network_names()),
-            partial(observe, reader, site, roles, networks=()),
-        ]
+        site = context.site_file.site
         try:
+            reader = context.reader
+            reads: list[Callable[[], SiteSnapshot]] = [
+                partial(ReadingCache(reader, site).observe, site.list_network_names()),
+                partial(observe, reader, site, roles, networks=()),
+            ]
             spokes, gateways = run_all(context.clock, reads)
             observed = SiteSnapshot(
                 gateways.taken_at,
@@ -158,7 +159,11 @@ class SiteReader:
 
     def _read_edges(self) -> tuple[EdgeSessions, ...]:
         site = self._context.site_file.site
-        return read_edge_sessions(self._context.reader, site.build_gateway_id(site.primary.gateway))
+        gateway_id = site.build_gateway_id(site.primary.gateway)
+        try:
+            return read_edge_sessions(self._context.reader, gateway_id)
+        except AzureFailure:
+            return ()
 
     def _judge_others(
         self, site: Site, results: Sequence[ProbeResult]

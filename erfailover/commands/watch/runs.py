@@ -1,7 +1,7 @@
 """The switches that a watch makes: ``erfailover switch`` as it is, without a terminal.
 
-Each has its own context, and so its own plan, gate, lease, journal and report. None leaves a path
-that has become healthy meanwhile: that would need ``--planned``.
+Each has a separate context, and so its own plan, gate, lease, journal and report. None leaves a
+path that has become healthy meanwhile: that would need ``--planned``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from erfailover.model.site import Path, Role
 from erfailover.reporting import formats
 from erfailover.reporting.plan import text as plan_text
 
-log = logging.getLogger("erfailover.watch")
+log = logging.getLogger("erfailover.progress.watch")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _find_run(context: Context) -> RunRecord | None:
 
 @contextmanager
 def _open_context(watched: Context, reason: str) -> Iterator[Context]:
-    """Provide a context of its own for one run, which asks nothing and logs what it prints."""
+    """Provide the context of one run, which asks nothing and logs what it prints."""
     site_file = watched.site_file
     output = Output(format=formats.NONE, yes=True, json_log=True)
     own = SiteFile(site_file.path, site_file.environment, site_file.lab)

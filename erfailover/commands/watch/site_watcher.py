@@ -1,4 +1,4 @@
-"""One watched site: stand by or lead, read, assess, notify, switch.
+"""One watched site: lead if no other replica does, read, assess, notify, switch.
 
 What a reading means, and whether a switch may be made, is decided by ``planning.watch``. A switch
 is ``erfailover switch`` itself (``runs``), under the site's own lease. Moments are wall time; on a
@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from erfailover.commands.context import Context
 from erfailover.commands.watch import runs
 from erfailover.commands.watch.leadership import TRY_EVERY_S, Leadership
-from erfailover.commands.watch.notifier import Notifier
 from erfailover.commands.watch.reading import SiteReader, SiteReading
+from erfailover.commands.watch.reporter import OpenNotifier, Reporter
 from erfailover.commands.watch.shared_document import SharedDocument
+from erfailover.commands.watch.stop import Gate
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished
 from erfailover.model.lease import LeaseStanding
@@ -41,7 +42,7 @@ from erfailover.model.watch_documents import (
     parse_leader_record,
 )
 from erfailover.model.watch_settings import Watch
-from erfailover.planning.watch import events, memory
+from erfailover.planning.watch import memory
 from erfailover.planning.watch.assessment import Assessment, assess
 from erfailover.planning.watch.drills import iter_drill_events
 from erfailover.planning.watch.history import (
@@ -65,10 +66,8 @@ log = logging.getLogger("erfailover.progress.watch")
 
 STORE_S = 5.0
 """How soon the store is asked again after it failed, in wall seconds."""
-SHOWN_EVENTS = 100
-"""How many events the page shows."""
-MEMORY, OUTBOX = "memory", "outbox"
-"""The keys of the leader's documents."""
+MEMORY = "memory"
+"""The key of what a leader leaves to its successor."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Surroundings:
 
     leadership: Leadership
     documents: Documents
-    open_notifier: Callable[[Callable[[], bytes | None], Callable[[bytes], None]], Notifier]
+    open_notifier: OpenNotifier
     changed: Callable[[], None] = lambda: None
     draw: Callable[[Context, SiteReading], str] = lambda context, reading: ""
     wall: Callable[[], float] = time.time
@@ -106,29 +105,37 @@ class SiteWatcher:
         self._leadership, self._documents = around.leadership, around.documents
         speed = getattr(context.clock, "speed", 1.0)
         self._rules = scale_rules(site.watch, speed)
+        self.gate = Gate()
+        self.longest_step_s = site.timing.step_deadline_s
         self._hold_s = site.timing.failback_hold_time_s / speed
         self._reader = SiteReader(context, around.wall)
         self._memory_file = SharedDocument(around.documents, MEMORY)
         self._memory = Memory()
-        self._notifier = self._open_standby_notifier()
         self._leads = False
         self._thorough = True
         self._runs: tuple[RunRecord, ...] = ()
         self._gateways: Mapping[Role, Gateway] = {}
         self._pause: Pause | None = None
-        self._sent_incidents: set[str] = set()
         self._counters: Counter[str] = Counter()
-        self.view = SiteView(site.name, site.watch.mode, interval_s=self._rules.interval_s)
+        view = SiteView(site.name, site.watch.mode, interval_s=self._rules.interval_s)
+        self._reporter = Reporter(
+            view, around.documents, around.open_notifier, around.changed, around.wall
+        )
+
+    @property
+    def view(self) -> SiteView:
+        """The site as the page and the metrics show it."""
+        return self._reporter.view
 
     def take_turn(self) -> float:
         """Do what is due; return after how many wall seconds to do it again."""
-        self._update(heartbeat_at=self._wall())
+        self._reporter.update(heartbeat_at=self._wall())
         try:
             if not self._lead():
                 return TRY_EVERY_S
             return self._read_and_act()
         except StateFailure as failure:
-            self._note_store(failure.message)
+            self._reporter.note_store(failure.message)
             return STORE_S
 
     def close(self, timeout_s: float) -> None:
@@ -137,7 +144,7 @@ class SiteWatcher:
         Args:
             timeout_s: how long these may take, in seconds of Azure's time.
         """
-        self._notifier.close(timeout_s)
+        self._reporter.close(timeout_s)
         self._leadership.close()
 
     # Leadership
@@ -147,10 +154,14 @@ class SiteWatcher:
         if self._leads and self._leadership.is_leader():
             return True
         if self._leads:
-            self._stop_leading()
+            self._leads = False
+            self._reporter.stop_leading()
         if not self._leadership.try_lead():
-            self._note_store(self._leadership.problem)
-            self._update(is_leader=False, leader=self._leadership.leader)
+            self._reporter.note_store(self._leadership.problem)
+            leader = self._leadership.leader
+            if leader not in (None, self.view.leader):
+                log.info("%s: standing by; %s leads", self.view.site, leader)
+            self._reporter.update(is_leader=False, leader=leader)
             return False
         self._begin_to_lead()
         return True
@@ -159,35 +170,8 @@ class SiteWatcher:
         record = parse_leader_record(self._memory_file.load())
         self._memory = memory.from_data(record.memory)
         self._read_runs()
-        outbox = SharedDocument(self._documents, OUTBOX)
-        self._notifier.close(0.0)
-        self._notifier = self._around.open_notifier(outbox.load, outbox.store)
         self._leads, self._thorough = True, True
-        self._update(is_leader=True, leader=self._leadership.leader, events=record.events)
-        self._note_store(None)
-        self._tell([self._build_event(EventType.LEADER_CHANGED, f"{self.view.leader} leads")])
-
-    def _stop_leading(self) -> None:
-        """Forget what only a leader knows; its successor keeps the outbox."""
-        self._leads = False
-        self._notifier.close(0.0)
-        self._notifier = self._open_standby_notifier()
-        self._update(is_leader=False, approval=None, withheld=None)
-        log.warning("%s: this process no longer leads", self.view.site)
-
-    def _open_standby_notifier(self) -> Notifier:
-        return self._around.open_notifier(lambda: None, lambda data: None)
-
-    def _note_store(self, problem: str | None) -> None:
-        """Send that the store was lost, or is back."""
-        before = self.view.store_problem
-        self._update(store_problem=problem)
-        if problem is not None and before is None:
-            text = f"the shared store cannot be used, so nothing new is begun: {problem}"
-            self._tell([self._build_event(EventType.STORE_LOST, text, Severity.CRITICAL)])
-        elif problem is None and before is not None:
-            text = "the shared store can be used again"
-            self._tell([self._build_event(EventType.STORE_BACK, text, resolves=True)])
+        self._reporter.begin_to_lead(record.events, self._leadership.leader)
 
     # One reading
 
@@ -197,7 +181,7 @@ class SiteWatcher:
         site_reading = self._reader.read(thorough=self._thorough)
         self._gateways = site_reading.gateways
         reading = self._add_runs(site_reading.reading)
-        self._note_store(None)
+        self._reporter.note_store(None)
         assessment = self._assess(reading)
         if assessment.decision.action is not Action.NOTHING:
             self._read_runs()
@@ -208,14 +192,15 @@ class SiteWatcher:
         self._memory = assessment.step.memory
         self._thorough = self._memory.state in (WatchState.SUSPECT, WatchState.FAILED)
         self._show(site_reading, reading, assessment, self._wall() - began)
-        self._tell([*assessment.events, *self._iter_drill_events()])
-        if not self._resume(reading):
-            self._act(assessment)
-        self._store_memory()
+        self._reporter.tell([*assessment.events, *self._iter_drill_events()])
+        with self.gate.enter() as may_act:
+            if may_act and not self._resume(reading):
+                self._act(assessment)
+            self._store_memory()
         due = assessment.step.next_reading_in_s
         if self._memory.state is not WatchState.SUSPECT:
             due -= self._wall() - began
-        self._update(next_reading_at=self._wall() + max(due, 0.0))
+        self._reporter.update(next_reading_at=self._wall() + max(due, 0.0))
         return max(due, 0.0)
 
     def _read_pause(self) -> None:
@@ -225,7 +210,7 @@ class SiteWatcher:
         self._pause = None if over else pause
         if resumed_at is not None and resumed_at > self._memory.counted_from:
             self._memory = self._memory.unlock(resumed_at)
-        self._update(pause=self._pause)
+        self._reporter.update(pause=self._pause)
 
     def _read_runs(self) -> None:
         self._runs = tuple(collect_runs(self._context.journal.read().records))
@@ -293,8 +278,10 @@ class SiteWatcher:
     def _switch(self, target: Path, kind: str, why: str, approved: Approval | None = None) -> None:
         """Make a switch, and report how it began and ended."""
         what, reason = f"switch --to {target}", f"{kind}{why}"
-        self._update(run=what)
-        self._tell([self._build_event(EventType.RUN_STARTED, f"{what} has started: {why}")])
+        self._reporter.update(run=what)
+        self._reporter.tell(
+            [self._reporter.build_event(EventType.RUN_STARTED, f"{what} has started: {why}")]
+        )
         try:
             if approved is None:
                 read = self._gateways if target is Path.IPSEC else {}
@@ -302,12 +289,12 @@ class SiteWatcher:
             else:
                 end = runs.switch_by_plan(self._context, target, approved.plan, reason)
         finally:
-            self._update(run=None)
+            self._reporter.update(run=None)
             self._reader.forget_probes()
         self._counters["switches"] += end.has_begun
         self._counters["writes"] += end.writes
         self._thorough = True
-        self._tell([self._build_run_ended(what, end)])
+        self._reporter.tell([self._build_run_ended(what, end)])
         if end.has_begun and end.exit_code:
             self._counters["failed_switches"] += 1
             self._memory = self._memory.lock_out(f"{what} did not end well: {end.message}")
@@ -318,7 +305,7 @@ class SiteWatcher:
         severity = Severity.CRITICAL if end.exit_code else Severity.INFO
         outages = [outage.description for outage in RunReport(end.run).outages] if end.run else []
         text = " ".join([text, *outages])
-        event = self._build_event(EventType.RUN_ENDED, text, severity)
+        event = self._reporter.build_event(EventType.RUN_ENDED, text, severity)
         run = end.run.id if end.run else None
         return replace(event, data={"exit_code": end.exit_code, "run": run, "outages": outages})
 
@@ -326,16 +313,16 @@ class SiteWatcher:
         """Ask for an approval, or apply the one that was given."""
         now, waiting = self._wall(), read_approval(self._documents)
         if waiting is not None and (waiting.target is not target or waiting.expires <= now):
-            self._update(approval=waiting)
+            self._reporter.update(approval=waiting)
             self._withdraw("it has expired" if waiting.target is target else f"now to {target}")
             waiting = None
         if waiting is None:
             self._request(target, why, now)
         elif waiting.approved_by is None:
-            self._update(approval=waiting)
+            self._reporter.update(approval=waiting)
         else:
             clear_approval(self._documents, waiting.id)
-            self._update(approval=None)
+            self._reporter.update(approval=None)
             self._switch(target, f"{APPROVED_REASON}{waiting.approved_by}: ", why, waiting)
 
     def _request(self, target: Path, why: str, now: float) -> None:
@@ -347,13 +334,13 @@ class SiteWatcher:
         expires = now + self._rules.approval_expires_s
         approval = Approval(uuid4().hex[:12], target, now, expires, text, document)
         write_approval(self._documents, approval)
-        self._update(approval=approval)
+        self._reporter.update(approval=approval)
         command = f"erfailover approve {approval.id}"
         message = f"switch --to {target} waits for approval: {why}. To approve it: {command}"
-        event = self._build_event(
+        event = self._reporter.build_event(
             EventType.APPROVAL_REQUESTED, message, Severity.CRITICAL, incident=approval.id
         )
-        self._tell([replace(event, data={"approval": approval.id, "target": str(target)})])
+        self._reporter.tell([replace(event, data={"approval": approval.id, "target": str(target)})])
 
     def _withdraw(self, why: str) -> None:
         """Withdraw the approval that was asked for."""
@@ -361,10 +348,14 @@ class SiteWatcher:
         if approval is None:
             return
         clear_approval(self._documents, approval.id)
-        self._update(approval=None)
+        self._reporter.update(approval=None)
         text = f"the approval {approval.id} is withdrawn: {why}"
-        self._tell(
-            [self._build_event(EventType.APPROVAL_ENDED, text, incident=approval.id, resolves=True)]
+        self._reporter.tell(
+            [
+                self._reporter.build_event(
+                    EventType.APPROVAL_ENDED, text, incident=approval.id, resolves=True
+                )
+            ]
         )
 
     # What others learn
@@ -382,8 +373,7 @@ class SiteWatcher:
     ) -> None:
         self._counters["readings"] += 1
         self._counters["failed_readings"] += site_reading.picture is None
-        sent = self._notifier.counts
-        self._update(
+        self._reporter.update(
             state=assessment.step.state,
             since=assessment.step.memory.since,
             reading=reading,
@@ -393,44 +383,8 @@ class SiteWatcher:
             counters={
                 **self._counters,
                 "writes": self._counters["writes"] + runs.count_writes(self._context),
-                "notifications": sent.delivered,
-                "failed_notifications": sent.failed,
+                **self._reporter.count_notifications(),
             },
-        )
-
-    def _update(self, **values: object) -> None:
-        view = replace(self.view, **values)  # type: ignore[arg-type]
-        if view != self.view:
-            self.view = view
-            self._around.changed()
-
-    def _tell(self, new: Iterable[Event]) -> None:
-        """Log events, show them, and have those that matter sent."""
-        lines = list(new)
-        for event in lines:
-            log.info("%s: %s", event.site, event.text)
-        self._update(events=(*reversed(lines), *self.view.events)[:SHOWN_EVENTS])
-        due = [event for event in lines if events.is_sent(event, self._sent_incidents)]
-        self._sent_incidents.update(event.incident for event in due)
-        self._notifier.submit(due, self.view.mode, self._pause)
-
-    def _build_event(
-        self,
-        type_: EventType,
-        text: str,
-        severity: Severity = Severity.INFO,
-        *,
-        incident: str | None = None,
-        resolves: bool = False,
-    ) -> Event:
-        return events.build_event(
-            self.view.site,
-            type_,
-            self._wall(),
-            severity,
-            text,
-            incident=incident or str(type_).partition("_")[0],
-            resolves=resolves,
         )
 
 

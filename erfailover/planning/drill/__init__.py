@@ -1,4 +1,4 @@
-"""Whether a drill may start, and how far it is. Pure.
+"""Whether a drill may start, how far it is, and when the next is due. Pure.
 
-Never decides whether a spoke moves.
+Never decides how a spoke moves.
 """

@@ -33,6 +33,9 @@ def judge_gateway(site: Site, observed: SiteSnapshot) -> Observation:
     a lost redundant session is only a warning.
     """
     gateways = observed.list_gateways(Role.PRIMARY)
+    gateway_id = site.build_gateway_id(site.primary.gateway).lower()
+    if not gateways and gateway_id in observed.unknown:
+        return Observation(SignalStatus.UNKNOWN, observed.unknown[gateway_id])
     return _combine(
         check_any(
             gateways, lambda gateway: conditions.check_gateway_connected(gateway, Role.PRIMARY)

@@ -79,7 +79,7 @@ def _quote_signals(reading: WatchReading) -> Iterable[str]:
     for signal, observation in reading.signals.items():
         if observation.status is not SignalStatus.UP:
             why = f": {observation.reason}" if observation.reason else ""
-            yield f"{signal} is {observation.status}{why}"
+            yield f"{signal} {observation.status}{why}"
 
 
 def _quote_backup(reading: WatchReading) -> Iterable[str]:

@@ -5,6 +5,7 @@ THE table: a page that shows commands or output stands here.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -156,4 +157,21 @@ ADOPTING = Page(
         "terraform": part("import {", "\nimport"),
     },
 )
-PAGES = (README, START, RUNBOOK, ADOPTING)
+
+
+def fold_log(text: str) -> str:
+    """The lines of a watch's log about the site poc, without the run's own, folded."""
+    lines = [line for line in text.splitlines() if "Z poc: " in line]
+    return "\n".join(textwrap.fill(line, 110, subsequent_indent=" " * 14) for line in lines)
+
+
+WATCH = Page(
+    "docs/watch.md",
+    cuts={
+        "failed": fold_log,
+        "approve": join_cuts(begin(2), end(1)),
+        "moved": fold_log,
+        "back": fold_log,
+    },
+)
+PAGES = (README, START, RUNBOOK, ADOPTING, WATCH)

@@ -1,4 +1,5 @@
-"""Makes the pictures of ``docs/images``: the topology through a failure, and the procedure.
+"""Makes the pictures of ``docs/images``: the topology through a failure, the
+procedure, and the page of a watch.
 
 The topology's come from ``erfailover diagram`` itself, on a lab in this process, on the stepped
 clock: the same every time but for the moment at which they were read, which is taken out.
@@ -17,7 +18,7 @@ import pytest
 from erfailover.cli.main import invoke
 from erfailover.lab.auth import identity
 from tests.support.stage import lab_in
-from tests.tools.pictures import procedure
+from tests.tools.pictures import procedure, watch_page
 
 STORY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     ("before", (("init",), ("provision", "--yes"))),
@@ -33,6 +34,7 @@ def main(folder: Path) -> None:
     """Write every picture into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "procedure.svg").write_text(procedure.draw_switch(), encoding="utf-8")
+    watch_page.take(folder)
     with tempfile.TemporaryDirectory() as work, pytest.MonkeyPatch.context() as patch:
         with lab_in(Path(work), identity.make_identity(), patch) as (_, clock, _environment):
             for name, commands in STORY:

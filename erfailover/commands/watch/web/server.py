@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -186,7 +187,7 @@ def _listen(address: Address) -> socket.socket:
                 "Another program listens there; a second erfailover watch on this machine needs "
                 "its own port: --listen 127.0.0.1:PORT, or --listen none."
             )
-        why = error.strerror or str(error)
+        why = os.strerror(error.errno) if error.errno else str(error)
         raise UsageFailure(f"--listen {address} cannot be used: {why}", hint) from None
 
 

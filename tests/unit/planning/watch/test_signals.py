@@ -59,6 +59,10 @@ def test_the_gateway_as_a_signal(gateway: Gateway, status: SignalStatus) -> None
 
 def test_a_gateway_that_was_not_read_is_unknown() -> None:
     assert judge_gateway(SITE, observe(BACKUP)).status is UNKNOWN
+    gateway_id = SITE.build_gateway_id("vng1").lower()
+    refused = replace(observe(BACKUP), unknown={gateway_id: "the identity may not read vng1"})
+    observation = judge_gateway(SITE, refused)
+    assert observation == Observation(UNKNOWN, "the identity may not read vng1")
 
 
 def test_a_gateway_beside_it_carries_the_prefixes_too() -> None:

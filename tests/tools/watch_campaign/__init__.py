@@ -1,0 +1,1 @@
+"""Three replicas of ``erfailover watch`` under faults, while the primary path fails."""
