@@ -1,8 +1,8 @@
 """The probes of a watch: those that run here at each reading, those that Azure runs beside it.
 
-A probe by Run Command takes 17 s, and for one in ten more than 52 s (recorded): longer than all
-else that a reading waits for. So they are asked while nothing waits for them, and a reading takes
-the last result. It waits for a new one if another signal is not up: no result ever counts as two.
+A probe by Run Command takes 17 s, and 52 s at the 90th percentile (recorded): longer than all else
+that a reading waits for. So such probes are asked beside the readings, and a reading takes the last
+result. It waits for a new one if another signal is down: no result counts in two such readings.
 """
 
 from __future__ import annotations
