@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,6 @@ from erfailover.commands.context import Context
 from erfailover.commands.watch.command import open_watcher
 from erfailover.commands.watch.site_watcher import SiteWatcher
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.lab.core.operations import Operation
 from erfailover.lab.engine.faults import Faults
 from erfailover.lab.engine.lab import Lab
 from erfailover.model.history import RunRecord, collect_runs
@@ -43,8 +42,6 @@ SPOKE = "vnet1"
 FAR_LOCAL_GATEWAY = "lng3"
 """What the far end of the primary path knows of the primary gateway."""
 UNUSED_ADDRESS = "10.2.0.200"
-HOLD_S = 180.0
-"""BGP's hold time of Azure's VPN gateways (published)."""
 LEAST_PAUSE_S = 0.01
 
 
@@ -65,7 +62,6 @@ class WatchedSite:
     watcher: SiteWatcher
     context: Context
     states: list[WatchState] = field(default_factory=list)
-    arm: Direct | None = None
 
     def turn(self) -> None:
         """Take one turn of the watch, and wait until the next is due."""
@@ -271,8 +267,3 @@ def run_quietly(clock: Any, *arguments: str) -> None:
         code = invoke(list(arguments), clock)
     if code:
         raise RuntimeError(f"erfailover {' '.join(arguments)}: exit code {code}\n{out.getvalue()}")
-
-
-def list_operations(lab: Lab) -> Sequence[Operation]:
-    """Return every operation that the lab remembers."""
-    return list(lab.operations._all.values())
