@@ -114,7 +114,7 @@ class ProbeAsker:
             clock.notify()
             if signals.judge_probes(self._latest.results).status is not SignalStatus.DOWN:
                 return
-            clock.sleep(watch.confirm_after_s)  # a machine runs one command at a time: others may
+            clock.sleep(watch.confirm_after_s)  # a machine runs one command at a time: others' turn
 
     def _select(self, *, local: bool) -> dict[str, bool]:
         """Return the probes of the watch that run here, or those that do not; all should pass."""
