@@ -64,6 +64,29 @@ def test_a_switch_does_not_read_again_what_the_watch_has_just_read(
         assert routes == peers > 0
 
 
+def test_the_watch_counts_its_writes_to_azure(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    with watching(stage, monkeypatch, mode="automatic", probes=PROBES) as watched:
+        stage.lab.trace.clear()
+        watched.run_for(90.0)
+        assert watched.watcher.view.counters["writes"] == count_writes(stage) > 0
+        watched.set_primary(up=False)
+        watched.run_until(lambda: WatchState.ON_BACKUP in watched.states, 600.0)
+        # What a switch keeps in hand and does not need is counted too.
+        assert 0 <= watched.watcher.view.counters["writes"] - count_writes(stage) <= 4
+
+
+def count_writes(stage: Stage) -> int:
+    """Return how many requests other than GET the lab has been sent in a subscription."""
+    own = "/localNetworkGateways/lng1"
+    return sum(
+        entry.method != "GET" and "/subscriptions/" in entry.path and not entry.path.endswith(own)
+        for entry in stage.lab.trace
+    )
+
+
 def test_observe_writes_nothing(provisioned: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with watching(provisioned, monkeypatch, probes=PROBES) as watched:
         watched.set_primary(up=False)

@@ -3,7 +3,8 @@
 A reading of a gateway's table by POST counts as a write of Microsoft.Network, of which Azure
 allows 1,000 in five minutes for a subscription and region (published: Azure Resource Manager and
 Microsoft.Network throttling limits). So the primary gateway is read every time, the backup gateway
-and the circuit's edge in turn; everything is read if a signal is down.
+and the circuit's edge in turn; everything is read if a signal is down. What probes that Azure runs
+have answered is collected at the end: they take longer than all else (``probing``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from erfailover.azure.readers.circuits import read_edge_sessions
 from erfailover.azure.readers.network import add_advertised_if_needed, add_other_gateways, observe
 from erfailover.commands.context import Context
 from erfailover.commands.probes import runner
-from erfailover.errors import AzureErrorKind, AzureFailure, Failure
+from erfailover.commands.watch.probing import ProbeAsker
+from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.edge_sessions import EdgeSessions
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.probes import LocalConnect
@@ -69,6 +71,7 @@ class SiteReader:
 
     def __init__(self, context: Context, wall: Callable[[], float]) -> None:
         self._context, self._wall = context, wall
+        self._probes = ProbeAsker(context)
         self._backup: Gateway | None = None
         self._edges: tuple[EdgeSessions, ...] = ()
         self._turn = 0
@@ -86,22 +89,37 @@ class SiteReader:
         roles = tuple(Role) if of_backup else (Role.PRIMARY,)
         reads: list[Callable[[], Any]] = [
             partial(self._read_networks, roles),
-            self._read_probes,
+            self._probes.ask_here,
             self._read_witness,
             self._read_edges if of_edges else lambda: self._edges,
         ]
+        self._probes.begin()
         networks, results, witness, self._edges = run_all(self._context.clock, reads)
         if networks.observed is None:
+            results += self._collect_probes()
             return SiteReading(self._build_unreadable(networks.failure, results, witness))
         self._backup = networks.observed.gateways.get(Role.BACKUP)
         gateway = signals.judge_gateway(self._context.site, networks.observed)
         if watch.edge_sessions and not of_edges and gateway.status is not SignalStatus.UP:
             self._edges = self._read_edges()
+        results += self._collect_probes(gateway)
         reading = self._build_reading(networks.observed, gateway, results, witness)
         gateways = networks.observed.gateways
         return replace(
             reading, gateways={role: gateways[role] for role in roles if role in gateways}
         )
+
+    def forget_probes(self) -> None:
+        """Use no result of a probe that was asked for before now: the paths have changed."""
+        self._probes.forget()
+
+    def _collect_probes(self, gateway: Observation | None = None) -> list[ProbeResult]:
+        """Return the results of the probes that do not run here; new ones if a signal is down."""
+        others = [gateway] if gateway is not None else []
+        if self._context.site_file.site.watch.edge_sessions:
+            others.append(signals.judge_edge(self._edges))
+        is_needed = any(signal.status is SignalStatus.DOWN for signal in others)
+        return self._probes.collect(is_needed=is_needed, waits=gateway is not None)
 
     def _read_networks(self, roles: Sequence[Role]) -> _Networks:
         context = self._context
@@ -129,15 +147,6 @@ class SiteReader:
             return _Networks(None, failure)
         context.use_names_of(observed)
         return _Networks(observed)
-
-    def _read_probes(self) -> list[ProbeResult]:
-        names = self._context.site_file.site.watch.probes
-        if not names:
-            return []
-        try:
-            return runner.run(self._context, dict.fromkeys(names, True))
-        except Failure:
-            return []
 
     def _read_witness(self) -> Observation | None:
         """Return whether the witness can be reached; None if Azure itself is the witness."""

@@ -300,6 +300,7 @@ class SiteWatcher:
                 end = runs.switch_by_plan(self._context, target, approved.plan, reason)
         finally:
             self._reporter.update(run=None)
+            self._reader.forget_probes()
         self._counters["switches"] += end.has_begun
         self._counters["writes"] += end.writes
         self._thorough = True

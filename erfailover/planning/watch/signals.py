@@ -126,7 +126,7 @@ def judge_probes(results: Sequence[ProbeResult]) -> Observation:
     if states == {False}:
         return Observation(SignalStatus.DOWN, _describe_probes(results, up=False))
     unknown = _describe_probes(results, up=None)
-    return Observation(SignalStatus.UNKNOWN, unknown or "no probe was asked")
+    return Observation(SignalStatus.UNKNOWN, unknown or "no probe has answered")
 
 
 def _describe_probes(results: Sequence[ProbeResult], *, up: bool | None) -> str:

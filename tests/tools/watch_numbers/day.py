@@ -241,6 +241,7 @@ class _Run:
         lab.trace = deque(maxlen=KEPT_TRACE)
         operations.KEPT, kept = KEPT_OPERATIONS, operations.KEPT
         before = Path.cwd()
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(self.sample.served.folder)
         try:
             with keep_modelled_time(clock) as read_wall:
@@ -248,13 +249,14 @@ class _Run:
                 settings = WebSettings(Address("127.0.0.1", self.port))
                 driver = start(clock, lambda: self._drive(context, read_wall), "driver")
                 command.run([context], settings, read_wall)
-                driver.result()
+                driver.result()  # raises what has ended the day early
                 switches = [
                     run for run in collect_runs(context.read_records()) if run.command == "switch"
                 ]
                 context.close()
         finally:
             operations.KEPT = kept
+            signal.signal(signal.SIGINT, handler)
             os.chdir(before)
         day = judge(self.failures, switches, self.hours)
         day.seed, day.memory, day.resumed = self.seed, self.memory, self.resumed

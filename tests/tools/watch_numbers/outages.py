@@ -14,7 +14,12 @@ from erfailover.lab.engine.lab import Lab
 from erfailover.model.watch import EventType, Signal, SignalStatus
 from tests.support.watched import STARTED
 from tests.tools.bench.worlds import Worlds
-from tests.tools.watch_numbers.watched_sites import HOLD_S, open_sample, watch_stage
+from tests.tools.watch_numbers.watched_sites import (
+    Sample,
+    WatchedSite,
+    open_sample,
+    watch_stage,
+)
 
 SETTLE_S = 95.0
 """How long the watch runs before anything happens."""
@@ -84,8 +89,8 @@ def measure_outage(
 def _build_outage(
     seed: int,
     interval_s: float,
-    sample: Any,
-    site: Any,
+    sample: Sample,
+    site: WatchedSite,
     changes: list[tuple[float, bool]],
     readings: list[tuple[float, bool]],
 ) -> Outage:
@@ -123,6 +128,3 @@ def _find_first_write(lab: Lab, since: float) -> float:
             for entry in lab.trace
             if entry.at_s >= since and entry.method == "PUT" and PEERING_WRITE in entry.path.lower()
         )
-
-
-__all__ = ["HOLD_S", "Outage", "measure_outage"]
