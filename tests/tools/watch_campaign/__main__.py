@@ -40,13 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     done = {(result.seed, result.index) for result in results}
     first = options.first
     wanted = [(seed + index, index) for index in range(first, first + options.trials)]
-    with _set_up(options.variant) as setting:
-        for result in _run_all(setting, [key for key in wanted if key not in done], options):
-            results.append(result)
-            _print(result, options.details)
-            if options.results:
-                with options.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(result)) + "\n")
+    pending = [key for key in wanted if key not in done]
+    for result in _run_all(pending, options) if pending else ():
+        results.append(result)
+        _print(result, options.details)
+        if options.results:
+            with options.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
     print(report.format_table(results))
     if options.write_docs:
         text = PAGE.read_text("utf-8") if PAGE.exists() else ""
@@ -101,12 +101,13 @@ def _set_up(variant: str) -> Iterator[Setting]:
         yield Setting(world, azurite, variant)
 
 
-def _run_all(
-    setting: Setting, wanted: Sequence[tuple[int, int]], options: argparse.Namespace
-) -> Iterator[Result]:
+def _run_all(wanted: Sequence[tuple[int, int]], options: argparse.Namespace) -> Iterator[Result]:
     """Run trials side by side, each in a process of its own, which serves its lab."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.workers, context, max_tasks_per_child=1) as pool:
+    with (
+        _set_up(options.variant) as setting,
+        ProcessPoolExecutor(options.workers, context, max_tasks_per_child=1) as pool,
+    ):
         futures = [
             pool.submit(trial.run, setting, draw(seed, index), index) for seed, index in wanted
         ]
