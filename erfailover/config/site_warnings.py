@@ -34,3 +34,11 @@ def iter_warnings(site: Site) -> Iterator[str]:
         yield (
             "timing.failback_hold_time_s is 0: a failback does not wait until the path is stable"
         )
+    watch = site.watch
+    if watch.mode == "approve" and not (watch.edge_sessions or watch.probes):
+        yield (
+            "watch.mode is approve, and the gateway is the only signal: two must agree before the "
+            "watch asks for an approval; add watch.probes or watch.edge_sessions"
+        )
+    if watch.failback == "automatic" and watch.mode == "observe":
+        yield "watch.failback has no effect in mode observe; set watch.mode"

@@ -10,6 +10,7 @@ import pytest
 from erfailover.config.site_warnings import iter_warnings
 from erfailover.model.probes import LocalConnect, MachinePing
 from erfailover.model.site import Site, Timing
+from erfailover.model.watch_settings import Watch
 from tests.support.sites import site
 
 COMPLETE = replace(
@@ -38,6 +39,14 @@ def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
         (
             replace(COMPLETE, timing=Timing(failback_hold_time_s=0.0)),
             "timing.failback_hold_time_s is 0",
+        ),
+        (
+            replace(COMPLETE, watch=Watch(mode="approve")),
+            "watch.mode is approve, and the gateway is the only signal",
+        ),
+        (
+            replace(COMPLETE, watch=Watch(failback="automatic")),
+            "watch.failback has no effect in mode observe",
         ),
     ],
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
