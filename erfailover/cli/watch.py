@@ -15,7 +15,6 @@ from erfailover.cli.options import (
     YES,
     add_common_options,
     add_log_options,
-    add_output_options,
     build_context,
     build_output,
     build_site_context,
@@ -24,6 +23,7 @@ from erfailover.cli.options import (
 )
 from erfailover.errors import escape_controls
 from erfailover.model.moments import parse_period
+from erfailover.reporting.formats import NONE
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -130,7 +130,6 @@ def approve(approval_id: str, **options: Any) -> None:
 )
 @click.option("--print-alerts", is_flag=True, help="Print Prometheus alert rules and stop.")
 @click.option("--print-dashboard", is_flag=True, help="Print a Grafana dashboard and stop.")
-@add_output_options
 @add_log_options
 def watch(
     site_files: tuple[Path, ...],
@@ -159,7 +158,7 @@ def watch(
     from erfailover.commands.watch import command
     from erfailover.commands.watch.web.settings import read_settings
 
-    output = build_output(options, lab=lab)
+    output = build_output({**options, "output": NONE, "query": None}, lab=lab)
     contexts = [build_site_context(file, output, lab=lab) for file in site_files]
     if test_notifications:
         command.test_notifications(contexts)
