@@ -54,13 +54,16 @@ def explain_failure(failure: Failure, failures: Sequence[AzureFailure], facts: F
     message = failure.message
     for azure_failure in sorted(failures, key=lambda item: -len(item.message)):
         message = message.replace(azure_failure.message, _describe_failure(azure_failure, facts))
-    for text in dict.fromkeys(_describe_failure(each, facts) for each in failures):
+    for text in dict.fromkeys(_describe_failure(cause, facts) for cause in failures):
         if text in message:
             before, _, after = message.partition(text)
             message = before + text + after.replace(f"; {text}", "")
         else:
             message = f"{message}: {text}"
-    hints = [*dict.fromkeys(_build_hint(each, facts) for each in failures), _get_own_hint(failure)]
+    hints = [
+        *dict.fromkeys(_build_hint(cause, facts) for cause in failures),
+        _get_own_hint(failure),
+    ]
     return failure.reword(message, " ".join(filter(None, hints)))
 
 
