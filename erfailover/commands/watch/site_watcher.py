@@ -197,9 +197,7 @@ class SiteWatcher:
             if may_act and not self._resume(reading):
                 self._act(assessment)
             self._store_memory()
-        due = assessment.step.next_reading_in_s
-        if self._memory.state is not WatchState.SUSPECT:
-            due -= self._wall() - began
+        due = assessment.step.next_reading_in_s - (self._wall() - began)
         self._reporter.update(next_reading_at=self._wall() + max(due, 0.0))
         return max(due, 0.0)
 
