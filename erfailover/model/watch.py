@@ -41,7 +41,7 @@ class WatchState(StrEnum):
     DEGRADED = "DEGRADED"
     """Traffic passes, but something is wrong: one signal, a redundant session, the backup."""
     SUSPECT = "SUSPECT"
-    """A signal is down but not confirmed: the next reading follows after ``confirm_after_s``."""
+    """A signal is down but not confirmed: readings start ``confirm_after_s`` apart."""
     FAILED = "FAILED"
     """Two signals were down in two readings at least ``confirm_after_s`` apart."""
     UNKNOWN = "UNKNOWN"

@@ -64,6 +64,28 @@ def test_a_switch_does_not_read_again_what_the_watch_has_just_read(
         assert routes == peers > 0
 
 
+def test_a_reading_that_shows_a_failure_is_repeated_at_once_but_5_s_later(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    text = (stage.folder / "erfailover.yaml").read_text("utf-8")
+    probe = 'probes:\n  elsewhere: {command: ["false"]}\n'
+    (stage.folder / "erfailover.yaml").write_text(text.replace("probes:\n", probe), "utf-8")
+    with watching(stage, monkeypatch, probes="[elsewhere]") as watched:
+        watched.set_primary(up=False)
+        turns = []
+        while watched.states[-1:] != [WatchState.FAILED]:
+            began = stage.clock.now()
+            watched.turn()
+            reading = watched.watcher.view.reading
+            assert reading is not None
+            turns.append((began, watched.watcher.view.reading_s or 0.0, reading.at))
+        (first, took_s, first_at), (second, _, second_at) = turns[-2:]
+        assert second - first >= 5.0
+        assert second_at - first_at >= 5.0
+        assert second - first == pytest.approx(max(took_s, 5.0), abs=0.1)
+
+
 def test_the_watch_counts_its_writes_to_azure(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,9 +207,7 @@ class SiteWatcher:
             if not self._leadership.is_leader():  # a run may outlast the leadership
                 return 0.0
             self._store_memory()
-        due = assessment.step.next_reading_in_s
-        if self._memory.state is not WatchState.SUSPECT:
-            due -= self._wall() - began
+        due = assessment.step.next_reading_in_s - (self._wall() - began)
         self._reporter.update(next_reading_at=self._wall() + max(due, 0.0))
         return max(due, 0.0)
 

@@ -41,8 +41,8 @@ class Step:
     Attributes:
         memory: to be given to the next step.
         state: to be shown: the state of the memory, or PAUSED or LOCKED_OUT over it.
-        next_reading_in_s: when to read next: after the end of this reading if a failure is
-            suspected, otherwise after its start.
+        next_reading_in_s: when to read next, after the start of this reading; at once if it took
+            longer.
         reason: why, for people.
         row: the name of the row that decided.
         is_ready_for_failback: whether every signal has been up for the hold time.

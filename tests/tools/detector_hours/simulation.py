@@ -181,12 +181,7 @@ class Simulation:
             self.automatic.append(at)
             self._move(at, ended, result.decision.target, AUTOMATIC_REASON)
             return ended
-        soon = result.step.memory.state is WatchState.SUSPECT
-        return (at if soon else max(at, began)) + (
-            result.step.next_reading_in_s
-            if soon
-            else max(0.1, began + result.step.next_reading_in_s - at)
-        )
+        return max(at, began) + max(0.1, began + result.step.next_reading_in_s - at)
 
     def _count_day(self, at: float) -> int:
         since = max(at - DAY_S, self.memory.counted_from)

@@ -2,11 +2,12 @@
 
 Owns the script of the day, drawn by a seed, and what is right: a switch only while the primary path
 has failed, one for every failure, a way back after every repair. Memory is the resident set of the
-process, the lab's included, whose own records are kept short.
+process after the allocator has returned its reserve; the lab's is in it, whose records are short.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import http.client
 import os
@@ -16,7 +17,7 @@ import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -301,7 +302,6 @@ class _Run:
         """Look at the page and the metrics, as people and Prometheus do, and at the memory."""
         self._fetch("/")
         self.metrics = parse_totals(self._fetch("/metrics"))
-        gc.collect()
         self.memory.append(read_memory_mb())
         self.say(f"hour {hour}: {self.memory[-1]:.1f} MB, {dict(self.metrics)}")
 
@@ -335,6 +335,9 @@ def parse_totals(text: str) -> Counter[str]:
 
 
 def read_memory_mb() -> float:
-    """Return the resident set of this process, in MB."""
+    """Return the resident set of this process, in MB, without what the allocator has in reserve."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

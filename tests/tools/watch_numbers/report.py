@@ -138,7 +138,7 @@ def build_tables(measured: Measured) -> dict[str, str]:
 _PARTS: tuple[tuple[str, Callable[[Outage], float]], ...] = (
     ("**from the table to the first packet over IPsec**", lambda row: row.outage_s),
     ("until the next reading begins", lambda row: row.wait_s),
-    ("two readings, `confirm_after_s` between them", lambda row: row.reading_s),
+    ("two readings", lambda row: row.reading_s),
     ("plan and gate, until the first write", lambda row: row.plan_s),
     ("break, make, and routes, until the first packet", lambda row: row.write_s),
     ("apart: from the failure to Azure's table (BGP hold time)", lambda row: row.hidden_s),

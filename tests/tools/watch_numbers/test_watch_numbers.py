@@ -146,6 +146,14 @@ def test_totals_are_read_from_the_metrics() -> None:
     assert days.parse_totals(text) == {"a_total": 5}
 
 
+def test_memory_is_what_is_held() -> None:
+    before = days.read_memory_mb()
+    held = [bytes(1000) for _ in range(50_000)]
+    assert days.read_memory_mb() - before > 40.0
+    held.clear()
+    assert days.read_memory_mb() - before < 10.0
+
+
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
     result = Worlds()
