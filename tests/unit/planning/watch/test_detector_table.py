@@ -139,7 +139,7 @@ def test_a_reason_quotes_what_was_seen() -> None:
     step = advance(Memory(), read("D?U"), RULES, HOLD_S)
     assert step.reason == (
         "one signal is down; it is read again soon: "
-        "gateway is down: gateway shows D; edge is unknown: edge shows ?"
+        "gateway down: gateway shows D; edge unknown: edge shows ?"
     )
     step = advance(Memory(), read("UUU", place="half stranded"), RULES, HOLD_S)
     assert step.reason == "on neither path: spoke1"
