@@ -10,6 +10,7 @@ are not published.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -252,7 +253,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
             AzureErrorKind.CONNECTION,
-            redact(strip_queries(f"{what} was not answered: {sign_in.get_first_line(error)}")),
+            redact(strip_queries(f"{what} was not answered: {_explain_no_answer(error)}")),
             _find_transport_advice(error)
             or "Check that this machine can reach the management endpoint "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
@@ -388,6 +389,35 @@ PROXY_ADVICE = (
     "The proxy in HTTPS_PROXY refused or did not answer. Correct it, or list the hosts to reach "
     "without a proxy in NO_PROXY."
 )
+
+
+_POOL = re.compile(
+    r"^\w+\(host='(?P<host>[^']*)', port=(?P<port>\w+)\): "
+    r"(?:Max retries exceeded with url: .*? \(Caused by )?"
+)
+"""How urllib3's messages of a connection begin (2.5)."""
+_CAUSES = (
+    ("failed to resolve", "the name cannot be resolved (DNS)"),
+    ("connection refused", "the connection was refused"),
+    ("read timed out", "there was no response in time"),
+    ("timed out", "no connection in time"),
+    ("network is unreachable", "the network is unreachable"),
+    ("no route to host", "there is no route to it"),
+    ("connection reset", "the connection was reset"),
+    ("remote end closed connection", "the connection was closed without a response"),
+)
+"""What their ends mean, in lower case; the first that is found."""
+
+
+def _explain_no_answer(error: Exception) -> str:
+    """Return why there was no answer: what the transport says, without the names of its classes."""
+    text = sign_in.get_first_line(error)
+    cause = next((words for mark, words in _CAUSES if mark in str(error).lower()), None)
+    pool = _POOL.match(text)
+    where = f"{pool['host']}:{pool['port']}: " if pool else ""
+    if cause is not None:
+        return f"{where}{cause}"
+    return f"{where}{text[pool.end() :]}" if pool else text
 
 
 def _find_transport_advice(error: Exception) -> str | None:
