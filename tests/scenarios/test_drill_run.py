@@ -133,6 +133,7 @@ def test_one_report_has_both_switches(provisioned: Stage, suffix: str) -> None:
     assert text.index("poc is on IPsec") < text.index("poc is on ExpressRoute; verified.")
 
 
+@pytest.mark.slow
 def test_continuous_probes_measure_both_ways_and_quiet_leaves_one_line(provisioned: Stage) -> None:
     stage = provisioned
     add_probes("here: {command: ['true'], continuous: true, every_s: 5}")
@@ -170,6 +171,7 @@ def test_a_backup_that_does_not_carry_the_spoke_is_left_again(provisioned: Stage
     assert list_runs(stage) == [("drill run", "failed"), ("switch", "failed"), ("switch", "done")]
 
 
+@pytest.mark.slow
 def test_a_make_that_is_refused_leaves_the_site_as_it_was(provisioned: Stage) -> None:
     stage = provisioned
     before = read_peerings(stage)
@@ -194,6 +196,7 @@ def test_a_way_back_that_is_refused_once_is_made_again(provisioned: Stage) -> No
     assert flags(stage.json("status")) == ON_EXPRESSROUTE
 
 
+@pytest.mark.slow
 def test_a_primary_that_fails_meanwhile_keeps_the_spoke_on_ipsec(provisioned: Stage) -> None:
     """A real failure during the drill: the way back is refused, and the message says what next."""
     stage = provisioned

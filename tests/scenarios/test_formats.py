@@ -36,6 +36,8 @@ COMMANDS = [
     ["switch", "--to", "ipsec", "--yes", "--planned"],
     ["drill", "stop", "--yes"],
     ["switch", "--undo", "--yes", "--force"],
+    ["pause", "--reason", "test"],
+    ["resume"],
     ["history"],
     ["destroy", "--dry-run"],
     ["destroy", "--yes"],
@@ -44,7 +46,7 @@ COMMANDS = [
 
 
 def test_every_command_that_prints_data_is_among_them() -> None:
-    elsewhere = {"demo", "version", "schema"}
+    elsewhere = {"demo", "version", "schema", "approve"}
     typed = {" ".join(lines[:2]) if lines[0] == "drill" else lines[0] for lines in COMMANDS}
     assert typed == set(prints_data()) - elsewhere
 

@@ -123,6 +123,7 @@ def test_observe_writes_nothing(provisioned: Stage, monkeypatch: pytest.MonkeyPa
         assert withheld == "the mode is observe; to switch: erfailover switch --to ipsec"
 
 
+@pytest.mark.slow
 def test_one_signal_alone_never_switches(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +168,7 @@ def test_an_approval_is_withdrawn_if_the_path_works_again(
         assert watched.list_switches() == []
 
 
+@pytest.mark.slow
 def test_a_pause_is_obeyed_until_it_ends(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +183,7 @@ def test_a_pause_is_obeyed_until_it_ends(
         watched.run_until(lambda: watched.states[-1] is WatchState.ON_BACKUP, 300.0)
 
 
+@pytest.mark.slow
 def test_after_an_operators_run_nothing_is_switched_for_the_cooldown(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +198,7 @@ def test_after_an_operators_run_nothing_is_switched_for_the_cooldown(
         assert stage.clock.now() - ended > 1600.0
 
 
+@pytest.mark.slow
 def test_more_than_the_allowed_switches_lock_out_until_resume(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +239,7 @@ def test_a_document_of_another_leader_is_not_a_lost_store(
         assert watched.list_events("store_lost") == []
 
 
+@pytest.mark.slow
 def test_a_leader_deposed_during_its_run_leaves_the_memory_to_its_successor(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,7 @@ def test_an_approval_that_changes_during_the_prompt_is_refused(
     assert after is None or after.approved_by in (None, "bert@ops2")
 
 
+@pytest.mark.slow
 def test_of_two_approvals_at_once_one_is_given(stage: Stage, documents: LocalDocuments) -> None:
     approval = request_approval(documents)
     with ThreadPoolExecutor(4) as threads:

@@ -161,6 +161,7 @@ def worlds() -> Iterator[Worlds]:
     result.close()
 
 
+@pytest.mark.slow
 def test_an_outage_is_the_sum_of_its_parts(worlds: Worlds) -> None:
     outage = measure_outage(worlds, 3, 10.0)
     parts = outage.wait_s + outage.reading_s + outage.plan_s + outage.write_s
@@ -170,12 +171,14 @@ def test_an_outage_is_the_sum_of_its_parts(worlds: Worlds) -> None:
     assert outage.states[-1] == "FAILED"
 
 
+@pytest.mark.slow
 def test_requests_of_five_minutes(worlds: Worlds) -> None:
     rows = measure_requests(worlds, 5.0)
     assert [row.writes <= 50 and row.standby == 0 for row in rows] == [True, True, True]
     assert [row.writes for row in rows] == sorted(row.writes for row in rows)
 
 
+@pytest.mark.slow
 def test_a_single_signal_for_ten_minutes(worlds: Worlds) -> None:
     single = measure_single(worlds, CASES[3], 1 / 6)
     assert (single.switches, single.recovers) == (0, True)
