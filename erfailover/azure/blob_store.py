@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +47,8 @@ RENEW_S = 0.0
 """How long a renewal is tried: once, since the next one comes soon."""
 
 BLOCK = 4 * 1024 * 1024
+POSITION_NOT_MET = "AppendPositionConditionNotMet"
+"""Azure's code if the blob is longer than the writer expects (documented: Append Block)."""
 HOLDER = "holder"
 """The name of the blob's metadata that says who holds the lease."""
 
@@ -235,28 +238,51 @@ class BlobStore(BlobAccess):
                 raise
 
     def _append(self, piece: bytes) -> None:
-        """Append one block. Only who has the lease appends, so the size tells what was done."""
-        token, expected = self._token, self._size + len(piece)
+        """Append one block. Only who has the lease appends, so what is there beyond is ours.
+
+        A block whose answer was lost, or came too late, may be there already, or come after the
+        next attempt: then Azure rejects the position (AppendPositionConditionNotMet).
+        """
+        token = self._token
         if token is None:
             raise LeaseLost(f"no lease is held in {self.name}")
         deadline = self.clock.now() + CALL_S
-        while True:
+        while piece:
             try:
                 self._call(
                     "writing the journal",
-                    lambda: self._blob.append_block(
-                        piece, length=len(piece), appendpos_condition=self._size, lease=token
+                    partial(
+                        self._blob.append_block,
+                        piece,
+                        length=len(piece),
+                        appendpos_condition=self._size,
+                        lease=token,
                     ),
                     WRITE,
                 )
-                break
             except AzureFailure as failure:
-                if not failure.outcome_unknown or self.clock.now() >= deadline:
+                has_grown = failure.code == POSITION_NOT_MET
+                if not (has_grown or failure.outcome_unknown) or self.clock.now() >= deadline:
                     raise
-                self.clock.sleep(1.0)
-                if self._read_properties().size == expected:
-                    break
-        self._size = expected
+                if not has_grown:
+                    self.clock.sleep(1.0)
+                piece = self._skip_appended(piece)
+            else:
+                self._size += len(piece)
+                return
+
+    def _skip_appended(self, piece: bytes) -> bytes:
+        """Return what of a block is still to be appended; the rest is in the journal already."""
+        size = self._read_properties().size
+        if size <= self._size:
+            return piece
+        appended = self._call(
+            "reading the end of the journal",
+            partial(_download_part, self._blob, self._size, size - self._size),
+            READ,
+        )
+        self._size = size
+        return piece[len(appended) :] if piece.startswith(appended) else piece
 
     def _read_holder(self, tries: int = 3) -> LeaseRecord | None:
         """Who says to hold the lease; one that was acquired just now may not have said yet."""
@@ -308,3 +334,8 @@ class BlobStore(BlobAccess):
 def _is_about_lease(failure: AzureFailure) -> bool:
     """Whether a refusal is about who has the lease: its codes all begin so (documented)."""
     return bool(failure.code and failure.code.startswith("Lease"))
+
+
+def _download_part(blob: BlobClient, offset: int, length: int) -> bytes:
+    content: bytes = blob.download_blob(offset=offset, length=length).readall()
+    return content

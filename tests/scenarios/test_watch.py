@@ -9,6 +9,7 @@ import pytest
 from erfailover.commands.watch import runs
 from erfailover.commands.watch.leadership import Leadership
 from erfailover.commands.watch.site_watcher import MEMORY
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.watch import WatchState
 from tests.support.stage import Stage
 from tests.support.watched import watching
@@ -263,3 +264,19 @@ def test_a_leader_deposed_during_its_run_leaves_the_memory_to_its_successor(
         watched.run_for(60.0)
         assert not watched.watcher.view.is_leader
         assert [read_memory()] == memories
+
+
+@pytest.mark.parametrize("times", [1, FOREVER], ids=["once", "always"])
+def test_a_failover_that_failed_is_begun_again_and_not_for_ever(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    with watching(provisioned, monkeypatch, mode="automatic", probes=PROBES) as watched:
+        watched.run_for(40.0)
+        break_ = "*/vnet1-to-vnet2"
+        provisioned.lab.add_faults(Fault(FaultKind.FORBIDDEN, "PUT", break_, times=times))
+        watched.set_primary(up=False)
+        end = WatchState.ON_BACKUP if times == 1 else WatchState.LOCKED_OUT
+        watched.run_until(lambda: watched.states[-1] is end, 1200.0)
+        watched.run_for(300.0)
+        outcomes = [run["outcome"] for run in watched.list_switches()]
+        assert outcomes == (["failed", "done"] if times == 1 else ["failed"] * 3)

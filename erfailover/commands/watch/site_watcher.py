@@ -49,6 +49,7 @@ from erfailover.planning.watch.history import (
     APPROVED_REASON,
     AUTOMATIC_REASON,
     build_history,
+    count_failed_failovers,
     is_by_watch,
 )
 from erfailover.planning.watch.memory import Memory
@@ -66,6 +67,8 @@ log = logging.getLogger("erfailover.progress.watch")
 
 STORE_S = 5.0
 """How soon the store is asked again after it failed, in wall seconds."""
+FAILOVER_TRIES = 3
+"""How often a failover is begun that leaves spokes on the path that has failed."""
 MEMORY = "memory"
 """The key of what a leader leaves to its successor."""
 
@@ -234,12 +237,25 @@ class SiteWatcher:
         return replace(reading, operator_run=holder, unfinished_run=self._find_run_to_resume())
 
     def _find_run_to_resume(self) -> str | None:
-        """Return the last run of a watch if it died, or left a spoke that may have no path."""
+        """Return the last run of a watch if it is to be resumed."""
         last = find_unfinished(self._runs)
         if last is None or not is_by_watch(last):
             return None
-        owed = find_owed(self._runs)
-        return last.id if last.outcome == "open" or owed is not None else None
+        return last.id if self._must_resume() or self._may_repeat() else None
+
+    def _must_resume(self) -> bool:
+        """Return whether the last run died, or left a spoke that may have no path."""
+        last = find_unfinished(self._runs)
+        return last is not None and (last.outcome == "open" or find_owed(self._runs) is not None)
+
+    def _may_repeat(self) -> bool:
+        """Return whether the path is still down from which a failover has failed to move spokes."""
+        return (
+            self._memory.state is WatchState.FAILED
+            and self._memory.locked_out is None
+            and self._pause is None
+            and 0 < count_failed_failovers(self._runs) < FAILOVER_TRIES
+        )
 
     def _assess(self, reading: WatchReading) -> Assessment:
         return assess(
@@ -261,12 +277,14 @@ class SiteWatcher:
     # Switches
 
     def _resume(self, reading: WatchReading) -> bool:
-        """Resume an unfinished run of a watch; return whether there was one.
+        """Resume the last run of a watch if it is to be; return whether it is.
 
-        A pause does not hold it up: a spoke may have no path.
+        A pause does not hold it up if a spoke may have no path.
         """
         last = find_unfinished(self._runs)
         if reading.unfinished_run is None or reading.operator_run or last is None:
+            return False
+        if not (self._must_resume() or self._may_repeat()):
             return False
         self._switch(Path(str(last.target)), AUTOMATIC_REASON, f"resuming run {last.id}")
         return True
@@ -303,10 +321,11 @@ class SiteWatcher:
         self._counters["writes"] += end.writes
         self._thorough = True
         self._reporter.tell([self._build_run_ended(what, end)])
+        self._read_runs()
         if end.has_begun and end.exit_code:
             self._counters["failed_switches"] += 1
-            self._memory = self._memory.lock_out(f"{what} did not end well: {end.message}")
-        self._read_runs()
+            if target is not Path.IPSEC or count_failed_failovers(self._runs) >= FAILOVER_TRIES:
+                self._memory = self._memory.lock_out(f"{what} did not end well: {end.message}")
 
     def _build_run_ended(self, what: str, end: runs.RunEnd) -> Event:
         text = f"{what}: {end.message if end.exit_code else 'done and verified.'}"

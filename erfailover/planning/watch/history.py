@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from erfailover.model.history import RunRecord
+from erfailover.model.site import Path
 
 AUTOMATIC_REASON = "erfailover watch, automatic: "
 """How the reason of an automatic switch begins in the journal; it is known by it."""
@@ -17,6 +18,16 @@ APPROVED_REASON = "erfailover watch, approved by "
 def is_by_watch(run: RunRecord) -> bool:
     """Return whether a watch has made a run, by itself or after an approval."""
     return (run.reason or "").startswith((AUTOMATIC_REASON, APPROVED_REASON))
+
+
+def count_failed_failovers(runs: Sequence[RunRecord]) -> int:
+    """Return how many of a watch's last switches to the backup path failed in a row."""
+    failed = 0
+    for run in reversed(runs):
+        if not is_by_watch(run) or run.target != Path.IPSEC or run.outcome == "done":
+            break
+        failed += 1
+    return failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,22 @@ def test_what_the_holder_appends_is_read_by_everybody(storage: Storage) -> None:
     assert later.read() == b"one\ntwo\nthree\n"
 
 
+@pytest.mark.parametrize("late", [b"two\n", b"two\nthree\n", b"older\n"])
+def test_a_block_that_lands_after_its_answer_was_given_up_does_not_end_the_journal(
+    storage: Storage, late: bytes
+) -> None:
+    holder = storage.store()
+    holder.acquire(ANNA, take_over=False)
+    holder.append(b"one\n")
+    token = holder._token
+    assert token is not None
+    holder._blob.append_block(late, length=len(late), lease=token)
+    holder.append(b"two\nthree\n")
+    holder.append(b"four\n")
+    older = b"" if b"two\nthree\n".startswith(late) else late
+    assert storage.store().read() == b"one\n" + older + b"two\nthree\nfour\n"
+
+
 def test_nobody_appends_without_the_lease(storage: Storage) -> None:
     storage.store().acquire(ANNA, take_over=False)
     with pytest.raises(Refused):
