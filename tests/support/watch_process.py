@@ -83,5 +83,6 @@ def run_watch(
 
 
 def _heed_signals() -> None:
-    """Heed Ctrl-C also if the tests themselves run in the background and must not."""
+    """Heed Ctrl-C and SIGHUP also if the tests run in the background, or under nohup."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

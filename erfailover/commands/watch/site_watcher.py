@@ -67,6 +67,8 @@ log = logging.getLogger("erfailover.progress.watch")
 
 STORE_S = 5.0
 """How soon the store is asked again after it failed, in wall seconds."""
+REPEATED_IN = (WatchState.FAILED, WatchState.ON_BACKUP, WatchState.RECOVERING)
+"""The states in which a failover that failed begins again."""
 FAILOVER_TRIES = 3
 """How often a failover is begun that leaves spokes on the path that has failed."""
 MEMORY = "memory"
@@ -249,9 +251,13 @@ class SiteWatcher:
         return last is not None and (last.outcome == "open" or find_owed(self._runs) is not None)
 
     def _may_repeat(self) -> bool:
-        """Return whether the path is still down from which a failover has failed to move spokes."""
+        """Return whether a failover that failed begins again.
+
+        As long as the path that it leaves is down, or every spoke is on the backup path: then it
+        completes and verifies what is left.
+        """
         return (
-            self._memory.state is WatchState.FAILED
+            self._memory.state in REPEATED_IN
             and self._memory.locked_out is None
             and self._pause is None
             and 0 < count_failed_failovers(self._runs) < FAILOVER_TRIES
