@@ -98,6 +98,7 @@ class _Stage:
     watch: Watch
     replicas: list[Replica]
     read_journal: Callable[[], list[dict[str, Any]]]
+    read_kept_aside: Callable[[], list[dict[str, Any]]]
 
 
 @contextmanager
@@ -129,7 +130,19 @@ def _staged(setting: Setting, seed: int) -> Iterator[_Stage]:
             started = processes.start(number, store, to_lab, folder, own, setting.variant)
             stack.callback(started.close)
             watch.replicas.append(started)
-        yield _Stage(watch, watch.replicas, lambda: _read_journal(setting.azurite, state))
+        yield _Stage(
+            watch,
+            watch.replicas,
+            lambda: _read_journal(setting.azurite, state),
+            lambda: _read_kept_aside(folder),
+        )
+
+
+def _read_kept_aside(folder: Path) -> list[dict[str, Any]]:
+    """Return the records that the store did not take: the machine keeps them until its next run."""
+    files = folder.glob("state-*/sites/*/journal.jsonl")
+    lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def _read_journal(azurite: Azurite, folder: str) -> list[dict[str, Any]]:
@@ -334,7 +347,13 @@ class _Course:
     def _is_quiet(self) -> bool:
         """Return whether the last run in the journal has ended."""
         records = self._stage.read_journal()
-        return bool(records) and records[-1].get("event") == "ended"
+        if not records:
+            return False
+        last = records[-1].get("run")
+        return any(
+            record.get("event") == "ended" and record.get("run") == last
+            for record in (*records, *self._stage.read_kept_aside())
+        )
 
     def _wait_until_moved(self) -> None:
         self._wait("all spokes on IPsec", self._is_moved, MOVED_S)
