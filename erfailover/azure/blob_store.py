@@ -238,7 +238,7 @@ class BlobStore(BlobAccess):
                 raise
 
     def _append(self, piece: bytes) -> None:
-        """Append one block. Only who has the lease appends, so what is there beyond is ours.
+        """Append one block. Only who has the lease appends, so all that was added is ours.
 
         A block whose answer was lost, or came too late, may be there already, or come after the
         next attempt: then Azure rejects the position (AppendPositionConditionNotMet).
