@@ -280,3 +280,19 @@ def test_a_failover_that_failed_is_begun_again_and_not_for_ever(
         watched.run_for(300.0)
         outcomes = [run["outcome"] for run in watched.list_switches()]
         assert outcomes == (["failed", "done"] if times == 1 else ["failed"] * 3)
+
+
+def test_a_failed_failover_that_was_approved_is_not_begun_again(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watching(provisioned, monkeypatch, mode="approve", probes=PROBES) as watched:
+        fault = Fault(FaultKind.FORBIDDEN, "PUT", "*/vnet1-to-vnet2", times=1)
+        provisioned.lab.add_faults(fault)
+        watched.set_primary(up=False)
+        watched.run_until(lambda: watched.watcher.view.approval is not None, 600.0)
+        approval = watched.watcher.view.approval
+        assert approval is not None
+        watched.approve(approval.id)
+        watched.run_until(lambda: watched.states[-1] is WatchState.LOCKED_OUT, 600.0)
+        watched.run_for(300.0)
+        assert [run["outcome"] for run in watched.list_switches()] == ["failed"]

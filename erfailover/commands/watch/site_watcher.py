@@ -70,7 +70,7 @@ STORE_S = 5.0
 REPEATED_IN = (WatchState.FAILED, WatchState.ON_BACKUP, WatchState.RECOVERING)
 """The states in which a failover that failed begins again."""
 FAILOVER_TRIES = 3
-"""How often a failover is begun that leaves spokes on the path that has failed."""
+"""How often ``automatic`` begins a failover that fails, within a cooldown."""
 MEMORY = "memory"
 """The key of what a leader leaves to its successor."""
 
@@ -113,6 +113,7 @@ class SiteWatcher:
         self.gate = Gate()
         self.longest_step_s = site.timing.step_deadline_s
         self._hold_s = site.timing.failback_hold_time_s / speed
+        self._tries = FAILOVER_TRIES if site.watch.mode == "automatic" else 1
         self._reader = SiteReader(context, around.wall)
         self._memory_file = SharedDocument(around.documents, MEMORY)
         self._memory = Memory()
@@ -260,8 +261,12 @@ class SiteWatcher:
             self._memory.state in REPEATED_IN
             and self._memory.locked_out is None
             and self._pause is None
-            and 0 < count_failed_failovers(self._runs) < FAILOVER_TRIES
+            and 0 < self._count_failed() < self._tries
         )
+
+    def _count_failed(self) -> int:
+        """Return how often a failover has failed just now: within a cooldown, in a row."""
+        return count_failed_failovers(self._runs, self._wall() - self._rules.cooldown_s)
 
     def _assess(self, reading: WatchReading) -> Assessment:
         return assess(
@@ -330,7 +335,7 @@ class SiteWatcher:
         self._read_runs()
         if end.has_begun and end.exit_code:
             self._counters["failed_switches"] += 1
-            if target is not Path.IPSEC or count_failed_failovers(self._runs) >= FAILOVER_TRIES:
+            if target is not Path.IPSEC or self._count_failed() >= self._tries:
                 self._memory = self._memory.lock_out(f"{what} did not end well: {end.message}")
 
     def _build_run_ended(self, what: str, end: runs.RunEnd) -> Event:

@@ -20,11 +20,18 @@ def is_by_watch(run: RunRecord) -> bool:
     return (run.reason or "").startswith((AUTOMATIC_REASON, APPROVED_REASON))
 
 
-def count_failed_failovers(runs: Sequence[RunRecord]) -> int:
-    """Return how many of a watch's last switches to the backup path failed in a row."""
+def count_failed_failovers(runs: Sequence[RunRecord], since: float) -> int:
+    """Return how many of a watch's last switches to the backup path failed in a row.
+
+    Args:
+        runs: the runs of the site, oldest first.
+        since: only runs that began after this moment, in wall seconds since 1970.
+    """
     failed = 0
     for run in reversed(runs):
         if not is_by_watch(run) or run.target != Path.IPSEC or run.outcome == "done":
+            break
+        if min(_list_moments(run), default=since) < since:
             break
         failed += 1
     return failed
