@@ -18,6 +18,8 @@ from erfailover.commands.site_file import SiteFile
 from erfailover.commands.watch import approval, pause
 from erfailover.commands.watch.command import open_watcher
 from erfailover.commands.watch.site_watcher import SiteWatcher
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.lab import Lab
 from erfailover.model.watch import WatchState
 from erfailover.reporting import formats
 from erfailover.runtime import journal
@@ -29,11 +31,11 @@ STARTED = datetime(2040, 1, 2, 12, tzinfo=UTC).timestamp()
 PEER, UNUSED = "10.4.0.254", "10.4.0.253"
 
 
-class _Arm(Direct):
-    """Writes into the lab of a stage."""
+class ServedArm(Direct):
+    """Writes into a lab that is served: of a stage, or of a benchmark."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.lab, self.clock = stage.lab, stage.clock
+    def __init__(self, lab: Lab, clock: SteppedClock) -> None:
+        self.lab, self.clock = lab, clock
         base = "https://127.0.0.1:1"
         self.token = self.lab.tokens.issue_access_token(f"{base}/t", base)
         self.group = f"/subscriptions/{self.lab.identity.subscription}/resourceGroups/rg-we"
@@ -108,7 +110,7 @@ class Watched:
 
 def set_primary(stage: Stage, *, up: bool) -> None:
     """Let the far end of the primary path fail, or have it repaired; no operator does it."""
-    arm = _Arm(stage)
+    arm = ServedArm(stage.lab, stage.clock)
     body = dict(stage.resource("Microsoft.Network/localNetworkGateways", "lng1").properties)
     settings = {**body["bgpSettings"], "bgpPeeringAddress": PEER if up else UNUSED}
     arm.put("localNetworkGateways/lng1", {**body, "bgpSettings": settings})

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from erfailover.model.durations import format_duration
+from erfailover.model.durations import DAY_S, format_duration
 from erfailover.model.history import DRILL_RUN, RunRecord
 
-DAY_S = 86400.0
 OVER = (DRILL_RUN, "drill stop")
 """The commands with whose end a drill is over."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from erfailover.model.durations import DAY_S
 from erfailover.model.history import RunRecord
 from erfailover.model.watch import Event, EventType, Severity
-from erfailover.planning.drill.due import DAY_S, describe_due, find_last_drill, is_due
+from erfailover.planning.drill.due import describe_due, find_last_drill, is_due
 
 
 def iter_drill_events(

@@ -14,10 +14,10 @@ An event's id is made of the site, the moment and what happened, so a repetition
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from erfailover.model.durations import format_duration
+from erfailover.model.moments import format_moment
 from erfailover.model.site import Path
 from erfailover.model.watch import (
     Event,
@@ -198,7 +198,7 @@ class _Changes:
                 EventType.RESUMED, Severity.INFO, text, "lockout", resolves=True, suffix="lockout"
             )
         if pause is not None and not before.pause_reported:
-            until = f" until {_format_time(pause.until)}" if pause.until is not None else ""
+            until = f" until {format_moment(pause.until)}" if pause.until is not None else ""
             by = f" by {pause.by}" if pause.by else ""
             text = f"paused{by}{until}: {pause.reason}"
             yield self._build(EventType.PAUSED, Severity.INFO, text, "pause")
@@ -251,7 +251,3 @@ class _Changes:
 
 def _name_backup(memory: Memory) -> str:
     return f"backup/{memory.backup_since or 0:.3f}"
-
-
-def _format_time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

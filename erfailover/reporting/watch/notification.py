@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from erfailover.errors import escape_controls
+from erfailover.model.moments import format_rfc3339
 from erfailover.model.watch import Event, EventType, Notification, Pause, Severity, WatchState
 
 CLOUD_EVENT_TYPE = "io.erfailover.watch."
@@ -100,7 +100,7 @@ def build_body(event: Event) -> str:
         lines.append(f"Why: {_shorten(_clean(str(reason)), TEXT_LENGTH)}")
     if step := _find_next_step(event):
         lines.append(f"Next: {_clean(step)}")
-    lines += ["", f"Site: {_clean(event.site)}", f"Time: {_format_time(event.at)}"]
+    lines += ["", f"Site: {_clean(event.site)}", f"Time: {format_rfc3339(event.at)}"]
     if state := data.get("state"):
         lines.append(f"State: {_clean(str(state))}")
     if mode := data.get("mode"):
@@ -119,7 +119,7 @@ def build_cloud_event(event: Event) -> dict[str, Any]:
         "source": SOURCE,
         "type": f"{CLOUD_EVENT_TYPE}{event.type.value}",
         "subject": event.site,
-        "time": _format_time(event.at),
+        "time": format_rfc3339(event.at),
         "datacontenttype": "application/json",
         "data": {
             "site": event.site,
@@ -171,18 +171,13 @@ def _describe_pause(paused: Any) -> str:
     if not isinstance(paused, Mapping):
         return "Paused: yes, nothing is switched"
     until, by, reason = (paused.get(name) for name in ("until", "by", "reason"))
-    end = f"until {_format_time(until)}" if isinstance(until, int | float) else "until resumed"
+    end = f"until {format_rfc3339(until)}" if isinstance(until, int | float) else "until resumed"
     text = f"Paused: {end}, nothing is switched"
     if by:
         text += f"; by {by}"
     if reason:
         text += f"; {reason}"
     return _clean(text)
-
-
-def _format_time(at: float) -> str:
-    """Return a moment as RFC 3339 has it, in UTC to the second."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _clean(text: str) -> str:

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from types import MappingProxyType
@@ -22,6 +21,7 @@ from markupsafe import Markup
 
 from erfailover.model.counting import format_count, join_names
 from erfailover.model.durations import format_duration
+from erfailover.model.moments import format_moment
 from erfailover.model.watch import (
     Event,
     Observation,
@@ -209,11 +209,6 @@ def choose_words(view: SiteView) -> StateWords:
     return StateWords("No leader", WARN, "No replica leads this site yet; nothing is switched.")
 
 
-def format_utc(at: float) -> str:
-    """Return a moment as people write it: ``2026-11-29 03:12:07 UTC``."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def count_spokes(spokes: Sequence[SpokeState]) -> list[tuple[str, int, str]]:
     """Return how many spokes are on each path, as tone, count and words; the worst first."""
     paths = Counter(spoke.path for spoke in spokes)
@@ -327,7 +322,7 @@ def _describe_spoke(spoke: SpokeState) -> Row:
 
 
 def _group_by_day(events: Sequence[Event]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for day, group in groupby(events, lambda event: format_utc(event.at).split()[0]):
+    for day, group in groupby(events, lambda event: format_moment(event.at).split()[0]):
         yield (
             day,
             [
@@ -363,7 +358,7 @@ def _build_filters(now: float | None) -> dict[str, Any]:
     def is_late(at: float, after_s: float) -> bool:
         return now is not None and now - at > after_s
 
-    return {"utc": format_utc, "age": format_age, "rest": format_rest, "late": is_late}
+    return {"utc": format_moment, "age": format_age, "rest": format_rest, "late": is_late}
 
 
 @cache

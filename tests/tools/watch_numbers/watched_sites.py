@@ -30,11 +30,10 @@ from erfailover.model.watch import WatchState
 from erfailover.runtime import journal
 from erfailover.runtime.clock import start
 from tests.support import express_site
-from tests.support.direct import Direct
 from tests.support.door import open_door
 from tests.support.express_site import Maker
 from tests.support.stage import Stage
-from tests.support.watched import STARTED, open_context
+from tests.support.watched import STARTED, ServedArm, open_context
 from tests.tools.bench.outages import Packets
 from tests.tools.bench.worlds import PRIMARY_GATEWAY, Served, Worlds
 
@@ -175,7 +174,7 @@ class Sample:
 
         The far end stops at once; the primary gateway notices when its hold time has passed.
         """
-        lab, arm = self.served.lab, _Arm(self.served)
+        lab, arm = self.served.lab, ServedArm(self.served.lab, self.served.clock)
         path = f"localNetworkGateways/{FAR_LOCAL_GATEWAY}"
         with lab.lock:
             faults, lab.faults = lab.faults, Faults(0)  # what happens there meets none of them
@@ -211,16 +210,6 @@ class Sample:
         with lab.lock:
             look()
             lab.listen(look)
-
-
-class _Arm(Direct):
-    """Writes into a served lab."""
-
-    def __init__(self, served: Served) -> None:
-        self.lab, self.clock = served.lab, served.clock
-        base = "https://127.0.0.1:1"
-        self.token = self.lab.tokens.issue_access_token(f"{base}/t", base)
-        self.group = f"/subscriptions/{self.lab.identity.subscription}/resourceGroups/rg-we"
 
 
 @contextmanager

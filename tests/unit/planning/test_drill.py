@@ -8,11 +8,12 @@ import pytest
 
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.conditions import Condition, ConditionStatus
+from erfailover.model.durations import DAY_S
 from erfailover.model.history import RunRecord
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path
 from erfailover.model.watch import Pause
-from erfailover.planning.drill.due import DAY_S, describe_due, find_last_drill, is_due
+from erfailover.planning.drill.due import describe_due, find_last_drill, is_due
 from erfailover.planning.drill.readiness import check_plan, check_site, insist
 from erfailover.planning.drill.state import DrillState
 from erfailover.planning.health import Health, SpokeHealth
