@@ -49,15 +49,15 @@ def build_configuration(
         'log "RUN/bird.log" all;',
         "timeformat protocol iso long ms;",
         "timeformat route iso long ms;",
-        "ipv4 table neighbors;",
+        "ipv4 table tunnels;",
         "protocol device { scan time 1; }",
         _make_kernel(router_id),
         _make_static(
             ORIGINATED, "ipv4;", [f"route {prefix} unreachable;" for prefix in originated]
         ),
         _make_static(
-            "neighbors_static",
-            "ipv4 { table neighbors; };",
+            "tunnel_routes",
+            "ipv4 { table tunnels; };",
             [
                 f'route {session.neighbor}/32 via "{session.device}";'
                 for session in {each.neighbor: each for each in sessions if each.device}.values()
@@ -102,8 +102,7 @@ protocol bgp {session.name} {{
   graceful restart off;
   ipv4 {{
     import all;
-    import keep filtered off;
-    igp table neighbors;
+    igp table tunnels;
     next hop self;
     export filter export_{session.name};
   }};

@@ -15,6 +15,7 @@ from erfailover.lab.linux.layout import Link, Node, Route, Tunnel
 from erfailover.lab.linux.translation import bird
 from erfailover.lab.linux.translation.filters import build_gateway_ruleset
 from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground, make_link
+from erfailover.lab.linux.translation.names import Names
 from erfailover.lab.routing import records
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
 from erfailover.lab.routing.sessions import ConnectionEnd
@@ -121,7 +122,7 @@ class _Instance:
             yield Route(f"{other}/32", "inside")
         for place, end in enumerate(self.ends):
             if end.key in self.pairs:
-                device = name_device(self.ground, end.key)
+                device = name_device(self.ground.names, end.key)
                 if end.speaks_bgp:
                     yield Route(f"{end.local_gateway.bgp_address}/32", device)
                 for prefix in end.local_gateway.prefixes:
@@ -140,7 +141,7 @@ class _Instance:
                 continue
             yield Tunnel(
                 name=end.connection.name,
-                device=name_device(self.ground, end.key),
+                device=name_device(self.ground.names, end.key),
                 local_address=self.ground.find_public_address(self.speaker),
                 remote_address=end.local_gateway.public_address,
                 secret=end.connection.shared_key,
@@ -164,11 +165,11 @@ class _Instance:
                 far = self.ground.ends.get(end.session) if end.session is not None else None
                 named = far.local_gateway.bgp_address if far is not None else ""
                 yield bird.Session(
-                    name=name_session(self.ground, end.key),
+                    name=name_session(self.ground.names, end.key),
                     local=named if named in self.addresses else end.local_address,
                     neighbor=end.local_gateway.bgp_address,
                     asn=end.local_gateway.asn,
-                    device=name_device(self.ground, end.key) if end.key in self.pairs else "",
+                    device=name_device(self.ground.names, end.key) if end.key in self.pairs else "",
                     withheld=end.local_gateway.prefixes,
                 )
         for other in self._iter_twins():
@@ -182,17 +183,18 @@ class _Instance:
             )
 
 
-TWIN = "twin"
+SESSION, TWIN = "session", "twin"
+"""What BIRD calls the sessions with other gateways (with a number), and with the twin."""
 
 
-def name_device(ground: Ground, end: EndKey) -> str:
+def name_device(names: Names, end: EndKey) -> str:
     """Return the name of a tunnel's device."""
-    return f"tunnel{ground.names.number('tunnel', end[0], str(end[1]))}"
+    return f"tunnel{names.number('tunnel', end[0], str(end[1]))}"
 
 
-def name_session(ground: Ground, end: EndKey) -> str:
+def name_session(names: Names, end: EndKey) -> str:
     """Return the name that BIRD has for a session."""
-    return f"session{ground.names.number('tunnel', end[0], str(end[1]))}"
+    return f"{SESSION}{names.number('tunnel', end[0], str(end[1]))}"
 
 
 def _make_identity(ground: Ground, end: EndKey) -> str:
