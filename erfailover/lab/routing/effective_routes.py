@@ -144,7 +144,7 @@ def select_route(routes: Iterable[EffectiveRoute], destination: str) -> Effectiv
     for route in routes:
         if not route.active or not addresses.contains(route.prefix, destination):
             continue
-        if best is None or _rank_route(route) > _rank_route(best):
+        if best is None or rank_route(route) > rank_route(best):
             best = route
     return best
 
@@ -180,7 +180,8 @@ def find_lender(network: Network, vnet: str) -> str | None:
     return None
 
 
-def _rank_route(route: EffectiveRoute) -> tuple[int, int]:
+def rank_route(route: EffectiveRoute) -> tuple[int, int]:
+    """Return a key by which the route that wins is the largest."""
     parsed_prefix = addresses.parse_ipv4_network(route.prefix)
     return (parsed_prefix.prefixlen if parsed_prefix is not None else 0, _RANK[route.source])
 
