@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from erfailover.lab.core import ids
+from erfailover.lab.core.data_planes import LINUX
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.linux.launch import Agent, AgentError
 from erfailover.lab.linux.layout import Layout, to_json
@@ -37,7 +38,6 @@ from erfailover.lab.linux.translation.gateways import TWIN, name_device, name_se
 from erfailover.lab.linux.translation.ground import Ground
 from erfailover.lab.linux.translation.names import Names
 from erfailover.lab.linux.translation.translate import build_layout
-from erfailover.lab.machines.data_plane import LINUX
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.reachability import Trace
 from erfailover.lab.routing import bgp_rows, effective_routes, records

@@ -47,10 +47,9 @@ def make_plane(where: StateFolder, speed: float, name: str) -> DataPlane:
     if name != LINUX:
         return ModelPlane()
     from erfailover.lab.linux.launch import start_agent  # type: ignore[import-not-found]
-    from erfailover.lab.linux.plane import LinuxPlane  # type: ignore[import-not-found]
+    from erfailover.lab.linux.plane import LinuxPlane
 
-    plane: DataPlane = LinuxPlane(speed, where.path, start_agent)
-    return plane
+    return LinuxPlane(speed, where.path, start_agent)
 
 
 END_AFTER_S = 0.1
