@@ -104,12 +104,13 @@ def test_the_daemon_closes_its_data_plane(state: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(daemon, "make_plane", lambda *_: plane)
 
     def end() -> None:
-        while not folder.note.is_file():
+        until = time.monotonic() + 30
+        while not folder.note.is_file() and time.monotonic() < until:
             time.sleep(0.01)
         notes.append(json.loads(folder.note.read_text())["data_plane"])
         os.kill(os.getpid(), signal.SIGTERM)
 
-    thread = threading.Thread(target=end)
+    thread = threading.Thread(target=end, daemon=True)
     thread.start()
     daemon.run(folder, 0, 20.0, LINUX)
     thread.join()
