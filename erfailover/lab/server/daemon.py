@@ -43,13 +43,19 @@ def run(where: StateFolder, port: int, speed: float, data_plane: str) -> None:
 
 
 def make_plane(where: StateFolder, speed: float, name: str) -> DataPlane:
-    """Return the data plane of that name, for a clock of that speed."""
+    """Return the data plane of that name; raise LabError if it cannot start."""
     if name != LINUX:
         return ModelPlane()
-    from erfailover.lab.linux.launch import start_agent  # type: ignore[import-not-found]
+    from erfailover.lab.linux.launch import (  # type: ignore[import-not-found]
+        AgentError,
+        start_agent,
+    )
     from erfailover.lab.linux.plane import LinuxPlane
 
-    return LinuxPlane(speed, where.path, start_agent)
+    try:
+        return LinuxPlane(speed, where.path, start_agent)
+    except AgentError as error:
+        raise LabError(f"The Linux data plane cannot start: {error}") from error
 
 
 END_AFTER_S = 0.1

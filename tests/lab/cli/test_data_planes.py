@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import threading
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner, Result
@@ -136,3 +138,24 @@ def test_a_data_plane_is_closed_when_the_port_is_taken(
 
 def test_a_lab_has_the_model_by_its_name(state: Path) -> None:
     assert isinstance(daemon.make_plane(StateFolder(state), 100.0, "model"), ModelPlane)
+
+
+class StoppedError(Exception):
+    """What an agent that cannot start raises."""
+
+
+def fail(*_: object) -> None:
+    raise StoppedError("user namespaces are disabled")
+
+
+def test_an_agent_that_cannot_start_is_a_problem_that_is_named(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch, plane = ModuleType("launch"), ModuleType("plane")
+    vars(launch).update(AgentError=StoppedError, start_agent=None)
+    vars(plane).update(LinuxPlane=fail)
+    monkeypatch.setitem(sys.modules, "erfailover.lab.linux.launch", launch)
+    monkeypatch.setitem(sys.modules, "erfailover.lab.linux.plane", plane)
+    with pytest.raises(LabError, match="cannot start: user namespaces are disabled"):
+        daemon.run(StateFolder(state), 0, 20.0, LINUX)
+    assert not StateFolder(state).is_held()
