@@ -17,7 +17,13 @@ import click
 from erfailover import __version__
 from erfailover.cli import meta, observe, signals, site, switch, watch
 from erfailover.cli.help import Commands
-from erfailover.cli.options import CONTEXT, add_log_options, add_output_options, pop_output
+from erfailover.cli.options import (
+    CONTEXT,
+    WordChoice,
+    add_log_options,
+    add_output_options,
+    pop_output,
+)
 from erfailover.errors import Failure, StateFailure, UsageFailure, escape_controls
 from erfailover.runtime import logs, memory, streams
 
@@ -62,7 +68,7 @@ def _judge_query(_: Any) -> int:
 @click.option("--keep", is_flag=True, help="Keep the demo's lab and folder.")
 @click.option(
     "--data-plane",
-    type=click.Choice(["model", "linux"]),
+    type=WordChoice(["model", "linux"]),
     help="What moves the lab's packets: a model, or Linux network namespaces with real routers; "
     "a ping then measures both outages. Default: model.",
 )
