@@ -15,7 +15,6 @@ from typing import Any
 MAIN_TABLE = 254
 
 
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """A kernel route.
