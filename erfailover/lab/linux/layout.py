@@ -109,12 +109,15 @@ class Machine:
     """A virtual machine that runs in its node.
 
     ``disk`` names its files, which outlive a stop; a new machine of the same name has another.
-    ``first_boot`` is a script of the first start (cloud-init's custom data), empty without one.
-    ``listens`` are the TCP ports at which it accepts connections.
+    ``starts`` counts its starts: another number means that it has been started again, so that
+    whatever only a running kernel knows is lost. ``first_boot`` is a script of the first start
+    (cloud-init's custom data), empty without one. ``listens`` are the TCP ports at which it accepts
+    connections.
     """
 
     hostname: str
     disk: str
+    starts: int = 1
     first_boot: str = ""
     listens: tuple[int, ...] = (22,)
 
@@ -158,7 +161,8 @@ def to_json(layout: Layout) -> dict[str, Any]:
 
 def from_json(data: Any) -> Layout:
     """Return the layout that ``to_json`` wrote; raise TypeError or KeyError for anything else."""
-    return _read(Layout, data)
+    layout: Layout = _read(Layout, data)
+    return layout
 
 
 def _read(kind: Any, data: Any) -> Any:

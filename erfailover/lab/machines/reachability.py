@@ -172,6 +172,9 @@ class _Walk:
             raise _PacketDropped(f"{nic.name}: no running machine")
         return linux
 
+    def _runs(self, machine: str) -> bool:
+        return self.systems.get_system(machine) is not None
+
     def _send_from_process(
         self, linux: Linux, packet: Packet, nic: records.Nic | None = None
     ) -> _Arrival:
@@ -263,7 +266,7 @@ class _Walk:
     def _enter(self, vnet: str, hop: str, packet: Packet) -> _Arrival:
         """Enter the interface of a VNet that has the address ``hop``."""
         network = self.bgp.network
-        nic = network.find_nic(vnet, hop) or find_backend(network, self.systems, vnet, hop)
+        nic = network.find_nic(vnet, hop) or find_backend(network, self._runs, vnet, hop)
         if nic is None:
             raise _PacketDropped(f"{self._get_name(vnet)}: no interface has {hop}")
         if packet.destination != hop and not nic.forwarding:
