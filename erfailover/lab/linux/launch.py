@@ -6,6 +6,7 @@ it takes everything that it started with it.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -28,6 +29,7 @@ _FORMS = (
     ("unshare", *_NAMESPACES, "--mount-proc"),
 )
 _PROBE_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 30.0
 
 
 class AgentError(Exception):
@@ -65,14 +67,28 @@ def run_probe(command: tuple[str, ...]) -> None:
         raise AgentError(str(error)) from error
 
 
+def start_agent(folder: Path, on_event: Callable[[Event], None]) -> Agent:
+    """Return a running agent; raise AgentError if it cannot start."""
+    agent = Agent(folder, on_event)
+    try:
+        agent.call("describe", timeout_s=_START_TIMEOUT_S)
+    except AgentError:
+        agent.close()
+        raise
+    return agent
+
+
 class Agent:
     """A running agent; ``call`` may be used from several threads.
 
     ``on_event`` gets every event, in order, on a thread of its own; it may use ``call``. When the
-    agent ends by itself, the last event is ``ended``.
+    agent ends by itself, the last event is ``ended``. ``folder`` keeps the disks of machines; what
+    the agent has to say goes to ``log``, by default to this process's stderr.
     """
 
-    def __init__(self, on_event: Callable[[Event], None], log: IO[Any] | int | None = None):
+    def __init__(
+        self, folder: Path, on_event: Callable[[Event], None], log: IO[Any] | int | None = None
+    ):
         self._on_event = on_event
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -81,7 +97,7 @@ class Agent:
         self._ended = False
         self._closing = False
         self._process = subprocess.Popen(
-            (*find_unshare(), sys.executable, "-m", "erfailover.lab.linux.agent"),
+            (*find_unshare(), sys.executable, "-m", "erfailover.lab.linux.agent", str(folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -137,10 +153,8 @@ class Agent:
         """Let the agent end, and kill it if it does not; then nothing of it is left."""
         self._closing = True
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:

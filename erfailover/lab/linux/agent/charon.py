@@ -206,7 +206,7 @@ class Charon:
 
     def _list(self) -> list[Message]:
         with Vici(self._socket) as vici:
-            return vici.list("list-sas", "list-sa")
+            return vici.stream("list-sas", "list-sa")
 
 
 def describe_daemon(tunnel: Tunnel, run: Path) -> str:

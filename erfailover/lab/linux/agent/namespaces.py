@@ -101,7 +101,7 @@ def rename(interface: str, name: str) -> None:
 
 def create_tun(interface: str) -> IO[bytes]:
     """Return a TUN device of the thread's namespace; it is there until it is closed."""
-    device = open("/dev/net/tun", "r+b", buffering=0)
+    device = open("/dev/net/tun", "r+b", buffering=0)  # noqa: SIM115 (the caller closes it)
     try:
         fcntl.ioctl(device, _SET_TUN, struct.pack("16sH22x", interface.encode(), _TUN_NO_INFO))
     except OSError:

@@ -62,7 +62,7 @@ class Server:
             self._writer.flush()
 
 
-def serve_pipes(run: Path) -> None:
+def serve_pipes(run: Path, disks: Path) -> None:
     """Serve on stdin and stdout, which no program that the agent starts may inherit."""
     reader = os.fdopen(os.dup(0), "r", encoding="utf-8")
     writer = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -71,5 +71,5 @@ def serve_pipes(run: Path) -> None:
     os.close(nothing)
     os.dup2(2, 1)
     server = Server(reader, writer)
-    service = Service(run, server.emit)
+    service = Service(run, disks, server.emit)
     server.serve(service.methods)

@@ -17,13 +17,15 @@ Emit = Callable[..., None]
 class Service:
     """Makes the system match the layout, and reads it.
 
+    ``run`` is a folder that goes with the agent, ``disks`` one that outlives it.
     Every change of the kernel's network runs on one thread, in order: ``run_in_order``.
     ``before_removal`` hooks are called, on that thread, with the names of nodes about to be
     removed, ``after_apply`` hooks with each layout as soon as its network is there.
     """
 
-    def __init__(self, run: Path, emit: Emit):
+    def __init__(self, run: Path, disks: Path, emit: Emit):
         self.run = run
+        self.disks = disks
         self.emit = emit
         self._order = ThreadPoolExecutor(1, thread_name_prefix="network")
         self.network: Network = self.run_in_order(Network)

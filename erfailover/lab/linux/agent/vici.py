@@ -53,11 +53,11 @@ class Vici:
             raise ViciError(f"{command}: {answer.get('errmsg', 'failed')}")
         return answer
 
-    def list(self, command: str, event: str) -> list[Message]:
+    def stream(self, command: str, event: str) -> list[Message]:
         """Return what a command streams as events."""
         self.subscribe(event)
         self._send(_COMMAND, command, None)
-        rows = []
+        rows: list[Message] = []
         while True:
             kind, message = self._receive()
             if kind == _RESPONSE:
