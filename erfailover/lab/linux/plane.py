@@ -176,6 +176,7 @@ class LinuxPlane:
             learned={key: each.list_learned() for key, each in self._readings.items()},
             machines=dict(self._power.iter_running(self.world)),
             speed=self._speed,
+            disks=self._power.list_disks(self.world),
         )
 
     def _post(self, task: Callable[[], None]) -> None:

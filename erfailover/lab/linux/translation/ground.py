@@ -50,9 +50,10 @@ class LinkNames:
 class Ground:
     """The parsed resources, and what the plane knows beside them.
 
-    ``originated`` and ``spokes`` are by gateway: the prefixes that it originates, and those of
-    its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance's
-    kernel has by BGP over a tunnel of its own. ``machines`` are those that run, by key.
+    ``originated`` and ``delivered`` are by gateway: the prefixes that it originates, and those of
+    its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance
+    has by BGP over a tunnel of its own. ``machines`` are those that run, by key, and ``disks``
+    are those of all machines.
     """
 
     network: Network
@@ -64,6 +65,7 @@ class Ground:
     learned: Mapping[SpeakerKey, tuple[str, ...]]
     machines: Mapping[str, Machine]
     speed: float
+    disks: tuple[str, ...] = ()
     _routes: dict[str, list[EffectiveRoute]] = field(default_factory=dict)
 
     # Routes of subnets.
