@@ -86,7 +86,8 @@ class LinuxPlane:
         self.version = 0
         """Counts the changes of routing that were seen."""
         self.attach(World())
-        self._agent = start(folder, self._receive)
+        self.agent = start(folder, self._receive)
+        """The process that the namespaces belong to."""
         self._thread = threading.Thread(target=self._run, name="linux-plane", daemon=True)
         self._thread.start()
 
@@ -142,7 +143,7 @@ class LinuxPlane:
     def close(self) -> None:
         """End the agent, and with it every namespace and daemon."""
         self._work.put(None)
-        self._agent.close()
+        self.agent.close()
 
     # The agent.
 
@@ -198,7 +199,7 @@ class LinuxPlane:
     def _apply(self, layout: Layout) -> None:
         if layout is not self._newest:
             return  # a newer one is behind it in the queue
-        self._agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
         for node in list(self._speakers):
             self._read_routes(node)
 
@@ -216,7 +217,7 @@ class LinuxPlane:
         speaker = self._speakers.get(node)
         if speaker is None:
             return
-        answer = self._agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
+        answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
         reading = read_gateway(answer)
         self._inbox.put(lambda: self._note_reading(speaker, reading))
 
@@ -341,7 +342,7 @@ class LinuxPlane:
         if node is None:
             return GatewayReading()
         try:
-            answer = self._agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
+            answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
         except AgentError as error:
             log.error("the tables of %s cannot be read: %s", node, error)
             return GatewayReading()
@@ -375,7 +376,7 @@ class LinuxPlane:
             "timeout_s": ECHO_TIMEOUT_S,
         }
         try:
-            answer = self._agent.call("ping", arguments, READ_TIMEOUT_S)
+            answer = self.agent.call("ping", arguments, READ_TIMEOUT_S)
         except AgentError as error:
             return Trace(False, (), str(error))
         return Trace(bool(answer["reached"]), (), "" if answer["reached"] else "no echo reply")
@@ -386,11 +387,11 @@ class LinuxPlane:
 
     def start_capture(self, link: str, file: str) -> int:
         """Write the packets of a link to a file; return the capture's number."""
-        return int(self._agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
+        return int(self.agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
 
     def end_capture(self, capture: int) -> int:
         """End a capture; return how many packets it has."""
-        return int(self._agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
+        return int(self.agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
 
     # Machines.
 
@@ -425,7 +426,7 @@ class LinuxPlane:
 
     def _start_script(self, number: int, arguments: Body) -> None:
         try:
-            answer = self._agent.call("start_script", arguments, READ_TIMEOUT_S)
+            answer = self.agent.call("start_script", arguments, READ_TIMEOUT_S)
         except AgentError as error:
             failed = CommandOutput("", f"{error}\n", 1, 0.0)
             self._inbox.put(lambda: self._end_script(number, failed))
