@@ -21,8 +21,8 @@ def add_details(site: Site) -> None:
     for vnet in site.vnets:
         _add_subnets(site, vnet)
     _add_machines(site)
-    for number in range(site.random.randint(1, 3)):
-        _add_table(site, f"rt{number}")
+    for number in range(site.random.randint(2, 4)):
+        _add_table(site, f"rt{number}", site.random.choice(list(site.vnets)))
     for number in range(site.random.randint(0, 2)):
         _add_group(site, f"nsg{number}")
     _attach(site)
@@ -41,7 +41,7 @@ def _add_subnets(site: Site, vnet: str) -> None:
 def _add_machines(site: Site) -> None:
     for vnet in site.vnets:
         hub = vnet in site.hubs
-        for _ in range(site.random.choice((0, 0, 1) if hub else (1, 1, 2))):
+        for _ in range(site.random.choice((0, 1, 1) if hub else (1, 1, 2))):
             if len(site.machines) < MOST_MACHINES:
                 add_machine(site, vnet)
 
@@ -51,9 +51,12 @@ def add_machine(site: Site, vnet: str) -> str:
     number = site.number()
     name = f"vm{number}"
     subnets = [subnet for place, subnet in site.subnets if place == vnet]
-    kind = site.random.choice(("plain", "plain", "plain", "router", "nat"))
+    kind = site.random.choice(("plain", "plain", "router", "nat"))
     nics = []
-    chosen = site.random.sample(subnets, 2 if kind != "plain" and site.chance(0.4) else 1)
+    first = ("sub1" if site.chance(0.8) else subnets[-1]) if kind == "plain" else "sub2"
+    chosen = [first]
+    if kind != "plain" and site.chance(0.4):
+        chosen.append(site.random.choice([each for each in subnets if each != first]))
     for place, subnet in enumerate(chosen):
         prefix = site.builder.get("virtualNetworks/subnets", vnet, subnet)
         network = prefix.active_properties["addressPrefix"].rpartition(".")[0]
@@ -67,6 +70,7 @@ def add_machine(site: Site, vnet: str) -> str:
         site.builder.nic(nic, vnet, subnet, address, public_ip=public, forwarding=forwarding)
         nics.append(nic)
         site.machines.setdefault(name, address)
+        site.homes[name] = vnet
     machine = site.builder.machine(name, *nics)
     machine.active_properties["vmId"] = machine.properties["vmId"] = f"id-{name}"
     if kind != "plain":
@@ -74,8 +78,8 @@ def add_machine(site: Site, vnet: str) -> str:
     return name
 
 
-def _add_table(site: Site, name: str) -> None:
-    site.tables.append(name)
+def _add_table(site: Site, name: str, home: str) -> None:
+    site.tables[name] = home
     site.builder.put("routeTables", name, disableBgpRoutePropagation=site.chance(0.2))
     for _ in range(site.random.randint(1, 3)):
         add_route(site, name)
@@ -93,18 +97,26 @@ def add_route(site: Site, table: str, *, gateway_subnet: bool = False) -> str:
     kind = site.random.choice(kinds)
     properties: dict[str, Any] = {"addressPrefix": prefix, "nextHopType": kind}
     if kind == "VirtualAppliance":
-        properties["nextHopIpAddress"] = _choose_next_hop(site)
+        properties["nextHopIpAddress"] = _choose_next_hop(site, site.tables[table])
     name = f"{table}-r{site.number()}"
     site.builder.put("routeTables/routes", table, name, **properties)
     return f"{name}: {prefix} to {kind} {properties.get('nextHopIpAddress', '')}".rstrip()
 
 
-def _choose_next_hop(site: Site) -> str:
+def _choose_next_hop(site: Site, home: str) -> str:
+    """Choose an appliance, most of the time one in reach of the VNet that the table is for."""
     if site.chance(0.05) or not site.machines:
         return "10.1.2.99"
-    forwarding = list(site.scripts)
-    names = forwarding if forwarding and site.chance(0.8) else list(site.machines)
-    return site.machines[site.random.choice(names)]
+    peered = [name.rpartition("-to-")[2] for vnet, name in site.list_peerings() if vnet == home]
+    near = [name for name in site.machines if site.homes[name] in (home, *peered)]
+    for names in (
+        [name for name in near if name in site.scripts],
+        near,
+        list(site.machines),
+    ):
+        if names and site.chance(0.8):
+            return site.machines[site.random.choice(names)]
+    return site.machines[site.random.choice(list(site.machines))]
 
 
 def _add_group(site: Site, name: str) -> None:
@@ -139,14 +151,17 @@ def _choose_place(site: Site) -> str:
 
 def _attach(site: Site) -> None:
     for vnet, subnet in site.subnets:
-        if site.chance(0.35):
-            attach_to_subnet(site, vnet, subnet, "routeTable", site.random.choice(site.tables))
+        own = [table for table, home in site.tables.items() if home == vnet]
+        if site.chance((0.85 if subnet == "sub1" else 0.25) if own else 0.1):
+            table = site.random.choice(own or list(site.tables))
+            attach_to_subnet(site, vnet, subnet, "routeTable", table)
         if site.groups and site.chance(0.25):
             group = site.random.choice(site.groups)
             attach_to_subnet(site, vnet, subnet, "networkSecurityGroup", group)
     for hub in site.hubs:
         if site.chance(0.3):
             table = f"{hub}-table"
+            site.tables[table] = hub
             site.builder.put("routeTables", table, disableBgpRoutePropagation=False)
             add_route(site, table, gateway_subnet=True)
             attach_to_subnet(site, hub, "GatewaySubnet", "routeTable", table)

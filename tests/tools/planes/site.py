@@ -39,10 +39,13 @@ class Site:
     """The APIPA address of a gateway that has one."""
     vnets: dict[str, list[str]] = field(default_factory=dict)
     subnets: list[tuple[str, str]] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
+    tables: dict[str, str] = field(default_factory=dict)
+    """The VNet that each route table is for."""
     groups: list[str] = field(default_factory=list)
     machines: dict[str, str] = field(default_factory=dict)
     """The primary address of each machine."""
+    homes: dict[str, str] = field(default_factory=dict)
+    """The VNet of each machine."""
     scripts: dict[str, str] = field(default_factory=dict)
     counter: int = 0
 

@@ -144,7 +144,7 @@ def grow_vnet(site: Site) -> str:
 
 def change_routes(site: Site) -> str:
     """Add or delete a user-defined route, or attach a table."""
-    table = site.random.choice(site.tables)
+    table = site.random.choice([name for name in site.tables if not name.startswith("hub")])
     routes = [
         each.id.names
         for each in site.builder.world.iter_by_type(f"{NETWORK}/routeTables/routes")
@@ -159,7 +159,7 @@ def change_routes(site: Site) -> str:
         return f"route {names[-1]} deleted"
     if choice == "attach":
         vnet, subnet = site.random.choice(site.subnets)
-        name = site.random.choice([*site.tables, ""])
+        name = site.random.choice([table, ""])
         details.attach_to_subnet(site, vnet, subnet, "routeTable", name)
         return f"{vnet}/{subnet}: route table {name or 'none'}"
     before = site.builder.get("routeTables", table).active_properties["disableBgpRoutePropagation"]

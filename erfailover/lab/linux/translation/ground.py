@@ -52,7 +52,8 @@ class Ground:
 
     ``originated`` and ``spokes`` are by gateway: the prefixes that it originates, and those of
     its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance's
-    kernel has by BGP over a tunnel of its own. ``machines`` are those that run, by key.
+    kernel has by BGP over a tunnel of its own. ``up`` are the ends whose tunnel carries packets.
+    ``machines`` are those that run, by key.
     """
 
     network: Network
@@ -64,6 +65,7 @@ class Ground:
     learned: Mapping[SpeakerKey, tuple[str, ...]]
     machines: Mapping[str, Machine]
     speed: float
+    up: frozenset[EndKey] = frozenset()
     _routes: dict[str, list[EffectiveRoute]] = field(default_factory=dict)
 
     # Routes of subnets.
@@ -190,6 +192,9 @@ class Ground:
     def find_instance(self, gateway: str, prefix: str) -> SpeakerKey | None:
         """Return the instance that a VNet sends packets for a prefix to."""
         speakers = [speaker for speaker in self.instances if speaker[0] == gateway]
+        for end in self.ends.values():
+            if end.speaker in speakers and end.key in self.up and prefix in list_static(end):
+                return end.speaker
         for speaker in speakers:
             if prefix in self.learned.get(speaker, ()):
                 return speaker
@@ -221,7 +226,14 @@ _INTERFACES = {
     "inside": ("gw{}", "inside"),
     "outside": ("to{}", "outside"),
     "internet": ("internet", "to{}"),
+    "twin": ("twin", "twin"),
 }
+
+
+def list_static(end: ConnectionEnd) -> tuple[str, ...]:
+    """Return the prefixes that an end's configuration says are beyond its tunnel."""
+    host = (f"{end.local_gateway.bgp_address}/32",) if end.speaks_bgp else ()
+    return (*host, *end.local_gateway.prefixes)
 
 
 def is_appliance_route(route: EffectiveRoute) -> bool:
