@@ -67,7 +67,7 @@ class Cloud(ABC):
     taking the medians, ``today`` is the date whose rules are in force. ``limits`` are those on
     requests, None for none; ``page_size`` is how many rows a page of a list has;
     ``subscriptions`` are further ones beside the identity's. ``plane`` is what moves the packets,
-    by default the model with ``bgp_timing``; the lab closes it.
+    by default the model with ``bgp_timing``; whoever made it closes it.
     """
 
     def __init__(
@@ -187,11 +187,6 @@ class Cloud(ABC):
         self.world.advance_to(self.clock.now() + self._offset)
         if self.plane.catch_up():
             self.world.notify_listeners()
-
-    def close(self) -> None:
-        """End the data plane and its processes; the lab is of no use afterwards."""
-        with self.lock:
-            self.plane.close()
 
     def format_timestamp(self, at_s: float | None = None) -> str:
         """Return a modelled time in Azure's format; the current time by default."""

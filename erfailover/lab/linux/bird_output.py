@@ -25,7 +25,7 @@ _ATTRIBUTE = re.compile(r"^\tBGP\.(?P<name>\w+):\s*(?P<value>.*)$")
 
 @dataclass(frozen=True, slots=True)
 class BgpSession:
-    """A session as BIRD sees it: ``since`` is the local time of its last change of state."""
+    """A session as BIRD sees it: ``since`` is the time of its last change of state, in UTC."""
 
     name: str
     state: str

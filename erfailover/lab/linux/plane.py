@@ -18,10 +18,12 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from erfailover.lab.core import ids
+from erfailover.lab.core.data_planes import LINUX
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.linux.launch import Agent, AgentError
 from erfailover.lab.linux.layout import Layout, to_json
@@ -37,7 +39,6 @@ from erfailover.lab.linux.translation.gateways import TWIN, name_device, name_se
 from erfailover.lab.linux.translation.ground import Ground
 from erfailover.lab.linux.translation.names import Names
 from erfailover.lab.linux.translation.translate import build_layout
-from erfailover.lab.machines.data_plane import LINUX
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.reachability import Trace
 from erfailover.lab.routing import bgp_rows, effective_routes, records
@@ -52,6 +53,7 @@ SCRIPT_LIMIT_S = 5400.0
 """How long Run Command lets a script run, in modelled seconds (documented: 90 minutes)."""
 APPLY_TIMEOUT_S, READ_TIMEOUT_S, ECHO_TIMEOUT_S = 120.0, 10.0, 1.0
 _GONE = "the machine is not running\n"
+_CUT_OFF = "the lab was restarted in the middle of the script\n"
 _NOT_FOUND = 127
 """The exit code of a script on a machine that does not run, as on the model."""
 
@@ -77,6 +79,8 @@ class LinuxPlane:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._scripts: dict[int, Callable[[CommandOutput], None]] = {}
+        self._numbers: dict[int, int] = {}
+        self._last_script = 0
         self._newest: Layout | None = None
         self._busy = threading.Lock()
         self.version = 0
@@ -95,9 +99,11 @@ class LinuxPlane:
         self._readings: dict[SpeakerKey, GatewayReading] = {}
         self._speakers: dict[str, SpeakerKey] = {}
         self._ends: Mapping[EndKey, ConnectionEnd] = {}
-        self._scripts.clear()
+        self._scripts = {}
         if isinstance(saved, tuple):
-            self.network, self._originated, self._power = saved
+            self.network, self._originated, self._power, scripts = saved
+            for done in scripts:
+                self._inbox.put(partial(done, CommandOutput("", _CUT_OFF, 1, 0.0)))
         else:
             self.network = Network(world)
             self._originated = OriginatedPrefixes(world, self.network, self._timing.learn_s)
@@ -111,7 +117,7 @@ class LinuxPlane:
 
     def save(self) -> object:
         """Return what can be saved: no process is part of it."""
-        return self.network, self._originated, self._power
+        return self.network, self._originated, self._power, list(self._scripts.values())
 
     def refresh(self) -> None:
         """Note that the world has changed; ``catch_up`` translates it."""
@@ -203,7 +209,7 @@ class LinuxPlane:
         if event["event"] == "routes":
             self._post(lambda: self._read_routes(event["node"]))
         elif event["event"] == "script-ended":
-            self._post(lambda: self._inbox.put(lambda: self._end_script(event)))
+            self._post(lambda: self._note_end(event))
 
     def _read_routes(self, node: str) -> None:
         speaker = self._speakers.get(node)
@@ -411,22 +417,30 @@ class LinuxPlane:
             "script": "\n".join(script),
             "limit_s": SCRIPT_LIMIT_S / self._speed,
         }
-        self._post(lambda: self._start_script(arguments, done))
+        self._last_script += 1
+        number = self._last_script
+        self._scripts[number] = done
+        self._post(lambda: self._start_script(number, arguments))
 
-    def _start_script(self, arguments: Body, done: Callable[[CommandOutput], None]) -> None:
+    def _start_script(self, number: int, arguments: Body) -> None:
         try:
-            number = int(self._agent.call("start_script", arguments, READ_TIMEOUT_S)["script"])
+            answer = self._agent.call("start_script", arguments, READ_TIMEOUT_S)
         except AgentError as error:
             failed = CommandOutput("", f"{error}\n", 1, 0.0)
-            self._inbox.put(lambda: done(failed))
+            self._inbox.put(lambda: self._end_script(number, failed))
             return
-        self._scripts[number] = done
+        self._numbers[int(answer["script"])] = number
 
-    def _end_script(self, event: Any) -> None:
-        done = self._scripts.pop(event["script"], None)
+    def _note_end(self, event: Any) -> None:
+        number = self._numbers.pop(event["script"], 0)
+        duration_s = event["duration_s"] * self._speed
+        output = CommandOutput(event["stdout"], event["stderr"], event["exit_code"], duration_s)
+        self._inbox.put(lambda: self._end_script(number, output))
+
+    def _end_script(self, number: int, output: CommandOutput) -> None:
+        done = self._scripts.pop(number, None)
         if done is not None:
-            duration_s = event["duration_s"] * self._speed
-            done(CommandOutput(event["stdout"], event["stderr"], event["exit_code"], duration_s))
+            done(output)
 
 
 def _iter_twins(gateway: records.Gateway) -> Iterable[tuple[int, str, str]]:

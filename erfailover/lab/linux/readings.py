@@ -60,7 +60,7 @@ class GatewayReading:
 
 def read_gateway(answer: Any) -> GatewayReading:
     """Return the reading in the agent's answer to ``read_gateway``."""
-    tunnels = dict(answer["tunnels"])
+    tunnels = {each["device"]: bool(each["up"]) for each in answer["tunnels"].values()}
     bird = answer["bird"]
     if bird is None:
         return GatewayReading(tunnels=tunnels)
@@ -68,7 +68,7 @@ def read_gateway(answer: Any) -> GatewayReading:
         running=True,
         sessions=parse_sessions(bird["protocols"]),
         routes=tuple(parse_routes(bird["routes"])),
-        exports={name: tuple(parse_routes(text)) for name, text in bird["exports"].items()},
+        exports={name: tuple(parse_routes(text)) for name, text in bird["exported"].items()},
         tunnels=tunnels,
     )
 
@@ -93,7 +93,8 @@ def build_peer_row(
     if established is None:
         state = CONNECTING if reading.running else UNKNOWN
         return bgp_rows.build_silent_peer(local, neighbor, asn, state)
-    seconds = (dt.datetime.now() - established.since).total_seconds() * speed
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)  # the agent's daemons live in UTC
+    seconds = (now - established.since).total_seconds() * speed
     received = len(reading.list_received(session))
     sent = len(reading.exports.get(session, ()))
     messages = (

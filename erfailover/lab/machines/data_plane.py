@@ -19,9 +19,6 @@ from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.reachability import Trace
 from erfailover.lab.routing.index import Network
 
-MODEL, LINUX = "model", "linux"
-NAMES = (MODEL, LINUX)
-
 
 class GatewayTables(Protocol):
     """The tables of gateways and circuits, and the states of connections."""
@@ -103,7 +100,7 @@ class DataPlane(GatewayTables, PacketPaths, MachineControl, Protocol):
 
     @property
     def name(self) -> str:
-        """One of ``NAMES``."""
+        """One of ``core.data_planes.NAMES``."""
 
     def attach(self, world: World, saved: object = None) -> None:
         """Drop the present world, if any, and serve another.
@@ -122,7 +119,7 @@ class DataPlane(GatewayTables, PacketPaths, MachineControl, Protocol):
         """
 
     def refresh(self) -> None:
-        """Process changes of the world; called after every change, and never for nothing slow."""
+        """Process changes of the world; called after every change, so it returns soon."""
 
     def catch_up(self) -> bool:
         """Deliver what has come in from outside, such as the end of a script.

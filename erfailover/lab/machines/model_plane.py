@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from erfailover.lab.core.data_planes import MODEL
 from erfailover.lab.core.world import Body, Resource, World
-from erfailover.lab.machines.data_plane import MODEL
 from erfailover.lab.machines.machines import CommandOutput, Machines
 from erfailover.lab.machines.reachability import Trace, trace_packet
 from erfailover.lab.routing import effective_routes, records
@@ -39,7 +39,7 @@ class ModelPlane:
         self.machines = Machines(world, self.bgp)
         for vm in list(world.iter_by_type(records.MACHINE)):
             if vm.active is not None:
-                start = vm.hidden.get("powerState") == "running"
+                start = vm.hidden.get("powerState", "running") == "running"
                 (self.boot if start else self.stop)(vm)
 
     def save(self) -> object:

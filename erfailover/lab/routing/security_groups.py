@@ -49,9 +49,7 @@ def find_refusing_rule(
     return "DenyAll"
 
 
-def order_rules(
-    rules: Iterable[SecurityRule], group: str, *, inbound: bool
-) -> list[SecurityRule]:
+def order_rules(rules: Iterable[SecurityRule], group: str, *, inbound: bool) -> list[SecurityRule]:
     """Return a group's own and default rules of one direction, in the order of their priority."""
     return sorted(
         (rule for rule in (*rules, *_list_default_rules(group)) if rule.inbound == inbound),

@@ -162,7 +162,7 @@ class _Instance:
             if far is None:
                 continue
             yield Tunnel(
-                name=end.connection.name,
+                name=f"{end.connection.name}-{name_device(self.ground.names, end.key)}",
                 device=name_device(self.ground.names, end.key),
                 local_address=self.ground.find_public_address(self.speaker),
                 remote_address=end.local_gateway.public_address,
