@@ -176,7 +176,13 @@ class LinuxPlane:
             learned={key: each.list_learned() for key, each in self._readings.items()},
             machines=dict(self._power.iter_running(self.world)),
             speed=self._speed,
+            up=frozenset(key for key, end in self._ends.items() if self._is_up(end)),
         )
+
+    def _is_up(self, end: ConnectionEnd) -> bool:
+        """Return whether an end's tunnel carried packets when its gateway was last read."""
+        reading = self._readings.get(end.speaker, GatewayReading())
+        return bool(reading.tunnels.get(name_device(self._names, end.key)))
 
     def _post(self, task: Callable[[], None]) -> None:
         self._work.put(task)
@@ -224,7 +230,7 @@ class LinuxPlane:
         self._readings[speaker] = reading
         if before.routes != reading.routes or before.tunnels != reading.tunnels:
             self.version += 1
-        if before.list_learned() != reading.list_learned():
+        if before.list_learned() != reading.list_learned() or before.tunnels != reading.tunnels:
             self._dirty = True
 
     def is_settled(self) -> bool:
@@ -247,7 +253,11 @@ class LinuxPlane:
             if (reading := self._readings.get((gateway, index))) is not None
             for prefix in reading.list_learned()
         ]
-        return tuple(dict.fromkeys((*static, *learned)))
+        inside = {
+            *originated.list_own(record),
+            *(prefix for prefix, _ in originated.list_spokes(record)),
+        }
+        return tuple(each for each in dict.fromkeys((*static, *learned)) if each not in inside)
 
     def list_peers(self, gateway: Resource) -> list[Body]:
         """Return the rows of getBgpPeerStatus."""
@@ -314,10 +324,8 @@ class LinuxPlane:
         """Return a connection's ``connectionStatus``, as of the last change of its tunnel."""
         key = ids.to_key(connection.id)
         ends = [end for end in self._ends.values() if end.key[0] == key]
-        for end in ends:
-            reading = self._readings.get(end.speaker, GatewayReading())
-            if reading.tunnels.get(name_device(self._names, end.key)):
-                return "Connected"
+        if any(self._is_up(end) for end in ends):
+            return "Connected"
         if any(end.tunnel is not None for end in ends):
             return "Connecting"
         return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
