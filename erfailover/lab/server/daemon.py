@@ -46,10 +46,7 @@ def make_plane(where: StateFolder, speed: float, name: str) -> DataPlane:
     """Return the data plane of that name; raise LabError if it cannot start."""
     if name != LINUX:
         return ModelPlane()
-    from erfailover.lab.linux.launch import (  # type: ignore[import-not-found]
-        AgentError,
-        start_agent,
-    )
+    from erfailover.lab.linux.launch import AgentError, start_agent
     from erfailover.lab.linux.plane import LinuxPlane
 
     try:
