@@ -14,12 +14,10 @@ from erfailover.lab.routing import records
 from erfailover.lab.routing.effective_routes import (
     APPLIANCE,
     TO_GATEWAY,
-    VNET_LOCAL,
-    VNET_PEERING,
     EffectiveRoute,
     RouteSource,
     list_subnet_routes,
-    select_route,
+    select_direct_route,
 )
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
@@ -97,8 +95,8 @@ class Ground:
         self, vnet: str, hop: str, routes: Iterable[EffectiveRoute]
     ) -> records.Nic | None:
         """Return the interface that takes packets for a next hop, if it is in reach and runs."""
-        way = select_route(routes, hop)
-        if way is None or way.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
+        way = select_direct_route(routes, hop)
+        if way is None:
             return None
         place = way.target or vnet
         if place != vnet and (vnet, place) not in self.peerings:
