@@ -82,6 +82,7 @@ class LinuxPlane:
         self._numbers: dict[int, int] = {}
         self._last_script = 0
         self._newest: Layout | None = None
+        self._applied: frozenset[str] = frozenset()
         self._busy = threading.Lock()
         self.version = 0
         """Counts the changes of routing that were seen."""
@@ -177,8 +178,17 @@ class LinuxPlane:
             learned={key: each.list_learned() for key, each in self._readings.items()},
             machines=dict(self._power.iter_running(self.world)),
             speed=self._speed,
+<<<<<<< HEAD
             disks=self._power.list_disks(self.world),
+=======
+            up=frozenset(key for key, end in self._ends.items() if self._is_up(end)),
+>>>>>>> linux-e
         )
+
+    def _is_up(self, end: ConnectionEnd) -> bool:
+        """Return whether an end's tunnel carried packets when its gateway was last read."""
+        reading = self._readings.get(end.speaker, GatewayReading())
+        return bool(reading.tunnels.get(name_device(self._names, end.key)))
 
     def _post(self, task: Callable[[], None]) -> None:
         self._work.put(task)
@@ -199,7 +209,10 @@ class LinuxPlane:
     def _apply(self, layout: Layout) -> None:
         if layout is not self._newest:
             return  # a newer one is behind it in the queue
-        self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        try:
+            self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        finally:
+            self._applied = frozenset(node.name for node in layout.nodes)
         for node in list(self._speakers):
             self._read_routes(node)
 
@@ -215,7 +228,7 @@ class LinuxPlane:
 
     def _read_routes(self, node: str) -> None:
         speaker = self._speakers.get(node)
-        if speaker is None:
+        if speaker is None or node not in self._applied:
             return
         answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
         reading = read_gateway(answer)
@@ -226,7 +239,7 @@ class LinuxPlane:
         self._readings[speaker] = reading
         if before.routes != reading.routes or before.tunnels != reading.tunnels:
             self.version += 1
-        if before.list_learned() != reading.list_learned():
+        if before.list_learned() != reading.list_learned() or before.tunnels != reading.tunnels:
             self._dirty = True
 
     def is_settled(self) -> bool:
@@ -249,7 +262,11 @@ class LinuxPlane:
             if (reading := self._readings.get((gateway, index))) is not None
             for prefix in reading.list_learned()
         ]
-        return tuple(dict.fromkeys((*static, *learned)))
+        inside = {
+            *originated.list_own(record),
+            *(prefix for prefix, _ in originated.list_spokes(record)),
+        }
+        return tuple(each for each in dict.fromkeys((*static, *learned)) if each not in inside)
 
     def list_peers(self, gateway: Resource) -> list[Body]:
         """Return the rows of getBgpPeerStatus."""
@@ -316,10 +333,8 @@ class LinuxPlane:
         """Return a connection's ``connectionStatus``, as of the last change of its tunnel."""
         key = ids.to_key(connection.id)
         ends = [end for end in self._ends.values() if end.key[0] == key]
-        for end in ends:
-            reading = self._readings.get(end.speaker, GatewayReading())
-            if reading.tunnels.get(name_device(self._names, end.key)):
-                return "Connected"
+        if any(self._is_up(end) for end in ends):
+            return "Connected"
         if any(end.tunnel is not None for end in ends):
             return "Connecting"
         return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
@@ -339,7 +354,7 @@ class LinuxPlane:
         """Read an instance now."""
         speaker = gateway.key, index
         node = next((name for name, each in self._speakers.items() if each == speaker), None)
-        if node is None:
+        if node is None or node not in self._applied:
             return GatewayReading()
         try:
             answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
