@@ -178,11 +178,8 @@ class LinuxPlane:
             learned={key: each.list_learned() for key, each in self._readings.items()},
             machines=dict(self._power.iter_running(self.world)),
             speed=self._speed,
-<<<<<<< HEAD
             disks=self._power.list_disks(self.world),
-=======
             up=frozenset(key for key, end in self._ends.items() if self._is_up(end)),
->>>>>>> linux-e
         )
 
     def _is_up(self, end: ConnectionEnd) -> bool:
