@@ -6,6 +6,8 @@ all, so that the ways to the lab's own addresses are in that table too.
 
 from __future__ import annotations
 
+import ipaddress
+
 from erfailover.lab.linux.layout import Node, Route
 from erfailover.lab.linux.translation.filters import (
     NOT_PUBLIC,
@@ -15,6 +17,10 @@ from erfailover.lab.linux.translation.filters import (
 from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground
 
 _LOCAL_TABLE = 255
+_ANSWERED = sorted(
+    ipaddress.IPv4Network("0.0.0.0/0").address_exclude(ipaddress.IPv4Network(f"{OTHER_SIDE}/32"))
+)
+"""All but the next hop of every link: the kernel refuses a gateway that is a local address."""
 
 
 def build_internet(ground: Ground) -> Node:
@@ -43,7 +49,7 @@ def build_internet(ground: Ground) -> Node:
         forwarding=True,
         routes=(
             *(Route(f"{each}/32", way, OTHER_SIDE, _LOCAL_TABLE) for each, way in ways.items()),
-            Route("0.0.0.0/0", device="lo", table=_LOCAL_TABLE, kind="local"),
+            *(Route(str(each), "lo", table=_LOCAL_TABLE, kind="local") for each in _ANSWERED),
         ),
         nft=build_internet_ruleset(gateways, hosts, [*NOT_PUBLIC, *own]),
     )
