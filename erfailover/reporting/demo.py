@@ -111,7 +111,7 @@ def format_summary(
     )
     good = all(stage_result.is_as_described for stage_result in story) and len(story) == len(STORY)
     end = "All stages ended as expected." if good else "NOT all stages ended as expected."
-    parts = [table] if packets is None else [table, format_packet_table(packets)]
+    parts = [table] if packets is None else [f"{table}\n", format_packet_table(packets)]
     parts.append(f"{end} Total: {total_s:.0f} s of modelled time, including checks.")
     return "\n".join(parts)
 

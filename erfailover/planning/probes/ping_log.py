@@ -23,9 +23,10 @@ _READ = """\
   if (seq <= last && last - seq < 50) next
   if (seq < last) { base += 65536; seq += 65536 }
   if (replies && seq > last + 1) print "gap", last, before, seq, at
-  replies++; last = seq; before = at
+  if (!replies++) first = at
+  last = seq; before = at
 }
-END { print "replies", replies + 0, last + 0, before + 0 ? before : 0 }"""
+END { if (replies) print "replies", replies, first, last, before; else print "replies 0 0 0 0" }"""
 """For awk. A sequence number has 16 bits and starts again; a reply that is late is left out."""
 
 
@@ -56,9 +57,14 @@ class PacketGap:
 
 @dataclass(frozen=True, slots=True)
 class PingLog:
-    """What a continuous ping has seen: its replies, and the gaps between them, oldest first."""
+    """What a continuous ping has seen: its replies, and the gaps between them, oldest first.
+
+    ``first_at`` is when its first reply came, which is long after its start if that was in an
+    outage.
+    """
 
     replies: int
+    first_at: float
     last_seq: int
     last_at: float
     gaps: tuple[PacketGap, ...] = ()
@@ -82,14 +88,15 @@ def build_read_script(address: IPv4Address) -> list[str]:
 
 def parse_log(output: str) -> PingLog | None:
     """Return what the script of ``build_read_script`` printed; None if it is anything else."""
-    end = re.search(r"^replies (\d+) (\d+) ([\d.]+)$", output, re.MULTILINE)
+    end = re.search(r"^replies (\d+) ([\d.]+) (\d+) ([\d.]+)$", output, re.MULTILINE)
     if end is None:
         return None
     gaps = re.findall(r"^gap (\d+) ([\d.]+) (\d+) ([\d.]+)$", output, re.MULTILINE)
     return PingLog(
         int(end[1]),
-        int(end[2]),
-        float(end[3]),
+        float(end[2]),
+        int(end[3]),
+        float(end[4]),
         tuple(
             PacketGap(int(last), float(last_at), int(first), float(first_at))
             for last, last_at, first, first_at in gaps

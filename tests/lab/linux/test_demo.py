@@ -91,8 +91,8 @@ def test_nothing_is_left_behind(demo: subprocess.CompletedProcess[str], folder: 
     assert demo.returncode == 0, demo.stderr[-4000:]
     assert list(folder.glob("erfailover-demo-*")) == []
     left = [
-        process.cmdline()
-        for process in psutil.process_iter()
-        if any(str(folder) in word for word in process.cmdline())
+        process.info["cmdline"]
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in word for word in process.info["cmdline"] or ())
     ]
     assert left == []

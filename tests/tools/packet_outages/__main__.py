@@ -16,7 +16,7 @@ from tests.tools.packet_outages.rows import CASES, Row
 from tests.tools.packet_outages.table import FILE, PICTURE, format_table, insert
 
 DRAWS, LAST_SEED = 5, 999_999
-SPEED = 10.0
+SPEED = 2.0
 
 
 def main() -> None:

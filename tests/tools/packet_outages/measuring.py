@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
-
-from azure.identity import DefaultAzureCredential
-from azure.mgmt.network import NetworkManagementClient
 
 from erfailover.commands.context import Context
 from erfailover.commands.site_file import SiteFile
@@ -29,12 +27,13 @@ from erfailover.planning.probes.ping_log import PingLog
 from tests.tools.bench import outages
 from tests.tools.bench.outages import NIC, OFFICE
 from tests.tools.bench.rows import Way
-from tests.tools.bench.worlds import DARK_S, FAILED_PEER, Served, World, Worlds
+from tests.tools.bench.worlds import Served, World, Worlds
 from tests.tools.packet_outages.rows import Case, Row
 
 MACHINE = "vm1"
 _OFFICE = IPv4Address(OFFICE)
-GROUP = "rg-we"
+BACKUP, REMOTE = "vng2", "10.5.0.0/16"
+GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 SETTLE_TIMEOUT_S = 60.0
 """How long the routers of a restored world may take, in real time."""
 STEADY_S = 1.0
@@ -62,22 +61,23 @@ class Measurer:
         """Switch once on either data plane."""
         way = Way.PRESTAGED if case.prestaged else Way.COLD
         model = outages.measure_erfailover(self._worlds, way, 1, seed, case.planned)
-        world = self._worlds.get(1, case.prestaged, dark=False, machines=True)
-        with self._serve(world, seed) as served:
+        world = self._worlds.get(1, case.prestaged, dark=not case.planned, machines=True)
+        with self._serve(world, seed, carries=case.planned) as served:
             packets_s, lost, report_s = self._switch(served, planned=case.planned)
         return Row(case, seed, packets_s, lost, model.spokes_s[0], report_s)
 
     @contextmanager
-    def _serve(self, world: World, seed: int) -> Iterator[Served]:
-        """Serve a world on the Linux data plane; it carries packets."""
+    def _serve(self, world: World, seed: int, *, carries: bool) -> Iterator[Served]:
+        """Serve a world on the Linux data plane, once its routers have their routes."""
         clock = ScaledClock(self._speed)
-        folder = self._worlds.folder / f"disks-{seed}"
-        folder.mkdir(exist_ok=True)
         with (
-            closing(LinuxPlane(self._speed, folder, start_agent)) as plane,
+            tempfile.TemporaryDirectory(prefix="erfailover-disks-") as disks,
+            closing(LinuxPlane(self._speed, Path(disks), start_agent)) as plane,
             self._worlds.serve(world.snapshot, world.site, seed, clock, plane) as served,
         ):
-            await_packets(served)
+            await_routes(served)
+            if carries:
+                await_packets(served)
             yield served
 
     def _switch(self, served: Served, *, planned: bool) -> tuple[float, int, float]:
@@ -85,9 +85,6 @@ class Measurer:
         with closing(context):
             run_script(context, ping_log.build_start_script(_OFFICE))
             time.sleep(STEADY_S)
-            if not planned:
-                fail_primary(served)
-                time.sleep(DARK_S / self._speed)
             report = served.folder / "report.json"
             began_at = datetime.now(UTC).timestamp()
             served.run_or_raise(
@@ -95,23 +92,37 @@ class Measurer:
             )
             time.sleep(STEADY_S)
             log = read_log(context)
-        gap = log.find_longest()
         reported = json.loads(report.read_text())["outages"][-1]["longest_s"]
-        if gap is None:
-            return 0.0, 0, reported
-        since = gap.last_at if planned else max(began_at, gap.last_at)
-        return (gap.first_at - since) * self._speed, gap.lost, reported
+        if not planned:
+            if log.first_at < began_at:
+                raise RuntimeError("a packet had a reply before the switch")
+            lost = log.last_seq - log.replies
+            return (log.first_at - began_at) * self._speed, lost, reported
+        gap = log.find_longest()
+        return (gap.seconds * self._speed, gap.lost, reported) if gap else (0.0, 0, reported)
 
 
-def await_packets(served: Served) -> float:
-    """Wait until the machine reaches the office; return how long it took, in real time."""
-    lab, began = served.lab, time.monotonic()
+def await_routes(served: Served) -> None:
+    """Wait until the backup hub's gateway has learned what is beyond the far end's."""
+    lab = served.lab
+    gateway = next(item for item in lab.world.iter_by_type(GATEWAY) if item.id.name == BACKUP)
+    _await(
+        lambda: any(row["network"] == REMOTE for row in lab.plane.list_learned_routes(gateway)),
+        served,
+        f"{BACKUP} has not learned {REMOTE}",
+    )
+
+
+def await_packets(served: Served) -> None:
+    """Wait until the machine reaches the office."""
+    lab = served.lab
     nic = next(item for item in lab.world.iter_by_type(NIC) if item.id.name == f"{MACHINE}-nic1")
-    _await(lambda: lab.plane.trace_packet(nic, OFFICE).reached, served)
-    return time.monotonic() - began
+    _await(
+        lambda: lab.plane.trace_packet(nic, OFFICE).reached, served, f"{MACHINE} reaches no office"
+    )
 
 
-def _await(is_so: Callable[[], bool], served: Served) -> None:
+def _await(is_so: Callable[[], bool], served: Served, problem: str) -> None:
     until = time.monotonic() + SETTLE_TIMEOUT_S
     while time.monotonic() < until:
         with served.lab.lock:
@@ -119,7 +130,7 @@ def _await(is_so: Callable[[], bool], served: Served) -> None:
             if is_so():
                 return
         time.sleep(0.05)
-    raise NotSettledError(f"no packet reaches the office within {SETTLE_TIMEOUT_S:g} s")
+    raise NotSettledError(f"{problem} within {SETTLE_TIMEOUT_S:g} s")
 
 
 def run_script(context: Context, script: list[str]) -> str:
@@ -135,18 +146,3 @@ def read_log(context: Context) -> PingLog:
     if log is None:
         raise RuntimeError(f"the log of the ping cannot be read: {printed}")
     return log
-
-
-def fail_primary(served: Served) -> None:
-    """ExpressRoute fails: the primary's far end has an address that nobody has."""
-    endpoint = served.environment["ERFAILOVER_ENDPOINT"]
-    network = NetworkManagementClient(
-        DefaultAzureCredential(),
-        served.environment["AZURE_SUBSCRIPTION_ID"],
-        base_url=endpoint,
-        credential_scopes=[f"{endpoint}/.default"],
-    )
-    local_gateway = network.local_network_gateways.get(GROUP, "lng1")
-    assert local_gateway.bgp_settings is not None
-    local_gateway.bgp_settings.bgp_peering_address = FAILED_PEER
-    network.local_network_gateways.begin_create_or_update(GROUP, "lng1", local_gateway).result()

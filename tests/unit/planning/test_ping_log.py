@@ -55,6 +55,7 @@ def test_a_gap_has_the_replies_on_either_side_and_their_times(tmp_path: Path) ->
     assert gap.last_at == pytest.approx(BEGAN + 0.06, abs=1e-6)
     assert gap.seconds == pytest.approx(0.12, abs=1e-6)
     assert (log.replies, log.last_seq) == (5, 10)
+    assert log.first_at == pytest.approx(BEGAN + 0.02, abs=1e-6)
 
 
 def test_duplicates_and_late_replies_are_no_gap(tmp_path: Path) -> None:
@@ -90,14 +91,14 @@ def test_the_latest_gaps_fit_into_an_output_of_run_command(tmp_path: Path) -> No
 
 
 def test_a_log_without_a_reply_is_read_and_anything_else_is_not(tmp_path: Path) -> None:
-    assert read([], tmp_path)[0] == PingLog(0, 0, 0.0)
+    assert read([], tmp_path)[0] == PingLog(0, 0.0, 0, 0.0)
     assert parse_log("awk: cannot open /tmp/ping-10.5.0.4.log") is None
     assert parse_log("") is None
 
 
 def test_the_longest_gap_is_looked_for_after_a_packet() -> None:
     first, second = PacketGap(10, 1.0, 60, 2.0), PacketGap(90, 3.0, 95, 3.1)
-    log = PingLog(50, 100, 4.0, (first, second))
+    log = PingLog(50, 0.5, 100, 4.0, (first, second))
     assert log.find_longest() == first
     assert log.find_longest(80) == second
     assert log.find_longest(95) is None

@@ -16,7 +16,7 @@ REPORTED = compute_from_steps("vnet1", 20.0, 33.0, "vng2 originated its prefixes
 
 
 def build_packets(*outages: PacketOutage) -> PacketOutages:
-    log = PingLog(4000, 4100, AT + 90)
+    log = PingLog(4000, AT - 24, 4100, AT + 90)
     return PacketOutages("vm1", "10.5.0.4", 0.02, 20.0, log, list(outages))
 
 
