@@ -115,6 +115,29 @@ def build_gateway_ruleset(peers: Iterable[tuple[str, str]], ports: Iterable[int]
     )
 
 
+def build_internet_ruleset(
+    gateways: Sequence[str], hosts: Sequence[str], closed: Iterable[str]
+) -> str:
+    """Return the ruleset of the Internet's node.
+
+    Args:
+        gateways: the interfaces to gateways, which reach each other and nothing else.
+        hosts: the interfaces to VNets, whose machines reach the node itself and nothing else.
+        closed: the prefixes at which it does not answer.
+    """
+    between, answered = [], []
+    if gateways:
+        between.append(f"iifname {_quote(gateways)} oifname {_quote(gateways)} accept")
+    if hosts:
+        answered.append(f"iifname {_quote(hosts)} ip daddr != {_make_set(closed)} accept")
+    return _make_table(
+        [
+            _make_chain("local", "type filter hook input priority 0; policy drop;", answered),
+            _make_chain("forwarding", "type filter hook forward priority 0; policy drop;", between),
+        ]
+    )
+
+
 def _iter_spoofing(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[str]:
     for nic in nics:
         if not nic.forwarding:
