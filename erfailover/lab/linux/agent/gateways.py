@@ -96,11 +96,18 @@ class Gateways:
                 processes += charon.forget()
                 self._set_device_down(charon)
             daemons.stop(processes)
-            for charon in charons:
-                charon.start()
+            errors = []
+            starts = [charon.start for charon in charons]
             if bird is not None:
-                bird.start()
+                starts.append(bird.start)
+            for start in starts:
+                try:
+                    start()
+                except _FAILURES as error:
+                    errors.append(str(error))
         self._tell(node)
+        if errors:
+            raise daemons.DaemonError("; ".join(errors))
 
     def _apply_tunnels(self, initiating: bool, node: Node) -> tuple[int, list[str]]:
         """Start a node's tunnels; each node is served by one thread."""
