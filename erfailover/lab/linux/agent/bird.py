@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 from erfailover.lab.linux.agent import daemons
 
 _TIMEOUT_S = 5.0
+_END_S = 0.5
 _CODE = re.compile(r"(\d{4})([ -])(.*)")
 _FIRST_ERROR = 8000
 _READING = "Reading configuration"
@@ -73,8 +75,19 @@ class Bird:
         best or not, and every route exported, with the attributes after the export filter and
         before BGP's own changes (own AS number, next hop).
         """
-        if self.process is None:
+        process = self.process
+        if process is None:
             return None
+        try:
+            return self._read()
+        except daemons.DaemonError:
+            # Its socket closes a moment before it has ended.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_S)
+                return None
+            raise
+
+    def _read(self) -> dict[str, Any]:
         protocols = self.ask("show protocols all")
         names = [
             line.split()[0]

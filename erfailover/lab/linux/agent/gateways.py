@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from erfailover.lab.linux.agent.route_watch import RouteWatch
 from erfailover.lab.linux.layout import Layout, Node
 
 _AT_ONCE = 4
+_FAILURES = (OSError, ValueError, daemons.DaemonError)
 
 SetDevice = Callable[[str, str, bool], None]
 
@@ -63,7 +65,12 @@ class Gateways:
         """Start what is new and configure what changed; return how many daemons were touched."""
         touched = 0
         with self._lock, ThreadPoolExecutor(_AT_ONCE) as pool:
-            for count, failures in pool.map(self._apply, layout.nodes):
+            # The ends that wait come first: the others find them there.
+            for step in (partial(self._apply_tunnels, False), partial(self._apply_tunnels, True)):
+                for count, failures in pool.map(step, layout.nodes):
+                    touched += count
+                    errors += failures
+            for count, failures in pool.map(self._apply_bird, layout.nodes):
                 touched += count
                 errors += failures
         return touched
@@ -74,12 +81,7 @@ class Gateways:
         charons = dict(self._charons.get(node, {}))
         if bird is None and not charons:
             raise ValueError(f"{node} is no gateway")
-        try:
-            said = bird.read() if bird is not None else None
-        except daemons.DaemonError:
-            if bird is None or bird.process is not None:
-                raise
-            said = None
+        said = bird.read() if bird is not None else None
         return {"bird": said, "tunnels": {name: each.read() for name, each in charons.items()}}
 
     def restart(self, node: str) -> None:
@@ -94,47 +96,53 @@ class Gateways:
                 processes += charon.forget()
                 self._set_device_down(charon)
             daemons.stop(processes)
-            for charon in charons:
-                charon.start()
+            errors = []
+            starts = [charon.start for charon in charons]
             if bird is not None:
-                bird.start()
+                starts.append(bird.start)
+            for start in starts:
+                try:
+                    start()
+                except _FAILURES as error:
+                    errors.append(str(error))
         self._tell(node)
+        if errors:
+            raise daemons.DaemonError("; ".join(errors))
 
-    def _apply(self, node: Node) -> tuple[int, list[str]]:
-        """Bring one node's daemons up to date; each node is served by one thread."""
+    def _apply_tunnels(self, initiating: bool, node: Node) -> tuple[int, list[str]]:
+        """Start a node's tunnels; each node is served by one thread."""
         touched = 0
         errors = []
         charons = self._charons.setdefault(node.name, {}) if node.tunnels else {}
         # One after another: the name that the kernel gives a device is known from the log alone.
         for tunnel in node.tunnels:
-            if tunnel.name not in charons:
+            if tunnel.initiates == initiating and tunnel.name not in charons:
                 charon = Charon(node.name, self._run / node.name, tunnel, self._follow(node.name))
+                touched += 1
                 try:
-                    touched += 1
                     charon.start()
                     charons[tunnel.name] = charon
-                except (OSError, ValueError, daemons.DaemonError) as error:
+                except _FAILURES as error:
                     errors.append(f"node {node.name}: {error}")
-        if node.bird:
-            try:
-                touched += self._apply_bird(node)
-            except (OSError, ValueError, daemons.DaemonError) as error:
-                errors.append(f"node {node.name}: {error}")
         return touched, errors
 
-    def _apply_bird(self, node: Node) -> int:
+    def _apply_bird(self, node: Node) -> tuple[int, list[str]]:
         bird = self._birds.get(node.name)
-        if bird is None:
-            bird = Bird(node.name, self._run / node.name, node.bird, lambda: self._tell(node.name))
-            bird.start()
-            self._birds[node.name] = bird
-            self._watch.add(node.name)
-            self._tell(node.name)
-        elif bird.configuration != node.bird:
-            bird.configure(node.bird)
-        else:
-            return 0
-        return 1
+        if not node.bird or (bird is not None and bird.configuration == node.bird):
+            return 0, []
+        try:
+            if bird is None:
+                tell = partial(self._tell, node.name)
+                bird = Bird(node.name, self._run / node.name, node.bird, tell)
+                bird.start()
+                self._birds[node.name] = bird
+                self._watch.add(node.name)
+                self._tell(node.name)
+            else:
+                bird.configure(node.bird)
+        except _FAILURES as error:
+            return 1, [f"node {node.name}: {error}"]
+        return 1, []
 
     def _follow(self, node: str) -> Callable[[str, bool], None]:
         def follow(device: str, up: bool) -> None:

@@ -39,12 +39,23 @@ class Network:
         """Counts every change asked of the kernel."""
         self._links: dict[str, Link] = {}
         self._layout = Layout()
+        self._identities: dict[str, tuple[object, ...]] = {}
         self._ip = IPRoute()
         self._ip.link("set", index=1, state="up")
 
     def count(self) -> dict[str, int]:
         """Return how much is there."""
         return {"nodes": len(self.nodes), "links": len(self._links), "writes": self.writes}
+
+    def find_obsolete(self, layout: Layout) -> frozenset[str]:
+        """Return the nodes that the layout has no more, or has anew: a machine that was restarted.
+
+        A machine that starts finds nothing of what it set itself before.
+        """
+        wanted = {node.name: _identify_node(node) for node in layout.nodes}
+        return frozenset(
+            name for name, identity in self._identities.items() if wanted.get(name) != identity
+        )
 
     def apply(self, layout: Layout, errors: Errors) -> dict[str, int]:
         """Make the kernel match a layout; return how many writes that took.
@@ -53,10 +64,11 @@ class Network:
         """
         before = self.writes
         interfaces = _list_interfaces(layout)
+        obsolete = self.find_obsolete(layout)
+        self._remove_links(layout, obsolete, errors)
+        self._remove_nodes(obsolete, errors)
         changed = self._find_changed_machines(layout, interfaces)
         self._layout = layout
-        self._remove_links(layout, errors)
-        self._remove_nodes(layout, errors)
         self._create(layout, errors)
         present = [node for node in layout.nodes if node.name in self.nodes]
         settable = [node for node in present if node.kind != "machine" or node.name in changed]
@@ -102,10 +114,11 @@ class Network:
             )
         }
 
-    def _remove_links(self, layout: Layout, errors: Errors) -> None:
+    def _remove_links(self, layout: Layout, obsolete: frozenset[str], errors: Errors) -> None:
         wanted = {link.name: _identify(link) for link in layout.links}
         for name, link in list(self._links.items()):
-            if wanted.get(name) == _identify(link):
+            stays = wanted.get(name) == _identify(link)
+            if stays and obsolete.isdisjoint(end.node for end in link.ends):
                 continue
             with _note(errors, f"link {name}"):
                 near = link.ends[0]
@@ -114,11 +127,11 @@ class Network:
                     self.nodes[end.node].forget(end.interface.name)
                 del self._links[name]
 
-    def _remove_nodes(self, layout: Layout, errors: Errors) -> None:
-        wanted = {node.name: node.kind for node in layout.nodes}
-        for name in [name for name in self.nodes if name not in wanted]:
+    def _remove_nodes(self, obsolete: frozenset[str], errors: Errors) -> None:
+        for name in obsolete:
             with _note(errors, f"node {name}"):
                 self.writes += 1
+                del self._identities[name]
                 self.nodes.pop(name).close()
 
     def _create(self, layout: Layout, errors: Errors) -> None:
@@ -126,13 +139,14 @@ class Network:
             if node.name not in self.nodes:
                 with _note(errors, f"node {node.name}"):
                     self.nodes[node.name] = NodeNetwork(node, self._count)
+                    self._identities[node.name] = _identify_node(node)
         for link in layout.links:
             if link.name not in self._links:
                 with _note(errors, f"link {link.name}"):
                     self._create_link(link)
-                    self._links[link.name] = link
                     for end in link.ends:
                         self.nodes[end.node].adopt(end.interface)
+                    self._links[link.name] = link
 
     def _create_link(self, link: Link) -> None:
         near, far = link.ends
@@ -163,6 +177,12 @@ class Network:
 def _identify(link: Link) -> tuple[tuple[str, str, str], ...]:
     """Return what makes it another link if it changes."""
     return tuple((end.node, end.interface.name, end.interface.mac) for end in link.ends)
+
+
+def _identify_node(node: Node) -> tuple[object, ...]:
+    """Return what makes it another node if it changes."""
+    machine = node.machine
+    return node.kind, (machine.disk, machine.starts) if machine is not None else None
 
 
 def _describe(interface: Interface, place: int) -> dict[str, str | int]:

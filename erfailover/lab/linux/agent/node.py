@@ -85,8 +85,11 @@ class NodeNetwork:
         self._write(self._ip.link, "set", index=self._indexes[interface.name], state="up")
 
     def remove(self, interface: str) -> None:
-        """Remove an interface, and with it the other end of its link."""
-        self._write(self._ip.link, "del", index=self._indexes[interface])
+        """Remove an interface, and with it the other end of its link.
+
+        A machine may have removed it itself.
+        """
+        self._write_if_there(self._ip.link, "del", index=self._indexes[interface])
 
     def forget(self, interface: str) -> None:
         """Note that an interface is gone, and what the kernel removed along with it."""
@@ -145,14 +148,20 @@ class NodeNetwork:
 
     def add_routes(self, node: Node) -> None:
         """Add or replace what is wanted and is not there."""
+        failures = []
         # A next hop must be reachable when its route is added.
         wanted = self._list_wanted(node)
         for key, route in sorted(wanted.items(), key=lambda item: bool(item[1].via)):
             if self._routes.get(key) != route:
-                self._replace_route(key, route)
+                try:
+                    self._replace_route(key, route)
+                except (NetlinkError, ValueError) as error:
+                    failures.append(f"route {route.prefix} in table {route.table}: {error}")
         for rule in sorted(set(node.rules) - self._rules, key=lambda rule: rule.priority):
             self._write(self._ip.rule, "add", **_describe_rule(rule))
             self._rules.add(rule)
+        if failures:
+            raise RuntimeError("; ".join(failures))
 
     def remove_routes(self, node: Node) -> None:
         """Remove what is there and is not wanted."""
@@ -188,7 +197,7 @@ class NodeNetwork:
         except NetlinkError as error:
             if route.device in self.tunnel_devices and error.code in _ABSENT_DEVICE:
                 return  # Its daemon has just ended; the routes come back with the device.
-            raise RuntimeError(f"route {route.prefix} in table {route.table}: {error}") from error
+            raise
         self._routes[key] = route
 
     def _set_addresses(self, wanted: set[tuple[str, str]]) -> None:
@@ -247,6 +256,8 @@ class NodeNetwork:
             "scope": _SCOPE_GLOBAL,
         }
         if route.device:
+            if route.device not in self._indexes:
+                raise ValueError(f"there is no interface {route.device}")
             described["oif"] = self._indexes[route.device]
         if route.kind == "local":
             described["scope"] = _SCOPE_HOST

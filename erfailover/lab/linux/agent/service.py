@@ -19,8 +19,9 @@ class Service:
 
     ``run`` is a folder that goes with the agent, ``disks`` one that outlives it.
     Every change of the kernel's network runs on one thread, in order: ``run_in_order``.
-    ``before_removal`` hooks are called, on that thread, with the names of nodes about to be
-    removed, ``after_apply`` hooks with each layout as soon as its network is there.
+    ``before_removal`` hooks are called on that thread with the names of the nodes about to be
+    removed or made anew, ``after_apply`` hooks with each layout as soon as its network is there,
+    and a list to which to add what went wrong.
     """
 
     def __init__(self, run: Path, disks: Path, emit: Emit):
@@ -31,7 +32,7 @@ class Service:
         self.network: Network = self.run_in_order(Network)
         self.gateways = Gateways(run, emit, self._set_device)
         self.before_removal: list[Callable[[frozenset[str]], None]] = []
-        self.after_apply: list[Callable[[Layout], None]] = []
+        self.after_apply: list[Callable[[Layout, list[str]], None]] = []
         self.methods: dict[str, Callable[..., Any]] = {
             "apply": self.apply,
             "read_gateway": self.gateways.read,
@@ -54,15 +55,14 @@ class Service:
 
     def _apply(self, layout: Layout) -> dict[str, int]:
         self.gateways.stop_obsolete(layout)
-        gone = frozenset(self.network.nodes) - {node.name for node in layout.nodes}
-        if gone:
-            for before in self.before_removal:
-                before(gone)
+        obsolete = self.network.find_obsolete(layout)
+        for before in self.before_removal:
+            before(obsolete)
         errors: list[str] = []
         counts = self.network.apply(layout, errors)
         counts["daemons"] = self.gateways.apply(layout, errors)
         for after in self.after_apply:
-            after(layout)
+            after(layout, errors)
         if errors:
             raise RuntimeError("; ".join(errors))
         return counts
