@@ -39,7 +39,9 @@ class Translated:
         record = self.network.gateways.get(gateway)
         static = self._originated.list_static(record) if record is not None else ()
         hosts = self._originated.list_hosts(record) if record is not None else ()
-        learned = [p for (key, _), prefixes in self.learned.items() if key == gateway for p in prefixes]
+        learned = [
+            p for (key, _), prefixes in self.learned.items() if key == gateway for p in prefixes
+        ]
         return tuple(dict.fromkeys((*hosts, *static, *learned)))
 
     def translate(self, *stopped: str) -> Layout:

@@ -61,7 +61,9 @@ def test_a_prefix_that_is_not_synchronised_is_not_reached_over_the_peering() -> 
 
 
 def test_a_spoke_reaches_the_far_side_by_its_hubs_gateway() -> None:
-    layout = translate(worlds.proof_of_concept(), {"vng1": ["10.5.0.0/16"], "vng3": ["10.1.0.0/16"]})
+    layout = translate(
+        worlds.proof_of_concept(), {"vng1": ["10.5.0.0/16"], "vng3": ["10.1.0.0/16"]}
+    )
     way = walk(layout, "vm1", "10.5.0.4")
     # The learned route itself is BIRD's; without it the gateway has nowhere to send this.
     assert way == ["vm1", "vnet1", "vnet2", "vng1", "lost"]
@@ -93,8 +95,13 @@ def test_forwarded_traffic_is_dropped_at_the_receiving_side_unless_it_allows_it(
     b = build_three()
     rules = list_chain(get_node(translate(b), "b"), "forwarding")
     entrance = find_interface(translate(b), "b", "a")
-    assert f'iifname {{ "{entrance}" }} ip saddr != {{ 10.1.0.0/16 }} ct direction original drop' in rules
-    assert f'iifname {{ "{entrance}" }} ip saddr != {{ 10.1.0.0/16 }} ct state invalid drop' in rules
+    assert (
+        f'iifname {{ "{entrance}" }} ip saddr != {{ 10.1.0.0/16 }} ct direction original drop'
+        in rules
+    )
+    assert (
+        f'iifname {{ "{entrance}" }} ip saddr != {{ 10.1.0.0/16 }} ct state invalid drop' in rules
+    )
     b.patch(PEERINGS, "b", "b-to-a", allowForwardedTraffic=True)
     layout = translate(b)
     assert not any(
@@ -169,7 +176,9 @@ def build_group(b: Builder, *rules: tuple[int, str, str]) -> None:
 def test_security_rules_stand_in_the_order_of_their_priority_before_the_default_ones() -> None:
     b = build_three()
     build_group(b, (300, "Deny", "10.3.0.0/16"), (200, "Allow", "10.3.1.4"))
-    b.patch("networkInterfaces", "b-nic", networkSecurityGroup=reference("networkSecurityGroups", "g"))
+    b.patch(
+        "networkInterfaces", "b-nic", networkSecurityGroup=reference("networkSecurityGroups", "g")
+    )
     layout = translate(b)
     node, near = get_node(layout, "b"), find_interface(layout, "b", "vm-b")
     (jump,) = (rule for rule in list_chain(node, f"{near}_in") if rule.startswith("jump "))
@@ -202,7 +211,10 @@ def test_an_answer_passes_only_the_interfaces_that_its_request_passed() -> None:
 
 def test_the_gateway_subnets_route_leads_what_the_gateway_delivers_to_an_appliance() -> None:
     b = worlds.proof_of_concept()
-    assert walk(translate(b, {"vng3": ["10.1.0.0/16"]}), "vm2", "10.2.2.4")[-2:] == ["vnet4", "lost"]
+    assert walk(translate(b, {"vng3": ["10.1.0.0/16"]}), "vm2", "10.2.2.4")[-2:] == [
+        "vnet4",
+        "lost",
+    ]
     b.put("routeTables", "gw")
     b.put(
         "routeTables/routes",
@@ -212,7 +224,12 @@ def test_the_gateway_subnets_route_leads_what_the_gateway_delivers_to_an_applian
         nextHopType="VirtualAppliance",
         nextHopIpAddress="10.2.2.4",
     )
-    b.patch("virtualNetworks/subnets", "vnet2", "GatewaySubnet", routeTable=reference("routeTables", "gw"))
+    b.patch(
+        "virtualNetworks/subnets",
+        "vnet2",
+        "GatewaySubnet",
+        routeTable=reference("routeTables", "gw"),
+    )
     layout = translate(b)
     gateway = find_interface(layout, "vnet2", "vng1")
     (rule,) = (each for each in get_node(layout, "vnet2").rules if each.interface == gateway)
@@ -289,7 +306,10 @@ def test_a_prefix_of_a_local_network_gateway_is_withheld_from_its_own_connection
 def test_a_prefix_whose_tunnel_is_down_goes_nowhere_whatever_bgp_says() -> None:
     layout = translate(worlds.proof_of_concept())
     routes = [r for r in get_node(layout, "vng1").routes if r.prefix == "10.4.0.0/16"]
-    assert [route.kind for route in sorted(routes, key=lambda r: r.metric)] == ["unicast", "blackhole"]
+    assert [route.kind for route in sorted(routes, key=lambda r: r.metric)] == [
+        "unicast",
+        "blackhole",
+    ]
     assert max(route.metric for route in routes) < 100  # BIRD's
 
 
@@ -314,7 +334,9 @@ def test_names_stay_the_same_as_long_as_a_resource_exists() -> None:
     b.vnet("a-new-one", "10.99.0.0/16")
     b.delete(PEERINGS, "vnet1", "vnet1-to-vnet2")
     after = translated.translate()
-    assert {node.name for node in after.nodes} == {node.name for node in before.nodes} | {"a-new-one"}
+    assert {node.name for node in after.nodes} == {node.name for node in before.nodes} | {
+        "a-new-one"
+    }
     kept = {link.name: link for link in after.links}
     for link in before.links:
         if link.name in kept:

@@ -98,7 +98,9 @@ def compare(model: Tables, linux: Tables) -> list[Disagreement]:
 
 
 def _to_rows(rows: Iterable[Body], columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(" | ".join(_to_text(row.get(column)) for column in columns) for row in rows))
+    return tuple(
+        sorted(" | ".join(_to_text(row.get(column)) for column in columns) for row in rows)
+    )
 
 
 def _to_text(value: object) -> str:

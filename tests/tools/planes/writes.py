@@ -182,7 +182,9 @@ def change_rules(site: Site) -> str:
         return f"{vnet}/{subnet}: security group {name or 'none'}"
     rules = [
         each.id.names
-        for each in site.builder.world.iter_by_type(f"{NETWORK}/networkSecurityGroups/securityRules")
+        for each in site.builder.world.iter_by_type(
+            f"{NETWORK}/networkSecurityGroups/securityRules"
+        )
         if each.id.names[0] == group
     ]
     if not rules:

@@ -48,10 +48,10 @@ class LinkNames:
 class Ground:
     """The parsed resources, and what the plane knows beside them.
 
-    ``originated`` and ``spokes`` are by gateway: the prefixes that it originates, and those of
-    its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance's
-    kernel has by BGP over a tunnel of its own. ``up`` are the ends whose tunnel carries packets.
-    ``machines`` are those that run, by key.
+    ``originated`` and ``delivered`` are by gateway: the prefixes that it originates, and those of
+    its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance
+    has by BGP over a tunnel of its own, ``up`` the ends whose tunnel carries packets.
+    ``machines`` are those that run, by key, and ``disks`` are those of all machines.
     """
 
     network: Network
@@ -63,6 +63,7 @@ class Ground:
     learned: Mapping[SpeakerKey, tuple[str, ...]]
     machines: Mapping[str, Machine]
     speed: float
+    disks: tuple[str, ...] = ()
     up: frozenset[EndKey] = frozenset()
     _routes: dict[str, list[EffectiveRoute]] = field(default_factory=dict)
 
