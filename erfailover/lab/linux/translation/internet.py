@@ -1,12 +1,11 @@
 """The node of the Internet: it carries the tunnels, and answers for every public address. Pure.
 
 The kernel answers from an address only if its table ``local`` has it, and looks there first of
-all, so that the ways to the lab's own addresses are in that table too.
+all, so that the ways to the lab's own addresses are in that table too. They have no next hop, for
+every address is local there; the links know these addresses as permanent neighbours.
 """
 
 from __future__ import annotations
-
-import ipaddress
 
 from erfailover.lab.linux.layout import Node, Route
 from erfailover.lab.linux.translation.filters import (
@@ -14,13 +13,9 @@ from erfailover.lab.linux.translation.filters import (
     build_internet_ruleset,
     list_public_addresses,
 )
-from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground
+from erfailover.lab.linux.translation.ground import Ground
 
 _LOCAL_TABLE = 255
-_ANSWERED = sorted(
-    ipaddress.IPv4Network("0.0.0.0/0").address_exclude(ipaddress.IPv4Network(f"{OTHER_SIDE}/32"))
-)
-"""All but the next hop of every link: the kernel refuses a gateway that is a local address."""
 
 
 def build_internet(ground: Ground) -> Node:
@@ -48,8 +43,8 @@ def build_internet(ground: Ground) -> Node:
         "internet",
         forwarding=True,
         routes=(
-            *(Route(f"{each}/32", way, OTHER_SIDE, _LOCAL_TABLE) for each, way in ways.items()),
-            *(Route(str(each), "lo", table=_LOCAL_TABLE, kind="local") for each in _ANSWERED),
+            *(Route(f"{each}/32", way, table=_LOCAL_TABLE) for each, way in ways.items()),
+            Route("0.0.0.0/0", device="lo", table=_LOCAL_TABLE, kind="local"),
         ),
         nft=build_internet_ruleset(gateways, hosts, [*NOT_PUBLIC, *own]),
     )
