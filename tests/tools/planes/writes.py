@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from tests.support.worlds import PEERINGS, NETWORK
+from tests.support.worlds import NETWORK, PEERINGS
 from tests.tools.planes import details
 from tests.tools.planes.site import FLAGS, Site, connect
 
