@@ -148,10 +148,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything that should exist."""
+    """Everything that should exist.
+
+    ``disks`` are those of all machines, running or not; every other disk is deleted.
+    """
 
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
+    disks: tuple[str, ...] = ()
 
 
 def to_json(layout: Layout) -> dict[str, Any]:

@@ -82,11 +82,13 @@ class LinuxPlane:
         self._numbers: dict[int, int] = {}
         self._last_script = 0
         self._newest: Layout | None = None
+        self._applied: frozenset[str] = frozenset()
         self._busy = threading.Lock()
         self.version = 0
         """Counts the changes of routing that were seen."""
         self.attach(World())
-        self._agent = start(folder, self._receive)
+        self.agent = start(folder, self._receive)
+        """The process that the namespaces belong to."""
         self._thread = threading.Thread(target=self._run, name="linux-plane", daemon=True)
         self._thread.start()
 
@@ -142,7 +144,7 @@ class LinuxPlane:
     def close(self) -> None:
         """End the agent, and with it every namespace and daemon."""
         self._work.put(None)
-        self._agent.close()
+        self.agent.close()
 
     # The agent.
 
@@ -176,7 +178,14 @@ class LinuxPlane:
             learned={key: each.list_learned() for key, each in self._readings.items()},
             machines=dict(self._power.iter_running(self.world)),
             speed=self._speed,
+            disks=self._power.list_disks(self.world),
+            up=frozenset(key for key, end in self._ends.items() if self._is_up(end)),
         )
+
+    def _is_up(self, end: ConnectionEnd) -> bool:
+        """Return whether an end's tunnel carried packets when its gateway was last read."""
+        reading = self._readings.get(end.speaker, GatewayReading())
+        return bool(reading.tunnels.get(name_device(self._names, end.key)))
 
     def _post(self, task: Callable[[], None]) -> None:
         self._work.put(task)
@@ -197,7 +206,10 @@ class LinuxPlane:
     def _apply(self, layout: Layout) -> None:
         if layout is not self._newest:
             return  # a newer one is behind it in the queue
-        self._agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        try:
+            self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        finally:
+            self._applied = frozenset(node.name for node in layout.nodes)
         for node in list(self._speakers):
             self._read_routes(node)
 
@@ -213,9 +225,9 @@ class LinuxPlane:
 
     def _read_routes(self, node: str) -> None:
         speaker = self._speakers.get(node)
-        if speaker is None:
+        if speaker is None or node not in self._applied:
             return
-        answer = self._agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
+        answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
         reading = read_gateway(answer)
         self._inbox.put(lambda: self._note_reading(speaker, reading))
 
@@ -224,7 +236,7 @@ class LinuxPlane:
         self._readings[speaker] = reading
         if before.routes != reading.routes or before.tunnels != reading.tunnels:
             self.version += 1
-        if before.list_learned() != reading.list_learned():
+        if before.list_learned() != reading.list_learned() or before.tunnels != reading.tunnels:
             self._dirty = True
 
     def is_settled(self) -> bool:
@@ -247,7 +259,11 @@ class LinuxPlane:
             if (reading := self._readings.get((gateway, index))) is not None
             for prefix in reading.list_learned()
         ]
-        return tuple(dict.fromkeys((*static, *learned)))
+        inside = {
+            *originated.list_own(record),
+            *(prefix for prefix, _ in originated.list_spokes(record)),
+        }
+        return tuple(each for each in dict.fromkeys((*static, *learned)) if each not in inside)
 
     def list_peers(self, gateway: Resource) -> list[Body]:
         """Return the rows of getBgpPeerStatus."""
@@ -314,10 +330,8 @@ class LinuxPlane:
         """Return a connection's ``connectionStatus``, as of the last change of its tunnel."""
         key = ids.to_key(connection.id)
         ends = [end for end in self._ends.values() if end.key[0] == key]
-        for end in ends:
-            reading = self._readings.get(end.speaker, GatewayReading())
-            if reading.tunnels.get(name_device(self._names, end.key)):
-                return "Connected"
+        if any(self._is_up(end) for end in ends):
+            return "Connected"
         if any(end.tunnel is not None for end in ends):
             return "Connecting"
         return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
@@ -337,10 +351,10 @@ class LinuxPlane:
         """Read an instance now."""
         speaker = gateway.key, index
         node = next((name for name, each in self._speakers.items() if each == speaker), None)
-        if node is None:
+        if node is None or node not in self._applied:
             return GatewayReading()
         try:
-            answer = self._agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
+            answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
         except AgentError as error:
             log.error("the tables of %s cannot be read: %s", node, error)
             return GatewayReading()
@@ -374,7 +388,7 @@ class LinuxPlane:
             "timeout_s": ECHO_TIMEOUT_S,
         }
         try:
-            answer = self._agent.call("ping", arguments, READ_TIMEOUT_S)
+            answer = self.agent.call("ping", arguments, READ_TIMEOUT_S)
         except AgentError as error:
             return Trace(False, (), str(error))
         return Trace(bool(answer["reached"]), (), "" if answer["reached"] else "no echo reply")
@@ -385,11 +399,11 @@ class LinuxPlane:
 
     def start_capture(self, link: str, file: str) -> int:
         """Write the packets of a link to a file; return the capture's number."""
-        return int(self._agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
+        return int(self.agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
 
     def end_capture(self, capture: int) -> int:
         """End a capture; return how many packets it has."""
-        return int(self._agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
+        return int(self.agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
 
     # Machines.
 
@@ -424,7 +438,7 @@ class LinuxPlane:
 
     def _start_script(self, number: int, arguments: Body) -> None:
         try:
-            answer = self._agent.call("start_script", arguments, READ_TIMEOUT_S)
+            answer = self.agent.call("start_script", arguments, READ_TIMEOUT_S)
         except AgentError as error:
             failed = CommandOutput("", f"{error}\n", 1, 0.0)
             self._inbox.put(lambda: self._end_script(number, failed))

@@ -62,6 +62,14 @@ class MachinePower:
                 ),
             )
 
+    def list_disks(self, world: World) -> tuple[str, ...]:
+        """Return the names of the disks of all machines."""
+        return tuple(
+            _name_disk(key, power.identity)
+            for key, power in self._machines.items()
+            if (vm := world.resources.get(key)) is not None and _get_identity(vm) == power.identity
+        )
+
 
 def _get_identity(vm: Resource) -> str:
     """Return what distinguishes a machine from a later one with the same id."""

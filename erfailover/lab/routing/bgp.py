@@ -216,8 +216,10 @@ class Bgp:
         record = self.network.gateways.get(gateway)
         if record is None:
             return ()
-        entries = (entry for entry in self._list_entries(record) if entry.ends or entry.circuit)
-        return tuple(dict.fromkeys(entry.prefix for entry in entries))
+        first: dict[str, ForwardingEntry] = {}
+        for entry in self._list_entries(record):
+            first.setdefault(entry.prefix, entry)
+        return tuple(prefix for prefix, entry in first.items() if entry.ends or entry.circuit)
 
     def find_tunnel(self, end: EndKey) -> ConnectionEnd | None:
         """Return the far end of a tunnel that carries packets now; None if it does not."""

@@ -149,6 +149,21 @@ def select_route(routes: Iterable[EffectiveRoute], destination: str) -> Effectiv
     return best
 
 
+def select_direct_route(routes: Iterable[EffectiveRoute], hop: str) -> EffectiveRoute | None:
+    """Return the system route by which an appliance is reached as a next hop; None without one.
+
+    Documented (*Virtual network traffic routing*): a next hop must have direct connectivity, that
+    is, be in the VNet or a peered one. User-defined routes do not lead to it: in the routing
+    example that page has, the route of the VNet's whole space covers its own next hop.
+    """
+    candidates = (
+        replace(route, active=True)
+        for route in routes
+        if route.source == DEFAULT and route.next_hop_type in (VNET_LOCAL, VNET_PEERING)
+    )
+    return select_route(candidates, hop)
+
+
 def find_gateway(network: Network, vnet: str) -> records.Gateway | None:
     """Return the gateway of a user-defined route: a VPN one (documented: no ExpressRoute one)."""
     return next(

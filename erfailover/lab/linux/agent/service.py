@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from erfailover.lab.linux.agent.gateways import Gateways
+from erfailover.lab.linux.agent.machine_hosting import MachineHosting
 from erfailover.lab.linux.agent.network import Network
 from erfailover.lab.linux.layout import Layout, from_json
 
@@ -19,9 +20,6 @@ class Service:
 
     ``run`` is a folder that goes with the agent, ``disks`` one that outlives it.
     Every change of the kernel's network runs on one thread, in order: ``run_in_order``.
-    ``before_removal`` hooks are called on that thread with the names of the nodes about to be
-    removed or made anew, ``after_apply`` hooks with each layout as soon as its network is there,
-    and a list to which to add what went wrong.
     """
 
     def __init__(self, run: Path, disks: Path, emit: Emit):
@@ -31,13 +29,13 @@ class Service:
         self._order = ThreadPoolExecutor(1, thread_name_prefix="network")
         self.network: Network = self.run_in_order(Network)
         self.gateways = Gateways(run, emit, self._set_device)
-        self.before_removal: list[Callable[[frozenset[str]], None]] = []
-        self.after_apply: list[Callable[[Layout, list[str]], None]] = []
+        self.machines = MachineHosting(run, disks, emit)
         self.methods: dict[str, Callable[..., Any]] = {
             "apply": self.apply,
             "read_gateway": self.gateways.read,
             "restart_gateway": self.gateways.restart,
             "describe": self.describe,
+            **self.machines.methods,
         }
 
     def run_in_order(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -55,14 +53,11 @@ class Service:
 
     def _apply(self, layout: Layout) -> dict[str, int]:
         self.gateways.stop_obsolete(layout)
-        obsolete = self.network.find_obsolete(layout)
-        for before in self.before_removal:
-            before(obsolete)
+        self.machines.stop(self.network.find_obsolete(layout))
         errors: list[str] = []
         counts = self.network.apply(layout, errors)
         counts["daemons"] = self.gateways.apply(layout, errors)
-        for after in self.after_apply:
-            after(layout, errors)
+        self.machines.follow(layout, errors)
         if errors:
             raise RuntimeError("; ".join(errors))
         return counts

@@ -186,11 +186,6 @@ class _Fabric:
             if routes
             else self._list_hosts()
         )
-        for other in ground.instances:
-            if other[0] == speaker[0] and other != speaker:
-                names = ground.name_link("inside", other[0], str(other[1]))
-                for address in ground.network.gateways.all[other[0]].instances[other[1]].addresses:
-                    yield Route(f"{address}/32", names.near)
         taken = {route.prefix for route in user}
         for prefix, spoke in ground.network.list_borrowers(self.vnet.key):
             if prefix not in taken:

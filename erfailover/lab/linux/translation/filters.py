@@ -2,8 +2,12 @@
 
 A VNet's node enforces, in this order: that an interface sends and gets only its own addresses
 unless IP forwarding is on; that traffic forwarded over a peering needs ``allowForwardedTraffic`` at
-the receiving side, unless it answers a known flow; the security groups of the interface and
-of its subnet; and that only an interface with a public address reaches the Internet.
+the receiving side, unless it answers a flow that left over that peering; the security groups of
+the interface and of its subnet, unless it answers a flow that passed this interface; and that
+only an address with a public one of the very interface reaches the Internet.
+
+Which of these a flow has passed is kept in its connection's mark, one bit each: the node's
+connection tracking knows flows of every interface, and Azure's filters only their own.
 """
 
 from __future__ import annotations
@@ -48,13 +52,16 @@ def build_ruleset(ground: Ground, vnet: records.Vnet) -> str:
     """Return the ruleset of a VNet's node."""
     nics = ground.nics.get(vnet.key, ())
     internet = ground.name_link("internet", vnet.key).near
-    sources = dict(_iter_translations(ground, nics))
+    translated = list(_iter_translations(ground, nics))
+    sources = ", ".join(
+        f'"{ground.name_nic(nic).near}" . {address}' for nic, address, _ in translated
+    )
+    marks = _Marks()
     forward = [
         *_iter_spoofing(ground, nics),
-        *_iter_forwarded(ground, vnet),
-        "ct state established,related accept",
+        *_iter_forwarded(ground, vnet, marks),
         *_iter_jumps(ground, nics),
-        f'oifname "{internet}" ip saddr != {_make_set(sources)} drop'
+        f'oifname "{internet}" iifname . ip saddr != {{ {sources} }} drop'
         if sources
         else f'oifname "{internet}" drop',
         f'oifname "{internet}" ip daddr {_make_set(NOT_PUBLIC)} drop',
@@ -67,10 +74,11 @@ def build_ruleset(ground: Ground, vnet: records.Vnet) -> str:
             "type nat hook postrouting priority 100; policy accept;",
             [
                 f'oifname "{internet}" ip saddr {address} snat to {public}'
-                for address, public in sources.items()
+                for _, address, public in translated
             ],
         ),
         *_iter_group_chains(ground, nics),
+        *_iter_interface_chains(ground, nics, marks),
     ]
     return _make_table(chains)
 
@@ -107,6 +115,29 @@ def build_gateway_ruleset(peers: Iterable[tuple[str, str]], ports: Iterable[int]
     )
 
 
+def build_internet_ruleset(
+    gateways: Sequence[str], hosts: Sequence[str], closed: Iterable[str]
+) -> str:
+    """Return the ruleset of the Internet's node.
+
+    Args:
+        gateways: the interfaces to gateways, which reach each other and nothing else.
+        hosts: the interfaces to VNets, whose machines reach the node itself and nothing else.
+        closed: the prefixes at which it does not answer.
+    """
+    between, answered = [], []
+    if gateways:
+        between.append(f"iifname {_quote(gateways)} oifname {_quote(gateways)} accept")
+    if hosts:
+        answered.append(f"iifname {_quote(hosts)} ip daddr != {_make_set(closed)} accept")
+    return _make_table(
+        [
+            _make_chain("local", "type filter hook input priority 0; policy drop;", answered),
+            _make_chain("forwarding", "type filter hook forward priority 0; policy drop;", between),
+        ]
+    )
+
+
 def _iter_spoofing(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[str]:
     for nic in nics:
         if not nic.forwarding:
@@ -115,25 +146,31 @@ def _iter_spoofing(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[str]
             yield f'oifname "{interface}" ip daddr != {own} drop'
 
 
-def _iter_forwarded(ground: Ground, vnet: records.Vnet) -> Iterator[str]:
-    network = ground.network
-    entrances = [
-        (other, ground.name_peering(one, other)[1])
-        for one, other in ground.peerings
-        if one == vnet.key
-    ]
-    for one, key in ground.hops:
-        if network.nics.all[key].vnet == vnet.key:
-            entrances.append((one, ground.name_link("hop", one, key).far))
-    for sender, interface in entrances:
-        side = ground.peerings[vnet.key, sender]
-        if not side.forwarded:
-            own = _make_set(network.vnets.all[sender].prefixes)
-            yield f'iifname "{interface}" ct state new ip saddr != {own} drop'
+def _iter_forwarded(ground: Ground, vnet: records.Vnet, marks: _Marks) -> Iterator[str]:
+    """Yield the rules of peerings that let in no forwarded traffic; an answer passes."""
+    for one, sender in ground.peerings:
+        if one != vnet.key or ground.peerings[one, sender].forwarded:
+            continue
+        entrances = {ground.name_peering(one, sender)[1]}
+        exits = set(entrances)
+        for origin, key in ground.hops:
+            names, place = ground.name_link("hop", origin, key), ground.network.nics.all[key].vnet
+            if (origin, place) == (sender, one):
+                entrances.add(names.far)
+            elif (origin, place) == (one, sender):
+                exits.add(names.near)
+        own, mark = _make_set(ground.network.vnets.all[sender].prefixes), marks.take()
+        entering = f"iifname {_quote(entrances)} ip saddr != {own}"
+        yield f"oifname {_quote(exits)} {_note_request(mark)}"
+        yield f"{entering} ct state invalid drop"
+        yield f"{entering} ct direction original drop"
+        yield f"{entering} ct mark & {mark} == 0 drop"
 
 
-def _iter_translations(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[tuple[str, str]]:
-    """Yield the private addresses that reach the Internet, each with its public address."""
+def _iter_translations(
+    ground: Ground, nics: Sequence[records.Nic]
+) -> Iterator[tuple[records.Nic, str, str]]:
+    """Yield the private addresses that reach the Internet: interface, address, public address."""
     network = ground.network
     for nic in nics:
         for configuration in nic.configurations:
@@ -143,12 +180,12 @@ def _iter_translations(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[
                 number = ground.names.number("nat gateway", subnet.nat_gateway)
                 public = str(_SHARED_ADDRESSES[number])
             if public:
-                yield configuration.address, public
+                yield nic, configuration.address, public
 
 
 def list_public_addresses(ground: Ground, vnet: str) -> list[str]:
     """Return the public addresses behind which the machines of a VNet appear."""
-    return sorted({public for _, public in _iter_translations(ground, ground.nics.get(vnet, ()))})
+    return sorted({public for *_, public in _iter_translations(ground, ground.nics.get(vnet, ()))})
 
 
 # Security groups.
@@ -162,16 +199,32 @@ def _list_groups(ground: Ground, nic: records.Nic, *, inbound: bool) -> list[str
 
 def _name_chain(ground: Ground, nic: records.Nic, group: str, *, inbound: bool) -> str:
     number = ground.names.number("security group", group)
-    return f"{ground.name_nic(nic).near}_{'in' if inbound else 'out'}_{number}"
+    return f"{ground.name_nic(nic).near}_{_DIRECTION[inbound]}_{number}"
 
 
 def _iter_jumps(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[str]:
     for inbound in (False, True):
         matches = "oifname" if inbound else "iifname"
         for nic in nics:
-            for group in _list_groups(ground, nic, inbound=inbound):
-                chain = _name_chain(ground, nic, group, inbound=inbound)
-                yield f'{matches} "{ground.name_nic(nic).near}" jump {chain}'
+            if _list_groups(ground, nic, inbound=inbound):
+                near = ground.name_nic(nic).near
+                yield f'{matches} "{near}" jump {near}_{_DIRECTION[inbound]}'
+
+
+def _iter_interface_chains(
+    ground: Ground, nics: Sequence[records.Nic], marks: _Marks
+) -> Iterator[str]:
+    """Yield the chains of interfaces: their groups, and the flows that have passed them."""
+    for nic in nics:
+        if not _list_groups(ground, nic, inbound=True):
+            continue
+        mark = marks.take()
+        for inbound in (False, True):
+            groups = _list_groups(ground, nic, inbound=inbound)
+            jumps = [f"jump {_name_chain(ground, nic, each, inbound=inbound)}" for each in groups]
+            name = f"{ground.name_nic(nic).near}_{_DIRECTION[inbound]}"
+            lines = [f"{_is_answer(mark)} return", *jumps, _note_request(mark)]
+            yield _make_chain(name, "", lines)
 
 
 def _iter_group_chains(ground: Ground, nics: Sequence[records.Nic]) -> Iterator[str]:
@@ -250,6 +303,33 @@ def _iter_matches(field: str, written: Sequence[str], space: Sequence[str]) -> I
 
 # The language.
 
+_DIRECTION = {True: "in", False: "out"}
+_MARKS = 32
+
+
+class _Marks:
+    """The bits of a connection's mark; with more than 32 uses some share one."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def take(self) -> str:
+        """Return a bit that is not taken yet."""
+        self._taken += 1
+        return f"{1 << (self._taken - 1) % _MARKS:#x}"
+
+
+def _note_request(mark: str) -> str:
+    return f"ct direction original ct mark set ct mark | {mark}"
+
+
+def _is_answer(mark: str) -> str:
+    return f"ct direction reply ct mark & {mark} == {mark}"
+
+
+def _quote(interfaces: Iterable[str]) -> str:
+    return "{ " + ", ".join(f'"{name}"' for name in sorted(interfaces)) + " }"
+
 
 def _list_addresses(nic: records.Nic) -> list[str]:
     return [configuration.address for configuration in nic.configurations]
@@ -268,6 +348,7 @@ def _make_chain(name: str, hook: str, lines: Iterable[str]) -> str:
 
 
 def _make_table(chains: Sequence[str]) -> str:
-    # A chain that others jump to comes before them.
-    ordered = sorted(chains, key=lambda chain: " hook " in chain)
+    # A chain that others jump to comes before them: groups, interfaces, hooks.
+    groups = [chain for chain in chains if " hook " not in chain and " jump " not in chain]
+    ordered = sorted(chains, key=lambda chain: (" hook " in chain, chain not in groups))
     return "table ip azure {\n" + "\n".join(ordered) + "\n}\n"

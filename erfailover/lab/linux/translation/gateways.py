@@ -14,7 +14,7 @@ from functools import cached_property
 from erfailover.lab.linux.layout import Link, Node, Route, Tunnel
 from erfailover.lab.linux.translation import bird
 from erfailover.lab.linux.translation.filters import build_gateway_ruleset
-from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground, make_link
+from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground, list_static, make_link
 from erfailover.lab.linux.translation.names import Names
 from erfailover.lab.routing import records
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
@@ -22,8 +22,9 @@ from erfailover.lab.routing.sessions import ConnectionEnd
 
 IKE_PORT, NAT_PORT = 500, 4500
 _PORTS_APART = 2
-_LAST_RESORT = 10_000
-"""The metric of the route of what no other route takes; BIRD's routes have 100."""
+_TWIN_METRIC, _DOWN_METRIC, _LAST_RESORT = 50, 90, 10_000
+"""Metrics. A prefix of a local network gateway goes by an own tunnel, by the twin's, or nowhere,
+whatever BIRD has learned (metric 100); the last resort takes what no other route does."""
 
 
 def build_gateways(ground: Ground) -> Iterator[Node]:
@@ -34,8 +35,10 @@ def build_gateways(ground: Ground) -> Iterator[Node]:
 
 
 def build_outside_links(ground: Ground) -> Iterator[Link]:
-    """Yield the links between the Internet and the gateways."""
+    """Yield the links between the Internet and the gateways, and between twins."""
     for speaker in ground.instances:
+        if speaker[1] == 0 and (speaker[0], 1) in ground.instances:
+            yield _make_twin_link(ground, speaker[0])
         node = ground.name_instance(speaker)
         names = ground.name_link("outside", speaker[0], str(speaker[1]))
         link = make_link(f"{node}-outside", names, "internet", node)
@@ -43,6 +46,22 @@ def build_outside_links(ground: Ground) -> Iterator[Link]:
         near, far = link.ends
         own = replace(far.interface, addresses=(f"{public}/32",) if public else ())
         yield replace(link, ends=(near, replace(far, interface=own)))
+
+
+def _make_twin_link(ground: Ground, gateway: str) -> Link:
+    """Return the link between both instances of a gateway: their VNet does not route for them."""
+    record = ground.network.gateways.all[gateway]
+    nodes = [ground.name_instance((gateway, index)) for index in (0, 1)]
+    link = make_link(f"{record.name}-twins", ground.name_link("twin", gateway), *nodes)
+    near, far = link.ends
+    one, other = (instance.addresses[0] for instance in record.instances)
+    return replace(
+        link,
+        ends=(
+            replace(near, interface=replace(near.interface, neighbors={other: far.interface.mac})),
+            replace(far, interface=replace(far.interface, neighbors={one: near.interface.mac})),
+        ),
+    )
 
 
 def pair_ends(ground: Ground) -> Mapping[EndKey, EndKey]:
@@ -118,21 +137,24 @@ class _Instance:
             yield Route(f"{tunnel.remote_address}/32", "outside", OTHER_SIDE)
         for prefix in self.ground.delivered.get(self.gateway.key, ()):
             yield Route(prefix, "inside", OTHER_SIDE)
-        for other in self._iter_twins():
-            yield Route(f"{other}/32", "inside")
+        for twin, address in self._iter_twins():
+            yield Route(f"{address}/32", "twin")
+            for end in self.ground.ends.values():
+                if end.speaker == twin and end.key in self.ground.up:
+                    for prefix in list_static(end):
+                        yield Route(prefix, "twin", address, metric=_TWIN_METRIC)
         for place, end in enumerate(self.ends):
-            if end.key in self.pairs:
-                device = name_device(self.ground.names, end.key)
-                if end.speaks_bgp:
-                    yield Route(f"{end.local_gateway.bgp_address}/32", device)
-                for prefix in end.local_gateway.prefixes:
+            for prefix in list_static(end):
+                if end.key in self.pairs:
+                    device = name_device(self.ground.names, end.key)
                     yield Route(prefix, device, metric=1 + place)
+                yield Route(prefix, kind="blackhole", metric=_DOWN_METRIC)
         yield Route("0.0.0.0/0", kind="blackhole", metric=_LAST_RESORT)
 
-    def _iter_twins(self) -> Iterator[str]:
+    def _iter_twins(self) -> Iterator[tuple[SpeakerKey, str]]:
         for index, instance in enumerate(self.gateway.instances):
             if index != self.speaker[1] and instance.addresses:
-                yield instance.addresses[0]
+                yield (self.speaker[0], index), instance.addresses[0]
 
     def _iter_tunnels(self) -> Iterator[Tunnel]:
         for end in self.ends:
@@ -172,13 +194,13 @@ class _Instance:
                     device=name_device(self.ground.names, end.key) if end.key in self.pairs else "",
                     withheld=end.local_gateway.prefixes,
                 )
-        for other in self._iter_twins():
+        for _, address in self._iter_twins():
             yield bird.Session(
                 name=TWIN,
                 local=self.addresses[0],
-                neighbor=other,
+                neighbor=address,
                 asn=self.gateway.asn,
-                device="inside",
+                device="twin",
                 twin=True,
             )
 

@@ -14,12 +14,10 @@ from erfailover.lab.routing import records
 from erfailover.lab.routing.effective_routes import (
     APPLIANCE,
     TO_GATEWAY,
-    VNET_LOCAL,
-    VNET_PEERING,
     EffectiveRoute,
     RouteSource,
     list_subnet_routes,
-    select_route,
+    select_direct_route,
 )
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
@@ -50,9 +48,10 @@ class LinkNames:
 class Ground:
     """The parsed resources, and what the plane knows beside them.
 
-    ``originated`` and ``spokes`` are by gateway: the prefixes that it originates, and those of
-    its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance's
-    kernel has by BGP over a tunnel of its own. ``machines`` are those that run, by key.
+    ``originated`` and ``delivered`` are by gateway: the prefixes that it originates, and those of
+    its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance
+    has by BGP over a tunnel of its own, ``up`` the ends whose tunnel carries packets.
+    ``machines`` are those that run, by key, and ``disks`` are those of all machines.
     """
 
     network: Network
@@ -64,6 +63,8 @@ class Ground:
     learned: Mapping[SpeakerKey, tuple[str, ...]]
     machines: Mapping[str, Machine]
     speed: float
+    disks: tuple[str, ...] = ()
+    up: frozenset[EndKey] = frozenset()
     _routes: dict[str, list[EffectiveRoute]] = field(default_factory=dict)
 
     # Routes of subnets.
@@ -95,8 +96,8 @@ class Ground:
         self, vnet: str, hop: str, routes: Iterable[EffectiveRoute]
     ) -> records.Nic | None:
         """Return the interface that takes packets for a next hop, if it is in reach and runs."""
-        way = select_route(routes, hop)
-        if way is None or way.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
+        way = select_direct_route(routes, hop)
+        if way is None:
             return None
         place = way.target or vnet
         if place != vnet and (vnet, place) not in self.peerings:
@@ -190,6 +191,9 @@ class Ground:
     def find_instance(self, gateway: str, prefix: str) -> SpeakerKey | None:
         """Return the instance that a VNet sends packets for a prefix to."""
         speakers = [speaker for speaker in self.instances if speaker[0] == gateway]
+        for end in self.ends.values():
+            if end.speaker in speakers and end.key in self.up and prefix in list_static(end):
+                return end.speaker
         for speaker in speakers:
             if prefix in self.learned.get(speaker, ()):
                 return speaker
@@ -221,7 +225,14 @@ _INTERFACES = {
     "inside": ("gw{}", "inside"),
     "outside": ("to{}", "outside"),
     "internet": ("internet", "to{}"),
+    "twin": ("twin", "twin"),
 }
+
+
+def list_static(end: ConnectionEnd) -> tuple[str, ...]:
+    """Return the prefixes that an end's configuration says are beyond its tunnel."""
+    host = (f"{end.local_gateway.bgp_address}/32",) if end.speaks_bgp else ()
+    return (*host, *end.local_gateway.prefixes)
 
 
 def is_appliance_route(route: EffectiveRoute) -> bool:

@@ -23,7 +23,7 @@ def build_layout(ground: Ground) -> Layout:
         *_build_machines(ground),
     ]
     links = [link for vnet in vnets for link in build_links(ground, vnet)]
-    return Layout(tuple(nodes), (*links, *build_outside_links(ground)))
+    return Layout(tuple(nodes), (*links, *build_outside_links(ground)), ground.disks)
 
 
 def _build_machines(ground: Ground) -> Iterator[Node]:

@@ -1,0 +1,131 @@
+"""Starts the small agent in namespaces of its own, and calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+NAMESPACES = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--mount",
+    "--ipc",
+    "--uts",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
+PROGRAMS = ["bwrap", "nsenter", "ip", "iptables", "conntrack", "ping", "tcpdump"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    stdout: str
+    stderr: str
+    exit_code: int
+    duration_s: float
+
+
+@dataclass
+class Bed:
+    """The small agent as the tests see it."""
+
+    process: subprocess.Popen[str]
+    requests: int = 0
+    answers: dict[int, dict[str, Any]] = field(default_factory=dict)
+    ended: dict[int, Ended] = field(default_factory=dict)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        self.requests += 1
+        number = self.requests
+        assert self.process.stdin is not None
+        request = {"id": number, "method": method, "arguments": arguments}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        while number not in self.answers:
+            self.read()
+        answer = self.answers.pop(number)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["result"]
+
+    def read(self) -> None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the agent has ended"
+        message = json.loads(line)
+        if "id" in message:
+            self.answers[message["id"]] = message
+        elif message["event"] == "script-ended":
+            del message["event"]
+            number = message.pop("script")
+            self.ended[number] = Ended(**message)
+
+    def boot(self, node: str = "m1", disk: str = "", first_boot: str = "") -> None:
+        machine = {"hostname": f"vm-{node}", "disk": disk or node, "first_boot": first_boot}
+        self.call("boot", node, machine)
+
+    def restart(self, node: str = "m1", disk: str = "", first_boot: str = "") -> None:
+        self.call("stop", node)
+        self.boot(node, disk, first_boot)
+
+    def wait(self, script: int) -> Ended:
+        while script not in self.ended:
+            self.read()
+        return self.ended.pop(script)
+
+    def run(self, script: str, node: str = "m1", limit_s: float = 20.0) -> Ended:
+        return self.wait(self.call("start_script", node, script, limit_s))
+
+
+@contextmanager
+def start_bed(
+    archives: Path | None = None, group: str = "", unprivileged: bool = False
+) -> Iterator[Bed]:
+    """Start the agent; skip the test, loudly, where that is not allowed."""
+    for program in PROGRAMS:
+        if subprocess.run(["which", program], capture_output=True).returncode != 0:
+            pytest.skip(f"{program} is not installed: no machine of the Linux data plane")
+    allowed = subprocess.run([*NAMESPACES, "true"], capture_output=True, text=True)
+    if allowed.returncode != 0:
+        pytest.skip(f"namespaces are not allowed here: {allowed.stderr.strip()}")
+    become, python = [], sys.executable
+    if unprivileged:
+        if os.getuid() != 0:
+            pytest.skip("only root can become another user")
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        python = "/usr/bin/python3"
+    process = subprocess.Popen(
+        [
+            *(*become, *NAMESPACES, python, "-m", "tests.lab.linux.small_agent"),
+            *(str(archives or ""), group),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    bed = Bed(process)
+    bed.read()
+    try:
+        yield bed
+    finally:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
