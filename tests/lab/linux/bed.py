@@ -78,17 +78,17 @@ class Bed:
         machine = {"hostname": f"vm-{node}", "disk": disk or node, "first_boot": first_boot}
         self.call("boot", node, machine)
 
-    def restart(self, node: str = "m1", disk: str = "", first_boot: str = "") -> None:
-        self.call("stop", node)
-        self.boot(node, disk, first_boot)
-
     def wait(self, script: int) -> Ended:
         while script not in self.ended:
             self.read()
         return self.ended.pop(script)
 
     def run(self, script: str, node: str = "m1", limit_s: float = 20.0) -> Ended:
-        return self.wait(self.call("start_script", node, script, limit_s))
+        return self.wait(self.start(script, node, limit_s))
+
+    def start(self, script: str, node: str = "m1", limit_s: float = 20.0) -> int:
+        number: int = self.call("start_script", node, script, limit_s)["script"]
+        return number
 
 
 @contextmanager
@@ -126,6 +126,7 @@ def start_bed(
     finally:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.close()
+        if process.poll() is None:
+            process.stdin.close()
         process.wait(20)
         process.stdout.close()

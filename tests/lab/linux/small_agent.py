@@ -12,15 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from erfailover.lab.linux.agent.captures import Captures
-from erfailover.lab.linux.agent.disks import Disks
-from erfailover.lab.linux.agent.machines import Machines
-from erfailover.lab.linux.agent.pings import ping
-from erfailover.lab.linux.agent.scripts import Scripts
-from erfailover.lab.linux.agent.task_limits import TaskLimits, count_tasks
+from erfailover.lab.linux.agent import task_limits
+from erfailover.lab.linux.agent.machine_methods import MachineMethods
 from erfailover.lab.linux.layout import Interface, Layout, Link, LinkEnd, Machine, Node
 
 FOLDER = Path("/run/erfailover")
@@ -59,47 +56,53 @@ def connect(node: str) -> None:
     run(f"ip -n {node} route add default via 10.0.{number}.1")
 
 
+def disconnect(node: str) -> None:
+    """Lose the network namespace of a machine, and its link, if they are there."""
+    if (Path("/run/netns") / node).exists():
+        run(f"ip -n fabric link del to-{node}")
+        run(f"ip netns del {node}")
+
+
 class SmallAgent:
     def __init__(self, archives: str, group: str) -> None:
         run("mount -t tmpfs tmpfs /run")
         FOLDER.mkdir()
-        self.disks = Disks(FOLDER / "disks", Path(archives) if archives else None)
-        limits = TaskLimits(Path(group) if group else None)
         if group == "none":
-            limits = TaskLimits()
-            limits._parent = None
-        self.machines = Machines(FOLDER, self.disks, limits)
-        self.scripts = Scripts(self.machines, FOLDER, emit)
-        self.captures = Captures(lambda: LAYOUT)
+            task_limits._find_parent = lambda: None  # type: ignore[assignment]
+        self.layout = LAYOUT
+        self.methods = MachineMethods(
+            FOLDER,
+            emit,
+            lambda: self.layout,
+            disconnect,
+            connect,
+            Path(archives) if archives else None,
+        )
         run("ip netns add fabric")
         run("ip netns exec fabric sysctl -q -w net.ipv4.ip_forward=1")
-        for node in MACHINES:
-            connect(node)
 
-    def boot(self, node: str, machine: Mapping[str, Any], wait_s: float = 30.0) -> None:
-        self.machines.boot(node, Machine(**machine), wait_s)
+    def boot(self, node: str, machine: Mapping[str, Any]) -> None:
+        """Boot a machine as it is to be now."""
+        nodes = [
+            replace(each, machine=Machine(**machine)) if each.name == node else each
+            for each in self.layout.nodes
+        ]
+        self.layout = replace(self.layout, nodes=tuple(nodes))
+        self.methods.boot(node)
 
-    def stop(self, node: str) -> None:
-        """Stop a machine, and lose its namespace."""
-        self.machines.stop(node)
-        run(f"ip -n fabric link del to-{node}")
-        run(f"ip netns del {node}")
+    def boot_alone(self, node: str, machine: Mapping[str, Any], wait_s: float) -> None:
+        """Boot a machine in a namespace as it is."""
+        self.methods._machines.boot(node, Machine(**machine), wait_s)
+
+    def connect(self, node: str) -> None:
         connect(node)
 
-    def start_script(self, node: str, script: str, limit_s: float) -> int:
-        return self.scripts.start(node, script, limit_s)
+    def keep_disks(self, nodes: list[str]) -> None:
+        kept = tuple(each for each in self.layout.nodes if each.name in nodes)
+        self.methods.keep_disks(replace(self.layout, nodes=kept))
 
-    def ping(self, node: str, interface: str, destination: str, timeout_s: float) -> bool:
-        return ping(node, interface, destination, timeout_s)
-
-    def start_capture(self, link: str, file: str) -> int:
-        return self.captures.start(link, file)
-
-    def end_capture(self, number: int) -> int:
-        return self.captures.end(number)
-
-    def keep_disks(self, disks: list[str]) -> None:
-        self.disks.keep(disks)
+    def stop_all(self) -> None:
+        self.methods.stop_all()
 
     def connect_tcp(self, node: str, address: str, port: int) -> str:
         """Return the first line that a TCP port says to a node."""
@@ -118,7 +121,7 @@ class SmallAgent:
         assert size is not None
         return {
             "memory_kib": int(size[1]),
-            "tasks": count_tasks(),
+            "tasks": task_limits.count_tasks(),
             "threads": threading.active_count(),
             "descriptors": descriptors,
             "mounts": mounts,
@@ -132,21 +135,26 @@ print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).makefile().re
 _output = threading.Lock()
 
 
-def emit(message: Mapping[str, Any]) -> None:
+def send(message: Mapping[str, Any]) -> None:
     with _output:
         print(json.dumps(message), flush=True)
 
 
+def emit(event: str, **fields: Any) -> None:
+    send({"event": event, **fields})
+
+
 def main() -> None:
     agent = SmallAgent(*sys.argv[1:3])
-    emit({"event": "ready"})
+    emit("ready")
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            result = getattr(agent, request["method"])(*request["arguments"])
-            emit({"id": request["id"], "result": result})
+            own = getattr(agent, request["method"], None)
+            method = own or agent.methods.methods[request["method"]]
+            send({"id": request["id"], "result": method(*request["arguments"])})
         except Exception as problem:
-            emit({"id": request["id"], "error": str(problem)})
+            send({"id": request["id"], "error": str(problem)})
 
 
 if __name__ == "__main__":

@@ -98,9 +98,7 @@ def test_a_background_process_that_prints_for_ever_does_not_hold_up_the_end(bed:
 
 def test_scripts_of_two_machines_run_at_the_same_time(bed: Bed) -> None:
     began = time.monotonic()
-    numbers = [
-        bed.call("start_script", node, "sleep 1; hostname", 10) for node in ("m1", "m2", "m1")
-    ]
+    numbers = [bed.start("sleep 1; hostname", node) for node in ("m1", "m2", "m1")]
     assert [bed.wait(number).stdout for number in numbers] == ["vm-m1\n", "vm-m2\n", "vm-m1\n"]
     assert time.monotonic() - began < 2.5
 
@@ -108,9 +106,9 @@ def test_scripts_of_two_machines_run_at_the_same_time(bed: Bed) -> None:
 def test_a_machine_that_stops_ends_its_scripts() -> None:
     with start_bed() as bed:
         bed.boot()
-        script = bed.call("start_script", "m1", "echo begun; sleep 100", 200)
+        script = bed.start("echo begun; sleep 100", limit_s=200)
         time.sleep(0.3)
-        bed.restart()
+        bed.boot()
         ended = bed.wait(script)
         assert ended == Ended(
             "begun\n", "the machine stopped in the middle of the script\n", 1, ended.duration_s

@@ -103,7 +103,7 @@ class Machines:
         self._disks = disks
         self._task_limits = task_limits
         self._listeners = Listeners()
-        self._lock = threading.RLock()
+        self._locks: dict[str, threading.RLock] = {}
         self._running: dict[str, _Running] = {}
         self._programs = folder / "programs"
         _write_programs(self._programs)
@@ -118,7 +118,7 @@ class Machines:
 
         Returns when the scripts of the start have ended, or go on after ``wait_s``.
         """
-        with self._lock:
+        with self._get_lock(node):
             if self.is_running(node):
                 raise MachineError(f"The machine {machine.hostname} ({node}) is already running.")
             self.stop(node)
@@ -141,7 +141,7 @@ class Machines:
 
     def stop(self, node: str) -> None:
         """Stop a machine, as its power switch does; every process in it ends."""
-        with self._lock:
+        with self._get_lock(node):
             running = self._running.pop(node, None)
             if running is None:
                 return
@@ -190,7 +190,7 @@ class Machines:
 
         SIGTERM to the process that is returned kills the program and its process group.
         """
-        with self._lock:
+        with self._get_lock(node):
             running = self._running.get(node)
             if running is None or not self.is_running(node):
                 raise MachineError(f"The machine {node} is not running.")
@@ -205,6 +205,9 @@ class Machines:
                 pass_fds=(running.first,),
                 start_new_session=True,
             )
+
+    def _get_lock(self, node: str) -> threading.RLock:
+        return self._locks.setdefault(node, threading.RLock())
 
     def _start(self, node: str, machine: Machine) -> _Running:
         disk = self._disks.open(machine.disk, machine.hostname)
