@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from erfailover.lab.linux.agent import task_limits
+from erfailover.lab.linux.agent import machine_limits
 from erfailover.lab.linux.agent.machine_methods import MachineMethods
 from erfailover.lab.linux.layout import Interface, Layout, Link, LinkEnd, Machine, Node
 
@@ -68,7 +68,7 @@ class SmallAgent:
         run("mount -t tmpfs tmpfs /run")
         FOLDER.mkdir()
         if group == "none":
-            task_limits._find_parent = lambda: None  # type: ignore[assignment]
+            machine_limits._find_parents = lambda: iter(())
         self.layout = LAYOUT
         self.methods = MachineMethods(
             FOLDER,
@@ -121,10 +121,11 @@ class SmallAgent:
         assert size is not None
         return {
             "memory_kib": int(size[1]),
-            "tasks": task_limits.count_tasks(),
+            "tasks": machine_limits.count_tasks(),
             "threads": threading.active_count(),
             "descriptors": descriptors,
             "mounts": mounts,
+            "groups": len(self.methods._machines._limits.list_groups()),
         }
 
 

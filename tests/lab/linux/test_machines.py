@@ -18,10 +18,10 @@ from tests.lab.linux.bed import Bed, start_bed
 PER_BOOT = "/var/lib/cloud/scripts/per-boot"
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Bed]:
+@pytest.fixture(scope="module", params=["", "nobody", "root"], ids=["own", "nobody", "root"])
+def shared(request: pytest.FixtureRequest) -> Iterator[Bed]:
     """A bed whose machines run; a test on it leaves them as they were."""
-    with start_bed() as bed:
+    with start_bed(owner=request.param) as bed:
         bed.boot("m1")
         bed.boot("m2")
         yield bed
@@ -70,16 +70,16 @@ def test_a_stopped_machine_holds_no_process_mount_descriptor_or_group(bed: Bed) 
     bed.boot()
     bed.boot()
     before = bed.call("describe")
-    groups = len(list(Path("/sys/fs/cgroup/pids").glob("erfailover-*-m1")))
     for _ in range(3):
         bed.run("setsid sleep 300 & echo")
         bed.boot()
     after = bed.call("describe")
-    assert after["memory_kib"] - before["memory_kib"] < 1000
+    assert after["memory_kib"] - before["memory_kib"] < 4000
     assert after == {**before, "memory_kib": after["memory_kib"]}
-    assert len(list(Path("/sys/fs/cgroup/pids").glob("erfailover-*-m1"))) == groups
     bed.call("stop", "m1")
-    assert bed.call("describe")["tasks"] < before["tasks"]
+    after = bed.call("describe")
+    assert after["tasks"] < before["tasks"]
+    assert after["groups"] == 0
 
 
 def test_a_running_machine_is_not_booted_again(shared: Bed) -> None:
@@ -134,11 +134,11 @@ def test_a_boot_applies_the_parameters_and_rules_that_are_kept(bed: Bed) -> None
 
 
 def test_scripts_can_wait_for_a_slow_first_start(bed: Bed) -> None:
-    machine = {"hostname": "vm1", "disk": "d", "first_boot": "#!/bin/sh\nsleep 1\ntouch /root/done"}
+    machine = {"hostname": "vm1", "disk": "d", "first_boot": "#!/bin/sh\nsleep 3\ntouch /root/done"}
     began = time.monotonic()
     bed.call("connect", "m1")
     bed.call("boot_alone", "m1", machine, 0.1)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.5
     ended = bed.run("cloud-init status; cloud-init status --wait; ls /root")
     assert ended.stdout.splitlines() == ["status: running", "status: done", "done"]
 
@@ -227,7 +227,7 @@ REFUSED = [
     ("umount /proc/sys", "must be superuser"),
     ("mknod /tmp/disk b 254 0", "Operation not permitted"),
     ("mknod /tmp/memory c 1 1", "Operation not permitted"),
-    ("unshare --user --map-root-user true", "No space left"),
+    ("unshare --user --map-root-user true", "Operation not permitted"),
     ("unshare --mount true", "Operation not permitted"),
     ("unshare --net true", "Operation not permitted"),
     ("nsenter --target 1 --mount true", "Operation not permitted"),
@@ -316,7 +316,7 @@ while [ $i -lt 200 ]; do sleep 1 & i=$((i+1)); done
 @pytest.mark.parametrize("group", ["", "none"], ids=["group", "unprivileged"])
 def test_too_many_processes_are_refused(group: str) -> None:
     """Bounded: 200 processes at most, each for a second."""
-    with start_bed(group=group, unprivileged=bool(group)) as bed:
+    with start_bed(group=group, owner="nobody" if group else "") as bed:
         bed.boot("m1")
         bed.boot("m2")
         bomb = bed.start(BOMB)
@@ -326,6 +326,16 @@ def test_too_many_processes_are_refused(group: str) -> None:
         assert bed.run("echo fine", "m2").stdout == "fine\n"
         time.sleep(1.2)
         assert bed.run("echo fine").stdout == "fine\n"
+
+
+def test_the_processes_of_a_machine_have_limited_memory_together(bed: Bed) -> None:
+    bed.boot("m1")
+    if not bed.call("describe")["groups"]:
+        pytest.skip("no group of processes (cgroup) can be made here: nothing limits their sum")
+    hold = "python3 -c 'import time; held = b\"x\" * (400 << 20); time.sleep(2)'"
+    ended = bed.run("for i in 1 2 3 4; do " + hold + " & done; wait; echo fine")
+    assert "Killed" in ended.stderr
+    assert ended.stdout == "fine\n"
 
 
 def test_a_full_disk_is_a_machine_s_own_problem(bed: Bed) -> None:
@@ -355,7 +365,7 @@ def test_a_disk_outlives_the_agent(tmp_path: Path) -> None:
         bed.boot()
         before = bed.run(f"{content}; {show}").stdout
         assert "a/b/file -rw-r-----" in before
-        bed.process.kill()
+        bed.kill()
     (archive,) = tmp_path.iterdir()
     assert archive.stat().st_mode & 0o777 == 0o600
     assert archive.stat().st_size < 20_000
@@ -383,7 +393,7 @@ def test_no_link_of_a_disk_leads_out_of_it(tmp_path: Path) -> None:
         bed.run(f"({race}) > /dev/null 2>&1 &")
         for _ in range(5):
             bed.run("true")
-        bed.process.kill()
+        bed.kill()
     (archive,) = archives.iterdir()
     assert b"of the host" not in gzip.decompress(archive.read_bytes())
     with start_bed(archives=archives) as bed:

@@ -8,10 +8,10 @@ from typing import Any
 
 from erfailover.lab.linux.agent.captures import Captures
 from erfailover.lab.linux.agent.disks import Disks
+from erfailover.lab.linux.agent.machine_limits import MachineLimits
 from erfailover.lab.linux.agent.machines import MachineError, Machines
 from erfailover.lab.linux.agent.pings import ping
 from erfailover.lab.linux.agent.scripts import Emit, Scripts
-from erfailover.lab.linux.agent.task_limits import TaskLimits
 from erfailover.lab.linux.layout import Layout, Machine
 
 
@@ -19,7 +19,8 @@ class MachineMethods:
     """What the lab can ask of its machines.
 
     ``take_down`` removes a node's links and namespace, if they are there, ``bring_up`` makes them
-    anew as the layout has them: a stopped machine has none, so it answers nothing, and its kernel forgets all.
+    anew as the layout has them: a stopped machine has none, so it answers nothing, and its kernel
+    forgets all.
     """
 
     def __init__(
@@ -30,14 +31,14 @@ class MachineMethods:
         take_down: Callable[[str], object],
         bring_up: Callable[[str], object],
         archives: Path | None = None,
-        task_group: Path | None = None,
+        group: Path | None = None,
     ) -> None:
         """Keep mounts below ``folder``, archives of the disks in ``archives`` if it is given."""
         self._get_layout = get_layout
         self._take_down = take_down
         self._bring_up = bring_up
         self._disks = Disks(folder / "disks", archives)
-        self._machines = Machines(folder, self._disks, TaskLimits(task_group))
+        self._machines = Machines(folder, self._disks, MachineLimits(group))
         self._scripts = Scripts(self._machines, folder, emit)
         self._captures = Captures(get_layout)
         self.methods: dict[str, Callable[..., Any]] = {

@@ -31,8 +31,14 @@ from pathlib import Path
 from erfailover.lab.linux.agent import disks as disk_folders
 from erfailover.lab.linux.agent.disks import Disks
 from erfailover.lab.linux.agent.listeners import Listeners
+from erfailover.lab.linux.agent.machine_limits import (
+    TASKS,
+    Groups,
+    MachineLimits,
+    count_tasks,
+    limits_tasks,
+)
 from erfailover.lab.linux.agent.syscall_filter import build_filter
-from erfailover.lab.linux.agent.task_limits import TASKS, TaskLimits, count_tasks
 from erfailover.lab.linux.layout import Machine
 
 log = logging.getLogger("erfailover.lab.linux.machines")
@@ -71,7 +77,7 @@ _REPLACED = ("apt", "apt-get", "cloud-init", "netfilter-persistent", "sudo")
 """Programs of the lab that a machine has in the place of its host's."""
 _FIRST_PROCESS = ("env", "--ignore-signal=CHLD", "sleep", "infinity")
 """Needs no further process, cannot be killed from inside, and leaves no zombie of an orphan."""
-_START = 'if [ "$1" != - ]; then echo 0 > "$1" || exit; fi; shift; exec "$@"'
+_START = 'IFS=:; for group in $1; do echo 0 > "$group" || exit; done; shift; exec "$@"'
 _START_S = 10.0
 _STOP_S = 10.0
 BOOT_S = 30.0
@@ -90,18 +96,18 @@ class _Running:
     machine: Machine
     container: subprocess.Popen[bytes]
     first: int
-    group: Path | None
+    groups: Groups
     memory: Path
 
 
 class Machines:
     """The running machines, by node."""
 
-    def __init__(self, folder: Path, disks: Disks, task_limits: TaskLimits) -> None:
+    def __init__(self, folder: Path, disks: Disks, limits: MachineLimits) -> None:
         """Keep programs and mounts in ``folder``."""
         self._folder = folder
         self._disks = disks
-        self._task_limits = task_limits
+        self._limits = limits
         self._listeners = Listeners()
         self._locks: dict[str, threading.RLock] = {}
         self._running: dict[str, _Running] = {}
@@ -155,7 +161,7 @@ class Machines:
                 running.container.kill()
             os.close(running.first)
             disk_folders.unmount(running.memory)
-            self._task_limits.remove_group(running.group)
+            self._limits.remove_groups(running.groups)
             self._disks.keep_archive(running.machine.disk)
 
     def stop_all(self) -> None:
@@ -194,10 +200,10 @@ class Machines:
             running = self._running.get(node)
             if running is None or not self.is_running(node):
                 raise MachineError(f"The machine {node} is not running.")
-            limit = count_tasks() + TASKS if running.group is None else 0
+            limit = 0 if limits_tasks(running.groups) else count_tasks() + TASKS
             command = [sys.executable, "-I", "-S", str(_ENTER), str(running.first)]
             return subprocess.Popen(
-                [*command, _get_entrance(running.group), str(limit), str(self._filter), *program],
+                [*command, _join(running.groups), str(limit), str(self._filter), *program],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -218,13 +224,13 @@ class Machines:
             (memory / name).mkdir()
             (memory / name).chmod(0o755 if name == "run" else 0o1777)
         (memory / "run" / "lock").mkdir()
-        group = self._task_limits.make_group(node)
+        groups = self._limits.make_groups(node)
         read, write = os.pipe()
         with open(read, "rb") as information, open(self._filter, "rb") as system_calls:
             filtered = ["--seccomp", str(system_calls.fileno())] if build_filter() else []
             container = subprocess.Popen(
                 [
-                    *("/bin/sh", "-c", _START, "sh", _get_entrance(group)),
+                    *("/bin/sh", "-c", _START, "sh", _join(groups)),
                     *("nsenter", f"--net={NAMESPACES / node}", "bwrap"),
                     *_build_arguments(machine, disk, memory, self._programs, self._devices),
                     *(*filtered, "--info-fd", str(write), "--", *_FIRST_PROCESS),
@@ -243,13 +249,14 @@ class Machines:
             container.kill()
             container.wait(_START_S)
             disk_folders.unmount(memory)
-            self._task_limits.remove_group(group)
+            self._limits.remove_groups(groups)
             raise ValueError(f"bubblewrap ended with code {container.returncode}") from problem
-        return _Running(machine, container, first, group, memory)
+        return _Running(machine, container, first, groups, memory)
 
 
-def _get_entrance(group: Path | None) -> str:
-    return str(group / "cgroup.procs") if group is not None else "-"
+def _join(groups: Groups) -> str:
+    """Return the files through which a process joins groups, as one argument."""
+    return ":".join(str(group / "cgroup.procs") for group in groups)
 
 
 def _build_arguments(
