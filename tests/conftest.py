@@ -13,6 +13,9 @@ pytest.register_assert_rewrite("tests.support")
 # A shell starts background jobs with SIGINT ignored; the tests of Ctrl-C need Python's own handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LINUX_PLANE_SKIPPED = "The Linux data plane was not tested"
+"""What a test says that is skipped because namespaces are refused or programs are missing."""
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -28,3 +31,12 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it aloud when the Linux data plane was skipped: nobody reads the letter s."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = {str(each.longrepr[2]) for each in skipped if isinstance(each.longrepr, tuple)}
+    for reason in sorted(each for each in reasons if LINUX_PLANE_SKIPPED in each):
+        terminalreporter.section(LINUX_PLANE_SKIPPED, red=True)
+        terminalreporter.line(reason, red=True)

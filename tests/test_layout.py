@@ -161,7 +161,7 @@ def entries_of(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("package", "entries", "floors"), [("erfailover", 12, 7), ("erfailover.lab", 10, 8)]
+    ("package", "entries", "floors"), [("erfailover", 12, 7), ("erfailover.lab", 11, 8)]
 )
 def test_the_root_and_the_lab_have_few_entries_on_few_floors(
     package: str, entries: int, floors: int

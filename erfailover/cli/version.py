@@ -32,7 +32,7 @@ PACKAGES = (
     "tenacity",
 )
 EXTRAS = {
-    "lab": ("aiohttp", "cryptography", "PyJWT", "trustme"),
+    "lab": ("aiohttp", "cryptography", "PyJWT", "pyroute2", "trustme"),
     "blob": ("azure-storage-blob",),
     "keyvault": ("azure-keyvault-secrets",),
     "diagram": ("pygraphviz",),

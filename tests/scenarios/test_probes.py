@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.machines.reachability import trace_packet
 from tests.support.door import open_door
 from tests.support.pages import check_page
 from tests.support.probes import add_probes
@@ -50,7 +49,7 @@ class Trace:
 
     def look(self) -> None:
         lab = self._stage.lab
-        up = trace_packet(lab.world, lab.bgp, lab.machines, self._nic, OFFICE).reached
+        up = lab.plane.trace_packet(self._nic, OFFICE).reached
         if not self.changes or self.changes[-1][1] is not up:
             self.changes.append((lab.world.now - self._began, up))
 

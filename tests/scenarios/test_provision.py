@@ -20,6 +20,7 @@ from erfailover.model.tasks import Event, State
 from erfailover.planning.provision.nat import PER_BOOT
 from erfailover.planning.provision.resources import build_desired
 from tests.support import azure
+from tests.support.model import get_model
 from tests.support.resources import shared_keys
 from tests.support.stage import Stage
 
@@ -189,7 +190,7 @@ def test_the_nat_set_up_outlives_a_restart_for_what_it_keeps_on_the_disk(
     assert "Nothing to change" in stage.do("provision", "--yes")
 
     vm3 = stage.resource("Microsoft.Compute/virtualMachines", "vm3")
-    stage.lab.machines.run(vm3, [f"chmod -x {PER_BOOT}"])
+    get_model(stage.lab).machines.run(vm3, [f"chmod -x {PER_BOOT}"])
     restart()
     assert not stage.reaches("vm1-nic1", "8.8.4.4")
     result = stage.json("provision", "--yes")
@@ -338,7 +339,7 @@ def test_a_nat_machine_is_set_up_by_cloud_init_alone(provisioned: Stage) -> None
     stage = provisioned
     vm3 = stage.resource("Microsoft.Compute/virtualMachines", "vm3")
     vm3.properties["vmId"] = "another"  # a machine that has never been started
-    stage.lab.machines.boot(vm3)
+    stage.lab.plane.boot(vm3)
     assert stage.reaches("vm1-nic1", "8.8.4.4")
 
 

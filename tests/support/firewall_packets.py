@@ -13,7 +13,7 @@ from azure.identity import DefaultAzureCredential
 
 from erfailover.lab.core.world import Resource
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import Trace, trace_packet
+from erfailover.lab.machines.reachability import Trace
 from tests.support.adopted_world import Arm
 from tests.support.firewall_world import CORP, INTERNET, SPOKES, Shape, Spoke
 
@@ -72,9 +72,7 @@ class Monitor:
     def trace(self, nic: str, destination: str) -> Trace:
         """A TCP connection from an interface's machine."""
         lab = self.lab
-        return trace_packet(
-            lab.world, lab.bgp, lab.machines, self._find(nic), destination, "tcp", 443
-        )
+        return lab.plane.trace_packet(self._find(nic), destination, "tcp", 443)
 
     def get_outage_s(self, spoke: Spoke) -> float:
         """From the first moment at which a spoke was stranded to the last, in modelled seconds."""

@@ -17,7 +17,6 @@ from erfailover.lab.auth.identity import Identity
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.core.world import Resource
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import trace_packet
 from erfailover.lab.server.server import LabServer
 from tests.support.schemas import hold, prints_json, schema_of
 
@@ -77,7 +76,7 @@ class Stage:
     def _reaches(self, nic: str, destination: str) -> bool:
         source = self.resource("Microsoft.Network/networkInterfaces", nic)
         lab = self.lab
-        return trace_packet(lab.world, lab.bgp, lab.machines, source, destination).reached
+        return lab.plane.trace_packet(source, destination).reached
 
     def watch(self, nic: str, destination: str) -> None:
         """Note every change of the world at which a flow is cut."""
@@ -85,7 +84,7 @@ class Stage:
 
         def look() -> None:
             lab = self.lab
-            trace = trace_packet(lab.world, lab.bgp, lab.machines, source, destination)
+            trace = lab.plane.trace_packet(source, destination)
             if not trace.reached:
                 self.cuts.append(f"{lab.world.now:.0f} s: {trace.reason}")
 

@@ -254,7 +254,9 @@ PEERINGS = "virtualNetworks/virtualNetworkPeerings"
 
 def routing(builder: Builder, timing: BgpTiming | None = None) -> Bgp:
     """The routing of a builder's world."""
-    return Bgp(builder.world, timing or BgpTiming())
+    bgp = Bgp(builder.world, timing or BgpTiming())
+    builder.world.listeners.insert(0, bgp.refresh)
+    return bgp
 
 
 def link(builder: Builder, number: int, one: str, other: str, key: str = "key") -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from erfailover.lab.core import ids
 from tests.support.direct import Direct
+from tests.support.model import get_model
 
 VNETS, SPOKES = 2000, 500
 GET_MS, TABLE_MS, MEMORY_MB = 5.0, 50.0, 300.0
@@ -137,7 +138,7 @@ def table(loaded: Direct, number: int) -> tuple[int, float]:
     """How many rows a gateway's table has, and how long the first reading of it takes."""
     gateway = loaded.lab.world.get(ids.to_key(loaded.id(f"virtualNetworkGateways/g{number}")))
     assert gateway is not None
-    bgp = loaded.lab.bgp
+    bgp = get_model(loaded.lab).bgp
     bgp._rebuild()  # what the last change left; nothing is remembered
     rows: list[Any] = []
 

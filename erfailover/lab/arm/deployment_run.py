@@ -193,7 +193,7 @@ def _read_outputs(lab: Cloud, deployment: Resource, request: Body) -> Body:
             raise template.InvalidTemplateError(
                 f"the resource '{which}' is not defined in the template"
             )
-        return presentation.present_resource(lab.context, lab.bgp, resource)["properties"]
+        return presentation.present_resource(lab.context, lab.plane, resource)["properties"]
 
     group = deployment.id.group
     location = str((lab.world.get(group) or deployment).body.get("location", ""))

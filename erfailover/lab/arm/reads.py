@@ -50,7 +50,7 @@ def find(lab: Cloud, target: Target) -> Resource:
 def get(lab: Cloud, request: Request, target: Target) -> Answer:
     """Answer a GET of a resource."""
     resource = find(lab, target)
-    body = presentation.present_resource(lab.context, lab.bgp, resource)
+    body = presentation.present_resource(lab.context, lab.plane, resource)
     if resource.id.type == rt.VM and "instanceview" in request.query.get("$expand", "").lower():
         body["properties"]["instanceView"] = build_instance_view(lab, resource)
     else:
@@ -64,7 +64,7 @@ def get(lab: Cloud, request: Request, target: Target) -> Answer:
 def _present_by_id(lab: Cloud, resource_id: str) -> Body | None:
     resource = lab.world.get(resource_id)
     if resource is not None:
-        return presentation.present_resource(lab.context, lab.bgp, resource)
+        return presentation.present_resource(lab.context, lab.plane, resource)
     return find_ip_configuration(lab.world, resource_id)
 
 
@@ -92,7 +92,7 @@ def list_(lab: Cloud, target: Target) -> Answer:
         )
     # Reported: connectionStatus is in no list.
     rows = [
-        presentation.present_resource(lab.context, lab.bgp, resource, read=False)
+        presentation.present_resource(lab.context, lab.plane, resource, read=False)
         for resource in resources
     ]
     return Answer(200, {"value": rows})
@@ -102,7 +102,7 @@ def list_connections(lab: Cloud, target: Target) -> Answer:
     """Answer a list of a gateway's connections, in any group (published; without status)."""
     connections = lab.context.list_connections(find(lab, target).id)
     rows = [
-        presentation.present_resource(lab.context, lab.bgp, resource, read=False)
+        presentation.present_resource(lab.context, lab.plane, resource, read=False)
         for resource in connections
     ]
     return Answer(200, {"value": rows})

@@ -171,7 +171,7 @@ def _accept(lab: Cloud, request: Request, plan: Plan) -> Answer:
         _lock_parent(lab, where)
         lab.operations.start(operation)
     lab.world.notify_listeners()
-    body = presentation.present_resource(lab.context, lab.bgp, resource, read=False)
+    body = presentation.present_resource(lab.context, lab.plane, resource, read=False)
     headers = build_operation_headers(request, operation, lab.speed)
     if type_ == rt.VM and verb == "update":
         headers.pop("Retry-After", None)  # recorded
@@ -319,7 +319,7 @@ def patch(lab: Cloud, request: Request, target: Target) -> Answer:
     if PROVIDERS[where.type].slow_patch:
         _accept_slow_patch(lab, resource)
     lab.world.notify_listeners()
-    return Answer(200, presentation.present_resource(lab.context, lab.bgp, resource, read=False))
+    return Answer(200, presentation.present_resource(lab.context, lab.plane, resource, read=False))
 
 
 def _accept_slow_patch(lab: Cloud, resource: Resource) -> None:

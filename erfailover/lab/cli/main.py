@@ -19,6 +19,7 @@ from erfailover.lab.cli.captures import capture
 from erfailover.lab.cli.client import ask, state_dir_option
 from erfailover.lab.cli.faults import fault
 from erfailover.lab.cli.world import reach, restore, save
+from erfailover.lab.core import data_planes
 from erfailover.lab.server import state_folder
 
 _UNSET = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
@@ -81,9 +82,13 @@ def main() -> None:
 @click.option(
     "--speed",
     type=click.FloatRange(0, min_open=True),
-    default=process.DEFAULT_SPEED,
-    show_default=True,
-    help="Speed of the lab's clock; 1 is real time.",
+    help="Speed of the lab's clock; 1 is real time. Default: 100, or 20 with the Linux data plane.",
+)
+@click.option(
+    "--data-plane",
+    type=click.Choice(data_planes.NAMES),
+    help="What moves packets: a model, or Linux network namespaces with real routers. "
+    "Default: model.",
 )
 @click.option(
     "--subscriptions",
@@ -101,7 +106,8 @@ def up(
     state_dir: Path | None,
     output: str,
     port: int,
-    speed: float,
+    speed: float | None,
+    data_plane: str | None,
     subscriptions: int,
     tenants: int,
 ) -> None:
@@ -110,11 +116,17 @@ def up(
         state_folder.get_state_folder(state_dir),
         port=port,
         speed=speed,
+        data_plane=data_plane,
         subscriptions=subscriptions,
         tenants=tenants,
     )
     if output == "json":
-        summary = {"endpoint": running.endpoint, "started": started, "speed": running.speed}
+        summary = {
+            "endpoint": running.endpoint,
+            "started": started,
+            "speed": running.speed,
+            "data_plane": running.data_plane,
+        }
         click.echo(json.dumps(summary))
         return
     word = "The lab is running" if started else "The lab is already running"
@@ -144,6 +156,7 @@ def status(state_dir: Path | None, output: str) -> None:
     clock = state["clock"]
     click.echo(f"The lab is running at {running.endpoint} (process {running.pid}).")
     click.echo(f"Clock: {clock['now_s']:.0f} s, at {clock['speed']:g} times real time.")
+    click.echo(f"Data plane: {state['data_plane']}")
     click.echo(f"Operations in progress: {state['operations_under_way']}")
     for type_, count in sorted(state["resources"].items()):
         click.echo(f"{count:6} {type_}")
@@ -176,12 +189,14 @@ def reset(state_dir: Path | None) -> None:
 @main.command(hidden=True)
 @state_dir_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0)
-@click.option("--speed", type=click.FloatRange(0, min_open=True), default=process.DEFAULT_SPEED)
-def serve(state_dir: Path | None, port: int, speed: float) -> None:
+@click.option("--speed", type=click.FloatRange(0, min_open=True))
+@click.option("--data-plane", type=click.Choice(data_planes.NAMES), default=data_planes.MODEL)
+def serve(state_dir: Path | None, port: int, speed: float | None, data_plane: str) -> None:
     """Serve in the foreground; ``up`` runs this in the background."""
     from erfailover.lab.server.daemon import run
 
-    run(state_folder.get_state_folder(state_dir), port, speed)
+    speed = speed or data_planes.DEFAULT_SPEEDS[data_plane]
+    run(state_folder.get_state_folder(state_dir), port, speed, data_plane)
 
 
 main.add_command(fault)

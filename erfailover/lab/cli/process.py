@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from erfailover.lab.core.data_planes import DEFAULT_SPEEDS, LINUX, LINUX_SPEED_LIMIT, MODEL
 from erfailover.lab.server.state_folder import (
     LabError,
     LabNotRunningError,
@@ -25,8 +26,6 @@ from erfailover.lab.server.state_folder import (
     StateFolder,
 )
 
-DEFAULT_SPEED = 100.0
-"""A gateway of the proof of concept (about 1,085 s) is then made in 11 s of wall time."""
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 
@@ -40,6 +39,7 @@ class LabProcess:
     ca_file: Path
     pid: int
     speed: float
+    data_plane: str
     environment: dict[str, str]
 
     def request(self, method: str, path: str, timeout_s: float = 10.0, body: object = None) -> Any:
@@ -84,6 +84,7 @@ def find(where: StateFolder) -> LabProcess:
             ca_file=Path(note["ca"]),
             pid=int(note["pid"]),
             speed=float(note["speed"]),
+            data_plane=str(note.get("data_plane", MODEL)),
             environment=dict(note["environment"]),
         )
     except (OSError, ValueError, KeyError) as error:
@@ -96,26 +97,32 @@ def start(
     where: StateFolder,
     *,
     port: int = 0,
-    speed: float = DEFAULT_SPEED,
+    speed: float | None = None,
+    data_plane: str | None = None,
     subscriptions: int = 1,
     tenants: int = 1,
 ) -> tuple[LabProcess, bool]:
     """Start a lab in the background unless one runs; return it and whether it was started.
 
-    A running lab is left as it is. Raises LabError if the lab does not start, or runs with fewer
-    subscriptions or tenants.
+    A running lab is left as it is. Raises LabError if the lab does not start, or runs with another
+    data plane or fewer subscriptions or tenants.
     """
     if where.is_held():
         running = _await(where, None)
+        _require_plane(running, data_plane)
         identity = where.load_identity()
         _require("subscriptions", len(identity.subscriptions), subscriptions)
         _require("tenants", len(identity.tenants), tenants)
         return running, False
+    data_plane = data_plane or MODEL
+    speed = speed or DEFAULT_SPEEDS[data_plane]
+    if data_plane == LINUX:
+        _check_linux(speed)
     where.make()
     where.extend(subscriptions, tenants)
     where.note.unlink(missing_ok=True)
     command = [sys.executable, "-m", "erfailover.lab", "serve", "--state-dir", str(where.path)]
-    command += ["--port", str(port), "--speed", f"{speed:g}"]
+    command += ["--port", str(port), "--speed", f"{speed:g}", "--data-plane", data_plane]
     with open(where.log, "ab") as log:
         child = subprocess.Popen(
             command,
@@ -160,6 +167,30 @@ def _read_tail(log: Path) -> str:
     except OSError:
         return ""
     return "\n".join([f"Last lines of {log}:", *lines])
+
+
+def _check_linux(speed: float) -> None:
+    """Raise LabError if the Linux data plane cannot run on this machine, or not so fast."""
+    from erfailover.lab.linux.requirements import list_missing
+
+    if speed > LINUX_SPEED_LIMIT:
+        raise LabOptionError(
+            f"The speed of a lab with the Linux data plane must be at most {LINUX_SPEED_LIMIT:g}, "
+            f"not {speed:g}: BGP's hold time of 180 s cannot be below 3 s of real time."
+        )
+    missing = list_missing()
+    if missing:
+        lines = ["The Linux data plane cannot run on this machine:", *missing]
+        raise LabError("\n".join(lines))
+
+
+def _require_plane(running: LabProcess, data_plane: str | None) -> None:
+    """Raise LabOptionError if a running lab has another data plane than requested."""
+    if data_plane not in (None, running.data_plane):
+        raise LabOptionError(
+            f"The running lab has the data plane {running.data_plane}, not {data_plane}. Stop it "
+            "with 'erfailover lab down', then start it again."
+        )
 
 
 def _require(what: str, count: int, minimum: int) -> None:
@@ -211,6 +242,7 @@ def describe(running: LabProcess) -> dict[str, Any]:
         "federated_token_file": running.environment["AZURE_FEDERATED_TOKEN_FILE"],
         "az_config_dir": str(running.folder.az),
         "speed": running.speed,
+        "data_plane": running.data_plane,
         "lab_secret": identity.lab_secret,
         "environment": build_variables(running),
     }

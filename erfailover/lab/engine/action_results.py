@@ -1,7 +1,7 @@
 """Results of the POST actions, computed when the operation ends.
 
-Owns the results of gateway reads, effective routes, run commands and power changes. ``bgp``
-computes routing tables, ``machines`` the output of machines.
+Owns the results of gateway reads, effective routes, run commands and power changes. The lab's
+``plane`` has the routing tables and the output of machines.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from erfailover.lab.engine.read_history import apply_read_fault
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.providers import presentation
 from erfailover.lab.routing import route_servers
-from erfailover.lab.routing.effective_routes import find_next_hop, list_effective_routes
 
 OUTPUT_LIMIT = 4096
 """Run Command returns the last 4 KB of each stream (documented)."""
@@ -47,31 +46,31 @@ def compute_result(lab: Cloud, operation: Operation) -> None:
     operation.result_status = 200
     match operation.action:
         case "getbgppeerstatus":
-            operation.result = {"value": lab.bgp.list_peers(resource)}
+            operation.result = {"value": lab.plane.list_peers(resource)}
         case "getlearnedroutes":
-            operation.result = {"value": lab.bgp.list_learned_routes(resource)}
+            operation.result = {"value": lab.plane.list_learned_routes(resource)}
         case "getadvertisedroutes":
-            rows = lab.bgp.list_advertised_routes(resource, operation.arguments["peer"])
+            rows = lab.plane.list_advertised_routes(resource, operation.arguments["peer"])
             operation.result = {"value": rows}
         case "routetablessummary/primary" | "routetablessummary/secondary":
             path = operation.action.partition("/")[2]
-            operation.result = lab.bgp.summarize_circuit(resource, path)
+            operation.result = lab.plane.summarize_circuit(resource, path)
         case action if action in failover_tests.ACTIONS:
             arguments = operation.arguments
             operation.result = failover_tests.finish(lab, resource, action, arguments)
         case "learnedroutes":
             operation.result = route_servers.list_learned(lab.world, resource)
         case "effectiveroutetable":
-            operation.result = {"value": list_effective_routes(lab.world, lab.bgp, resource)}
+            operation.result = {"value": lab.plane.list_effective_routes(resource)}
         case "nexthop":
             nic = lab.world.get(operation.arguments["nic"])
             if nic is not None:
                 destination = operation.arguments["destination"]
-                operation.result = find_next_hop(lab.world, lab.bgp, nic, destination)
+                operation.result = lab.plane.find_next_hop(nic, destination)
         case "reset":
             # Documented: the gateway itself, once the operation has ended.
             operation.result = presentation.present_resource(
-                lab.context, lab.bgp, resource, read=False
+                lab.context, lab.plane, resource, read=False
             )
         case "runcommand":
             if operation.result is None:
@@ -80,9 +79,9 @@ def compute_result(lab: Cloud, operation: Operation) -> None:
             state = POWER_STATES[operation.action]
             resource.hidden["powerState"] = state
             if state == "running":
-                lab.machines.boot(resource)
+                lab.plane.boot(resource)
             else:
-                lab.machines.stop(resource)
+                lab.plane.stop(resource)
         case "sharedkey" | "sharedkey/reset":
             resource.hidden["sharedKey"] = operation.secrets[ids.to_key(resource.id)]["sharedKey"]
             if operation.action.endswith("reset"):
@@ -116,7 +115,7 @@ class StartScript:
             self.lab.operations.end(self.operation_id)
         else:
             script = json.loads(operation.arguments["script"])
-            self.lab.machines.start(machine, script, ended)
+            self.lab.plane.start_script(machine, script, ended)
 
 
 @dataclass(frozen=True, slots=True)

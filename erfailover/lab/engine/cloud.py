@@ -34,9 +34,9 @@ from erfailover.lab.engine.faults import Fault, FaultKind, Faults
 from erfailover.lab.engine.metrics import Metrics
 from erfailover.lab.engine.read_history import ReadHistory
 from erfailover.lab.engine.throttling import Limits, Throttling
-from erfailover.lab.machines.machines import Machines
+from erfailover.lab.machines.data_plane import DataPlane
+from erfailover.lab.machines.model_plane import ModelPlane
 from erfailover.lab.providers.registry import PROVIDERS
-from erfailover.lab.routing.bgp import Bgp
 from erfailover.lab.routing.sessions import BgpTiming
 
 TRACE_LENGTH = 100_000
@@ -66,7 +66,8 @@ class Cloud(ABC):
     ``seed`` makes what Azure makes up repeatable, ``draw_seed`` draws durations instead of
     taking the medians, ``today`` is the date whose rules are in force. ``limits`` are those on
     requests, None for none; ``page_size`` is how many rows a page of a list has;
-    ``subscriptions`` are further ones beside the identity's.
+    ``subscriptions`` are further ones beside the identity's. ``plane`` is what moves the packets,
+    by default the model with ``bgp_timing``; whoever made it closes it.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Cloud(ABC):
         limits: Limits | None = Limits(),  # noqa: B008 - frozen
         page_size: int = PAGE_SIZE,
         subscriptions: tuple[str, ...] = (),
+        plane: DataPlane | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity_ or identity.make_identity()
@@ -102,7 +104,7 @@ class Cloud(ABC):
             *(subscription.lower() for subscription in subscriptions),
         )
         self._limits = limits
-        self._bgp_timing = bgp_timing
+        self.plane: DataPlane = plane or ModelPlane(bgp_timing)
         self._seed = seed if seed is not None else secrets.randbits(63)
         self._draw_seed = draw_seed
         self._listeners: list[Callable[[], None]] = []
@@ -122,8 +124,6 @@ class Cloud(ABC):
         self.world.now = self.clock.now() + self._offset
         self.references = References(PROVIDERS)
         self.operations = Operations(self.world, self.finish_operation)
-        self.bgp = Bgp(self.world, self._bgp_timing)
-        self.machines = Machines(self.world, self.bgp)
         self.context = RuleContext(
             self.world,
             self.references,
@@ -131,8 +131,12 @@ class Cloud(ABC):
             UnknownCodes(random.Random(self._seed)),
             self.today,
         )
-        self.world.listeners.append(self._record_reads)
-        self.world.listeners.extend(self._listeners)
+        self.attach_plane()
+
+    def attach_plane(self, saved: object = None) -> None:
+        """Make the data plane serve the present world, which is new or has just been restored."""
+        self.plane.attach(self.world, saved)
+        self.world.listeners = [self.plane.refresh, self._record_reads, *self._listeners]
 
     @abstractmethod
     def finish_operation(self, operation: Operation) -> None:
@@ -161,7 +165,7 @@ class Cloud(ABC):
         return cleared
 
     def _record_reads(self) -> None:
-        self.history.record_tables(self.world, self.bgp)
+        self.history.record_tables(self.world, self.plane)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call a listener after every change of the world, at the time of the change."""
@@ -179,8 +183,10 @@ class Cloud(ABC):
         return getattr(self.clock, "speed", None)
 
     def catch_up(self) -> None:
-        """Run every event that is due."""
+        """Run every event that is due, then process what has come in from the data plane."""
         self.world.advance_to(self.clock.now() + self._offset)
+        if self.plane.catch_up():
+            self.world.notify_listeners()
 
     def format_timestamp(self, at_s: float | None = None) -> str:
         """Return a modelled time in Azure's format; the current time by default."""

@@ -79,7 +79,7 @@ def _settle(lab: Cloud, operation: Operation, name: str) -> None:
     resource.active = copy.deepcopy(resource.body)
     if resource.id.type == rt.VM and created:
         resource.hidden["powerState"] = "running"
-        lab.machines.boot(resource)
+        lab.plane.boot(resource)
 
 
 def remove(lab: Cloud, name: str) -> None:

@@ -27,10 +27,11 @@ class Lab(Cloud):
         """
         with self.lock:
             parts = snapshots.load(self, data)
+            kind, saved = parts.pop(snapshots.PLANE)
             for name, part in parts.items():
                 setattr(self, name, part)
             self._offset = self.world.now - self.clock.now()
-            self.world.listeners = [self.bgp.refresh, self._record_reads, *self._listeners]
+            self.attach_plane(saved if kind == self.plane.name else None)
 
     def finish_operation(self, operation: Operation) -> None:
         """Apply the effect of an operation that ends."""

@@ -14,7 +14,7 @@ from erfailover.lab.core import ids
 from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.engine.faults import FaultKind
-from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.machines.data_plane import GatewayTables
 
 KEPT = 50
 """How many versions of one read are kept."""
@@ -30,24 +30,24 @@ class ReadHistory:
     _past: dict[str, deque[tuple[float, str]]] = field(default_factory=dict)
     _version: int = -1
 
-    def record_tables(self, world: World, bgp: Bgp) -> None:
+    def record_tables(self, world: World, tables: GatewayTables) -> None:
         """Record every gateway's tables if routing has changed."""
-        if not self.is_recording or bgp.version == self._version:
+        if not self.is_recording or tables.version == self._version:
             return
-        self._version = bgp.version
-        for key in bgp.network.gateways.all:
+        self._version = tables.version
+        for key in tables.network.gateways.all:
             gateway = world.get(key)
             if gateway is not None:
-                self._record_gateway_tables(world.now, bgp, gateway)
+                self._record_gateway_tables(world.now, tables, gateway)
 
-    def _record_gateway_tables(self, now: float, bgp: Bgp, gateway: Resource) -> None:
-        peers = bgp.list_peers(gateway)
+    def _record_gateway_tables(self, now: float, tables: GatewayTables, gateway: Resource) -> None:
+        peers = tables.list_peers(gateway)
         self.record(get_table_name(gateway, "getbgppeerstatus"), now, {"value": peers})
-        rows = bgp.list_learned_routes(gateway)
+        rows = tables.list_learned_routes(gateway)
         self.record(get_table_name(gateway, "getlearnedroutes"), now, {"value": rows})
         for peer in peers:
             address = str(peer["neighbor"])
-            advertised = bgp.list_advertised_routes(gateway, address)
+            advertised = tables.list_advertised_routes(gateway, address)
             self.record(
                 get_table_name(gateway, "getadvertisedroutes", address), now, {"value": advertised}
             )

@@ -4,6 +4,9 @@ Owns the format: the lab's state as one pickled graph, behind a line that names 
 package's version. A graph may name only the lab's own classes and a few harmless ones, so that a
 doctored file cannot run anything. Keys, tokens, the trace and listeners are not part of it; a
 running script of a machine ends at the time of the snapshot. The clock does not advance in between.
+
+What the data plane saves is a part with the plane's name: another plane builds itself anew from the
+resources. The plane itself is never saved, for it may hold processes.
 """
 
 from __future__ import annotations
@@ -22,13 +25,11 @@ from erfailover.lab.providers.registry import PROVIDERS
 PARTS = (
     "access",
     "began",
-    "bgp",
     "durations",
     "faults",
     "generator",
     "history",
     "locks",
-    "machines",
     "metrics",
     "operations",
     "policies",
@@ -38,6 +39,8 @@ PARTS = (
     "world",
 )
 """The attributes of a lab that a snapshot contains."""
+PLANE = "plane"
+"""The part with the data plane's name and what it saves."""
 
 _HARMLESS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -58,11 +61,11 @@ class SnapshotError(ValueError):
     """A file that is not a snapshot of this version."""
 
 
-_HEADER = f"erfailover lab world, form 4, version {erfailover.__version__}"
+_HEADER = f"erfailover lab world, form 5, version {erfailover.__version__}"
 
 
 class _Pickler(pickle.Pickler):
-    """A pickler that writes the lab itself and the table of types as names."""
+    """A pickler that writes the lab itself and the table of types as names, and no data plane."""
 
     def __init__(self, file: io.BytesIO, lab: Cloud) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
@@ -71,6 +74,8 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, obj: object) -> str | None:
         if obj is PROVIDERS:
             return _TYPES
+        if obj is self._lab.plane:
+            raise pickle.PicklingError("an event refers to the data plane itself")
         return _LAB if obj is self._lab else None
 
     def reducer_override(self, obj: Any) -> Any:
@@ -118,7 +123,8 @@ def save(lab: Cloud) -> bytes:
     """Return the lab's state at its current time. The caller holds the lab's lock."""
     file = io.BytesIO()
     file.write(f"{_HEADER}\n".encode())
-    _Pickler(file, lab).dump({name: getattr(lab, name) for name in PARTS})
+    parts = {name: getattr(lab, name) for name in PARTS}
+    _Pickler(file, lab).dump({**parts, PLANE: (lab.plane.name, lab.plane.save())})
     return file.getvalue()
 
 
@@ -145,6 +151,6 @@ def load(lab: Cloud, data: bytes) -> dict[str, Any]:
         raise SnapshotError(
             f"the saved lab state cannot be read: {type(error).__name__}"
         ) from error
-    if not isinstance(parts, dict) or set(parts) != set(PARTS):
+    if not isinstance(parts, dict) or set(parts) != {*PARTS, PLANE}:
         raise SnapshotError("the saved lab state is incomplete")
     return parts

@@ -15,7 +15,6 @@ from typing import Any
 MAIN_TABLE = 254
 
 
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """A kernel route.
@@ -110,12 +109,15 @@ class Machine:
     """A virtual machine that runs in its node.
 
     ``disk`` names its files, which outlive a stop; a new machine of the same name has another.
-    ``first_boot`` is a script of the first start (cloud-init's custom data), empty without one.
-    ``listens`` are the TCP ports at which it accepts connections.
+    ``starts`` counts its starts: another number means that it has been started again, so that
+    whatever only a running kernel knows is lost. ``first_boot`` is a script of the first start
+    (cloud-init's custom data), empty without one. ``listens`` are the TCP ports at which it accepts
+    connections.
     """
 
     hostname: str
     disk: str
+    starts: int = 1
     first_boot: str = ""
     listens: tuple[int, ...] = (22,)
 
@@ -146,10 +148,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything that should exist."""
+    """Everything that should exist.
+
+    ``disks`` are those of all machines, running or not; every other disk is deleted.
+    """
 
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
+    disks: tuple[str, ...] = ()
 
 
 def to_json(layout: Layout) -> dict[str, Any]:
@@ -159,7 +165,8 @@ def to_json(layout: Layout) -> dict[str, Any]:
 
 def from_json(data: Any) -> Layout:
     """Return the layout that ``to_json`` wrote; raise TypeError or KeyError for anything else."""
-    return _read(Layout, data)
+    layout: Layout = _read(Layout, data)
+    return layout
 
 
 def _read(kind: Any, data: Any) -> Any:

@@ -11,7 +11,7 @@ firewall fails as well (it drops the third packet) is inferred from the same; an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -66,17 +66,18 @@ class FirewallSessions:
 
 
 def find_backend(
-    network: Network, systems: SystemSource, vnet: str, address: str
+    network: Network, runs: Callable[[str], bool], vnet: str, address: str
 ) -> records.Nic | None:
     """Return the interface that a load balancer's front end delivers to; None if there is none.
 
-    The first whose machine runs: both directions of a flow meet the same one (documented, *High
-    availability ports overview*); that a probe notices a stopped machine at once is assumed.
+    The first whose machine runs, which ``runs`` says of a machine's key: both directions of a flow
+    meet the same one (documented, *High availability ports overview*); that a probe notices a
+    stopped machine at once is assumed.
     """
     front_end = network.find_front_end(vnet, address)
     for nic in network.list_backends(front_end) if front_end is not None else ():
         machine = network.machine_of.get(nic.key)
-        if machine is not None and systems.get_system(machine.key) is not None:
+        if machine is not None and runs(machine.key):
             return nic
     return None
 

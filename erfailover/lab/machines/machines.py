@@ -74,7 +74,7 @@ class Machines:
         for path in sorted(linux.executable):
             if path.startswith(PER_BOOT):
                 self._run_at_boot(linux, linux.files[path])
-        text = _decode_custom_data(vm)
+        text = decode_custom_data(vm)
         if before is None and text:
             self._run_custom_data(linux, text)
 
@@ -338,7 +338,7 @@ def _get_identity(vm: Resource) -> object:
     return vm.properties.get("vmId") or id(vm)
 
 
-def _decode_custom_data(vm: Resource) -> str:
+def decode_custom_data(vm: Resource) -> str:
     """Return a machine's decoded custom data; no GET shows it, so it may be hidden."""
     profile = vm.active_properties.get("osProfile") or {}
     encoded = vm.hidden.get("customData") or str(profile.get("customData") or "")

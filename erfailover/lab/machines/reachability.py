@@ -36,6 +36,7 @@ from erfailover.lab.routing.effective_routes import (
     VNET_PEERING,
     EffectiveRoute,
     list_subnet_routes,
+    select_direct_route,
     select_route,
 )
 from erfailover.lab.routing.security_groups import Packet, find_refusing_rule
@@ -172,6 +173,9 @@ class _Walk:
             raise _PacketDropped(f"{nic.name}: no running machine")
         return linux
 
+    def _runs(self, machine: str) -> bool:
+        return self.systems.get_system(machine) is not None
+
     def _send_from_process(
         self, linux: Linux, packet: Packet, nic: records.Nic | None = None
     ) -> _Arrival:
@@ -250,9 +254,10 @@ class _Walk:
         hop = packet.destination
         if by_appliance:
             hop = route.next_hop
-            route = select_route(routes, hop)
-            if route is None or route.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
-                how = route.next_hop_type if route is not None else NONE
+            route = select_direct_route(routes, hop)
+            if route is None:
+                way = select_route(routes, hop)
+                how = way.next_hop_type if way is not None else NONE
                 raise _PacketDropped(f"{nic.name}: the next hop {hop} is reached via {how} only")
         if route.next_hop_type == VNET_PEERING:
             self._cross(nic.vnet, route.target, packet)
@@ -263,7 +268,7 @@ class _Walk:
     def _enter(self, vnet: str, hop: str, packet: Packet) -> _Arrival:
         """Enter the interface of a VNet that has the address ``hop``."""
         network = self.bgp.network
-        nic = network.find_nic(vnet, hop) or find_backend(network, self.systems, vnet, hop)
+        nic = network.find_nic(vnet, hop) or find_backend(network, self._runs, vnet, hop)
         if nic is None:
             raise _PacketDropped(f"{self._get_name(vnet)}: no interface has {hop}")
         if packet.destination != hop and not nic.forwarding:
@@ -379,10 +384,10 @@ class _Walk:
                 f"{name}: the GatewaySubnet's route {how.rstrip()} has no usable next hop"
             )
         self._record_hop(f"{name}: the GatewaySubnet's route {how}")
-        way = select_route(
+        way = select_direct_route(
             list_subnet_routes(self.bgp, f"{home}/subnets/gatewaysubnet"), route.next_hop
         )
-        if way is None or way.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
+        if way is None:
             raise _PacketDropped(
                 f"{name}: the next hop {route.next_hop} is not in its VNet or a peered one"
             )

@@ -1,26 +1,19 @@
 """BGP of the gateways: what each originates, learns and forwards.
 
-Owns the sessions' state and what each gateway originates for the spokes that use it, in the form
-of getBgpPeerStatus, getLearnedRoutes and getAdvertisedRoutes. It changes only by the world's
-listener and events, so reading never changes anything.
+Owns the tables in the form of getBgpPeerStatus, getLearnedRoutes and getAdvertisedRoutes. It
+changes only by ``refresh`` and the world's events, so reading never changes anything.
 
-Observed: a gateway originates its own VNet's prefixes, those of every VNet that uses it as
-remote gateway, those of each local network gateway it has a connection to, and a host route to
-each configured BGP peer. Of a VNet with ``summarizedGatewayPrefixes`` its gateways advertise those
-in place of the prefixes it has, and none of a spoke's that they cover (published; observed on an
-ExpressRoute gateway); that its table lists what it advertises then too is assumed. How long a
-change of peerings takes to show is ``BgpTiming.learn_s``. ``expressroute`` has the routes
-that an ExpressRoute gateway learns, ``coexistence`` those of it that a VPN gateway lists. Not
-modelled: custom (APIPA) addresses beyond the matching.
+``originated`` has what a gateway originates, ``expressroute`` the routes that an ExpressRoute
+gateway learns, ``coexistence`` those of it that a VPN gateway lists. Not modelled: custom (APIPA)
+addresses beyond the matching.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
-from erfailover.lab.core import addresses, ids
+from erfailover.lab.core import ids
 from erfailover.lab.core.addresses import PrefixMap
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.routing import bgp_rows, expressroute, records
@@ -28,6 +21,7 @@ from erfailover.lab.routing.circuit_sessions import CircuitSessions
 from erfailover.lab.routing.coexistence import list_adjacent_peers, list_adjacent_routes
 from erfailover.lab.routing.expressroute import ExpressRoute
 from erfailover.lab.routing.index import Network
+from erfailover.lab.routing.originated import OriginatedPrefixes
 from erfailover.lab.routing.records import Gateway
 from erfailover.lab.routing.route_exchange import (
     Adjacency,
@@ -84,18 +78,15 @@ class Bgp:
         self.version = 0
         """Counts the changes of routing; equal versions mean equal tables."""
         self._sessions = Sessions(world, self.timing, self._list_received)
-        self._scheduled: dict[str, tuple[tuple[str, str], ...]] = {}
-        self._spokes: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._originated = OriginatedPrefixes(world, self.network, self.timing.learn_s)
         self._twins_since: dict[str, float] = {}
-        self._learned = 0
-        self.express = ExpressRoute(world, self.timing.circuit_s, self._rebuild_after_express)
+        self.express = ExpressRoute(world, self.timing.circuit_s)
         self._circuits = CircuitSessions(world)
-        self._moves = (0, 0)
+        self._moves = (0, 0, 0)
         self._speakers: dict[SpeakerKey, Speaker] = {}
         self._adjacencies: list[Adjacency] = []
         self._received: ReceivedRoutes | None = None
         self._forwarding: dict[str, PrefixMap[ForwardingEntry]] = {}
-        world.listeners.insert(0, self.refresh)
         self.refresh()
 
     # Answers of ARM's actions.
@@ -109,7 +100,7 @@ class Bgp:
         now, keepalive_s = self.world.now, self.timing.keepalive_s
         express = self._find_express_gateway(gateway)
         if express is not None:
-            count = len(self._list_originated(express))
+            count = len(self._originated.list_advertised(express))
             return expressroute.build_edge_rows(
                 self.express, self.network, express, count, now, keepalive_s
             )
@@ -130,14 +121,14 @@ class Bgp:
         if record is None:
             return []
         if record.kind == "expressroute":
-            own = (*self._list_network_prefixes(record), *self._list_ipv6(record))
+            own = (*self._originated.list_network(record), *self._originated.list_ipv6(record))
             return expressroute.build_edge_routes(self.express, self.network, record, own)
         if not record.bgp:
             return self._build_static_rows(record)
         rows: list[Body] = []
         for index, instance in enumerate(record.instances):
             local = instance.addresses[0] if instance.addresses else ""
-            for prefix in self._list_network_prefixes(record):
+            for prefix in self._originated.list_network(record):
                 rows.append(bgp_rows.build_route(local, prefix, None, local, "Network", ""))
             for end, origin in self._list_receiving_ends(record, index):
                 for route in self._read_received().get(end, {}).values():
@@ -150,7 +141,9 @@ class Bgp:
         """Return the routeTablesSummary of a device path of a circuit's private peering."""
         circuit = ids.to_key(peering.id.parent or "")
         gateways = self.network.gateways.all
-        counts = {key: len(self._list_originated(gateway)) for key, gateway in gateways.items()}
+        counts = {
+            key: len(self._originated.list_advertised(gateway)) for key, gateway in gateways.items()
+        }
         return self._circuits.summarize(self.network, self.express, circuit, path, counts)
 
     def list_advertised_routes(self, gateway: Resource, peer: str) -> list[Body]:
@@ -167,7 +160,7 @@ class Bgp:
         """
         express = self._find_express_gateway(gateway)
         if express is not None:
-            own = (*self._list_originated(express), *self._list_ipv6(express))
+            own = (*self._originated.list_advertised(express), *self._originated.list_ipv6(express))
             return expressroute.build_edge_advertisements(
                 self.express, self.network, express, own, peer
             )
@@ -223,8 +216,10 @@ class Bgp:
         record = self.network.gateways.get(gateway)
         if record is None:
             return ()
-        entries = (entry for entry in self._list_entries(record) if entry.ends or entry.circuit)
-        return tuple(dict.fromkeys(entry.prefix for entry in entries))
+        first: dict[str, ForwardingEntry] = {}
+        for entry in self._list_entries(record):
+            first.setdefault(entry.prefix, entry)
+        return tuple(prefix for prefix, entry in first.items() if entry.ends or entry.circuit)
 
     def find_tunnel(self, end: EndKey) -> ConnectionEnd | None:
         """Return the far end of a tunnel that carries packets now; None if it does not."""
@@ -233,49 +228,31 @@ class Bgp:
     # Changes of the world.
 
     def refresh(self) -> None:
-        """Process changes of the world; its listeners call this after every change."""
+        """Process changes of the world; the owner calls this after every change."""
         kinds = self.network.refresh()
         if kinds & _RELEVANT:
             self._sessions.reconcile(self.network)
             self.express.reconcile(self.network)
             self._circuits.reconcile(self.network)
-            self._follow_spokes()
-        if kinds & _RELEVANT or self._moves != (self._sessions.moves, self._learned):
+            self._originated.reconcile()
+            self._follow_twins()
+        if kinds & _RELEVANT or self._moves != self._count_moves():
             self._rebuild()
 
-    def _follow_spokes(self) -> None:
-        """Schedule the changes of originated prefixes that a change of peerings causes."""
-        gateways = self.network.gateways.all
-        for key in [key for key in self._scheduled if key not in gateways]:
-            del self._scheduled[key]
-            self._spokes.pop(key, None)
-        for key, gateway in gateways.items():
+    def _follow_twins(self) -> None:
+        """Note since when the instances of each gateway speak BGP with each other."""
+        for key, gateway in self.network.gateways.all.items():
             if _has_twins(gateway):
                 self._twins_since.setdefault(key, self.world.now)
             else:
                 self._twins_since.pop(key, None)
-            spokes = self.network.list_borrowers(gateway.vnet)
-            pending = self._scheduled.get(key)
-            if pending == spokes:
-                continue
-            self._scheduled[key] = spokes
-            if pending is None:
-                self._spokes[key] = spokes
-            else:
-                apply = partial(self._learn, key, spokes)
-                self.world.schedule(self.world.now + self.timing.learn_s, apply)
 
-    def _learn(self, gateway: str, spokes: tuple[tuple[str, str], ...]) -> None:
-        if gateway in self._scheduled:
-            self._spokes[gateway] = spokes
-            self._learned += 1
-
-    def _rebuild_after_express(self) -> None:
-        self._learned += 1
+    def _count_moves(self) -> tuple[int, int, int]:
+        return self._sessions.moves, self._originated.moves, self.express.moves
 
     def _rebuild(self) -> None:
         self._speakers, self._adjacencies = self._collect_inputs()
-        self._moves = (self._sessions.moves, self._learned)
+        self._moves = self._count_moves()
         self._received = None
         self._forwarding = {}
         self.version += 1
@@ -284,7 +261,7 @@ class Bgp:
         """Return the current speakers and adjacencies, as ``route_exchange`` needs them."""
         speakers: dict[SpeakerKey, Speaker] = {}
         for gateway in self.network.gateways.all.values():
-            originated = self._list_originated(gateway)
+            originated = self._originated.list_advertised(gateway)
             for index in range(len(gateway.instances)):
                 key = (gateway.key, index)
                 speakers[key] = Speaker(key, gateway.asn, originated)
@@ -315,40 +292,10 @@ class Bgp:
                 receiver, sender = (gateway.key, index), (gateway.key, other)
                 yield Adjacency(end, receiver, sender, peer, twin, internal=True)
 
-    # Prefixes.
-
-    def _list_own_prefixes(self, gateway: Gateway) -> tuple[str, ...]:
-        vnet = self.network.vnets.get(gateway.vnet)
-        return vnet.prefixes if vnet is not None else ()
-
-    def _list_originated(self, gateway: Gateway) -> tuple[str, ...]:
-        """Return the prefixes that a gateway originates and may advertise."""
-        vnet = self.network.vnets.get(gateway.vnet)
-        summarized = vnet.summarized if vnet is not None else ()
-        prefixes = dict.fromkeys(summarized or self._list_own_prefixes(gateway))
-        for prefix, _ in self._spokes.get(gateway.key, ()):
-            if not any(addresses.covers(summary, prefix) for summary in summarized):
-                prefixes[prefix] = None
-        for end in self._list_ends(gateway.key):
-            prefixes.update(dict.fromkeys(end.local_gateway.prefixes))
-        return tuple(prefixes)
-
-    def _list_ipv6(self, gateway: Gateway) -> tuple[str, ...]:
-        """Return the IPv6 of an ExpressRoute gateway's VNet and spokes; VPN gateways carry none."""
-        used = (spoke for _, spoke in self._spokes.get(gateway.key, ()))
-        vnets = (self.network.vnets.get(key) for key in dict.fromkeys((gateway.vnet, *used)))
-        return tuple(dict.fromkeys(prefix for vnet in vnets if vnet for prefix in vnet.ipv6))
-
-    def _list_network_prefixes(self, gateway: Gateway) -> tuple[str, ...]:
-        """Return the prefixes of origin Network: advertised ones, then host routes."""
-        ends = self._list_ends(gateway.key)
-        hosts = (f"{end.local_gateway.bgp_address}/32" for end in ends if end.speaks_bgp)
-        return tuple(dict.fromkeys((*self._list_originated(gateway), *hosts)))
-
     def _list_entries(self, gateway: Gateway) -> Iterable[ForwardingEntry]:
-        for prefix in self._list_own_prefixes(gateway):
+        for prefix in self._originated.list_own(gateway):
             yield ForwardingEntry(prefix, vnet=gateway.vnet)
-        for prefix, spoke in self._spokes.get(gateway.key, ()):
+        for prefix, spoke in self._originated.list_spokes(gateway):
             yield ForwardingEntry(prefix, vnet=spoke)
         ends = self._list_ends(gateway.key)
         static: dict[str, tuple[EndKey, ...]] = {}

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.routing import records
-from erfailover.lab.routing.bgp import Bgp
 from erfailover.lab.routing.expressroute import get_local_address
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.route_servers import list_routes
@@ -49,41 +49,55 @@ class EffectiveRoute:
     active: bool = True
 
 
-def list_effective_routes(world: World, bgp: Bgp, nic: Resource) -> list[Body]:
+class RouteSource(Protocol):
+    """What effective routes follow from."""
+
+    @property
+    def world(self) -> World:
+        """The resources, for the routes of Route Servers."""
+
+    @property
+    def network(self) -> Network:
+        """The parsed resources."""
+
+    def list_remote_prefixes(self, gateway: str) -> Iterable[str]:
+        """Return the prefixes beyond a gateway's tunnels and circuits, by the gateway's key."""
+
+
+def list_effective_routes(source: RouteSource, nic: Resource) -> list[Body]:
     """Return the rows of effectiveRouteTable for a network interface.
 
     Args:
-        world: the lab's world.
-        bgp: its routing.
+        source: the network and what its gateways have learned.
         nic: the network interface.
 
     Returns:
         Rows with the keys that are always there (recorded), ``name`` for user-defined routes.
         Empty for an interface that does not exist yet.
     """
-    record = bgp.network.nics.get(ids.to_key(nic.id))
-    if record is None or world.get(nic.id) is None:
+    record = source.network.nics.get(ids.to_key(nic.id))
+    if record is None or source.world.get(nic.id) is None:
         return []
-    return [_build_row(route) for route in list_subnet_routes(bgp, record.subnet)]
+    return [_build_row(route) for route in list_subnet_routes(source, record.subnet)]
 
 
-def find_next_hop(world: World, bgp: Bgp, nic: Resource, destination: str) -> Body:
+def find_next_hop(source: RouteSource, nic: Resource, destination: str) -> Body:
     """Return the answer of Network Watcher's ``nextHop`` for a network interface.
 
     Published: REST specification of networkWatchers, ``NextHopResult``; what is no user-defined
     route has the route table ``System Route``. That no route is type ``None`` is assumed.
     """
-    record = bgp.network.nics.get(ids.to_key(nic.id))
-    route = select_route(list_subnet_routes(bgp, record.subnet), destination) if record else None
+    record = source.network.nics.get(ids.to_key(nic.id))
+    route = select_route(list_subnet_routes(source, record.subnet), destination) if record else None
     body: Body = {
         "nextHopType": _NEXT_HOPS.get(route.next_hop_type, route.next_hop_type) if route else NONE,
         "routeTableId": "System Route",
     }
     if route is not None and route.next_hop:
         body["nextHopIpAddress"] = route.next_hop
-    subnet = bgp.network.subnets.get(record.subnet) if record else None
+    subnet = source.network.subnets.get(record.subnet) if record else None
     if route is not None and route.source == USER and subnet is not None:
-        table = world.get(subnet.route_table)
+        table = source.world.get(subnet.route_table)
         body["routeTableId"] = str(table.id) if table is not None else subnet.route_table
     return body
 
@@ -92,16 +106,16 @@ _NEXT_HOPS = {VNET_LOCAL: "VirtualNetwork", VNET_PEERING: "VirtualNetworkPeering
 """What Network Watcher calls two next hop types (published: "Network Watcher next hop")."""
 
 
-def list_subnet_routes(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
+def list_subnet_routes(source: RouteSource, subnet: str) -> list[EffectiveRoute]:
     """Return the effective routes of every network interface in a subnet, by the subnet's key."""
-    network = bgp.network
+    network = source.network
     place = network.subnets.get(subnet)
     vnet = network.vnets.get(place.vnet) if place is not None else None
     if place is None or vnet is None:
         return []
     system = [*_list_system_routes(network, vnet)]
-    user = [*_list_user_routes(bgp, place, vnet)]
-    gateway = [] if network.tables.get(place.route_table) else [*_list_gateway_routes(bgp, vnet)]
+    user = [*_list_user_routes(source, place, vnet)]
+    gateway = [] if network.tables.get(place.route_table) else [*_list_gateway_routes(source, vnet)]
     strong: addresses.PrefixMap[str] = addresses.PrefixMap()
     for route in system:
         if route.next_hop_type in (VNET_LOCAL, VNET_PEERING):
@@ -130,9 +144,24 @@ def select_route(routes: Iterable[EffectiveRoute], destination: str) -> Effectiv
     for route in routes:
         if not route.active or not addresses.contains(route.prefix, destination):
             continue
-        if best is None or _rank_route(route) > _rank_route(best):
+        if best is None or rank_route(route) > rank_route(best):
             best = route
     return best
+
+
+def select_direct_route(routes: Iterable[EffectiveRoute], hop: str) -> EffectiveRoute | None:
+    """Return the system route by which an appliance is reached as a next hop; None without one.
+
+    Documented (*Virtual network traffic routing*): a next hop must have direct connectivity, that
+    is, be in the VNet or a peered one. User-defined routes do not lead to it: in the routing
+    example that page has, the route of the VNet's whole space covers its own next hop.
+    """
+    candidates = (
+        replace(route, active=True)
+        for route in routes
+        if route.source == DEFAULT and route.next_hop_type in (VNET_LOCAL, VNET_PEERING)
+    )
+    return select_route(candidates, hop)
 
 
 def find_gateway(network: Network, vnet: str) -> records.Gateway | None:
@@ -166,7 +195,8 @@ def find_lender(network: Network, vnet: str) -> str | None:
     return None
 
 
-def _rank_route(route: EffectiveRoute) -> tuple[int, int]:
+def rank_route(route: EffectiveRoute) -> tuple[int, int]:
+    """Return a key by which the route that wins is the largest."""
     parsed_prefix = addresses.parse_ipv4_network(route.prefix)
     return (parsed_prefix.prefixlen if parsed_prefix is not None else 0, _RANK[route.source])
 
@@ -185,29 +215,29 @@ def _list_system_routes(network: Network, vnet: records.Vnet) -> Iterable[Effect
             yield EffectiveRoute(DEFAULT, prefix, NONE)
 
 
-def _list_gateway_routes(bgp: Bgp, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
+def _list_gateway_routes(source: RouteSource, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
     prefixes: set[str] = set()
-    for gateway in list_gateways(bgp.network, vnet.key):
-        hop = bgp.network.public_ips.get(gateway.instances[0].public_ip) or ""
+    for gateway in list_gateways(source.network, vnet.key):
+        hop = source.network.public_ips.get(gateway.instances[0].public_ip) or ""
         if gateway.kind == "expressroute":
-            hop = get_local_address(bgp.network, gateway)
-        for prefix in bgp.list_remote_prefixes(gateway.key):
+            hop = get_local_address(source.network, gateway)
+        for prefix in source.list_remote_prefixes(gateway.key):
             if prefix not in prefixes:
                 yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop, gateway.key)
             prefixes.add(prefix)
     # Documented: an appliance's routes reach the VNet and those that use its Route Server.
-    for host in (vnet.key, find_lender(bgp.network, vnet.key)):
-        for prefix, hop in list_routes(bgp.world, host) if host else ():
+    for host in (vnet.key, find_lender(source.network, vnet.key)):
+        for prefix, hop in list_routes(source.world, host) if host else ():
             if prefix not in prefixes:
                 yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop)
             prefixes.add(prefix)
 
 
 def _list_user_routes(
-    bgp: Bgp, subnet: records.Subnet, vnet: records.Vnet
+    source: RouteSource, subnet: records.Subnet, vnet: records.Vnet
 ) -> Iterable[EffectiveRoute]:
-    gateway = find_gateway(bgp.network, vnet.key)
-    for route in bgp.network.routes.list_group(subnet.route_table):
+    gateway = find_gateway(source.network, vnet.key)
+    for route in source.network.routes.list_group(subnet.route_table):
         parsed_prefix = addresses.parse_ipv4_network(route.prefix)
         if parsed_prefix is None:
             continue

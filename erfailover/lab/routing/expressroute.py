@@ -20,7 +20,7 @@ names the edges that do not answer, ``primary`` or ``secondary``.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -79,10 +79,11 @@ class CircuitLink:
 class ExpressRoute:
     """The links of every ExpressRoute gateway, by the gateway's key."""
 
-    def __init__(self, world: World, delay_s: float, moved: Callable[[], None]) -> None:
+    def __init__(self, world: World, delay_s: float) -> None:
         self._world = world
         self._delay_s = delay_s
-        self._moved = moved
+        self.moves = 0
+        """Counts the changes by events."""
         self._configured: dict[str, tuple[CircuitLink, ...]] = {}
         self._links: dict[str, tuple[CircuitLink, ...]] = {}
         self._since: dict[tuple[str, str, str], float] = {}
@@ -113,7 +114,7 @@ class ExpressRoute:
             for edge in link.live_edges:
                 if (link.connection, edge) not in before:
                     self._since[gateway, link.connection, edge] = self._world.now
-        self._moved()
+        self.moves += 1
 
     def get_links(self, gateway: str) -> tuple[CircuitLink, ...]:
         """Return a gateway's links as they are now."""

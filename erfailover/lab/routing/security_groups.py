@@ -43,14 +43,18 @@ def find_refusing_rule(
         packet: the packet.
         space: the prefixes of the tag ``VirtualNetwork`` at this interface.
     """
-    ordered = sorted(
-        (rule for rule in (*rules, *_list_default_rules(group)) if rule.inbound == inbound),
-        key=lambda rule: rule.priority,
-    )
-    for rule in ordered:
+    for rule in order_rules(rules, group, inbound=inbound):
         if _matches(rule, packet, space):
             return None if rule.allow else rule.name
     return "DenyAll"
+
+
+def order_rules(rules: Iterable[SecurityRule], group: str, *, inbound: bool) -> list[SecurityRule]:
+    """Return a group's own and default rules of one direction, in the order of their priority."""
+    return sorted(
+        (rule for rule in (*rules, *_list_default_rules(group)) if rule.inbound == inbound),
+        key=lambda rule: rule.priority,
+    )
 
 
 def _list_default_rules(group: str) -> Iterable[SecurityRule]:

@@ -60,7 +60,7 @@ class ConnectionEnd:
     @property
     def speaks_bgp(self) -> bool:
         """Whether a BGP peer is configured at this end."""
-        return self.connection.bgp and self.gateway.bgp and bool(self.local_gateway.bgp_address)
+        return has_peer(self.connection, self.gateway, self.local_gateway)
 
     @property
     def identity(self) -> tuple[str, str, int]:
@@ -244,6 +244,11 @@ def read_ends(network: Network) -> dict[EndKey, ConnectionEnd]:
                 session=session,
             )
     return ends
+
+
+def has_peer(connection: Connection, gateway: Gateway, local_gateway: LocalGateway) -> bool:
+    """Return whether a BGP peer is configured on a connection."""
+    return connection.bgp and gateway.bgp and bool(local_gateway.bgp_address)
 
 
 def _map_owners(network: Network) -> Mapping[str, SpeakerKey]:

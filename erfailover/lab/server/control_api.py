@@ -23,7 +23,6 @@ from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine import customer_edges, faults
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import trace_packet
 from erfailover.lab.server.files import write_private
 
 Action = Callable[[Lab, Any], Body]
@@ -123,6 +122,7 @@ def _show_status(lab: Lab, _: Any) -> Body:
     """Return the lab's contents."""
     return {
         "clock": _show_clock(lab, _),
+        "data_plane": lab.plane.name,
         "resources": Counter(resource.id.type for resource in lab.world.resources.values()),
         "operations_under_way": len(lab.operations.list_active()),
         "requests": len(lab.trace),
@@ -148,7 +148,7 @@ def _trace_packet(lab: Lab, arguments: Any) -> Body:
     nic = lab.world.get(machine.properties["networkProfile"]["networkInterfaces"][0]["id"])
     if nic is None:
         raise ValueError(f"Virtual machine {source} has no network interface.")
-    trace = trace_packet(lab.world, lab.bgp, lab.machines, nic, destination)
+    trace = lab.plane.trace_packet(nic, destination)
     return {"reached": trace.reached, "hops": trace.hops, "reason": trace.reason}
 
 

@@ -18,8 +18,11 @@ from functools import partial
 from aiohttp import web
 
 from erfailover.lab.core.clock import ScaledClock
+from erfailover.lab.core.data_planes import LINUX
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.engine.snapshots import SnapshotError
+from erfailover.lab.machines.data_plane import DataPlane
+from erfailover.lab.machines.model_plane import ModelPlane
 from erfailover.lab.server.az_config import write_configuration
 from erfailover.lab.server.certificates import load_authority
 from erfailover.lab.server.files import write_private
@@ -29,14 +32,27 @@ from erfailover.lab.server.state_folder import LabError, StateFolder
 log = logging.getLogger("erfailover.lab.daemon")
 
 
-def run(where: StateFolder, port: int, speed: float) -> None:
+def run(where: StateFolder, port: int, speed: float, data_plane: str) -> None:
     """Serve from a state folder until stopped; raise LabError if another lab serves there."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level="INFO")
-    with where.hold():
+    with where.hold(), contextlib.closing(make_plane(where, speed, data_plane)) as plane:
         try:
-            asyncio.run(_serve(where, port, speed))
+            asyncio.run(_serve(where, port, speed, plane))
         except OSError as error:
             raise LabError(f"The lab cannot open its port: {error}") from error
+
+
+def make_plane(where: StateFolder, speed: float, name: str) -> DataPlane:
+    """Return the data plane of that name; raise LabError if it cannot start."""
+    if name != LINUX:
+        return ModelPlane()
+    from erfailover.lab.linux.launch import AgentError, start_agent
+    from erfailover.lab.linux.plane import LinuxPlane
+
+    try:
+        return LinuxPlane(speed, where.path, start_agent)
+    except AgentError as error:
+        raise LabError(f"The Linux data plane cannot start: {error}") from error
 
 
 END_AFTER_S = 0.1
@@ -99,9 +115,12 @@ async def _save_periodically(lab: Lab, where: StateFolder) -> None:
         await asyncio.sleep(KEEP_EVERY_S)
 
 
-async def _serve(where: StateFolder, port: int, speed: float) -> None:
+async def _serve(where: StateFolder, port: int, speed: float, plane: DataPlane) -> None:
     lab = Lab(
-        ScaledClock(speed), identity_=where.load_identity(), signing_key=where.read_signing_key()
+        ScaledClock(speed),
+        identity_=where.load_identity(),
+        signing_key=where.read_signing_key(),
+        plane=plane,
     )
     where.save_signing_key(lab.tokens.export_private_key())
     read_world(lab, where)
@@ -121,6 +140,7 @@ async def _serve(where: StateFolder, port: int, speed: float) -> None:
         "ca": str(certificates.ca_file),
         "pid": os.getpid(),
         "speed": speed,
+        "data_plane": plane.name,
         "environment": environment,
     }
     write_private(where.note, json.dumps(note, indent=1).encode())

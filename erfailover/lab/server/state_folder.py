@@ -25,7 +25,7 @@ class LabError(Exception):
 
 
 class LabOptionError(LabError):
-    """An option asks for what the running lab does not have."""
+    """An option asks for what the lab does not have or cannot do."""
 
 
 class LabNotRunningError(LabError):

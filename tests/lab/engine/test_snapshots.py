@@ -144,7 +144,7 @@ class Harmful:
         return (eval, ("1 + 1",))
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 4, version 0\nx"])
+@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 5, version 0\nx"])
 def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> None:
     arm.vnet("v", "10.1.0.0/16")
     with pytest.raises(SnapshotError):
@@ -159,13 +159,13 @@ def test_a_world_of_another_version_is_refused_in_a_sentence(arm: Arm, version: 
         arm.lab.restore(f"{header}\nx".encode())
     assert str(caught.value) == (
         f"another version of the lab saved this state ('{header}'), and this version reads "
-        f"only 'erfailover lab world, form 4, version {erfailover.__version__}'. Build the network "
+        f"only 'erfailover lab world, form 5, version {erfailover.__version__}'. Build the network "
         f"again, or use that version of the lab."
     )
 
 
 def test_a_doctored_snapshot_runs_nothing(arm: Arm) -> None:
-    header = f"erfailover lab world, form 4, version {erfailover.__version__}\n".encode()
+    header = f"erfailover lab world, form 5, version {erfailover.__version__}\n".encode()
     with pytest.raises(SnapshotError, match="eval"):
         arm.lab.restore(header + pickle.dumps(Harmful()))
     borrowed = b"cbuiltins\ngetattr\n(cerfailover.lab.cli.process\nos\nVgetpid\ntR."

@@ -271,7 +271,7 @@ class Writes(RuleBasedStateMachine):
     def the_tables_are_the_references(self) -> None:
         tables = {}
         for gateway in self.list_by_type(rt.GATEWAY):
-            rows = self.direct.lab.bgp.list_learned_routes(gateway)
+            rows = self.direct.lab.plane.list_learned_routes(gateway)
             tables[gateway.id.name] = {
                 (
                     row["network"],

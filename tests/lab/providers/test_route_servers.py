@@ -8,6 +8,7 @@ import pytest
 
 from erfailover.lab.routing.effective_routes import list_subnet_routes
 from tests.support.arm_client import Arm
+from tests.support.model import get_model
 
 API_PATH = "virtualHubs/rs"
 
@@ -90,7 +91,7 @@ def test_the_routes_of_a_route_server_reach_those_that_use_it(hub_and_spoke: Arm
     def heard() -> set[tuple[str, str]]:
         return {
             (route.prefix, route.next_hop)
-            for route in list_subnet_routes(arm.lab.bgp, subnet)
+            for route in list_subnet_routes(get_model(arm.lab).bgp, subnet)
             if route.source == "VirtualNetworkGateway"
         }
 

@@ -103,7 +103,7 @@ def test_a_circuit_flaps_as_often_as_it_is_told_to(hub: Arm) -> None:
     for _ in range(8):
         hub.clock.sleep(15)
         hub.lab.catch_up()
-        (circuit,) = hub.lab.bgp.network.circuits.all.values()
+        (circuit,) = hub.lab.plane.network.circuits.all.values()
         states.append(circuit.customer_up[0])
         hub.clock.sleep(15)
     assert states == [False, True, False, True, False, True, True, True]

@@ -36,7 +36,7 @@ def rows(builder: Builder, bgp: Bgp, nic: str) -> set[tuple[str, ...]]:
             row["nextHopType"],
             *row["nextHopIpAddress"],
         )
-        for row in list_effective_routes(builder.world, bgp, builder.get("networkInterfaces", nic))
+        for row in list_effective_routes(bgp, builder.get("networkInterfaces", nic))
     }
 
 
@@ -79,7 +79,7 @@ def test_a_spoke_has_vnet_peering_gateway_user_and_default_routes() -> None:
 def test_every_row_has_the_keys_that_are_always_there() -> None:
     builder, bgp = start_proof_of_concept()
     nic = builder.get("networkInterfaces", "vm1-nic")
-    for row in list_effective_routes(builder.world, bgp, nic):
+    for row in list_effective_routes(bgp, nic):
         always = {"addressPrefix", "nextHopIpAddress", "nextHopType", "source", "state"}
         assert always <= set(json.loads(json.dumps(row)))
 

@@ -228,7 +228,7 @@ def test_what_the_labs_own_paths_cannot_read_is_refused(
 
 def test_a_circuit_loses_the_customer_edge_and_has_it_again(server: LabServer, arm: Arm) -> None:
     hub_on_a_circuit(arm)
-    circuits = arm.lab.bgp.network.circuits.all
+    circuits = arm.lab.plane.network.circuits.all
     desired = {"circuit": "c1", "paths": ["primary"], "seconds": 0, "every": 0, "times": 1}
     for paths, up in ((["primary"], (False, True)), ([], (True, True))):
         body = json.dumps({**desired, "paths": paths}).encode()

@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import trace_packet
 from tests.support.door import open_door
 from tests.tools.bench import sdk, worlds
 from tests.tools.bench.rows import Outage, Way
@@ -44,7 +43,7 @@ class Packets:
     def passes(self, spoke: str) -> bool:
         """Whether a packet passes now, and its answer."""
         lab = self._lab
-        return trace_packet(lab.world, lab.bgp, lab.machines, self._nics[spoke], OFFICE).reached
+        return lab.plane.trace_packet(self._nics[spoke], OFFICE).reached
 
     def passes_now(self, spoke: str) -> bool:
         """The same, from a thread of its own, once the lab has done what is due."""

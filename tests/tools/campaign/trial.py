@@ -17,7 +17,6 @@ from typing import Any
 
 from erfailover.cli.main import invoke
 from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.machines.reachability import trace_packet
 from erfailover.runtime.clock import SystemClock
 from tests.support.clocks import ResumedClock
 from tests.tools.campaign import checks
@@ -143,7 +142,7 @@ def passes(warm: Warm, destination: str) -> bool:
         nic = next(
             resource for resource in lab.world.iter_by_type(NICS) if resource.id.name == SPOKE
         )
-        return trace_packet(lab.world, lab.bgp, lab.machines, nic, destination).reached
+        return lab.plane.trace_packet(nic, destination).reached
 
 
 def watch_internet(warm: Warm, cuts: list[str]) -> None:
@@ -152,7 +151,7 @@ def watch_internet(warm: Warm, cuts: list[str]) -> None:
     nic = next(resource for resource in lab.world.iter_by_type(NICS) if resource.id.name == SPOKE)
 
     def look() -> None:
-        trace = trace_packet(lab.world, lab.bgp, lab.machines, nic, INTERNET)
+        trace = lab.plane.trace_packet(nic, INTERNET)
         if not trace.reached:
             cuts.append(f"{lab.world.now:.0f} s: {trace.reason}")
 

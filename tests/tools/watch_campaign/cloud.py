@@ -13,7 +13,6 @@ from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Resource
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import trace_packet
 from tests.tools.bench import worlds
 from tests.tools.campaign.watch import uses
 from tests.tools.watch_campaign.judge import PeeringWrite, Spoke
@@ -104,7 +103,7 @@ class Watch:
                 for nic in lab.world.iter_by_type("Microsoft.Network/networkInterfaces")
                 if _is_of(nic, spoke)
             )
-            return trace_packet(lab.world, lab.bgp, lab.machines, source, OFFICE).reached
+            return lab.plane.trace_packet(source, OFFICE).reached
 
     def fail_primary(self) -> None:
         """Let the far end of the primary path fail: its address becomes one that nobody has."""

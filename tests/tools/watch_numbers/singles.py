@@ -75,14 +75,14 @@ def _answer(path: str, rows: Any) -> Fault:
 
 def _withdraw(lab: Lab) -> Sequence[Fault]:
     """The remote prefixes are no longer in the primary gateway's table."""
-    rows = lab.bgp.list_learned_routes(_find_gateway(lab, "vng1"))
+    rows = lab.plane.list_learned_routes(_find_gateway(lab, "vng1"))
     own = [row for row in rows if row["origin"] != "EBgp"]
     return [_answer("virtualNetworkGateways/vng1/getLearnedRoutes", own)]
 
 
 def _disconnect(lab: Lab) -> Sequence[Fault]:
     """Nor is a peer connected."""
-    rows = lab.bgp.list_peers(_find_gateway(lab, "vng1"))
+    rows = lab.plane.list_peers(_find_gateway(lab, "vng1"))
     peers = [{**row, "state": "Connecting", "routesReceived": 0} for row in rows]
     return [*_withdraw(lab), _answer("virtualNetworkGateways/vng1/getBgpPeerStatus", peers)]
 

@@ -203,7 +203,7 @@ class Sample:
         def look() -> None:
             gateway = lab.world.get(PRIMARY_GATEWAY.lower())
             assert gateway is not None
-            up = any(row["origin"] == "EBgp" for row in lab.bgp.list_learned_routes(gateway))
+            up = any(row["origin"] == "EBgp" for row in lab.plane.list_learned_routes(gateway))
             if self.shown_at[-1:] == [] or self.shown_at[-1][1] is not up:
                 self.shown_at.append((lab.world.now, up))
 

@@ -1,0 +1,284 @@
+"""strongSwan's charon: one daemon for each end of a tunnel, with a TUN device of its own.
+
+kernel-libipsec has one device for each daemon and chooses the security association by traffic
+selector alone, so a gateway's tunnels need a daemon each. The device is up only while a security
+association is installed. Secrets go over the daemon's socket, never to a file.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from erfailover.lab.linux.agent import daemons, namespaces
+from erfailover.lab.linux.agent.vici import Message, Vici, ViciError
+from erfailover.lab.linux.layout import Tunnel
+
+_CHILD = "tunnel"
+_TICK_S = 2.0
+_TABLE = 1_000_000
+_PRIORITY = 40_000
+_OWN_PREFIX = "ipsec"
+_UNUSED_MARK = "0x7e57ab1e"
+_DEVICE = re.compile(r"created TUN device: (\S+)")
+
+_CONFIGURATION = """\
+charon {{
+  load = random nonce openssl aes sha1 sha2 hmac kdf gmp drbg kernel-libipsec kernel-netlink \
+socket-default vici
+  port = {tunnel.port}
+  port_nat_t = {tunnel.nat_port}
+  # With fewer, vici hangs for ever.
+  threads = 16
+  install_routes = no
+  install_virtual_ip = no
+  # kernel-libipsec routes everything into its device all the same: after the main table, and
+  # only what has a mark that nothing sets.
+  routing_table = {table}
+  routing_table_prio = {priority}
+  retransmit_tries = 3
+  retransmit_timeout = 1.0
+  retransmit_base = 1.2
+  plugins {{
+    vici {{
+      socket = unix://{run}/vici
+    }}
+    socket-default {{
+      use_ipv6 = no
+    }}
+    kernel-netlink {{
+      fwmark = {mark}
+    }}
+    kernel-libipsec {{
+      load = yes
+      allow_peer_ts = yes
+    }}
+  }}
+  filelog {{
+    log {{
+      path = {run}/charon.log
+      time_format = %FT%TZ
+      flush_line = yes
+      default = 1
+    }}
+  }}
+}}
+"""
+
+
+class Charon:
+    """One end of a tunnel; a daemon that ended stays down until ``start``."""
+
+    def __init__(
+        self,
+        node: str,
+        run: Path,
+        tunnel: Tunnel,
+        on_change: Callable[[str, bool], None],
+    ):
+        self.node = node
+        self.tunnel = tunnel
+        self._run = run / f"tunnel-{tunnel.nat_port}"
+        self._on_change = on_change
+        self._socket = self._run / "vici"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._decoy: IO[bytes] | None = None
+        self._up = False
+        self._since = datetime.now(UTC)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The daemon, if it runs."""
+        process = self._process
+        return process if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the daemon; the tunnel comes up later."""
+        if self.tunnel.device.startswith(_OWN_PREFIX):
+            raise ValueError(f"{self.tunnel.device} is a name that charon gives its own devices")
+        self.forget()
+        self._run.mkdir(parents=True, exist_ok=True)
+        log = self._run / "charon.log"
+        for stale in (self._socket, log):
+            stale.unlink(missing_ok=True)
+        configuration = self._run / "strongswan.conf"
+        daemons.replace_file(configuration, describe_daemon(self.tunnel, self._run))
+        environment = {"STRONGSWAN_CONF": str(configuration)}
+        output = self._run / "charon.out"
+        process = daemons.start(self.node, ("charon-systemd",), output, environment)
+        name = f"charon of {self.node}'s tunnel {self.tunnel.name}"
+        try:
+            daemons.wait_until(lambda: self._is_ready(log), process, name)
+            self._take_device(log)
+            with Vici(self._socket) as vici:
+                vici.request("load-shared", describe_secret(self.tunnel))
+                vici.request("load-conn", describe_connection(self.tunnel))
+        except (OSError, EOFError, ViciError, daemons.DaemonError) as error:
+            daemons.stop([process])
+            raise daemons.DaemonError(f"{name}: {error}: {_read_end(log, output)}") from error
+        self._process = process
+        name = f"charon-{self.node}-{self.tunnel.device}"
+        threading.Thread(target=self._watch, args=(process,), name=name, daemon=True).start()
+
+    def forget(self) -> list[subprocess.Popen[bytes]]:
+        """Return the daemon, to be stopped: its end is no news."""
+        process, self._process = self.process, None
+        self._up = False
+        if self._decoy is not None:
+            self._decoy.close()
+            self._decoy = None
+        return [process] if process is not None else []
+
+    def read(self) -> dict[str, Any]:
+        """Return the tunnel's state, and its security associations as vici lists them."""
+        associations: list[Message] = []
+        running = self.process is not None
+        if running:
+            try:
+                associations = self._list()
+            except (OSError, EOFError, ViciError):
+                running = self.process is not None
+        return {
+            "device": self.tunnel.device,
+            "running": running,
+            "up": running and self._up,
+            "since": self._since.isoformat(timespec="milliseconds"),
+            "associations": associations,
+        }
+
+    def _is_ready(self, log: Path) -> bool:
+        return self._socket.exists() and log.exists() and bool(_DEVICE.search(log.read_text()))
+
+    def _take_device(self, log: Path) -> None:
+        """Give the daemon's device its name, and let it carry nothing yet.
+
+        charon refuses a security association for which it cannot add a route to the device by
+        its old name, though nothing uses that route; a device without a far end takes it.
+        """
+        match = _DEVICE.search(log.read_text())
+        assert match is not None
+        with namespaces.enter(self.node):
+            namespaces.set_up(match[1], up=False)
+            namespaces.rename(match[1], self.tunnel.device)
+            self._decoy = namespaces.create_tun(match[1])
+            namespaces.set_up(match[1], up=True)
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Follow the tunnel until the daemon ends."""
+        try:
+            with Vici(self._socket, _TICK_S) as events:
+                events.subscribe("child-updown")
+                while True:
+                    self._follow(process)
+                    events.wait_for_event()
+        except (OSError, EOFError, ViciError):
+            pass  # The daemon has ended, or is about to.
+        process.wait()
+        if self._process is process:
+            self._note(False)
+
+    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            associations = self._list()
+        except TimeoutError:
+            return
+        if self._process is not process:
+            return
+        up = _is_up(associations)
+        if up != self._up:
+            with namespaces.enter(self.node):
+                namespaces.set_up(self.tunnel.device, up)
+            self._note(up)
+        if self.tunnel.initiates and not up and not _is_busy(associations):
+            # charon gives up when the other end refuses the secret, or the child.
+            with Vici(self._socket) as vici:
+                vici.request("initiate", {"child": _CHILD, "ike": "tunnel", "timeout": -1})
+
+    def _note(self, up: bool) -> None:
+        self._up = up
+        self._since = datetime.now(UTC)
+        self._on_change(self.tunnel.device, up)
+
+    def _list(self) -> list[Message]:
+        with Vici(self._socket) as vici:
+            return vici.stream("list-sas", "list-sa")
+
+
+def describe_daemon(tunnel: Tunnel, run: Path) -> str:
+    """Return the strongswan.conf of a tunnel's own daemon, which holds no secret."""
+    return _CONFIGURATION.format(
+        tunnel=tunnel,
+        run=run,
+        table=_TABLE + tunnel.nat_port,
+        priority=_PRIORITY + tunnel.nat_port,
+        mark=_UNUSED_MARK,
+    )
+
+
+def describe_secret(tunnel: Tunnel) -> dict[str, Any]:
+    """Return a tunnel's shared key for vici."""
+    owners = [tunnel.local_identity, tunnel.remote_identity]
+    return {"id": "tunnel", "type": "IKE", "data": tunnel.secret, "owners": owners}
+
+
+def describe_connection(tunnel: Tunnel) -> dict[str, Any]:
+    """Return a tunnel's connection for vici: everything routed to the device is encrypted."""
+    again = "start" if tunnel.initiates else "none"
+    child = {
+        "local_ts": ["0.0.0.0/0"],
+        "remote_ts": ["0.0.0.0/0"],
+        "esp_proposals": ["aes256-sha256"],
+        "rekey_time": 0,
+        "start_action": again,
+        "close_action": again,
+        "dpd_action": "restart" if tunnel.initiates else "clear",
+    }
+    return {
+        "tunnel": {
+            "version": 2,
+            "local_addrs": [tunnel.local_address],
+            "remote_addrs": [tunnel.remote_address],
+            "local_port": tunnel.nat_port,
+            "remote_port": tunnel.remote_port,
+            "encap": "yes",
+            "mobike": "no",
+            "unique": "replace",
+            "proposals": ["aes256-sha256-modp1024"],
+            "dpd_delay": max(1, round(tunnel.dead_peer_s)),
+            "rekey_time": 0,
+            "keyingtries": 0,
+            "local": {"auth": "psk", "id": tunnel.local_identity},
+            "remote": {"auth": "psk", "id": tunnel.remote_identity},
+            "children": {_CHILD: child},
+        }
+    }
+
+
+def _is_up(associations: list[Message]) -> bool:
+    return any(
+        child["state"] == "INSTALLED"
+        for message in associations
+        for association in message.values()
+        for child in association["child-sas"].values()
+    )
+
+
+def _is_busy(associations: list[Message]) -> bool:
+    """Return whether an exchange of keys is under way."""
+    return any(
+        association["state"] != "ESTABLISHED"
+        or association["child-sas"]
+        or "tasks-active" in association
+        for message in associations
+        for association in message.values()
+    )
+
+
+def _read_end(*paths: Path) -> str:
+    texts = [path.read_text(errors="replace").strip() for path in paths if path.exists()]
+    return " ".join(line for text in texts for line in text.splitlines()[-3:])

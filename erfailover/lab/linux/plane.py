@@ -1,0 +1,464 @@
+"""The data plane of network namespaces: BIRD, strongSwan and the kernel instead of a model.
+
+The plane is told of every change of the world, translates the resources and has an agent make the
+namespaces match; what the routers learn comes back as events and goes into the next translation.
+Calls of the lab never wait for that: a thread of the plane's own talks to the agent, apart from
+reading a gateway's tables, which takes a few milliseconds.
+
+Time: routers, machines and packets run in real time. Timers of BGP are divided by the
+lab's speed, and what a script or a session takes is multiplied by it.
+
+Not carried: ExpressRoute circuits and their gateways, Azure Firewalls and Route Servers. The log
+names each of them once.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from erfailover.lab.core import ids
+from erfailover.lab.core.data_planes import LINUX
+from erfailover.lab.core.world import Body, Resource, World
+from erfailover.lab.linux.launch import Agent, AgentError
+from erfailover.lab.linux.layout import Layout, to_json
+from erfailover.lab.linux.power import MachinePower
+from erfailover.lab.linux.readings import (
+    GatewayReading,
+    build_advertised_row,
+    build_learned_row,
+    build_peer_row,
+    read_gateway,
+)
+from erfailover.lab.linux.translation.gateways import TWIN, name_device, name_session
+from erfailover.lab.linux.translation.ground import Ground
+from erfailover.lab.linux.translation.names import Names
+from erfailover.lab.linux.translation.translate import build_layout
+from erfailover.lab.machines.machines import CommandOutput
+from erfailover.lab.machines.reachability import Trace
+from erfailover.lab.routing import bgp_rows, effective_routes, records
+from erfailover.lab.routing.index import Network
+from erfailover.lab.routing.originated import OriginatedPrefixes
+from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
+from erfailover.lab.routing.sessions import BgpTiming, ConnectionEnd, read_ends
+
+log = logging.getLogger("erfailover.lab.linux")
+
+SCRIPT_LIMIT_S = 5400.0
+"""How long Run Command lets a script run, in modelled seconds (documented: 90 minutes)."""
+APPLY_TIMEOUT_S, READ_TIMEOUT_S, ECHO_TIMEOUT_S = 120.0, 10.0, 1.0
+_GONE = "the machine is not running\n"
+_CUT_OFF = "the lab was restarted in the middle of the script\n"
+_NOT_FOUND = 127
+"""The exit code of a script on a machine that does not run, as on the model."""
+
+
+class LinuxPlane:
+    """Gateways, VNets and machines as network namespaces.
+
+    ``speed`` is the lab's. ``folder`` keeps the disks of machines; ``start`` starts an agent and
+    calls back with its events.
+    """
+
+    name = LINUX
+
+    def __init__(
+        self,
+        speed: float,
+        folder: Path,
+        start: Callable[[Path, Callable[[Any], None]], Agent],
+        timing: BgpTiming | None = None,
+    ) -> None:
+        self._speed = speed
+        self._timing = timing or BgpTiming()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._scripts: dict[int, Callable[[CommandOutput], None]] = {}
+        self._numbers: dict[int, int] = {}
+        self._last_script = 0
+        self._newest: Layout | None = None
+        self._applied: frozenset[str] = frozenset()
+        self._busy = threading.Lock()
+        self.version = 0
+        """Counts the changes of routing that were seen."""
+        self.attach(World())
+        self.agent = start(folder, self._receive)
+        """The process that the namespaces belong to."""
+        self._thread = threading.Thread(target=self._run, name="linux-plane", daemon=True)
+        self._thread.start()
+
+    # Its life.
+
+    def attach(self, world: World, saved: object = None) -> None:
+        """Serve a world: everything of another one goes with the next translation."""
+        self.world = world
+        self._names = Names()
+        self._readings: dict[SpeakerKey, GatewayReading] = {}
+        self._speakers: dict[str, SpeakerKey] = {}
+        self._ends: Mapping[EndKey, ConnectionEnd] = {}
+        self._scripts = {}
+        if isinstance(saved, tuple):
+            self.network, self._originated, self._power, scripts = saved
+            for done in scripts:
+                self._inbox.put(partial(done, CommandOutput("", _CUT_OFF, 1, 0.0)))
+        else:
+            self.network = Network(world)
+            self._originated = OriginatedPrefixes(world, self.network, self._timing.learn_s)
+            self._power = MachinePower()
+            for vm in list(world.iter_by_type(records.MACHINE)):
+                if vm.active is not None and vm.hidden.get("powerState") == "running":
+                    self._power.boot(vm)
+        self._moves = -1
+        self._dirty = True
+        self.refresh()
+
+    def save(self) -> object:
+        """Return what can be saved: no process is part of it."""
+        return self.network, self._originated, self._power, list(self._scripts.values())
+
+    def refresh(self) -> None:
+        """Note that the world has changed; ``catch_up`` translates it."""
+        if self.network.refresh():
+            self._originated.reconcile()
+            self._dirty = True
+        if self._moves != self._originated.moves:
+            self._moves = self._originated.moves
+            self._dirty = True
+
+    def catch_up(self) -> bool:
+        """Deliver what came from the agent, then have it apply what has changed."""
+        delivered = False
+        while not self._inbox.empty():
+            self._inbox.get()()
+            delivered = True
+        if self._dirty:
+            self._dirty = False
+            self._translate()
+        return delivered
+
+    def close(self) -> None:
+        """End the agent, and with it every namespace and daemon."""
+        self._work.put(None)
+        self.agent.close()
+
+    # The agent.
+
+    def _translate(self) -> None:
+        """Post the layout of the present world."""
+        self._ends = read_ends(self.network)
+        ground = self._make_ground()
+        self._speakers = {ground.name_instance(speaker): speaker for speaker in ground.instances}
+        layout = build_layout(ground)
+        if layout != self._newest:
+            self._newest = layout
+            self.version += 1
+            self._post(lambda: self._apply(layout))
+
+    def _make_ground(self) -> Ground:
+        gateways = self.network.gateways.all
+        originated = self._originated
+        return Ground(
+            network=self.network,
+            names=self._names,
+            source=self,
+            ends=self._ends,
+            originated={key: originated.list_advertised(each) for key, each in gateways.items()},
+            delivered={
+                key: (
+                    *originated.list_own(each),
+                    *(prefix for prefix, _ in originated.list_spokes(each)),
+                )
+                for key, each in gateways.items()
+            },
+            learned={key: each.list_learned() for key, each in self._readings.items()},
+            machines=dict(self._power.iter_running(self.world)),
+            speed=self._speed,
+            disks=self._power.list_disks(self.world),
+            up=frozenset(key for key, end in self._ends.items() if self._is_up(end)),
+        )
+
+    def _is_up(self, end: ConnectionEnd) -> bool:
+        """Return whether an end's tunnel carried packets when its gateway was last read."""
+        reading = self._readings.get(end.speaker, GatewayReading())
+        return bool(reading.tunnels.get(name_device(self._names, end.key)))
+
+    def _post(self, task: Callable[[], None]) -> None:
+        self._work.put(task)
+
+    def _run(self) -> None:
+        while True:
+            task = self._work.get()
+            if task is None:
+                return
+            with self._busy:
+                try:
+                    task()
+                except AgentError as error:
+                    log.error("the data plane failed: %s", error)
+                except Exception:
+                    log.exception("the data plane failed")
+
+    def _apply(self, layout: Layout) -> None:
+        if layout is not self._newest:
+            return  # a newer one is behind it in the queue
+        try:
+            self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        finally:
+            self._applied = frozenset(node.name for node in layout.nodes)
+        for node in list(self._speakers):
+            self._read_routes(node)
+
+    def _receive(self, event: Any) -> None:
+        """Process an event of the agent's; called on a thread of the agent's client.
+
+        The end of a script takes the way of its start, so that it never comes first.
+        """
+        if event["event"] == "routes":
+            self._post(lambda: self._read_routes(event["node"]))
+        elif event["event"] == "script-ended":
+            self._post(lambda: self._note_end(event))
+
+    def _read_routes(self, node: str) -> None:
+        speaker = self._speakers.get(node)
+        if speaker is None or node not in self._applied:
+            return
+        answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
+        reading = read_gateway(answer)
+        self._inbox.put(lambda: self._note_reading(speaker, reading))
+
+    def _note_reading(self, speaker: SpeakerKey, reading: GatewayReading) -> None:
+        before = self._readings.get(speaker, GatewayReading())
+        self._readings[speaker] = reading
+        if before.routes != reading.routes or before.tunnels != reading.tunnels:
+            self.version += 1
+        if before.list_learned() != reading.list_learned() or before.tunnels != reading.tunnels:
+            self._dirty = True
+
+    def is_settled(self) -> bool:
+        """Return whether everything posted has been applied; routers may still exchange routes."""
+        with self._busy:
+            return self._work.empty() and self._inbox.empty() and not self._dirty
+
+    # Gateways.
+
+    def list_remote_prefixes(self, gateway: str) -> tuple[str, ...]:
+        """Return the prefixes beyond a gateway's tunnels, by the gateway's key."""
+        record = self.network.gateways.get(gateway)
+        if record is None or record.kind != "vpn":
+            return ()
+        originated = self._originated
+        static = (*originated.list_hosts(record), *originated.list_static(record))
+        learned = [
+            prefix
+            for index in range(len(record.instances))
+            if (reading := self._readings.get((gateway, index))) is not None
+            for prefix in reading.list_learned()
+        ]
+        inside = {
+            *originated.list_own(record),
+            *(prefix for prefix, _ in originated.list_spokes(record)),
+        }
+        return tuple(each for each in dict.fromkeys((*static, *learned)) if each not in inside)
+
+    def list_peers(self, gateway: Resource) -> list[Body]:
+        """Return the rows of getBgpPeerStatus."""
+        record = self._find_router(gateway)
+        if record is None:
+            return []
+        timing = self._speed, self._timing.keepalive_s
+        rows: list[Body] = []
+        readings = {index: self._read(record, index) for index in range(len(record.instances))}
+        for end in self._list_ends(record):
+            if end.speaks_bgp:
+                local_gateway = end.local_gateway
+                ends = end.local_address, local_gateway.bgp_address, local_gateway.asn
+                name = name_session(self._names, end.key)
+                rows.append(build_peer_row(readings[end.speaker[1]], name, ends, timing))
+        for index, local, twin in _iter_twins(record):
+            rows.append(bgp_rows.build_silent_peer(local, local, record.asn, "Unknown"))
+            rows.append(build_peer_row(readings[index], TWIN, (local, twin, record.asn), timing))
+        return rows
+
+    def list_learned_routes(self, gateway: Resource) -> list[Body]:
+        """Return the rows of getLearnedRoutes: originated ones first, then by session."""
+        record = self.network.gateways.get(ids.to_key(gateway.id))
+        if record is None or record.kind != "vpn":
+            return []
+        if not record.bgp:
+            return [
+                bgp_rows.build_route("", prefix, hop, hop, "Network", "", 0)
+                for end in self._list_ends(record)
+                for hop in [end.local_gateway.public_address]
+                for prefix in end.local_gateway.prefixes
+            ]
+        rows: list[Body] = []
+        for index, instance in enumerate(record.instances):
+            local = instance.addresses[0] if instance.addresses else ""
+            for prefix in self._originated.list_network(record):
+                rows.append(bgp_rows.build_route(local, prefix, None, local, "Network", ""))
+            reading = self._read(record, index)
+            ends = [end for end in self._list_ends(record) if end.speaker[1] == index]
+            for session in (*(name_session(self._names, end.key) for end in ends), TWIN):
+                rows += [
+                    build_learned_row(route, local) for route in reading.list_received(session)
+                ]
+        return rows
+
+    def list_advertised_routes(self, gateway: Resource, peer: str) -> list[Body]:
+        """Return the rows of getAdvertisedRoutes: none while the session is down."""
+        record = self._find_router(gateway)
+        if record is None:
+            return []
+        rows: list[Body] = []
+        for end in self._list_ends(record):
+            if end.speaks_bgp and end.local_gateway.bgp_address == peer:
+                name = name_session(self._names, end.key)
+                reading = self._read(record, end.speaker[1])
+                if reading.find_established(name) is not None:
+                    sent = reading.exports.get(name, ())
+                    rows += [
+                        build_advertised_row(route, end.local_address, record.asn) for route in sent
+                    ]
+        return rows
+
+    def get_connection_status(self, connection: Resource) -> str:
+        """Return a connection's ``connectionStatus``, as of the last change of its tunnel."""
+        key = ids.to_key(connection.id)
+        ends = [end for end in self._ends.values() if end.key[0] == key]
+        if any(self._is_up(end) for end in ends):
+            return "Connected"
+        if any(end.tunnel is not None for end in ends):
+            return "Connecting"
+        return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
+
+    def summarize_circuit(self, peering: Resource, path: str) -> Body:
+        """Return an empty routeTablesSummary: circuits are not carried."""
+        return {"value": []}
+
+    def _find_router(self, gateway: Resource) -> records.Gateway | None:
+        record = self.network.gateways.get(ids.to_key(gateway.id))
+        return record if record is not None and record.kind == "vpn" and record.bgp else None
+
+    def _list_ends(self, gateway: records.Gateway) -> list[ConnectionEnd]:
+        return [end for end in self._ends.values() if end.gateway.key == gateway.key]
+
+    def _read(self, gateway: records.Gateway, index: int) -> GatewayReading:
+        """Read an instance now."""
+        speaker = gateway.key, index
+        node = next((name for name, each in self._speakers.items() if each == speaker), None)
+        if node is None or node not in self._applied:
+            return GatewayReading()
+        try:
+            answer = self.agent.call("read_gateway", {"node": node}, READ_TIMEOUT_S)
+        except AgentError as error:
+            log.error("the tables of %s cannot be read: %s", node, error)
+            return GatewayReading()
+        return read_gateway(answer)
+
+    # Packets.
+
+    def list_effective_routes(self, nic: Resource) -> list[Body]:
+        """Return the rows of effectiveRouteTable."""
+        return effective_routes.list_effective_routes(self, nic)
+
+    def find_next_hop(self, nic: Resource, destination: str) -> Body:
+        """Return the answer of Network Watcher's ``nextHop``."""
+        return effective_routes.find_next_hop(self, nic, destination)
+
+    def trace_packet(
+        self, nic: Resource, destination: str, protocol: str = "icmp", port: int = 0
+    ) -> Trace:
+        """Send an echo request from a network interface's machine; hops are not seen."""
+        if protocol != "icmp":
+            raise ValueError("the Linux data plane traces ICMP only")
+        ground = self._make_ground()
+        record = self.network.nics.get(ids.to_key(nic.id))
+        machine = self.network.machine_of.get(record.key) if record is not None else None
+        if record is None or machine is None or machine.key not in ground.machines:
+            return Trace(False, (), "no running machine has the network interface")
+        arguments = {
+            "node": ground.name_machine(machine.key),
+            "interface": ground.name_nic(record).far,
+            "destination": destination,
+            "timeout_s": ECHO_TIMEOUT_S,
+        }
+        try:
+            answer = self.agent.call("ping", arguments, READ_TIMEOUT_S)
+        except AgentError as error:
+            return Trace(False, (), str(error))
+        return Trace(bool(answer["reached"]), (), "" if answer["reached"] else "no echo reply")
+
+    def list_links(self) -> list[str]:
+        """Return the names of the links that can be captured on."""
+        return sorted(link.name for link in (self._newest.links if self._newest else ()))
+
+    def start_capture(self, link: str, file: str) -> int:
+        """Write the packets of a link to a file; return the capture's number."""
+        return int(self.agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
+
+    def end_capture(self, capture: int) -> int:
+        """End a capture; return how many packets it has."""
+        return int(self.agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
+
+    # Machines.
+
+    def boot(self, vm: Resource) -> None:
+        """Start or restart a machine."""
+        self._power.boot(vm)
+        self._dirty = True
+
+    def stop(self, vm: Resource) -> None:
+        """Stop a machine."""
+        self._power.stop(vm)
+        self._dirty = True
+
+    def start_script(
+        self, vm: Resource, script: Iterable[str], done: Callable[[CommandOutput], None]
+    ) -> None:
+        """Run a script in the machine's namespace; ``catch_up`` delivers its end."""
+        if not self._power.is_running(vm):
+            done(CommandOutput("", _GONE, _NOT_FOUND, 0.0))
+            return
+        self.catch_up()
+        node = self._make_ground().name_machine(ids.to_key(vm.id))
+        arguments = {
+            "node": node,
+            "script": "\n".join(script),
+            "limit_s": SCRIPT_LIMIT_S / self._speed,
+        }
+        self._last_script += 1
+        number = self._last_script
+        self._scripts[number] = done
+        self._post(lambda: self._start_script(number, arguments))
+
+    def _start_script(self, number: int, arguments: Body) -> None:
+        try:
+            answer = self.agent.call("start_script", arguments, READ_TIMEOUT_S)
+        except AgentError as error:
+            failed = CommandOutput("", f"{error}\n", 1, 0.0)
+            self._inbox.put(lambda: self._end_script(number, failed))
+            return
+        self._numbers[int(answer["script"])] = number
+
+    def _note_end(self, event: Any) -> None:
+        number = self._numbers.pop(event["script"], 0)
+        duration_s = event["duration_s"] * self._speed
+        output = CommandOutput(event["stdout"], event["stderr"], event["exit_code"], duration_s)
+        self._inbox.put(lambda: self._end_script(number, output))
+
+    def _end_script(self, number: int, output: CommandOutput) -> None:
+        done = self._scripts.pop(number, None)
+        if done is not None:
+            done(output)
+
+
+def _iter_twins(gateway: records.Gateway) -> Iterable[tuple[int, str, str]]:
+    """Yield index, address and the other's address of both instances of an active-active one."""
+    own = [(instance.addresses or ("",))[0] for instance in gateway.instances]
+    if len(own) > 1:
+        yield from ((0, own[0], own[1]), (1, own[1], own[0]))

@@ -1,0 +1,84 @@
+"""What this machine lacks for the Linux data plane, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+from erfailover.lab.linux.launch import SYSTEM_PATH, AgentError, find_unshare, run_probe
+
+_PACKAGES = {
+    "bird": "bird2",
+    "birdc": "bird2",
+    "charon-systemd": "charon-systemd",
+    "swanctl": "strongswan-swanctl",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "ping": "iputils-ping",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "tcpdump": "tcpdump",
+    "traceroute": "traceroute",
+    "setpriv": "util-linux",
+    "prlimit": "util-linux",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "ps": "procps",
+}
+_PLUGIN_FOLDERS = ("/usr/lib/ipsec/plugins", "/usr/lib/strongswan/plugins")
+_PLUGINS = {
+    "libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins",
+    "libstrongswan-openssl.so": "libstrongswan-standard-plugins",
+}
+_OPEN_TUN = "exec 3<>/dev/net/tun"
+
+
+def list_missing() -> list[str]:
+    """Return what is missing, a sentence each; nothing if the data plane can be started."""
+    if sys.platform != "linux":
+        return [f"The Linux data plane needs Linux; this is {sys.platform}."]
+    missing = [*_list_missing_packages()]
+    if importlib.util.find_spec("pyroute2") is None:
+        missing.append("The Python package pyroute2 is missing: pip install 'erfailover[lab]'")
+    if shutil.which("unshare", path=SYSTEM_PATH) is not None:
+        missing += _list_refusals()
+    return missing
+
+
+def _list_missing_packages() -> list[str]:
+    """Return one line of apt for every program and plugin that is not there."""
+    absent = {
+        program: package
+        for program, package in _PACKAGES.items()
+        if shutil.which(program, path=SYSTEM_PATH) is None
+    }
+    absent |= {
+        plugin: package
+        for plugin, package in _PLUGINS.items()
+        if not any((Path(folder) / plugin).exists() for folder in _PLUGIN_FOLDERS)
+    }
+    if not absent:
+        return []
+    packages = " ".join(sorted(set(absent.values())))
+    return [f"Not installed: {', '.join(absent)}. On Debian: apt-get install {packages}"]
+
+
+def _list_refusals() -> list[str]:
+    """Return what the kernel refuses."""
+    try:
+        form = find_unshare()
+    except AgentError as error:
+        return [
+            f"No namespaces can be created ({error}). Run as root, or allow user namespaces: "
+            "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000"
+        ]
+    try:
+        run_probe((*form, "bash", "-c", _OPEN_TUN))
+    except AgentError as error:
+        return [
+            f"/dev/net/tun cannot be opened ({error}). Load the module tun and let this user "
+            "open the device: modprobe tun; chmod 666 /dev/net/tun"
+        ]
+    return []

@@ -1,0 +1,1 @@
+"""From the lab's parsed resources to what should exist on the Linux data plane. Pure."""

@@ -1,0 +1,161 @@
+"""One site on both planes: a random write, convergence, comparison, and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from erfailover.lab.linux.launch import start_agent
+from erfailover.lab.linux.plane import LinuxPlane
+from erfailover.lab.linux.translation.bird import FASTEST
+from erfailover.lab.machines.data_plane import DataPlane
+from erfailover.lab.machines.machines import CommandOutput
+from erfailover.lab.machines.model_plane import ModelPlane
+from tests.tools.planes.site import Site, draw_site
+from tests.tools.planes.tables import (
+    Disagreement,
+    Tables,
+    compare,
+    list_pings,
+    read_tables,
+    send_pings,
+)
+from tests.tools.planes.writes import write_something
+
+CONVERGED_S = 600.0
+"""Modelled seconds after which the model has converged, whatever the write was."""
+DEADLINE_S, PAUSE_S = 30.0, 0.3
+"""How long the Linux plane may take to converge, and the pause between two readings."""
+SCRIPT_S = 20.0
+AT_ONCE = 24
+POWER = 0.12
+"""How likely a write is one of power."""
+
+Second = Callable[[Path], DataPlane]
+
+
+def start_linux(folder: Path) -> DataPlane:
+    """Start the Linux plane, with the fastest timers that BGP allows."""
+    return LinuxPlane(FASTEST, folder, start_agent)
+
+
+class Trial:
+    """A site that two planes serve: the model, and the one under test."""
+
+    def __init__(self, seed: int, second: DataPlane) -> None:
+        self.seed = seed
+        self.site: Site = draw_site(seed)
+        self.model = ModelPlane()
+        self.second = second
+        self.stopped: list[str] = []
+        self.log: list[str] = ["the site as drawn"]
+        world = self.site.builder.world
+        for plane in (self.model, self.second):
+            plane.attach(world)
+            world.listeners.append(plane.refresh)
+        for name in self.site.machines:
+            self._boot(name)
+
+    def write(self) -> str:
+        """Make a random write; return what it did."""
+        site = self.site
+        if site.machines and site.chance(POWER):
+            name = site.random.choice(list(site.machines))
+            if name in self.stopped:
+                self.stopped.remove(name)
+                self._boot(name)
+                self.log.append(f"{name} started")
+            else:
+                self.stopped.append(name)
+                for plane in (self.model, self.second):
+                    plane.stop(site.get_machine(name))
+                self.log.append(f"{name} stopped")
+            site.builder.world.notify_listeners()
+        else:
+            self.log.append(write_something(site))
+        return self.log[-1]
+
+    def settle(self) -> list[Disagreement]:
+        """Let both planes converge; return what they then disagree on."""
+        builder = self.site.builder
+        builder.wait(CONVERGED_S)
+        builder.world.notify_listeners()
+        expected = read_tables(self.site, self.model)
+        found = self._follow_tables(expected)
+        return [*found, *self._compare_pings()]
+
+    def _follow_tables(self, expected: Tables) -> list[Disagreement]:
+        """Read the second plane's tables until they agree twice, or until time is up."""
+        deadline = time.monotonic() + DEADLINE_S
+        agreed = 0
+        while True:
+            found = compare(expected, self._read())
+            agreed = 0 if found else agreed + 1
+            if agreed > 1 or time.monotonic() > deadline:
+                return found
+            time.sleep(PAUSE_S)
+
+    def _read(self) -> Tables:
+        while True:
+            self.second.catch_up()
+            if not isinstance(self.second, LinuxPlane) or self.second.is_settled():
+                return read_tables(self.site, self.second)
+            time.sleep(PAUSE_S / 10)
+
+    def _compare_pings(self) -> list[Disagreement]:
+        site = self.site
+        pings = list_pings(site)
+        ours = send_pings(site, self.model, pings, 1)
+        different = pings
+        for _ in range(3):
+            theirs = send_pings(site, self.second, different, AT_ONCE)
+            different = [ping for ping in different if ours[ping][0] != theirs[ping][0]]
+            if not different:
+                break
+        return [
+            Disagreement(
+                f"echo from {name} to {destination}",
+                (_describe(*ours[name, destination]),),
+                (_describe(*theirs[name, destination]),),
+            )
+            for name, destination in different
+        ]
+
+    def _boot(self, name: str) -> None:
+        machine = self.site.get_machine(name)
+        script = self.site.scripts.get(name, "")
+        for plane in (self.model, self.second):
+            plane.boot(machine)
+            plane.refresh()
+            if script:
+                self._run(plane, name, script)
+
+    def _run(self, plane: DataPlane, name: str, script: str) -> None:
+        """Run a script to its end; it must succeed."""
+        ended: list[CommandOutput] = []
+        deadline = time.monotonic() + SCRIPT_S
+        plane.start_script(self.site.get_machine(name), script.splitlines(), ended.append)
+        while not ended and time.monotonic() < deadline:
+            if isinstance(plane, LinuxPlane):
+                plane.catch_up()
+                time.sleep(PAUSE_S / 10)
+            else:
+                self.site.builder.wait(1.0)
+        if not ended or ended[0].exit_code:
+            raise RuntimeError(f"{plane.name}: the script of {name} did not succeed: {ended}")
+
+
+def _describe(reached: bool, reason: str) -> str:
+    return f"{'answered' if reached else 'no answer'}: {reason}"
+
+
+@contextmanager
+def open_trial(seed: int, folder: Path, start: Second = start_linux) -> Iterator[Trial]:
+    """Run both planes for a site of a seed."""
+    plane = start(folder)
+    try:
+        yield Trial(seed, plane)
+    finally:
+        plane.close()
