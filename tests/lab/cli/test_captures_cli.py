@@ -17,15 +17,18 @@ from click.testing import CliRunner, Result
 from erfailover.lab.cli import captures, process
 from erfailover.lab.cli.main import main
 from erfailover.lab.engine.lab import Lab
+from erfailover.lab.machines.model_plane import ModelPlane
+from erfailover.lab.routing.sessions import BgpTiming
 from erfailover.lab.server import state_folder
 from erfailover.lab.server.server import LabServer
 from tests.lab.server.test_application import secret, send
 
 
-class Links:
+class Links(ModelPlane):
     """A data plane with one link."""
 
     def __init__(self) -> None:
+        super().__init__(BgpTiming())
         self.running: dict[int, tuple[str, str]] = {}
 
     def list_links(self) -> list[str]:
@@ -37,9 +40,9 @@ class Links:
         self.running[4] = (link, file)
         return 4
 
-    def end_capture(self, number: int) -> int:
-        if self.running.pop(number, None) is None:
-            raise ValueError(f"There is no capture {number}.")
+    def end_capture(self, capture: int) -> int:
+        if self.running.pop(capture, None) is None:
+            raise ValueError(f"There is no capture {capture}.")
         return 12
 
 
@@ -90,7 +93,7 @@ def test_a_link_without_a_file_is_a_wrong_use(asked: list[tuple[Any, ...]]) -> N
 
 def test_the_lab_s_own_path_captures(lab: Lab, server: LabServer) -> None:
     links = Links()
-    lab.plane = links  # type: ignore[attr-defined, unused-ignore]
+    lab.plane = links
 
     def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
         status, answer, _ = send(server, method, path, secret(server), body)

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import LINUX_PLANE_SKIPPED
+
 ROOT = Path(__file__).parents[3]
 NAMESPACES = [
     "unshare",
@@ -84,6 +86,8 @@ class Bed:
         """Kill the agent with all that it started."""
         self.process.kill()
         self.process.wait(20)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def wait(self, script: int) -> Ended:
         while script not in self.ended:
@@ -94,7 +98,7 @@ class Bed:
         return self.wait(self.start(script, node, limit_s))
 
     def start(self, script: str, node: str = "m1", limit_s: float = 20.0) -> int:
-        number: int = self.call("start_script", node, script, limit_s)["script"]
+        number: int = self.call("start_script", node, script, limit_s)
         return number
 
 
@@ -107,14 +111,14 @@ def start_bed(archives: Path | None = None, group: str = "", owner: str = "") ->
     """
     for program in PROGRAMS:
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: no machine of the Linux data plane")
+            pytest.skip(f"{LINUX_PLANE_SKIPPED}: {program} is not installed")
     if owner and os.getuid() != 0:
         pytest.skip(f"only root can start the agent as {owner}")
     become = "setpriv --reuid=65534 --regid=65534 --clear-groups" if owner == "nobody" else ""
     command = [*become.split(), *(WITHOUT_USER if owner == "root" else NAMESPACES)]
     allowed = subprocess.run([*command, "true"], capture_output=True, text=True)
     if allowed.returncode != 0:
-        pytest.skip(f"namespaces are not allowed here: {allowed.stderr.strip()}")
+        pytest.skip(f"{LINUX_PLANE_SKIPPED}: {allowed.stderr.strip()}")
     # Another user may not read this one's Python.
     python = "/usr/bin/python3" if owner == "nobody" else sys.executable
     process = subprocess.Popen(

@@ -12,12 +12,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from erfailover.lab.linux.agent import machine_limits
-from erfailover.lab.linux.agent.machine_methods import MachineMethods
+from erfailover.lab.linux.agent.captures import Captures
+from erfailover.lab.linux.agent.disks import Disks
+from erfailover.lab.linux.agent.machines import Machines
+from erfailover.lab.linux.agent.pings import ping
+from erfailover.lab.linux.agent.scripts import Scripts
 from erfailover.lab.linux.layout import Interface, Layout, Link, LinkEnd, Machine, Node
 
 FOLDER = Path("/run/erfailover")
@@ -69,40 +72,31 @@ class SmallAgent:
         FOLDER.mkdir()
         if group == "none":
             machine_limits._find_parents = lambda: iter(())
-        self.layout = LAYOUT
-        self.methods = MachineMethods(
-            FOLDER,
-            emit,
-            lambda: self.layout,
-            disconnect,
-            connect,
-            Path(archives) if archives else None,
-        )
+        self.disks = Disks(FOLDER / "disks", Path(archives) if archives else None)
+        self.limits = machine_limits.MachineLimits()
+        self.machines = Machines(FOLDER, self.disks, self.limits)
+        self.scripts = Scripts(self.machines, FOLDER, emit)
+        captures = Captures(lambda: LAYOUT)
+        self.start_script = self.scripts.start
+        self.start_capture, self.end_capture = captures.start, captures.end
+        self.keep_disks, self.stop_all = self.disks.keep, self.machines.stop_all
+        self.ping, self.connect = ping, connect
         run("ip netns add fabric")
         run("ip netns exec fabric sysctl -q -w net.ipv4.ip_forward=1")
 
     def boot(self, node: str, machine: Mapping[str, Any]) -> None:
-        """Boot a machine as it is to be now."""
-        nodes = [
-            replace(each, machine=Machine(**machine)) if each.name == node else each
-            for each in self.layout.nodes
-        ]
-        self.layout = replace(self.layout, nodes=tuple(nodes))
-        self.methods.boot(node)
+        """Start a machine in a new namespace; a running one is stopped before."""
+        self.stop(node)
+        connect(node)
+        self.machines.boot(node, Machine(**machine))
+
+    def stop(self, node: str) -> None:
+        self.machines.stop(node)
+        disconnect(node)
 
     def boot_alone(self, node: str, machine: Mapping[str, Any], wait_s: float) -> None:
-        """Boot a machine in a namespace as it is."""
-        self.methods._machines.boot(node, Machine(**machine), wait_s)
-
-    def connect(self, node: str) -> None:
-        connect(node)
-
-    def keep_disks(self, nodes: list[str]) -> None:
-        kept = tuple(each for each in self.layout.nodes if each.name in nodes)
-        self.methods.keep_disks(replace(self.layout, nodes=kept))
-
-    def stop_all(self) -> None:
-        self.methods.stop_all()
+        """Start a machine in its namespace as it is."""
+        self.machines.boot(node, Machine(**machine), wait_s)
 
     def connect_tcp(self, node: str, address: str, port: int) -> str:
         """Return the first line that a TCP port says to a node."""
@@ -125,7 +119,7 @@ class SmallAgent:
             "threads": threading.active_count(),
             "descriptors": descriptors,
             "mounts": mounts,
-            "groups": len(self.methods._machines._limits.list_groups()),
+            "groups": len(self.limits.list_groups()),
         }
 
 
@@ -151,8 +145,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            own = getattr(agent, request["method"], None)
-            method = own or agent.methods.methods[request["method"]]
+            method = getattr(agent, request["method"])
             send({"id": request["id"], "result": method(*request["arguments"])})
         except Exception as problem:
             send({"id": request["id"], "error": str(problem)})

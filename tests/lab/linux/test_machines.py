@@ -87,11 +87,6 @@ def test_a_running_machine_is_not_booted_again(shared: Bed) -> None:
         shared.call("boot_alone", "m1", {"hostname": "vm-m1", "disk": "m1"}, 1)
 
 
-def test_only_the_layouts_machines_boot(shared: Bed) -> None:
-    with pytest.raises(RuntimeError, match="There is no machine 'm9'"):
-        shared.boot("m9")
-
-
 def test_a_boot_that_fails_leaves_nothing_behind(bed: Bed) -> None:
     before = bed.call("describe")
     with pytest.raises(RuntimeError, match="Cannot start the machine m9"):
@@ -204,16 +199,16 @@ def test_a_machine_accepts_connections_as_its_rules_allow(bed: Bed) -> None:
     assert bed.call("connect_tcp", "m2", "10.0.1.4", 22).startswith("SSH-2.0-")
     bed.call("stop", "m1")
     assert "SSH" not in bed.call("connect_tcp", "m2", "10.0.1.4", 22)
-    assert not bed.call("ping", "m1", "", "10.0.2.4", 1.0)["reached"]
-    assert not bed.call("ping", "m2", "", "10.0.1.4", 0.3)["reached"]
+    assert not bed.call("ping", "m1", "", "10.0.2.4", 1.0)
+    assert not bed.call("ping", "m2", "", "10.0.1.4", 0.3)
 
 
 def test_the_lab_pings_from_a_machine(shared: Bed) -> None:
-    assert shared.call("ping", "m1", "eth0", "10.0.2.4", 1.0) == {"reached": True}
-    assert shared.call("ping", "m1", "", "10.0.2.4", 1.0) == {"reached": True}
+    assert shared.call("ping", "m1", "eth0", "10.0.2.4", 1.0)
+    assert shared.call("ping", "m1", "", "10.0.2.4", 1.0)
     began = time.monotonic()
-    assert shared.call("ping", "m1", "eth0", "10.0.2.99", 0.3) == {"reached": False}
-    assert shared.call("ping", "m1", "eth9", "10.0.2.4", 1.0) == {"reached": False}
+    assert not shared.call("ping", "m1", "eth0", "10.0.2.99", 0.3)
+    assert not shared.call("ping", "m1", "eth9", "10.0.2.4", 1.0)
     assert time.monotonic() - began < 1
 
 
@@ -332,10 +327,10 @@ def test_the_processes_of_a_machine_have_limited_memory_together(bed: Bed) -> No
     bed.boot("m1")
     if not bed.call("describe")["groups"]:
         pytest.skip("no group of processes (cgroup) can be made here: nothing limits their sum")
-    hold = "python3 -c 'import time; held = b\"x\" * (400 << 20); time.sleep(2)'"
-    ended = bed.run("for i in 1 2 3 4; do " + hold + " & done; wait; echo fine")
-    assert "Killed" in ended.stderr
-    assert ended.stdout == "fine\n"
+    hold = "python3 -c 'import time; held = b\"x\" * (400 << 20); time.sleep(2)' && echo held"
+    ended = bed.run(f"for i in 1 2 3 4; do ({hold}) & done; wait; echo fine")
+    assert ended.stdout.endswith("fine\n")
+    assert ended.stdout.count("held") <= 2
 
 
 def test_a_full_disk_is_a_machine_s_own_problem(bed: Bed) -> None:
