@@ -73,7 +73,8 @@ def _list_refusals() -> list[str]:
     except AgentError as error:
         return [
             f"No namespaces can be created ({error}). Run as root, or allow user namespaces: "
-            "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000"
+            "sysctl -w user.max_user_namespaces=10000; on Ubuntu also "
+            "kernel.apparmor_restrict_unprivileged_userns=0"
         ]
     try:
         run_probe((*form, "bash", "-c", _OPEN_TUN))

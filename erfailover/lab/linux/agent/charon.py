@@ -7,6 +7,7 @@ association is installed. Secrets go over the daemon's socket, never to a file.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import threading
@@ -170,23 +171,22 @@ class Charon:
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Follow the tunnel until the daemon ends."""
-        try:
-            with Vici(self._socket, _TICK_S) as events:
-                events.subscribe("child-updown")
-                while True:
-                    self._follow(process)
-                    events.wait_for_event()
-        except (OSError, EOFError, ViciError):
-            pass  # The daemon has ended, or is about to.
-        process.wait()
+        while process.poll() is None:
+            try:
+                with Vici(self._socket, _TICK_S) as events:
+                    events.subscribe("child-updown")
+                    while True:
+                        self._follow(process)
+                        events.wait_for_event()
+            except (OSError, EOFError, ViciError):
+                # It has ended, or a busy machine kept it from answering.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_TICK_S)
         if self._process is process:
             self._note(False)
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
-        try:
-            associations = self._list()
-        except TimeoutError:
-            return
+        associations = self._list()
         if self._process is not process:
             return
         up = _is_up(associations)

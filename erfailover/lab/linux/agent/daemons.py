@@ -10,7 +10,7 @@ from pathlib import Path
 from erfailover.lab.linux.agent import namespaces
 
 _STOP_S = 3.0
-_START_S = 10.0
+_START_S = 30.0
 _PAUSE_S = 0.005
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",

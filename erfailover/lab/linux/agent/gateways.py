@@ -76,11 +76,12 @@ class Gateways:
         return touched
 
     def read(self, node: str) -> dict[str, Any]:
-        """Return what a node's daemons say: BIRD's texts or None, and each tunnel's state."""
+        """Return what a node's daemons say: BIRD's texts or None, and each tunnel's state.
+
+        A gateway without BGP whose last tunnel has gone has no daemon, and says just that.
+        """
         bird = self._birds.get(node)
         charons = dict(self._charons.get(node, {}))
-        if bird is None and not charons:
-            raise ValueError(f"{node} is no gateway")
         said = bird.read() if bird is not None else None
         return {"bird": said, "tunnels": {name: each.read() for name, each in charons.items()}}
 
@@ -96,11 +97,18 @@ class Gateways:
                 processes += charon.forget()
                 self._set_device_down(charon)
             daemons.stop(processes)
-            for charon in charons:
-                charon.start()
+            errors = []
+            starts = [charon.start for charon in charons]
             if bird is not None:
-                bird.start()
+                starts.append(bird.start)
+            for start in starts:
+                try:
+                    start()
+                except _FAILURES as error:
+                    errors.append(str(error))
         self._tell(node)
+        if errors:
+            raise daemons.DaemonError("; ".join(errors))
 
     def _apply_tunnels(self, initiating: bool, node: Node) -> tuple[int, list[str]]:
         """Start a node's tunnels; each node is served by one thread."""

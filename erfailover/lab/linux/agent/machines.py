@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -79,6 +80,7 @@ _FIRST_PROCESS = ("env", "--ignore-signal=CHLD", "sleep", "infinity")
 """Needs no further process, cannot be killed from inside, and leaves no zombie of an orphan."""
 _START = 'IFS=:; for group in $1; do echo 0 > "$group" || exit; done; shift; exec "$@"'
 _START_S = 10.0
+_PAUSE_S = 0.002
 _STOP_S = 10.0
 BOOT_S = 30.0
 """How long a boot waits for the scripts of the start; they go on if they take longer."""
@@ -244,7 +246,9 @@ class Machines:
             os.close(write)
             told = information.read()
         try:
-            first = os.pidfd_open(json.loads(told)["child-pid"])
+            child = int(json.loads(told)["child-pid"])
+            first = os.pidfd_open(child)
+            _await_first_process(child)
         except (ValueError, KeyError, OSError) as problem:
             container.kill()
             container.wait(_START_S)
@@ -257,6 +261,15 @@ class Machines:
 def _join(groups: Groups) -> str:
     """Return the files through which a process joins groups, as one argument."""
     return ":".join(str(group / "cgroup.procs") for group in groups)
+
+
+def _await_first_process(child: int) -> None:
+    """Wait until bubblewrap has made the machine's root: it tells the process before that."""
+    until = time.monotonic() + _START_S
+    while Path(f"/proc/{child}/comm").read_text().strip() == "bwrap":
+        if time.monotonic() > until:
+            raise OSError("bubblewrap takes too long")
+        time.sleep(_PAUSE_S)
 
 
 def _build_arguments(

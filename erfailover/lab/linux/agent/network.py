@@ -144,9 +144,9 @@ class Network:
             if link.name not in self._links:
                 with _note(errors, f"link {link.name}"):
                     self._create_link(link)
-                    self._links[link.name] = link
                     for end in link.ends:
                         self.nodes[end.node].adopt(end.interface)
+                    self._links[link.name] = link
 
     def _create_link(self, link: Link) -> None:
         near, far = link.ends

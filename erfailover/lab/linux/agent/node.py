@@ -85,8 +85,11 @@ class NodeNetwork:
         self._write(self._ip.link, "set", index=self._indexes[interface.name], state="up")
 
     def remove(self, interface: str) -> None:
-        """Remove an interface, and with it the other end of its link."""
-        self._write(self._ip.link, "del", index=self._indexes[interface])
+        """Remove an interface, and with it the other end of its link.
+
+        A machine may have removed it itself.
+        """
+        self._write_if_there(self._ip.link, "del", index=self._indexes[interface])
 
     def forget(self, interface: str) -> None:
         """Note that an interface is gone, and what the kernel removed along with it."""

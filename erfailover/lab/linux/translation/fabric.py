@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from erfailover.lab.core import addresses
 from erfailover.lab.linux.layout import Link, Node, Route, Rule
-from erfailover.lab.linux.translation.filters import build_ruleset
+from erfailover.lab.linux.translation.filters import build_ruleset, list_public_addresses
 from erfailover.lab.linux.translation.ground import (
     FIRST_TABLE,
     OTHER_SIDE,
@@ -84,8 +84,7 @@ def build_links(ground: Ground, vnet: records.Vnet) -> Iterator[Link]:
     for speaker in ground.instances:
         if network.gateways.all[speaker[0]].vnet == vnet.key:
             yield _make_inside_link(ground, here, speaker)
-    names = ground.name_link("internet", vnet.key)
-    yield make_link(f"{here}-internet", names, here, "internet")
+    yield _make_internet_link(ground, here, vnet.key)
 
 
 def _make_nic_link(ground: Ground, here: str, nic: records.Nic) -> Link:
@@ -115,6 +114,14 @@ def _make_inside_link(ground: Ground, here: str, speaker: SpeakerKey) -> Link:
             replace(far, interface=replace(far.interface, addresses=own)),
         ),
     )
+
+
+def _make_internet_link(ground: Ground, here: str, vnet: str) -> Link:
+    link = make_link(f"{here}-internet", ground.name_link("internet", vnet), here, "internet")
+    near, far = link.ends
+    known = dict.fromkeys(list_public_addresses(ground, vnet), near.interface.mac)
+    neighbors = {**far.interface.neighbors, **known}
+    return replace(link, ends=(near, replace(far, interface=replace(far.interface, neighbors=neighbors))))
 
 
 @dataclass(frozen=True, slots=True)

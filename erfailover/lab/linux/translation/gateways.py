@@ -45,7 +45,11 @@ def build_outside_links(ground: Ground) -> Iterator[Link]:
         public = ground.find_public_address(speaker)
         near, far = link.ends
         own = replace(far.interface, addresses=(f"{public}/32",) if public else ())
-        yield replace(link, ends=(near, replace(far, interface=own)))
+        known = dict(near.interface.neighbors) | ({public: own.mac} if public else {})
+        towards = replace(near.interface, neighbors=known)
+        yield replace(
+            link, ends=(replace(near, interface=towards), replace(far, interface=own))
+        )
 
 
 def _make_twin_link(ground: Ground, gateway: str) -> Link:

@@ -1,7 +1,8 @@
 """The node of the Internet: it carries the tunnels, and answers for every public address. Pure.
 
 The kernel answers from an address only if its table ``local`` has it, and looks there first of
-all, so that the ways to the lab's own addresses are in that table too.
+all, so that the ways to the lab's own addresses are in that table too. They have no next hop, for
+every address is local there; the links know these addresses as permanent neighbours.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from erfailover.lab.linux.translation.filters import (
     build_internet_ruleset,
     list_public_addresses,
 )
-from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground
+from erfailover.lab.linux.translation.ground import Ground
 
 _LOCAL_TABLE = 255
 
@@ -42,7 +43,7 @@ def build_internet(ground: Ground) -> Node:
         "internet",
         forwarding=True,
         routes=(
-            *(Route(f"{each}/32", way, OTHER_SIDE, _LOCAL_TABLE) for each, way in ways.items()),
+            *(Route(f"{each}/32", way, table=_LOCAL_TABLE) for each, way in ways.items()),
             Route("0.0.0.0/0", device="lo", table=_LOCAL_TABLE, kind="local"),
         ),
         nft=build_internet_ruleset(gateways, hosts, [*NOT_PUBLIC, *own]),

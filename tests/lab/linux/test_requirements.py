@@ -1,0 +1,53 @@
+"""What is missing is named, with what to do."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import pytest
+
+from erfailover.lab.linux import requirements
+from erfailover.lab.linux.launch import AgentError
+
+
+def test_missing_programs_are_one_line_of_apt(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = {"bird", "birdc", "swanctl", "unshare"}
+    monkeypatch.setattr(
+        shutil, "which", lambda name, path: None if name in absent else f"/usr/sbin/{name}"
+    )
+    monkeypatch.setattr(requirements, "_PLUGINS", {})
+    (line,) = requirements.list_missing()
+    assert line == (
+        "Not installed: bird, birdc, swanctl, unshare. "
+        "On Debian: apt-get install bird2 strongswan-swanctl util-linux"
+    )
+
+
+def test_a_kernel_that_refuses_namespaces_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> tuple[str, ...]:
+        raise AgentError("unshare: unshare failed: Operation not permitted")
+
+    monkeypatch.setattr(shutil, "which", lambda name, path: name)
+    monkeypatch.setattr(requirements, "_PLUGINS", {})
+    monkeypatch.setattr(requirements, "find_unshare", refuse)
+    (line,) = requirements.list_missing()
+    assert "Operation not permitted" in line
+    assert "user.max_user_namespaces" in line
+
+
+def test_a_device_that_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(command: tuple[str, ...]) -> None:
+        raise AgentError("/dev/net/tun: Permission denied")
+
+    monkeypatch.setattr(shutil, "which", lambda name, path: name)
+    monkeypatch.setattr(requirements, "_PLUGINS", {})
+    monkeypatch.setattr(requirements, "find_unshare", lambda: ("unshare",))
+    monkeypatch.setattr(requirements, "run_probe", refuse)
+    (line,) = requirements.list_missing()
+    assert "chmod 666 /dev/net/tun" in line
+
+
+def test_another_system_than_linux_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert requirements.list_missing() == ["The Linux data plane needs Linux; this is darwin."]
