@@ -245,6 +245,7 @@ class Machines:
             )
             os.close(write)
             told = information.read()
+        first = -1
         try:
             child = int(json.loads(told)["child-pid"])
             first = os.pidfd_open(child)
@@ -252,6 +253,8 @@ class Machines:
         except (ValueError, KeyError, OSError) as problem:
             container.kill()
             container.wait(_START_S)
+            if first >= 0:
+                os.close(first)
             disk_folders.unmount(memory)
             self._limits.remove_groups(groups)
             raise ValueError(f"bubblewrap ended with code {container.returncode}") from problem
