@@ -62,7 +62,7 @@ class LinuxPlane:
     """Gateways, VNets and machines as network namespaces.
 
     ``speed`` is the lab's. ``folder`` keeps the disks of machines; ``start`` starts an agent and
-    calls back with its events.
+    calls back with its events. ``echo_s`` is how long ``trace_packet`` waits for an answer.
     """
 
     name = LINUX
@@ -73,8 +73,10 @@ class LinuxPlane:
         folder: Path,
         start: Callable[[Path, Callable[[Any], None]], Agent],
         timing: BgpTiming | None = None,
+        echo_s: float = ECHO_TIMEOUT_S,
     ) -> None:
         self._speed = speed
+        self._echo_s = echo_s
         self._timing = timing or BgpTiming()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -385,7 +387,7 @@ class LinuxPlane:
             "node": ground.name_machine(machine.key),
             "interface": ground.name_nic(record).far,
             "destination": destination,
-            "timeout_s": ECHO_TIMEOUT_S,
+            "timeout_s": self._echo_s,
         }
         try:
             answer = self.agent.call("ping", arguments, READ_TIMEOUT_S)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Any
 
 from erfailover.lab.core.world import Resource
 from tests.support import worlds
-from tests.support.worlds import PEERINGS, Builder, reference
+from tests.support.worlds import PEERINGS, Builder
 from tests.tools.planes import details
 
 GATEWAY_ASN = 65515
@@ -214,8 +213,3 @@ def connect(site: Site, near: str, far: str, number: int, address: str, bgp: boo
     public = site.builder.public_address(far, number)
     site.builder.local_gateway(name, public, asn, address, *static)
     site.builder.connection(name, near, name, bgp=bgp and site.chance(0.95))
-
-
-def make_reference(type_: str, name: str) -> dict[str, Any]:
-    """Return a reference as it stands in a body; kept here for the modules of the tool."""
-    return reference(type_, name)

@@ -28,6 +28,8 @@ CONVERGED_S = 600.0
 """Modelled seconds after which the model has converged, whatever the write was."""
 DEADLINE_S, PAUSE_S = 30.0, 0.3
 """How long the Linux plane may take to converge, and the pause between two readings."""
+ECHO_S, ATTEMPTS = 0.3, 4
+"""How long an echo may take, and how often one is sent that the planes do not agree on."""
 SCRIPT_S = 20.0
 AT_ONCE = 24
 POWER = 0.12
@@ -38,7 +40,7 @@ Second = Callable[[Path], DataPlane]
 
 def start_linux(folder: Path) -> DataPlane:
     """Start the Linux plane, with the fastest timers that BGP allows."""
-    return LinuxPlane(FASTEST, folder, start_agent)
+    return LinuxPlane(FASTEST, folder, start_agent, echo_s=ECHO_S)
 
 
 class Trial:
@@ -109,7 +111,7 @@ class Trial:
         pings = list_pings(site)
         ours = send_pings(site, self.model, pings, 1)
         different = pings
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             theirs = send_pings(site, self.second, different, AT_ONCE)
             different = [ping for ping in different if ours[ping][0] != theirs[ping][0]]
             if not different:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from tests.support.worlds import PEERINGS, NETWORK
+from tests.support.worlds import NETWORK, PEERINGS
 from tests.tools.planes import details
 from tests.tools.planes.site import FLAGS, Site, connect
 
@@ -22,9 +22,9 @@ def flip_flag(site: Site) -> str:
     flag = site.random.choice(FLAGS)
     before = site.builder.get(PEERINGS, vnet, name).active_properties[flag]
     to_hub = name.rpartition("-to-")[2] in site.hubs
-    if flag == "useRemoteGateways" and not before:
-        if not to_hub or not site.may_use_remote_gateway(vnet):
-            return ""
+    uses = flag == "useRemoteGateways" and not before
+    if uses and not (to_hub and site.may_use_remote_gateway(vnet)):
+        return ""
     site.builder.patch(PEERINGS, vnet, name, **{flag: not before})
     return f"{name}: {flag} {not before}"
 
@@ -212,8 +212,12 @@ WRITES: tuple[Write, ...] = (
     create_peering,
     change_key,
     change_key,
+    change_key,
+    change_bgp_address,
     change_bgp_address,
     delete_connection,
+    delete_connection,
+    create_connection,
     create_connection,
     create_connection,
     grow_vnet,

@@ -121,7 +121,9 @@ def _make_internet_link(ground: Ground, here: str, vnet: str) -> Link:
     near, far = link.ends
     known = dict.fromkeys(list_public_addresses(ground, vnet), near.interface.mac)
     neighbors = {**far.interface.neighbors, **known}
-    return replace(link, ends=(near, replace(far, interface=replace(far.interface, neighbors=neighbors))))
+    return replace(
+        link, ends=(near, replace(far, interface=replace(far.interface, neighbors=neighbors)))
+    )
 
 
 @dataclass(frozen=True, slots=True)

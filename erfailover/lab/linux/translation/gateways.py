@@ -47,9 +47,7 @@ def build_outside_links(ground: Ground) -> Iterator[Link]:
         own = replace(far.interface, addresses=(f"{public}/32",) if public else ())
         known = dict(near.interface.neighbors) | ({public: own.mac} if public else {})
         towards = replace(near.interface, neighbors=known)
-        yield replace(
-            link, ends=(replace(near, interface=towards), replace(far, interface=own))
-        )
+        yield replace(link, ends=(replace(near, interface=towards), replace(far, interface=own)))
 
 
 def _make_twin_link(ground: Ground, gateway: str) -> Link:
