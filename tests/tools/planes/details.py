@@ -167,8 +167,8 @@ def _attach(site: Site) -> None:
             attach_to_subnet(site, hub, "GatewaySubnet", "routeTable", table)
     for name in site.machines:
         if site.groups and site.chance(0.2):
-            own = reference("networkSecurityGroups", site.random.choice(site.groups))
-            site.builder.patch("networkInterfaces", f"{name}-nic0", networkSecurityGroup=own)
+            chosen = reference("networkSecurityGroups", site.random.choice(site.groups))
+            site.builder.patch("networkInterfaces", f"{name}-nic0", networkSecurityGroup=chosen)
 
 
 _TYPES = {"routeTable": "routeTables", "networkSecurityGroup": "networkSecurityGroups"}

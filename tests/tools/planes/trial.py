@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,15 @@ from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.model_plane import ModelPlane
 from tests.tools.planes.site import Site, draw_site
 from tests.tools.planes.tables import (
+    PORT,
     Disagreement,
     Tables,
     compare,
+    list_connects,
     list_pings,
     read_tables,
     send_pings,
+    write_connect_script,
 )
 from tests.tools.planes.writes import write_something
 
@@ -53,6 +57,10 @@ class Trial:
         self.second = second
         self.stopped: list[str] = []
         self.log: list[str] = ["the site as drawn"]
+        self.rows = 0
+        """Rows of tables compared."""
+        self.packets: Counter[bool] = Counter()
+        """Echoes and connections compared, by whether they are answered."""
         world = self.site.builder.world
         for plane in (self.model, self.second):
             plane.attach(world)
@@ -86,7 +94,7 @@ class Trial:
         builder.world.notify_listeners()
         expected = read_tables(self.site, self.model)
         found = self._follow_tables(expected)
-        return [*found, *self._compare_pings()]
+        return [*found, *self._compare_pings(), *self._compare_connects()]
 
     def _follow_tables(self, expected: Tables) -> list[Disagreement]:
         """Read the second plane's tables until they agree twice, or until time is up."""
@@ -96,6 +104,7 @@ class Trial:
             found = compare(expected, self._read())
             agreed = 0 if found else agreed + 1
             if agreed > 1 or time.monotonic() > deadline:
+                self.rows += sum(map(len, expected.values()))
                 return found
             time.sleep(PAUSE_S)
 
@@ -110,6 +119,7 @@ class Trial:
         site = self.site
         pings = list_pings(site)
         ours = send_pings(site, self.model, pings, 1)
+        self.packets.update(reached for reached, _ in ours.values())
         different = pings
         for _ in range(ATTEMPTS):
             theirs = send_pings(site, self.second, different, AT_ONCE)
@@ -124,6 +134,52 @@ class Trial:
             )
             for name, destination in different
         ]
+
+    def _compare_connects(self) -> list[Disagreement]:
+        """Compare which machines accept a TCP connection of which."""
+        if not isinstance(self.second, LinuxPlane):
+            return []
+        site, pairs = self.site, list_connects(self.site)
+        nics = {
+            name: site.builder.get("networkInterfaces", f"{name}-nic0") for name in site.machines
+        }
+        ours = {
+            (name, there): self.model.trace_packet(nics[name], there, "tcp", PORT)
+            for name, there in pairs
+        }
+        self.packets.update(trace.reached for trace in ours.values())
+        different = pairs
+        for _ in range(ATTEMPTS):
+            accepted = self._connect(different)
+            different = [pair for pair in different if ours[pair].reached != (pair in accepted)]
+            if not different:
+                break
+        return [
+            Disagreement(
+                f"connection from {name} to {there} port {PORT}",
+                (_describe(ours[name, there].reached, ours[name, there].reason),),
+                (_describe(not ours[name, there].reached, ""),),
+            )
+            for name, there in different
+        ]
+
+    def _connect(self, pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of some pairs that connect, on real machines."""
+        outputs: dict[str, str] = {}
+        for name in dict.fromkeys(name for name, _ in pairs):
+            script = write_connect_script([there for here, there in pairs if here == name])
+
+            def note(output: CommandOutput, name: str = name) -> None:
+                outputs[name] = output.stdout
+
+            self.second.start_script(self.site.get_machine(name), script, note)
+        deadline = time.monotonic() + SCRIPT_S
+        while len(outputs) < len({name for name, _ in pairs}):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"scripts that connect did not end: only {sorted(outputs)}")
+            self.second.catch_up()
+            time.sleep(PAUSE_S / 10)
+        return {(name, there) for name, there in pairs if there in outputs[name].split()}
 
     def _boot(self, name: str) -> None:
         machine = self.site.get_machine(name)
