@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ESTABLISHED = "Established"
 
@@ -20,6 +20,7 @@ _PROTOCOL = re.compile(
 _ROUTE = re.compile(
     r"^(?P<prefix>\d\S*/\d+)?\s+(?P<type>\w+) \[(?P<session>\S+) [^\]]*\](?P<best> \*)?"
 )
+_NEIGHBOR = re.compile(r"^    Neighbor address: (?P<address>\S+)")
 _ATTRIBUTE = re.compile(r"^\tBGP\.(?P<name>\w+):\s*(?P<value>.*)$")
 
 
@@ -30,6 +31,7 @@ class BgpSession:
     name: str
     state: str
     since: dt.datetime
+    neighbor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,18 @@ class BirdRoute:
 def parse_sessions(text: str) -> dict[str, BgpSession]:
     """Return the BGP sessions in the output of ``show protocols all``, by name."""
     sessions: dict[str, BgpSession] = {}
+    name = ""
     for line in text.splitlines():
         row = _PROTOCOL.match(line)
-        if row is not None and row["kind"] == "BGP":
+        neighbor = _NEIGHBOR.match(line)
+        if row is not None:
+            name = row["name"] if row["kind"] == "BGP" else ""
             words = row["info"].split()
             since = dt.datetime.fromisoformat(row["since"])
-            sessions[row["name"]] = BgpSession(row["name"], words[0] if words else "", since)
+            if name:
+                sessions[name] = BgpSession(name, words[0] if words else "", since)
+        elif neighbor is not None and name:
+            sessions[name] = replace(sessions[name], neighbor=neighbor["address"])
     return sessions
 
 

@@ -321,7 +321,7 @@ class LinuxPlane:
             if end.speaks_bgp and end.local_gateway.bgp_address == peer:
                 name = name_session(self._names, end.key)
                 reading = self._read(record, end.speaker[1])
-                if reading.find_established(name) is not None:
+                if reading.find_established(name, peer) is not None:
                     sent = reading.exports.get(name, ())
                     rows += [
                         build_advertised_row(route, end.local_address, record.asn) for route in sent

@@ -52,10 +52,12 @@ class GatewayReading:
             if route.best and route.session.startswith(SESSION)
         )
 
-    def find_established(self, session: str) -> BgpSession | None:
-        """Return a session if it is up."""
+    def find_established(self, session: str, neighbor: str) -> BgpSession | None:
+        """Return a session if it is up, and with that neighbour, which may have just changed."""
         found = self.sessions.get(session)
-        return found if found is not None and found.state == ESTABLISHED else None
+        if found is None or found.state != ESTABLISHED or found.neighbor != neighbor:
+            return None
+        return found
 
 
 def read_gateway(answer: Any) -> GatewayReading:
@@ -89,7 +91,7 @@ def build_peer_row(
     """
     local, neighbor, asn = ends
     speed, keepalive_s = timing
-    established = reading.find_established(session)
+    established = reading.find_established(session, neighbor)
     if established is None:
         state = CONNECTING if reading.running else UNKNOWN
         return bgp_rows.build_silent_peer(local, neighbor, asn, state)
