@@ -52,6 +52,8 @@ log = logging.getLogger("erfailover.lab.linux")
 SCRIPT_LIMIT_S = 5400.0
 """How long Run Command lets a script run, in modelled seconds (documented: 90 minutes)."""
 APPLY_TIMEOUT_S, READ_TIMEOUT_S, ECHO_TIMEOUT_S = 120.0, 10.0, 1.0
+BOOT_TIMEOUT_S = 90.0
+"""How long a script waits for a machine that is still being started, on a busy host."""
 _GONE = "the machine is not running\n"
 _CUT_OFF = "the lab was restarted in the middle of the script\n"
 _NOT_FOUND = 127
@@ -440,7 +442,7 @@ class LinuxPlane:
 
     def _start_script(self, number: int, arguments: Body) -> None:
         try:
-            answer = self.agent.call("start_script", arguments, READ_TIMEOUT_S)
+            answer = self.agent.call("start_script", arguments, BOOT_TIMEOUT_S)
         except AgentError as error:
             failed = CommandOutput("", f"{error}\n", 1, 0.0)
             self._inbox.put(lambda: self._end_script(number, failed))

@@ -157,6 +157,22 @@ def test_a_route_to_a_host_of_the_own_vnet_beats_its_local_route() -> None:
     assert walk(translate(b), "vm-a", "10.1.1.8") == ["vm-a", "a", "appliance"]
 
 
+def test_a_route_of_one_host_to_its_own_vnet_leads_to_the_host() -> None:
+    """Found by running both planes; documented: the hop type *Virtual network* of a route."""
+    b = build_three()
+    b.nic("other-nic", "a", "sub", "10.1.1.8")
+    b.machine("other", "other-nic")
+    route_to_appliance(b, "10.1.0.0/16", "10.1.1.9")
+    b.put(
+        "routeTables/routes", "rt", "own", addressPrefix="10.1.1.8/32", nextHopType="VnetLocal"
+    )
+    layout = translate(b)
+    assert walk(layout, "vm-a", "10.1.1.8") == ["vm-a", "a", "other"]
+    for node in layout.nodes:
+        keys = [(route.table, route.prefix, route.metric) for route in node.routes]
+        assert len(keys) == len(set(keys))
+
+
 def build_group(b: Builder, *rules: tuple[int, str, str]) -> None:
     b.put("networkSecurityGroups", "g")
     for priority, access, source in rules:

@@ -14,6 +14,7 @@ from erfailover.lab.linux.translation.bird import FASTEST
 from erfailover.lab.machines.data_plane import DataPlane
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.model_plane import ModelPlane
+from tests.tools.planes.details import MOST_MACHINES, add_machine
 from tests.tools.planes.site import Site, draw_site
 from tests.tools.planes.tables import (
     PORT,
@@ -34,9 +35,9 @@ DEADLINE_S, PAUSE_S = 30.0, 0.3
 """How long the Linux plane may take to converge, and the pause between two readings."""
 ECHO_S, ATTEMPTS = 0.3, 4
 """How long an echo may take, and how often one is sent that the planes do not agree on."""
-SCRIPT_S = 20.0
+SCRIPT_S = 120.0
 AT_ONCE = 24
-POWER = 0.12
+POWER = 0.2
 """How likely a write is one of power."""
 
 Second = Callable[[Path], DataPlane]
@@ -55,7 +56,7 @@ class Trial:
         self.site: Site = draw_site(seed)
         self.model = ModelPlane()
         self.second = second
-        self.stopped: list[str] = []
+        self.stopped: set[str] = set()
         self.log: list[str] = ["the site as drawn"]
         self.rows = 0
         """Rows of tables compared."""
@@ -71,21 +72,30 @@ class Trial:
     def write(self) -> str:
         """Make a random write; return what it did."""
         site = self.site
-        if site.machines and site.chance(POWER):
-            name = site.random.choice(list(site.machines))
-            if name in self.stopped:
-                self.stopped.remove(name)
-                self._boot(name)
-                self.log.append(f"{name} started")
-            else:
-                self.stopped.append(name)
-                for plane in (self.model, self.second):
-                    plane.stop(site.get_machine(name))
-                self.log.append(f"{name} stopped")
+        if site.chance(POWER):
+            self.log.append(self._change_machines())
             site.builder.world.notify_listeners()
         else:
             self.log.append(write_something(site))
         return self.log[-1]
+
+    def _change_machines(self) -> str:
+        """Stop, start or restart a machine, or create one; return what was done."""
+        site = self.site
+        if not site.machines or (site.chance(0.25) and len(site.machines) < MOST_MACHINES):
+            name = add_machine(site, site.random.choice(list(site.vnets)))
+            self._boot(name)
+            return f"{name} created in {site.homes[name]}"
+        name = site.random.choice(list(site.machines))
+        if name in self.stopped or site.chance(0.3):
+            again = "started" if name in self.stopped else "restarted"
+            self.stopped.discard(name)
+            self._boot(name)
+            return f"{name} {again}"
+        self.stopped.add(name)
+        for plane in (self.model, self.second):
+            plane.stop(site.get_machine(name))
+        return f"{name} stopped"
 
     def settle(self) -> list[Disagreement]:
         """Let both planes converge; return what they then disagree on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from tests.support.worlds import NETWORK, PEERINGS
+from tests.support.worlds import NETWORK, PEERINGS, reference, resource_id
 from tests.tools.planes import details
 from tests.tools.planes.site import FLAGS, Site, connect
 
@@ -202,6 +202,21 @@ def change_interface(site: Site) -> str:
     return f"{nic}: IP forwarding {not before}"
 
 
+def change_public_address(site: Site) -> str:
+    """Give a network interface a public address, or take it away."""
+    name = site.random.choice(list(site.machines))
+    nic = site.builder.get("networkInterfaces", f"{name}-nic0").active_properties
+    configuration = copy.deepcopy(nic["ipConfigurations"][0])
+    public = f"{name}-public-ip"
+    had = configuration["properties"].pop("publicIPAddress", None) is not None
+    if not had:
+        if site.builder.world.get(resource_id("publicIPAddresses", public)) is None:
+            site.builder.public_ip(public)
+        configuration["properties"]["publicIPAddress"] = reference("publicIPAddresses", public)
+    site.builder.patch("networkInterfaces", f"{name}-nic0", ipConfigurations=[configuration])
+    return f"{name}: {'no' if had else 'a'} public address"
+
+
 WRITES: tuple[Write, ...] = (
     flip_flag,
     flip_flag,
@@ -227,6 +242,7 @@ WRITES: tuple[Write, ...] = (
     change_rules,
     change_rules,
     change_interface,
+    change_public_address,
 )
 """The writes to resources, a likely one several times. Power is the trial's."""
 
