@@ -52,6 +52,8 @@ log = logging.getLogger("erfailover.lab.linux")
 SCRIPT_LIMIT_S = 5400.0
 """How long Run Command lets a script run, in modelled seconds (documented: 90 minutes)."""
 APPLY_TIMEOUT_S, READ_TIMEOUT_S, ECHO_TIMEOUT_S = 120.0, 10.0, 1.0
+BOOT_TIMEOUT_S = 90.0
+"""How long a script waits for a machine that is still being started, on a busy host."""
 _GONE = "the machine is not running\n"
 _CUT_OFF = "the lab was restarted in the middle of the script\n"
 _NOT_FOUND = 127
@@ -62,7 +64,7 @@ class LinuxPlane:
     """Gateways, VNets and machines as network namespaces.
 
     ``speed`` is the lab's. ``folder`` keeps the disks of machines; ``start`` starts an agent and
-    calls back with its events.
+    calls back with its events. ``echo_s`` is how long ``trace_packet`` waits for an answer.
     """
 
     name = LINUX
@@ -73,8 +75,10 @@ class LinuxPlane:
         folder: Path,
         start: Callable[[Path, Callable[[Any], None]], Agent],
         timing: BgpTiming | None = None,
+        echo_s: float = ECHO_TIMEOUT_S,
     ) -> None:
         self._speed = speed
+        self._echo_s = echo_s
         self._timing = timing or BgpTiming()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -385,7 +389,7 @@ class LinuxPlane:
             "node": ground.name_machine(machine.key),
             "interface": ground.name_nic(record).far,
             "destination": destination,
-            "timeout_s": ECHO_TIMEOUT_S,
+            "timeout_s": self._echo_s,
         }
         try:
             answer = self.agent.call("ping", arguments, READ_TIMEOUT_S)
@@ -444,7 +448,7 @@ class LinuxPlane:
 
     def _start_script(self, number: int, arguments: Body) -> None:
         try:
-            answer = self.agent.call("start_script", arguments, READ_TIMEOUT_S)
+            answer = self.agent.call("start_script", arguments, BOOT_TIMEOUT_S)
         except AgentError as error:
             failed = CommandOutput("", f"{error}\n", 1, 0.0)
             self._inbox.put(lambda: self._end_script(number, failed))

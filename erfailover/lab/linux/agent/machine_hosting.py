@@ -17,7 +17,7 @@ from erfailover.lab.linux.agent.scripts import Scripts
 from erfailover.lab.linux.layout import Layout
 
 _STARTS_AT_ONCE = 4
-_START_S = 10.0
+_START_S = 60.0
 _END_S = 3.0
 _PAUSE_S = 0.01
 

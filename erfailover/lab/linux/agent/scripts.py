@@ -113,7 +113,8 @@ class _Stream:
         while not self._pipe.closed:
             waiting.poll()
             with self._lock:
-                self._read()
+                if not self._pipe.closed:  # by ``take``, meanwhile
+                    self._read()
 
     def _read(self) -> bool:
         """Read what there is; return whether there was anything. Close the pipe at its end."""
