@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from erfailover.lab.linux.requirements import list_missing
-from tests.conftest import LINUX_PLANE_SKIPPED
 from tests.lab.linux.agent_bed import AgentBed
+from tests.support.linux_plane import LINUX_PLANE_SKIPPED
 
 
 @functools.cache
