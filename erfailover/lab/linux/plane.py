@@ -261,6 +261,7 @@ class LinuxPlane:
         self._applied = frozenset()
         self._newest = None
         self._dirty = True
+        self.agent.close()
         try:
             self.agent = self._start(self._folder, self._receive)
         except AgentError as error:
