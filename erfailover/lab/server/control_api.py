@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -29,6 +29,7 @@ Action = Callable[[Lab, Any], Body]
 """An action on a request's JSON, or else its parameters; it raises ValueError if they are wrong."""
 
 
+@runtime_checkable
 class PacketPlane(Protocol):
     """A data plane with links that carry packets.
 
@@ -41,7 +42,7 @@ class PacketPlane(Protocol):
     def start_capture(self, link: str, file: str) -> int:
         """Write the packets of a link to a file of this machine; return the capture's number."""
 
-    def end_capture(self, number: int) -> int:
+    def end_capture(self, capture: int) -> int:
         """End a capture; return how many packets are in its file."""
 
 
@@ -239,10 +240,9 @@ def _end_capture(lab: Lab, arguments: Any) -> Body:
 
 
 def _get_plane(lab: Lab) -> PacketPlane:
-    plane: PacketPlane | None = getattr(lab, "plane", None)
-    if plane is None:
-        raise ValueError(
-            "The lab runs on the model, which has no packets. Start it with: "
-            "erfailover lab up --data-plane linux"
-        )
-    return plane
+    if isinstance(lab.plane, PacketPlane):
+        return lab.plane
+    raise ValueError(
+        "The lab runs on the model, which has no packets. Start it with: "
+        "erfailover lab up --data-plane linux"
+    )
