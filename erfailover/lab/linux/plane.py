@@ -403,11 +403,17 @@ class LinuxPlane:
 
     def start_capture(self, link: str, file: str) -> int:
         """Write the packets of a link to a file; return the capture's number."""
-        return int(self.agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
+        return self._capture("start_capture", {"link": link, "file": file})
 
     def end_capture(self, capture: int) -> int:
         """End a capture; return how many packets it has."""
-        return int(self.agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
+        return self._capture("end_capture", {"capture": capture})
+
+    def _capture(self, method: str, arguments: dict[str, str | int]) -> int:
+        try:
+            return int(self.agent.call(method, arguments, READ_TIMEOUT_S))
+        except AgentError as error:
+            raise ValueError(str(error)) from error
 
     # Machines.
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.support import worlds
 from tests.support.lab_story import NAT
+from tests.support.linux_stage import kill_daemon
 from tests.support.linux_world import LinuxWorld
 
 OFFICE, INTERNET = "10.5.0.4", "8.8.4.4"
@@ -26,23 +26,6 @@ def world(linux_plane: None, tmp_path: Path) -> Iterator[LinuxWorld]:
             )
         )
         yield running
-
-
-def _kill(world: LinuxWorld, program: str, node: str) -> None:
-    """Kill a gateway's daemon from outside, as a crash would end it."""
-    below = psutil.Process(world.plane.agent.pid).children(recursive=True)
-    found = [
-        process
-        for process in below
-        if process.name() == program and f"/{node}/" in " ".join(_get_words(process))
-    ]
-    assert found, f"{program} of {node} does not run"
-    for process in found:
-        process.kill()
-
-
-def _get_words(process: psutil.Process) -> list[str]:
-    return [*process.cmdline(), *process.environ().values()]
 
 
 def test_the_story_is_played_by_packets(world: LinuxWorld) -> None:
@@ -73,7 +56,7 @@ def test_a_switch_moves_the_spoke_to_the_other_gateway(world: LinuxWorld) -> Non
 def test_a_router_whose_bird_was_killed_says_so_and_its_peer_after_the_hold_time(
     world: LinuxWorld,
 ) -> None:
-    _kill(world, "bird", "vng1")
+    kill_daemon(world.plane, "bird", "vng1")
     world.wait_for(lambda: world.list_states("vng1") == ["Unknown"])
     assert world.list_learned("vng1") == []
     world.wait_for(lambda: world.list_states("vng3") == ["Connecting", "Connected"])
@@ -84,7 +67,7 @@ def test_a_router_whose_bird_was_killed_says_so_and_its_peer_after_the_hold_time
 def test_a_tunnel_whose_charon_was_killed_takes_the_session_with_it(world: LinuxWorld) -> None:
     connection = world.builder.get("connections", "vng1-to-vng3")
     assert world.plane.get_connection_status(connection) == "Connected"
-    _kill(world, "charon-systemd", "vng1")
+    kill_daemon(world.plane, "charon-systemd", "vng1")
     world.wait_for(lambda: world.plane.get_connection_status(connection) == "Connecting")
     world.wait_for(lambda: world.list_states("vng1") == ["Connecting"])
     assert not world.reaches("vm1-nic", OFFICE)

@@ -163,9 +163,7 @@ def test_a_route_of_one_host_to_its_own_vnet_leads_to_the_host() -> None:
     b.nic("other-nic", "a", "sub", "10.1.1.8")
     b.machine("other", "other-nic")
     route_to_appliance(b, "10.1.0.0/16", "10.1.1.9")
-    b.put(
-        "routeTables/routes", "rt", "own", addressPrefix="10.1.1.8/32", nextHopType="VnetLocal"
-    )
+    b.put("routeTables/routes", "rt", "own", addressPrefix="10.1.1.8/32", nextHopType="VnetLocal")
     layout = translate(b)
     assert walk(layout, "vm-a", "10.1.1.8") == ["vm-a", "a", "other"]
     for node in layout.nodes:

@@ -91,6 +91,7 @@ class Charon:
         self._decoy: IO[bytes] | None = None
         self._up = False
         self._since = datetime.now(UTC)
+        self._associations: list[Message] = []
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
@@ -136,20 +137,14 @@ class Charon:
         return [process] if process is not None else []
 
     def read(self) -> dict[str, Any]:
-        """Return the tunnel's state, and its security associations as vici lists them."""
-        associations: list[Message] = []
+        """Return the tunnel's state, and its security associations as vici listed them last."""
         running = self.process is not None
-        if running:
-            try:
-                associations = self._list()
-            except (OSError, EOFError, ViciError):
-                running = self.process is not None
         return {
             "device": self.tunnel.device,
             "running": running,
             "up": running and self._up,
             "since": self._since.isoformat(timespec="milliseconds"),
-            "associations": associations,
+            "associations": self._associations if running else [],
         }
 
     def _is_ready(self, log: Path) -> bool:
@@ -186,9 +181,11 @@ class Charon:
             self._note(False)
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
-        associations = self._list()
+        with Vici(self._socket) as vici:
+            associations = vici.stream("list-sas", "list-sa")
         if self._process is not process:
             return
+        self._associations = associations
         up = _is_up(associations)
         if up != self._up:
             with namespaces.enter(self.node):
@@ -203,10 +200,6 @@ class Charon:
         self._up = up
         self._since = datetime.now(UTC)
         self._on_change(self.tunnel.device, up)
-
-    def _list(self) -> list[Message]:
-        with Vici(self._socket) as vici:
-            return vici.stream("list-sas", "list-sa")
 
 
 def describe_daemon(tunnel: Tunnel, run: Path) -> str:
