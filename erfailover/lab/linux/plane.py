@@ -86,6 +86,7 @@ class LinuxPlane:
         self._numbers: dict[int, int] = {}
         self._last_script = 0
         self._newest: Layout | None = None
+        self._sent: Layout | None = None
         self._applied: frozenset[str] = frozenset()
         self._busy = threading.Lock()
         self.version = 0
@@ -161,7 +162,7 @@ class LinuxPlane:
         if layout != self._newest:
             self._newest = layout
             self.version += 1
-            self._post(lambda: self._apply(layout))
+            self._post(self._apply)
 
     def _make_ground(self) -> Ground:
         gateways = self.network.gateways.all
@@ -207,9 +208,12 @@ class LinuxPlane:
                 except Exception:
                     log.exception("the data plane failed")
 
-    def _apply(self, layout: Layout) -> None:
-        if layout is not self._newest:
-            return  # a newer one is behind it in the queue
+    def _apply(self) -> None:
+        """Have the newest layout applied, so that whatever is next in the queue finds it there."""
+        layout = self._newest
+        if layout is None or layout is self._sent:
+            return
+        self._sent = layout
         try:
             self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
         finally:
