@@ -21,10 +21,8 @@ def try_site(seed: int, writes: int, start: Second) -> int:
     """Run one site; print and count the disagreements."""
     count = 0
     began = time.monotonic()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_trial(draw_site(seed), Path(folder), start) as trial,
-    ):
+    site = draw_site(seed)
+    with tempfile.TemporaryDirectory() as folder, open_trial(site, Path(folder), start) as trial:
         done = trial.log[-1]
         for number in range(writes + 1):
             if number:
