@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from erfailover.lab.auth.identity import Identity
+from tests.support.linux_plane import require_linux_plane
 from tests.support.linux_stage import LinuxStage, play_on_linux
-from tests.support.linux_world import require_linux_plane
 from tests.support.stage import Provisioned
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import LINUX_PLANE_SKIPPED
+from tests.support.linux_plane import LINUX_PLANE_SKIPPED
 
 ROOT = Path(__file__).parents[3]
 NAMESPACES = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.linux.agent_bed import AgentBed
-from tests.support.linux_world import require_linux_plane
+from tests.support.linux_plane import require_linux_plane
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from erfailover.lab.machines.machines import CommandOutput
 from tests.support import worlds
 from tests.support.lab_story import NAT
 from tests.support.linux_stage import kill_daemon
@@ -88,3 +90,33 @@ def test_a_machine_that_is_stopped_answers_nothing_until_it_is_started(world: Li
 def test_a_script_on_a_machine_that_does_not_run_ends_at_once(world: LinuxWorld) -> None:
     world.plane.stop(world.get_machine("vm2"))
     assert world.run_script("vm2", "true").exit_code == 127
+
+
+def test_an_agent_that_dies_is_replaced_and_everything_made_anew(world: LinuxWorld) -> None:
+    world.wait_for(lambda: world.reaches("vm1-nic", OFFICE))
+    before = world.plane.agent.pid
+    psutil.Process(before).kill()
+    world.wait_for(lambda: world.plane.agent.pid != before)
+    world.wait_for(lambda: world.reaches("vm1-nic", OFFICE))
+
+
+def test_a_script_ends_when_the_agent_dies(world: LinuxWorld) -> None:
+    outputs: list[CommandOutput] = []
+    world.plane.start_script(world.get_machine("vm1"), ["sleep 60"], outputs.append)
+    world.run_for(1.0)
+    psutil.Process(world.plane.agent.pid).kill()
+    world.wait_for(lambda: bool(outputs))
+    assert outputs[0].exit_code == 1
+    assert "in the middle of the script" in outputs[0].stderr
+
+
+def test_what_is_not_carried_is_named_once(
+    world: LinuxWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.builder.put("azureFirewalls", "fw1")
+    world.run_for(0.1)
+    world.builder.put("azureFirewalls", "fw1", threatIntelMode="Alert")
+    world.run_for(0.1)
+    named = [each for each in caplog.messages if "does not carry" in each]
+    assert len(named) == 1
+    assert named[0].endswith("/azurefirewalls/fw1")
