@@ -89,6 +89,8 @@ def test_a_tunnel_that_dies_in_the_middle_of_a_switch_is_reported(stage: LinuxSt
     assert not stage.reaches("vm1-nic1", OFFICE)
     assert stage.reaches("vm1-nic1", INTERNET), "the other traffic is never cut"
     # The gateway comes back, and with it the path.
-    stage.plane.agent.call("restart_gateway", {"node": "vng2"})
+    gateways = stage.lab.world.iter_by_type("Microsoft.Network/virtualNetworkGateways")
+    with stage.lab.lock:
+        stage.plane.restart_gateway(next(each for each in gateways if each.id.name == "vng2"))
     stage.wait_for(lambda: stage.reaches("vm1-nic1", OFFICE))
     stage.wait_for(lambda: stage.run("status") == 0)

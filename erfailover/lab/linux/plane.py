@@ -336,6 +336,14 @@ class LinuxPlane:
             return "Connecting"
         return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
 
+    def restart_gateway(self, gateway: Resource) -> None:
+        """Restart the daemons of a gateway's instances, those that died included."""
+        key = ids.to_key(gateway.id)
+        for node, speaker in self._speakers.items():
+            if speaker[0] == key:
+                arguments = {"node": node}
+                self._post(partial(self.agent.call, "restart_gateway", arguments, READ_TIMEOUT_S))
+
     def summarize_circuit(self, peering: Resource, path: str) -> Body:
         """Return an empty routeTablesSummary: circuits are not carried."""
         return {"value": []}
