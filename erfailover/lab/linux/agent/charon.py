@@ -148,7 +148,14 @@ class Charon:
         }
 
     def _is_ready(self, log: Path) -> bool:
-        return self._socket.exists() and log.exists() and bool(_DEVICE.search(log.read_text()))
+        """Return whether charon listens (its socket is there a little earlier) and has a device."""
+        if not (log.exists() and _DEVICE.search(log.read_text())):
+            return False
+        try:
+            with Vici(self._socket):
+                return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def _take_device(self, log: Path) -> None:
         """Give the daemon's device its name, and let it carry nothing yet.
