@@ -76,6 +76,14 @@ class UsageFailure(Failure):
     exit_code = 2
 
 
+class LabFailure(Failure):
+    """The lab did not start; the exit code is the lab's."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class Refused(Failure):
     """A guard refused: a precondition, the lease, a confirmation."""
 

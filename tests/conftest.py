@@ -10,11 +10,10 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")
 
+from tests.support.linux_plane import LINUX_PLANE_SKIPPED  # noqa: E402
+
 # A shell starts background jobs with SIGINT ignored; the tests of Ctrl-C need Python's own handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-LINUX_PLANE_SKIPPED = "The Linux data plane was not tested"
-"""What a test says that is skipped because namespaces are refused or programs are missing."""
 
 LOOPBACK = ("127.", "::1", "localhost")
 

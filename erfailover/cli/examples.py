@@ -208,6 +208,7 @@ EXAMPLES: dict[str, Examples] = {
     ),
     "demo": (
         ("Run the end-to-end demo on a temporary lab (some minutes)", "erfailover demo"),
+        ("The same with real packets and routers (Linux)", "erfailover demo --data-plane linux"),
         ("Keep the lab afterwards, to explore it", "erfailover demo --keep"),
     ),
     "version": (

@@ -17,7 +17,13 @@ import click
 from erfailover import __version__
 from erfailover.cli import meta, observe, signals, site, switch, watch
 from erfailover.cli.help import Commands
-from erfailover.cli.options import CONTEXT, add_log_options, add_output_options, pop_output
+from erfailover.cli.options import (
+    CONTEXT,
+    WordChoice,
+    add_log_options,
+    add_output_options,
+    pop_output,
+)
 from erfailover.errors import Failure, StateFailure, UsageFailure, escape_controls
 from erfailover.runtime import logs, memory, streams
 
@@ -60,16 +66,22 @@ def _judge_query(_: Any) -> int:
 
 @cli.command()
 @click.option("--keep", is_flag=True, help="Keep the demo's lab and folder.")
+@click.option(
+    "--data-plane",
+    type=WordChoice(["model", "linux"]),
+    help="What moves the lab's packets: a model, or Linux network namespaces with real routers; "
+    "a ping then measures both outages. Default: model.",
+)
 @add_output_options
 @add_log_options
-def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
+def demo(keep: bool, data_plane: str | None, verbose: int, log_format: str, **options: Any) -> None:
     """Run an end-to-end demo on a temporary lab."""
     from erfailover.commands.demo import command
 
     as_json = log_format == "json"
     logs.begin(verbose, as_json=as_json)
     output, query = pop_output(options)
-    command.run(output, query, keep=keep, json_log=as_json)
+    command.run(output, query, keep=keep, json_log=as_json, data_plane=data_plane)
 
 
 @cli.command(

@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from erfailover.reporting import tables
+from erfailover.reporting.packet_outages import (
+    PacketOutages,
+    build_packet_data,
+    format_packet_table,
+)
+
+UNPLANNED, PLANNED = "unplanned", "planned"
+"""The outage of a failure, until the switch ends it, and that of a switch alone."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,7 @@ class Stage:
         path: the path that the spoke must then be on; None after the end.
         office: whether VM1 must then reach the office.
         internet: whether VM1 must then reach the Internet through the NAT machine.
+        outage: the outage that it ends, for packets to measure; empty for none.
     """
 
     description: str
@@ -25,6 +34,7 @@ class Stage:
     path: str | None = None
     office: bool = True
     internet: bool = True
+    outage: str = ""
 
 
 STORY = (
@@ -39,12 +49,14 @@ STORY = (
         "The spoke moves to the IPsec hub. The office is reachable again.",
         "switch --to ipsec --yes",
         "ipsec",
+        outage=UNPLANNED,
     ),
     Stage("ExpressRoute is repaired. Nothing moves by itself.", "drill stop --yes", "ipsec"),
     Stage(
         "The spoke moves back, once ExpressRoute has been up for a while.",
         "switch --to expressroute --yes",
         "expressroute",
+        outage=PLANNED,
     ),
     Stage("The topology is deleted.", "destroy --yes"),
 )
@@ -73,8 +85,10 @@ class StageResult:
         return items == (self.stage.path, self.stage.office, self.stage.internet)
 
 
-def format_summary(story: list[StageResult], total_s: float) -> str:
-    """Return the summary for people."""
+def format_summary(
+    story: list[StageResult], total_s: float, packets: PacketOutages | None = None
+) -> str:
+    """Return the summary for people; ``packets`` are the outages that a ping has seen."""
     rows = [
         (
             stage_result.stage.command.removesuffix(" --yes").replace(" --to ", " "),
@@ -97,7 +111,9 @@ def format_summary(story: list[StageResult], total_s: float) -> str:
     )
     good = all(stage_result.is_as_described for stage_result in story) and len(story) == len(STORY)
     end = "All stages ended as expected." if good else "NOT all stages ended as expected."
-    return f"{table}\n{end} Total: {total_s:.0f} s of modelled time, including checks."
+    parts = [table] if packets is None else [f"{table}\n", format_packet_table(packets)]
+    parts.append(f"{end} Total: {total_s:.0f} s of modelled time, including checks.")
+    return "\n".join(parts)
 
 
 def _describe_path(stage_result: StageResult) -> str:
@@ -113,7 +129,9 @@ def _describe_probe(is_up: bool | None, expected: bool, path: str | None) -> str
     return f"{word}, {'expected' if is_up is expected else 'NOT EXPECTED'}"
 
 
-def build_summary_data(story: list[StageResult], total_s: float) -> dict[str, Any]:
+def build_summary_data(
+    story: list[StageResult], total_s: float, packets: PacketOutages | None = None
+) -> dict[str, Any]:
     """Return the summary as plain data."""
     return {
         "as_told": all(stage_result.is_as_described for stage_result in story)
@@ -131,4 +149,5 @@ def build_summary_data(story: list[StageResult], total_s: float) -> dict[str, An
             }
             for stage_result in story
         ],
+        "packets": None if packets is None else build_packet_data(packets),
     }

@@ -19,6 +19,7 @@ from pathlib import Path
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.demo import lab_process
+from erfailover.commands.demo.packets import OfficePing, read_time
 from erfailover.commands.drill import command as drill_command
 from erfailover.commands.output import Output
 from erfailover.commands.probes import runner
@@ -33,9 +34,19 @@ from erfailover.errors import Failure, VerificationFailed
 from erfailover.model.site import Path as SitePath
 from erfailover.planning.health import judge
 from erfailover.reporting import probes as checks
-from erfailover.reporting.demo import STORY, StageResult, build_summary_data, format_summary
+from erfailover.reporting.demo import (
+    STORY,
+    Stage,
+    StageResult,
+    build_summary_data,
+    format_summary,
+)
 from erfailover.reporting.formats import Query
+from erfailover.reporting.packet_outages import PacketOutages
 
+MODEL, LINUX = "model", "linux"
+DATA_PLANES = (MODEL, LINUX)
+"""What can move the packets of the demo's lab."""
 ACTS: Mapping[str, Callable[[Context], None]] = {
     "provision --yes": partial(provision_command.run, dry_run=False),
     "drill start --yes": partial(drill_command.run, start=True),
@@ -52,7 +63,14 @@ ACTS: Mapping[str, Callable[[Context], None]] = {
 @dataclass
 class _Demo:
     context: Context
+    counts_packets: bool = False
     stages: list[StageResult] = field(default_factory=list)
+    ping: OfficePing | None = None
+
+    @property
+    def packets(self) -> PacketOutages | None:
+        """What the ping has seen; None without one."""
+        return self.ping.packets if self.ping else None
 
     def tell(self) -> None:
         for number, stage in enumerate(STORY, 1):
@@ -62,7 +80,7 @@ class _Demo:
             self.context.close()
             before = self.context
             self.context = _build_context(before.site_file.path, replace(before.output))
-            began = self.context.clock.now()
+            began, began_at = self.context.clock.now(), read_time()
             try:
                 ACTS[stage.command](self.context)
             except Failure as failure:
@@ -72,6 +90,15 @@ class _Demo:
             self._look(stage_result)
             if not stage_result.is_as_described:
                 return
+            if self.counts_packets:
+                self._count_packets(stage, began_at)
+
+    def _count_packets(self, stage: Stage, began_at: float) -> None:
+        """Start the ping once there is a path, and show each outage once it has ended."""
+        if self.ping is None:
+            self.ping = OfficePing(self.context)
+        elif stage.outage:
+            self.ping.show_outage(self.context, stage.outage, stage.command, began_at)
 
     def _look(self, stage_result: StageResult) -> None:
         """Check the result that the stage should have."""
@@ -94,7 +121,14 @@ class _Demo:
                 status_command.run(self.context)
 
 
-def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False) -> None:
+def run(
+    output: str,
+    query: Query | None,
+    *,
+    keep: bool,
+    json_log: bool = False,
+    data_plane: str | None = None,
+) -> None:
     """Tell the story and judge it.
 
     Args:
@@ -103,16 +137,19 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
         query: what to select from the summary.
         keep: leave the lab and its folder behind.
         json_log: progress is logged as JSON.
+        data_plane: what moves the lab's packets; None for the model. With real packets, a ping
+            measures both outages.
 
     Raises:
+        LabFailure: the lab did not start, for example because something is not installed.
         VerificationFailed: a stage did not end as expected.
     """
-    with _set_stage(keep) as folder:
+    with _set_stage(keep, data_plane) as folder:
         context = _build_context(folder / "erfailover.yaml", Output(yes=True, json_log=json_log))
         with contextlib.redirect_stdout(sys.stdout if output == "table" else sys.stderr):
             print("$ erfailover init")
             init.run(context.site_file, replace(context.output, heading=None), force=False)
-            demo = _Demo(context)
+            demo = _Demo(context, counts_packets=data_plane == LINUX)
             began = context.clock.now()
             demo.tell()
             total = context.clock.now() - began
@@ -120,7 +157,8 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
             print()
         summary = Output(output, query, json_log=json_log)
         summary.print_result(
-            format_summary(demo.stages, total), build_summary_data(demo.stages, total)
+            format_summary(demo.stages, total, demo.packets),
+            build_summary_data(demo.stages, total, demo.packets),
         )
         wrong = [
             stage_result.stage.command
@@ -141,13 +179,15 @@ def _build_context(file: Path, output: Output) -> Context:
 
 
 @contextlib.contextmanager
-def _set_stage(keep: bool) -> Iterator[Path]:
+def _set_stage(keep: bool, data_plane: str | None) -> Iterator[Path]:
     """Yield a folder and a lab of the demo's own; both are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="erfailover-demo-"))
     before = dict(os.environ)
     try:
         os.environ["ERFAILOVER_STATE_DIR"] = str(folder / "state")
-        os.environ.update(lab_process.start(["--state-dir", str(folder / "lab")]))
+        chosen = ["--data-plane", data_plane] if data_plane else []
+        state = ["--state-dir", str(folder / "lab")]
+        os.environ.update(lab_process.start(state, chosen))
         yield folder
     finally:
         os.environ.clear()

@@ -15,6 +15,7 @@ import click
 
 from erfailover.lab.cli import process
 from erfailover.lab.cli.access import metric, role
+from erfailover.lab.cli.captures import capture
 from erfailover.lab.cli.client import ask, state_dir_option
 from erfailover.lab.cli.faults import fault
 from erfailover.lab.cli.world import reach, restore, save
@@ -204,3 +205,4 @@ main.add_command(metric)
 main.add_command(save)
 main.add_command(restore)
 main.add_command(reach)
+main.add_command(capture)

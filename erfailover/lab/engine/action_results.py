@@ -68,6 +68,7 @@ def compute_result(lab: Cloud, operation: Operation) -> None:
                 destination = operation.arguments["destination"]
                 operation.result = lab.plane.find_next_hop(nic, destination)
         case "reset":
+            lab.plane.restart_gateway(resource)
             # Documented: the gateway itself, once the operation has ended.
             operation.result = presentation.present_resource(
                 lab.context, lab.plane, resource, read=False

@@ -95,6 +95,7 @@ class Agent:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Any]] = {}
+        self._requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._ended = False
         self._closing = False
@@ -110,7 +111,11 @@ class Agent:
         )
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
-            for target, name in ((self._read, "agent-reader"), (self._deliver, "agent-events"))
+            for target, name in (
+                (self._write, "agent-writer"),
+                (self._read, "agent-reader"),
+                (self._deliver, "agent-events"),
+            )
         ]
         for thread in self._threads:
             thread.start()
@@ -134,15 +139,10 @@ class Agent:
         answer: Future[Any] = Future()
         line = json.dumps({"id": number, "method": method, "params": params or {}}) + "\n"
         with self._lock:
-            if self._ended or self._process.stdin is None:
+            if self._ended:
                 raise AgentError(f"{method}: the agent has ended")
             self._waiting[number] = answer
-            try:
-                self._process.stdin.write(line)
-                self._process.stdin.flush()
-            except OSError as error:
-                del self._waiting[number]
-                raise AgentError(f"{method}: the agent has ended") from error
+        self._requests.put(line)
         try:
             return answer.result(timeout_s)
         except TimeoutError as error:
@@ -154,9 +154,7 @@ class Agent:
     def close(self, timeout_s: float = 5.0) -> None:
         """Let the agent end, and kill it if it does not; then nothing of it is left."""
         self._closing = True
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        self._requests.put(None)
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -167,6 +165,14 @@ class Agent:
                 thread.join(timeout_s)
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+    def _write(self) -> None:
+        """Send requests: an agent that reads none must not hold up who waits for another."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError), self._process.stdin as stdin:
+            while (line := self._requests.get()) is not None:
+                stdin.write(line)
+                stdin.flush()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -192,6 +198,7 @@ class Agent:
         if not self._closing:
             self._events.put({"event": "ended"})
         self._events.put(None)
+        self._requests.put(None)
 
     def _deliver(self) -> None:
         while (event := self._events.get()) is not None:

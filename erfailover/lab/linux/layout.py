@@ -87,7 +87,9 @@ class Tunnel:
 
     IKE authenticates both ends by ``secret``, a shared key that no log may show. ``port`` and
     ``nat_port`` are this end's UDP ports for IKE and for ESP in UDP, ``remote_port`` is the port
-    at which the far end expects IKE with NAT traversal. Only one end ``initiates``.
+    at which the far end expects IKE with NAT traversal. Only one end ``initiates``. The device is
+    not called ``ipsec...``, as charon calls its own. An end that hears nothing for
+    ``dead_peer_s`` asks the other, and gives the tunnel up about 5 s later.
     """
 
     name: str

@@ -15,33 +15,32 @@ names each of them once.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.data_planes import LINUX
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.linux.launch import Agent, AgentError
 from erfailover.lab.linux.layout import Layout, to_json
 from erfailover.lab.linux.power import MachinePower
-from erfailover.lab.linux.readings import (
-    GatewayReading,
-    build_advertised_row,
-    build_learned_row,
-    build_peer_row,
-    read_gateway,
-)
-from erfailover.lab.linux.translation.gateways import TWIN, name_device, name_session
+from erfailover.lab.linux.readings import GatewayReading, read_gateway
+from erfailover.lab.linux.router_tables import RouterTables
+from erfailover.lab.linux.script_runs import ScriptRuns
+from erfailover.lab.linux.translation.gateways import name_device
 from erfailover.lab.linux.translation.ground import Ground
 from erfailover.lab.linux.translation.names import Names
 from erfailover.lab.linux.translation.translate import build_layout
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.reachability import Trace
-from erfailover.lab.routing import bgp_rows, effective_routes, records
+from erfailover.lab.routing import effective_routes, records
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.originated import OriginatedPrefixes
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
@@ -52,8 +51,10 @@ log = logging.getLogger("erfailover.lab.linux")
 SCRIPT_LIMIT_S = 5400.0
 """How long Run Command lets a script run, in modelled seconds (documented: 90 minutes)."""
 APPLY_TIMEOUT_S, READ_TIMEOUT_S, ECHO_TIMEOUT_S = 120.0, 10.0, 1.0
+RETRY_S = 2.0
+"""How long after a failure what should exist is applied again."""
 _GONE = "the machine is not running\n"
-_CUT_OFF = "the lab was restarted in the middle of the script\n"
+_CUT_OFF = "the machine was restarted in the middle of the script\n"
 _NOT_FOUND = 127
 """The exit code of a script on a machine that does not run, as on the model."""
 
@@ -62,7 +63,7 @@ class LinuxPlane:
     """Gateways, VNets and machines as network namespaces.
 
     ``speed`` is the lab's. ``folder`` keeps the disks of machines; ``start`` starts an agent and
-    calls back with its events.
+    calls back with its events. ``echo_s`` is how long ``trace_packet`` waits for an answer.
     """
 
     name = LINUX
@@ -73,14 +74,18 @@ class LinuxPlane:
         folder: Path,
         start: Callable[[Path, Callable[[Any], None]], Agent],
         timing: BgpTiming | None = None,
+        echo_s: float = ECHO_TIMEOUT_S,
     ) -> None:
         self._speed = speed
+        self._echo_s = echo_s
         self._timing = timing or BgpTiming()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._scripts: dict[int, Callable[[CommandOutput], None]] = {}
-        self._numbers: dict[int, int] = {}
-        self._last_script = 0
+        self._scripts = ScriptRuns(self._inbox.put, speed)
+        self._start = start
+        self._folder = folder
+        self._retry_at = math.inf
+        self._named: set[str] = set()
         self._newest: Layout | None = None
         self._applied: frozenset[str] = frozenset()
         self._busy = threading.Lock()
@@ -88,7 +93,7 @@ class LinuxPlane:
         """Counts the changes of routing that were seen."""
         self.attach(World())
         self.agent = start(folder, self._receive)
-        """The process that the namespaces belong to."""
+        """The process that the namespaces belong to; another one if it died."""
         self._thread = threading.Thread(target=self._run, name="linux-plane", daemon=True)
         self._thread.start()
 
@@ -101,7 +106,7 @@ class LinuxPlane:
         self._readings: dict[SpeakerKey, GatewayReading] = {}
         self._speakers: dict[str, SpeakerKey] = {}
         self._ends: Mapping[EndKey, ConnectionEnd] = {}
-        self._scripts = {}
+        self._scripts.forget_all()
         if isinstance(saved, tuple):
             self.network, self._originated, self._power, scripts = saved
             for done in scripts:
@@ -113,13 +118,20 @@ class LinuxPlane:
             for vm in list(world.iter_by_type(records.MACHINE)):
                 if vm.active is not None and vm.hidden.get("powerState") == "running":
                     self._power.boot(vm)
+        self._tables = RouterTables(
+            self.network,
+            self._originated,
+            self._names,
+            self._read,
+            (self._speed, self._timing.keepalive_s),
+        )
         self._moves = -1
         self._dirty = True
         self.refresh()
 
     def save(self) -> object:
         """Return what can be saved: no process is part of it."""
-        return self.network, self._originated, self._power, list(self._scripts.values())
+        return self.network, self._originated, self._power, self._scripts.list_waiting()
 
     def refresh(self) -> None:
         """Note that the world has changed; ``catch_up`` translates it."""
@@ -139,6 +151,9 @@ class LinuxPlane:
         if self._dirty:
             self._dirty = False
             self._translate()
+        elif time.monotonic() >= self._retry_at and self._newest is not None:
+            self._retry_at = math.inf
+            self._post(partial(self._apply, self._newest))
         return delivered
 
     def close(self) -> None:
@@ -157,7 +172,19 @@ class LinuxPlane:
         if layout != self._newest:
             self._newest = layout
             self.version += 1
-            self._post(lambda: self._apply(layout))
+            self._post(partial(self._apply, layout))
+        self._name_missing()
+
+    def _name_missing(self) -> None:
+        """Log, once, each resource that the plane does not carry."""
+        network = self.network
+        found = [key for key, gateway in network.gateways.all.items() if gateway.kind != "vpn"]
+        found += [*network.circuits.all, *network.firewalls.all]
+        found += [ids.to_key(hub.id) for hub in self.world.iter_by_type(rt.VIRTUAL_HUB)]
+        for key in found:
+            if key not in self._named:
+                self._named.add(key)
+                log.warning("the Linux data plane does not carry %s", key)
 
     def _make_ground(self) -> Ground:
         gateways = self.network.gateways.all
@@ -208,20 +235,37 @@ class LinuxPlane:
             return  # a newer one is behind it in the queue
         try:
             self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
+        except AgentError:
+            self._retry_at = time.monotonic() + RETRY_S
+            raise
         finally:
             self._applied = frozenset(node.name for node in layout.nodes)
         for node in list(self._speakers):
             self._read_routes(node)
 
     def _receive(self, event: Any) -> None:
-        """Process an event of the agent's; called on a thread of the agent's client.
+        """Process an event of the agent's; called on a thread of the agent's client."""
+        match event["event"]:
+            case "routes":
+                self._post(lambda: self._read_routes(event["node"]))
+            case "script-ended":
+                self._scripts.note_end(event)
+            case "ended":
+                self._inbox.put(self._restart)
 
-        The end of a script takes the way of its start, so that it never comes first.
-        """
-        if event["event"] == "routes":
-            self._post(lambda: self._read_routes(event["node"]))
-        elif event["event"] == "script-ended":
-            self._post(lambda: self._note_end(event))
+    def _restart(self) -> None:
+        """Start another agent in the place of one that died: everything is made anew."""
+        log.error("the data plane's agent died; starting another one")
+        self._scripts.end_all(_CUT_OFF)
+        self._readings.clear()
+        self._applied = frozenset()
+        self._newest = None
+        self._dirty = True
+        self.agent.close()
+        try:
+            self.agent = self._start(self._folder, self._receive)
+        except AgentError as error:
+            log.error("the agent cannot be started: %s", error)
 
     def _read_routes(self, node: str) -> None:
         speaker = self._speakers.get(node)
@@ -267,64 +311,15 @@ class LinuxPlane:
 
     def list_peers(self, gateway: Resource) -> list[Body]:
         """Return the rows of getBgpPeerStatus."""
-        record = self._find_router(gateway)
-        if record is None:
-            return []
-        timing = self._speed, self._timing.keepalive_s
-        rows: list[Body] = []
-        readings = {index: self._read(record, index) for index in range(len(record.instances))}
-        for end in self._list_ends(record):
-            if end.speaks_bgp:
-                local_gateway = end.local_gateway
-                ends = end.local_address, local_gateway.bgp_address, local_gateway.asn
-                name = name_session(self._names, end.key)
-                rows.append(build_peer_row(readings[end.speaker[1]], name, ends, timing))
-        for index, local, twin in _iter_twins(record):
-            rows.append(bgp_rows.build_silent_peer(local, local, record.asn, "Unknown"))
-            rows.append(build_peer_row(readings[index], TWIN, (local, twin, record.asn), timing))
-        return rows
+        return self._tables.list_peers(gateway, self._ends.values())
 
     def list_learned_routes(self, gateway: Resource) -> list[Body]:
         """Return the rows of getLearnedRoutes: originated ones first, then by session."""
-        record = self.network.gateways.get(ids.to_key(gateway.id))
-        if record is None or record.kind != "vpn":
-            return []
-        if not record.bgp:
-            return [
-                bgp_rows.build_route("", prefix, hop, hop, "Network", "", 0)
-                for end in self._list_ends(record)
-                for hop in [end.local_gateway.public_address]
-                for prefix in end.local_gateway.prefixes
-            ]
-        rows: list[Body] = []
-        for index, instance in enumerate(record.instances):
-            local = instance.addresses[0] if instance.addresses else ""
-            for prefix in self._originated.list_network(record):
-                rows.append(bgp_rows.build_route(local, prefix, None, local, "Network", ""))
-            reading = self._read(record, index)
-            ends = [end for end in self._list_ends(record) if end.speaker[1] == index]
-            for session in (*(name_session(self._names, end.key) for end in ends), TWIN):
-                rows += [
-                    build_learned_row(route, local) for route in reading.list_received(session)
-                ]
-        return rows
+        return self._tables.list_learned_routes(gateway, self._ends.values())
 
     def list_advertised_routes(self, gateway: Resource, peer: str) -> list[Body]:
         """Return the rows of getAdvertisedRoutes: none while the session is down."""
-        record = self._find_router(gateway)
-        if record is None:
-            return []
-        rows: list[Body] = []
-        for end in self._list_ends(record):
-            if end.speaks_bgp and end.local_gateway.bgp_address == peer:
-                name = name_session(self._names, end.key)
-                reading = self._read(record, end.speaker[1])
-                if reading.find_established(name, peer) is not None:
-                    sent = reading.exports.get(name, ())
-                    rows += [
-                        build_advertised_row(route, end.local_address, record.asn) for route in sent
-                    ]
-        return rows
+        return self._tables.list_advertised_routes(gateway, peer, self._ends.values())
 
     def get_connection_status(self, connection: Resource) -> str:
         """Return a connection's ``connectionStatus``, as of the last change of its tunnel."""
@@ -336,20 +331,20 @@ class LinuxPlane:
             return "Connecting"
         return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
 
+    def restart_gateway(self, gateway: Resource) -> None:
+        """Restart the daemons of a gateway's instances, those that died included."""
+        key = ids.to_key(gateway.id)
+        for node, speaker in self._speakers.items():
+            if speaker[0] == key:
+                arguments = {"node": node}
+                self._post(partial(self.agent.call, "restart_gateway", arguments, READ_TIMEOUT_S))
+
     def summarize_circuit(self, peering: Resource, path: str) -> Body:
         """Return an empty routeTablesSummary: circuits are not carried."""
         return {"value": []}
 
-    def _find_router(self, gateway: Resource) -> records.Gateway | None:
-        record = self.network.gateways.get(ids.to_key(gateway.id))
-        return record if record is not None and record.kind == "vpn" and record.bgp else None
-
-    def _list_ends(self, gateway: records.Gateway) -> list[ConnectionEnd]:
-        return [end for end in self._ends.values() if end.gateway.key == gateway.key]
-
-    def _read(self, gateway: records.Gateway, index: int) -> GatewayReading:
+    def _read(self, speaker: SpeakerKey) -> GatewayReading:
         """Read an instance now."""
-        speaker = gateway.key, index
         node = next((name for name, each in self._speakers.items() if each == speaker), None)
         if node is None or node not in self._applied:
             return GatewayReading()
@@ -385,7 +380,7 @@ class LinuxPlane:
             "node": ground.name_machine(machine.key),
             "interface": ground.name_nic(record).far,
             "destination": destination,
-            "timeout_s": ECHO_TIMEOUT_S,
+            "timeout_s": self._echo_s,
         }
         try:
             answer = self.agent.call("ping", arguments, READ_TIMEOUT_S)
@@ -399,11 +394,17 @@ class LinuxPlane:
 
     def start_capture(self, link: str, file: str) -> int:
         """Write the packets of a link to a file; return the capture's number."""
-        return int(self.agent.call("start_capture", {"link": link, "file": file}, READ_TIMEOUT_S))
+        return self._capture("start_capture", {"link": link, "file": file})
 
     def end_capture(self, capture: int) -> int:
         """End a capture; return how many packets it has."""
-        return int(self.agent.call("end_capture", {"capture": capture}, READ_TIMEOUT_S))
+        return self._capture("end_capture", {"capture": capture})
+
+    def _capture(self, method: str, arguments: dict[str, str | int]) -> int:
+        try:
+            return int(self.agent.call(method, arguments, READ_TIMEOUT_S))
+        except AgentError as error:
+            raise ValueError(str(error)) from error
 
     # Machines.
 
@@ -425,40 +426,10 @@ class LinuxPlane:
             done(CommandOutput("", _GONE, _NOT_FOUND, 0.0))
             return
         self.catch_up()
-        node = self._make_ground().name_machine(ids.to_key(vm.id))
         arguments = {
-            "node": node,
+            "node": self._make_ground().name_machine(ids.to_key(vm.id)),
             "script": "\n".join(script),
             "limit_s": SCRIPT_LIMIT_S / self._speed,
         }
-        self._last_script += 1
-        number = self._last_script
-        self._scripts[number] = done
-        self._post(lambda: self._start_script(number, arguments))
-
-    def _start_script(self, number: int, arguments: Body) -> None:
-        try:
-            answer = self.agent.call("start_script", arguments, READ_TIMEOUT_S)
-        except AgentError as error:
-            failed = CommandOutput("", f"{error}\n", 1, 0.0)
-            self._inbox.put(lambda: self._end_script(number, failed))
-            return
-        self._numbers[int(answer["script"])] = number
-
-    def _note_end(self, event: Any) -> None:
-        number = self._numbers.pop(event["script"], 0)
-        duration_s = event["duration_s"] * self._speed
-        output = CommandOutput(event["stdout"], event["stderr"], event["exit_code"], duration_s)
-        self._inbox.put(lambda: self._end_script(number, output))
-
-    def _end_script(self, number: int, output: CommandOutput) -> None:
-        done = self._scripts.pop(number, None)
-        if done is not None:
-            done(output)
-
-
-def _iter_twins(gateway: records.Gateway) -> Iterable[tuple[int, str, str]]:
-    """Yield index, address and the other's address of both instances of an active-active one."""
-    own = [(instance.addresses or ("",))[0] for instance in gateway.instances]
-    if len(own) > 1:
-        yield from ((0, own[0], own[1]), (1, own[1], own[0]))
+        # Behind the layout that has the machine; the wait for its start holds up nothing.
+        self._post(lambda: self._scripts.start(self.agent, arguments, done))

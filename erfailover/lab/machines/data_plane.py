@@ -43,6 +43,9 @@ class GatewayTables(Protocol):
     def get_connection_status(self, connection: Resource) -> str:
         """Return Connected, NotConnected, Connecting or Unknown."""
 
+    def restart_gateway(self, gateway: Resource) -> None:
+        """Restart the daemons of a gateway, as its ``reset`` does, if there are any."""
+
     def summarize_circuit(self, peering: Resource, path: str) -> Body:
         """Return the routeTablesSummary of a device path of a circuit's private peering."""
 

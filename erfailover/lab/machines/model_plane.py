@@ -85,6 +85,9 @@ class ModelPlane:
         """Return a connection's ``connectionStatus``."""
         return self.bgp.get_connection_status(connection)
 
+    def restart_gateway(self, gateway: Resource) -> None:
+        """Do nothing: a model's gateway has nothing that could be stuck."""
+
     def summarize_circuit(self, peering: Resource, path: str) -> Body:
         """Return the routeTablesSummary of a device path."""
         return self.bgp.summarize_circuit(peering, path)

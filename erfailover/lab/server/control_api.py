@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -27,6 +27,24 @@ from erfailover.lab.server.files import write_private
 
 Action = Callable[[Lab, Any], Body]
 """An action on a request's JSON, or else its parameters; it raises ValueError if they are wrong."""
+
+
+@runtime_checkable
+class PacketPlane(Protocol):
+    """A data plane with links that carry packets.
+
+    Raises ValueError, with a message for the user, for what it cannot do.
+    """
+
+    def list_links(self) -> list[str]:
+        """Return the names of the links."""
+
+    def start_capture(self, link: str, file: str) -> int:
+        """Write the packets of a link to a file of this machine; return the capture's number."""
+
+    def end_capture(self, capture: int) -> int:
+        """End a capture; return how many packets are in its file."""
+
 
 _WITH_JSON = ("POST", "PUT")
 
@@ -89,6 +107,9 @@ def make_application(lab: Lab) -> web.Application:
             route("POST", "/faults", _add_faults, "InvalidFault"),
             route("DELETE", "/faults", _clear_faults),
             route("DELETE", "/faults/{id}", _clear_faults),
+            route("GET", "/captures", _list_links, "NoPackets"),
+            route("POST", "/captures", _start_capture, "InvalidCapture"),
+            route("DELETE", "/captures/{id}", _end_capture, "InvalidCapture"),
         ]
     )
     return app
@@ -202,3 +223,26 @@ def _add_faults(lab: Lab, arguments: Any) -> Body:
 
 def _clear_faults(lab: Lab, arguments: Any) -> Body:
     return {"cleared": lab.clear_faults(arguments.get("id", ""))}
+
+
+def _list_links(lab: Lab, _: Any) -> Body:
+    return {"links": _get_plane(lab).list_links()}
+
+
+def _start_capture(lab: Lab, arguments: Any) -> Body:
+    """Write the packets of a link to a file of this machine, until the capture is deleted."""
+    link, file = (str(_read_field(arguments, name)) for name in ("link", "file"))
+    return {"id": _get_plane(lab).start_capture(link, file)}
+
+
+def _end_capture(lab: Lab, arguments: Any) -> Body:
+    return {"packets": _get_plane(lab).end_capture(int(arguments["id"]))}
+
+
+def _get_plane(lab: Lab) -> PacketPlane:
+    if isinstance(lab.plane, PacketPlane):
+        return lab.plane
+    raise ValueError(
+        "The lab runs on the model, which has no packets. Start it with: "
+        "erfailover lab up --data-plane linux"
+    )

@@ -25,7 +25,7 @@ from erfailover.lab.machines.data_plane import DataPlane
 from erfailover.lab.machines.model_plane import ModelPlane
 from erfailover.lab.server.az_config import write_configuration
 from erfailover.lab.server.certificates import load_authority
-from erfailover.lab.server.files import write_private
+from erfailover.lab.server.files import make_private_folder, write_private
 from erfailover.lab.server.server import build_client_environment, serve, stop_serving, tick
 from erfailover.lab.server.state_folder import LabError, StateFolder
 
@@ -50,7 +50,8 @@ def make_plane(where: StateFolder, speed: float, name: str) -> DataPlane:
     from erfailover.lab.linux.plane import LinuxPlane
 
     try:
-        return LinuxPlane(speed, where.path, start_agent)
+        make_private_folder(where.disks)
+        return LinuxPlane(speed, where.disks, start_agent)
     except AgentError as error:
         raise LabError(f"The Linux data plane cannot start: {error}") from error
 

@@ -54,6 +54,11 @@ class StateFolder:
         return self.path / "world.snapshot"
 
     @property
+    def disks(self) -> Path:
+        """The disks of machines on the Linux data plane."""
+        return self.path / "disks"
+
+    @property
     def az(self) -> Path:
         """The az CLI's configuration folder."""
         return self.path / "az"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.linux_plane import LINUX_PLANE_SKIPPED
 
 ROOT = Path(__file__).parents[3]
 NAMESPACES = [
@@ -28,6 +31,7 @@ NAMESPACES = [
     "--kill-child",
     "--mount-proc",
 ]
+WITHOUT_USER = ["unshare", *NAMESPACES[3:]]
 PROGRAMS = ["bwrap", "nsenter", "ip", "iptables", "conntrack", "ping", "tcpdump"]
 
 
@@ -78,9 +82,12 @@ class Bed:
         machine = {"hostname": f"vm-{node}", "disk": disk or node, "first_boot": first_boot}
         self.call("boot", node, machine)
 
-    def restart(self, node: str = "m1", disk: str = "", first_boot: str = "") -> None:
-        self.call("stop", node)
-        self.boot(node, disk, first_boot)
+    def kill(self) -> None:
+        """Kill the agent with all that it started."""
+        self.process.kill()
+        self.process.wait(20)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def wait(self, script: int) -> Ended:
         while script not in self.ended:
@@ -88,31 +95,34 @@ class Bed:
         return self.ended.pop(script)
 
     def run(self, script: str, node: str = "m1", limit_s: float = 20.0) -> Ended:
-        return self.wait(self.call("start_script", node, script, limit_s))
+        return self.wait(self.start(script, node, limit_s))
+
+    def start(self, script: str, node: str = "m1", limit_s: float = 20.0) -> int:
+        number: int = self.call("start_script", node, script, limit_s)
+        return number
 
 
 @contextmanager
-def start_bed(
-    archives: Path | None = None, group: str = "", unprivileged: bool = False
-) -> Iterator[Bed]:
-    """Start the agent; skip the test, loudly, where that is not allowed."""
+def start_bed(archives: Path | None = None, group: str = "", owner: str = "") -> Iterator[Bed]:
+    """Start the agent; skip the test, loudly, where that is not allowed.
+
+    ``owner`` is empty for this user in a user namespace, ``nobody`` for an unprivileged one, and
+    ``root`` for root without a user namespace.
+    """
     for program in PROGRAMS:
-        if subprocess.run(["which", program], capture_output=True).returncode != 0:
-            pytest.skip(f"{program} is not installed: no machine of the Linux data plane")
-    allowed = subprocess.run([*NAMESPACES, "true"], capture_output=True, text=True)
+        if shutil.which(program) is None:
+            pytest.skip(f"{LINUX_PLANE_SKIPPED}: {program} is not installed")
+    if owner and os.getuid() != 0:
+        pytest.skip(f"only root can start the agent as {owner}")
+    become = "setpriv --reuid=65534 --regid=65534 --clear-groups" if owner == "nobody" else ""
+    command = [*become.split(), *(WITHOUT_USER if owner == "root" else NAMESPACES)]
+    allowed = subprocess.run([*command, "true"], capture_output=True, text=True)
     if allowed.returncode != 0:
-        pytest.skip(f"namespaces are not allowed here: {allowed.stderr.strip()}")
-    become, python = [], sys.executable
-    if unprivileged:
-        if os.getuid() != 0:
-            pytest.skip("only root can become another user")
-        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        python = "/usr/bin/python3"
+        pytest.skip(f"{LINUX_PLANE_SKIPPED}: {allowed.stderr.strip()}")
+    # Another user may not read this one's Python.
+    python = "/usr/bin/python3" if owner == "nobody" else sys.executable
     process = subprocess.Popen(
-        [
-            *(*become, *NAMESPACES, python, "-m", "tests.lab.linux.small_agent"),
-            *(str(archives or ""), group),
-        ],
+        [*command, python, "-m", "tests.lab.linux.small_agent", str(archives or ""), group],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -126,6 +136,8 @@ def start_bed(
     finally:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.close()
+        if process.poll() is None:
+            bed.call("stop_all")
+            process.stdin.close()
         process.wait(20)
         process.stdout.close()

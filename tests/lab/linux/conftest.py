@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from erfailover.lab.linux.requirements import list_missing
-from tests.conftest import LINUX_PLANE_SKIPPED
 from tests.lab.linux.agent_bed import AgentBed
+from tests.support.linux_plane import require_linux_plane
 
 
-@functools.cache
-def _find_missing() -> tuple[str, ...]:
-    return tuple(list_missing())
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def linux_plane() -> None:
     """Skip the test if the Linux data plane cannot run here."""
-    if missing := _find_missing():
-        pytest.skip(f"{LINUX_PLANE_SKIPPED}: {' '.join(missing)}")
+    require_linux_plane()
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from erfailover.lab.linux.agent import machine_limits
 from erfailover.lab.linux.agent.captures import Captures
 from erfailover.lab.linux.agent.disks import Disks
 from erfailover.lab.linux.agent.machines import Machines
 from erfailover.lab.linux.agent.pings import ping
 from erfailover.lab.linux.agent.scripts import Scripts
-from erfailover.lab.linux.agent.task_limits import TaskLimits, count_tasks
 from erfailover.lab.linux.layout import Interface, Layout, Link, LinkEnd, Machine, Node
 
 FOLDER = Path("/run/erfailover")
@@ -59,47 +59,44 @@ def connect(node: str) -> None:
     run(f"ip -n {node} route add default via 10.0.{number}.1")
 
 
+def disconnect(node: str) -> None:
+    """Lose the network namespace of a machine, and its link, if they are there."""
+    if (Path("/run/netns") / node).exists():
+        run(f"ip -n fabric link del to-{node}")
+        run(f"ip netns del {node}")
+
+
 class SmallAgent:
     def __init__(self, archives: str, group: str) -> None:
         run("mount -t tmpfs tmpfs /run")
         FOLDER.mkdir()
-        self.disks = Disks(FOLDER / "disks", Path(archives) if archives else None)
-        limits = TaskLimits(Path(group) if group else None)
         if group == "none":
-            limits = TaskLimits()
-            limits._parent = None
-        self.machines = Machines(FOLDER, self.disks, limits)
+            machine_limits._find_parents = lambda: iter(())
+        self.disks = Disks(FOLDER / "disks", Path(archives) if archives else None)
+        self.limits = machine_limits.MachineLimits()
+        self.machines = Machines(FOLDER, self.disks, self.limits)
         self.scripts = Scripts(self.machines, FOLDER, emit)
-        self.captures = Captures(lambda: LAYOUT)
+        captures = Captures(lambda: LAYOUT)
+        self.start_script = self.scripts.start
+        self.start_capture, self.end_capture = captures.start, captures.end
+        self.keep_disks, self.stop_all = self.disks.keep, self.machines.stop_all
+        self.ping, self.connect = ping, connect
         run("ip netns add fabric")
         run("ip netns exec fabric sysctl -q -w net.ipv4.ip_forward=1")
-        for node in MACHINES:
-            connect(node)
 
-    def boot(self, node: str, machine: Mapping[str, Any], wait_s: float = 30.0) -> None:
-        self.machines.boot(node, Machine(**machine), wait_s)
+    def boot(self, node: str, machine: Mapping[str, Any]) -> None:
+        """Start a machine in a new namespace; a running one is stopped before."""
+        self.stop(node)
+        connect(node)
+        self.machines.boot(node, Machine(**machine))
 
     def stop(self, node: str) -> None:
-        """Stop a machine, and lose its namespace."""
         self.machines.stop(node)
-        run(f"ip -n fabric link del to-{node}")
-        run(f"ip netns del {node}")
-        connect(node)
+        disconnect(node)
 
-    def start_script(self, node: str, script: str, limit_s: float) -> int:
-        return self.scripts.start(node, script, limit_s)
-
-    def ping(self, node: str, interface: str, destination: str, timeout_s: float) -> bool:
-        return ping(node, interface, destination, timeout_s)
-
-    def start_capture(self, link: str, file: str) -> int:
-        return self.captures.start(link, file)
-
-    def end_capture(self, number: int) -> int:
-        return self.captures.end(number)
-
-    def keep_disks(self, disks: list[str]) -> None:
-        self.disks.keep(disks)
+    def boot_alone(self, node: str, machine: Mapping[str, Any], wait_s: float) -> None:
+        """Start a machine in its namespace as it is."""
+        self.machines.boot(node, Machine(**machine), wait_s)
 
     def connect_tcp(self, node: str, address: str, port: int) -> str:
         """Return the first line that a TCP port says to a node."""
@@ -118,10 +115,11 @@ class SmallAgent:
         assert size is not None
         return {
             "memory_kib": int(size[1]),
-            "tasks": count_tasks(),
+            "tasks": machine_limits.count_tasks(),
             "threads": threading.active_count(),
             "descriptors": descriptors,
             "mounts": mounts,
+            "groups": len(self.limits.list_groups()),
         }
 
 
@@ -132,21 +130,25 @@ print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 2).makefile().re
 _output = threading.Lock()
 
 
-def emit(message: Mapping[str, Any]) -> None:
+def send(message: Mapping[str, Any]) -> None:
     with _output:
         print(json.dumps(message), flush=True)
 
 
+def emit(event: str, **fields: Any) -> None:
+    send({"event": event, **fields})
+
+
 def main() -> None:
     agent = SmallAgent(*sys.argv[1:3])
-    emit({"event": "ready"})
+    emit("ready")
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            result = getattr(agent, request["method"])(*request["arguments"])
-            emit({"id": request["id"], "result": result})
+            method = getattr(agent, request["method"])
+            send({"id": request["id"], "result": method(*request["arguments"])})
         except Exception as problem:
-            emit({"id": request["id"], "error": str(problem)})
+            send({"id": request["id"], "error": str(problem)})
 
 
 if __name__ == "__main__":

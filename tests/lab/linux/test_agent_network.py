@@ -208,6 +208,20 @@ def test_a_dead_agent_is_an_error_and_no_wait(sites: AgentBed) -> None:
     wait_until(lambda: not any(is_alive(each) for each in processes), "nothing is left")
 
 
+def test_an_agent_that_hangs_is_an_error_in_time_and_can_be_closed(
+    linux_plane: None, tmp_path: Path
+) -> None:
+    with AgentBed(tmp_path) as bed:
+        bed.apply(make_layout())
+        processes = psutil.Process(bed.agent.pid).children(recursive=True)
+        processes[1].suspend()
+        for more in ("x" * 1_000_000, ""):
+            with pytest.raises(AgentError, match=r"no answer from the agent in 0\.2 s"):
+                bed.agent.call("apply", {"layout": more}, timeout_s=0.2)
+        bed.agent.close(timeout_s=0.2)
+        wait_until(lambda: not any(is_alive(each) for each in processes), "nothing is left")
+
+
 def test_ctrl_c_does_not_reach_the_agent(bed: AgentBed) -> None:
     bed.apply(make_layout())
     for process in psutil.Process(bed.agent.pid).children(recursive=True)[:2]:
@@ -238,7 +252,7 @@ def test_kill_9_leaves_no_process_and_no_namespace(
             started = psutil.Process(lab.pid).children(recursive=True)
             namespaces = {get_namespace(each.pid) for each in started} - {get_namespace(lab.pid)}
             assert len(started) >= 7
-            assert len(namespaces) == 3, "the agent's own and two gateways' with daemons in them"
+            assert len(namespaces) >= 3, "the agent's own and two gateways' with daemons in them"
             (lab if victim == "the lab" else started[0]).kill()
             wait_until(lambda: not any(is_alive(each) for each in started), "all have ended", 5.0)
         finally:

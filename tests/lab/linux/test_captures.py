@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab.linux.bed import Bed, start_bed
+from tests.support import worlds
+from tests.support.linux_world import LinuxWorld
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,21 @@ def test_a_full_file_system_is_reported(bed: Bed) -> None:
 def test_a_capture_outlives_a_restart_of_its_machine(bed: Bed, tmp_path: Path) -> None:
     capture = bed.call("start_capture", "m1-eth0", str(tmp_path / "packets"))
     bed.run("ping -q -n -c 1 10.0.1.1")
-    bed.restart()
+    bed.boot()
     count = bed.call("end_capture", capture)
     assert count == len(read(tmp_path / "packets")) >= 2
+
+
+def test_the_plane_captures_on_the_links_of_its_layout(linux_plane: None, tmp_path: Path) -> None:
+    with LinuxWorld(tmp_path, worlds.proof_of_concept()) as world:
+        world.wait_for(lambda: world.run_script("vm1", "true").exit_code == 0)
+        (link,) = [name for name in world.plane.list_links() if "vm1" in name]
+        file = tmp_path / "packets"
+        capture = world.plane.start_capture(link, str(file))
+        world.run_script("vm1", "ping -n -c 3 -i 0.05 -W 0.1 8.8.4.4")
+        count = world.plane.end_capture(capture)
+        lines = read(file)
+        assert len(lines) == count
+        assert sum("10.1.0.4 > 8.8.4.4: ICMP echo request" in line for line in lines) == 3
+        with pytest.raises(ValueError, match=f"There is no link 'no'. The links are: .*{link}"):
+            world.plane.start_capture("no", str(file))

@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from erfailover.lab.machines.machines import CommandOutput
 from tests.support import worlds
 from tests.support.lab_story import NAT
+from tests.support.linux_stage import kill_daemon
 from tests.support.linux_world import LinuxWorld
 
 OFFICE, INTERNET = "10.5.0.4", "8.8.4.4"
@@ -26,23 +28,6 @@ def world(linux_plane: None, tmp_path: Path) -> Iterator[LinuxWorld]:
             )
         )
         yield running
-
-
-def _kill(world: LinuxWorld, program: str, node: str) -> None:
-    """Kill a gateway's daemon from outside, as a crash would end it."""
-    below = psutil.Process(world.plane.agent.pid).children(recursive=True)
-    found = [
-        process
-        for process in below
-        if process.name() == program and f"/{node}/" in " ".join(_get_words(process))
-    ]
-    assert found, f"{program} of {node} does not run"
-    for process in found:
-        process.kill()
-
-
-def _get_words(process: psutil.Process) -> list[str]:
-    return [*process.cmdline(), *process.environ().values()]
 
 
 def test_the_story_is_played_by_packets(world: LinuxWorld) -> None:
@@ -73,7 +58,7 @@ def test_a_switch_moves_the_spoke_to_the_other_gateway(world: LinuxWorld) -> Non
 def test_a_router_whose_bird_was_killed_says_so_and_its_peer_after_the_hold_time(
     world: LinuxWorld,
 ) -> None:
-    _kill(world, "bird", "vng1")
+    kill_daemon(world.plane, "bird", "vng1")
     world.wait_for(lambda: world.list_states("vng1") == ["Unknown"])
     assert world.list_learned("vng1") == []
     world.wait_for(lambda: world.list_states("vng3") == ["Connecting", "Connected"])
@@ -84,7 +69,7 @@ def test_a_router_whose_bird_was_killed_says_so_and_its_peer_after_the_hold_time
 def test_a_tunnel_whose_charon_was_killed_takes_the_session_with_it(world: LinuxWorld) -> None:
     connection = world.builder.get("connections", "vng1-to-vng3")
     assert world.plane.get_connection_status(connection) == "Connected"
-    _kill(world, "charon-systemd", "vng1")
+    kill_daemon(world.plane, "charon-systemd", "vng1")
     world.wait_for(lambda: world.plane.get_connection_status(connection) == "Connecting")
     world.wait_for(lambda: world.list_states("vng1") == ["Connecting"])
     assert not world.reaches("vm1-nic", OFFICE)
@@ -105,3 +90,33 @@ def test_a_machine_that_is_stopped_answers_nothing_until_it_is_started(world: Li
 def test_a_script_on_a_machine_that_does_not_run_ends_at_once(world: LinuxWorld) -> None:
     world.plane.stop(world.get_machine("vm2"))
     assert world.run_script("vm2", "true").exit_code == 127
+
+
+def test_an_agent_that_dies_is_replaced_and_everything_made_anew(world: LinuxWorld) -> None:
+    world.wait_for(lambda: world.reaches("vm1-nic", OFFICE))
+    before = world.plane.agent.pid
+    psutil.Process(before).kill()
+    world.wait_for(lambda: world.plane.agent.pid != before)
+    world.wait_for(lambda: world.reaches("vm1-nic", OFFICE))
+
+
+def test_a_script_ends_when_the_agent_dies(world: LinuxWorld) -> None:
+    outputs: list[CommandOutput] = []
+    world.plane.start_script(world.get_machine("vm1"), ["sleep 60"], outputs.append)
+    world.run_for(1.0)
+    psutil.Process(world.plane.agent.pid).kill()
+    world.wait_for(lambda: bool(outputs))
+    assert outputs[0].exit_code == 1
+    assert "in the middle of the script" in outputs[0].stderr
+
+
+def test_what_is_not_carried_is_named_once(
+    world: LinuxWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.builder.put("azureFirewalls", "fw1")
+    world.run_for(0.1)
+    world.builder.put("azureFirewalls", "fw1", threatIntelMode="Alert")
+    world.run_for(0.1)
+    named = [each for each in caplog.messages if "does not carry" in each]
+    assert len(named) == 1
+    assert named[0].endswith("/azurefirewalls/fw1")

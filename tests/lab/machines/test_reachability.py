@@ -172,6 +172,27 @@ def test_without_the_peering_bgp_does_not_lead_to_the_nat_machine() -> None:
     assert it.trace("vm1-nic", INTERNET).reason == reason
 
 
+@pytest.mark.parametrize("prefix", ["10.2.0.0/16", "10.0.0.0/8"])
+def test_a_route_that_covers_its_own_next_hop_leads_there(prefix: str) -> None:
+    """Documented: in *Virtual network traffic routing*, routing example, the route of a VNet's
+    whole space has an appliance in that VNet as its next hop.
+    """
+    it = lab()
+    assert it.trace("vm1-nic", "10.2.9.9").reason == "vnet2: no interface has 10.2.9.9"
+    it.builder.put(
+        "routeTables/routes",
+        "rt1",
+        "hub",
+        addressPrefix=prefix,
+        nextHopType="VirtualAppliance",
+        nextHopIpAddress="10.2.2.4",
+    )
+    hops = it.trace("vm1-nic", "10.2.9.9").hops
+    by_appliance = any("VirtualAppliance 10.2.2.4" in hop for hop in hops)
+    assert by_appliance == (prefix == "10.2.0.0/16")
+    assert it.trace("vm1-nic", INTERNET).reached
+
+
 # Forwarded traffic.
 
 

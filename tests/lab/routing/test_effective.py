@@ -110,6 +110,27 @@ def test_a_peering_wins_over_a_more_specific_prefix_learned_by_the_gateway() -> 
     assert find_taken_route(builder, bgp, "vm1-nic", "10.1.0.200")[2] == "VnetLocal"
 
 
+def test_what_a_gateway_originates_and_learns_too_is_not_beyond_its_tunnels() -> None:
+    """RFC 4271 (9.1.2.2 and 3.2): only the selected route is used; a gateway's own is selected.
+
+    Found by running both planes: BIRD never installs what it originates itself.
+    """
+    builder, bgp = start_proof_of_concept()
+    builder.local_gateway("x", "203.0.113.9", 65099, "192.168.9.9", "10.5.0.0/16")
+    builder.connection("vng1-to-x", "vng1", "x")
+    learned = bgp.list_learned_routes(builder.get("virtualNetworkGateways", "vng3"))
+    origins = {row["origin"] for row in learned if row["network"] == "10.5.0.0/16"}
+    assert origins == {"Network", "EBgp"}
+    gateway_rows = {row[2] for row in rows(builder, bgp, "vm2-nic") if row[0] != "Default"}
+    assert gateway_rows == {
+        "10.1.0.0/16",
+        "10.2.0.0/16",
+        "10.2.0.254/32",
+        "10.3.0.0/16",
+        "10.3.0.254/32",
+    }
+
+
 def test_without_the_peering_the_gateways_route_to_the_same_prefix_is_taken() -> None:
     builder, bgp = start_proof_of_concept()
     switch_to_backup(builder)

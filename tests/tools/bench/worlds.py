@@ -29,6 +29,7 @@ from erfailover.lab.core.protocol import Request
 from erfailover.lab.core.timing import Durations
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.engine.throttling import Limits, Throttling
+from erfailover.lab.machines.data_plane import DataPlane
 from erfailover.lab.server.server import LabServer
 
 SUBSCRIPTION = "0e2f0f0e-6d0b-4c55-9f5f-0000000be7c4"
@@ -96,7 +97,10 @@ class Served:
         """Type a command of erfailover on the lab's own clock: exit code, output, messages."""
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            code = invoke(list(arguments), self.clock)
+            # The controller has a clock of the same speed, unless both share a stepped one.
+            code = invoke(
+                list(arguments), self.clock if isinstance(self.clock, SteppedClock) else None
+            )
         return code, out.getvalue(), err.getvalue()
 
     def run_or_raise(self, *arguments: str) -> str:
@@ -125,6 +129,11 @@ class Worlds:
         """Remove what was written."""
         self._authority.cleanup()
 
+    @property
+    def folder(self) -> Path:
+        """A folder that is removed by ``close``."""
+        return Path(self._authority.name)
+
     def get(
         self,
         spokes: int,
@@ -150,11 +159,23 @@ class Worlds:
 
     @contextmanager
     def serve(
-        self, snapshot: bytes | None, site: str, seed: int | None, clock: Clock | None = None
+        self,
+        snapshot: bytes | None,
+        site: str,
+        seed: int | None,
+        clock: Clock | None = None,
+        plane: DataPlane | None = None,
     ) -> Iterator[Served]:
         """Serve a world, or an empty one, over HTTPS with durations drawn by a seed."""
         when = clock or SteppedClock()
-        lab = Lab(when, identity_=self.identity, seed=1, draw_seed=seed, refuse_lab_paths=True)
+        lab = Lab(
+            when,
+            identity_=self.identity,
+            seed=1,
+            draw_seed=seed,
+            refuse_lab_paths=True,
+            plane=plane,
+        )
         if snapshot is not None:
             lab.restore(snapshot)
             lab.durations = Durations(seed)

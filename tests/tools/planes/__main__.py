@@ -31,7 +31,9 @@ def try_site(seed: int, writes: int, start: Second) -> int:
         site = trial.site
         print(
             f"seed {seed}: {len(site.gateways)} gateways, {len(site.vnets)} VNets, "
-            f"{len(site.machines)} machines, {writes} writes, {time.monotonic() - began:.1f} s: "
+            f"{len(site.machines)} machines, {writes} writes; {trial.rows} rows, "
+            f"{trial.packets[True]} answered packets and {trial.packets[False]} lost ones, "
+            f"{time.monotonic() - began:.1f} s: "
             + (f"{count} disagreements" if count else "agreed"),
             flush=True,
         )

@@ -130,7 +130,7 @@ def add_rule(site: Site, group: str) -> str:
     """Add a security rule; return what it says."""
     number = site.number()
     name = f"{group}-rule{number}"
-    properties = {
+    properties: dict[str, Any] = {
         "direction": site.random.choice(("Inbound", "Outbound")),
         "access": site.random.choice(("Allow", "Allow", "Deny")),
         "priority": 100 + site.random.randrange(30) * 100 + number,
@@ -167,8 +167,8 @@ def _attach(site: Site) -> None:
             attach_to_subnet(site, hub, "GatewaySubnet", "routeTable", table)
     for name in site.machines:
         if site.groups and site.chance(0.2):
-            group = reference("networkSecurityGroups", site.random.choice(site.groups))
-            site.builder.patch("networkInterfaces", f"{name}-nic0", networkSecurityGroup=group)
+            chosen = reference("networkSecurityGroups", site.random.choice(site.groups))
+            site.builder.patch("networkInterfaces", f"{name}-nic0", networkSecurityGroup=chosen)
 
 
 _TYPES = {"routeTable": "routeTables", "networkSecurityGroup": "networkSecurityGroups"}

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Any
 
 from erfailover.lab.core.world import Resource
 from tests.support import worlds
-from tests.support.worlds import PEERINGS, Builder, reference
+from tests.support.worlds import PEERINGS, Builder
 from tests.tools.planes import details
 
 GATEWAY_ASN = 65515
@@ -145,7 +144,7 @@ def _add_hub(site: Site, number: int, asn: int) -> None:
     active_active = site.chance(0.3)
     addresses = [f"10.{octet}.0.4", f"10.{octet}.0.5"] if active_active else [f"10.{octet}.0.254"]
     resource = site.builder.gateway(gateway, hub, asn, *addresses, bgp=site.chance(0.85))
-    if not active_active and site.chance(0.25):
+    if not active_active and site.chance(0.4):
         site.custom[gateway] = f"169.254.21.{octet}"
         row = {
             "ipconfigurationId": resource.active_properties["ipConfigurations"][0]["id"],
@@ -172,7 +171,7 @@ def _link(site: Site, one: int, other: int) -> None:
     here, there = f"vng{one}", f"vng{other}"
     key, wrong = f"key{one}{other}", site.chance(0.08)
     one_sided = site.chance(0.06)
-    apipa = here in site.custom and there in site.custom and site.chance(0.5)
+    apipa = here in site.custom and there in site.custom and site.chance(0.7)
     bgp = _speaks_bgp(site, here) and _speaks_bgp(site, there)
     for near, far in ((here, there), (there, here)):
         if one_sided and near == there:
@@ -214,8 +213,3 @@ def connect(site: Site, near: str, far: str, number: int, address: str, bgp: boo
     public = site.builder.public_address(far, number)
     site.builder.local_gateway(name, public, asn, address, *static)
     site.builder.connection(name, near, name, bgp=bgp and site.chance(0.95))
-
-
-def make_reference(type_: str, name: str) -> dict[str, Any]:
-    """Return a reference as it stands in a body; kept here for the modules of the tool."""
-    return reference(type_, name)

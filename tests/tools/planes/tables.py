@@ -16,6 +16,8 @@ from tests.tools.planes.site import Site
 Tables = Mapping[str, tuple[str, ...]]
 """Rows as text, sorted, by the name of what they are about."""
 
+PORT, CONNECT_S = 22, 0.7
+"""Where every machine accepts a connection, and how long one may take."""
 PEERS = ("localAddress", "neighbor", "asn", "state")
 ROUTES = ("localAddress", "network", "nextHop", "sourcePeer", "asPath", "origin")
 EFFECTIVE = ("source", "state", "addressPrefix", "nextHopType", "nextHopIpAddress", "name")
@@ -81,6 +83,17 @@ def send_pings(
     }
     with ThreadPoolExecutor(at_once) as pool:
         return dict(zip(pings, pool.map(send, pings), strict=True))
+
+
+def list_connects(site: Site) -> list[tuple[str, str]]:
+    """Return the machine and the destination of every TCP connection that is tried."""
+    return [ping for ping in list_pings(site) if ping[1] != INTERNET_HOST]
+
+
+def write_connect_script(destinations: Sequence[str]) -> list[str]:
+    """Return a script that prints the destinations that accept a connection at port 22."""
+    attempt = f'timeout {CONNECT_S} bash -c "exec 3<>/dev/tcp/$d/{PORT}" 2>/dev/null && echo "$d"'
+    return [f"for d in {' '.join(destinations)}; do ({attempt}) & done; wait", "true"]
 
 
 def compare(model: Tables, linux: Tables) -> list[Disagreement]:

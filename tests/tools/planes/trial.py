@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +14,18 @@ from erfailover.lab.linux.translation.bird import FASTEST
 from erfailover.lab.machines.data_plane import DataPlane
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.model_plane import ModelPlane
+from tests.tools.planes.details import MOST_MACHINES, add_machine
 from tests.tools.planes.site import Site, draw_site
 from tests.tools.planes.tables import (
+    PORT,
     Disagreement,
     Tables,
     compare,
+    list_connects,
     list_pings,
     read_tables,
     send_pings,
+    write_connect_script,
 )
 from tests.tools.planes.writes import write_something
 
@@ -28,9 +33,11 @@ CONVERGED_S = 600.0
 """Modelled seconds after which the model has converged, whatever the write was."""
 DEADLINE_S, PAUSE_S = 30.0, 0.3
 """How long the Linux plane may take to converge, and the pause between two readings."""
-SCRIPT_S = 20.0
+ECHO_S, ATTEMPTS = 0.3, 4
+"""How long an echo may take, and how often one is sent that the planes do not agree on."""
+SCRIPT_S = 120.0
 AT_ONCE = 24
-POWER = 0.12
+POWER = 0.2
 """How likely a write is one of power."""
 
 Second = Callable[[Path], DataPlane]
@@ -38,7 +45,7 @@ Second = Callable[[Path], DataPlane]
 
 def start_linux(folder: Path) -> DataPlane:
     """Start the Linux plane, with the fastest timers that BGP allows."""
-    return LinuxPlane(FASTEST, folder, start_agent)
+    return LinuxPlane(FASTEST, folder, start_agent, echo_s=ECHO_S)
 
 
 class Trial:
@@ -49,8 +56,12 @@ class Trial:
         self.site: Site = draw_site(seed)
         self.model = ModelPlane()
         self.second = second
-        self.stopped: list[str] = []
+        self.stopped: set[str] = set()
         self.log: list[str] = ["the site as drawn"]
+        self.rows = 0
+        """Rows of tables compared."""
+        self.packets: Counter[bool] = Counter()
+        """Echoes and connections compared, by whether they are answered."""
         world = self.site.builder.world
         for plane in (self.model, self.second):
             plane.attach(world)
@@ -61,21 +72,30 @@ class Trial:
     def write(self) -> str:
         """Make a random write; return what it did."""
         site = self.site
-        if site.machines and site.chance(POWER):
-            name = site.random.choice(list(site.machines))
-            if name in self.stopped:
-                self.stopped.remove(name)
-                self._boot(name)
-                self.log.append(f"{name} started")
-            else:
-                self.stopped.append(name)
-                for plane in (self.model, self.second):
-                    plane.stop(site.get_machine(name))
-                self.log.append(f"{name} stopped")
+        if site.chance(POWER):
+            self.log.append(self._change_machines())
             site.builder.world.notify_listeners()
         else:
             self.log.append(write_something(site))
         return self.log[-1]
+
+    def _change_machines(self) -> str:
+        """Stop, start or restart a machine, or create one; return what was done."""
+        site = self.site
+        if not site.machines or (site.chance(0.25) and len(site.machines) < MOST_MACHINES):
+            name = add_machine(site, site.random.choice(list(site.vnets)))
+            self._boot(name)
+            return f"{name} created in {site.homes[name]}"
+        name = site.random.choice(list(site.machines))
+        if name in self.stopped or site.chance(0.3):
+            again = "started" if name in self.stopped else "restarted"
+            self.stopped.discard(name)
+            self._boot(name)
+            return f"{name} {again}"
+        self.stopped.add(name)
+        for plane in (self.model, self.second):
+            plane.stop(site.get_machine(name))
+        return f"{name} stopped"
 
     def settle(self) -> list[Disagreement]:
         """Let both planes converge; return what they then disagree on."""
@@ -84,7 +104,7 @@ class Trial:
         builder.world.notify_listeners()
         expected = read_tables(self.site, self.model)
         found = self._follow_tables(expected)
-        return [*found, *self._compare_pings()]
+        return [*found, *self._compare_pings(), *self._compare_connects()]
 
     def _follow_tables(self, expected: Tables) -> list[Disagreement]:
         """Read the second plane's tables until they agree twice, or until time is up."""
@@ -94,6 +114,7 @@ class Trial:
             found = compare(expected, self._read())
             agreed = 0 if found else agreed + 1
             if agreed > 1 or time.monotonic() > deadline:
+                self.rows += sum(map(len, expected.values()))
                 return found
             time.sleep(PAUSE_S)
 
@@ -108,8 +129,9 @@ class Trial:
         site = self.site
         pings = list_pings(site)
         ours = send_pings(site, self.model, pings, 1)
+        self.packets.update(reached for reached, _ in ours.values())
         different = pings
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             theirs = send_pings(site, self.second, different, AT_ONCE)
             different = [ping for ping in different if ours[ping][0] != theirs[ping][0]]
             if not different:
@@ -122,6 +144,52 @@ class Trial:
             )
             for name, destination in different
         ]
+
+    def _compare_connects(self) -> list[Disagreement]:
+        """Compare which machines accept a TCP connection of which."""
+        if not isinstance(self.second, LinuxPlane):
+            return []
+        site, pairs = self.site, list_connects(self.site)
+        nics = {
+            name: site.builder.get("networkInterfaces", f"{name}-nic0") for name in site.machines
+        }
+        ours = {
+            (name, there): self.model.trace_packet(nics[name], there, "tcp", PORT)
+            for name, there in pairs
+        }
+        self.packets.update(trace.reached for trace in ours.values())
+        different = pairs
+        for _ in range(ATTEMPTS):
+            accepted = self._connect(different)
+            different = [pair for pair in different if ours[pair].reached != (pair in accepted)]
+            if not different:
+                break
+        return [
+            Disagreement(
+                f"connection from {name} to {there} port {PORT}",
+                (_describe(ours[name, there].reached, ours[name, there].reason),),
+                (_describe(not ours[name, there].reached, ""),),
+            )
+            for name, there in different
+        ]
+
+    def _connect(self, pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of some pairs that connect, on real machines."""
+        outputs: dict[str, str] = {}
+        for name in dict.fromkeys(name for name, _ in pairs):
+            script = write_connect_script([there for here, there in pairs if here == name])
+
+            def note(output: CommandOutput, name: str = name) -> None:
+                outputs[name] = output.stdout
+
+            self.second.start_script(self.site.get_machine(name), script, note)
+        deadline = time.monotonic() + SCRIPT_S
+        while len(outputs) < len({name for name, _ in pairs}):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"scripts that connect did not end: only {sorted(outputs)}")
+            self.second.catch_up()
+            time.sleep(PAUSE_S / 10)
+        return {(name, there) for name, there in pairs if there in outputs[name].split()}
 
     def _boot(self, name: str) -> None:
         machine = self.site.get_machine(name)

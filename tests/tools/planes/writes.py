@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from tests.support.worlds import PEERINGS, NETWORK
+from tests.support.worlds import NETWORK, PEERINGS, reference, resource_id
 from tests.tools.planes import details
 from tests.tools.planes.site import FLAGS, Site, connect
 
@@ -22,9 +22,9 @@ def flip_flag(site: Site) -> str:
     flag = site.random.choice(FLAGS)
     before = site.builder.get(PEERINGS, vnet, name).active_properties[flag]
     to_hub = name.rpartition("-to-")[2] in site.hubs
-    if flag == "useRemoteGateways" and not before:
-        if not to_hub or not site.may_use_remote_gateway(vnet):
-            return ""
+    uses = flag == "useRemoteGateways" and not before
+    if uses and not (to_hub and site.may_use_remote_gateway(vnet)):
+        return ""
     site.builder.patch(PEERINGS, vnet, name, **{flag: not before})
     return f"{name}: {flag} {not before}"
 
@@ -202,6 +202,21 @@ def change_interface(site: Site) -> str:
     return f"{nic}: IP forwarding {not before}"
 
 
+def change_public_address(site: Site) -> str:
+    """Give a network interface a public address, or take it away."""
+    name = site.random.choice(list(site.machines))
+    nic = site.builder.get("networkInterfaces", f"{name}-nic0").active_properties
+    configuration = copy.deepcopy(nic["ipConfigurations"][0])
+    public = f"{name}-public-ip"
+    had = configuration["properties"].pop("publicIPAddress", None) is not None
+    if not had:
+        if site.builder.world.get(resource_id("publicIPAddresses", public)) is None:
+            site.builder.public_ip(public)
+        configuration["properties"]["publicIPAddress"] = reference("publicIPAddresses", public)
+    site.builder.patch("networkInterfaces", f"{name}-nic0", ipConfigurations=[configuration])
+    return f"{name}: {'no' if had else 'a'} public address"
+
+
 WRITES: tuple[Write, ...] = (
     flip_flag,
     flip_flag,
@@ -212,8 +227,12 @@ WRITES: tuple[Write, ...] = (
     create_peering,
     change_key,
     change_key,
+    change_key,
+    change_bgp_address,
     change_bgp_address,
     delete_connection,
+    delete_connection,
+    create_connection,
     create_connection,
     create_connection,
     grow_vnet,
@@ -223,6 +242,7 @@ WRITES: tuple[Write, ...] = (
     change_rules,
     change_rules,
     change_interface,
+    change_public_address,
 )
 """The writes to resources, a likely one several times. Power is the trial's."""
 

@@ -17,8 +17,6 @@ _TIMEOUT_S = 5.0
 _END_S = 0.5
 _CODE = re.compile(r"(\d{4})([ -])(.*)")
 _FIRST_ERROR = 8000
-_READING = "Reading configuration"
-_BLOCK = 65536
 
 
 class Bird:

@@ -78,6 +78,7 @@ class Charon:
         self._process: subprocess.Popen[bytes] | None = None
         self._up = False
         self._since = datetime.now(UTC)
+        self._associations: list[Message] = []
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
@@ -128,20 +129,14 @@ class Charon:
         self._device.remove()
 
     def read(self) -> dict[str, Any]:
-        """Return the tunnel's state, and its security associations as vici lists them."""
-        associations: list[Message] = []
+        """Return the tunnel's state, and its security associations as vici listed them last."""
         running = self.process is not None
-        if running:
-            try:
-                associations = self._list()
-            except (OSError, EOFError, ViciError):
-                running = self.process is not None
         return {
             "device": self.tunnel.device,
             "running": running,
             "up": self._up,
             "since": self._since.isoformat(timespec="milliseconds"),
-            "associations": associations,
+            "associations": self._associations if running else [],
         }
 
     def _is_ready(self, log: Path) -> bool:
@@ -170,9 +165,11 @@ class Charon:
                 self._note(False)
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
-        associations = self._list()
+        with Vici(self._socket) as vici:
+            associations = vici.stream("list-sas", "list-sa")
         if self._process is not process:
             return
+        self._associations = associations
         up = _is_up(associations)
         if up != self._up:
             with namespaces.enter(self.node):
@@ -187,10 +184,6 @@ class Charon:
         self._up = up
         self._since = datetime.now(UTC)
         self._on_change(self.tunnel.device, up)
-
-    def _list(self) -> list[Message]:
-        with Vici(self._socket) as vici:
-            return vici.stream("list-sas", "list-sa")
 
 
 def describe_daemon(tunnel: Tunnel, device: TunnelDevice, run: Path) -> str:

@@ -80,7 +80,7 @@ class Disks:
         self._folder = folder
         self._archives = archives
         self._lock = threading.Lock()
-        self._saving = threading.Lock()
+        self._saving: dict[str, threading.Lock] = {}
         self._names: set[str] = set()
 
     def open(self, disk: str, hostname: str) -> Path:
@@ -102,16 +102,18 @@ class Disks:
             except BaseException:
                 unmount(folder)
                 raise
+            self._saving[disk] = threading.Lock()
             self._names.add(disk)
         return folder
 
     def keep(self, disks: Iterable[str]) -> None:
         """Remove all disks, and archives, but those of the machines that exist."""
         kept = set(disks)
-        with self._saving, self._lock:
+        with self._lock:
             for disk in self._names - kept:
-                unmount(self._get_folder(disk))
-                self._names.discard(disk)
+                with self._saving[disk]:
+                    self._names.discard(disk)
+                    unmount(self._get_folder(disk))
             if self._archives is not None:
                 names = {archive.name for disk in kept if (archive := self._get_archive(disk))}
                 for path in self._archives.glob("*.tar.gz"):
@@ -131,7 +133,7 @@ class Disks:
     def save(self, disk: str, file: Path) -> None:
         """Replace ``file`` by an archive of a disk; raise ValueError if that is impossible."""
         partial = file.with_name(f"{file.name}.partial")
-        with self._saving:
+        with self._saving[disk]:
             if disk not in self._names:
                 return
             try:

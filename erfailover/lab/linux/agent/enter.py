@@ -1,8 +1,8 @@
-"""Run a program inside a machine: ``python -I -S enter.py MACHINE GROUP TASKS FILTER PROGRAM...``.
+"""Run a program inside a machine: ``python -I -S enter.py MACHINE GROUPS TASKS FILTER PROGRAM...``.
 
-MACHINE is a descriptor of the machine's first process (a pidfd), GROUP the file through which a
-process joins the machine's process group (- for none), TASKS the limit of processes without one,
-FILTER the file of ``syscall_filter``.
+MACHINE is a descriptor of the machine's first process (a pidfd), GROUPS the files, with
+colons between, through which a process joins the machine's groups, TASKS the limit of processes
+if no group has one, FILTER the file of ``syscall_filter``.
 It is a script of its own, because the rights that joining takes must be gone before the
 next exec: the machine's root may write what the dynamic loader reads (``/etc/ld.so.preload``).
 SIGTERM kills the program and its process group. Needs only Python's standard library.
@@ -77,11 +77,11 @@ def give_up_rights(tasks: int, system_calls: bytes) -> None:
         _call("prctl", _PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(program), 0, 0)
 
 
-def main(machine: str, group: str, tasks: str, filter_file: str, *program: str) -> int:
+def main(machine: str, groups: str, tasks: str, filter_file: str, *program: str) -> int:
     """Run the program; return its exit code, 128 and the number if a signal ended it."""
     with open(filter_file, "rb") as file:
         system_calls = file.read()
-    if group != "-":
+    for group in filter(None, groups.split(":")):
         with open(group, "wb") as file:
             file.write(b"0")
     _call("setns", int(machine), _NAMESPACES)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from erfailover.lab.linux.agent.captures import Captures
 from erfailover.lab.linux.agent.disks import Disks
+from erfailover.lab.linux.agent.machine_limits import MachineLimits
 from erfailover.lab.linux.agent.machines import MachineError, Machines
 from erfailover.lab.linux.agent.pings import ping
 from erfailover.lab.linux.agent.scripts import Scripts
-from erfailover.lab.linux.agent.task_limits import TaskLimits
 from erfailover.lab.linux.layout import Layout
 
 _STARTS_AT_ONCE = 4
-_START_S = 10.0
+_START_S = 60.0
+_END_S = 3.0
 _PAUSE_S = 0.01
 
 
@@ -28,8 +29,8 @@ class MachineHosting:
         folder = run / "machines"
         folder.mkdir()
         self._disks = Disks(folder / "disks", archives)
-        self._machines = Machines(folder, self._disks, TaskLimits())
-        self._scripts = Scripts(self._machines, folder, lambda event: emit(**event))
+        self._machines = Machines(folder, self._disks, MachineLimits())
+        self._scripts = Scripts(self._machines, folder, emit)
         self._captures = Captures(lambda: self._layout)
         self._layout = Layout()
         self._pool = ThreadPoolExecutor(_STARTS_AT_ONCE, thread_name_prefix="machine")
@@ -44,8 +45,17 @@ class MachineHosting:
     def stop(self, nodes: frozenset[str]) -> None:
         """Stop the machines of nodes that are about to go."""
         for node in nodes:
+            if (start := self._starts.pop(node, None)) is not None:
+                start.cancel()  # in vain if it has begun; the stop then waits for it
             self._machines.stop(node)
-            self._starts.pop(node, None)
+
+    def close(self) -> None:
+        """Stop all machines, so that their disks are saved, but do not wait for ever for that."""
+        for start in self._starts.values():
+            start.cancel()
+        stopping = ThreadPoolExecutor(thread_name_prefix="stop")
+        stops = [stopping.submit(self._machines.stop, node) for node in list(self._starts)]
+        wait(stops, _END_S)
 
     def follow(self, layout: Layout, errors: list[str]) -> None:
         """Start the layout's machines that do not run, and remove the disks of those deleted.

@@ -32,8 +32,14 @@ from pathlib import Path
 from erfailover.lab.linux.agent import disks as disk_folders
 from erfailover.lab.linux.agent.disks import Disks
 from erfailover.lab.linux.agent.listeners import Listeners
+from erfailover.lab.linux.agent.machine_limits import (
+    TASKS,
+    Groups,
+    MachineLimits,
+    count_tasks,
+    limits_tasks,
+)
 from erfailover.lab.linux.agent.syscall_filter import build_filter
-from erfailover.lab.linux.agent.task_limits import TASKS, TaskLimits, count_tasks
 from erfailover.lab.linux.layout import Machine
 
 log = logging.getLogger("erfailover.lab.linux.machines")
@@ -72,7 +78,7 @@ _REPLACED = ("apt", "apt-get", "cloud-init", "netfilter-persistent", "sudo")
 """Programs of the lab that a machine has in the place of its host's."""
 _FIRST_PROCESS = ("env", "--ignore-signal=CHLD", "sleep", "infinity")
 """Needs no further process, cannot be killed from inside, and leaves no zombie of an orphan."""
-_START = 'if [ "$1" != - ]; then echo 0 > "$1" || exit; fi; shift; exec "$@"'
+_START = 'IFS=:; for group in $1; do echo 0 > "$group" || exit; done; shift; exec "$@"'
 _START_S = 10.0
 _PAUSE_S = 0.002
 _STOP_S = 10.0
@@ -92,20 +98,20 @@ class _Running:
     machine: Machine
     container: subprocess.Popen[bytes]
     first: int
-    group: Path | None
+    groups: Groups
     memory: Path
 
 
 class Machines:
     """The running machines, by node."""
 
-    def __init__(self, folder: Path, disks: Disks, task_limits: TaskLimits) -> None:
+    def __init__(self, folder: Path, disks: Disks, limits: MachineLimits) -> None:
         """Keep programs and mounts in ``folder``."""
         self._folder = folder
         self._disks = disks
-        self._task_limits = task_limits
+        self._limits = limits
         self._listeners = Listeners()
-        self._lock = threading.RLock()
+        self._locks: dict[str, threading.RLock] = {}
         self._running: dict[str, _Running] = {}
         self._programs = folder / "programs"
         _write_programs(self._programs)
@@ -120,7 +126,7 @@ class Machines:
 
         Returns when the scripts of the start have ended, or go on after ``wait_s``.
         """
-        with self._lock:
+        with self._get_lock(node):
             if self.is_running(node):
                 raise MachineError(f"The machine {machine.hostname} ({node}) is already running.")
             self.stop(node)
@@ -143,7 +149,7 @@ class Machines:
 
     def stop(self, node: str) -> None:
         """Stop a machine, as its power switch does; every process in it ends."""
-        with self._lock:
+        with self._get_lock(node):
             running = self._running.pop(node, None)
             if running is None:
                 return
@@ -157,7 +163,7 @@ class Machines:
                 running.container.kill()
             os.close(running.first)
             disk_folders.unmount(running.memory)
-            self._task_limits.remove_group(running.group)
+            self._limits.remove_groups(running.groups)
             self._disks.keep_archive(running.machine.disk)
 
     def stop_all(self) -> None:
@@ -192,14 +198,14 @@ class Machines:
 
         SIGTERM to the process that is returned kills the program and its process group.
         """
-        with self._lock:
+        with self._get_lock(node):
             running = self._running.get(node)
             if running is None or not self.is_running(node):
                 raise MachineError(f"The machine {node} is not running.")
-            limit = count_tasks() + TASKS if running.group is None else 0
+            limit = 0 if limits_tasks(running.groups) else count_tasks() + TASKS
             command = [sys.executable, "-I", "-S", str(_ENTER), str(running.first)]
             return subprocess.Popen(
-                [*command, _get_entrance(running.group), str(limit), str(self._filter), *program],
+                [*command, _join(running.groups), str(limit), str(self._filter), *program],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -207,6 +213,9 @@ class Machines:
                 pass_fds=(running.first,),
                 start_new_session=True,
             )
+
+    def _get_lock(self, node: str) -> threading.RLock:
+        return self._locks.setdefault(node, threading.RLock())
 
     def _start(self, node: str, machine: Machine) -> _Running:
         disk = self._disks.open(machine.disk, machine.hostname)
@@ -217,13 +226,13 @@ class Machines:
             (memory / name).mkdir()
             (memory / name).chmod(0o755 if name == "run" else 0o1777)
         (memory / "run" / "lock").mkdir()
-        group = self._task_limits.make_group(node)
+        groups = self._limits.make_groups(node)
         read, write = os.pipe()
         with open(read, "rb") as information, open(self._filter, "rb") as system_calls:
             filtered = ["--seccomp", str(system_calls.fileno())] if build_filter() else []
             container = subprocess.Popen(
                 [
-                    *("/bin/sh", "-c", _START, "sh", _get_entrance(group)),
+                    *("/bin/sh", "-c", _START, "sh", _join(groups)),
                     *("nsenter", f"--net={NAMESPACES / node}", "bwrap"),
                     *_build_arguments(machine, disk, memory, self._programs, self._devices),
                     *(*filtered, "--info-fd", str(write), "--", *_FIRST_PROCESS),
@@ -236,6 +245,7 @@ class Machines:
             )
             os.close(write)
             told = information.read()
+        first = -1
         try:
             child = int(json.loads(told)["child-pid"])
             first = os.pidfd_open(child)
@@ -243,14 +253,17 @@ class Machines:
         except (ValueError, KeyError, OSError) as problem:
             container.kill()
             container.wait(_START_S)
+            if first >= 0:
+                os.close(first)
             disk_folders.unmount(memory)
-            self._task_limits.remove_group(group)
+            self._limits.remove_groups(groups)
             raise ValueError(f"bubblewrap ended with code {container.returncode}") from problem
-        return _Running(machine, container, first, group, memory)
+        return _Running(machine, container, first, groups, memory)
 
 
-def _get_entrance(group: Path | None) -> str:
-    return str(group / "cgroup.procs") if group is not None else "-"
+def _join(groups: Groups) -> str:
+    """Return the files through which a process joins groups, as one argument."""
+    return ":".join(str(group / "cgroup.procs") for group in groups)
 
 
 def _await_first_process(child: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class NodeNetwork:
         self.tunnel_devices: set[str] = set()
         """The devices of its tunnels that are up, and so can have routes."""
         self._count = count
-        self._addresses: set[tuple[str, str]] = set()
+        self._addresses: dict[str, list[str]] = {}
         self._neighbors: dict[tuple[str, str], str] = {}
         self._routes: dict[RouteKey, Route] = {}
         self._rules: set[Rule] = set()
@@ -96,15 +96,9 @@ class NodeNetwork:
         self.interfaces.pop(interface, None)
         self._indexes.pop(interface, None)
         self.tunnel_devices.discard(interface)
-        removed = {each for each in self._addresses if each[0] == interface}
-        self._addresses -= removed
-        self._forget_source({address.split("/")[0] for _, address in removed})
-        self._neighbors = {key: mac for key, mac in self._neighbors.items() if key[0] != interface}
-        self._routes = {
-            key: route
-            for key, route in self._routes.items()
-            if route.device != interface and (route.device or not route.via)
-        }
+        self._forget_uses(interface)
+        for address in self._addresses.pop(interface, []):
+            self._remove_routes_from(address)
 
     def set_interfaces(self, node: Node, wanted: Iterable[Interface]) -> None:
         """Set forwarding, and what is wanted on the interfaces that are there."""
@@ -114,10 +108,10 @@ class NodeNetwork:
             self._write_parameters({"ipv4/conf/all/send_redirects": 0})
             self._forwarding = node.forwarding
         wanted = list(wanted)
-        addresses = {(LOOPBACK, each) for each in node.addresses}
+        addresses = {LOOPBACK: node.addresses}
         neighbors: dict[tuple[str, str], str] = {}
         for interface in wanted:
-            addresses |= {(interface.name, each) for each in interface.addresses}
+            addresses[interface.name] = interface.addresses
             neighbors |= {(interface.name, each): m for each, m in interface.neighbors.items()}
             before = self.interfaces[interface.name]
             if before.mtu != interface.mtu:
@@ -126,7 +120,8 @@ class NodeNetwork:
             if before.proxy != interface.proxy:
                 self._write_proxy(interface)
             self.interfaces[interface.name] = interface
-        self._set_addresses(addresses)
+        for name, values in addresses.items():
+            self._set_addresses(name, values)
         self._set_neighbors(neighbors)
 
     def set_nft(self, ruleset: str) -> None:
@@ -170,8 +165,7 @@ class NodeNetwork:
             self._rules.discard(rule)
         wanted = self._list_wanted(node)
         for key in [key for key in self._routes if key not in wanted]:
-            route = self._routes.pop(key)
-            self._write_if_there(self._ip.route, "del", **self._describe_route(route))
+            self._remove_route(key)
 
     def set_device(self, node: Node, device: str, up: bool) -> None:
         """Note that a tunnel's device came up or went; its routes are added again."""
@@ -200,14 +194,25 @@ class NodeNetwork:
             raise
         self._routes[key] = route
 
-    def _set_addresses(self, wanted: set[tuple[str, str]]) -> None:
-        for interface, address in sorted(wanted - self._addresses):
+    def _set_addresses(self, interface: str, wanted: Sequence[str]) -> None:
+        """Set an interface's addresses, in order: packets leave with the first of a subnet."""
+        present = self._addresses.setdefault(interface, [])
+        stay = [each for each in present if each in wanted]
+        kept = next((i for i, each in enumerate(stay) if each != wanted[i]), len(stay))
+        for address in stay[kept:]:
+            self._remove_address(interface, address)
+        for address in wanted[kept:]:
             self._write_address("add", interface, address)
-            self._addresses.add((interface, address))
-        for interface, address in sorted(self._addresses - wanted):
-            self._write_address("del", interface, address)
-            self._addresses.discard((interface, address))
-            self._forget_source({address.split("/")[0]})
+            present.append(address)
+        for address in [each for each in present if each not in wanted]:
+            self._remove_address(interface, address)
+
+    def _remove_address(self, interface: str, address: str) -> None:
+        self._remove_routes_from(address)
+        self._write_address("del", interface, address)
+        self._addresses[interface].remove(address)
+        if not self._addresses[interface]:
+            self._forget_uses(interface)
 
     def _write_address(self, command: str, interface: str, address: str) -> None:
         host, length = address.split("/")
@@ -224,10 +229,26 @@ class NodeNetwork:
             if error.code not in {errno.EEXIST, *_GONE}:
                 raise RuntimeError(f"address {address} of {interface}: {error}") from error
 
-    def _forget_source(self, addresses: set[str]) -> None:
-        """Note that the kernel removed the routes whose source was one of these addresses."""
+    def _remove_routes_from(self, address: str) -> None:
+        """Remove the routes whose source is an address that goes.
+
+        The kernel would do so too, but in the main table only.
+        """
+        source = address.split("/")[0]
+        for key in [key for key, route in self._routes.items() if route.source == source]:
+            self._remove_route(key)
+
+    def _remove_route(self, key: RouteKey) -> None:
+        route = self._routes.pop(key)
+        self._write_if_there(self._ip.route, "del", **self._describe_route(route))
+
+    def _forget_uses(self, interface: str) -> None:
+        """Note that the kernel removed what uses an interface: it, or its last address, is gone."""
+        self._neighbors = {key: mac for key, mac in self._neighbors.items() if key[0] != interface}
         self._routes = {
-            key: route for key, route in self._routes.items() if route.source not in addresses
+            key: route
+            for key, route in self._routes.items()
+            if route.device != interface and (route.device or not route.via)
         }
 
     def _set_neighbors(self, wanted: dict[tuple[str, str], str]) -> None:

@@ -14,9 +14,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from erfailover.lab.linux.agent.machines import PROGRAMS, Machines
 
@@ -28,8 +28,8 @@ _DRAIN_CHUNKS = 16
 _KILL_S = 5.0
 _STOPPED = "the machine stopped in the middle of the script\n"
 
-Emit = Callable[[Mapping[str, Any]], None]
-"""Takes an event for the lab."""
+Emit = Callable[..., None]
+"""Sends an event, by its name, with fields."""
 
 
 class Scripts:
@@ -69,14 +69,12 @@ class Scripts:
             stdout, stderr = (stream.take() for stream in streams)
             self._machines.keep_disk(node)
             self._emit(
-                {
-                    "event": "script-ended",
-                    "script": number,
-                    "stdout": stdout,
-                    "stderr": stderr + note,
-                    "exit_code": program.returncode,
-                    "duration_s": time.monotonic() - began,
-                }
+                "script-ended",
+                script=number,
+                stdout=stdout,
+                stderr=stderr + note,
+                exit_code=program.returncode,
+                duration_s=time.monotonic() - began,
             )
 
         threading.Thread(target=finish, name=f"script {number}", daemon=True).start()
@@ -115,7 +113,8 @@ class _Stream:
         while not self._pipe.closed:
             waiting.poll()
             with self._lock:
-                self._read()
+                if not self._pipe.closed:  # by ``take``, meanwhile
+                    self._read()
 
     def _read(self) -> bool:
         """Read what there is; return whether there was anything. Close the pipe at its end."""

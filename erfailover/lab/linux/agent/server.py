@@ -73,3 +73,4 @@ def serve_pipes(run: Path, disks: Path) -> None:
     server = Server(reader, writer)
     service = Service(run, disks, server.emit)
     server.serve(service.methods)
+    service.machines.close()

@@ -172,9 +172,12 @@ class _Fabric:
     def _list_subnet_table(self, subnet: str) -> Iterator[Route]:
         """Yield the routes of what the machines of a subnet send."""
         routes = self.ground.list_routes(subnet)
-        yield from self._list_hosts_by(routes, lambda route: route.next_hop_type == VNET_LOCAL)
+        hosts = list(self._list_hosts_by(routes, lambda route: route.next_hop_type == VNET_LOCAL))
+        yield from hosts
+        taken = {host.prefix for host in hosts}
         for route in _pick_best(routes):
-            yield self._follow(route, routes)
+            if route.prefix not in taken:
+                yield self._follow(route, routes)
 
     def _list_hosts_by(self, routes: list[EffectiveRoute], keeps: _Condition) -> Iterator[Route]:
         """Yield the routes to those of the VNet's machines that its routes lead to directly."""

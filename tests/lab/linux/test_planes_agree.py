@@ -1,0 +1,34 @@
+"""Random sites and writes on the model and on the Linux plane: tables and echoes agree.
+
+Seeds are drawn anew each time; ``python -m tests.tools.planes --sites 1 --seed SEED`` repeats one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+
+from tests.tools.planes.trial import open_trial
+
+
+def try_site(folder: Path, writes: int) -> None:
+    seed = SystemRandom().randrange(10**9)
+    with open_trial(seed, folder) as trial:
+        for number in range(writes + 1):
+            done = trial.write() if number else trial.log[-1]
+            found = trial.settle()
+            told = "\n".join(map(str, found))
+            assert not found, f"seed {seed}, write {number} ({done}):\n{told}"
+
+
+@pytest.mark.parametrize("_", range(2))
+def test_both_planes_agree_on_a_site(linux_plane: None, tmp_path: Path, _: int) -> None:
+    try_site(tmp_path, writes=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("_", range(8))
+def test_both_planes_agree_after_every_write(linux_plane: None, tmp_path: Path, _: int) -> None:
+    try_site(tmp_path, writes=8)
