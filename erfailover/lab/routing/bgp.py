@@ -262,9 +262,10 @@ class Bgp:
         speakers: dict[SpeakerKey, Speaker] = {}
         for gateway in self.network.gateways.all.values():
             originated = self._originated.list_advertised(gateway)
-            for index in range(len(gateway.instances)):
+            for index, instance in enumerate(gateway.instances):
                 key = (gateway.key, index)
-                speakers[key] = Speaker(key, gateway.asn, originated)
+                identifier = (instance.addresses or ("",))[0]
+                speakers[key] = Speaker(key, gateway.asn, originated, identifier)
         adjacencies = [*self._list_external_adjacencies(), *self._list_twin_adjacencies()]
         return speakers, adjacencies
 

@@ -20,6 +20,7 @@ def add_details(site: Site) -> None:
     """Add what is in the VNets."""
     for vnet in site.vnets:
         _add_subnets(site, vnet)
+    _add_nat_gateways(site)
     _add_machines(site)
     for number in range(site.random.randint(2, 4)):
         _add_table(site, f"rt{number}", site.random.choice(list(site.vnets)))
@@ -36,6 +37,14 @@ def _add_subnets(site: Site, vnet: str) -> None:
     if len(site.vnets[vnet]) > 1:
         site.subnets.append((vnet, "sub3"))
         site.builder.subnet(vnet, "sub3", f"172.16.{octet}.0/25")
+
+
+def _add_nat_gateways(site: Site) -> None:
+    for vnet, subnet in site.subnets:
+        if site.chance(0.1):
+            name = f"{vnet}-nat"
+            site.builder.put("natGateways", name)
+            attach_to_subnet(site, vnet, subnet, "natGateway", name)
 
 
 def _add_machines(site: Site) -> None:
@@ -69,7 +78,7 @@ def add_machine(site: Site, vnet: str) -> str:
         forwarding = site.chance(0.9 if kind != "plain" else 0.1)
         site.builder.nic(nic, vnet, subnet, address, public_ip=public, forwarding=forwarding)
         nics.append(nic)
-        site.machines.setdefault(name, address)
+        (site.second if place else site.machines)[name] = address
         site.homes[name] = vnet
     machine = site.builder.machine(name, *nics)
     machine.active_properties["vmId"] = machine.properties["vmId"] = f"id-{name}"
@@ -171,7 +180,11 @@ def _attach(site: Site) -> None:
             site.builder.patch("networkInterfaces", f"{name}-nic0", networkSecurityGroup=chosen)
 
 
-_TYPES = {"routeTable": "routeTables", "networkSecurityGroup": "networkSecurityGroups"}
+_TYPES = {
+    "routeTable": "routeTables",
+    "networkSecurityGroup": "networkSecurityGroups",
+    "natGateway": "natGateways",
+}
 
 
 def attach_to_subnet(site: Site, vnet: str, subnet: str, what: str, name: str) -> None:

@@ -43,6 +43,8 @@ class Site:
     groups: list[str] = field(default_factory=list)
     machines: dict[str, str] = field(default_factory=dict)
     """The primary address of each machine."""
+    second: dict[str, str] = field(default_factory=dict)
+    """The address of the second interface of a machine that has one."""
     homes: dict[str, str] = field(default_factory=dict)
     """The VNet of each machine."""
     scripts: dict[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from erfailover.lab.machines.data_plane import DataPlane
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.machines.model_plane import ModelPlane
 from tests.tools.planes.details import MOST_MACHINES, add_machine
-from tests.tools.planes.site import Site, draw_site
+from tests.tools.planes.site import Site
 from tests.tools.planes.tables import (
     PORT,
     Disagreement,
@@ -51,9 +51,8 @@ def start_linux(folder: Path) -> DataPlane:
 class Trial:
     """A site that two planes serve: the model, and the one under test."""
 
-    def __init__(self, seed: int, second: DataPlane) -> None:
-        self.seed = seed
-        self.site: Site = draw_site(seed)
+    def __init__(self, site: Site, second: DataPlane) -> None:
+        self.site = site
         self.model = ModelPlane()
         self.second = second
         self.stopped: set[str] = set()
@@ -220,10 +219,10 @@ def _describe(reached: bool, reason: str) -> str:
 
 
 @contextmanager
-def open_trial(seed: int, folder: Path, start: Second = start_linux) -> Iterator[Trial]:
-    """Run both planes for a site of a seed."""
+def open_trial(site: Site, folder: Path, start: Second = start_linux) -> Iterator[Trial]:
+    """Run both planes for a site."""
     plane = start(folder)
     try:
-        yield Trial(seed, plane)
+        yield Trial(site, plane)
     finally:
         plane.close()

@@ -1,0 +1,158 @@
+"""A site of rare cases, side by side: each found wrong once, or too rare among random sites.
+
+``EXPECTED`` says of each echo whether it is answered.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.support.worlds import Builder, reference
+from tests.tools.planes.details import FORWARD
+from tests.tools.planes.site import Site
+
+PING = tuple[str, str]
+EXPECTED: dict[PING, bool] = {
+    # The answer goes by a router whose security group has not seen the request: *Network
+    # security groups* keep flows for each interface.
+    ("group-a", "10.1.2.4"): False,
+    ("group-b", "10.1.1.4"): False,
+    ("group-a", "10.1.3.4"): False,
+    # A router that does not translate: Azure translates an interface's own addresses only.
+    ("public-a", "8.8.8.8"): False,
+    ("public-router", "8.8.8.8"): True,
+    # An answer over another peering than the request, where traffic forwarded is not let in.
+    ("peered-a", "10.4.1.4"): False,
+    ("peered-b", "10.3.1.4"): False,
+    ("peered-a", "10.5.1.4"): True,
+    # The route of the whole VNet leads to an appliance in it (*Routing example*).
+    ("covered-a", "10.6.2.4"): True,
+    ("covered-b", "10.6.1.4"): True,
+    # One of two instances has the tunnel, with BGP and without.
+    ("twins-a", "10.8.1.4"): True,
+    ("twins-b", "10.7.1.4"): True,
+    ("static-a", "10.10.1.4"): True,
+    ("static-b", "10.9.1.4"): True,
+}
+
+
+def build_scenes() -> Site:
+    """Return the site."""
+    site = Site(random.Random(0))
+    _build_answer_by_router(site)
+    _build_public_addresses(site)
+    _build_answer_by_peering(site)
+    _build_covered_next_hop(site)
+    _build_twins(site, "twins", 7, bgp=True)
+    _build_twins(site, "static", 9, bgp=False)
+    return site
+
+
+def _add_vnet(site: Site, name: str, octet: int, subnets: int = 1) -> None:
+    site.vnets[name] = [f"10.{octet}.0.0/16"]
+    site.builder.vnet(name, f"10.{octet}.0.0/16")
+    for number in range(1, subnets + 1):
+        site.builder.subnet(name, f"sub{number}", f"10.{octet}.{number}.0/24")
+
+
+def _add_machine(
+    site: Site, name: str, vnet: str, subnet: int, *, router: bool = False, **nic: Any
+) -> None:
+    octet = site.vnets[vnet][0].split(".")[1]
+    address = f"10.{octet}.{subnet}.4"
+    site.builder.nic(f"{name}-nic0", vnet, f"sub{subnet}", address, forwarding=router, **nic)
+    machine = site.builder.machine(name, f"{name}-nic0")
+    machine.active_properties["vmId"] = machine.properties["vmId"] = f"id-{name}"
+    site.machines[name] = address
+    if router:
+        site.scripts[name] = FORWARD
+
+
+def _route(site: Site, vnet: str, subnet: int, prefix: str, hop: str) -> None:
+    b, table = site.builder, f"rt-{vnet}-{subnet}"
+    b.put("routeTables", table)
+    b.put(
+        "routeTables/routes",
+        table,
+        "route",
+        addressPrefix=prefix,
+        nextHopType="VirtualAppliance",
+        nextHopIpAddress=hop,
+    )
+    route_table = reference("routeTables", table)
+    b.patch("virtualNetworks/subnets", vnet, f"sub{subnet}", routeTable=route_table)
+
+
+def _build_answer_by_router(site: Site) -> None:
+    b: Builder = site.builder
+    _add_vnet(site, "group", 1, subnets=3)
+    b.put("networkSecurityGroups", "closed")
+    b.put(
+        "networkSecurityGroups/securityRules",
+        "closed",
+        "nothing",
+        direction="Inbound",
+        access="Deny",
+        priority=100,
+        protocol="*",
+        sourceAddressPrefix="*",
+        destinationAddressPrefix="*",
+        sourcePortRange="*",
+        destinationPortRange="*",
+    )
+    closed = reference("networkSecurityGroups", "closed")
+    _add_machine(site, "group-a", "group", 1)
+    _add_machine(site, "group-b", "group", 2)
+    _add_machine(site, "group-router", "group", 3, router=True, networkSecurityGroup=closed)
+    _route(site, "group", 2, "10.1.1.4/32", "10.1.3.4")
+
+
+def _build_public_addresses(site: Site) -> None:
+    _add_vnet(site, "public", 2, subnets=2)
+    for name in ("public-a", "public-router"):
+        site.builder.public_ip(f"{name}-public-ip")
+    _add_machine(site, "public-a", "public", 1, public_ip="public-a-public-ip")
+    _add_machine(
+        site, "public-router", "public", 2, router=True, public_ip="public-router-public-ip"
+    )
+    _route(site, "public", 1, "0.0.0.0/0", "10.2.2.4")
+
+
+def _build_answer_by_peering(site: Site) -> None:
+    for name, octet in (("peered-a", 3), ("peered-b", 4), ("peered-hub", 5)):
+        _add_vnet(site, name, octet)
+        _add_machine(site, name, name, 1, router=name == "peered-hub")
+    for one, other in (("a", "b"), ("a", "hub"), ("b", "hub")):
+        for here, there in ((one, other), (other, one)):
+            site.builder.peer(f"peered-{here}", f"peered-{there}")
+    _route(site, "peered-b", 1, "10.3.0.0/16", "10.5.1.4")
+
+
+def _build_covered_next_hop(site: Site) -> None:
+    _add_vnet(site, "covered", 6, subnets=3)
+    _add_machine(site, "covered-a", "covered", 1)
+    _add_machine(site, "covered-b", "covered", 2)
+    _add_machine(site, "covered-router", "covered", 3, router=True)
+    for subnet in (1, 2):
+        _route(site, "covered", subnet, "10.6.0.0/16", "10.6.3.4")
+
+
+def _build_twins(site: Site, name: str, octet: int, *, bgp: bool) -> None:
+    """Build two hubs; only the second instance of the first one's gateway has a tunnel."""
+    b = site.builder
+    for suffix, number in (("a", octet), ("b", octet + 1)):
+        _add_vnet(site, f"{name}-{suffix}", number)
+        _add_machine(site, f"{name}-{suffix}", f"{name}-{suffix}", 1)
+        b.subnet(f"{name}-{suffix}", "GatewaySubnet", f"10.{number}.0.0/24")
+    here, there = f"vng-{name}-a", f"vng-{name}-b"
+    site.gateways[here] = [f"10.{octet}.0.4", f"10.{octet}.0.5"]
+    site.gateways[there] = [f"10.{octet + 1}.0.254"]
+    b.gateway(here, f"{name}-a", 65000 + octet, *site.gateways[here], bgp=bgp)
+    b.gateway(there, f"{name}-b", 65001 + octet, *site.gateways[there], bgp=bgp)
+    for near, far, number in ((here, there, 1), (there, here, 2)):
+        asn = 65000 + octet + (far == there)
+        address = site.gateways[far][number - 1]
+        space = [] if bgp else site.vnets[far.removeprefix("vng-")]
+        b.local_gateway(f"to-{far}", b.public_address(far, number), asn, address, *space)
+        b.connection(f"{near}-to-{far}", near, f"to-{far}", bgp=bgp)
