@@ -6,6 +6,7 @@ process of the lab, which is this one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -28,6 +29,9 @@ SPEED = 20.0
 TIMEOUT_S = 180.0
 LOOK_EVERY_S, ECHO_S = 0.02, 0.2
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
+MACHINE = "Microsoft.Compute/virtualMachines"
+FIRST_PROCESS = "sleep"
+"""The program that a machine's first process becomes once the machine runs."""
 MIB = 1 << 20
 
 
@@ -63,7 +67,9 @@ def measure(worlds: Worlds, spokes: int) -> Cost:
                 waiting.pop()
             return not waiting
 
-        reachable_s = wait(is_reachable)
+        wait(is_reachable)
+        machines = len(list(lab.world.iter_by_type(MACHINE)))
+        reachable_s = wait(lambda: _count_machines(agents[0].pid) == machines)
         counts = agents[0].call("describe")
         programs, files = _look(agents[0].pid)
         return Cost(
@@ -93,6 +99,15 @@ def _is_established(plane: LinuxPlane, gateway: Resource) -> bool:
 def _is_of_spoke(nic: Resource) -> bool:
     name: str = nic.id.name
     return name == "vm1-nic1" or name.startswith("spoke")
+
+
+def _count_machines(agent: int) -> int:
+    """Return how many machines run, by their first processes."""
+    count = 0
+    for process in psutil.Process(agent).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            count += process.name() == FIRST_PROCESS
+    return count
 
 
 def _look(agent: int) -> tuple[dict[str, Program], int]:

@@ -27,7 +27,7 @@ class Cost:
         agent_s: until the agent answers.
         applied_s: until all that should exist does, from the start of the agent on as well.
         established_s: until every BGP session is Connected.
-        reachable_s: until every spoke's machine reaches the office.
+        reachable_s: until every machine runs and every spoke's reaches the office.
         programs: the agent's processes and the lab's own, by program.
         files: open file descriptors of the agent and the lab.
     """
