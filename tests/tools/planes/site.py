@@ -63,6 +63,11 @@ class Site:
         """Return the VNet and the name of every side of a peering."""
         return [(each.id.names[0], each.id.name) for each in self._list(PEERINGS)]
 
+    def list_peered(self, vnet: str) -> list[str]:
+        """Return the VNets that a VNet has a peering to."""
+        names = (name for place, name in self.list_peerings() if place == vnet)
+        return [name.rpartition("-to-")[2] for name in names]
+
     def list_connections(self) -> list[str]:
         """Return the names of the connections."""
         return [each.id.name for each in self._list("connections")]
