@@ -37,6 +37,7 @@ def test_both_planes_agree_after_every_write(linux_plane: None, tmp_path: Path, 
     try_site(tmp_path, writes=8)
 
 
+@pytest.mark.slow
 def test_both_planes_agree_on_rare_cases(linux_plane: None, tmp_path: Path) -> None:
     with open_trial(build_scenes(), tmp_path) as trial:
         trial.pings = list(EXPECTED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.support.worlds import Builder, reference
+from tests.support.worlds import Builder, reference, resource_id
 from tests.tools.planes.details import FORWARD
 from tests.tools.planes.site import Site
 
@@ -41,6 +41,10 @@ EXPECTED: dict[PING, bool] = {
     ("inspected-far", "10.13.1.4"): True,
     ("inspected-open", "10.12.1.4"): True,
     ("inspected-far", "10.14.1.4"): False,
+    # A load balancer's front end is the next hop: both directions meet the same router.
+    ("balanced-a", "10.15.2.4"): True,
+    ("balanced-b", "10.15.1.4"): True,
+    ("balanced-a", "8.8.8.8"): False,
 }
 
 
@@ -54,6 +58,7 @@ def build_scenes() -> Site:
     _build_twins(site, "twins", 7, bgp=True)
     _build_twins(site, "static", 9, bgp=False)
     _build_inspection(site)
+    _build_balanced_routers(site)
     return site
 
 
@@ -215,3 +220,47 @@ def _build_inspection(site: Site) -> None:
         )
     route_table = reference("routeTables", "inspection")
     b.patch("virtualNetworks/subnets", hub, "GatewaySubnet", routeTable=route_table)
+
+
+def _build_balanced_routers(site: Site) -> None:
+    """Build two routers behind a load balancer's front end, 10.15.3.100."""
+    b = site.builder
+    _add_vnet(site, "balanced", 15, subnets=4)
+    _add_machine(site, "balanced-a", "balanced", 1)
+    _add_machine(site, "balanced-b", "balanced", 2)
+    front, pool = (
+        {"id": str(resource_id(f"loadBalancers/{kind}", "lb", "all"))}
+        for kind in ("frontendIPConfigurations", "backendAddressPools")
+    )
+    for subnet in (3, 4):
+        name = f"balanced-router{subnet}"
+        _add_machine(site, name, "balanced", subnet, router=True)
+        nic = b.get("networkInterfaces", f"{name}-nic0").active_properties
+        nic["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"] = [pool]
+        b.patch("networkInterfaces", f"{name}-nic0", ipConfigurations=nic["ipConfigurations"])
+    place = reference("virtualNetworks/subnets", "balanced", "sub3")
+    address = {"privateIPAddress": "10.15.3.100", "subnet": place}
+    rule = {
+        "frontendIPConfiguration": front,
+        "backendAddressPool": pool,
+        "protocol": "All",
+        "frontendPort": 0,
+        "backendPort": 0,
+    }
+    b.put(
+        "loadBalancers",
+        "lb",
+        frontendIPConfigurations=[front | {"properties": address}],
+        backendAddressPools=[pool],
+        loadBalancingRules=[{"name": "all", "properties": rule}],
+    )
+    for subnet in (1, 2):
+        _route(site, "balanced", subnet, "0.0.0.0/0", "10.15.3.100")
+        b.put(
+            "routeTables/routes",
+            f"rt-balanced-{subnet}",
+            "own",
+            addressPrefix="10.15.0.0/16",
+            nextHopType="VirtualAppliance",
+            nextHopIpAddress="10.15.3.100",
+        )
