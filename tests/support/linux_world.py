@@ -14,6 +14,7 @@ from erfailover.lab.core.world import Resource
 from erfailover.lab.linux.launch import SYSTEM_PATH, start_agent
 from erfailover.lab.linux.plane import LinuxPlane
 from erfailover.lab.machines.machines import CommandOutput
+from tests.support.patience import PATIENCE
 from tests.support.worlds import Builder
 
 FASTEST = 60.0
@@ -54,7 +55,7 @@ class LinuxWorld:
 
     def wait_for(self, condition: Callable[[], bool], limit_s: float = 40.0) -> None:
         """Let time pass until a condition holds; fail after ``limit_s`` of real time."""
-        until = time.monotonic() + limit_s
+        until = time.monotonic() + limit_s * PATIENCE
         while not condition():
             assert time.monotonic() < until, "the condition did not come about"
             self.run_for(0.1)
@@ -100,7 +101,7 @@ class LinuxWorld:
             (*place, "sh", "-c", command),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=20 * PATIENCE,
             env={"PATH": SYSTEM_PATH},
         )
         return done.stdout

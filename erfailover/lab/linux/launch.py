@@ -19,6 +19,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, Any, Self
 
+from erfailover.lab.linux import encryption
+
 Event = dict[str, Any]
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -204,7 +206,7 @@ class Agent:
 
 
 def _make_environment() -> dict[str, str]:
-    """Return the agent's environment: nothing of the lab's own, whatever it holds."""
+    """Return the agent's environment: of the lab's own only who shall encrypt."""
     package = str(Path(__file__).resolve().parents[3])
     return {
         "PATH": SYSTEM_PATH,
@@ -212,4 +214,5 @@ def _make_environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
+        encryption.VARIABLE: encryption.get_demand(),
     }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from erfailover.lab.linux.encryption import KERNEL, LIBIPSEC, PROBE, VARIABLE, get_demand
 from erfailover.lab.linux.launch import SYSTEM_PATH, AgentError, find_unshare, run_probe
 
 _PACKAGES = {
@@ -29,10 +31,9 @@ _PACKAGES = {
     "ps": "procps",
 }
 _PLUGIN_FOLDERS = ("/usr/lib/ipsec/plugins", "/usr/lib/strongswan/plugins")
-_PLUGINS = {
-    "libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins",
-    "libstrongswan-openssl.so": "libstrongswan-standard-plugins",
-}
+_PLUGINS = {"libstrongswan-openssl.so": "libstrongswan-standard-plugins"}
+_LIBIPSEC = {"libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins"}
+"""Needed only where the kernel does not encrypt."""
 _OPEN_TUN = "exec 3<>/dev/net/tun"
 
 
@@ -40,15 +41,30 @@ def list_missing() -> list[str]:
     """Return what is missing, a sentence each; nothing if the data plane can be started."""
     if sys.platform != "linux":
         return [f"The Linux data plane needs Linux; this is {sys.platform}."]
-    missing = [*_list_missing_packages()]
+    try:
+        refusal = _find_esp_refusal()
+    except ValueError as error:
+        return [f"{error}."]
+    missing = [*_list_missing_packages(_PLUGINS | (_LIBIPSEC if refusal else {}))]
     if importlib.util.find_spec("pyroute2") is None:
         missing.append("The Python package pyroute2 is missing: pip install 'erfailover[lab]'")
     if shutil.which("unshare", path=SYSTEM_PATH) is not None:
-        missing += _list_refusals()
+        missing += _list_refusals(refusal)
     return missing
 
 
-def _list_missing_packages() -> list[str]:
+def _find_esp_refusal() -> str:
+    """Return why the kernel does not encrypt the tunnels' packets, nothing if it does."""
+    if get_demand() == LIBIPSEC:
+        return "libipsec is demanded"
+    try:
+        run_probe((*find_unshare(), *PROBE))
+    except AgentError as error:
+        return str(error)
+    return ""
+
+
+def _list_missing_packages(plugins: Mapping[str, str]) -> list[str]:
     """Return one line of apt for every program and plugin that is not there."""
     absent = {
         program: package
@@ -57,7 +73,7 @@ def _list_missing_packages() -> list[str]:
     }
     absent |= {
         plugin: package
-        for plugin, package in _PLUGINS.items()
+        for plugin, package in plugins.items()
         if not any((Path(folder) / plugin).exists() for folder in _PLUGIN_FOLDERS)
     }
     if not absent:
@@ -66,8 +82,8 @@ def _list_missing_packages() -> list[str]:
     return [f"Not installed: {', '.join(absent)}. On Debian: apt-get install {packages}"]
 
 
-def _list_refusals() -> list[str]:
-    """Return what the kernel refuses."""
+def _list_refusals(esp_refusal: str) -> list[str]:
+    """Return what the kernel refuses; without its ESP, libipsec needs a TUN device."""
     try:
         form = find_unshare()
     except AgentError as error:
@@ -76,6 +92,10 @@ def _list_refusals() -> list[str]:
             "sysctl -w user.max_user_namespaces=10000; on Ubuntu also "
             "kernel.apparmor_restrict_unprivileged_userns=0"
         ]
+    if not esp_refusal:
+        return []
+    if get_demand() == KERNEL:
+        return [f"The kernel has no ESP ({esp_refusal}), and {VARIABLE} is {KERNEL}."]
     try:
         run_probe((*form, "bash", "-c", _OPEN_TUN))
     except AgentError as error:

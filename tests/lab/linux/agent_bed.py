@@ -12,6 +12,7 @@ import psutil
 
 from erfailover.lab.linux.launch import SYSTEM_PATH, Agent, Event
 from erfailover.lab.linux.layout import Layout, to_json
+from tests.support.patience import PATIENCE
 
 WAIT_S = 20.0
 
@@ -51,7 +52,7 @@ class AgentBed:
             ("nsenter", "-t", str(inner), *user, "-n", "-m", "-p", *place, "sh", "-c", command),
             capture_output=True,
             text=True,
-            timeout=WAIT_S,
+            timeout=WAIT_S * PATIENCE,
             env={"PATH": SYSTEM_PATH},
         ).stdout
 
@@ -71,7 +72,7 @@ def wait_until(holds: Callable[[], bool], what: str, limit_s: float = WAIT_S) ->
     """Return how long it took until something holds."""
     start = time.monotonic()
     while not holds():
-        assert time.monotonic() < start + limit_s, f"not in {limit_s:g} s: {what}"
+        assert time.monotonic() < start + limit_s * PATIENCE, f"not in {limit_s:g} s: {what}"
         time.sleep(0.05)
     return time.monotonic() - start
 

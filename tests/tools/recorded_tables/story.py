@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support import worlds
 from tests.support.linux_world import LinuxWorld
+from tests.support.patience import PATIENCE
 from tests.tools.recorded_tables.mapping import Row, map_peers, map_routes
 
 OBSERVED = Path(__file__).parents[2] / "lab" / "observed_bgp.json"
@@ -60,7 +61,7 @@ def _switch(builder: worlds.Builder) -> None:
 
 
 def _await_equal(world: LinuxWorld, recorded: Row) -> Comparison:
-    until = time.monotonic() + WAIT_S
+    until = time.monotonic() + WAIT_S * PATIENCE
     while True:
         world.run_for(0.2)
         comparison = _compare(world, recorded)

@@ -1,47 +1,39 @@
-"""strongSwan's charon: one daemon for each end of a tunnel, with a TUN device of its own.
+"""strongSwan's charon: one daemon for each end of a tunnel, with a device of its own.
 
 kernel-libipsec has one device for each daemon and chooses the security association by traffic
-selector alone, so a gateway's tunnels need a daemon each. The device is up only while a security
-association is installed. Secrets go over the daemon's socket, never to a file.
+selector alone, so a gateway's tunnels need a daemon each; with the kernel's ESP it is the same, so
+that the two differ in nothing else. The device is up only while a security association is
+installed. Secrets go over the daemon's socket, never to a file.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from erfailover.lab.linux.agent import daemons, namespaces
+from erfailover.lab.linux.agent.tunnel_devices import TunnelDevice
 from erfailover.lab.linux.agent.vici import Message, Vici, ViciError
 from erfailover.lab.linux.layout import Tunnel
 
 _CHILD = "tunnel"
 _TICK_S = 2.0
-_TABLE = 1_000_000
-_PRIORITY = 40_000
 _OWN_PREFIX = "ipsec"
-_UNUSED_MARK = "0x7e57ab1e"
-_DEVICE = re.compile(r"created TUN device: (\S+)")
 
 _CONFIGURATION = """\
 charon {{
-  load = random nonce openssl aes sha1 sha2 hmac kdf gmp drbg kernel-libipsec kernel-netlink \
-socket-default vici
+  load = random nonce openssl aes sha1 sha2 hmac kdf gmp drbg {plugins} socket-default vici
   port = {tunnel.port}
   port_nat_t = {tunnel.nat_port}
   # With fewer, vici hangs for ever.
   threads = 16
   install_routes = no
   install_virtual_ip = no
-  # kernel-libipsec routes everything into its device all the same: after the main table, and
-  # only what has a mark that nothing sets.
-  routing_table = {table}
-  routing_table_prio = {priority}
   retransmit_tries = 3
   retransmit_timeout = 1.0
   retransmit_base = 1.2
@@ -51,13 +43,6 @@ socket-default vici
     }}
     socket-default {{
       use_ipv6 = no
-    }}
-    kernel-netlink {{
-      fwmark = {mark}
-    }}
-    kernel-libipsec {{
-      load = yes
-      allow_peer_ts = yes
     }}
   }}
   filelog {{
@@ -80,15 +65,17 @@ class Charon:
         node: str,
         run: Path,
         tunnel: Tunnel,
+        device: type[TunnelDevice],
         on_change: Callable[[str, bool], None],
     ):
         self.node = node
         self.tunnel = tunnel
+        self._device = device(node, tunnel)
         self._run = run / f"tunnel-{tunnel.nat_port}"
         self._on_change = on_change
         self._socket = self._run / "vici"
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._decoy: IO[bytes] | None = None
         self._up = False
         self._since = datetime.now(UTC)
         self._associations: list[Message] = []
@@ -104,24 +91,27 @@ class Charon:
         if self.tunnel.device.startswith(_OWN_PREFIX):
             raise ValueError(f"{self.tunnel.device} is a name that charon gives its own devices")
         self.forget()
+        self.remove_device()
         self._run.mkdir(parents=True, exist_ok=True)
         log = self._run / "charon.log"
         for stale in (self._socket, log):
             stale.unlink(missing_ok=True)
         configuration = self._run / "strongswan.conf"
-        daemons.replace_file(configuration, describe_daemon(self.tunnel, self._run))
+        daemons.replace_file(configuration, describe_daemon(self.tunnel, self._device, self._run))
         environment = {"STRONGSWAN_CONF": str(configuration)}
         output = self._run / "charon.out"
         process = daemons.start(self.node, ("charon-systemd",), output, environment)
         name = f"charon of {self.node}'s tunnel {self.tunnel.name}"
         try:
             daemons.wait_until(lambda: self._is_ready(log), process, name)
-            self._take_device(log)
+            self._device.make(log.read_text())
             with Vici(self._socket) as vici:
                 vici.request("load-shared", describe_secret(self.tunnel))
-                vici.request("load-conn", describe_connection(self.tunnel))
+                vici.request("load-conn", describe_connection(self.tunnel, self._device))
         except (OSError, EOFError, ViciError, daemons.DaemonError) as error:
             daemons.stop([process])
+            with contextlib.suppress(OSError):
+                self.remove_device()
             raise daemons.DaemonError(f"{name}: {error}: {_read_end(log, output)}") from error
         self._process = process
         name = f"charon-{self.node}-{self.tunnel.device}"
@@ -129,12 +119,14 @@ class Charon:
 
     def forget(self) -> list[subprocess.Popen[bytes]]:
         """Return the daemon, to be stopped: its end is no news."""
-        process, self._process = self.process, None
-        self._up = False
-        if self._decoy is not None:
-            self._decoy.close()
-            self._decoy = None
+        with self._lock:
+            process, self._process = self.process, None
+            self._up = False
         return [process] if process is not None else []
+
+    def remove_device(self) -> None:
+        """Remove the device, and what a daemon that was killed left in the kernel."""
+        self._device.remove()
 
     def read(self) -> dict[str, Any]:
         """Return the tunnel's state, and its security associations as vici listed them last."""
@@ -142,34 +134,20 @@ class Charon:
         return {
             "device": self.tunnel.device,
             "running": running,
-            "up": running and self._up,
+            "up": self._up,
             "since": self._since.isoformat(timespec="milliseconds"),
             "associations": self._associations if running else [],
         }
 
     def _is_ready(self, log: Path) -> bool:
         """Return whether charon listens (its socket is there a little earlier) and has a device."""
-        if not (log.exists() and _DEVICE.search(log.read_text())):
+        if not (log.exists() and self._device.can_be_made(log.read_text())):
             return False
         try:
             with Vici(self._socket):
                 return True
         except (FileNotFoundError, ConnectionRefusedError):
             return False
-
-    def _take_device(self, log: Path) -> None:
-        """Give the daemon's device its name, and let it carry nothing yet.
-
-        charon refuses a security association for which it cannot add a route to the device by
-        its old name, though nothing uses that route; a device without a far end takes it.
-        """
-        match = _DEVICE.search(log.read_text())
-        assert match is not None
-        with namespaces.enter(self.node):
-            namespaces.set_up(match[1], up=False)
-            namespaces.rename(match[1], self.tunnel.device)
-            self._decoy = namespaces.create_tun(match[1])
-            namespaces.set_up(match[1], up=True)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Follow the tunnel until the daemon ends."""
@@ -184,8 +162,13 @@ class Charon:
                 # It has ended, or a busy machine kept it from answering.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_TICK_S)
-        if self._process is process:
-            self._note(False)
+        with self._lock:
+            if self._process is not process:
+                return
+            try:
+                self._device.remove()
+            finally:
+                self._note(False)
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
         with Vici(self._socket) as vici:
@@ -209,15 +192,10 @@ class Charon:
         self._on_change(self.tunnel.device, up)
 
 
-def describe_daemon(tunnel: Tunnel, run: Path) -> str:
+def describe_daemon(tunnel: Tunnel, device: TunnelDevice, run: Path) -> str:
     """Return the strongswan.conf of a tunnel's own daemon, which holds no secret."""
-    return _CONFIGURATION.format(
-        tunnel=tunnel,
-        run=run,
-        table=_TABLE + tunnel.nat_port,
-        priority=_PRIORITY + tunnel.nat_port,
-        mark=_UNUSED_MARK,
-    )
+    common = _CONFIGURATION.format(tunnel=tunnel, plugins=device.PLUGINS, run=run)
+    return common + device.describe_daemon()
 
 
 def describe_secret(tunnel: Tunnel) -> dict[str, Any]:
@@ -226,7 +204,7 @@ def describe_secret(tunnel: Tunnel) -> dict[str, Any]:
     return {"id": "tunnel", "type": "IKE", "data": tunnel.secret, "owners": owners}
 
 
-def describe_connection(tunnel: Tunnel) -> dict[str, Any]:
+def describe_connection(tunnel: Tunnel, device: TunnelDevice) -> dict[str, Any]:
     """Return a tunnel's connection for vici: everything routed to the device is encrypted."""
     again = "start" if tunnel.initiates else "none"
     child = {
@@ -237,6 +215,7 @@ def describe_connection(tunnel: Tunnel) -> dict[str, Any]:
         "start_action": again,
         "close_action": again,
         "dpd_action": "restart" if tunnel.initiates else "clear",
+        **device.describe_child(),
     }
     return {
         "tunnel": {

@@ -17,6 +17,7 @@ from erfailover.lab.linux.agent import daemons
 from erfailover.lab.linux.agent.bird import Bird
 from erfailover.lab.linux.agent.charon import Charon
 from erfailover.lab.linux.agent.route_watch import RouteWatch
+from erfailover.lab.linux.agent.tunnel_devices import TunnelDevice
 from erfailover.lab.linux.layout import Layout, Node
 
 _AT_ONCE = 4
@@ -29,12 +30,20 @@ class Gateways:
     """Every node's daemons.
 
     ``emit`` sends the event ``routes`` when a node's BIRD changed its kernel's routes or a tunnel
-    came up or went; ``set_device`` is told when a tunnel's device can have routes.
+    came up or went; ``set_device`` is told when a tunnel's device, of the kind ``device``, can have
+    routes.
     """
 
-    def __init__(self, run: Path, emit: Callable[..., None], set_device: SetDevice):
+    def __init__(
+        self,
+        run: Path,
+        emit: Callable[..., None],
+        device: type[TunnelDevice],
+        set_device: SetDevice,
+    ):
         self._run = run
         self._emit = emit
+        self._device = device
         self._set_device = set_device
         self._watch = RouteWatch(self._tell)
         self._lock = threading.Lock()
@@ -45,6 +54,7 @@ class Gateways:
         """Stop the daemons that the layout has no more, or has differently."""
         wanted = {node.name: node for node in layout.nodes}
         processes: list[subprocess.Popen[bytes]] = []
+        obsolete = []
         with self._lock:
             for name in list(self._charons):
                 tunnels = set(wanted[name].tunnels) if name in wanted else set()
@@ -52,7 +62,7 @@ class Gateways:
                     if charon.tunnel not in tunnels:
                         processes += charon.forget()
                         self._set_device_down(charon)
-                        del self._charons[name][key]
+                        obsolete.append(self._charons[name].pop(key))
                 if name not in wanted:
                     del self._charons[name]
             for name in list(self._birds):
@@ -60,6 +70,8 @@ class Gateways:
                     self._watch.remove(name)
                     processes += self._birds.pop(name).forget()
             daemons.stop(processes)
+            for charon in obsolete:
+                charon.remove_device()
 
     def apply(self, layout: Layout, errors: list[str]) -> int:
         """Start what is new and configure what changed; return how many daemons were touched."""
@@ -118,7 +130,8 @@ class Gateways:
         # One after another: the name that the kernel gives a device is known from the log alone.
         for tunnel in node.tunnels:
             if tunnel.initiates == initiating and tunnel.name not in charons:
-                charon = Charon(node.name, self._run / node.name, tunnel, self._follow(node.name))
+                follow = self._follow(node.name)
+                charon = Charon(node.name, self._run / node.name, tunnel, self._device, follow)
                 touched += 1
                 try:
                     charon.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from erfailover.lab.linux.agent.gateways import Gateways
 from erfailover.lab.linux.agent.machine_hosting import MachineHosting
 from erfailover.lab.linux.agent.network import Network
+from erfailover.lab.linux.agent.tunnel_devices import choose_device
 from erfailover.lab.linux.layout import Layout, from_json
 
 Emit = Callable[..., None]
@@ -28,7 +30,10 @@ class Service:
         self.emit = emit
         self._order = ThreadPoolExecutor(1, thread_name_prefix="network")
         self.network: Network = self.run_in_order(Network)
-        self.gateways = Gateways(run, emit, self._set_device)
+        device, reason = choose_device()
+        self.encryption = device.ENCRYPTION
+        print(f"IPsec by {self.encryption}: {reason}", file=sys.stderr, flush=True)
+        self.gateways = Gateways(run, emit, device, self._set_device)
         self.machines = MachineHosting(run, disks, emit)
         self.methods: dict[str, Callable[..., Any]] = {
             "apply": self.apply,
@@ -48,8 +53,12 @@ class Service:
         return counts
 
     def describe(self) -> dict[str, Any]:
-        """Return what is there, and the memory of every process."""
-        return {**self.run_in_order(self.network.count), "memory_kib": measure_memory()}
+        """Return what is there, who encrypts, and the memory of every process."""
+        return {
+            **self.run_in_order(self.network.count),
+            "ipsec": self.encryption,
+            "memory_kib": measure_memory(),
+        }
 
     def _apply(self, layout: Layout) -> dict[str, int]:
         self.gateways.stop_obsolete(layout)
