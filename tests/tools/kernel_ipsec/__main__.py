@@ -1,8 +1,8 @@
 """``python -m tests.tools.kernel_ipsec``: the Linux data plane on a kernel that encrypts.
 
-Boots Debian's kernel in a virtual machine, emulated where there is no KVM, on this machine's own
-files, which it cannot change. There it runs the tests of the plane, or those that are named, and
-the recorded tables. By hand, as root; needs ``apt-get install --no-install-recommends
+Boots Debian's kernel in a virtual machine, emulated unless ``--accelerator kvm`` is given, on this
+machine's own files, which it cannot change. There it runs the tests of the plane, or those that are
+named, and the recorded tables. By hand, as root; needs ``apt-get install --no-install-recommends
 qemu-system-x86`` and apt's network for a kernel and busybox, which are kept in ``--folder``.
 """
 
@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.kernel_ipsec")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--processors", type=int, default=1)
+    # A nested KVM may be there and not work.
+    parser.add_argument("--accelerator", choices=("tcg", "kvm"), default="tcg")
     parser.add_argument("--ipsec", choices=("kernel", "libipsec"), default="kernel")
     parser.add_argument("pytest", nargs="*", default=TESTS, help="tests, and options after --")
     options = parser.parse_args(arguments)
@@ -43,7 +45,7 @@ export ERFAILOVER_LAB_IPSEC={options.ipsec}
 {python} -m pytest -p no:cacheprovider -rs {shlex.join(options.pytest)} || exit
 {python} -m tests.tools.recorded_tables
 """
-    machine = VirtualMachine(options.folder, options.processors)
+    machine = VirtualMachine(options.folder, options.processors, options.accelerator)
     machine.prepare()
     return machine.run(script, LIMIT_S)
 

@@ -1,4 +1,4 @@
-"""A virtual machine with Debian's kernel on this machine's root file system, which it cannot change."""
+"""A virtual machine with Debian's kernel on this machine's root file system, never changed."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ busybox-first poweroff -f
 class VirtualMachine:
     """The machine; what it is made of is kept in a folder."""
 
-    def __init__(self, folder: Path, processors: int):
+    def __init__(self, folder: Path, processors: int, accelerator: str):
         self._folder = folder
+        self._accelerator = accelerator
         self._processors = processors
         self._system = folder / "system"
         self._initial = folder / "initial.cpio"
@@ -86,7 +87,7 @@ class VirtualMachine:
         (kernel,) = (self._system / "boot").glob("vmlinuz-*")
         command = (
             *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-reboot"),
-            *("-accel", "kvm", "-accel", "tcg", "-cpu", "max", "-smp", str(self._processors)),
+            *("-accel", self._accelerator, "-cpu", "max", "-smp", str(self._processors)),
             *("-m", str(_MEMORY_MIB), "-display", "none", "-serial", "stdio"),
             *("-kernel", str(kernel), "-initrd", str(self._initial)),
             *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
