@@ -83,11 +83,12 @@ class KernelDevice:
         said = self._run_ip(
             (
                 f"link del {self._name}",
-                f"xfrm state deleteall reqid {self._number}",
                 *(
                     f"xfrm policy delete {_ANYTHING} dir {direction} if_id {self._number}"
                     for direction in ("in", "out", "fwd")
                 ),
+                # Last: ip ends with it, whatever follows.
+                f"xfrm state deleteall reqid {self._number}",
             )
         )
         unexpected = [line for line in said.splitlines() if not _ABSENT.search(line)]

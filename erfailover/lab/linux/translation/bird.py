@@ -19,6 +19,8 @@ SHORTEST_HOLD_S, SHORTEST_S = 3, 1
 FASTEST = HOLD_S / SHORTEST_HOLD_S
 """The highest speed of a lab whose gateways keep Azure's timers."""
 ORIGINATED = "originated"
+TUNNEL = "tunnel"
+"""How the names of tunnels' devices begin."""
 METRIC = 100
 """The metric of learned routes in the kernel."""
 
@@ -69,13 +71,17 @@ def build_configuration(
 
 
 def _make_kernel(source: str) -> str:
+    # A route through a tunnel shall name its device alone: with a gateway, the kernel would refuse
+    # it until it has another route to that.
     return f"""protocol kernel {{
   metric {METRIC};
   ipv4 {{
     import none;
     export filter {{
-      if source = RTS_BGP then {{ krt_prefsrc = {source}; accept; }}
-      reject;
+      if source != RTS_BGP then reject;
+      if ifname ~ "{TUNNEL}*" then ifname = ifname;
+      krt_prefsrc = {source};
+      accept;
     }};
   }};
 }}"""

@@ -214,7 +214,7 @@ SESSION, TWIN = "session", "twin"
 
 def name_device(names: Names, end: EndKey) -> str:
     """Return the name of a tunnel's device."""
-    return f"tunnel{names.number('tunnel', end[0], str(end[1]))}"
+    return f"{bird.TUNNEL}{names.number('tunnel', end[0], str(end[1]))}"
 
 
 def name_session(names: Names, end: EndKey) -> str:
