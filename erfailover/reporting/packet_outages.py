@@ -12,6 +12,10 @@ from typing import Any
 from erfailover.planning.probes.ping_log import PacketGap, PingLog
 from erfailover.reporting import tables
 from erfailover.reporting.run.outage import Outage
+from erfailover.reporting.words import wrap
+
+WIDTH = 80
+"""The width of texts, in columns."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ def format_packets(packets: PacketOutages, outage: PacketOutage) -> str:
         lines = ["Every packet had a reply."]
     else:
         lines = [*_format_gap(outage.gap), _format_duration(packets, outage, outage.gap)]
-    lines.append(f"The report: {outage.reported.description}" if outage.reported else "No report.")
-    return "\n".join(lines)
+    reported = f"The report: {outage.reported.description}" if outage.reported else "No report."
+    return "\n".join([*lines, *wrap(reported, WIDTH, rest="  ")])
 
 
 def format_packet_table(packets: PacketOutages) -> str:

@@ -25,7 +25,7 @@ def select_schedule(step: SwitchStep, spokes: int) -> PollSchedule:
         return PATIENT
     if step.kind is StepKind.ALLOW_TRANSIT and not alone:
         return QUEUED
-    return BREAKS if step.kind is StepKind.BREAK else WRITES
+    return BREAKS if alone or step.kind is StepKind.BREAK else WRITES
 
 
 def build_milestone(node: Node) -> Task:

@@ -87,6 +87,7 @@ class LinuxPlane:
         self._retry_at = math.inf
         self._named: set[str] = set()
         self._newest: Layout | None = None
+        self._sent: Layout | None = None
         self._applied: frozenset[str] = frozenset()
         self._busy = threading.Lock()
         self.version = 0
@@ -153,7 +154,7 @@ class LinuxPlane:
             self._translate()
         elif time.monotonic() >= self._retry_at and self._newest is not None:
             self._retry_at = math.inf
-            self._post(partial(self._apply, self._newest))
+            self._post(self._apply)
         return delivered
 
     def close(self) -> None:
@@ -172,7 +173,7 @@ class LinuxPlane:
         if layout != self._newest:
             self._newest = layout
             self.version += 1
-            self._post(partial(self._apply, layout))
+            self._post(self._apply)
         self._name_missing()
 
     def _name_missing(self) -> None:
@@ -230,12 +231,16 @@ class LinuxPlane:
                 except Exception:
                     log.exception("the data plane failed")
 
-    def _apply(self, layout: Layout) -> None:
-        if layout is not self._newest:
-            return  # a newer one is behind it in the queue
+    def _apply(self) -> None:
+        """Have the newest layout applied, so that whatever is next in the queue finds it there."""
+        layout = self._newest
+        if layout is None or layout is self._sent:
+            return
+        self._sent = layout
         try:
             self.agent.call("apply", {"layout": to_json(layout)}, APPLY_TIMEOUT_S)
         except AgentError:
+            self._sent = None
             self._retry_at = time.monotonic() + RETRY_S
             raise
         finally:
@@ -259,7 +264,7 @@ class LinuxPlane:
         self._scripts.end_all(_CUT_OFF)
         self._readings.clear()
         self._applied = frozenset()
-        self._newest = None
+        self._newest = self._sent = None
         self._dirty = True
         self.agent.close()
         try:

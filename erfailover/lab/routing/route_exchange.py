@@ -6,8 +6,10 @@ that an instance originates beats a learned one; then the shortest AS path; noth
 the peer it came from, nor to an AS its path holds; the prefixes of a local network gateway
 are withheld from the connection they belong to; host routes to peers stay at home.
 
-Among paths of one length an external one beats the twin instance's, then the lowest peer
-address wins (assumed: the last step of BGP's decision process; Azure's is unpublished).
+Among paths of one length an external one beats the twin instance's, then the lowest BGP
+identifier of the sender wins, then the lowest peer address (RFC 4271, 9.1.2.2, steps d, f and g;
+Azure's decision process is unpublished, and that a gateway's identifier is its default BGP address
+is assumed).
 """
 
 from __future__ import annotations
@@ -25,22 +27,27 @@ EndKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A gateway instance: its ASN and the prefixes it originates and may advertise."""
+    """A gateway instance: its ASN, the prefixes it originates and may advertise, its identifier."""
 
     key: SpeakerKey
     asn: int
     originated: tuple[str, ...]
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BgpRoute:
-    """A learned route: at which end, from which peer address, over which ASNs."""
+    """A learned route: at which end, from which peer address, over which ASNs.
+
+    ``identifier`` is the BGP identifier of the speaker it came from.
+    """
 
     prefix: str
     as_path: tuple[int, ...]
     peer: str
     end: EndKey
     internal: bool = False
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +117,9 @@ def _select_best(tables: Iterable[Mapping[str, BgpRoute]]) -> dict[str, BgpRoute
     return best
 
 
-def _rank_route(path: BgpRoute) -> tuple[int, bool, int]:
-    return len(path.as_path), path.internal, addresses.parse_ipv4_number(path.peer) or 0
+def _rank_route(path: BgpRoute) -> tuple[int, bool, int, int]:
+    identifier, peer = map(addresses.parse_ipv4_number, (path.identifier, path.peer))
+    return len(path.as_path), path.internal, identifier or 0, peer or 0
 
 
 def _advertise(
@@ -120,20 +128,24 @@ def _advertise(
     """Return the routes that a speaker advertises to a receiver."""
     advertised: dict[str, BgpRoute] = {}
     own = frozenset(sender.originated)
+
+    def add(prefix: str, as_path: tuple[int, ...]) -> None:
+        advertised[prefix] = BgpRoute(
+            prefix, as_path, hearing.peer, hearing.end, hearing.internal, sender.identifier
+        )
+
     if hearing.internal:
         for prefix, path in best.items():
             if not path.internal and prefix not in own:
-                advertised[prefix] = BgpRoute(prefix, path.as_path, hearing.peer, hearing.end, True)
+                add(prefix, path.as_path)
         return advertised
     if receiver_asn == sender.asn:
         return advertised
     for prefix in sender.originated:
         if prefix not in hearing.withheld:
-            advertised[prefix] = BgpRoute(prefix, (sender.asn,), hearing.peer, hearing.end)
+            add(prefix, (sender.asn,))
     for prefix, path in best.items():
         if prefix in own or path.end == hearing.sender_end or receiver_asn in path.as_path:
             continue
-        advertised[prefix] = BgpRoute(
-            prefix, (sender.asn, *path.as_path), hearing.peer, hearing.end
-        )
+        add(prefix, (sender.asn, *path.as_path))
     return advertised

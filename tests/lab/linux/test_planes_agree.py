@@ -10,12 +10,15 @@ from random import SystemRandom
 
 import pytest
 
+from tests.tools.planes.scenes import EXPECTED, build_scenes
+from tests.tools.planes.site import draw_site
+from tests.tools.planes.tables import send_pings
 from tests.tools.planes.trial import open_trial
 
 
 def try_site(folder: Path, writes: int) -> None:
     seed = SystemRandom().randrange(10**9)
-    with open_trial(seed, folder) as trial:
+    with open_trial(draw_site(seed), folder) as trial:
         for number in range(writes + 1):
             done = trial.write() if number else trial.log[-1]
             found = trial.settle()
@@ -32,3 +35,13 @@ def test_both_planes_agree_on_a_site(linux_plane: None, tmp_path: Path, _: int) 
 @pytest.mark.parametrize("_", range(8))
 def test_both_planes_agree_after_every_write(linux_plane: None, tmp_path: Path, _: int) -> None:
     try_site(tmp_path, writes=8)
+
+
+@pytest.mark.slow
+def test_both_planes_agree_on_rare_cases(linux_plane: None, tmp_path: Path) -> None:
+    with open_trial(build_scenes(), tmp_path) as trial:
+        trial.pings = list(EXPECTED)
+        found = trial.settle()
+        assert not found, "\n".join(map(str, found))
+        answers = send_pings(trial.site, trial.model, list(EXPECTED), at_once=1)
+        assert {ping: reached for ping, (reached, _) in answers.items()} == EXPECTED

@@ -16,6 +16,11 @@ from erfailover.lab.linux.agent.charon import (
     describe_daemon,
     describe_secret,
 )
+from erfailover.lab.linux.agent.tunnel_devices import (
+    KernelDevice,
+    LibipsecDevice,
+    TunnelDevice,
+)
 from erfailover.lab.linux.agent.vici import Vici, ViciError
 from tests.lab.linux.sites import SECRET, make_layout
 
@@ -84,8 +89,12 @@ def test_a_charon_that_says_nothing_is_no_endless_wait(tmp_path: Path) -> None:
             vici.request("version")
 
 
-def test_the_configuration_of_a_daemon_has_no_secret(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [KernelDevice, LibipsecDevice])
+def test_the_configuration_of_a_daemon_has_no_secret(
+    kind: type[TunnelDevice], tmp_path: Path
+) -> None:
     (tunnel,) = make_layout().nodes[3].tunnels
     assert describe_secret(tunnel)["data"] == SECRET
-    assert SECRET not in describe_daemon(tunnel, tmp_path)
-    assert SECRET not in str(describe_connection(tunnel))
+    device = kind("vng1", tunnel)
+    assert SECRET not in describe_daemon(tunnel, device, tmp_path)
+    assert SECRET not in str(describe_connection(tunnel, device))

@@ -26,7 +26,7 @@ from tests.tools.data_plane.table import AGENT, LAB, Cost, Program
 
 SPEED = 20.0
 TIMEOUT_S = 180.0
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S, ECHO_S = 0.02, 0.2
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 MIB = 1 << 20
 
@@ -43,7 +43,7 @@ def measure(worlds: Worlds, spokes: int) -> Cost:
     folder = worlds.folder / f"disks-{spokes}"
     folder.mkdir(exist_ok=True)
     began = time.monotonic()
-    with closing(LinuxPlane(SPEED, folder, start)) as plane:
+    with closing(LinuxPlane(SPEED, folder, start, echo_s=ECHO_S)) as plane:
         agent_s = time.monotonic() - began
         lab = Lab(ScaledClock(SPEED), identity_=worlds.identity, seed=1, plane=plane)
         lab.restore(world.snapshot)

@@ -5,6 +5,7 @@ THE table: a page that shows commands or output stands here.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -174,4 +175,25 @@ WATCH = Page(
         "back": fold_log,
     },
 )
-PAGES = (README, START, RUNBOOK, ADOPTING, WATCH)
+
+
+def without_progress(text: str) -> str:
+    """A transcript without the progress of each task."""
+    progress = re.compile(r" +(started|done|waiting) .*\n")
+    return progress.sub("", text)
+
+
+DATA_PLANE = Page(
+    "docs/data-plane.md",
+    cuts={
+        "up": begin(1),
+        "outages": join_cuts(
+            part("\n$ # on vm1, by Run Command", "\n== 2."),
+            part("ping 10.5.0.4 from vm1, every", "\n== 4."),
+            then(keep_from("\n== 5."), part("ping 10.5.0.4 from vm1, every", "\n== 6.")),
+            keep_from("Outages by packets"),
+        ),
+        "story": then(keep_from("$ erfailover init"), without_progress),
+    },
+)
+PAGES = (README, START, RUNBOOK, ADOPTING, WATCH, DATA_PLANE)

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from erfailover.lab.machines.model_plane import ModelPlane
+from tests.tools.planes.site import draw_site
 from tests.tools.planes.trial import Second, open_trial, start_linux
 
 
@@ -20,7 +21,8 @@ def try_site(seed: int, writes: int, start: Second) -> int:
     """Run one site; print and count the disagreements."""
     count = 0
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, open_trial(seed, Path(folder), start) as trial:
+    site = draw_site(seed)
+    with tempfile.TemporaryDirectory() as folder, open_trial(site, Path(folder), start) as trial:
         done = trial.log[-1]
         for number in range(writes + 1):
             if number:
@@ -28,7 +30,6 @@ def try_site(seed: int, writes: int, start: Second) -> int:
             for each in trial.settle():
                 count += 1
                 print(f"seed {seed}, write {number} ({done}): {each}", flush=True)
-        site = trial.site
         print(
             f"seed {seed}: {len(site.gateways)} gateways, {len(site.vnets)} VNets, "
             f"{len(site.machines)} machines, {writes} writes; {trial.rows} rows, "

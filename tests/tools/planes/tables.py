@@ -60,11 +60,12 @@ def read_tables(site: Site, plane: DataPlane) -> Tables:
 
 def list_pings(site: Site) -> list[tuple[str, str]]:
     """Return the machine and the destination of every echo request."""
+    addresses = [*site.machines.items(), *site.second.items(), ("", INTERNET_HOST)]
     return [
         (name, destination)
         for name in site.machines
-        for destination in (*site.machines.values(), INTERNET_HOST)
-        if destination != site.machines[name]
+        for other, destination in addresses
+        if other != name
     ]
 
 
@@ -83,11 +84,6 @@ def send_pings(
     }
     with ThreadPoolExecutor(at_once) as pool:
         return dict(zip(pings, pool.map(send, pings), strict=True))
-
-
-def list_connects(site: Site) -> list[tuple[str, str]]:
-    """Return the machine and the destination of every TCP connection that is tried."""
-    return [ping for ping in list_pings(site) if ping[1] != INTERNET_HOST]
 
 
 def write_connect_script(destinations: Sequence[str]) -> list[str]:

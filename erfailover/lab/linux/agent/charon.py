@@ -140,8 +140,14 @@ class Charon:
         }
 
     def _is_ready(self, log: Path) -> bool:
-        exists = self._socket.exists() and log.exists()
-        return exists and self._device.can_be_made(log.read_text())
+        """Return whether charon listens (its socket is there a little earlier) and has a device."""
+        if not (log.exists() and self._device.can_be_made(log.read_text())):
+            return False
+        try:
+            with Vici(self._socket):
+                return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Follow the tunnel until the daemon ends."""

@@ -82,7 +82,8 @@ class MachineHosting:
         while not self._machines.is_running(node):
             start = self._starts.get(node)
             if start is None or start.done() or time.monotonic() > until:
-                raise MachineError(f"The machine {node} is not running.")
+                problem = start.exception() if start is not None and start.done() else None
+                raise MachineError(str(problem or f"The machine {node} is not running."))
             time.sleep(_PAUSE_S)
         return {"script": self._scripts.start(node, script, limit_s)}
 

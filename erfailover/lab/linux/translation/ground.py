@@ -192,7 +192,7 @@ class Ground:
         """Return the instance that a VNet sends packets for a prefix to."""
         speakers = [speaker for speaker in self.instances if speaker[0] == gateway]
         for end in self.ends.values():
-            if end.speaker in speakers and end.key in self.up and prefix in list_static(end):
+            if end.speaker in speakers and end.key in self.up and prefix in end.static_prefixes:
                 return end.speaker
         for speaker in speakers:
             if prefix in self.learned.get(speaker, ()):
@@ -227,12 +227,6 @@ _INTERFACES = {
     "internet": ("internet", "to{}"),
     "twin": ("twin", "twin"),
 }
-
-
-def list_static(end: ConnectionEnd) -> tuple[str, ...]:
-    """Return the prefixes that an end's configuration says are beyond its tunnel."""
-    host = (f"{end.local_gateway.bgp_address}/32",) if end.speaks_bgp else ()
-    return (*host, *end.local_gateway.prefixes)
 
 
 def is_appliance_route(route: EffectiveRoute) -> bool:
