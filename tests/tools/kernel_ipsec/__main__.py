@@ -42,8 +42,10 @@ for module in {MODULES}; do modprobe $module; done
 cd {shlex.quote(str(ROOT))}
 export PYTHONDONTWRITEBYTECODE=1 ERFAILOVER_TEST_PATIENCE={PATIENCE}
 export ERFAILOVER_LAB_IPSEC={options.ipsec}
-{python} -m pytest -p no:cacheprovider -rs {shlex.join(options.pytest)} || exit
-{python} -m tests.tools.recorded_tables
+{python} -m pytest -p no:cacheprovider -rs {shlex.join(options.pytest)}
+code=$?
+{python} -m tests.tools.recorded_tables || code=1
+exit $code
 """
     machine = VirtualMachine(options.folder, options.processors, options.accelerator)
     machine.prepare()
