@@ -58,7 +58,7 @@ QUOTATIONS = (
     ),
     Quotation(
         "erfailover/lab/linux/agent/disks.py",
-        "nobody:x:65534:65534:nobody",
+        "x:65534:65534:nobody",
         "an entry of /etc/passwd",
     ),
 )
