@@ -109,4 +109,6 @@ class LinuxWorld:
 
 def _list_user(pid: int) -> tuple[str, ...]:
     own = Path("/proc/self/ns/user").readlink()
-    return ("--user",) if Path(f"/proc/{pid}/ns/user").readlink() != own else ()
+    # Without --preserve-credentials, only root could enter.
+    words = ("--user", "--preserve-credentials")
+    return words if Path(f"/proc/{pid}/ns/user").readlink() != own else ()

@@ -250,7 +250,9 @@ class _Walk:
         elif route.next_hop_type == TO_GATEWAY:
             if not route.target:
                 raise _PacketDropped(f"{nic.name}: the VNet has no gateway")
-            return self._enter_gateway(route.target, packet)
+            return self._enter_gateway(
+                route.target, packet, self._choose_instance(nic, route, packet)
+            )
         hop = packet.destination
         if by_appliance:
             hop = route.next_hop
@@ -320,11 +322,21 @@ class _Walk:
         self.over_peerings.add((vnet, remote, packet.source, packet.destination))
         self._record_hop(f"peering {here.name}")
 
-    def _enter_gateway(self, gateway: str, packet: Packet) -> _Arrival:
-        """Pass gateways and tunnels until one delivers into a VNet."""
+    def _choose_instance(self, nic: records.Nic, route: EffectiveRoute, packet: Packet) -> int:
+        """Choose the instance of a gateway: by the route at its own VNet, else by its prefixes."""
+        gateway = self.bgp.network.gateways.get(route.target)
+        if gateway is not None and gateway.vnet == nic.vnet:
+            return self.bgp.find_instance(route.target, route.prefix)
+        table: addresses.PrefixMap[str] = addresses.PrefixMap()
+        for prefix in self.bgp.list_remote_prefixes(route.target):
+            table.set_default(prefix, prefix)
+        return self.bgp.find_instance(route.target, table.find_longest(packet.destination) or "")
+
+    def _enter_gateway(self, gateway: str, packet: Packet, index: int = 0) -> _Arrival:
+        """Pass gateways and tunnels, from one instance on, until one delivers into a VNet."""
         record = self.bgp.network.gateways.get(gateway)
         name = record.name if record is not None else _get_last_part(gateway)
-        entry = self.bgp.get_forwarding_table(gateway).find_longest(packet.destination)
+        entry = self.bgp.get_forwarding_table(gateway, index).find_longest(packet.destination)
         if entry is None:
             raise _PacketDropped(f"{name}: no route to {packet.destination}")
         if entry.vnet:
@@ -340,7 +352,7 @@ class _Walk:
             if far is not None:
                 self._record_hop(f"{name}: {entry.prefix} via the tunnel to {far.gateway.name}")
                 self.tunnels += 1
-                return self._enter_gateway(far.gateway.key, packet)
+                return self._enter_gateway(far.gateway.key, packet, far.speaker[1])
         raise _PacketDropped(f"{name}: no tunnel to {entry.prefix} is up")
 
     def _leave_gateway(self, gateway: str, vnet: str, packet: Packet) -> _Arrival:

@@ -86,7 +86,7 @@ class Bgp:
         self._speakers: dict[SpeakerKey, Speaker] = {}
         self._adjacencies: list[Adjacency] = []
         self._received: ReceivedRoutes | None = None
-        self._forwarding: dict[str, PrefixMap[ForwardingEntry]] = {}
+        self._forwarding: dict[tuple[str, int], PrefixMap[ForwardingEntry]] = {}
         self.refresh()
 
     # Answers of ARM's actions.
@@ -194,32 +194,48 @@ class Bgp:
 
     # Queries of reachability and effective routes.
 
-    def get_forwarding_table(self, gateway: str) -> PrefixMap[ForwardingEntry]:
-        """Return a gateway's forwarding: its VNet, spokes, static prefixes, learned routes.
+    def get_forwarding_table(self, gateway: str, index: int = 0) -> PrefixMap[ForwardingEntry]:
+        """Return an instance's forwarding: its VNet, spokes, static prefixes, learned routes.
 
         An originated prefix takes precedence over the same prefix learned (observed: 10.4.0.0/16
-        is listed both as Network and as EBgp).
+        is listed both as Network and as EBgp). Each instance decides by what it has received
+        itself, its twin's routes included (RFC 4271, 9.1).
         """
-        cached = self._forwarding.get(gateway)
+        cached = self._forwarding.get((gateway, index))
         if cached is not None:
             return cached
         table: PrefixMap[ForwardingEntry] = PrefixMap()
         record = self.network.gateways.get(gateway)
         if record is not None:
-            for entry in self._list_entries(record):
+            for entry in self._list_entries(record, index):
                 table.set_default(entry.prefix, entry)
-        self._forwarding[gateway] = table
+        self._forwarding[gateway, index] = table
         return table
 
     def list_remote_prefixes(self, gateway: str) -> tuple[str, ...]:
         """Return the prefixes beyond a gateway's tunnels, by the gateway's key, in table order."""
         record = self.network.gateways.get(gateway)
+        first: dict[str, ForwardingEntry] = {}
         if record is None:
             return ()
-        first: dict[str, ForwardingEntry] = {}
-        for entry in self._list_entries(record):
-            first.setdefault(entry.prefix, entry)
+        for index in range(len(record.instances)):
+            for entry in self._list_entries(record, index):
+                first.setdefault(entry.prefix, entry)
         return tuple(prefix for prefix, entry in first.items() if entry.ends or entry.circuit)
+
+    def find_instance(self, gateway: str, prefix: str) -> int:
+        """Return the instance that a VNet sends packets for a prefix to (assumed).
+
+        The one whose own tunnel leads there, or else the first; Azure spreads flows over both.
+        """
+        for end in self._list_ends(gateway):
+            if prefix in end.static_prefixes and self._sessions.is_tunnel_up(end.key):
+                return end.speaker[1]
+        record = self.network.gateways.get(gateway)
+        for index, best in enumerate(self._select_best(record) if record is not None else ()):
+            if prefix in best and not best[prefix].internal:
+                return index
+        return 0
 
     def find_tunnel(self, end: EndKey) -> ConnectionEnd | None:
         """Return the far end of a tunnel that carries packets now; None if it does not."""
@@ -293,24 +309,32 @@ class Bgp:
                 receiver, sender = (gateway.key, index), (gateway.key, other)
                 yield Adjacency(end, receiver, sender, peer, twin, internal=True)
 
-    def _list_entries(self, gateway: Gateway) -> Iterable[ForwardingEntry]:
+    def _list_entries(self, gateway: Gateway, index: int) -> Iterable[ForwardingEntry]:
         for prefix in self._originated.list_own(gateway):
             yield ForwardingEntry(prefix, vnet=gateway.vnet)
         for prefix, spoke in self._originated.list_spokes(gateway):
             yield ForwardingEntry(prefix, vnet=spoke)
-        ends = self._list_ends(gateway.key)
         static: dict[str, tuple[EndKey, ...]] = {}
-        for end in ends:
-            host = (f"{end.local_gateway.bgp_address}/32",) if end.speaks_bgp else ()
-            for prefix in (*host, *end.local_gateway.prefixes):
+        for end in sorted(self._list_ends(gateway.key), key=lambda end: end.speaker[1] != index):
+            for prefix in end.static_prefixes:
                 static[prefix] = (*static.get(prefix, ()), end.key)
         for prefix, keys in static.items():
             yield ForwardingEntry(prefix, ends=keys)
-        learned = select_best(self._read_received(), [end.key for end in ends])
-        for path in learned.values():
-            yield ForwardingEntry(path.prefix, ends=(path.end,))
+        tables = self._select_best(gateway)
+        for path in tables[index].values() if index < len(tables) else ():
+            way = tables[1 - index].get(path.prefix) if path.internal else path
+            if way is not None:
+                yield ForwardingEntry(path.prefix, ends=(way.end,))
         for prefix, link in self.express.map_links_by_prefix(gateway.key).items():
             yield ForwardingEntry(prefix, circuit=link.connection)
+
+    def _select_best(self, gateway: Gateway) -> list[dict[str, BgpRoute]]:
+        """Return the best learned route of each prefix, by instance."""
+        received = self._read_received()
+        return [
+            select_best(received, [end for end, _ in self._list_receiving_ends(gateway, index)])
+            for index in range(len(gateway.instances))
+        ]
 
     # Ends, tables, rows.
 

@@ -63,6 +63,12 @@ class ConnectionEnd:
         return has_peer(self.connection, self.gateway, self.local_gateway)
 
     @property
+    def static_prefixes(self) -> tuple[str, ...]:
+        """The prefixes that the configuration says are beyond this end's tunnel."""
+        host = (f"{self.local_gateway.bgp_address}/32",) if self.speaks_bgp else ()
+        return (*host, *self.local_gateway.prefixes)
+
+    @property
     def identity(self) -> tuple[str, str, int]:
         """The values that make it another peer if they change."""
         return self.local_address, self.local_gateway.bgp_address, self.local_gateway.asn

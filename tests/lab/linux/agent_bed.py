@@ -47,7 +47,9 @@ class AgentBed:
         """Return what a shell inside prints, in a node's namespace if one is named."""
         inner = psutil.Process(self.agent.pid).children()[0].pid
         place = ("ip", "netns", "exec", node) if node else ()
-        user = ("--user",) if _has_own_user_namespace(inner) else ()
+        # Without --preserve-credentials, only root could enter.
+        own = _has_own_user_namespace(inner)
+        user = ("--user", "--preserve-credentials") if own else ()
         return subprocess.run(
             ("nsenter", "-t", str(inner), *user, "-n", "-m", "-p", *place, "sh", "-c", command),
             capture_output=True,

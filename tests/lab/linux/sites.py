@@ -27,7 +27,9 @@ timeformat protocol iso long ms;
 timeformat route iso long ms;
 protocol device {{ scan time 1; }}
 protocol kernel k4 {{ metric 100; ipv4 {{ import none; export filter {{
-  if source ~ [RTS_STATIC,RTS_BGP] then {{ krt_prefsrc = {own}; accept; }} reject; }}; }}; }}
+  if source !~ [RTS_STATIC,RTS_BGP] then reject;
+  if ifname = "{device}" then ifname = ifname;
+  krt_prefsrc = {own}; accept; }}; }}; }}
 ipv4 table tun4;
 protocol pipe {{ table tun4; peer table master4; import none; export all; }}
 protocol static tun {{ ipv4 {{ table tun4; }};

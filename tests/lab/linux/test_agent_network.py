@@ -250,8 +250,8 @@ def test_kill_9_leaves_no_process_and_no_namespace(
         try:
             assert lab.stdout.readline() == b"ready\n"
             started = psutil.Process(lab.pid).children(recursive=True)
-            own = {get_namespace(lab.pid), ""}
-            namespaces = {get_namespace(each.pid) for each in started} - own
+            outside = {get_namespace(lab.pid), ""}
+            namespaces = {get_namespace(each.pid) for each in started} - outside
             assert len(started) >= 7
             assert len(namespaces) >= 3, "the agent's own and two gateways' with daemons in them"
             (lab if victim == "the lab" else started[0]).kill()

@@ -14,6 +14,7 @@ from tests.support import worlds
 from tests.support.lab_story import NAT
 from tests.support.linux_stage import kill_daemon
 from tests.support.linux_world import LinuxWorld
+from tests.support.patience import PATIENCE
 
 OFFICE, INTERNET = "10.5.0.4", "8.8.4.4"
 
@@ -103,7 +104,7 @@ def test_an_agent_that_dies_is_replaced_and_everything_made_anew(world: LinuxWor
 def test_a_script_ends_when_the_agent_dies(world: LinuxWorld) -> None:
     outputs: list[CommandOutput] = []
     world.plane.start_script(world.get_machine("vm1"), ["sleep 60"], outputs.append)
-    world.run_for(1.0)
+    world.run_for(PATIENCE)
     psutil.Process(world.plane.agent.pid).kill()
     world.wait_for(lambda: bool(outputs))
     assert outputs[0].exit_code == 1

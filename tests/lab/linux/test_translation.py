@@ -295,6 +295,23 @@ def test_with_one_tunnel_the_vnet_and_the_twin_use_the_instance_that_has_it() ->
     assert ("10.2.0.0/16", "10.1.0.5") in {(route.prefix, route.via) for route in twin}
 
 
+def test_a_bgp_session_does_not_use_the_tunnel_of_the_twin() -> None:
+    """Found by running both planes: with a wrong key at one instance its session came up all the
+    same, through the twin's tunnel to the same peer.
+    """
+    b = build_active_active()
+    for name in ("vng-a", "vng-b"):
+        b.patch("virtualNetworkGateways", name, enableBgp=True)
+    for name in ("a-b", "b-a1", "b-a2"):
+        b.patch("connections", name, enableBgp=True)
+    b.get("connections", "b-a1").hidden["sharedKey"] = "another"
+    routes = get_node(translate(b), "vng-a-0").routes
+    peer = sorted((r.metric, r.kind, r.device) for r in routes if r.prefix == "10.2.0.254/32")
+    assert [kind for _, kind, _ in peer] == ["unicast", "blackhole"]
+    assert peer[0][2].startswith("tunnel")
+    assert "twin" in {route.device for route in routes if route.prefix == "10.2.0.0/16"}
+
+
 def test_the_instances_of_a_gateway_speak_over_a_link_of_their_own() -> None:
     b = build_active_active()
     b.patch("virtualNetworkGateways", "vng-a", enableBgp=True)

@@ -193,6 +193,48 @@ def test_a_route_that_covers_its_own_next_hop_leads_there(prefix: str) -> None:
     assert it.trace("vm1-nic", INTERNET).reached
 
 
+def test_each_instance_of_a_gateway_forwards_by_its_own_table() -> None:
+    """RFC 4271 (9.1): a speaker selects among the routes that it has itself.
+
+    Found by running both planes. ``single`` sends what is for ``far`` to the second instance of
+    ``twins``, which knows ``far`` only; the first one, which also hears of it from ``single`` and
+    prefers the lower identifier, would send it back.
+    """
+    b = Builder()
+    for number, name in enumerate(("single", "twins", "far"), start=1):
+        b.vnet(name, f"10.{number}.0.0/16")
+        b.subnet(name, "GatewaySubnet", f"10.{number}.0.0/24")
+        b.subnet(name, "sub", f"10.{number}.1.0/24")
+        b.nic(f"{name}-nic", name, "sub", f"10.{number}.1.4")
+        b.machine(f"vm-{name}", f"{name}-nic")
+    b.gateway("g-single", "single", 65001, "10.1.0.254")
+    b.gateway("g-twins", "twins", 65002, "10.2.0.4", "10.2.0.5")
+    b.gateway("g-far", "far", 65003, "10.3.0.254")
+    for name, near, far, number, asn, address, static in (
+        ("s-t1", "g-single", "g-twins", 1, 65002, "10.2.0.4", ()),
+        ("s-t2", "g-single", "g-twins", 2, 65002, "10.2.0.5", ("10.3.0.0/16",)),
+        ("t-s", "g-twins", "g-single", 1, 65001, "10.1.0.254", ()),
+        ("t-f", "g-twins", "g-far", 1, 65003, "10.3.0.254", ()),
+        ("f-t1", "g-far", "g-twins", 1, 65002, "10.2.0.4", ()),
+        ("f-t2", "g-far", "g-twins", 2, 65002, "10.2.0.5", ()),
+    ):
+        b.local_gateway(name, b.public_address(far, number), asn, address, *static)
+        b.connection(name, near, name)
+    bgp = worlds.routing(b)
+    it = Lab(b, bgp, Machines(b.world, bgp))
+    b.wait(TIMING.connect_s)
+    learned = bgp.list_learned_routes(b.get("virtualNetworkGateways", "g-twins"))
+    sources = {
+        (row["localAddress"], row["sourcePeer"], row["origin"])
+        for row in learned
+        if row["network"] == "10.3.0.0/16"
+    }
+    assert ("10.2.0.4", "10.1.0.254", "EBgp") in sources
+    assert ("10.2.0.5", "10.1.0.254", "EBgp") not in sources
+    assert it.trace("single-nic", "10.3.1.4").reached, it.trace("single-nic", "10.3.1.4")
+    assert it.trace("far-nic", "10.1.1.4").reached
+
+
 # Forwarded traffic.
 
 

@@ -22,7 +22,7 @@ def add_details(site: Site) -> None:
         _add_subnets(site, vnet)
     _add_nat_gateways(site)
     _add_machines(site)
-    for number in range(site.random.randint(2, 4)):
+    for number in range(site.random.randint(3, 5)):
         _add_table(site, f"rt{number}", site.random.choice(list(site.vnets)))
     for number in range(site.random.randint(0, 2)):
         _add_group(site, f"nsg{number}")
@@ -60,7 +60,11 @@ def add_machine(site: Site, vnet: str) -> str:
     number = site.number()
     name = f"vm{number}"
     subnets = [subnet for place, subnet in site.subnets if place == vnet]
-    kind = site.random.choice(("plain", "plain", "router", "nat"))
+    kind = site.random.choice(
+        ("plain", *(("router", "nat") if vnet in site.hubs else ("plain",) * 3))
+    )
+    if kind == "plain" and site.chance(0.2):
+        kind = site.random.choice(("router", "nat"))
     nics = []
     first = ("sub1" if site.chance(0.8) else subnets[-1]) if kind == "plain" else "sub2"
     chosen = [first]
@@ -75,7 +79,7 @@ def add_machine(site: Site, vnet: str) -> str:
             public = f"{name}-public-ip"
             site.builder.public_ip(public)
         nic = f"{name}-nic{place}"
-        forwarding = site.chance(0.9 if kind != "plain" else 0.1)
+        forwarding = site.chance(0.95 if kind != "plain" else 0.1)
         site.builder.nic(nic, vnet, subnet, address, public_ip=public, forwarding=forwarding)
         nics.append(nic)
         (site.second if place else site.machines)[name] = address
@@ -98,28 +102,52 @@ def add_route(site: Site, table: str, *, gateway_subnet: bool = False) -> str:
     """Add a user-defined route; return what it says."""
     spaces = [prefix for prefixes in site.vnets.values() for prefix in prefixes]
     hosts = [f"{address}/32" for address in site.machines.values()]
-    wide = [] if gateway_subnet else ["0.0.0.0/0", "10.0.0.0/8", "8.8.0.0/16"]
-    prefix = site.random.choice([*spaces, *hosts, f"{INTERNET_HOST}/32", *wide])
-    kinds = ["VirtualAppliance"] * 5 + ["None"]
+    others = [*hosts, f"{INTERNET_HOST}/32"]
+    if gateway_subnet:
+        near = [site.tables[table], *site.list_peered(site.tables[table])]
+        spaces = [prefix for vnet in near for prefix in site.vnets[vnet]]
+        others = [f"{site.machines[name]}/32" for name in site.machines if site.homes[name] in near]
+    else:
+        others += ["0.0.0.0/0", "10.0.0.0/8", "8.8.0.0/16"]
+    prefix = site.random.choice([*spaces, *others])
+    kinds = ["VirtualAppliance"] * 8 + ["None"]
     if not gateway_subnet:
         kinds += ["VirtualNetworkGateway", "Internet", "VnetLocal"]
     kind = site.random.choice(kinds)
     properties: dict[str, Any] = {"addressPrefix": prefix, "nextHopType": kind}
-    if kind == "VirtualAppliance":
+    sensible = _list_sensible_routes(site, site.tables[table])
+    if kind == "VirtualAppliance" and sensible and not gateway_subnet and site.chance(0.7):
+        properties["addressPrefix"], properties["nextHopIpAddress"] = site.random.choice(sensible)
+    elif kind == "VirtualAppliance":
         properties["nextHopIpAddress"] = _choose_next_hop(site, site.tables[table])
+    prefix = properties["addressPrefix"]
     name = f"{table}-r{site.number()}"
     site.builder.put("routeTables/routes", table, name, **properties)
     return f"{name}: {prefix} to {kind} {properties.get('nextHopIpAddress', '')}".rstrip()
+
+
+def _list_sensible_routes(site: Site, home: str) -> list[tuple[str, str]]:
+    """Return prefixes and routers that lead from a VNet to one that both have in reach."""
+    routes = []
+    for router in site.scripts:
+        place = site.homes[router]
+        around = [place, *site.list_peered(place)]
+        if home in around:
+            for vnet in around:
+                routes += [(prefix, site.machines[router]) for prefix in site.vnets[vnet]]
+            routes.append((f"{INTERNET_HOST}/32", site.machines[router]))
+    return routes
 
 
 def _choose_next_hop(site: Site, home: str) -> str:
     """Choose an appliance, most of the time one in reach of the VNet that the table is for."""
     if site.chance(0.05) or not site.machines:
         return "10.1.2.99"
-    peered = [name.rpartition("-to-")[2] for vnet, name in site.list_peerings() if vnet == home]
-    near = [name for name in site.machines if site.homes[name] in (home, *peered)]
+    reached = (home, *site.list_peered(home))
+    near = [name for name in site.machines if site.homes[name] in reached]
     for names in (
         [name for name in near if name in site.scripts],
+        list(site.scripts),
         near,
         list(site.machines),
     ):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.support.worlds import Builder, reference
+from tests.support.worlds import Builder, reference, resource_id
 from tests.tools.planes.details import FORWARD
 from tests.tools.planes.site import Site
 
@@ -34,6 +34,17 @@ EXPECTED: dict[PING, bool] = {
     ("twins-b", "10.7.1.4"): True,
     ("static-a", "10.10.1.4"): True,
     ("static-b", "10.9.1.4"): True,
+    # The route table of a GatewaySubnet leads what a gateway delivers to a router.
+    ("inspected-far", "10.11.1.4"): True,
+    ("inspected-a", "10.12.1.4"): True,
+    ("inspected-far", "10.11.3.4"): False,
+    ("inspected-far", "10.13.1.4"): True,
+    ("inspected-open", "10.12.1.4"): True,
+    ("inspected-far", "10.14.1.4"): False,
+    # A load balancer's front end is the next hop: both directions meet the same router.
+    ("balanced-a", "10.15.2.4"): True,
+    ("balanced-b", "10.15.1.4"): True,
+    ("balanced-a", "8.8.8.8"): False,
 }
 
 
@@ -46,6 +57,8 @@ def build_scenes() -> Site:
     _build_covered_next_hop(site)
     _build_twins(site, "twins", 7, bgp=True)
     _build_twins(site, "static", 9, bgp=False)
+    _build_inspection(site)
+    _build_balanced_routers(site)
     return site
 
 
@@ -156,3 +169,98 @@ def _build_twins(site: Site, name: str, octet: int, *, bgp: bool) -> None:
         space = [] if bgp else site.vnets[far.removeprefix("vng-")]
         b.local_gateway(f"to-{far}", b.public_address(far, number), asn, address, *space)
         b.connection(f"{near}-to-{far}", near, f"to-{far}", bgp=bgp)
+
+
+def _build_inspection(site: Site) -> None:
+    """Build a hub whose gateway delivers by routers, one of which has a group that drops all.
+
+    Of two spokes one lets in what is forwarded.
+    """
+    b, hub, far = site.builder, "inspected-a", "inspected-far"
+    _add_vnet(site, hub, 11, subnets=4)
+    _add_vnet(site, far, 12)
+    for octet, name in ((13, "inspected-open"), (14, "inspected-shut")):
+        _add_vnet(site, name, octet)
+        _add_machine(site, name, name, 1)
+        b.peer(hub, name, forwarded=True, transit=True)
+        b.peer(name, hub, forwarded=name == "inspected-open", remote_gateways=True)
+    for name in (hub, far):
+        _add_machine(site, name, name, 1)
+    _add_machine(site, "inspected-router", hub, 2, router=True)
+    _add_machine(site, "inspected-other", hub, 3)
+    closed = reference("networkSecurityGroups", "closed")
+    _add_machine(site, "inspected-closed", hub, 4, router=True, networkSecurityGroup=closed)
+    for number, name in ((11, hub), (12, far)):
+        b.subnet(name, "GatewaySubnet", f"10.{number}.0.0/24")
+    site.gateways |= {"vng-hub": ["10.11.0.254"], "vng-far": ["10.12.0.254"]}
+    b.gateway("vng-hub", hub, 65111, "10.11.0.254")
+    b.gateway("vng-far", far, 65112, "10.12.0.254")
+    for near, there, asn, address in (
+        ("vng-hub", "vng-far", 65112, "10.12.0.254"),
+        ("vng-far", "vng-hub", 65111, "10.11.0.254"),
+    ):
+        b.local_gateway(f"to-{there}", b.public_address(there), asn, address)
+        b.connection(f"{near}-to-{there}", near, f"to-{there}")
+    b.put("routeTables", "inspection")
+    for number, (prefix, hop) in enumerate(
+        (
+            ("10.11.1.0/24", "10.11.2.4"),
+            ("10.11.3.0/24", "10.11.4.4"),
+            ("10.13.0.0/16", "10.11.2.4"),
+            ("10.14.0.0/16", "10.11.2.4"),
+        )
+    ):
+        b.put(
+            "routeTables/routes",
+            "inspection",
+            f"route{number}",
+            addressPrefix=prefix,
+            nextHopType="VirtualAppliance",
+            nextHopIpAddress=hop,
+        )
+    route_table = reference("routeTables", "inspection")
+    b.patch("virtualNetworks/subnets", hub, "GatewaySubnet", routeTable=route_table)
+
+
+def _build_balanced_routers(site: Site) -> None:
+    """Build two routers behind a load balancer's front end, 10.15.3.100."""
+    b = site.builder
+    _add_vnet(site, "balanced", 15, subnets=4)
+    _add_machine(site, "balanced-a", "balanced", 1)
+    _add_machine(site, "balanced-b", "balanced", 2)
+    front, pool = (
+        {"id": str(resource_id(f"loadBalancers/{kind}", "lb", "all"))}
+        for kind in ("frontendIPConfigurations", "backendAddressPools")
+    )
+    for subnet in (3, 4):
+        name = f"balanced-router{subnet}"
+        _add_machine(site, name, "balanced", subnet, router=True)
+        nic = b.get("networkInterfaces", f"{name}-nic0").active_properties
+        nic["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"] = [pool]
+        b.patch("networkInterfaces", f"{name}-nic0", ipConfigurations=nic["ipConfigurations"])
+    place = reference("virtualNetworks/subnets", "balanced", "sub3")
+    address = {"privateIPAddress": "10.15.3.100", "subnet": place}
+    rule = {
+        "frontendIPConfiguration": front,
+        "backendAddressPool": pool,
+        "protocol": "All",
+        "frontendPort": 0,
+        "backendPort": 0,
+    }
+    b.put(
+        "loadBalancers",
+        "lb",
+        frontendIPConfigurations=[front | {"properties": address}],
+        backendAddressPools=[pool],
+        loadBalancingRules=[{"name": "all", "properties": rule}],
+    )
+    for subnet in (1, 2):
+        _route(site, "balanced", subnet, "0.0.0.0/0", "10.15.3.100")
+        b.put(
+            "routeTables/routes",
+            f"rt-balanced-{subnet}",
+            "own",
+            addressPrefix="10.15.0.0/16",
+            nextHopType="VirtualAppliance",
+            nextHopIpAddress="10.15.3.100",
+        )

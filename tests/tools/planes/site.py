@@ -63,6 +63,11 @@ class Site:
         """Return the VNet and the name of every side of a peering."""
         return [(each.id.names[0], each.id.name) for each in self._list(PEERINGS)]
 
+    def list_peered(self, vnet: str) -> list[str]:
+        """Return the VNets that a VNet has a peering to."""
+        names = (name for place, name in self.list_peerings() if place == vnet)
+        return [name.rpartition("-to-")[2] for name in names]
+
     def list_connections(self) -> list[str]:
         """Return the names of the connections."""
         return [each.id.name for each in self._list("connections")]
@@ -143,7 +148,7 @@ def _add_hub(site: Site, number: int, asn: int) -> None:
     _add_vnet(site, hub, octet)
     site.hubs.append(hub)
     site.builder.subnet(hub, "GatewaySubnet", f"10.{octet}.0.0/24")
-    active_active = site.chance(0.3)
+    active_active = site.chance(0.45)
     addresses = [f"10.{octet}.0.4", f"10.{octet}.0.5"] if active_active else [f"10.{octet}.0.254"]
     resource = site.builder.gateway(gateway, hub, asn, *addresses, bgp=site.chance(0.85))
     if not active_active and site.chance(0.4):

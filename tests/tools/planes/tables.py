@@ -86,11 +86,6 @@ def send_pings(
         return dict(zip(pings, pool.map(send, pings), strict=True))
 
 
-def list_connects(site: Site) -> list[tuple[str, str]]:
-    """Return the machine and the destination of every TCP connection that is tried."""
-    return [ping for ping in list_pings(site) if ping[1] != INTERNET_HOST]
-
-
 def write_connect_script(destinations: Sequence[str]) -> list[str]:
     """Return a script that prints the destinations that accept a connection at port 22."""
     attempt = f'timeout {CONNECT_S} bash -c "exec 3<>/dev/tcp/$d/{PORT}" 2>/dev/null && echo "$d"'

@@ -35,3 +35,81 @@ def test_a_wait_of_the_main_thread_ends_within_a_second_of_a_signal(
         timer.cancel()
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < 1.2
+
+
+def test_only_threads_whose_condition_holds_are_woken() -> None:
+    clock = SystemClock()
+    checked: list[str] = []
+    open_doors: set[str] = set()
+
+    def wait_for_door(name: str) -> bool:
+        def is_open() -> bool:
+            checked.append(threading.current_thread().name)
+            return name in open_doors
+
+        return clock.wait_for(is_open, 20.0)
+
+    threads = [
+        threading.Thread(target=wait_for_door, args=(name,), name=name) for name in ("one", "two")
+    ]
+    for thread in threads:
+        thread.start()
+    while set(checked) != {"one", "two"}:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    checked.clear()
+    open_doors.add("one")
+    clock.notify()
+    threads[0].join(5)
+    assert not threads[0].is_alive()
+    assert "two" not in checked
+    open_doors.add("two")
+    clock.notify()
+    threads[1].join(5)
+    assert not threads[1].is_alive()
+
+
+def test_a_condition_that_fails_does_so_in_the_thread_that_waits_for_it() -> None:
+    clock = SystemClock()
+    failing = threading.Event()
+
+    def fail_later() -> bool:
+        if failing.is_set():
+            raise ValueError("the condition")
+        return False
+
+    caught: list[str] = []
+
+    def wait() -> None:
+        try:
+            clock.wait_for(fail_later, 20.0)
+        except ValueError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.05)
+    failing.set()
+    clock.notify()
+    thread.join(5)
+    assert caught == ["the condition"]
+
+
+def test_a_thread_that_is_woken_too_late_waits_on() -> None:
+    clock = SystemClock()
+    # At first; when notified; when the thread looks again; when notified again; and at last.
+    answers = [False, True, False, True, True]
+    done: list[bool] = []
+    thread = threading.Thread(
+        target=lambda: done.append(clock.wait_for(lambda: answers.pop(0), 20.0))
+    )
+    thread.start()
+    for left in (4, 2):
+        while len(answers) > left:
+            time.sleep(0.001)
+        time.sleep(0.02)
+        assert not done
+        clock.notify()
+    thread.join(5)
+    assert done == [True]
+    assert answers == []

@@ -26,7 +26,7 @@ _ANYTHING = "src 0.0.0.0/0 dst 0.0.0.0/0"
 
 
 class TunnelDevice(Protocol):
-    """The device, and what charon must be told about it."""
+    """The device, and what charon's configuration says about it."""
 
     ENCRYPTION: ClassVar[str]
     PLUGINS: ClassVar[str]
@@ -83,11 +83,12 @@ class KernelDevice:
         said = self._run_ip(
             (
                 f"link del {self._name}",
-                f"xfrm state deleteall reqid {self._number}",
                 *(
                     f"xfrm policy delete {_ANYTHING} dir {direction} if_id {self._number}"
                     for direction in ("in", "out", "fwd")
                 ),
+                # Last: ip ends with it, whatever follows.
+                f"xfrm state deleteall reqid {self._number}",
             )
         )
         unexpected = [line for line in said.splitlines() if not _ABSENT.search(line)]
@@ -126,7 +127,7 @@ class LibipsecDevice:
     def describe_daemon(self) -> str:
         """Return where its routes go.
 
-        kernel-libipsec routes everything into its device whatever it is told: after the main
+        kernel-libipsec routes everything into its device whatever its configuration: after the main
         table, and only what has a mark that nothing sets.
         """
         return f"""\

@@ -2,8 +2,9 @@
 
 BIRD decides as Azure's gateways were observed to: what a gateway originates beats what it
 learns; then the shortest AS path; an external path beats the twin instance's; then the lowest
-address, which is the router's id here. Differences of its own are configured away: a path that
-holds the neighbour's AS is not sent to it, since Azure's tables do not show it as advertised.
+address, which is the router's id here. Where BIRD differs, its configuration makes up for it: a
+path that holds the neighbour's AS is not sent to it, since Azure's tables do not show it as
+advertised.
 
 Hold and keepalive times are those of Azure's VPN gateways (documented: 180 and 60 s) divided by the
 lab's speed; a hold time cannot be below 3 s (RFC 4271).
@@ -19,6 +20,8 @@ SHORTEST_HOLD_S, SHORTEST_S = 3, 1
 FASTEST = HOLD_S / SHORTEST_HOLD_S
 """The highest speed of a lab whose gateways keep Azure's timers."""
 ORIGINATED = "originated"
+TUNNEL = "tunnel"
+"""How the names of tunnels' devices begin."""
 METRIC = 100
 """The metric of learned routes in the kernel."""
 
@@ -69,13 +72,17 @@ def build_configuration(
 
 
 def _make_kernel(source: str) -> str:
+    # A route through a tunnel shall name its device alone: with a gateway, the kernel would refuse
+    # it until it has another route to that.
     return f"""protocol kernel {{
   metric {METRIC};
   ipv4 {{
     import none;
     export filter {{
-      if source = RTS_BGP then {{ krt_prefsrc = {source}; accept; }}
-      reject;
+      if source != RTS_BGP then reject;
+      if ifname ~ "{TUNNEL}*" then ifname = ifname;
+      krt_prefsrc = {source};
+      accept;
     }};
   }};
 }}"""

@@ -14,7 +14,7 @@ from functools import cached_property
 from erfailover.lab.linux.layout import Link, Node, Route, Tunnel
 from erfailover.lab.linux.translation import bird
 from erfailover.lab.linux.translation.filters import build_gateway_ruleset
-from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground, list_static, make_link
+from erfailover.lab.linux.translation.ground import OTHER_SIDE, Ground, make_link
 from erfailover.lab.linux.translation.names import Names
 from erfailover.lab.routing import records
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
@@ -143,10 +143,11 @@ class _Instance:
             yield Route(f"{address}/32", "twin")
             for end in self.ground.ends.values():
                 if end.speaker == twin and end.key in self.ground.up:
-                    for prefix in list_static(end):
+                    # Not the peer itself: a session has its own tunnel or none.
+                    for prefix in end.local_gateway.prefixes:
                         yield Route(prefix, "twin", address, metric=_TWIN_METRIC)
         for place, end in enumerate(self.ends):
-            for prefix in list_static(end):
+            for prefix in end.static_prefixes:
                 if end.key in self.pairs:
                     device = name_device(self.ground.names, end.key)
                     yield Route(prefix, device, metric=1 + place)
@@ -213,7 +214,7 @@ SESSION, TWIN = "session", "twin"
 
 def name_device(names: Names, end: EndKey) -> str:
     """Return the name of a tunnel's device."""
-    return f"tunnel{names.number('tunnel', end[0], str(end[1]))}"
+    return f"{bird.TUNNEL}{names.number('tunnel', end[0], str(end[1]))}"
 
 
 def name_session(names: Names, end: EndKey) -> str:

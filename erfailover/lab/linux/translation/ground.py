@@ -50,7 +50,7 @@ class Ground:
 
     ``originated`` and ``delivered`` are by gateway: the prefixes that it originates, and those of
     its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance
-    has by BGP over a tunnel of its own, ``up`` the ends whose tunnel carries packets.
+    has by BGP over its tunnels, ``up`` the ends whose tunnel carries packets.
     ``machines`` are those that run, by key, and ``disks`` are those of all machines.
     """
 
@@ -192,7 +192,7 @@ class Ground:
         """Return the instance that a VNet sends packets for a prefix to."""
         speakers = [speaker for speaker in self.instances if speaker[0] == gateway]
         for end in self.ends.values():
-            if end.speaker in speakers and end.key in self.up and prefix in list_static(end):
+            if end.speaker in speakers and end.key in self.up and prefix in end.static_prefixes:
                 return end.speaker
         for speaker in speakers:
             if prefix in self.learned.get(speaker, ()):
@@ -227,12 +227,6 @@ _INTERFACES = {
     "internet": ("internet", "to{}"),
     "twin": ("twin", "twin"),
 }
-
-
-def list_static(end: ConnectionEnd) -> tuple[str, ...]:
-    """Return the prefixes that an end's configuration says are beyond its tunnel."""
-    host = (f"{end.local_gateway.bgp_address}/32",) if end.speaks_bgp else ()
-    return (*host, *end.local_gateway.prefixes)
 
 
 def is_appliance_route(route: EffectiveRoute) -> bool:
