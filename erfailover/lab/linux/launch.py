@@ -1,4 +1,4 @@
-"""Start the agent in namespaces of its own, and ask it things.
+"""Start the agent in new namespaces, and call its methods.
 
 The agent never outlives this process: its stdin ends with it, and as pid 1 of its pid namespace
 it takes everything that it started with it.
@@ -83,7 +83,7 @@ def start_agent(folder: Path, on_event: Callable[[Event], None]) -> Agent:
 class Agent:
     """A running agent; ``call`` may be used from several threads.
 
-    ``on_event`` gets every event, in order, on a thread of its own; it may use ``call``. When the
+    ``on_event`` gets every event, in order, on a separate thread; it may use ``call``. When the
     agent ends by itself, the last event is ``ended``. ``folder`` keeps the disks of machines; what
     the agent has to say goes to ``log``, by default to this process's stderr.
     """

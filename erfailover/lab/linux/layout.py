@@ -1,7 +1,7 @@
 """What should exist on the Linux data plane: namespaces, links, routes, daemons, machines.
 
 Values only. ``translation`` makes a layout from the lab's parsed resources; the agent makes the
-system match it, and applies nothing but the difference to what is there. Both speak JSON.
+system match it, and applies only the difference to what exists. Both speak JSON.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """One end of an IPsec tunnel with a device of its own; every packet routed to it is encrypted.
+    """One end of an IPsec tunnel and its device; every packet routed to the device is encrypted.
 
     IKE authenticates both ends by ``secret``, a shared key that no log may show. ``port`` and
     ``nat_port`` are this end's UDP ports for IKE and for ESP in UDP, ``remote_port`` is the port

@@ -1,8 +1,8 @@
 """The data plane of network namespaces: BIRD, strongSwan and the kernel instead of a model.
 
-The plane is told of every change of the world, translates the resources and has an agent make the
+After every change of the world, the plane translates the resources and has an agent make the
 namespaces match; what the routers learn comes back as events and goes into the next translation.
-Calls of the lab never wait for that: a thread of the plane's own talks to the agent, apart from
+Calls of the lab never wait for that: a separate thread talks to the agent, apart from
 reading a gateway's tables, which takes a few milliseconds.
 
 Time: routers, machines and packets run in real time. Timers of BGP are divided by the

@@ -56,6 +56,11 @@ QUOTATIONS = (
         "`gateway of its own`",
         "the words of Azure's message, by which a reader searches the page",
     ),
+    Quotation(
+        "erfailover/lab/linux/agent/disks.py",
+        "x:65534:65534:nobody",
+        "an entry of /etc/passwd",
+    ),
 )
 
 

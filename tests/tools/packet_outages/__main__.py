@@ -6,8 +6,10 @@ Usage: python -m tests.tools.packet_outages [--draws N] [--seeds N,N] [--speed N
 from __future__ import annotations
 
 import argparse
+import os
 import random
 from contextlib import closing
+from statistics import median
 
 from tests.tools.docs.shell import ROOT
 from tests.tools.packet_outages import chart
@@ -34,14 +36,16 @@ def main() -> None:
     )
     named = ",".join(map(str, seeds))
     print(f"seeds: {named}; --seeds repeats them", flush=True)
-    rows = list[Row]()
+    rows, loads = list[Row](), list[float]()
     with closing(Measurer(arguments.speed)) as measurer:
         for case in CASES:
             for seed in seeds:
                 rows.append(measurer.measure(case, seed))
+                loads.append(os.getloadavg()[0])
                 print(rows[-1], flush=True)
     text = format_table(rows) + (
-        f"\nThe lab's clock ran {arguments.speed:g} times faster than real time. "
+        f"\nThe lab's clock ran {arguments.speed:g} times faster than real time, on "
+        f"{os.cpu_count()} cores with a load of {median(loads):.0f}. "
         f"Seeds: {named.replace(',', ', ')}.\n"
     )
     if arguments.write_docs:

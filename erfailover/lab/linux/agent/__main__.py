@@ -22,7 +22,7 @@ def main() -> int:
     The argument is the folder that keeps the disks of machines.
     """
     if os.getpid() != 1:
-        print("the agent must be pid 1 of namespaces of its own", file=sys.stderr)
+        print("the agent must be pid 1 of a new set of namespaces", file=sys.stderr)
         return 2
     folder = Path(sys.argv[1])
     # A handler, unlike SIG_IGN, is not inherited by the programs that the agent starts.

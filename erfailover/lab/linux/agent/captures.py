@@ -88,7 +88,7 @@ class Captures:
 
 
 class _Capture:
-    """A capture that is written by a thread of its own."""
+    """A capture, written by a separate thread."""
 
     def __init__(self, packets: socket.socket, output: BinaryIO) -> None:
         self._packets = packets
@@ -154,7 +154,7 @@ def _listen(interface: str) -> socket.socket:
 
 
 def open_for_writing(file: str) -> BinaryIO:
-    """Replace a file of the host, or write into a pipe that somebody reads."""
+    """Replace a file of the host, or write into a pipe that has a reader."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o600)
     os.set_blocking(descriptor, True)
     return open(descriptor, "wb")

@@ -1,4 +1,4 @@
-"""strongSwan's charon: one daemon for each end of a tunnel, with a device of its own.
+"""strongSwan's charon: one daemon and one device for each end of a tunnel.
 
 kernel-libipsec has one device for each daemon and chooses the security association by traffic
 selector alone, so a gateway's tunnels need a daemon each; with the kernel's ESP it is the same, so

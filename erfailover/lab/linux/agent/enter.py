@@ -3,7 +3,7 @@
 MACHINE is a descriptor of the machine's first process (a pidfd), GROUPS the files, with
 colons between, through which a process joins the machine's groups, TASKS the limit of processes
 if no group has one, FILTER the file of ``syscall_filter``.
-It is a script of its own, because the rights that joining takes must be gone before the
+It is a separate script, because the rights that joining takes must be gone before the
 next exec: the machine's root may write what the dynamic loader reads (``/etc/ld.so.preload``).
 SIGTERM kills the program and its process group. Needs only Python's standard library.
 """

@@ -30,8 +30,8 @@ class Gateways:
     """Every node's daemons.
 
     ``emit`` sends the event ``routes`` when a node's BIRD changed its kernel's routes or a tunnel
-    came up or went; ``set_device`` is told when a tunnel's device, of the kind ``device``, can have
-    routes.
+    came up or went; ``set_device`` is called when a tunnel's device, of the kind ``device``, can
+    have routes.
     """
 
     def __init__(

@@ -93,7 +93,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def call_in_namespace(namespace: Path, make: Callable[[], Made]) -> Made:
-    """Return what a function returns that runs in a network namespace, in a thread of its own."""
+    """Return what a function returns that runs in a network namespace, in a separate thread."""
     made: list[Made] = []
     problems: list[OSError] = []
 

@@ -1,6 +1,6 @@
 """The machines: each a container in its node's network namespace, made by bubblewrap.
 
-A machine has process, mount, host name and IPC namespaces of its own, and no more rights than the
+A machine has separate process, mount, host name and IPC namespaces, and no more rights than the
 root of a machine needs in its network. Its first process lives until the machine is
 stopped, which ends all others. Programs join it by ``enter``, which gives up its rights
 before it runs anything.
@@ -346,7 +346,7 @@ def _make_devices(folder: Path) -> None:
 
 
 def _forbid_user_namespaces() -> None:
-    """Let nobody in the agent's user namespace make one, in which it would have all rights.
+    """Let no process in the agent's user namespace make one, where it would have all rights.
 
     In the host's own user namespace, where a lab runs if it may make none, nothing is changed.
     """

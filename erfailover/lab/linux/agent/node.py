@@ -159,7 +159,7 @@ class NodeNetwork:
             raise RuntimeError("; ".join(failures))
 
     def remove_routes(self, node: Node) -> None:
-        """Remove what is there and is not wanted."""
+        """Remove what exists and is not wanted."""
         for rule in self._rules - set(node.rules):
             self._write_if_there(self._ip.rule, "del", **_describe_rule(rule))
             self._rules.discard(rule)

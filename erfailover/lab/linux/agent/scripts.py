@@ -97,7 +97,7 @@ def _await(program: subprocess.Popen[bytes], limit_s: float) -> str:
 
 
 class _Stream:
-    """A stream of a script, read to its end in a thread of its own."""
+    """A stream of a script, read to its end in a separate thread."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
         assert pipe is not None

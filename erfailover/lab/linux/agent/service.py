@@ -53,7 +53,7 @@ class Service:
         return counts
 
     def describe(self) -> dict[str, Any]:
-        """Return what is there, who encrypts, and the memory of every process."""
+        """Return what exists, who encrypts, and the memory of every process."""
         return {
             **self.run_in_order(self.network.count),
             "ipsec": self.encryption,

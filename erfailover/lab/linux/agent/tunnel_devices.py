@@ -26,7 +26,7 @@ _ANYTHING = "src 0.0.0.0/0 dst 0.0.0.0/0"
 
 
 class TunnelDevice(Protocol):
-    """The device, and what charon must be told about it."""
+    """The device, and what charon's configuration says about it."""
 
     ENCRYPTION: ClassVar[str]
     PLUGINS: ClassVar[str]
@@ -127,7 +127,7 @@ class LibipsecDevice:
     def describe_daemon(self) -> str:
         """Return where its routes go.
 
-        kernel-libipsec routes everything into its device whatever it is told: after the main
+        kernel-libipsec routes everything into its device whatever its configuration: after the main
         table, and only what has a mark that nothing sets.
         """
         return f"""\

@@ -1,1 +1,4 @@
-"""From the lab's parsed resources to what should exist on the Linux data plane. Pure."""
+"""The layout of the Linux data plane, translated from the lab's parsed resources. Pure.
+
+Never runs anything: the agent makes the layout real.
+"""

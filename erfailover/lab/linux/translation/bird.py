@@ -2,8 +2,9 @@
 
 BIRD decides as Azure's gateways were observed to: what a gateway originates beats what it
 learns; then the shortest AS path; an external path beats the twin instance's; then the lowest
-address, which is the router's id here. Differences of its own are configured away: a path that
-holds the neighbour's AS is not sent to it, since Azure's tables do not show it as advertised.
+address, which is the router's id here. Where BIRD differs, its configuration makes up for it: a
+path that holds the neighbour's AS is not sent to it, since Azure's tables do not show it as
+advertised.
 
 Hold and keepalive times are those of Azure's VPN gateways (documented: 180 and 60 s) divided by the
 lab's speed; a hold time cannot be below 3 s (RFC 4271).

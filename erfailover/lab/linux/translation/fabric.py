@@ -1,6 +1,6 @@
 """A VNet's node: the router between its machines, its peerings, its gateways and the Internet.
 
-Every interface has a routing table of its own, for what arrives there. What a packet may not
+Every interface has a separate routing table, for what arrives there. What a packet may not
 reach is absent from the table of the interface that it arrives at, which is how a peering is
 not transitive, and how a next hop in a peered VNet stays known on the other side.
 

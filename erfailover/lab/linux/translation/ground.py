@@ -50,7 +50,7 @@ class Ground:
 
     ``originated`` and ``delivered`` are by gateway: the prefixes that it originates, and those of
     its VNet and of the spokes that it delivers to. ``learned`` are the prefixes that an instance
-    has by BGP over a tunnel of its own, ``up`` the ends whose tunnel carries packets.
+    has by BGP over its tunnels, ``up`` the ends whose tunnel carries packets.
     ``machines`` are those that run, by key, and ``disks`` are those of all machines.
     """
 

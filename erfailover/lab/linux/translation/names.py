@@ -13,7 +13,7 @@ class Names:
     """The names given so far.
 
     A node has the name of its resource, with a number if another one has it already. Whatever
-    else needs a short name (an interface, a routing table, a tunnel) has a number of its own.
+    else needs a short name (an interface, a routing table, a tunnel) has a unique number.
     """
 
     def __init__(self) -> None:
