@@ -51,8 +51,8 @@ log = logging.getLogger("erfailover.lab.linux")
 SCRIPT_LIMIT_S = 5400.0
 """How long Run Command lets a script run, in modelled seconds (documented: 90 minutes)."""
 APPLY_TIMEOUT_S, READ_TIMEOUT_S, ECHO_TIMEOUT_S = 120.0, 10.0, 1.0
-RETRY_S = 2.0
-"""How long after a failure what should exist is applied again."""
+RETRY_S, RESTART_S = 2.0, 10.0
+"""How long after a failure what should exist is applied again, and an agent started again."""
 _GONE = "the machine is not running\n"
 _CUT_OFF = "the machine was restarted in the middle of the script\n"
 _NOT_FOUND = 127
@@ -84,7 +84,7 @@ class LinuxPlane:
         self._scripts = ScriptRuns(self._inbox.put, speed)
         self._start = start
         self._folder = folder
-        self._retry_at = math.inf
+        self._retry_at = self._restart_at = math.inf
         self._named: set[str] = set()
         self._newest: Layout | None = None
         self._sent: Layout | None = None
@@ -146,6 +146,9 @@ class LinuxPlane:
     def catch_up(self) -> bool:
         """Deliver what came from the agent, then have it apply what has changed."""
         delivered = False
+        if time.monotonic() >= self._restart_at:
+            self._restart_at = math.inf
+            self._restart()
         while not self._inbox.empty():
             self._inbox.get()()
             delivered = True
@@ -270,7 +273,8 @@ class LinuxPlane:
         try:
             self.agent = self._start(self._folder, self._receive)
         except AgentError as error:
-            log.error("the agent cannot be started: %s", error)
+            self._restart_at = time.monotonic() + RESTART_S
+            log.error("the agent cannot be started, trying again in %g s: %s", RESTART_S, error)
 
     def _read_routes(self, node: str) -> None:
         speaker = self._speakers.get(node)

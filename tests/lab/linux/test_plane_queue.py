@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from erfailover.lab.linux.launch import Agent
+import pytest
+
+from erfailover.lab.linux.launch import Agent, AgentError
 from erfailover.lab.linux.plane import LinuxPlane
 from tests.support import worlds
 
@@ -57,3 +59,33 @@ def test_a_script_finds_its_machine_whatever_is_translated_meanwhile() -> None:
     plane.close()
     applied = agent.calls[: [name for name, _ in agent.calls].index("start_script")]
     assert "vm1" in [nodes for name, nodes in applied if name == "apply"][-1]
+
+
+def test_an_agent_that_cannot_be_started_again_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("erfailover.lab.linux.plane.RESTART_S", 0.05)
+    agents: list[NotingAgent] = []
+    outcomes = iter(["starts", "fails", "fails", "starts"])
+    tell: list[Callable[[Any], None]] = []
+
+    def start(folder: Path, on_event: Callable[[Any], None]) -> Agent:
+        tell.append(on_event)
+        if next(outcomes) == "fails":
+            raise AgentError("no namespaces")
+        agents.append(NotingAgent())
+        agents[-1].released.set()
+        return cast(Agent, agents[-1])
+
+    b = worlds.proof_of_concept()
+    plane = LinuxPlane(60.0, Path("/nowhere"), start)
+    plane.attach(b.world)
+    tell[0]({"event": "ended"})
+    until = time.monotonic() + 10
+    while not (len(agents) == 2 and agents[1].calls) and time.monotonic() < until:
+        plane.catch_up()
+        time.sleep(0.01)
+    plane.close()
+    assert len(agents) == 2
+    assert agents[1].calls[0][0] == "apply"
+    assert "vnet1" in agents[1].calls[0][1]
