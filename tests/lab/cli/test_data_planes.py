@@ -96,6 +96,7 @@ def test_the_process_is_told_its_data_plane_and_speed(
         commands.append(command)
         raise LabError("enough")
 
+    monkeypatch.setattr(requirements, "list_missing", list)
     monkeypatch.setattr(subprocess, "Popen", refuse)
     lab(state, "up", "--data-plane", "linux", *words)
     assert commands[0][-4:] == ["--speed", speed, "--data-plane", "linux"]
