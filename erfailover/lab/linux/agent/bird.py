@@ -14,6 +14,8 @@ from typing import Any
 from erfailover.lab.linux.agent import daemons
 
 _TIMEOUT_S = 5.0
+_ATTEMPTS = 5
+_CUT_SHORT = "Stopped due to reconfiguration"
 _END_S = 0.5
 _CODE = re.compile(r"(\d{4})([ -])(.*)")
 _FIRST_ERROR = 8000
@@ -100,11 +102,19 @@ class Bird:
         }
 
     def ask(self, command: str) -> str:
-        """Return the text of an answer, as birdc prints it; raise DaemonError for a refusal."""
-        try:
-            return self._ask(command)
-        except (OSError, EOFError) as error:
-            raise daemons.DaemonError(f"BIRD of {self.node}: {command}: {error}") from error
+        """Return the text of an answer, as birdc prints it; raise DaemonError for a refusal.
+
+        An answer that a new configuration cut short is asked for again.
+        """
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return self._ask(command)
+            except daemons.DaemonError as error:
+                if not left or _CUT_SHORT not in str(error):
+                    raise
+            except (OSError, EOFError) as error:
+                raise daemons.DaemonError(f"BIRD of {self.node}: {command}: {error}") from error
+        raise AssertionError("the last attempt returns or raises")
 
     def _ask_exported(self, name: str) -> str:
         try:
