@@ -44,7 +44,7 @@ class Gate:
     """The gate of every spoke of one switch.
 
     Attributes:
-        seen: what each spoke's gate rested on, by spoke.
+        seen: what each spoke's gate rested on, by spoke, with its own peerings only.
     """
 
     def __init__(self, context: Context, options: Options, readings: ReadingCache) -> None:
@@ -176,6 +176,6 @@ class Gate:
             waits.tell(waits.Wait(f"the gate does not hold yet: {unmet.message}", PAUSE_S))
             clock.sleep(PAUSE_S)
         insist(self._context.output, self._options, checks, f"move {spoke.name}")
-        self.seen[spoke.name] = observed
+        self.seen[spoke.name] = gates.keep_own_peerings(site, observed, spoke)
         for checked in gates.find_out_of_sync(site, observed, role, spoke):
             self._context.output.warn(f"warning: {checked.message}. Later: {checked.remedy}")

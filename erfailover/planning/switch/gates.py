@@ -7,6 +7,7 @@ gates nothing: a dead gateway does not answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
@@ -190,6 +191,29 @@ def list_prefixes_in_force(
         for prefix in (network.address_space if network else ())
         if str(prefix) not in lacking
     )
+
+
+def keep_own_peerings(site: Site, observed: SiteSnapshot, spoke: Spoke) -> SiteSnapshot:
+    """Return what a gate rested on without the peerings of other spokes.
+
+    ``check_outcome`` needs no others. A hub has hundreds of them, and a switch keeps one reading
+    for every spoke.
+    """
+    own = site.build_network_id(spoke.virtual_network).lower()
+    networks = {
+        key: network
+        if key == own
+        else replace(
+            network,
+            peerings=tuple(
+                peering
+                for peering in network.peerings
+                if peering.remote_virtual_network.lower() == own
+            ),
+        )
+        for key, network in observed.networks.items()
+    }
+    return replace(observed, networks=networks)
 
 
 def check_outcome(

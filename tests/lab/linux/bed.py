@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.linux_plane import LINUX_PLANE_SKIPPED
+from tests.support.linux_plane import LINUX_PLANE_SKIPPED, require_linux_plane
 
 ROOT = Path(__file__).parents[3]
 NAMESPACES = [
@@ -32,7 +31,6 @@ NAMESPACES = [
     "--mount-proc",
 ]
 WITHOUT_USER = ["unshare", *NAMESPACES[3:]]
-PROGRAMS = ["bwrap", "nsenter", "ip", "iptables", "conntrack", "ping", "tcpdump"]
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ def start_bed(archives: Path | None = None, group: str = "", owner: str = "") ->
     ``owner`` is empty for this user in a user namespace, ``nobody`` for an unprivileged one, and
     ``root`` for root without a user namespace.
     """
-    for program in PROGRAMS:
-        if shutil.which(program) is None:
-            pytest.skip(f"{LINUX_PLANE_SKIPPED}: {program} is not installed")
+    require_linux_plane()
     if owner and os.getuid() != 0:
         pytest.skip(f"only root can start the agent as {owner}")
     become = "setpriv --reuid=65534 --regid=65534 --clear-groups" if owner == "nobody" else ""

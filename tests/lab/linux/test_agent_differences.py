@@ -12,6 +12,8 @@ import pytest
 from erfailover.lab.linux.layout import Interface, Layout, Link, LinkEnd, Node, Route, Rule
 from tests.lab.linux.agent_bed import AgentBed
 
+pytestmark = pytest.mark.slow
+
 NODES = ("a", "b", "c", "d")
 STEPS = 12
 

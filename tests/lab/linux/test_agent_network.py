@@ -18,6 +18,8 @@ from erfailover.lab.linux.layout import Layout, Route
 from tests.lab.linux.agent_bed import AgentBed, wait_until
 from tests.lab.linux.sites import DEVICE, SECRET, make_layout
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sites(bed: AgentBed) -> AgentBed:
@@ -153,7 +155,6 @@ def test_a_layout_that_cannot_be_is_refused_by_name_and_the_rest_is_done(bed: Ag
     wait_until(lambda: bed.pings("vm1", "10.2.0.4"), "the rest works")
 
 
-@pytest.mark.slow
 def test_a_wrong_secret_leaves_the_tunnel_down_until_it_is_corrected(bed: AgentBed) -> None:
     wrong = "no-such-secret-7352"
     bed.apply(make_layout(secret=wrong))
@@ -172,7 +173,6 @@ def test_a_wrong_secret_leaves_the_tunnel_down_until_it_is_corrected(bed: AgentB
         assert secret not in bed.log.read_text()
 
 
-@pytest.mark.slow
 def test_a_gateway_whose_far_end_dies_notices_and_comes_back(sites: AgentBed) -> None:
     sites.kill("gateway2", "charon-systemd")
     wait_until(lambda: not sites.is_up("gateway1"), "the other end notices")

@@ -14,6 +14,8 @@ from tests.lab.linux.bed import Bed, start_bed
 from tests.support import worlds
 from tests.support.linux_world import LinuxWorld
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:

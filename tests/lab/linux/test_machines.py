@@ -15,6 +15,8 @@ import pytest
 from erfailover.planning.provision import nat
 from tests.lab.linux.bed import Bed, start_bed
 
+pytestmark = pytest.mark.slow
+
 PER_BOOT = "/var/lib/cloud/scripts/per-boot"
 
 

@@ -16,6 +16,8 @@ from tests.support.linux_stage import kill_daemon
 from tests.support.linux_world import LinuxWorld
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 OFFICE, INTERNET = "10.5.0.4", "8.8.4.4"
 
 

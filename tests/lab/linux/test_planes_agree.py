@@ -15,6 +15,8 @@ from tests.tools.planes.site import draw_site
 from tests.tools.planes.tables import send_pings
 from tests.tools.planes.trial import open_trial
 
+pytestmark = pytest.mark.slow
+
 
 def try_site(folder: Path, writes: int) -> None:
     seed = SystemRandom().randrange(10**9)
@@ -31,13 +33,11 @@ def test_both_planes_agree_on_a_site(linux_plane: None, tmp_path: Path, _: int) 
     try_site(tmp_path, writes=1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("_", range(8))
 def test_both_planes_agree_after_every_write(linux_plane: None, tmp_path: Path, _: int) -> None:
     try_site(tmp_path, writes=8)
 
 
-@pytest.mark.slow
 def test_both_planes_agree_on_rare_cases(linux_plane: None, tmp_path: Path) -> None:
     with open_trial(build_scenes(), tmp_path) as trial:
         trial.pings = list(EXPECTED)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.tools.recorded_tables.story import play
+
+pytestmark = pytest.mark.slow
 
 
 def test_birds_tables_are_the_recorded_ones(linux_plane: None, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.lab.linux.bed import Bed, Ended, start_bed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:

@@ -14,6 +14,8 @@ from tests.lab.linux.agent_bed import AgentBed, wait_until
 from tests.lab.linux.sites import DEVICE, make_layout
 from tests.support.linux_plane import LINUX_PLANE_SKIPPED
 
+pytestmark = pytest.mark.slow
+
 REFUSAL = ("sh", "-c", "echo Protocol not supported >&2; exit 2")
 COUNTED = r"lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)"
 

@@ -46,8 +46,9 @@ def test_a_sleep_that_falls_short_is_not_followed_by_another_for_the_rest() -> N
     [
         (StepKind.BREAK, 1, BREAKS),
         (StepKind.BREAK, 201, PATIENT),
-        (StepKind.MAKE, 1, WRITES),
-        (StepKind.ALLOW_TRANSIT, 1, WRITES),
+        (StepKind.MAKE, 1, BREAKS),
+        (StepKind.ALLOW_TRANSIT, 1, BREAKS),
+        (StepKind.MAKE, 2, WRITES),
         (StepKind.ALLOW_TRANSIT, 2, QUEUED),
         (StepKind.ALLOW_TRANSIT, 500, QUEUED),
         (StepKind.WITHDRAW_TRANSIT, 1, PATIENT),
