@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
+import pytest
+
 from erfailover.model.conditions import ConditionStatus
 from erfailover.model.observed import SiteSnapshot
-from erfailover.model.site import Path, Role, Site
+from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.health import judge
 from erfailover.planning.other_spokes import list_other_spaces
 from erfailover.planning.switch import gates, procedure
@@ -72,6 +74,17 @@ def test_a_part_that_was_moved_is_verified_although_the_others_stay() -> None:
     snapshot = make_mixed_snapshot()
     arrived, condition = gates.check_outcome(PART, snapshot, Path.IPSEC, PART.spokes[0])
     assert (arrived.status, condition.status) == (ConditionStatus.HOLDS, ConditionStatus.HOLDS)
+
+
+@pytest.mark.parametrize("spoke", WHOLE.spokes, ids=lambda spoke: spoke.name)
+def test_an_outcome_needs_the_peerings_of_its_own_spoke_only(spoke: Spoke) -> None:
+    snapshot = make_mixed_snapshot()
+    kept = gates.keep_own_peerings(WHOLE, snapshot, spoke)
+    for target in Path:
+        outcome = gates.check_outcome(WHOLE, snapshot, target, spoke)
+        assert gates.check_outcome(WHOLE, kept, target, spoke) == outcome
+    hub = WHOLE.build_network_id(WHOLE.get_hub(Role.PRIMARY).virtual_network).lower()
+    assert 1 <= len(kept.networks[hub].peerings) < len(snapshot.networks[hub].peerings)
 
 
 def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> None:

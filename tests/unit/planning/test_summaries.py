@@ -119,3 +119,5 @@ def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them(
     assert not summaries.has_gateway_transit(SITE, snapshot, spoke, Role.PRIMARY)
     arriving, _ = gates.check_outcome(SITE, snapshot, Path.IPSEC, spoke)
     assert arriving.status is ConditionStatus.HOLDS
+    kept = gates.keep_own_peerings(SITE, snapshot, spoke)
+    assert gates.check_outcome(SITE, kept, Path.IPSEC, spoke)[0] == arriving
