@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,21 @@ def require_program(name: str, package: str) -> str:
         return path
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         pytest.skip(f"NOT TESTED: needs {name}: sudo apt-get install {package}")
-    with FileLock(Path(tempfile.gettempdir()) / "erfailover-tests-apt.lock"):
-        return shutil.which(name) or _install(name, package)
-
-
-def _install(name: str, package: str) -> str:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
-    output = ""
-    for words in (install, ["apt-get", "update", "-q"], install):
-        ended = subprocess.run(words, env=environment, capture_output=True, text=True)
-        output = ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else ""
-        if path := shutil.which(name):
-            return path
+    output = install_packages(lambda: shutil.which(name) is not None, package)
+    if path := shutil.which(name):
+        return path
     pytest.skip(f"NOT TESTED: {package} cannot be installed: {output}")
+
+
+def install_packages(is_installed: Callable[[], bool], *packages: str) -> str:
+    """Install packages, one process at a time; return the last line of apt-get's errors."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    output = ""
+    with FileLock(Path(tempfile.gettempdir()) / "erfailover-tests-apt.lock"):
+        for words in (install, ["apt-get", "update", "-q"], install):
+            if is_installed():
+                break
+            ended = subprocess.run(words, env=environment, capture_output=True, text=True)
+            output = ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else ""
+    return output

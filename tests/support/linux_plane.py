@@ -5,41 +5,26 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import subprocess
 
 import pytest
 
 from erfailover.lab.linux.requirements import list_missing
-from tests.support.debian import require_program
+from tests.support.debian import install_packages
 
 LINUX_PLANE_SKIPPED = "The Linux data plane was not tested"
 """The reason begins with it where namespaces are refused or programs are missing."""
 
-_PROGRAMS = {
-    "bird": "bird2",
-    "bwrap": "bubblewrap",
-    "charon-systemd": "charon-systemd",
-    "swanctl": "strongswan-swanctl",
-    "nft": "nftables",
-    "ip": "iproute2",
-    "iptables": "iptables",
-    "conntrack": "conntrack",
-    "ping": "iputils-ping",
-    "traceroute": "traceroute",
-    "tcpdump": "tcpdump",
-    "ps": "procps",
-}
-_LIBRARIES = "libcharon-extra-plugins libstrongswan-standard-plugins"
+_PACKAGES = (
+    "bird2 bubblewrap charon-systemd strongswan-swanctl libcharon-extra-plugins "
+    "libstrongswan-standard-plugins nftables iproute2 iptables conntrack iputils-ping traceroute "
+    "tcpdump procps"
+)
 
 
 @functools.cache
 def _find_missing() -> tuple[str, ...]:
-    if shutil.which("apt-get") and os.geteuid() == 0 and list_missing():
-        for program, package in _PROGRAMS.items():
-            require_program(program, package)
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        words = f"apt-get install -y -q --no-install-recommends {_LIBRARIES}".split()
-        subprocess.run(words, env=environment, capture_output=True)
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        install_packages(lambda: not list_missing(), *_PACKAGES.split())
     return tuple(list_missing())
 
 
