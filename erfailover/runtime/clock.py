@@ -28,7 +28,11 @@ class Clock(Protocol):
         """Wait."""
 
     def wait_for(self, ready: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until something is so, at most for a time; tells whether it is."""
+        """Wait until something is so, at most for a time; tells whether it is.
+
+        ``ready`` is called by any thread that notifies: it changes nothing, and takes no lock
+        that such a thread may hold.
+        """
 
     def notify(self) -> None:
         """Wake those that wait for something to happen."""
