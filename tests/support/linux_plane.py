@@ -8,23 +8,23 @@ import shutil
 
 import pytest
 
-from erfailover.lab.linux.requirements import list_missing
+from erfailover.lab.linux.requirements import (
+    LIBIPSEC_PLUGINS,
+    PACKAGES,
+    PLUGINS,
+    list_missing,
+)
 from tests.support.debian import install_packages
 
 LINUX_PLANE_SKIPPED = "The Linux data plane was not tested"
 """The reason begins with it where namespaces are refused or programs are missing."""
 
-_PACKAGES = (
-    "bird2 bubblewrap charon-systemd strongswan-swanctl libcharon-extra-plugins "
-    "libstrongswan-standard-plugins nftables iproute2 iptables conntrack iputils-ping traceroute "
-    "tcpdump procps"
-)
-
 
 @functools.cache
 def _find_missing() -> tuple[str, ...]:
     if shutil.which("apt-get") and os.geteuid() == 0:
-        install_packages(lambda: not list_missing(), *_PACKAGES.split())
+        packages = {*PACKAGES.values(), *PLUGINS.values(), *LIBIPSEC_PLUGINS.values()}
+        install_packages(lambda: not list_missing(), *sorted(packages))
     return tuple(list_missing())
 
 

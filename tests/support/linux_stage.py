@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from erfailover.lab.engine.lab import Lab
 from erfailover.lab.linux.launch import start_agent
 from erfailover.lab.linux.plane import LinuxPlane
 from erfailover.lab.server.server import LabServer
-from tests.support.stage import Provisioned
+from tests.support.stage import Provisioned, point_at
 
 SPEED = 20.0
 """At 60 times, a ping that gets no answer outlasts what the controller waits for a probe."""
@@ -94,13 +93,7 @@ def play_on_linux(
         lab = Lab(ScaledClock(SPEED), identity_=identity, seed=1, plane=plane)
         lab.restore(provisioned.world)
         with LabServer(lab) as server:
-            for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
-                patch.delenv(name)
-            for name, value in server.build_environment().items():
-                patch.setenv(name, value)
-            patch.setenv("ERFAILOVER_STATE_DIR", str(folder / "state"))
-            patch.setenv("AZURE_CONFIG_DIR", str(folder / "az"))
-            patch.chdir(folder)
+            point_at(server, folder, patch)
             yield LinuxStage(lab, plane, capture)
     finally:
         plane.close()

@@ -112,6 +112,17 @@ def below_heading(text: str) -> str:
     return rest
 
 
+def point_at(server: LabServer, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Point this process at a lab and at a folder, and at nothing else of the machine's."""
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
+        patch.delenv(name)
+    for name, value in server.build_environment().items():
+        patch.setenv(name, value)
+    patch.setenv("ERFAILOVER_STATE_DIR", str(folder / "state"))
+    patch.setenv("AZURE_CONFIG_DIR", str(folder / "az"))
+    patch.chdir(folder)
+
+
 @contextmanager
 def lab_in(
     folder: Path, identity: Identity, patch: pytest.MonkeyPatch
@@ -123,13 +134,7 @@ def lab_in(
     clock = SteppedClock()
     lab = Lab(clock, identity_=identity, seed=1, refuse_lab_paths=True)
     with LabServer(lab) as server:
-        for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
-            patch.delenv(name)
-        for name, value in server.build_environment().items():
-            patch.setenv(name, value)
-        patch.setenv("ERFAILOVER_STATE_DIR", str(folder / "state"))
-        patch.setenv("AZURE_CONFIG_DIR", str(folder / "az"))
-        patch.chdir(folder)
+        point_at(server, folder, patch)
         yield lab, clock, server.build_environment()
 
 

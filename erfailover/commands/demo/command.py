@@ -44,9 +44,8 @@ from erfailover.reporting.demo import (
 from erfailover.reporting.formats import Query
 from erfailover.reporting.packet_outages import PacketOutages
 
-MODEL, LINUX = "model", "linux"
-DATA_PLANES = (MODEL, LINUX)
-"""What can move the packets of the demo's lab."""
+LINUX = "linux"
+"""The data plane of the lab on which the demo counts packets."""
 ACTS: Mapping[str, Callable[[Context], None]] = {
     "provision --yes": partial(provision_command.run, dry_run=False),
     "drill start --yes": partial(drill_command.run, start=True),

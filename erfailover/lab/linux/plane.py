@@ -44,7 +44,12 @@ from erfailover.lab.routing import effective_routes, records
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.originated import OriginatedPrefixes
 from erfailover.lab.routing.route_exchange import EndKey, SpeakerKey
-from erfailover.lab.routing.sessions import BgpTiming, ConnectionEnd, read_ends
+from erfailover.lab.routing.sessions import (
+    BgpTiming,
+    ConnectionEnd,
+    describe_connection,
+    read_ends,
+)
 
 log = logging.getLogger("erfailover.lab.linux")
 
@@ -334,11 +339,7 @@ class LinuxPlane:
         """Return a connection's ``connectionStatus``, as of the last change of its tunnel."""
         key = ids.to_key(connection.id)
         ends = [end for end in self._ends.values() if end.key[0] == key]
-        if any(self._is_up(end) for end in ends):
-            return "Connected"
-        if any(end.tunnel is not None for end in ends):
-            return "Connecting"
-        return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
+        return describe_connection(ends, self._is_up)
 
     def restart_gateway(self, gateway: Resource) -> None:
         """Restart the daemons of a gateway's instances, those that died included."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from erfailover.lab.linux.encryption import KERNEL, LIBIPSEC, PROBE, VARIABLE, get_demand
 from erfailover.lab.linux.launch import SYSTEM_PATH, AgentError, find_unshare, run_probe
 
-_PACKAGES = {
+PACKAGES = {
     "bird": "bird2",
     "birdc": "bird2",
     "charon-systemd": "charon-systemd",
@@ -31,8 +31,8 @@ _PACKAGES = {
     "ps": "procps",
 }
 _PLUGIN_FOLDERS = ("/usr/lib/ipsec/plugins", "/usr/lib/strongswan/plugins")
-_PLUGINS = {"libstrongswan-openssl.so": "libstrongswan-standard-plugins"}
-_LIBIPSEC = {"libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins"}
+PLUGINS = {"libstrongswan-openssl.so": "libstrongswan-standard-plugins"}
+LIBIPSEC_PLUGINS = {"libstrongswan-kernel-libipsec.so": "libcharon-extra-plugins"}
 """Needed only where the kernel does not encrypt."""
 _OPEN_TUN = "exec 3<>/dev/net/tun"
 
@@ -45,7 +45,7 @@ def list_missing() -> list[str]:
         refusal = _find_esp_refusal()
     except ValueError as error:
         return [f"{error}."]
-    missing = [*_list_missing_packages(_PLUGINS | (_LIBIPSEC if refusal else {}))]
+    missing = [*_list_missing_packages(PLUGINS | (LIBIPSEC_PLUGINS if refusal else {}))]
     if importlib.util.find_spec("pyroute2") is None:
         missing.append("The Python package pyroute2 is missing: pip install 'erfailover[lab]'")
     if shutil.which("unshare", path=SYSTEM_PATH) is not None:
@@ -68,7 +68,7 @@ def _list_missing_packages(plugins: Mapping[str, str]) -> list[str]:
     """Return one line of apt for every program and plugin that is not there."""
     absent = {
         program: package
-        for program, package in _PACKAGES.items()
+        for program, package in PACKAGES.items()
         if shutil.which(program, path=SYSTEM_PATH) is None
     }
     absent |= {

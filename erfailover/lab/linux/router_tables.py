@@ -71,12 +71,7 @@ class RouterTables:
             return []
         own = _list_ends(ends, record)
         if not record.bgp:
-            return [
-                bgp_rows.build_route("", prefix, hop, hop, "Network", "", 0)
-                for end in own
-                for hop in [end.local_gateway.public_address]
-                for prefix in end.local_gateway.prefixes
-            ]
+            return bgp_rows.build_static_rows(end.local_gateway for end in own)
         rows: list[Body] = []
         for index, instance in enumerate(record.instances):
             local = instance.addresses[0] if instance.addresses else ""

@@ -33,7 +33,13 @@ from erfailover.lab.routing.route_exchange import (
     converge,
     select_best,
 )
-from erfailover.lab.routing.sessions import BgpTiming, ConnectionEnd, Sessions, SessionView
+from erfailover.lab.routing.sessions import (
+    BgpTiming,
+    ConnectionEnd,
+    Sessions,
+    SessionView,
+    describe_connection,
+)
 
 __all__ = ["Bgp", "BgpTiming", "ForwardingEntry"]
 
@@ -124,7 +130,8 @@ class Bgp:
             own = (*self._originated.list_network(record), *self._originated.list_ipv6(record))
             return expressroute.build_edge_routes(self.express, self.network, record, own)
         if not record.bgp:
-            return self._build_static_rows(record)
+            ends = self._list_ends(record.key)
+            return bgp_rows.build_static_rows(end.local_gateway for end in ends)
         rows: list[Body] = []
         for index, instance in enumerate(record.instances):
             local = instance.addresses[0] if instance.addresses else ""
@@ -178,19 +185,12 @@ class Bgp:
         return rows
 
     def get_connection_status(self, connection: Resource) -> str:
-        """Return a connection's ``connectionStatus``.
-
-        Recorded: ``Unknown`` if the far end is no gateway of Azure's (nor of this lab's).
-        """
+        """Return a connection's ``connectionStatus``."""
         key = ids.to_key(connection.id)
         if (connection.active_properties.get("peer") or {}).get("id"):
             return "Connected" if self.express.is_connected(key) else "NotConnected"
         ends = [end for end in self._sessions.ends.values() if end.key[0] == key]
-        if any(self._sessions.is_tunnel_up(end.key) for end in ends):
-            return "Connected"
-        if any(end.tunnel is not None for end in ends):
-            return "Connecting"
-        return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
+        return describe_connection(ends, lambda end: self._sessions.is_tunnel_up(end.key))
 
     # Queries of reachability and effective routes.
 
@@ -358,15 +358,6 @@ class Bgp:
 
     def _list_received(self, end: EndKey) -> list[BgpRoute]:
         return list(self._read_received().get(end, {}).values())
-
-    def _build_static_rows(self, gateway: Gateway) -> list[Body]:
-        """Return the rows without BGP (recorded): no local address, weight 0."""
-        rows = []
-        for end in self._list_ends(gateway.key):
-            hop = end.local_gateway.public_address
-            for prefix in end.local_gateway.prefixes:
-                rows.append(bgp_rows.build_route("", prefix, hop, hop, "Network", "", 0))
-        return rows
 
     def _build_peer_row(self, end: ConnectionEnd, view: SessionView) -> Body:
         local, neighbor = end.local_address, end.local_gateway.bgp_address

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from erfailover.lab.core.world import Body
+from erfailover.lab.routing.records import LocalGateway
 
 WEIGHT = 32768
 """Observed of every row of a VPN gateway with BGP."""
@@ -23,6 +26,15 @@ def build_route(
         row["nextHop"] = hop
     row |= {"sourcePeer": source, "origin": origin, "asPath": as_path, "weight": weight}
     return row
+
+
+def build_static_rows(far_ends: Iterable[LocalGateway]) -> list[Body]:
+    """Return the routes of a gateway without BGP (recorded): no local address, weight 0."""
+    return [
+        build_route("", prefix, far.public_address, far.public_address, "Network", "", 0)
+        for far in far_ends
+        for prefix in far.prefixes
+    ]
 
 
 def build_silent_peer(local: str, neighbor: str, asn: int, state: str) -> Body:

@@ -9,7 +9,7 @@ keeps those that a silent session learned last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -250,6 +250,20 @@ def read_ends(network: Network) -> dict[EndKey, ConnectionEnd]:
                 session=session,
             )
     return ends
+
+
+def describe_connection(
+    ends: Sequence[ConnectionEnd], is_up: Callable[[ConnectionEnd], bool]
+) -> str:
+    """Return the ``connectionStatus`` of a connection, from all of its ends.
+
+    Recorded: ``Unknown`` if the far end is no gateway of Azure's (nor of this lab's).
+    """
+    if any(is_up(end) for end in ends):
+        return "Connected"
+    if any(end.tunnel is not None for end in ends):
+        return "Connecting"
+    return "NotConnected" if any(end.far_exists for end in ends) else "Unknown"
 
 
 def has_peer(connection: Connection, gateway: Gateway, local_gateway: LocalGateway) -> bool:

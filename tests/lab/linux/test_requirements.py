@@ -17,8 +17,8 @@ def test_missing_programs_are_one_line_of_apt(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         shutil, "which", lambda name, path: None if name in absent else f"/usr/sbin/{name}"
     )
-    monkeypatch.setattr(requirements, "_PLUGINS", {})
-    monkeypatch.setattr(requirements, "_LIBIPSEC", {})
+    monkeypatch.setattr(requirements, "PLUGINS", {})
+    monkeypatch.setattr(requirements, "LIBIPSEC_PLUGINS", {})
     (line,) = requirements.list_missing()
     assert line == (
         "Not installed: bird, birdc, swanctl, unshare. "
@@ -31,8 +31,8 @@ def test_a_kernel_that_refuses_namespaces_is_named(monkeypatch: pytest.MonkeyPat
         raise AgentError("unshare: unshare failed: Operation not permitted")
 
     monkeypatch.setattr(shutil, "which", lambda name, path: name)
-    monkeypatch.setattr(requirements, "_PLUGINS", {})
-    monkeypatch.setattr(requirements, "_LIBIPSEC", {})
+    monkeypatch.setattr(requirements, "PLUGINS", {})
+    monkeypatch.setattr(requirements, "LIBIPSEC_PLUGINS", {})
     monkeypatch.setattr(requirements, "find_unshare", refuse)
     (line,) = requirements.list_missing()
     assert "Operation not permitted" in line
@@ -44,8 +44,8 @@ def test_a_device_that_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch
         raise AgentError("/dev/net/tun: Permission denied")
 
     monkeypatch.setattr(shutil, "which", lambda name, path: name)
-    monkeypatch.setattr(requirements, "_PLUGINS", {})
-    monkeypatch.setattr(requirements, "_LIBIPSEC", {})
+    monkeypatch.setattr(requirements, "PLUGINS", {})
+    monkeypatch.setattr(requirements, "LIBIPSEC_PLUGINS", {})
     monkeypatch.setattr(requirements, "find_unshare", lambda: ("unshare",))
     monkeypatch.setattr(requirements, "run_probe", refuse)
     (line,) = requirements.list_missing()
@@ -60,8 +60,8 @@ def test_where_the_kernel_encrypts_neither_libipsec_nor_its_device_is_needed(
             raise AgentError("/dev/net/tun: Permission denied")
 
     monkeypatch.setattr(shutil, "which", lambda name, path: name)
-    monkeypatch.setattr(requirements, "_PLUGINS", {})
-    monkeypatch.setattr(requirements, "_LIBIPSEC", {"absent.so": "libcharon-extra-plugins"})
+    monkeypatch.setattr(requirements, "PLUGINS", {})
+    monkeypatch.setattr(requirements, "LIBIPSEC_PLUGINS", {"absent.so": "libcharon-extra-plugins"})
     monkeypatch.setattr(requirements, "find_unshare", lambda: ("unshare",))
     monkeypatch.setattr(requirements, "run_probe", refuse_tun)
     assert requirements.list_missing() == []
@@ -76,8 +76,8 @@ def test_a_kernel_without_esp_is_named_if_it_is_demanded(monkeypatch: pytest.Mon
         raise AgentError("Error: Unknown device type.")
 
     monkeypatch.setattr(shutil, "which", lambda name, path: name)
-    monkeypatch.setattr(requirements, "_PLUGINS", {})
-    monkeypatch.setattr(requirements, "_LIBIPSEC", {})
+    monkeypatch.setattr(requirements, "PLUGINS", {})
+    monkeypatch.setattr(requirements, "LIBIPSEC_PLUGINS", {})
     monkeypatch.setattr(requirements, "find_unshare", lambda: ("unshare",))
     monkeypatch.setattr(requirements, "run_probe", refuse)
     monkeypatch.setenv(VARIABLE, KERNEL)

@@ -76,6 +76,7 @@ _READ_ONLY_PROC = ("acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
 _HIDDEN_PROC = ("kallsyms", "kcore", "keys", "kmsg", "timer_list")
 _REPLACED = ("apt", "apt-get", "cloud-init", "netfilter-persistent", "sudo")
 """Programs of the lab that a machine has in the place of its host's."""
+_ALSO_CALLED = {"apt-get": ("apt",)}
 _FIRST_PROCESS = ("env", "--ignore-signal=CHLD", "sleep", "infinity")
 """Needs no further process, cannot be killed from inside, and leaves no zombie of an orphan."""
 _START = 'IFS=:; for group in $1; do echo 0 > "$group" || exit; done; shift; exec "$@"'
@@ -321,9 +322,10 @@ def _write_programs(folder: Path) -> None:
     """Write the programs of a machine that its host does not have, or has for itself only."""
     folder.mkdir(parents=True, exist_ok=True)
     for source in files("erfailover.lab.linux.agent").joinpath("programs").iterdir():
-        target = folder / source.name
-        target.write_bytes(source.read_bytes())
-        target.chmod(0o755)
+        for name in (source.name, *_ALSO_CALLED.get(source.name, ())):
+            target = folder / name
+            target.write_bytes(source.read_bytes())
+            target.chmod(0o755)
 
 
 def _make_devices(folder: Path) -> None:
