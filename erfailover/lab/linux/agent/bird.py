@@ -71,9 +71,9 @@ class Bird:
     def read(self) -> dict[str, Any] | None:
         """Return what BIRD says about its protocols and routes, None if it does not run.
 
-        ``received`` and ``exported`` are by name of a BGP protocol: every route received, the
-        best or not, and every route exported, with the attributes after the export filter and
-        before BGP's own changes (own AS number, next hop).
+        ``routes`` has every route, the best or not, with the protocol it came from. ``exported``
+        is by name of a BGP protocol: every route exported, with the attributes after the export
+        filter and before BGP's own changes (own AS number, next hop).
         """
         process = self.process
         if process is None:
@@ -97,7 +97,6 @@ class Bird:
         return {
             "protocols": protocols,
             "routes": self.ask("show route all"),
-            "received": {name: self.ask(f"show route all protocol {name}") for name in names},
             "exported": {name: self._ask_exported(name) for name in names},
         }
 
