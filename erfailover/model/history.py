@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -253,17 +253,37 @@ def find_unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
     """Return the last run if it is incomplete and nothing has finished since.
 
     A drill is incomplete until its switch back has ended. A drill that failed without one has
-    changed nothing.
+    changed nothing. A run that only completed another, whose lease was lost, has put the spokes
+    without a path on one; that other run is incomplete until its command has been run again.
     """
     runs = {run.id: run for run in all_runs}
     last = next(reversed(runs.values()), None)
     if last is None:
         return None
+    if last.completes:
+        return _find_completed(last, runs)
     if last.command == DRILL_RUN:
         return last if last.outcome == "open" else None
     if last.drill and last.outcome == "done" and last.target == Path.IPSEC:
         return runs.get(last.drill, last)
     return last if last.outcome in ("open", "interrupted", "failed") else None
+
+
+def _find_completed(run: RunRecord, runs: Mapping[str, RunRecord]) -> RunRecord:
+    """Return the run that a run completes: the first, if that completed another in turn."""
+    seen = {run.id}
+    while (earlier := runs.get(run.completes or "")) is not None and earlier.id not in seen:
+        run = earlier
+        seen.add(run.id)
+    return run
+
+
+def is_cut_off(all_runs: Sequence[RunRecord]) -> bool:
+    """Return whether the last run died.
+
+    One that only completed another was cut off as well: the rest of that was to follow.
+    """
+    return bool(all_runs) and (all_runs[-1].outcome == "open" or bool(all_runs[-1].completes))
 
 
 def find_last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:

@@ -114,6 +114,12 @@ class WatchReading:
         return any(spoke.path == Path.IPSEC for spoke in self.spokes)
 
     @property
+    def shows_only_failure(self) -> bool:
+        """Whether a signal of the primary path is down, and none is up."""
+        statuses = {observation.status for observation in self.signals.values()}
+        return SignalStatus.DOWN in statuses and SignalStatus.UP not in statuses
+
+    @property
     def without_path(self) -> tuple[str, ...]:
         """The spokes that are on neither path."""
         return tuple(spoke.name for spoke in self.spokes if spoke.path == "none")

@@ -110,10 +110,15 @@ class Watched:
 
 def set_primary(stage: Stage, *, up: bool) -> None:
     """Let the far end of the primary path fail, or have it repaired; no operator does it."""
+    set_far_end(stage, "lng1", up=up)
+
+
+def set_far_end(stage: Stage, name: str, *, up: bool) -> None:
+    """Let the far end that a local network gateway stands for fail, or have it repaired."""
     arm = ServedArm(stage.lab, stage.clock)
-    body = dict(stage.resource("Microsoft.Network/localNetworkGateways", "lng1").properties)
+    body = dict(stage.resource("Microsoft.Network/localNetworkGateways", name).properties)
     settings = {**body["bgpSettings"], "bgpPeeringAddress": PEER if up else UNUSED}
-    arm.put("localNetworkGateways/lng1", {**body, "bgpSettings": settings})
+    arm.put(f"localNetworkGateways/{name}", {**body, "bgpSettings": settings})
     arm.wait(20.0)
 
 

@@ -9,7 +9,7 @@ from erfailover.azure.readers.network_watcher import find_primary_interface
 from erfailover.model.arm_json import get_section, list_objects, parse_text
 from erfailover.model.observed import attempt
 from erfailover.model.probes import InterfaceRoute, Probe
-from erfailover.model.resource_ids import INTERFACE, get_network_id
+from erfailover.model.resource_ids import INTERFACE, get_resource_id
 from erfailover.model.site import Site
 from erfailover.planning.probes.chosen import get_source
 from erfailover.runtime.clock import run_all
@@ -46,5 +46,5 @@ def _read_network_id(reader: Reader, site: Site, source: str, *, is_interface: b
     for row in list_objects(get_section(interface, "properties").get("ipConfigurations")):
         subnet_id = parse_text(get_section(row, "properties", "subnet").get("id"))
         if subnet_id:
-            return get_network_id(subnet_id)
+            return get_resource_id(subnet_id)
     return None

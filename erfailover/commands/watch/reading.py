@@ -17,6 +17,7 @@ from typing import Any
 from erfailover.azure.readers.cache import ReadingCache
 from erfailover.azure.readers.circuits import read_edge_sessions
 from erfailover.azure.readers.network import add_advertised_if_needed, add_other_gateways, observe
+from erfailover.azure.readers.places import read_probe_networks
 from erfailover.commands.context import Context
 from erfailover.commands.probes import runner
 from erfailover.commands.watch.probing import ProbeAsker
@@ -24,8 +25,8 @@ from erfailover.errors import AzureErrorKind, AzureFailure
 from erfailover.model.edge_sessions import EdgeSessions
 from erfailover.model.observed import Gateway, SiteSnapshot
 from erfailover.model.probes import LocalConnect
-from erfailover.model.site import Role, Site
-from erfailover.model.watch import Observation, Signal, SignalStatus, WatchReading
+from erfailover.model.site import Path, Role, Site
+from erfailover.model.watch import Observation, Signal, SignalStatus, SpokeState, WatchReading
 from erfailover.planning.health import Health, judge
 from erfailover.planning.probes.results import ProbeResult
 from erfailover.planning.watch import signals
@@ -165,15 +166,31 @@ class SiteReader:
         except AzureFailure:
             return ()
 
+    def _find_probes_on_backup(
+        self, site: Site, observed: SiteSnapshot, spokes: Sequence[SpokeState]
+    ) -> dict[str, str]:
+        """Return the probes that say nothing about the primary path, if the site is split.
+
+        Only then is it read where the probes' machines are.
+        """
+        if not {Path.EXPRESSROUTE, Path.IPSEC} <= {spoke.path for spoke in spokes}:
+            return {}
+        probes = {name: site.probes[name] for name in site.watch.probes}
+        networks = read_probe_networks(self._context.reader, site, probes)
+        return signals.find_probes_on_backup(site, observed, spokes, networks)
+
     def _judge_others(
-        self, site: Site, results: Sequence[ProbeResult]
+        self,
+        site: Site,
+        results: Sequence[ProbeResult],
+        elsewhere: Mapping[str, str] | None = None,
     ) -> dict[Signal, Observation]:
         """Return the signals other than the gateway that the site file enables."""
         judged = {}
         if site.watch.edge_sessions:
             judged[Signal.EDGE] = signals.judge_edge(self._edges)
         if site.watch.probes:
-            judged[Signal.PROBES] = signals.judge_probes(results)
+            judged[Signal.PROBES] = signals.judge_probes(results, elsewhere)
         return judged
 
     def _build_reading(
@@ -185,11 +202,13 @@ class SiteReader:
     ) -> SiteReading:
         site = self._context.site
         health = judge(site, observed)
+        spokes = signals.list_spoke_states(health)
+        elsewhere = self._find_probes_on_backup(site, observed, spokes)
         reading = WatchReading(
             at=self._wall(),
-            signals={Signal.GATEWAY: gateway, **self._judge_others(site, results)},
+            signals={Signal.GATEWAY: gateway, **self._judge_others(site, results, elsewhere)},
             backup=signals.judge_backup(site, observed, health),
-            spokes=signals.list_spoke_states(health),
+            spokes=spokes,
             warnings=signals.list_warnings(health, self._edges, results),
             witness=witness or Observation(SignalStatus.UP, "Azure answers"),
         )

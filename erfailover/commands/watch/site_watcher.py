@@ -22,7 +22,7 @@ from erfailover.commands.watch.reporter import OpenNotifier, Reporter
 from erfailover.commands.watch.shared_document import SharedDocument
 from erfailover.commands.watch.stop import Gate
 from erfailover.errors import Failure, StateFailure
-from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished
+from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished, is_cut_off
 from erfailover.model.lease import LeaseStanding
 from erfailover.model.observed import Gateway
 from erfailover.model.site import Path, Role
@@ -32,6 +32,8 @@ from erfailover.model.watch import (
     EventType,
     Pause,
     Severity,
+    Signal,
+    SignalStatus,
     SiteView,
     WatchReading,
     WatchState,
@@ -122,6 +124,8 @@ class SiteWatcher:
         self._runs: tuple[RunRecord, ...] = ()
         self._gateways: Mapping[Role, Gateway] = {}
         self._pause: Pause | None = None
+        self._refused: tuple[str, int] | None = None
+        """Why the last run was to be made and its exit code, if it was refused."""
         self._counters: Counter[str] = Counter()
         view = SiteView(site.name, site.watch.mode, interval_s=self._rules.interval_s)
         self._reporter = Reporter(
@@ -237,28 +241,39 @@ class SiteWatcher:
             holder = state.record.holder.name if state.record else "an unknown holder"
         if holder is None and self.view.reading and self.view.reading.operator_run:
             self._read_runs()
-        return replace(reading, operator_run=holder, unfinished_run=self._find_run_to_resume())
+        return replace(
+            reading, operator_run=holder, unfinished_run=self._find_run_to_resume(reading)
+        )
 
-    def _find_run_to_resume(self) -> str | None:
-        """Return the last run of a watch if it is to be resumed."""
+    def _find_run_to_resume(self, reading: WatchReading) -> str | None:
+        """Return the last run if a watch made it and it is to be resumed."""
         last = find_unfinished(self._runs)
-        if last is None or not is_by_watch(last):
+        if last is None or not all(map(is_by_watch, (last, self._runs[-1]))):
             return None
-        return last.id if self._must_resume() or self._may_repeat() else None
+        return last.id if self._must_resume(reading) or self._may_repeat(reading) else None
 
-    def _must_resume(self) -> bool:
-        """Return whether the last run died, or left a spoke that may have no path."""
+    def _must_resume(self, reading: WatchReading) -> bool:
+        """Return whether the last run left a spoke that may have no path, or was cut off.
+
+        What was cut off waits while the primary path carries the spokes that are still there: the
+        switch would be refused.
+        """
+        if find_owed(self._runs) is not None:
+            return True
         last = find_unfinished(self._runs)
-        return last is not None and (last.outcome == "open" or find_owed(self._runs) is not None)
+        if last is None or not is_cut_off(self._runs):
+            return False
+        carries = reading.signals[Signal.GATEWAY].status is SignalStatus.UP
+        return last.target != Path.IPSEC or not (carries and reading.is_on_primary)
 
-    def _may_repeat(self) -> bool:
+    def _may_repeat(self, reading: WatchReading) -> bool:
         """Return whether a failover that failed begins again.
 
         As long as the path that it leaves is down, or every spoke is on the backup path: then it
         completes and verifies what is left.
         """
         return (
-            self._memory.state in REPEATED_IN
+            (self._memory.state in REPEATED_IN or reading.shows_only_failure)
             and self._memory.locked_out is None
             and self._pause is None
             and 0 < self._count_failed() < self._tries
@@ -295,7 +310,7 @@ class SiteWatcher:
         last = find_unfinished(self._runs)
         if reading.unfinished_run is None or reading.operator_run or last is None:
             return False
-        if not (self._must_resume() or self._may_repeat()):
+        if not (self._must_resume(reading) or self._may_repeat(reading)):
             return False
         self._switch(Path(str(last.target)), AUTOMATIC_REASON, f"resuming run {last.id}")
         return True
@@ -316,9 +331,11 @@ class SiteWatcher:
         """Make a switch, and report how it began and ended."""
         what, reason = f"switch --to {target}", f"{kind}{why}"
         self._reporter.update(run=what)
-        self._reporter.tell(
-            [self._reporter.build_event(EventType.RUN_STARTED, f"{what} has started: {why}")]
-        )
+        refused = self._refused
+        if refused is None or refused[0] != why:
+            self._reporter.tell(
+                [self._reporter.build_event(EventType.RUN_STARTED, f"{what} has started: {why}")]
+            )
         try:
             if approved is None:
                 read = self._gateways if target is Path.IPSEC else {}
@@ -331,7 +348,9 @@ class SiteWatcher:
         self._counters["switches"] += end.has_begun
         self._counters["writes"] += end.writes
         self._thorough = True
-        self._reporter.tell([self._build_run_ended(what, end)])
+        self._refused = None if end.has_begun else (why, end.exit_code)
+        if self._refused is None or self._refused != refused:
+            self._reporter.tell([self._build_run_ended(what, end)])
         self._read_runs()
         if end.has_begun and end.exit_code:
             self._counters["failed_switches"] += 1

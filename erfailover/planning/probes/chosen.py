@@ -1,4 +1,4 @@
-"""Which probes concern the spokes that ``--spoke`` chose. Pure."""
+"""Which spokes a probe concerns. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def is_relevant(
 ) -> bool:
     """Return whether a probe concerns a chosen spoke.
 
-    It does if it is asked from a machine or interface in one, or from elsewhere but not from
-    another spoke, and its destination lies in one. If it is not known where it is asked from, it
-    does: its result then says why. One without an address as destination does not.
+    If it is not known where it is asked from, it does: its result then says why.
 
     Args:
         site: the part of the site.
@@ -36,21 +34,41 @@ def is_relevant(
             file; None if that is not known.
     """
     asked_from = get_source(probe)
-    if asked_from is not None:
-        network_id = networks.get(asked_from)
-        if network_id is None:
-            return True
-        for spokes, answer in ((site.spokes, True), (site.others, False)):
-            ids = {site.build_network_id(spoke.virtual_network).lower() for spoke in spokes}
-            if network_id.lower() in ids:
-                return answer
+    if asked_from is not None and networks.get(asked_from) is None:
+        return True
+    chosen = {spoke.name for spoke in site.spokes}
+    return bool(chosen & find_spokes(site, observed, probe, networks))
+
+
+def find_spokes(
+    site: Site, observed: SiteSnapshot, probe: Probe, networks: Mapping[str, str | None]
+) -> frozenset[str]:
+    """Return the names of the spokes that a probe concerns.
+
+    The one that it is asked from; if it is asked from elsewhere, those in which its destination
+    lies. A probe without an address as destination concerns none.
+
+    Args:
+        site: the site, or a part of it.
+        observed: VNets of spokes.
+        probe: the probe.
+        networks: as for ``is_relevant``.
+    """
+    spokes = {
+        site.build_network_id(spoke.virtual_network).lower(): spoke.name
+        for spoke in (*site.spokes, *site.others)
+    }
+    asked_from = get_source(probe)
+    network_id = (networks.get(asked_from) if asked_from is not None else None) or ""
+    if network_id.lower() in spokes:
+        return frozenset({spokes[network_id.lower()]})
     destination = _get_destination(probe)
-    return destination is not None and any(
-        destination.subnet_of(prefix)
-        for spoke in site.spokes
-        if (network := observed.get_network(site.build_network_id(spoke.virtual_network)))
-        is not None
-        for prefix in network.address_space
+    return frozenset(
+        name
+        for spoke_id, name in spokes.items()
+        if destination is not None
+        and (network := observed.get_network(spoke_id)) is not None
+        and any(destination.subnet_of(prefix) for prefix in network.address_space)
     )
 
 

@@ -23,12 +23,14 @@ def is_by_watch(run: RunRecord) -> bool:
 def count_failed_failovers(runs: Sequence[RunRecord], since: float) -> int:
     """Return how many of a watch's last switches to the backup path failed in a row.
 
+    Runs that only completed another, whose lease was lost, do not count.
+
     Args:
         runs: the runs of the site, oldest first.
         since: only runs that began after this moment, in wall seconds since 1970.
     """
     failed = 0
-    for run in reversed(runs):
+    for run in reversed([run for run in runs if not run.completes]):
         if not is_by_watch(run) or run.target != Path.IPSEC or run.outcome == "done":
             break
         if min(_list_moments(run), default=since) < since:

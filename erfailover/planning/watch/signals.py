@@ -5,10 +5,10 @@ An empty table and a failed read are UNKNOWN, never DOWN (``planning.conditions`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from erfailover.model.conditions import Condition, ConditionStatus
-from erfailover.model.counting import format_count
+from erfailover.model.counting import format_count, join_names
 from erfailover.model.edge_sessions import DEVICE_PATHS, EdgeSessions
 from erfailover.model.observed import SiteSnapshot
 from erfailover.model.site import Path, Role, Site
@@ -16,6 +16,7 @@ from erfailover.model.watch import Observation, SignalStatus, SpokeState
 from erfailover.planning import conditions
 from erfailover.planning.coexistence import check_any, check_hub_learned
 from erfailover.planning.health import Health
+from erfailover.planning.probes.chosen import find_spokes
 from erfailover.planning.probes.results import ProbeResult
 from erfailover.planning.switch.gates import check_guards
 
@@ -117,8 +118,19 @@ def _judge_path(circuit: EdgeSessions, path: str) -> tuple[SignalStatus, str]:
     return SignalStatus.DOWN, f"the session with {customer} is {listed}"
 
 
-def judge_probes(results: Sequence[ProbeResult]) -> Observation:
-    """Return whether a probe of ``watch.probes`` succeeds: DOWN only if all of them failed."""
+def judge_probes(
+    results: Sequence[ProbeResult], elsewhere: Mapping[str, str] | None = None
+) -> Observation:
+    """Return whether a probe of ``watch.probes`` succeeds: DOWN only if all of them failed.
+
+    Args:
+        results: of the probes.
+        elsewhere: the probes that say nothing about the primary path, by name, with the reason.
+    """
+    if elsewhere:
+        results = [result for result in results if result.name not in elsewhere]
+        if not results:
+            return Observation(SignalStatus.UNKNOWN, "; ".join(elsewhere.values()))
     states = {result.up for result in results}
     if True in states:
         passed = ", ".join(result.name for result in results if result.up)
@@ -127,6 +139,33 @@ def judge_probes(results: Sequence[ProbeResult]) -> Observation:
         return Observation(SignalStatus.DOWN, _describe_probes(results, up=False))
     unknown = _describe_probes(results, up=None)
     return Observation(SignalStatus.UNKNOWN, unknown or "no probe has answered")
+
+
+def find_probes_on_backup(
+    site: Site,
+    observed: SiteSnapshot,
+    spokes: Sequence[SpokeState],
+    networks: Mapping[str, str | None],
+) -> dict[str, str]:
+    """Return the probes that say nothing about the primary path of a split site, and why.
+
+    Those that concern spokes on the backup path only, while other spokes are on the primary one:
+    what succeeds over the backup path must not hide that the primary one has failed.
+
+    Args:
+        site: the site.
+        observed: the VNets of its spokes.
+        spokes: where they are.
+        networks: the ids of the VNets that probes are asked from, as ``read_probe_networks``
+            returns them.
+    """
+    moved = {spoke.name for spoke in spokes if spoke.path == Path.IPSEC}
+    found = {}
+    for name in site.watch.probes:
+        concerned = find_spokes(site, observed, site.probes[name], networks)
+        if concerned and concerned <= moved:
+            found[name] = f"{name} concerns {join_names(sorted(concerned), 1)}, on {Path.IPSEC}"
+    return found
 
 
 def _describe_probes(results: Sequence[ProbeResult], *, up: bool | None) -> str:

@@ -128,4 +128,5 @@ def test_ended_scripts_hold_no_thread_or_descriptor(bed: Bed) -> None:
         bed.run("echo x; sleep 0.2 &")
     time.sleep(0.5)
     after = bed.call("describe")
-    assert (after["threads"], after["descriptors"]) == (before["threads"], before["descriptors"])
+    assert after["threads"] <= before["threads"]
+    assert after["descriptors"] <= before["descriptors"]

@@ -69,7 +69,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--first", type=int, default=0, metavar="I", help="begin with the trial of this index (0)")
     add("--workers", type=int, default=3, metavar="W", help="trials side by side (3)")
     add("--results", type=Path, metavar="FILE", help="keep results; go on where FILE ends")
-    add("--details", type=Path, metavar="FOLDER", help="keep the logs of trials that failed")
+    add("--details", type=Path, metavar="FOLDER", help="keep the logs of each trial")
     add("--write-docs", action="store_true", help="write the table into docs/watch.md")
     add("--variant", choices=variants.VARIANTS, default=variants.RIGHT, help="wrong replicas")
     return parser.parse_args(arguments)
@@ -134,9 +134,9 @@ def _print(result: Result, details: Path | None) -> None:
             f"    again: scripts/watch-campaign --seed {first} --first {result.index} --trials 1",
             flush=True,
         )
-        if details is not None:
-            details.mkdir(parents=True, exist_ok=True)
-            (details / f"{result.seed}.txt").write_text(result.detail, "utf-8")
+    if details is not None:
+        details.mkdir(parents=True, exist_ok=True)
+        (details / f"{result.seed}.txt").write_text(result.detail, "utf-8")
     result.detail = ""
 
 

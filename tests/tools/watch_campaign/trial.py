@@ -88,8 +88,7 @@ def run(setting: Setting, drawn: Plan, index: int) -> Result:
     result.took_s = round(time.monotonic() - began, 1)
     senders = [write.replica for write in trial.writes]
     result.writes = [senders.count(number) for number in range(REPLICAS)]
-    if result.problems:
-        result.detail = _describe(trial)
+    result.detail = _describe(trial)
     return result
 
 

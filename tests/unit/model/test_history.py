@@ -14,6 +14,7 @@ from erfailover.model.history import (
     find_owed,
     find_spokes_to_undo,
     find_unfinished,
+    is_cut_off,
 )
 
 SITE = ("vnet1", "vnet7", "vnet8")
@@ -85,6 +86,33 @@ def test_a_run_that_completed_a_lost_one_is_a_part_of_that() -> None:
     assert last is not None
     assert last.id == "a"
     assert undone(lost, completing, switch("c", "ipsec", "vnet7")) == ("vnet7",)
+
+
+@pytest.mark.parametrize("ended", ["failed", None])
+def test_a_lost_run_is_unfinished_until_its_own_command_has_run(ended: str | None) -> None:
+    lost = switch("a", "ipsec", ended=ended, places={"vnet1": "moving"})
+    completed = switch("b", "ipsec", "vnet1", completes="a", places={"vnet1": "target"})
+    for last in (completed, switch("b", "ipsec", "vnet1", ended=None, completes="a")):
+        runs = collect_runs([*lost, *last])
+        unfinished = find_unfinished(runs)
+        assert unfinished is not None
+        assert (unfinished.id, unfinished.to_continue) == ("a", "erfailover switch --to ipsec")
+        assert is_cut_off(runs)
+    again = switch("c", "ipsec", "vnet1", completes="b", places={"vnet1": "target"})
+    runs = collect_runs([*lost, *switch("b", "ipsec", "vnet1", ended=None, completes="a"), *again])
+    unfinished = find_unfinished(runs)
+    assert unfinished is not None
+    assert unfinished.id == "a"
+    runs = collect_runs([*lost, *completed, *switch("c", "ipsec")])
+    assert find_unfinished(runs) is None
+    assert not is_cut_off(runs)
+
+
+def test_a_run_whose_lost_run_the_journal_does_not_tell_of_is_unfinished_itself() -> None:
+    runs = collect_runs(switch("b", "ipsec", "vnet1", completes="a"))
+    unfinished = find_unfinished(runs)
+    assert unfinished is not None
+    assert unfinished.id == "b"
 
 
 def test_nothing_is_undone_without_a_switch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from erfailover.model.history import RunRecord
@@ -21,4 +22,6 @@ def test_failed_runs_count_back_to_the_last_success_and_to_the_moment() -> None:
     assert count_failed_failovers(runs, NOW - 900) == 2
     assert count_failed_failovers([*runs, make_run(60, "done")], NOW - 1800) == 0
     assert count_failed_failovers([*runs, make_run(60, "failed", "by hand")], NOW - 1800) == 0
+    completing = replace(make_run(60, "done"), completes="r")
+    assert count_failed_failovers([*runs, completing], NOW - 1800) == 3
     assert count_failed_failovers([make_run(90, "done"), make_run(60, "failed")], 0.0) == 1
