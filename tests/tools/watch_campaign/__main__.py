@@ -21,7 +21,7 @@ from tests.tools.azurite import Credential, running
 from tests.tools.bench.worlds import Worlds
 from tests.tools.watch_campaign import replica as variants
 from tests.tools.watch_campaign import report, trial
-from tests.tools.watch_campaign.plan import draw
+from tests.tools.watch_campaign.plan import Kind, draw
 from tests.tools.watch_campaign.report import Result
 from tests.tools.watch_campaign.trial import CONTAINER, SPOKES, Setting
 
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"--seed {seed} repeats these trials", flush=True)
     results = _read_results(options.results)
     done = {(result.seed, result.index) for result in results}
-    first = options.first
-    wanted = [(seed + index, index) for index in range(first, first + options.trials)]
+    wanted = [(seed + index, index) for index in _list_indices(options)]
     pending = [key for key in wanted if key not in done]
     for result in _run_all(pending, options) if pending else ():
         results.append(result)
@@ -55,6 +54,15 @@ def main(arguments: Sequence[str]) -> int:
     return int(any(result.problems for result in results))
 
 
+def _list_indices(options: argparse.Namespace) -> list[int]:
+    """Return the indices of the trials; they decide what goes wrong."""
+    if options.only is None:
+        return list(range(options.first, options.first + options.trials))
+    kinds = list(Kind)
+    index = next(index for index, kind in enumerate(kinds) if kind.name.lower() == options.only)
+    return [index + number * len(kinds) for number in range(options.trials)]
+
+
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/watch-campaign",
@@ -67,6 +75,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--trials", type=int, default=20, metavar="N", help="how many (20)")
     add("--seed", type=int, metavar="S", help="which ones; default: fresh ones")
     add("--first", type=int, default=0, metavar="I", help="begin with the trial of this index (0)")
+    kinds = [kind.name.lower() for kind in Kind]
+    add("--only", choices=kinds, metavar="KIND", help=f"one kind: {', '.join(kinds)}")
     add("--workers", type=int, default=3, metavar="W", help="trials side by side (3)")
     add("--results", type=Path, metavar="FILE", help="keep results; go on where FILE ends")
     add("--details", type=Path, metavar="FOLDER", help="keep the logs of each trial")

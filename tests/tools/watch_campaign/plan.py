@@ -8,6 +8,8 @@ from enum import StrEnum
 
 WRITES = 9
 """How many peerings a switch of three prestaged spokes writes: three of each spoke."""
+RECORDS = 30
+"""So many times a replica writes to the journal for such a switch, at most."""
 
 
 class Kind(StrEnum):
@@ -23,6 +25,7 @@ class Kind(StrEnum):
     CUT_ALL = "connections of all replicas to the store cut"
     SILENCE_ALL = "connections of all replicas to the store silent"
     KILL_TWO = "leader killed, then its successor"
+    KILL_AT_RECORDS = "leader killed at a record of its journal, then its successor at one"
     END = "leader ended (SIGTERM)"
 
 
@@ -39,6 +42,7 @@ class Moment(StrEnum):
     DETECTING = "between the failure and the switch"
     WRITE = "at a write of the switch"
     AFTER = "after the switch"
+    RECORD = "at a record of the journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,12 @@ class Plan:
 
     Attributes:
         write: the write of the switch at which it happens, from 1; 0 at any other moment.
-        is_done: whether that write is done in Azure first.
+        is_done: whether that write is done in Azure, or that record in the store, first.
         delay_s: how long after the moment it happens, in wall seconds.
         lasts_s: how long it lasts; of the stops that wait for the successor, how long after that;
             of ``KILL_TWO``, how long the successor leads before it is killed.
+        records: of ``KILL_AT_RECORDS``, how often the leader and its successor write to the journal
+            until they are killed; one that writes less often is not.
     """
 
     seed: int
@@ -60,6 +66,7 @@ class Plan:
     is_done: bool
     delay_s: float
     lasts_s: float
+    records: tuple[int, ...] = ()
 
     @property
     def description(self) -> str:
@@ -67,6 +74,9 @@ class Plan:
         when = str(self.moment)
         if self.moment is Moment.WRITE:
             when += f" ({self.write}, {'done' if self.is_done else 'not done'})"
+        if self.records:
+            numbers = ", then ".join(map(str, self.records))
+            when += f" ({numbers}, {'done' if self.is_done else 'not done'})"
         return f"seed {self.seed}: {self.kind}; {when} +{self.delay_s:.1f} s; {self.lasts_s:.1f} s"
 
 
@@ -100,6 +110,10 @@ def draw(seed: int, index: int) -> Plan:
     random_ = random.Random(seed)
     kind = list(Kind)[index % len(Kind)]
     (moment,) = random_.choices(list(MOMENTS), list(MOMENTS.values()))
+    records: tuple[int, ...] = ()
+    if kind is Kind.KILL_AT_RECORDS:
+        moment = Moment.RECORD
+        records = tuple(random_.randint(1, RECORDS) for _ in range(2))
     is_write = moment is Moment.WRITE
     return Plan(
         seed=seed,
@@ -107,6 +121,7 @@ def draw(seed: int, index: int) -> Plan:
         moment=moment,
         write=random_.randint(1, WRITES) if is_write else 0,
         is_done=random_.random() < 0.5,
-        delay_s=0.0 if is_write else random_.uniform(*DELAYS[moment]),
+        delay_s=random_.uniform(*DELAYS[moment]) if moment in DELAYS else 0.0,
         lasts_s=random_.uniform(*LASTS[kind]) if kind in LASTS else 0.0,
+        records=records,
     )

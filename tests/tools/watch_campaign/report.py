@@ -17,7 +17,7 @@ Each trial runs three replicas as three processes with separate state folders, a
 topology and three prestaged spokes, and Azurite as the store. Each replica reaches the lab and the
 store through separate ports, so that every write is attributed to its sender. The primary path
 fails. In addition, one of the faults below is injected: before the failure, between the failure and
-the switch, at a write of the switch (4 of 8 trials), or after it.
+the switch, at a write of the switch (4 of 8 trials), after it, or at a write to the journal.
 
 A trial fails if one of these is found:
 

@@ -177,6 +177,7 @@ def test_plans_are_drawn_from_the_seed_and_kinds_take_turns() -> None:
     assert {plan.kind for plan in plans[: len(Kind)]} == set(Kind)
     assert {plan.moment for plan in plans} == set(Moment)
     assert {plan.write for plan in plans} == set(range(WRITES + 1))
+    assert all(bool(plan.records) is (plan.kind is Kind.KILL_AT_RECORDS) for plan in plans)
     assert all((plan.write > 0) is (plan.moment is Moment.WRITE) for plan in plans)
 
 

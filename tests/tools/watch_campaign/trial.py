@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import tempfile
 import threading
 import time
@@ -79,7 +80,7 @@ def run(setting: Setting, drawn: Plan, index: int) -> Result:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     trial = Trial(step_deadline_s=STEP_DEADLINE_S / SPEED)
     try:
-        with _staged(setting, drawn.seed) as stage:
+        with _staged(setting, drawn) as stage:
             _Course(stage, drawn, trial).run()
     except Exception:
         trial.notes.append(f"campaign: {traceback.format_exc()}")
@@ -101,8 +102,9 @@ class _Stage:
 
 
 @contextmanager
-def _staged(setting: Setting, seed: int) -> Iterator[_Stage]:
+def _staged(setting: Setting, drawn: Plan) -> Iterator[_Stage]:
     """Provide a lab with the world, and replicas that have just been started."""
+    seed = drawn.seed
     mine = replace(identity.make_identity(), subscription=worlds.SUBSCRIPTION)
     lab = Lab(ScaledClock(SPEED), identity_=mine, seed=1, draw_seed=seed, refuse_lab_paths=True)
     lab.restore(setting.world.snapshot)
@@ -118,6 +120,9 @@ def _staged(setting: Setting, seed: int) -> Iterator[_Stage]:
         bundle = folder / "bundle.pem"
         bundle.write_bytes(server.ca_file.read_bytes() + setting.azurite.ca_file.read_bytes())
         shared = server.build_environment() | worlds.SECRETS
+        if drawn.records:
+            shared[variants.KILLED_AT] = ",".join(map(str, drawn.records))
+            shared[variants.KILLED_DONE] = "1" if drawn.is_done else ""
         store_port = int(setting.azurite.endpoint.split(":")[2].split("/")[0])
         for number in range(REPLICAS):
             store = stack.enter_context(gate(store_port))
@@ -200,6 +205,9 @@ class _Course:
             self._watch.struck = self._strike
             self._watch.strike_at = drawn.write
         self._watch.fail_primary()
+        if drawn.moment is Moment.RECORD:
+            self._see_kills_through()
+            return
         if drawn.moment is Moment.DETECTING:
             time.sleep(drawn.delay_s)
             self._strike()
@@ -211,6 +219,33 @@ class _Course:
         else:
             self._wait("the moment", self._has_come.is_set, MOVED_S)
         self._see_it_through()
+        self._wait_until_moved()
+
+    def _see_kills_through(self) -> None:
+        """Wait for the successors of replicas that are killed at a record, and for the last run."""
+        known: list[Replica] = []
+
+        def find_killed() -> Replica | None:
+            return next(
+                (
+                    item
+                    for item in self._replicas
+                    if item not in known and item.process.poll() is not None
+                ),
+                None,
+            )
+
+        def is_over() -> bool:
+            return find_killed() is not None or (self._is_moved() and self._is_quiet())
+
+        for _ in self._plan.records:
+            self._wait("a kill, or the end of the switch", is_over, MOVED_S)
+            killed = find_killed()
+            if killed is None:
+                break
+            known.append(killed)
+            killed.is_leader = False
+            self._time_takeover(killed, time.time())
         self._wait_until_moved()
 
     def _strike(self) -> None:
@@ -317,9 +352,11 @@ class _Course:
             item.end()
         for item in running:
             try:
-                self._trial.exit_codes.append(item.process.wait(processes.END_S))
+                code: int | None = item.process.wait(processes.END_S)
             except Exception:
-                self._trial.exit_codes.append(None)
+                code = None
+            if not (self._plan.records and code == -signal.SIGKILL):
+                self._trial.exit_codes.append(code)
 
     # What is looked at
 
