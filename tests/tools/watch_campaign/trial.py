@@ -381,15 +381,18 @@ class _Course:
         return all(users)
 
     def _is_quiet(self) -> bool:
-        """Return whether the last run in the journal has ended."""
+        """Return whether the last run in the journal has ended, and none is to follow it."""
         records = self._stage.read_journal()
         if not records:
             return False
         last = records[-1].get("run")
-        return any(
-            record.get("event") == "ended" and record.get("run") == last
+        of_last = [
+            record
             for record in (*records, *self._stage.read_kept_aside())
-        )
+            if record.get("run") == last
+        ]
+        has_ended = any(record.get("event") == "ended" for record in of_last)
+        return has_ended and not any(record.get("completes") for record in of_last)
 
     def _wait_until_moved(self) -> None:
         self._wait("all spokes on IPsec", self._is_moved, MOVED_S)
