@@ -239,8 +239,8 @@ class SiteSnapshot:
 
     def get_peering(self, peering_id: str) -> Peering | None:
         """Return a peering by its id."""
-        network = self.get_network(get_network_id(peering_id))
+        network, wanted = self.get_network(get_network_id(peering_id)), peering_id.lower()
         for peering in network.peerings if network else ():
-            if peering.id.lower() == peering_id.lower():
+            if peering.id.lower() == wanted:
                 return peering
         return None

@@ -95,15 +95,6 @@ def parse_resource(response: Any) -> dict[str, Any]:
     return body
 
 
-def parse_page(response: Any) -> list[dict[str, Any]]:
-    """Return the rows of one page of a list: an array, or what an object has under ``value``.
-
-    Raises:
-        ValueError: there is no array of objects in it.
-    """
-    return parse_rows(parse_body(response))
-
-
 def parse_rows(value: Any) -> list[dict[str, Any]]:
     """Return the rows of JSON: an array, or what an object has under ``value``.
 

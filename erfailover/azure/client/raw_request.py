@@ -20,7 +20,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
 from erfailover.azure.client import deadline as deadlines
-from erfailover.azure.client.answers import parse_object, parse_page
+from erfailover.azure.client.answers import parse_object, parse_rows
 from erfailover.azure.client.bounded_transport import ANSWER_BYTES
 from erfailover.azure.client.clients import Clients
 from erfailover.errors import AzureErrorKind, AzureFailure
@@ -136,8 +136,9 @@ def _iter_rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
     read: set[str] = set()
     size = len(page.content)
     while True:
-        yield from parse_page(page)
-        link = parse_object(page).get("nextLink")
+        body = parse_object(page)
+        yield from parse_rows(body)
+        link = body.get("nextLink")
         if link is None or link == "":
             return
         if not isinstance(link, str):
