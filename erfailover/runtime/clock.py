@@ -17,6 +17,13 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
+SIGNAL_S = 0.5
+"""How long the main thread waits at a time, in wall seconds.
+
+Python handles signals in that thread, but the system may deliver one to any: nothing then wakes the
+main thread, and Ctrl-C or SIGTERM would wait for the end of what it waits for (observed).
+"""
+
 
 class Clock(Protocol):
     """What the controller needs of a clock. All times are in Azure's seconds."""
@@ -78,7 +85,9 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        time.sleep(max(seconds, 0.0) / self.speed)
+        until = time.monotonic() + max(seconds, 0.0) / self.speed
+        while (left_s := until - time.monotonic()) > 0:
+            time.sleep(_shorten_for_signals(left_s))
 
     def wait_for(self, ready: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until something is so, at most for a time; tells whether it is."""
@@ -93,7 +102,7 @@ class SystemClock:
                 waiter = _Waiter(ready)
                 self._waiters.append(waiter)
             try:
-                waiter.woken.wait(left_s)
+                waiter.woken.wait(_shorten_for_signals(left_s))
             finally:
                 with self._lock:
                     if waiter in self._waiters:
@@ -113,6 +122,12 @@ class SystemClock:
     def leave(self) -> None:
         """Note that a thread has ended."""
         self.notify()
+
+
+def _shorten_for_signals(seconds: float) -> float:
+    if threading.current_thread() is threading.main_thread():
+        return min(seconds, SIGNAL_S)
+    return seconds
 
 
 def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T]:

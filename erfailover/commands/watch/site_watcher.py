@@ -22,7 +22,7 @@ from erfailover.commands.watch.reporter import OpenNotifier, Reporter
 from erfailover.commands.watch.shared_document import SharedDocument
 from erfailover.commands.watch.stop import Gate
 from erfailover.errors import Failure, StateFailure
-from erfailover.model.history import RunRecord, collect_runs, find_owed, find_unfinished, is_cut_off
+from erfailover.model.history import RunRecord, collect_runs
 from erfailover.model.lease import LeaseStanding
 from erfailover.model.observed import Gateway
 from erfailover.model.site import Path, Role
@@ -32,8 +32,6 @@ from erfailover.model.watch import (
     EventType,
     Pause,
     Severity,
-    Signal,
-    SignalStatus,
     SiteView,
     WatchReading,
     WatchState,
@@ -52,10 +50,10 @@ from erfailover.planning.watch.history import (
     AUTOMATIC_REASON,
     build_history,
     count_failed_failovers,
-    is_by_watch,
 )
 from erfailover.planning.watch.memory import Memory
 from erfailover.planning.watch.policy import Action
+from erfailover.planning.watch.resumption import find_run_to_resume
 from erfailover.reporting.run.report import RunReport
 from erfailover.runtime.state.documents import Conflict, Documents
 from erfailover.runtime.state.watch_records import (
@@ -69,8 +67,6 @@ log = logging.getLogger("erfailover.progress.watch")
 
 STORE_S = 5.0
 """How soon the store is asked again after it failed, in wall seconds."""
-REPEATED_IN = (WatchState.FAILED, WatchState.ON_BACKUP, WatchState.RECOVERING)
-"""The states in which a failover that failed begins again."""
 FAILOVER_TRIES = 3
 """How often ``automatic`` begins a failover that fails, within a cooldown."""
 MEMORY = "memory"
@@ -241,43 +237,13 @@ class SiteWatcher:
             holder = state.record.holder.name if state.record else "an unknown holder"
         if holder is None and self.view.reading and self.view.reading.operator_run:
             self._read_runs()
-        return replace(
-            reading, operator_run=holder, unfinished_run=self._find_run_to_resume(reading)
-        )
+        run = self._find_run_to_resume(reading)
+        return replace(reading, operator_run=holder, unfinished_run=run.id if run else None)
 
-    def _find_run_to_resume(self, reading: WatchReading) -> str | None:
-        """Return the last run if a watch made it and it is to be resumed."""
-        last = find_unfinished(self._runs)
-        if last is None or not all(map(is_by_watch, (last, self._runs[-1]))):
-            return None
-        return last.id if self._must_resume(reading) or self._may_repeat(reading) else None
-
-    def _must_resume(self, reading: WatchReading) -> bool:
-        """Return whether the last run left a spoke that may have no path, or was cut off.
-
-        What was cut off waits while the primary path carries the spokes that are still there: the
-        switch would be refused.
-        """
-        if find_owed(self._runs) is not None:
-            return True
-        last = find_unfinished(self._runs)
-        if last is None or not is_cut_off(self._runs):
-            return False
-        carries = reading.signals[Signal.GATEWAY].status is SignalStatus.UP
-        return last.target != Path.IPSEC or not (carries and reading.is_on_primary)
-
-    def _may_repeat(self, reading: WatchReading) -> bool:
-        """Return whether a failover that failed begins again.
-
-        As long as the path that it leaves is down, or every spoke is on the backup path: then it
-        completes and verifies what is left.
-        """
-        return (
-            (self._memory.state in REPEATED_IN or reading.shows_only_failure)
-            and self._memory.locked_out is None
-            and self._pause is None
-            and 0 < self._count_failed() < self._tries
-        )
+    def _find_run_to_resume(self, reading: WatchReading) -> RunRecord | None:
+        tries = self._tries if self._pause is None else 0
+        since = self._wall() - self._rules.cooldown_s
+        return find_run_to_resume(self._runs, reading, self._memory, tries, since)
 
     def _count_failed(self) -> int:
         """Return how often a failover has failed just now: within a cooldown, in a row."""
@@ -307,10 +273,10 @@ class SiteWatcher:
 
         A pause does not hold it up if a spoke may have no path.
         """
-        last = find_unfinished(self._runs)
-        if reading.unfinished_run is None or reading.operator_run or last is None:
+        if reading.unfinished_run is None or reading.operator_run:
             return False
-        if not (self._must_resume(reading) or self._may_repeat(reading)):
+        last = self._find_run_to_resume(reading)
+        if last is None:
             return False
         self._switch(Path(str(last.target)), AUTOMATIC_REASON, f"resuming run {last.id}")
         return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -113,3 +115,27 @@ def test_a_thread_that_is_woken_too_late_waits_on() -> None:
     thread.join(5)
     assert done == [True]
     assert answers == []
+
+
+@pytest.mark.parametrize("wait", ["wait_for(lambda: False, 3600.0)", "sleep(3600.0)"])
+def test_a_signal_that_another_thread_receives_ends_the_wait_of_the_main_thread(wait: str) -> None:
+    program = f"""
+import signal, threading, time
+from erfailover.runtime.clock import SystemClock
+
+def receive():
+    time.sleep(0.3)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    time.sleep(60.0)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Thread(target=receive, daemon=True).start()
+try:
+    SystemClock().{wait}
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30.0, check=False
+    )
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
