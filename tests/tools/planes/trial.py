@@ -34,6 +34,8 @@ DEADLINE_S, PAUSE_S = 30.0, 0.3
 """How long the Linux plane may take to converge, and the pause between two readings."""
 ECHO_S, ATTEMPTS = 0.3, 4
 """How long an echo may take, and how often one is sent that the planes do not agree on."""
+AGAIN_S = 1.0
+"""How much longer each pause between these is than the one before: a busy machine answers late."""
 SCRIPT_S = 120.0
 AT_ONCE = 24
 POWER = 0.2
@@ -131,7 +133,8 @@ class Trial:
         ours = send_pings(site, self.model, pings, 1)
         self.packets.update(reached for reached, _ in ours.values())
         different = pings
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            time.sleep(attempt * AGAIN_S)
             theirs = send_pings(site, self.second, different, AT_ONCE)
             different = [ping for ping in different if ours[ping][0] != theirs[ping][0]]
             if not different:
@@ -160,7 +163,8 @@ class Trial:
         }
         self.packets.update(trace.reached for trace in ours.values())
         different = pairs
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            time.sleep(attempt * AGAIN_S)
             accepted = self._connect(different)
             different = [pair for pair in different if ours[pair].reached != (pair in accepted)]
             if not different:
