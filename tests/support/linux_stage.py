@@ -66,14 +66,19 @@ class LinuxStage:
 def kill_daemon(plane: LinuxPlane, program: str, node: str) -> None:
     """Kill a gateway's daemons of one program with SIGKILL; fail if none runs."""
     below = psutil.Process(plane.agent.pid).children(recursive=True)
-    found = [process for process in below if process.name() == program and _is_in(process, node)]
+    found = [process for process in below if _is_of(process, program, node)]
     assert found, f"{program} of {node} does not run"
     for process in found:
         process.kill()
 
 
-def _is_in(process: psutil.Process, node: str) -> bool:
-    words = [*process.cmdline(), *process.environ().values()]
+def _is_of(process: psutil.Process, program: str, node: str) -> bool:
+    try:
+        if process.name() != program:
+            return False
+        words = [*process.cmdline(), *process.environ().values()]
+    except psutil.NoSuchProcess:  # one of those that come and go
+        return False
     return any(f"/{node}/" in word for word in words)
 
 

@@ -21,6 +21,9 @@ FRESH_S = 300.0
 AGAIN_S = 30.0
 """How soon a token is asked for again after the authority failed, while the old one lasts."""
 
+LATEST = 1 << 40
+"""No token lasts longer, in seconds since 1970: 36,000 years are a fault of the authority."""
+
 CLOSE_S = 0.2
 """How long the end of a command waits for a thread that asks for a token."""
 
@@ -50,7 +53,7 @@ class SharedCredential:
         """Return a token for the scopes, as the SDK's clients ask for one.
 
         Raises:
-            ClientAuthenticationError: no credential of the chain gives one.
+            ClientAuthenticationError: no credential of the chain gives a token that can be used.
         """
         key = (scopes, tenant_id, tuple(sorted(kwargs.items())))
         failures = self._failures
@@ -62,8 +65,10 @@ class SharedCredential:
             if self._failure is not None and self._failures != failures and not items:
                 raise ClientAuthenticationError(message=str(self._failure))
             try:
-                token = self._get_credential().get_token(
-                    *scopes, claims=claims, tenant_id=tenant_id, **kwargs
+                token = _insist_on_token(
+                    self._get_credential().get_token(
+                        *scopes, claims=claims, tenant_id=tenant_id, **kwargs
+                    )
                 )
             except AzureError as error:
                 if items is None or claims or left_s <= AGAIN_S:
@@ -145,6 +150,21 @@ class SharedCredential:
         self._tokens.clear()
         self._again_at = 0.0
         self._failure = None
+
+
+def _insist_on_token(token: AccessToken) -> AccessToken:
+    """Return a token; the SDK passes on whatever the authority has answered.
+
+    Raises:
+        ClientAuthenticationError: it is none.
+    """
+    is_text = isinstance(token.token, str) and token.token.isascii() and token.token.isprintable()
+    is_time = isinstance(token.expires_on, int) and 0 <= token.expires_on < LATEST
+    if not (is_text and token.token and is_time):
+        raise ClientAuthenticationError(
+            message="the authority answered a sign-in without a usable access token"
+        )
+    return token
 
 
 def _is_fresh(left_s: float, again_at: float) -> bool:

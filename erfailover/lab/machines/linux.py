@@ -224,6 +224,9 @@ class Linux:
         if answered is not None:
             state = "ESTABLISHED"
             packet = replace(packet, source=answered.destination, destination=answered.source)
+        if self.is_local(packet.source):  # the kernel's check of sources; accept_local is off
+            reason = f"{self.hostname}: {packet.source} is its own address, a martian source"
+            return Decision("drop", packet, reason=reason)
         if self.is_local(packet.destination):
             rule = self.firewall.decide("filter", "INPUT", packet, state, interface.name)
             if rule.target != "ACCEPT":

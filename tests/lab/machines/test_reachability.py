@@ -391,6 +391,35 @@ def test_the_forward_chain_tells_answers_from_new_flows() -> None:
     assert it.trace("vm1-nic", INTERNET).reason == "vm3: iptables drops it (chain FORWARD)"
 
 
+def test_a_machine_drops_what_comes_back_from_itself() -> None:
+    """Linux: a source that is one of its own addresses is a martian (Documentation/networking,
+    ip-sysctl, accept_local). Found by running both planes.
+    """
+    b = Builder()
+    b.vnet("one", "10.1.0.0/16")
+    for number, name in enumerate(("a", "b", "c"), start=1):
+        b.subnet("one", name, f"10.1.{number}.0/24")
+        b.nic(f"nic-{name}", "one", name, f"10.1.{number}.4", forwarding=name != "c")
+    b.machine("both", "nic-a", "nic-b")
+    b.machine("other", "nic-c")
+    bgp = worlds.routing(b)
+    it = Lab(b, bgp, Machines(b.world, bgp))
+    it.vm("both", "sysctl -w net.ipv4.ip_forward=1")
+    assert it.trace("nic-a", "10.1.3.4").reached
+    b.put("routeTables", "rt")
+    b.put(
+        "routeTables/routes",
+        "rt",
+        "back",
+        addressPrefix="10.1.3.0/24",
+        nextHopType="VirtualAppliance",
+        nextHopIpAddress="10.1.2.4",
+    )
+    b.subnet("one", "a", "10.1.1.0/24", routeTable=reference("routeTables", "rt"))
+    reason = "both: 10.1.1.4 is its own address, a martian source"
+    assert it.trace("nic-a", "10.1.3.4").reason == reason
+
+
 def test_packets_that_go_round_in_circles_are_dropped() -> None:
     it = forwarded_case()
     it.builder.subnet("vnet2", "s", "10.2.0.0/24", routeTable=reference("routeTables", "rt5"))

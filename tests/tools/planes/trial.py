@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from erfailover.lab.core.world import Resource
 from erfailover.lab.linux.launch import start_agent
 from erfailover.lab.linux.plane import LinuxPlane
 from erfailover.lab.linux.translation.bird import FASTEST
@@ -154,11 +155,8 @@ class Trial:
             return []
         site = self.site
         pairs = [ping for ping in self.pings or list_pings(site) if ping[1] != INTERNET_HOST]
-        nics = {
-            name: site.builder.get("networkInterfaces", f"{name}-nic0") for name in site.machines
-        }
         ours = {
-            (name, there): self.model.trace_packet(nics[name], there, "tcp", PORT)
+            (name, there): self.model.trace_packet(self._find_nic(name, there), there, "tcp", PORT)
             for name, there in pairs
         }
         self.packets.update(trace.reached for trace in ours.values())
@@ -177,6 +175,13 @@ class Trial:
             )
             for name, there in different
         ]
+
+    def _find_nic(self, name: str, destination: str) -> Resource:
+        """Return the interface by which a machine's kernel sends; the first if it has no route."""
+        machines = self.model.machines
+        linux = machines.get_system(str(self.site.get_machine(name).id).lower())
+        nic = machines.find_nic(linux, destination) if linux is not None else None
+        return nic or self.site.builder.get("networkInterfaces", f"{name}-nic0")
 
     def _connect(self, pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
         """Return those of some pairs that connect, on real machines."""
