@@ -60,81 +60,74 @@ def refuse_break(stage: Stage, spoke: str, times: int = 1) -> None:
     stage.lab.add_faults(fault)
 
 
-def cut_off(watched: Watched, patch: pytest.MonkeyPatch) -> None:
-    """Let the failover lose its lease at its breaks; what completes it ends right afterwards."""
-    stage, before, stolen = watched.stage, puts(watched.stage), [False]
-    complete, ends = takeover.complete, [True]
-    refuse_break(stage, "spoke002")
+@pytest.fixture
+def cut_off(site: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """A watch whose failover lost its lease at its breaks; what completed it ended right after."""
+    complete, is_stolen, has_ended = takeover.complete, [False], [False]
 
     def steal() -> None:
-        if puts(stage) >= before + len(SPOKES) and not stolen[0]:
-            stolen[0] = True
-            folder = next(Path(stage.folder, "state").rglob("lease.json")).parent
+        if puts(site) >= before + len(SPOKES) and not is_stolen[0]:
+            is_stolen[0] = True
+            folder = next(Path(site.folder, "state").rglob("lease.json")).parent
             LocalStore(folder, wall=lambda: time.time() - EXPIRED_S).acquire(
                 ELSEWHERE, take_over=True
             )
 
     def complete_and_end(*arguments: object) -> None:
         complete(*arguments)  # type: ignore[arg-type]
-        if stolen[0] and ends:
-            ends.clear()
+        if is_stolen[0] and not has_ended[0]:
+            has_ended[0] = True
             raise StateFailure("the process ended here")
 
-    stage.lab.listen(steal)
-    patch.setattr(takeover, "complete", complete_and_end)
-    watched.set_primary(up=False)
-    watched.run_until(lambda: stolen[0], 600.0)
-    watched.run_until(lambda: not ends, 1200.0)
+    with watching(site, monkeypatch, mode="automatic", probes="[office]") as watched:
+        watched.run_for(40.0)
+        before = puts(site)
+        refuse_break(site, "spoke002")
+        site.lab.listen(steal)
+        monkeypatch.setattr(takeover, "complete", complete_and_end)
+        watched.set_primary(up=False)
+        watched.run_until(lambda: is_stolen[0], 600.0)
+        watched.run_until(lambda: has_ended[0], 1200.0)
+        yield watched
 
 
 def test_a_failover_of_which_only_the_crossing_spokes_were_completed_goes_on(
-    site: Stage, monkeypatch: pytest.MonkeyPatch
+    site: Stage, cut_off: Watched
 ) -> None:
-    with watching(site, monkeypatch, mode="automatic", probes="[office]") as watched:
-        watched.run_for(40.0)
-        cut_off(watched, monkeypatch)
-        assert list_paths(site) == ["ipsec", "expressroute", "ipsec"]
-        assert site.json("status")["unfinished"]["to_continue"] == "erfailover switch --to ipsec"
-        watched.run_until(lambda: watched.states[-1] is WatchState.ON_BACKUP, 600.0)
-        watched.run_for(120.0)
-        assert list_paths(site) == ["ipsec"] * 3
-        assert [run["outcome"] for run in watched.list_switches()] == ["failed", "done", "done"]
-        assert site.json("status")["unfinished"] is None
+    assert list_paths(site) == ["ipsec", "expressroute", "ipsec"]
+    assert site.json("status")["unfinished"]["to_continue"] == "erfailover switch --to ipsec"
+    cut_off.run_until(lambda: cut_off.states[-1] is WatchState.ON_BACKUP, 600.0)
+    cut_off.run_for(120.0)
+    assert list_paths(site) == ["ipsec"] * 3
+    assert [run["outcome"] for run in cut_off.list_switches()] == ["failed", "done", "done"]
+    assert site.json("status")["unfinished"] is None
 
 
-def test_the_rest_stays_while_the_primary_path_carries_it(
-    site: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with watching(site, monkeypatch, mode="automatic", probes="[office]") as watched:
-        watched.run_for(40.0)
-        cut_off(watched, monkeypatch)
-        watched.set_primary(up=True)
-        before = len(watched.list_events())
-        watched.run_for(900.0)
-        assert list_paths(site) == ["ipsec", "expressroute", "ipsec"], "a healthy path is not left"
-        new = watched.list_events()[before:]
-        assert not [text for text in new if "has started" in text]
-        assert site.json("status")["unfinished"]["to_continue"] == "erfailover switch --to ipsec"
-        watched.set_primary(up=False)
-        watched.run_until(lambda: watched.states[-1] is WatchState.ON_BACKUP, 600.0)
-        assert list_paths(site) == ["ipsec"] * 3
+def test_the_rest_stays_while_the_primary_path_carries_it(site: Stage, cut_off: Watched) -> None:
+    cut_off.set_primary(up=True)
+    before = len(cut_off.list_events())
+    cut_off.run_for(900.0)
+    assert list_paths(site) == ["ipsec", "expressroute", "ipsec"], "a healthy path is not left"
+    new = cut_off.list_events()[before:]
+    assert not [text for text in new if "has started" in text]
+    assert site.json("status")["unfinished"]["to_continue"] == "erfailover switch --to ipsec"
+    cut_off.set_primary(up=False)
+    cut_off.run_until(lambda: cut_off.states[-1] is WatchState.ON_BACKUP, 600.0)
+    assert list_paths(site) == ["ipsec"] * 3
 
 
 def test_a_rest_that_cannot_move_is_not_announced_at_every_reading(
-    site: Stage, monkeypatch: pytest.MonkeyPatch
+    site: Stage, cut_off: Watched
 ) -> None:
-    with watching(site, monkeypatch, mode="automatic", probes="[office]") as watched:
-        watched.run_for(40.0)
-        cut_off(watched, monkeypatch)
-        set_far_end(site, "lng2", up=False)
-        before = len(watched.list_events("run_ended"))
-        site.pass_time(200.0)
-        watched.run_for(900.0)
-        ended = watched.list_events("run_ended")[before:]
-        assert len(ended) == 1, ended
-        set_far_end(site, "lng2", up=True)
-        watched.run_until(lambda: watched.states[-1] is WatchState.ON_BACKUP, 900.0)
-        assert list_paths(site) == ["ipsec"] * 3
+    set_far_end(site, "lng2", up=False)
+    before = len(cut_off.list_events("run_ended"))
+    site.pass_time(200.0)
+    cut_off.run_for(900.0)
+    ended = cut_off.list_events("run_ended")[before:]
+    assert len(ended) == 1, ended
+    set_far_end(site, "lng2", up=True)
+    cut_off.run_until(lambda: cut_off.states[-1] is WatchState.ON_BACKUP, 900.0)
+    assert list_paths(site) == ["ipsec"] * 3
 
 
 @pytest.mark.parametrize("times", [1, FOREVER], ids=["once", "always"])
