@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from erfailover.commands.watch.leadership import Leadership
 from erfailover.model.state_location import parse
 from erfailover.runtime.state.process import build_holder
 from tests.support.flags import ON_IPSEC, flags
+from tests.support.needs import needs_npm
 from tests.support.processes import ELSEWHERE, SWITCH, puts
 from tests.support.stage import Stage
 from tests.tools.azurite import ACCOUNT, Azurite, Credential, running
@@ -25,7 +25,7 @@ from tests.tools.azurite import ACCOUNT, Azurite, Credential, running
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm"),
+    needs_npm,
 ]
 
 STATE = f"azblob://{ACCOUNT}/state/sites/poc"

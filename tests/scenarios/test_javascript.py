@@ -15,6 +15,7 @@ from erfailover.lab.core.clock import ScaledClock, SteppedClock
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.server.server import LabServer
 from tests.support.arm_client import Arm
+from tests.support.needs import needs_npm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -39,7 +40,7 @@ def install_packages() -> Path:
     return folder
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
+@needs_npm
 def test_the_javascript_sdk_lists_creates_and_polls() -> None:
     folder = install_packages()
     lab = Lab(ScaledClock(SPEED), seed=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.needs import needs_npm
 from tests.tools.watch_campaign import report
 from tests.tools.watch_campaign.gate import Gate, GateState, gate
 from tests.tools.watch_campaign.judge import PeeringWrite, Span, Spoke, Trial, judge
@@ -271,9 +271,6 @@ def campaign(*arguments: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
-
-
-needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
 
 
 @needs_npm

@@ -5,7 +5,6 @@ A blob lease runs on Azurite's own clock, so a test that waits one out takes its
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ from erfailover.errors import Refused, StateFailure
 from erfailover.model.lease import Holder, LeaseStanding
 from erfailover.model.state_location import BlobLocation
 from erfailover.runtime.clock import SystemClock
+from tests.support.needs import needs_npm
 from tests.support.stores import ANNA, BERT
 from tests.tools.azurite import ACCOUNT, Azurite, Credential, running
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm"),
+    needs_npm,
 ]
 
 

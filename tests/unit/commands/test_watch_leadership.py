@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 import uuid
@@ -18,11 +17,11 @@ from erfailover.commands.watch.leadership import Leadership
 from erfailover.errors import StateFailure
 from erfailover.runtime.state.local import LocalStore
 from tests.support.forwarder import Forwarder, forward
+from tests.support.needs import needs_npm
 from tests.support.replica import Replica, start_replica
 from tests.support.stores import ANNA, BERT, Remote, Wall, store
 from tests.tools.azurite import Azurite, Credential, running
 
-needs_node = pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
 IN_TIME_S = 30.0
 """The lease and 15 s."""
 
@@ -237,7 +236,7 @@ def doors(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Fo
         yield [stack.enter_context(forward(port)) for _ in range(2)]
 
 
-@needs_node
+@needs_npm
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", ["kill -9", "SIGSTOP", "cut off"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +17,13 @@ from erfailover.errors import StateFailure
 from erfailover.model.state_location import BlobLocation
 from erfailover.runtime.clock import SystemClock
 from erfailover.runtime.state.documents import Conflict, Document, Documents, LocalDocuments
+from tests.support.needs import needs_npm
 from tests.tools.azurite import ACCOUNT, Azurite, Credential, running
 
 ON_AZURITE = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm"),
+    needs_npm,
 ]
 
 
@@ -177,7 +177,7 @@ def test_an_endpoint_that_does_not_answer_is_named() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
+@needs_npm
 def test_a_missing_container_is_named_with_the_command_that_creates_it(azurite: Azurite) -> None:
     documents = BlobDocuments(
         BlobLocation(ACCOUNT, "missing", "sites/poc/watch"),
@@ -191,7 +191,7 @@ def test_a_missing_container_is_named_with_the_command_that_creates_it(azurite: 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
+@needs_npm
 def test_a_change_whose_answer_is_lost_is_made_once(
     open_blobs: Callable[[], BlobDocuments], monkeypatch: pytest.MonkeyPatch
 ) -> None:
