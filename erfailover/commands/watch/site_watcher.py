@@ -242,8 +242,7 @@ class SiteWatcher:
 
     def _find_run_to_resume(self, reading: WatchReading) -> RunRecord | None:
         tries = self._tries if self._pause is None else 0
-        since = self._wall() - self._rules.cooldown_s
-        return find_run_to_resume(self._runs, reading, self._memory, tries, since)
+        return find_run_to_resume(self._runs, reading, self._memory, tries, self._count_failed())
 
     def _count_failed(self) -> int:
         """Return how often a failover has failed just now: within a cooldown, in a row."""

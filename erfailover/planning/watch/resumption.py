@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from erfailover.model.history import RunRecord, find_owed, find_unfinished, is_cut_off
 from erfailover.model.site import Path
 from erfailover.model.watch import Signal, SignalStatus, WatchReading, WatchState
-from erfailover.planning.watch.history import count_failed_failovers, is_by_watch
+from erfailover.planning.watch.history import is_by_watch
 from erfailover.planning.watch.memory import Memory
 
 REPEATED_IN = (WatchState.FAILED, WatchState.ON_BACKUP, WatchState.RECOVERING)
@@ -19,7 +19,7 @@ def find_run_to_resume(
     reading: WatchReading,
     memory: Memory,
     tries: int,
-    since: float,
+    failed: int,
 ) -> RunRecord | None:
     """Return the last run if a watch made it and it is to be resumed.
 
@@ -28,7 +28,7 @@ def find_run_to_resume(
         reading: the last reading.
         memory: what is remembered.
         tries: how often a failover may fail in a row; 0 if none may begin again.
-        since: only failovers that began after this moment count, in wall seconds since 1970.
+        failed: how often one has failed in a row, as ``count_failed_failovers`` tells.
     """
     last = find_unfinished(runs)
     if last is None or not all(map(is_by_watch, (last, runs[-1]))):
@@ -36,7 +36,6 @@ def find_run_to_resume(
     if find_owed(runs) is not None or (is_cut_off(runs) and not _may_wait(last, reading)):
         return last
     is_down = memory.state in REPEATED_IN or reading.shows_only_failure
-    failed = count_failed_failovers(runs, since)
     return last if is_down and memory.locked_out is None and 0 < failed < tries else None
 
 

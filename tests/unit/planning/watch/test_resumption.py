@@ -15,7 +15,7 @@ from erfailover.model.watch import (
     WatchReading,
     WatchState,
 )
-from erfailover.planning.watch.history import AUTOMATIC_REASON
+from erfailover.planning.watch.history import AUTOMATIC_REASON, count_failed_failovers
 from erfailover.planning.watch.memory import Memory
 from erfailover.planning.watch.resumption import find_run_to_resume
 
@@ -76,17 +76,17 @@ SPLIT, MOVED = ("ipsec", "expressroute"), ("ipsec", "ipsec")
     ],
 )
 def test_what_is_resumed(run: RunRecord, reading: WatchReading, is_resumed: bool) -> None:
-    found = find_run_to_resume([run], reading, Memory(), 3, SINCE)
+    found = find_run_to_resume([run], reading, Memory(), 3, count_failed_failovers([run], SINCE))
     assert found is (run if is_resumed else None)
 
 
 def test_a_failover_that_failed_begins_again_so_often_and_not_in_a_pause_or_lockout() -> None:
     run, reading = make_run("failed"), make_reading(DOWN, UP, *MOVED)
     known = Memory(state=WatchState.ON_BACKUP)
-    assert find_run_to_resume([run, run], reading, known, 3, SINCE) is run
-    assert find_run_to_resume([run] * 3, reading, known, 3, SINCE) is None
-    assert find_run_to_resume([run], reading, known, 0, SINCE) is None
-    assert find_run_to_resume([run], reading, known.lock_out("why"), 3, SINCE) is None
+    assert find_run_to_resume([run, run], reading, known, 3, 2) is run
+    assert find_run_to_resume([run] * 3, reading, known, 3, 3) is None
+    assert find_run_to_resume([run], reading, known, 0, 1) is None
+    assert find_run_to_resume([run], reading, known.lock_out("why"), 3, 1) is None
 
 
 def test_what_an_operator_has_touched_is_left_to_people() -> None:
@@ -94,4 +94,4 @@ def test_what_an_operator_has_touched_is_left_to_people() -> None:
     lost.id = "lost"
     by_hand = make_run("done", reason="", completes="lost")
     reading = make_reading(DOWN, DOWN, *SPLIT)
-    assert find_run_to_resume([lost, by_hand], reading, Memory(), 3, SINCE) is None
+    assert find_run_to_resume([lost, by_hand], reading, Memory(), 3, 0) is None
